@@ -1,0 +1,96 @@
+"""The main flow, composed once: source → load → check → snapshot → render → write."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from registry.check import check
+from registry.errors import Problem, has_errors
+from registry.kinds import Kinds, load_kinds
+from registry.loader import Loaded, load
+from registry.render import render
+from registry.render.file import File
+from registry.settings import SETTINGS_PATH, Settings, parse_settings
+from registry.site import Site
+from registry.snapshot import Progress, Snapshot, begin_log, take_snapshot
+from registry.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A source with everything that was read from it and all that is wrong with it."""
+
+    settings: Settings
+    kinds: Kinds
+    loaded: Loaded
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build found and did; `snapshot` is None and `files` 0 when errors stopped it."""
+
+    problems: tuple[Problem, ...]
+    snapshot: Snapshot | None = None
+    files: int = 0
+    seconds: float = 0.0
+
+
+def check_source(source: Source) -> Checked:
+    """Read and check everything in `source`: settings, schemas, definitions."""
+    with _no_cyclic_garbage():
+        settings, problems = parse_settings(source.read(SETTINGS_PATH))
+        kinds, schema_problems = load_kinds(source)
+        loaded = load(source, kinds)
+        found = (*problems, *schema_problems, *check(loaded, kinds))
+    return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
+
+
+def snapshot_of(source: Source, progress: Progress = lambda _what: None) -> tuple[Snapshot | None, tuple[Problem, ...]]:
+    """A checked snapshot of `source`, or None when there are errors; and all problems."""
+    with _no_cyclic_garbage():
+        log = begin_log(source)
+        try:
+            progress("reading definitions")
+            checked = check_source(source)
+            if has_errors(checked.problems):
+                return None, checked.problems
+            snapshot, ledger_problems = take_snapshot(source, checked.settings, checked.kinds, checked.loaded, log, progress)
+        finally:
+            if log is not None:
+                log.close()
+    problems = (*checked.problems, *ledger_problems)
+    return (None if has_errors(ledger_problems) else snapshot), problems
+
+
+def build(source: Source, site: Site, progress: Progress = lambda _what: None, clock: Callable[[], float] = time.monotonic) -> BuildResult:
+    """Check `source` and, when it has no errors, make `site` show exactly it."""
+    started = clock()
+    site.prepare()
+    snapshot, problems = snapshot_of(source, progress)
+    if snapshot is None:
+        return BuildResult(problems)  # the last good site stays
+    with _no_cyclic_garbage():
+        written = site.write([_counted(group, progress) for group in render(snapshot)])
+    return BuildResult(problems, snapshot, written.files, clock() - started)
+
+
+def _counted(files: Iterator[File], progress: Progress) -> Iterator[File]:
+    for count, file in enumerate(files):
+        if count % 1000 == 0:
+            progress(f"writing {count:,} files")
+        yield file
+
+
+@contextmanager
+def _no_cyclic_garbage() -> Iterator[None]:
+    """No cycle collector while hundreds of thousands of small objects are made: it would walk them all again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

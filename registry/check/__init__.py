@@ -1,0 +1,53 @@
+"""Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
+
+from collections.abc import Iterable
+
+from registry.check import adapters, fields, names, people, placeholders, references, schema
+from registry.check.rule import Registry, Rule
+from registry.errors import Problem
+from registry.kinds import Kinds
+from registry.loader import Definition, Loaded
+
+FAMILIES: tuple[tuple[Rule, ...], ...] = (
+    schema.RULES,
+    names.RULES,
+    references.RULES,
+    adapters.RULES,
+    placeholders.RULES,
+    fields.RULES,
+    people.RULES,
+)
+RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
+
+
+def check(loaded: Loaded, kinds: Kinds) -> tuple[Problem, ...]:
+    """Every finding about every definition, those of reading included, in order of place."""
+    registry = Registry(loaded, kinds)
+    each = [(rule, rule.find, rule.kind) for rule in RULES if rule.find]
+    found: list[Problem] = list(loaded.problems)
+    for definition in loaded.definitions:
+        if not definition.data.get("ignore"):
+            for rule, find, kind in each:
+                if kind in ("*", definition.kind):
+                    found.extend(find(rule, definition, registry))
+        else:
+            mine = [problem for rule, find, kind in each if kind in ("*", definition.kind) for problem in find(rule, definition, registry)]
+            found.extend(_not_ignored(definition, mine))
+    for rule in RULES:
+        if rule.find_all:
+            found.extend(rule.find_all(rule, registry))
+    found.sort(key=lambda problem: problem.sort_key)
+    return tuple(found)
+
+
+def _not_ignored(definition: Definition, problems: Iterable[Problem]) -> Iterable[Problem]:
+    """Problems without the reviewed exceptions of the file; how a file must be written cannot be excepted."""
+    accepted = [
+        (item["rule"], str(item.get("path", "")))
+        for item in definition.data["ignore"]
+        if isinstance(item, dict) and isinstance(item.get("rule"), str) and item.get("reason")
+    ]
+    for problem in problems:
+        is_accepted = any(problem.rule == rule and problem.pointer.startswith(path) for rule, path in accepted)
+        if not is_accepted or problem.rule[0] in "YSI":
+            yield problem

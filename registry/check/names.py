@@ -1,0 +1,76 @@
+"""Names and ids: what a path may be called, and that no two definitions share an id."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from registry.check.rule import Registry, Rule
+from registry.errors import Problem, Severity
+from registry.loader import Definition
+
+MAX_NAME_BYTES = 200
+# Steps of addresses that the site gives to other things below a definition's own address.
+RESERVED_STEPS = frozenset({"history", "revisions"})
+_TAKEN_ENDINGS = (".json", ".html", ".yaml", ".yml", ".atom")
+_WINDOWS = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?\Z", re.IGNORECASE)
+
+
+def _characters(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    for step in definition.name.split("/"):
+        wrong = next((char for char in step if not (char.isalnum() or char in "._-+")), None)
+        if wrong is not None:
+            shown = f"`{wrong}`" if wrong.isprintable() and wrong != " " else f"U+{ord(wrong):04X}"
+            yield rule.problem(definition, (), f"the name holds the character {shown}", "letters, digits and . _ - + only")
+        elif not step[0].isalnum():
+            yield rule.problem(definition, (), f"`{step}` in the name does not start with a letter or digit", "rename the file")
+        elif unicodedata.normalize("NFC", step) != step:
+            yield rule.problem(definition, (), f"`{step}` in the name is not in composed form (Unicode NFC)", "rename the file")
+
+
+def _reserved(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    for step in definition.name.split("/"):
+        if step in RESERVED_STEPS or step.lower().endswith(_TAKEN_ENDINGS):
+            yield rule.problem(definition, (), f"`{step}` cannot stand in a name: the site needs this address", "rename the file")
+        elif _WINDOWS.match(step) or step.endswith("."):
+            yield rule.problem(definition, (), f"`{step}` cannot be checked out on Windows", "rename the file")
+
+
+def _length(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    size = len(definition.name.encode("utf-8", "surrogateescape"))
+    if size > MAX_NAME_BYTES:
+        yield rule.problem(definition, (), f"the name has {size} bytes; at most {MAX_NAME_BYTES} fit", "choose a shorter name")
+
+
+def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], Definition] = {}
+    for definition in registry.loaded.definitions:
+        folded = unicodedata.normalize("NFC", definition.name.casefold())
+        first = seen.setdefault((definition.kind, folded), definition)
+        if first is not definition:
+            yield rule.problem(definition, (), f"differs from {first.path} in upper and lower case only", "rename one of the two")
+
+
+def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
+    seen: dict[tuple[str, int], Definition] = {}
+    for definition in registry.loaded.definitions:
+        if definition.id is None:
+            continue
+        first = seen.setdefault((definition.kind, definition.id), definition)
+        if first is not definition:
+            yield rule.problem(definition, ("id",), f"the id {definition.id} is also that of {first.path}",
+                               "delete the id line in the copy: `registry index` gives it a new one")  # fmt: skip
+
+
+_GOOD = "title: T\ndefinition: {exec: /bin/true}\n"
+RULES = (
+    Rule("I001", Severity.ERROR, "A name with characters that make trouble", "Names become addresses and paths on every system.",
+         "file: odd name\n" + _GOOD, _GOOD, find=_characters, kind="*"),
+    Rule("I002", Severity.ERROR, "A reserved name", "The site or Windows needs the word for something else.",
+         "file: weather/history\n" + _GOOD, _GOOD, find=_reserved, kind="*"),
+    Rule("I003", Severity.ERROR, "A name that is too long", "Paths have limits, and addresses are typed.",
+         f"file: {'long' * 51}\n" + _GOOD, _GOOD, find=_length, kind="*"),
+    Rule("I004", Severity.ERROR, "Two names that differ in case only", "They are one file on macOS and Windows.",
+         "file: Example\n" + _GOOD, _GOOD, find_all=_collisions, kind="*", beside={"process_definition/example": _GOOD}),
+    Rule("I010", Severity.ERROR, "One id in two files", "Programs store ids: one id, one definition.",
+         "id: 3\n" + _GOOD, "id: 4\n" + _GOOD, find_all=_duplicate_ids, kind="*", beside={"process_definition/another": "id: 3\n" + _GOOD}),
+)  # fmt: skip

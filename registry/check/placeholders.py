@@ -1,0 +1,117 @@
+"""Placeholders: `${input_file}` and `${output_file}` in `argv`, the adapters that provide them, variables of applications."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from registry.check.rule import Registry, Rule, text_at
+from registry.errors import Problem, Severity
+from registry.loader import Definition
+
+PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
+_ANY = re.compile(r"\$\{[^}]*\}?")
+# What Python's string.Template takes, which the old service used: $$, $name, ${name}.
+_TEMPLATE = re.compile(r"\$(?:\$|[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
+
+
+def adapter_path(definition: Definition, side: str) -> tuple[tuple[str, ...], str] | None:
+    """Pointer and value of the path that the adapter of `side` (input, output) uses, or None."""
+    adapter = definition.inside.get(f"{side}_adapter")
+    if isinstance(adapter, dict):
+        for params in (f"{side}_params", f"{side}_parameters"):
+            for key in ("file_path", "pipe_path", "file"):
+                value = text_at(adapter, params, key)
+                if value is not None:
+                    return ("definition", f"{side}_adapter", params, key), value
+    return None
+
+
+def _argv(definition: Definition) -> list[Any]:
+    argv = definition.inside.get("argv")
+    return argv if isinstance(argv, list) else []
+
+
+def _in_exec(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    text = text_at(definition.inside, "exec")
+    if text and "${" in text:
+        yield rule.problem(definition, ("definition", "exec"), "`exec` holds a placeholder", "name the executable; placeholders go to argv")
+
+
+def _unfed(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    for side, placeholder in PLACEHOLDERS.items():
+        found = adapter_path(definition, side)
+        if found and found[1] == placeholder:
+            continue
+        for index, item in enumerate(_argv(definition)):
+            if isinstance(item, str) and placeholder in item:
+                yield rule.problem(definition, ("definition", "argv", index), f"`{placeholder}` is not provided by the {side} adapter",
+                                   f'add {side}_adapter: {{{side}_type: file, {side}_params: {{file_path: "{placeholder}"}}}}')  # fmt: skip
+                break
+
+
+def _unused(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    for side, placeholder in PLACEHOLDERS.items():
+        found = adapter_path(definition, side)
+        if not found or "${" not in found[1]:
+            continue
+        pointer, value = found
+        if value != placeholder:
+            yield rule.problem(definition, pointer, f"the path of the {side} adapter is `{value}`",
+                               f'write "{placeholder}" alone, or a path without a placeholder')  # fmt: skip
+        elif not any(isinstance(item, str) and placeholder in item for item in _argv(definition)):
+            yield rule.problem(definition, pointer, f"`{placeholder}` does not stand in `argv`: the process never learns the path",
+                               f'add "{placeholder}" to argv')  # fmt: skip
+
+
+def _looks_like(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    for index, item in enumerate(_argv(definition)):
+        for found in _ANY.finditer(item) if isinstance(item, str) else ():
+            if found.group() not in PLACEHOLDERS.values():
+                yield rule.problem(definition, ("definition", "argv", index), f"`{found.group()}` looks like a placeholder, but is passed on",
+                                   "the placeholders are ${input_file} and ${output_file}")  # fmt: skip
+
+
+def _dollar(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    start = ("definition", "contextualization")
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [(start, definition.inside.get("contextualization"))]
+    while waiting:
+        pointer, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(((*pointer, key), item) for key, item in value.items())
+        elif isinstance(value, list):
+            waiting.extend(((*pointer, index), item) for index, item in enumerate(value))
+        elif isinstance(value, str) and "$" in _TEMPLATE.sub("", value):
+            yield rule.problem(definition, pointer, "a `$` that starts no variable: the service fails on it", "write $$ for a dollar sign")
+
+
+def template_variables(value: Any) -> list[str]:
+    """Names of the variables (`${name}`, `$name`) in any text of `value`, in alphabetical order."""
+    if isinstance(value, dict):
+        found = {name for item in value.values() for name in template_variables(item)}
+    elif isinstance(value, list):
+        found = {name for item in value for name in template_variables(item)}
+    else:
+        found = {match.strip("${}") for match in _TEMPLATE.findall(value) if match != "$$"} if isinstance(value, str) else set()
+    return sorted(found)
+
+
+def _process(rest: str, exec_: str = "/bin/x") -> str:
+    return f"title: T\ndefinition:\n  exec: {exec_}\n{rest}"
+
+
+_FED = '  argv: ["${input_file}"]\n  input_adapter: {input_type: file, input_params: {file_path: "${input_file}"}}\n'
+_APPLICATION = (
+    'title: T\ndefinition:\n  mappings: {hotel: {iaas_image: i, iaas_allocation: a}}\n  contextualization: {method: userdata, userdata: "%s"}\n'
+)
+RULES = (
+    Rule("A020", Severity.ERROR, "A placeholder in `exec`", "Which program runs must be known before a message comes.",
+         _process("", '"/bin/${input_file}"'), _process(_FED), find=_in_exec),
+    Rule("A021", Severity.ERROR, "A placeholder that no adapter provides", "The process would get the text of the placeholder.",
+         _process('  argv: ["${input_file}"]\n'), _process(_FED), find=_unfed),
+    Rule("A022", Severity.ERROR, "A provided path that `argv` does not name", "The process cannot know where its file is.",
+         _process('  output_adapter: {output_type: file, output_params: {file_path: "${output_file}"}}\n'), _process(_FED), find=_unused),
+    Rule("A023", Severity.WARNING, "What looks like a placeholder", "Only two are replaced; all else is passed on unchanged.",
+         _process('  argv: ["${inputfile}"]\n'), _process('  argv: ["$HOME"]\n'), find=_looks_like),
+    Rule("A030", Severity.ERROR, "A `$` that starts no variable", "The service that fills in variables fails on it.",
+         _APPLICATION % "cost 5$", _APPLICATION % "cost 5$$ ${name}", find=_dollar, kind="application"),
+)  # fmt: skip

@@ -1,0 +1,72 @@
+"""What a rule is: the shape that all rules share, and what they may look at."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from registry.errors import Problem, Severity
+from registry.kinds import Kinds
+from registry.loader import Definition, Loaded, kind_and_name
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that was loaded, as the rules look at it."""
+
+    loaded: Loaded
+    kinds: Kinds
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, str], Definition]:
+        """Definitions by kind and name."""
+        return {(definition.kind, definition.name): definition for definition in self.loaded.definitions}
+
+    @cached_property
+    def names(self) -> Mapping[str, list[str]]:
+        """Names by kind, those of files that could not be read included: a reference to one is not wrong."""
+        names: dict[str, list[str]] = {kind.name: [] for kind in self.kinds}
+        for kind, name in self.by_name:
+            names[kind].append(name)
+        for path in self.loaded.unreadable:
+            found = kind_and_name(path)
+            if found:
+                names[found[0]].append(found[1])
+        return names
+
+    @cached_property
+    def name_sets(self) -> Mapping[str, frozenset[str]]:
+        """The same names, to look one up."""
+        return {kind: frozenset(names) for kind, names in self.names.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that can be wrong. `bad` and `good` are files that it finds and does not find: its own test.
+
+    `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    why: str
+    bad: str
+    good: str
+    find: Callable[["Rule", Definition, Registry], Iterator[Problem]] | None = None
+    find_all: Callable[["Rule", Registry], Iterator[Problem]] | None = None
+    kind: str = "process_definition"
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+    def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
+        """A finding of this rule about the value (or with `key` the key) at `pointer`."""
+        return definition.problem(self.id, self.severity, pointer, message, hint, key=key)
+
+
+def text_at(data: Any, *steps: str) -> str | None:
+    """The text that lies at `steps`, or None when there is none: what is of another type is the schema's finding."""
+    for step in steps:
+        if not isinstance(data, dict):
+            return None
+        data = data.get(step)
+    return data if isinstance(data, str) else None

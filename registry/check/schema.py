@@ -1,0 +1,275 @@
+"""What the JSON Schema of a kind finds, said as a person would: one finding a mistake, the nearest right word, a hint.
+
+jsonschema-rs gives the fast yes or no; only for a "no" does jsonschema look for the reasons.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from registry.check.rule import Registry, Rule
+from registry.errors import Problem, Severity, nearest
+from registry.kinds import Kind
+from registry.loader import Definition
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+_TYPES = {"object": "a map", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
+          "boolean": "true or false", "null": "nothing"}  # fmt: skip
+# Of several findings about one value, the first of these is the mistake; the others follow from it.
+_PRIORITY = ("type", "enum", "const", "false", "minLength", "minItems", "minProperties", "pattern")
+_KNOWN_MISSPELLINGS = {"args": "argv", "arguments": "argv", "env": "environment", "command": "exec", "executable": "exec",
+                       "workdir": "cwd", "working_directory": "cwd", "type": "process_type", "name": "title", "file": "file_path"}  # fmt: skip
+
+
+class _Finding(NamedTuple):
+    """One finding before it gets its place: `name` is a key of the map at `path`, or None for the value itself."""
+
+    rule: str
+    path: tuple[str | int, ...]
+    name: str | None
+    keyword: str
+    message: str
+    hint: str
+
+
+def find_all(rule: Rule, registry: Registry) -> Iterator[Problem]:
+    """All findings of all schemas (the rules S001 to S005 are told apart by what was found)."""
+    del rule
+    for definition in registry.loaded.definitions:
+        kind = registry.kinds.by_name[definition.kind]
+        if not kind.validator.is_valid(definition.data):
+            yield from _explain(definition, kind)
+
+
+def _explain(definition: Definition, kind: Kind) -> Iterator[Problem]:
+    from jsonschema import Draft202012Validator
+
+    findings: list[_Finding] = []
+    for error in Draft202012Validator(kind.schema).iter_errors(definition.data):
+        findings.extend(_findings(error, kind))
+    for finding in _one_each(findings):
+        is_key = finding.name is not None and finding.rule != "S001"
+        pointer = (*finding.path, finding.name) if is_key and finding.name is not None else finding.path
+        if finding.rule == "S001":
+            is_key = True  # a missing key is shown at the key of the map that lacks it
+        yield definition.problem(finding.rule, Severity.ERROR, pointer, finding.message, finding.hint, key=is_key)
+
+
+def _one_each(findings: Iterable[_Finding]) -> list[_Finding]:
+    """One finding for one mistake."""
+    unknown = {(finding.path, finding.hint) for finding in findings if finding.rule == "S002"}
+    best: dict[tuple[Any, ...], _Finding] = {}
+    for finding in findings:
+        if finding.rule == "S001" and (finding.path, f"did you mean `{finding.name}`?") in unknown:
+            continue  # the key is there, misspelled
+        place = (finding.path, finding.name)
+        known = best.get(place)
+        if known is None or _rank(finding) < _rank(known):
+            best[place] = finding
+    values = {finding.path for finding in best.values() if finding.name is None}
+    return [finding for finding in best.values() if finding.name is None or finding.path not in values or finding.rule == "S002"]
+
+
+def _rank(finding: _Finding) -> int:
+    return _PRIORITY.index(finding.keyword) if finding.keyword in _PRIORITY else len(_PRIORITY)
+
+
+def _findings(error: "ValidationError", kind: Kind) -> Iterator[_Finding]:
+    """What one error of jsonschema means."""
+    path: tuple[str | int, ...] = tuple(error.absolute_path)
+    keyword = str(error.validator or "false")  # no keyword: the schema is `false`
+    limit: Any = error.validator_value
+    chain = _schemas_on_the_way(error, kind)
+    said = _message(chain, keyword)
+    value: Any = error.instance
+    if keyword == "anyOf" and not said:
+        # Only ever "one of these words, or any text": what is wrong is what is wrong with the last branch.
+        yield from _findings(_last_branch(error), kind)
+    elif keyword == "required":
+        missing = [name for name in limit if name not in value]
+        for name in missing:
+            yield _Finding("S001", path, name, keyword, said or f"`{name}` is missing", "" if said else f"add `{name}: …`")
+    elif keyword in ("additionalProperties", "unevaluatedProperties"):
+        yield from _unknown_keys(chain[-1], value, path, kind)
+    elif "propertyNames" in error.absolute_schema_path:
+        yield _Finding("S002", path, str(value), keyword, f"`{value}` {said or 'cannot be a key here'}", "")
+    elif keyword == "type":
+        yield _wrong_type(error, path)
+    elif keyword in ("enum", "const"):
+        choices = [choice for choice in (limit if keyword == "enum" else [limit]) if choice is not None]
+        yield _Finding("S004", path, None, keyword, f"{_name(path)} cannot be {_shown(value)}",
+                       (nearest(value, choices) if isinstance(value, str) else "") or f"one of {', '.join(map(str, choices))}")  # fmt: skip
+    else:
+        yield _Finding("S005", path, None, keyword, _said(path, said) if said else _limit(error, path, keyword), "")
+
+
+def _last_branch(error: "ValidationError") -> "ValidationError":
+    return max(error.context, key=lambda one: (one.schema_path[0], -len(one.absolute_path)))
+
+
+def _schemas_on_the_way(error: "ValidationError", kind: Kind) -> list[Any]:
+    """The schemas from the top to the one that holds the failed keyword, references followed."""
+    node: Any = kind.schema
+    chain = [node]
+    for step in error.absolute_schema_path:
+        node = _resolve(node["$ref"], kind) if step == "$ref" else node[step]
+        if isinstance(node, dict):
+            chain.append(node)
+    return chain
+
+
+def _resolve(reference: str, kind: Kind) -> Any:
+    node: Any = kind.schema
+    for step in reference.removeprefix("#").split("/")[1:]:
+        node = node[step.replace("~1", "/").replace("~0", "~")]
+    return node
+
+
+def _message(chain: list[Any], keyword: str) -> str:
+    """The schema's own words for a failed keyword (`x-messages`), from the nearest schema that has some."""
+    # Only the last few: words further up are about something else.
+    for node in reversed(chain[-4:]):
+        words = node.get("x-messages")
+        if isinstance(words, dict) and keyword in words:
+            return str(words[keyword])
+    return ""
+
+
+def _unknown_keys(schema: Any, value: Any, path: tuple[str | int, ...], kind: Kind) -> Iterator[_Finding]:
+    known, patterns = _known_keys(schema, kind)
+    for key in value:
+        if key in known or any(re.search(pattern, key) for pattern in patterns):
+            continue
+        guess = _KNOWN_MISSPELLINGS.get(key)
+        hint = f"did you mean `{guess}`?" if guess in known else nearest(key, known)
+        yield _Finding("S002", path, key, "additionalProperties", f"unknown key `{key}`", hint or f"known here: {', '.join(known)}")
+
+
+def _known_keys(schema: Any, kind: Kind) -> tuple[dict[str, None], list[str]]:
+    """Keys and patterns of keys that a schema and those it is made of name.
+
+    Not what jsonschema found unevaluated: where a part of an `allOf` fails, all keys of that part count as such.
+    """
+    keys: dict[str, None] = {}
+    patterns: list[str] = []
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            keys |= dict.fromkeys(key for key, sub in node.get("properties", {}).items() if not (isinstance(sub, dict) and sub.get("deprecated")))
+            patterns.extend(node.get("patternProperties", ()))
+            patterns.extend(
+                f"^{re.escape(key)}$" for key, sub in node.get("properties", {}).items() if isinstance(sub, dict) and sub.get("deprecated")
+            )
+            waiting.extend(node.get("allOf", ()))
+            if "$ref" in node:
+                waiting.append(_resolve(node["$ref"], kind))
+    return keys, patterns
+
+
+def _wrong_type(error: "ValidationError", path: tuple[str | int, ...]) -> _Finding:
+    limit: Any = error.validator_value
+    wanted: list[str] = limit if isinstance(limit, list) else [limit]
+    words = " or ".join(_TYPES[one] for one in wanted)
+    value = error.instance
+    return _Finding("S003", path, None, "type", f"{_name(path)} must be {words}, not {_type_of(value)}", _type_hint(value, wanted, path))
+
+
+def _type_hint(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> str:
+    """How to write what was probably meant."""
+    field = path[-1] if path else ""
+    hint = ""
+    if value is None:
+        hint = "give it a value, or leave the key out"
+    elif "string" in wanted and isinstance(value, (bool, int, float)):
+        hint = f'quote it: "{str(value).lower() if isinstance(value, bool) else value}"'
+    elif "array" in wanted and isinstance(value, str):
+        hint = f"write {field}: {_as_list(value)}" if field == "argv" else f"write {field}: [{value}]"
+    elif "object" in wanted and field == "environment" and isinstance(value, list):
+        hint = 'write a map: NAME: "value"'
+    elif {"number", "integer"} & set(wanted) and isinstance(value, str):
+        seconds = _seconds(value) if field == "timeout" else None
+        hint = f"write {seconds}" if seconds else "write a number, without quotes"
+    return hint
+
+
+def _as_list(command: str) -> str:
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    return "[" + ", ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words) + "]"
+
+
+def _seconds(text: str) -> int | None:
+    """Seconds of a duration like 90, 1m30s, 2h, "10 min"."""
+    parts = re.findall(r"([0-9]+) *(h|m|s|)[a-z]*", text.strip().lower())
+    if not parts or re.sub(r"[0-9]+ *[a-z]* *", "", text.strip().lower()):
+        return None
+    return sum(int(number) * {"h": 3600, "m": 60}.get(unit, 1) for number, unit in parts)
+
+
+def _limit(error: "ValidationError", path: tuple[str | int, ...], keyword: str) -> str:
+    limit = error.validator_value
+    shown = f"{limit:,}" if isinstance(limit, (int, float)) and not isinstance(limit, bool) else str(limit)
+    words = {
+        "minLength": "is empty" if limit == 1 else f"needs at least {shown} characters",
+        "maxLength": f"is longer than {shown} characters",
+        "minimum": f"must be at least {shown}",
+        "maximum": f"must be at most {shown}",
+        "exclusiveMinimum": f"must be more than {shown}",
+        "minItems": f"needs at least {shown} items",
+        "minProperties": f"needs at least {shown} keys",
+        "uniqueItems": "holds the same item twice",
+        "false": "does not belong here",
+    }
+    return _said(path, words.get(keyword) or "does not have the form it must have")
+
+
+def _said(path: tuple[str | int, ...], words: str) -> str:
+    return words if words.startswith("say ") else f"{_name(path)} {words}"
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    if not path:
+        return "the file"
+    if isinstance(path[-1], int):
+        return f"item {path[-1] + 1} of `{path[-2]}`" if len(path) > 1 else f"item {path[-1] + 1}"
+    return f"`{path[-1]}`"
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false" if value else "false or true"
+    kinds = {dict: "a map", list: "a list", str: "text", int: "a number", float: "a number", type(None): "empty"}
+    return kinds[type(value)]
+
+
+def _shown(value: Any) -> str:
+    return f"`{value}`" if isinstance(value, str) and len(value) <= 60 else _type_of(value)
+
+
+def _see_s001(rule: Rule, registry: Registry) -> Iterator[Problem]:
+    del rule, registry
+    return iter(())
+
+
+RULES = (
+    Rule("S001", Severity.ERROR, "A key is missing", "The schema of the kind needs it.",
+         "title: T\ndefinition:\n  cwd: /srv\n", "title: T\ndefinition:\n  exec: /bin/true\n", find_all=find_all),
+    Rule("S002", Severity.ERROR, "An unknown key", "A misspelled key would be lost in silence; keys of your own start with `x-`.",
+         "title: T\ndefinition: {exec: /bin/true, args: []}\n", "title: T\ndefinition: {exec: /bin/true, argv: [], x-note: mine}\n",
+         find_all=_see_s001),
+    Rule("S003", Severity.ERROR, "A value of the wrong type", "Programs that read the API rely on the types.",
+         "title: T\ndefinition: {exec: /bin/true, timeout: 1m30s}\n", "title: T\ndefinition: {exec: /bin/true, timeout: 90}\n",
+         find_all=_see_s001),
+    Rule("S004", Severity.ERROR, "A word that is not one of those allowed", "Nobody would know what it means.",
+         "title: T\ndefinition: {exec: /bin/true, process_type: sinlge}\n", "title: T\ndefinition: {exec: /bin/true, process_type: single}\n",
+         find_all=_see_s001),
+    Rule("S005", Severity.ERROR, "A value outside its limits or form", "It cannot be meant, or cannot work.",
+         "title: T\ndefinition: {exec: /bin/true, timeout: 0}\n", "title: T\ndefinition: {exec: /bin/true, cwd: /srv}\n",
+         find_all=_see_s001),
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""`registry rules`: what the checker looks for, and why."""
+
+from typing import Annotated
+
+import typer
+
+from registry.cli.terminal import Format, FormatOption, out, write_json
+
+
+def command(
+    wanted: Annotated[str | None, typer.Argument(help="Explain one rule, as in A021.", metavar="[RULE]")] = None,
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """List the rules of the checker, or explain one with a bad and a good example.
+
+    Examples: `registry rules` · `registry rules A021`
+    """
+    from registry.check import RULES
+    from registry.errors import UsageError
+
+    chosen = [rule for rule in RULES if wanted is None or rule.id == wanted.upper()]
+    if not chosen:
+        raise UsageError(f"there is no rule {wanted}", "`registry rules` lists them; those of reading a file (Y…) explain themselves")
+    if format_ is Format.JSON:
+        write_json([{"id": rule.id, "severity": rule.severity.value, "title": rule.title, "why": rule.why, "bad": rule.bad, "good": rule.good}
+                    for rule in chosen])  # fmt: skip
+    elif wanted is None:
+        for rule in chosen:
+            out.print(f"{rule.id}  {rule.severity.value:<7}  {rule.title}", markup=False)
+    else:
+        rule = chosen[0]
+        out.print(
+            f"{rule.id} ({rule.severity.value}): {rule.title}\n{rule.why}\n\nFound in:\n{_indented(rule.bad)}\n\nNot in:\n{_indented(rule.good)}",
+            markup=False,
+        )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.rstrip("\n").split("\n"))

@@ -1,0 +1,77 @@
+"""Two documents to their changed fields, by JSON Pointer (RFC 6901); pure."""
+
+from enum import Enum
+from typing import Any, NamedTuple
+
+
+class Missing(Enum):
+    """Stands where a field did not exist before, or does not exist any more."""
+
+    MISSING = "missing"
+
+
+MISSING = Missing.MISSING
+
+
+class Change(NamedTuple):
+    """One changed field: its JSON Pointer, and the value before and after (`MISSING` where there was none)."""
+
+    pointer: str
+    old: Any
+    new: Any
+
+
+def diff(old: Any, new: Any) -> list[Change]:
+    """The fields that differ, maps key by key, lists as one value; the order of keys is no change.
+
+    A list is one value because its items have no names: an argument put in front would otherwise read as
+    every argument changed.
+    """
+    changes: list[Change] = []
+    _collect(old, new, "", changes)
+    return changes
+
+
+def _collect(old: Any, new: Any, pointer: str, changes: list[Change]) -> None:
+    # Appends to one list: nested generators take twice the time, and histories ask for this 50,000 times.
+    if type(old) is not dict or type(new) is not dict:
+        if not same(old, new):
+            changes.append(Change(pointer, old, new))
+        return
+    for key, value in old.items():
+        if key not in new:
+            changes.append(Change(f"{pointer}/{escape(key)}", value, MISSING))
+            continue
+        other = new[key]
+        # `1 == True` and `1 == 1.0` in Python, but not in JSON; inside of maps and lists too.
+        if value != other or type(value) is not type(other) or type(value) in (dict, list):
+            _collect(value, other, f"{pointer}/{escape(key)}", changes)
+    for key, value in new.items():
+        if key not in old:
+            changes.append(Change(f"{pointer}/{escape(key)}", MISSING, value))
+
+
+def same(old: Any, new: Any) -> bool:
+    """Equal as JSON values: types count, the order of keys does not."""
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, dict):
+        return old.keys() == new.keys() and all(same(value, new[key]) for key, value in old.items())
+    if isinstance(old, list):
+        return len(old) == len(new) and all(map(same, old, new))
+    return bool(old == new)
+
+
+def escape(step: str | int) -> str:
+    """One step of a JSON Pointer."""
+    return str(step).replace("~", "~0").replace("/", "~1")
+
+
+def pointer_of(steps: tuple[str | int, ...]) -> str:
+    """The JSON Pointer of a path of keys and indexes."""
+    return "".join(f"/{escape(step)}" for step in steps)
+
+
+def steps_of(pointer: str) -> tuple[str, ...]:
+    """The keys and indexes of a JSON Pointer, all as text."""
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])

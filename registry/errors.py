@@ -1,0 +1,87 @@
+"""The two ways something can be wrong: a `Problem` in a file, or a `RegistryError` that stops the run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, NamedTuple
+
+
+class Severity(StrEnum):
+    """How much a finding matters: an error stops a build, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Span(NamedTuple):
+    """A place in a file; lines and columns count from 1, columns count characters, the end is exclusive."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about one file: what is wrong (message) and what to type instead (hint)."""
+
+    rule: str
+    severity: Severity
+    span: Span
+    message: str
+    hint: str = ""
+    pointer: str = ""
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        """Order of reports: by file, then place, then rule."""
+        return (self.span.path, self.span.line, self.span.column, self.rule, self.message)
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """True when at least one of `problems` is an error."""
+    return any(problem.severity is Severity.ERROR for problem in problems)
+
+
+class RegistryError(Exception):
+    """Something that stops the whole run; shown as one line and a hint, never as a traceback."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """Say what happened (`message`) and what the person can do (`hint`)."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(RegistryError):
+    """The command was given something that cannot work: a missing folder, an unknown commit, a bad setting."""
+
+
+class RefusedError(RegistryError):
+    """Going on could lose or overwrite somebody's data, so nothing was done."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class ProblemsError(RegistryError):
+    """Files have problems that must be mended first; they are carried along for the report."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, problems: Iterable[Problem], message: str = "the definitions have problems") -> None:
+        """Carry `problems` to the edge, which prints them."""
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """The hint "did you mean `…`?" with the choice most like `word`, or "" when none is near."""
+    from difflib import get_close_matches
+
+    lowered = {choice.lower(): choice for choice in choices}
+    found = get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f"did you mean `{lowered[found[0]]}`?" if found else ""

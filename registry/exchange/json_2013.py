@@ -1,0 +1,174 @@
+"""The 2013 service's JSON: single definitions as people kept them in files, and the lists that the service answered.
+
+Written by hand, such files have trailing commas and comments (so they are read as JSON5), and the service's own manual
+has an example that lacks a closing quote and a colon: exactly those two repairs are known, and only made when asked for.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Any
+
+from registry.errors import UsageError
+from registry.exchange.importer import Imported, Importer, Options
+
+_PLACEHOLDER_VALUES = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re.IGNORECASE)
+# An object of the service's lists has these beside `definition`; the registry makes them itself.
+_MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
+
+
+def read(file_name: str, text: str, options: Options) -> list[Imported]:
+    """Every definition in one file."""
+    notes: list[str] = []
+    data = _parse(file_name, text, options, notes)
+    stem = _name_from(PurePath(file_name).stem)
+    if not isinstance(data, dict):
+        raise UsageError(f"{file_name} holds no JSON object", "a file is one definition, or a list that the 2013 service answered")
+    if isinstance(data.get("objects"), list):
+        return [
+            _imported(f"{file_name}, object {place}", _name_of(item, place), item, options, notes) for place, item in enumerate(data["objects"], 1)
+        ]
+    return [_imported(file_name, stem, data, options, notes)]
+
+
+def _parse(file_name: str, text: str, options: Options, notes: list[str]) -> Any:
+    try:
+        return _strict_or_json5(text, notes)
+    except ValueError as error:
+        repaired = _repaired(text)
+        why = _reason(error)
+        if repaired == text:
+            raise UsageError(f"{file_name}{why}") from error
+        difference = "\n".join(list(difflib.unified_diff(text.splitlines(), repaired.splitlines(), "as it is", "repaired", lineterm="", n=0)))
+        try:
+            data = _strict_or_json5(repaired, notes)
+        except ValueError as again:
+            raise UsageError(f"{file_name}{why}", f"the known repairs do not help:\n{difference}") from again
+        if not options.repair:
+            raise UsageError(f"{file_name}{why}", f"--repair would change this:\n{difference}") from error
+        notes.append(f"repaired:\n{difference}")
+        return data
+
+
+def _strict_or_json5(text: str, notes: list[str]) -> Any:
+    import json
+
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except json.JSONDecodeError:
+        import json5
+
+        try:
+            data = json5.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        except RecursionError as error:
+            raise ValueError("<string>: nested too deeply") from error
+        notes.append("read as JSON5: it has trailing commas, comments or single quotes")
+        return data
+    except RecursionError as error:
+        raise ValueError("<string>: nested too deeply") from error
+
+
+def _no_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise UsageError(f"the key `{key}` stands twice in one object", "keep one of the two: a reader would take either")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise UsageError(f"`{name}` is no number that JSON can hold", "write a number")
+
+
+def _reason(error: ValueError) -> str:
+    """`:line:column: what is wrong`, from the message of the JSON5 library."""
+    found = re.match(r"<string>:(\d+) (.*?)(?: at column (\d+))?$", str(error))
+    if not found:
+        return f": {error}"
+    said = found[2].replace("Unexpected", "unexpected")
+    return f":{found[1]}:{found[3] or 1}: {said}"
+
+
+def _repaired(text: str) -> str:
+    """The two repairs: a text left open before `}` or `,` at the end of a line, and no colon between a key and `{`."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        is_open = len(re.findall(r'(?<!\\)"', line)) % 2 == 1
+        closed = re.sub(r"([^\s\"},])(\s*[}\],][}\],\s]*)$", r'\1"\2', line) if is_open else line
+        lines.append(re.sub(r'((?:^|[{,])\s*"[^"\n]*")(\s*)\{', r"\1:\2{", closed))
+    return "".join(lines)
+
+
+def _name_of(item: Any, place: int) -> str:
+    inside = item.get("definition") if isinstance(item, dict) else None
+    inside = inside if isinstance(inside, dict) else {}
+    base = inside.get("process_name") or PurePath(str(inside.get("exec", ""))).stem or "process"
+    number = item.get("id", place) if isinstance(item, dict) else place
+    return f"{_name_from(str(base))}-{number}"
+
+
+def _name_from(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-._+") or "process"
+
+
+def _imported(where: str, name: str, item: Any, options: Options, file_notes: Iterable[str]) -> Imported:
+    if not isinstance(item, dict):
+        raise UsageError(f"{where} is no JSON object")
+    document: dict[str, Any] = {}
+    if isinstance(item.get("definition"), dict):
+        number = item.get("id")
+        if type(number) is int and number > 0:
+            document["id"] = number
+        document |= {key: value for key, value in item.items() if key not in (*_MADE_ELSEWHERE, "definition")}
+        inside = dict(item["definition"])
+    else:
+        inside = dict(item)
+    notes = list(file_notes)
+    inside = _with_argv(where, inside, notes)
+    _environment(inside, options, notes)
+    for side in ("input", "output"):
+        _adapter(inside, side, options, notes)
+    document.setdefault("title", re.sub(r"[-_.]+", " ", name).strip().capitalize())
+    document["definition"] = inside
+    return Imported(name, document, tuple(notes))
+
+
+def _with_argv(where: str, inside: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    if "args" not in inside:
+        return inside
+    if "argv" in inside:
+        raise UsageError(f"{where} has both `args` and `argv`", "keep `argv`")
+    notes.append("`args` is now `argv`")
+    return {"argv" if key == "args" else key: value for key, value in inside.items()}
+
+
+def _environment(inside: dict[str, Any], options: Options, notes: list[str]) -> None:
+    environment = inside.get("environment")
+    if not isinstance(environment, dict):
+        return
+    names = [name for name, value in environment.items() if isinstance(value, str) and _PLACEHOLDER_VALUES.match(value)]
+    if names and options.secrets_from_env:
+        inside["environment"] = {name: f"${{{name}}}" if name in names else value for name, value in environment.items()}
+        notes.append(f"{', '.join(names)}: taken from the runner's environment now")
+    elif names:
+        notes.append(f"{', '.join(names)}: a placeholder value; --secrets-from-env writes ${{NAME}}")
+
+
+def _adapter(inside: dict[str, Any], side: str, options: Options, notes: list[str]) -> None:
+    adapter = inside.get(f"{side}_adapter")
+    if not isinstance(adapter, dict) or not options.modern:
+        return
+    old, new = f"{side}_parameters", f"{side}_params"
+    if old in adapter and new not in adapter:
+        adapter = {new if key == old else key: value for key, value in adapter.items()}
+        notes.append(f"`{old}` is now `{new}`")
+    params = adapter.get(new)
+    if adapter.get(f"{side}_type") == "file" and isinstance(params, dict) and "file" in params and "file_path" not in params:
+        adapter[new] = {"file_path" if key == "file" else key: value for key, value in params.items()}
+        notes.append("`file` is now `file_path`")
+    inside[f"{side}_adapter"] = adapter
+
+
+IMPORTER = Importer("json-2013", "JSON of the 2013 service", (".json", ".json5"), read)

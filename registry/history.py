@@ -1,0 +1,133 @@
+"""Git's raw facts to the revisions of each definition; pure.
+
+A definition is followed by its id where its file carries one, else by its path and git's renames. Order is that of the
+commit graph (parents before children), never that of dates.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from registry.git import LogCommit, Row
+from registry.loader import kind_and_name
+
+
+class Revision(NamedTuple):
+    """One state of one definition. `blob` is None where it was deleted, `commit` is None where nothing was committed yet.
+
+    `old_blob` is the state right before in the commit graph, which is not always the revision listed before: two
+    branches can change one file. `date` is the author's, ISO 8601 with the author's offset.
+    """
+
+    number: int
+    commit: str | None
+    author: str
+    date: str
+    message: str
+    name: str
+    blob: str | None
+    old_blob: str | None
+
+
+@dataclass(slots=True)
+class _Track:
+    """A definition on its way through history."""
+
+    kind: str
+    id: int | None = None
+    path: str | None = None  # None once it was deleted
+    revisions: list[Revision] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Revisions, oldest first, by what a definition can be found by."""
+
+    by_id: Mapping[tuple[str, int], tuple[Revision, ...]]
+    by_path: Mapping[str, tuple[Revision, ...]]
+
+    def of(self, kind: str, number: int | None, path: str) -> tuple[Revision, ...]:
+        """The revisions of one definition, oldest first; empty when it was never committed."""
+        found = self.by_id.get((kind, number)) if number is not None else None
+        return found if found is not None else self.by_path.get(path, ())
+
+
+NO_HISTORY = History({}, {})
+
+
+def is_definition_row(row: Row, prefix: str) -> bool:
+    """True when a changed path (before or after) is that of a definition."""
+    return any(path.startswith(prefix) and kind_and_name(path[len(prefix) :]) is not None for path in (row.path, row.old_path))
+
+
+def trace(newest_first: Iterable[LogCommit], prefix: str, id_of: Callable[[str], int | None]) -> History:
+    """Follow every definition through all commits.
+
+    `prefix` is the registry's folder within the repository ("" or "folder/"), `id_of` gives the id that a blob carries.
+    """
+    tracer = _Tracer(prefix, id_of)
+    for commit in reversed(list(newest_first)):
+        tracer.take(commit)
+    by_path = {path: tuple(track.revisions) for path, track in tracer.paths.items() if track.id is None or track.path == path}
+    return History({key: tuple(track.revisions) for key, track in tracer.by_id.items()}, by_path)
+
+
+class _Tracer:
+    """The state of the walk: which track a path and an id stand for."""
+
+    def __init__(self, prefix: str, id_of: Callable[[str], int | None]) -> None:
+        self.prefix = prefix
+        self.id_of = id_of
+        # A path keeps its track after a rename or delete: on a branch beside it the file may still be edited there.
+        self.paths: dict[str, _Track] = {}
+        self.by_id: dict[tuple[str, int], _Track] = {}
+
+    def take(self, commit: LogCommit) -> None:
+        """Add one commit's changes. All its rows are read against the state before it: two names can be swapped in one."""
+        rows = [self.relative(row) for row in commit.rows if is_definition_row(row, self.prefix)]
+        leaving = {row.old_path for row in rows if row.status in "RD" or row.old_path != row.path}
+        before = {path: self.paths.get(path) for row in rows for path in (row.old_path, row.path)}
+        claimed: set[int] = set()
+        for row in rows:
+            found = kind_and_name(row.path)
+            if row.blob is not None and found is not None:
+                track = self.track_of(row, found[0], before, leaving)
+                claimed.add(id(track))
+                self.paths[row.path], track.path = track, row.path
+                self.add(track, commit, row, found[1])
+        for row in rows:
+            gone = before[row.old_path]
+            found = kind_and_name(row.old_path)
+            if row.old_path in leaving and gone is not None and found and id(gone) not in claimed and gone.path == row.old_path:
+                gone.path = None
+                self.add(gone, commit, row._replace(blob=None), found[1])
+
+    def relative(self, row: Row) -> Row:
+        return row._replace(old_path=row.old_path[len(self.prefix) :], path=row.path[len(self.prefix) :]) if self.prefix else row
+
+    def track_of(self, row: Row, kind: str, before: Mapping[str, _Track | None], leaving: set[str]) -> _Track:
+        """The definition that a new state belongs to; a new one where none fits."""
+        number = self.id_of(row.blob) if row.blob else None
+        known = self.by_id.get((kind, number)) if number is not None else None
+        if known is not None and (known.path in (None, row.path) or known.path in leaving):
+            return known  # edited, moved or brought back, whatever git makes of it
+        track = before[row.old_path]
+        # Another id, or the id taken off, where one was: another definition. The same file without any id: the same.
+        fits = track is not None and track.kind == kind and (track.id is None or track.id == number)
+        if track is not None and fits and not (row.status == "A" and track.path not in (None, row.path)):
+            self.learn_id(track, number)
+            return track
+        track = _Track(kind)
+        self.learn_id(track, number)
+        return track
+
+    def learn_id(self, track: _Track, number: int | None) -> None:
+        if number is not None and (track.kind, number) not in self.by_id:
+            track.id = number
+            self.by_id[track.kind, number] = track
+
+    @staticmethod
+    def add(track: _Track, commit: LogCommit, row: Row, name: str) -> None:
+        track.revisions.append(
+            Revision(len(track.revisions) + 1, commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob)
+        )

@@ -1,0 +1,189 @@
+"""Source and kinds to definitions with positions, and the problems met on the way."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from registry import yaml
+from registry.errors import Problem, Severity, Span, nearest
+from registry.kinds import Kinds
+from registry.source import EntryType, Source
+
+DEFINITIONS_FOLDER = "definitions"
+LEDGER_PATH = f"{DEFINITIONS_FOLDER}/ledger.jsonl"
+SUFFIX = ".yaml"
+# From this many files on, a second process pays for its start (0.1 to 0.3 s).
+_PARALLEL_FROM = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One YAML file of a kind. `id` is None as long as none was given; `document.data` is always a map."""
+
+    kind: str
+    name: str
+    id: int | None
+    document: yaml.Document
+    raw: bytes
+
+    @property
+    def path(self) -> str:
+        """Path of the file, relative to the registry's root."""
+        return self.document.path
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The whole document as plain data."""
+        return self.document.data  # type: ignore[no-any-return]
+
+    @property
+    def inside(self) -> dict[str, Any]:
+        """What stands inside `definition`: exactly what programs get. Empty where it is missing or no map."""
+        inside = self.data.get("definition")
+        return inside if isinstance(inside, dict) else {}
+
+    def problem(self, rule: str, severity: Severity, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
+        """A finding about the value (or with `key` the key) at `pointer`, given as steps."""
+        from registry.diff import pointer_of
+
+        return Problem(rule, severity, self.document.span(pointer, key=key), message, hint, pointer_of(pointer))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All definitions of a source, in order of kind and name; `unreadable` are the paths that gave none."""
+
+    definitions: tuple[Definition, ...]
+    problems: tuple[Problem, ...]
+    unreadable: frozenset[str] = frozenset()
+
+
+def definition_path(kind: str, name: str) -> str:
+    """Path of a definition's file, relative to the registry's root."""
+    return f"{DEFINITIONS_FOLDER}/{kind}/{name}{SUFFIX}"
+
+
+def kind_and_name(path: str) -> tuple[str, str] | None:
+    """Kind and name that a path stands for, or None when it is no definition's path."""
+    folder, _, rest = path.partition("/")
+    kind, _, name = rest.partition("/")
+    if folder != DEFINITIONS_FOLDER or not name or not name.endswith(SUFFIX) or name == SUFFIX:
+        return None
+    return kind, name.removesuffix(SUFFIX)
+
+
+def load(source: Source, kinds: Kinds) -> Loaded:
+    """Read every definition of `source`. A file that cannot be read is a problem and hides no other."""
+    problems: list[Problem] = []
+    wanted: dict[str, tuple[str, str]] = {}
+    for entry in source.entries(DEFINITIONS_FOLDER):
+        found = _look_at(entry.path, entry.type, kinds, problems)
+        if found:
+            wanted[entry.path] = found
+    definitions: list[Definition] = []
+    for path, data in source.read_many(wanted):
+        kind, name = wanted[path]
+        if data is None:
+            problems.append(Problem("Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"))
+            continue
+        document, found_problems = yaml.read(data, path)
+        problems.extend(found_problems)
+        if document is None:
+            continue
+        if not isinstance(document.data, dict):
+            what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "one value")
+            message = f"the file is {what}, not a map" if what != "empty" else "the file holds nothing"
+            problems.append(Problem("Y021", Severity.ERROR, document.span(), message, "start with `title:` and `definition:`"))
+            continue
+        definitions.append(Definition(kind, name, _id_of(document.data), document, data))
+    order = {kind.name: place for place, kind in enumerate(kinds)}
+    definitions.sort(key=lambda definition: (order[definition.kind], definition.name.encode("utf-8", "surrogateescape")))
+    readable = {definition.path for definition in definitions}
+    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable))
+
+
+def _id_of(data: dict[str, Any]) -> int | None:
+    number = data.get("id")
+    return number if type(number) is int and number > 0 else None
+
+
+def _look_at(  # noqa: PLR0911 - one a sort of mistake
+    path: str, kind_of_entry: EntryType, kinds: Kinds, problems: list[Problem]
+) -> tuple[str, str] | None:
+    """Kind and name for a path that is to be read; notes what lies where it cannot be meant."""
+    steps = path.split("/")
+    if any(step.startswith(".") for step in steps) or path == LEDGER_PATH:
+        return None
+
+    def note(rule: str, message: str, hint: str) -> None:
+        problems.append(Problem(rule, Severity.ERROR, Span(path), message, hint))
+
+    if kind_of_entry is not EntryType.FILE:
+        note("Y022", f"a {kind_of_entry.value} is not read", "put the file itself here")
+        return None
+    base, dot, ending = path.rpartition(".")
+    if ending.lower() in ("yaml", "yml") and dot and ending != "yaml":
+        note("Y023", f"files of definitions end in .yaml, not .{ending}", f"git mv {path} {base}{SUFFIX}")
+        return None
+    if not path.endswith(SUFFIX):
+        return None
+    if len(steps) == 2:
+        note("Y024", "a definition lies in the folder of its kind", f"move it to definitions/{next(iter(kinds.by_name))}/")
+        return None
+    if steps[1] not in kinds.by_name:
+        note("Y024", f"`{steps[1]}` is no kind: there is no schema/{steps[1]}.schema.json",
+             nearest(steps[1], kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}")  # fmt: skip
+        return None
+    return kind_and_name(path)
+
+
+# Contents of many revisions at once
+
+
+def load_documents(blobs: Iterable[tuple[str, bytes]], count: int) -> Iterator[tuple[str, bytes | None]]:
+    """Blob ids with their documents as JSON bytes; None for what cannot be read as a map.
+
+    JSON bytes because they are a fifth of the size of the data, cross processes fast, and are taken as they are into
+    what is rendered. `count`, the number of blobs, decides whether a second process helps.
+    """
+    if count < _PARALLEL_FROM:
+        for blob, data in blobs:
+            yield blob, _as_json(data)
+        return
+    import signal
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    waiting: list[Future[list[tuple[str, bytes | None]]]] = []
+    with ProcessPoolExecutor(2, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        for batch in _batches(blobs, 500):
+            waiting.append(pool.submit(_as_json_batch, batch))
+            # A few batches ahead keep both processes busy; more would hold the whole history in memory.
+            if len(waiting) > 6:
+                yield from waiting.pop(0).result()
+        for future in waiting:
+            yield from future.result()
+
+
+def _batches(blobs: Iterable[tuple[str, bytes]], size: int) -> Iterator[list[tuple[str, bytes]]]:
+    batch: list[tuple[str, bytes]] = []
+    for item in blobs:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _as_json_batch(batch: list[tuple[str, bytes]]) -> list[tuple[str, bytes | None]]:
+    return [(blob, _as_json(data)) for blob, data in batch]
+
+
+def _as_json(data: bytes) -> bytes | None:
+    """A document as JSON bytes; what an old revision holds that is refused today (`yes`, dates) stays as its text."""
+    import orjson
+
+    document = yaml.read(data, "").document
+    if document is None or not isinstance(document.data, dict):
+        return None
+    return orjson.dumps(document.data)

@@ -1,0 +1,201 @@
+"""The static JSON API: the 2013 service's addresses, envelope and key names, and what was added beside them.
+
+The functions that end in `_body` give one answer each; the live server sends the same ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from registry import __version__
+from registry.diff import MISSING, Change
+from registry.history import Revision
+from registry.kinds import Kind
+from registry.loader import Definition
+from registry.render.file import File, json_file, name_in_address, to_json
+from registry.snapshot import Snapshot, Tombstone
+
+
+def render(snapshot: Snapshot) -> Iterator[File]:
+    """Every file below `api/`, but for `openapi.json`."""
+    yield json_file("api", index_body(snapshot))
+    yield File("api/snapshot.json", to_json(snapshot_body(snapshot)))
+    for kind in snapshot.kinds:
+        yield from _render_kind(snapshot, kind)
+
+
+def _render_kind(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
+    folder = f"api/{kind.name}"
+    definitions = published(snapshot, kind.name)
+    size = snapshot.settings.page_size
+    bodies = []
+    for definition in snapshot.by_kind[kind.name]:
+        body = detail_body(snapshot, definition)
+        by_name = f"{folder}/by-name/{definition.name}"
+        if definition.id is None:
+            yield json_file(by_name, body)
+            continue
+        data = to_json(body)
+        bodies.append(data.rstrip(b"\n"))
+        yield File(f"{folder}/{definition.id}/index.json", data, f"{folder}/{definition.id}.json")
+        yield File(f"{by_name}/index.json", data, f"{by_name}.json")
+        yield from _render_history(snapshot, kind.name, definition.id, definition.name, snapshot.revisions_of(definition))
+    for tombstone in snapshot.tombstones:
+        if tombstone.kind == kind.name:
+            yield json_file(f"{folder}/{tombstone.id}", tombstone_body(snapshot, tombstone))
+            yield from _render_history(snapshot, kind.name, tombstone.id, tombstone.name, tombstone.revisions)
+    for page in range(1, page_count(len(definitions), size) + 1):
+        place = folder if page == 1 else f"{folder}/page/{page}"
+        start = (page - 1) * size
+        meta = to_json(page_meta(snapshot, kind.name, page, len(definitions))).rstrip(b"\n")
+        data = b'{"meta":' + meta + b',"objects":[' + b",".join(bodies[start : start + size]) + b"]}\n"
+        yield File(f"{place}/index.json", data, f"{place}.json")
+    yield File(f"{folder}/all.json", b'{"objects":[' + b",".join(bodies) + b"]}\n")
+    yield File(f"{folder}/all.ndjson", b"".join(body + b"\n" for body in bodies))
+    yield json_file(f"{folder}/schema", kind.schema)
+
+
+def _render_history(snapshot: Snapshot, kind: str, number: int, name: str, revisions: Sequence[Revision]) -> Iterator[File]:
+    folder = f"api/{kind}/{number}"
+    facts = [revision_facts(snapshot, kind, number, revision) for revision in revisions]
+    yield json_file(f"{folder}/history", history_body(snapshot, number, name, facts))
+    for revision, fact in zip(revisions, facts, strict=True):
+        yield json_file(f"{folder}/revisions/{revision.number}", revision_body(snapshot, number, revision, fact))
+
+
+def published(snapshot: Snapshot, kind: str) -> list[Definition]:
+    """The definitions of a kind that have an id, in order of id: what lists hold, so that a new one comes last."""
+    return sorted((one for one in snapshot.by_kind[kind] if one.id is not None), key=lambda one: one.id or 0)
+
+
+def page_count(total: int, size: int) -> int:
+    """How many pages a list has; an empty one has one."""
+    return max(1, -(-total // size))
+
+
+def address(snapshot: Snapshot, *steps: str | int) -> str:
+    """The address of a part of the API as a path, with a slash at the end: `/api/process_definition/7/`."""
+    return snapshot.settings.base_path + "/".join(["api", *map(str, steps)]) + "/"
+
+
+def index_body(snapshot: Snapshot) -> dict[str, Any]:
+    """`/api/`: the kinds, each with the address of its list and schema, as the 2013 service had it."""
+    return {kind.name: {"list_endpoint": address(snapshot, kind.name), "schema": address(snapshot, kind.name, "schema")} for kind in snapshot.kinds}
+
+
+def snapshot_body(snapshot: Snapshot) -> dict[str, Any]:
+    """`/api/snapshot.json`: what this tree is, and the high-water mark of ids."""
+    return {
+        "title": snapshot.settings.title,
+        "registry_id": snapshot.settings.registry_id or None,
+        "commit": snapshot.commit,
+        "commit_time": snapshot.commit_time,
+        "dirty": snapshot.is_dirty,
+        "history_complete": snapshot.history_complete,
+        "kinds": {
+            kind.name: {
+                "count": len(published(snapshot, kind.name)),
+                "pending": sum(one.id is None for one in snapshot.by_kind[kind.name]),
+                "deleted": sum(one.kind == kind.name for one in snapshot.tombstones),
+                "next_id": snapshot.ledger.next_id(kind.name),
+            }
+            for kind in snapshot.kinds
+        },
+        "revisions": snapshot.revision_count,
+        "ledger_lines": len(snapshot.ledger.entries),
+        "ledger_head": snapshot.ledger.head or None,
+        "generator": f"process-registry {__version__}",
+    }
+
+
+def page_meta(snapshot: Snapshot, kind: str, page: int, total: int) -> dict[str, Any]:
+    """The `meta` of one page of a list; `next` and `previous` are paths that a static host can serve."""
+    size = snapshot.settings.page_size
+
+    def link(number: int) -> str | None:
+        if not 1 <= number <= page_count(total, size):
+            return None
+        return address(snapshot, kind) if number == 1 else address(snapshot, kind, "page", number)
+
+    return {"limit": size, "next": link(page + 1), "offset": (page - 1) * size, "previous": link(page - 1), "total_count": total}
+
+
+def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
+    """One definition: `definition` key for key as written, `id` and `resource_uri` as in 2013, and what people need."""
+    revisions = snapshot.revisions_of(definition)
+    body = _body_of(snapshot, definition.kind, definition.id, definition.name, definition.data)
+    if definition.id is not None:
+        body["history_uri"] = address(snapshot, definition.kind, definition.id, "history")
+    body["revision"] = _short_facts(revisions[-1]) if revisions else None
+    return body
+
+
+def _body_of(snapshot: Snapshot, kind: str, number: int | None, name: str, data: dict[str, Any]) -> dict[str, Any]:
+    around = {key: value for key, value in data.items() if key not in ("definition", "id", "ignore")}
+    return {
+        "definition": data.get("definition"),
+        "id": number,
+        "resource_uri": address(snapshot, kind, number) if number is not None else None,
+        "kind": kind,
+        "name": name,
+        "by_name_uri": address(snapshot, kind, "by-name", name_in_address(name)),
+        **around,
+    }
+
+
+def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
+    """A deleted definition: `deleted` is true, `definition` its last content."""
+    last = next((one for one in reversed(tombstone.revisions) if one.blob is not None), None)
+    body = _body_of(snapshot, tombstone.kind, tombstone.id, tombstone.name, (snapshot.document_of(last) if last else None) or {})
+    del body["by_name_uri"]
+    body["deleted"] = True
+    body["history_uri"] = address(snapshot, tombstone.kind, tombstone.id, "history")
+    body["revision"] = _short_facts(tombstone.revisions[-1]) if tombstone.revisions else None
+    return body
+
+
+def _short_facts(revision: Revision) -> dict[str, Any]:
+    return {
+        "number": revision.number,
+        "commit": revision.commit,
+        "author": revision.author or None,
+        "date": revision.date or None,
+        "message": revision.message,
+    }
+
+
+def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: Revision) -> dict[str, Any]:
+    """One revision in a list: commit, author, date, message, and the changed fields."""
+    return {
+        **_short_facts(revision),
+        "name": revision.name,
+        "deleted": revision.blob is None,
+        "changes": [change_body(change) for change in snapshot.changes_of(revision)],
+        "resource_uri": address(snapshot, kind, number, "revisions", revision.number) if number is not None else None,
+    }
+
+
+def change_body(change: Change) -> dict[str, Any]:
+    """One changed field; `old` is absent where there was none before, `new` where there is none any more."""
+    body: dict[str, Any] = {"pointer": change.pointer}
+    if change.old is not MISSING:
+        body["old"] = change.old
+    if change.new is not MISSING:
+        body["new"] = change.new
+    return body
+
+
+def history_body(snapshot: Snapshot, number: int | None, name: str, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """All revisions of one definition, newest first."""
+    return {"id": number, "name": name, "history_complete": snapshot.history_complete, "revisions": list(reversed(facts))}
+
+
+def revision_body(snapshot: Snapshot, number: int, revision: Revision, facts: dict[str, Any]) -> dict[str, Any]:
+    """One revision with the content at that time; `document` is None for a deletion and for what cannot be read."""
+    document = snapshot.document_of(revision)
+    return {
+        "definition": document.get("definition") if document else None,
+        "id": number,
+        **facts,
+        "history_complete": snapshot.history_complete,
+        "document": document,
+    }

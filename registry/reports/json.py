@@ -1,0 +1,23 @@
+"""Problems for programs: one JSON object."""
+
+import json
+from collections.abc import Sequence
+
+from registry.errors import Problem, Severity
+
+
+def report(problems: Sequence[Problem]) -> str:
+    """`{"problems": […], "errors": N, "warnings": N}`; places count from 1, the end is exclusive."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    listed = [
+        {
+            "rule": problem.rule,
+            "severity": problem.severity.value,
+            **problem.span._asdict(),
+            "pointer": problem.pointer,
+            "message": problem.message,
+            "hint": problem.hint,
+        }
+        for problem in problems
+    ]
+    return json.dumps({"problems": listed, "errors": errors, "warnings": len(problems) - errors}, ensure_ascii=True, indent=2) + "\n"

@@ -1,0 +1,58 @@
+"""Problems for a person at a terminal: place, message, the source line with a caret, hint."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from registry.errors import Problem, Severity
+
+# Control characters and those that turn the direction of writing: in a terminal they could hide or fake text.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "soft": "2", "hint": "36"}
+_WIDEST = 160
+
+
+def report(problems: Sequence[Problem], line_of: Callable[[str, int], str | None], *, color: bool = False) -> str:
+    """All problems and a closing line. `line_of` gives a line (from 1) of a file, or None."""
+
+    def styled(text: str, style: str) -> str:
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
+
+    parts = []
+    for problem in problems:
+        span = problem.span
+        place = styled(visible(f"{span.path}:{span.line}:{span.column}"), "place")
+        kind = styled(problem.severity.value, problem.severity.value)
+        lines = [f"{place}: {kind} {problem.rule}: {visible(problem.message)}"]
+        source = line_of(span.path, span.line)
+        if source is not None and source.strip():
+            lines.extend(styled(line, "soft") for line in _excerpt(source, problem))
+        if problem.hint:
+            lines.append(f"  {styled('hint:', 'hint')} {visible(problem.hint)}")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join([*parts, summary(problems) + "\n"])
+
+
+def _excerpt(source: str, problem: Problem) -> list[str]:
+    """The source line and a caret line; long lines are cut around the place."""
+    span = problem.span
+    start = max(0, span.column - 1 - _WIDEST // 2) if len(source) > _WIDEST else 0
+    text = source[start : start + _WIDEST].replace("\t", " ")
+    column = span.column - 1 - start
+    is_one_line = span.end_line == span.line
+    width = max(1, min((span.end_column - span.column) if is_one_line else len(text) - column, _WIDEST - column))
+    # Escapes make a line longer: the caret goes where the place is in what is shown.
+    before = len(visible(text[:column]))
+    return [f"  {span.line:5d} | {visible(text)}", f"        | {' ' * before}{'^' * width}"]
+
+
+def summary(problems: Sequence[Problem]) -> str:
+    """How many errors and warnings, in words."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    warnings = len(problems) - errors
+    words = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((errors, "error"), (warnings, "warning")) if count]
+    return f"{' and '.join(words)}." if words else "No problems."
+
+
+def visible(text: str) -> str:
+    """Text with every character that a terminal would act upon written as an escape."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

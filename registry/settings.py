@@ -1,0 +1,106 @@
+"""`registry.yaml` at a registry's root, and the environment variables we heed; read once, sensible without any."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from registry import yaml
+from registry.errors import Problem, Severity, UsageError, nearest
+
+SETTINGS_PATH = "registry.yaml"
+MAX_PAGE_SIZE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a registry says about itself. `output` is a folder, relative to the registry's root."""
+
+    title: str = "Process Registry"
+    description: str = ""
+    base_url: str = "/"
+    registry_id: str = ""
+    page_size: int = 20
+    output: str = "site"
+    bot_name: str = "Process Registry"
+    bot_email: str = "process-registry@localhost"
+
+    @property
+    def base_path(self) -> str:
+        """The path part of `base_url`, with a slash at both ends: what every address in the API starts with."""
+        path = urlsplit(self.base_url).path.strip("/")
+        return f"/{path}/" if path else "/"
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and "\n" not in value.strip() else "one line of text"
+
+
+def _base_url(value: Any) -> str | None:
+    fits = isinstance(value, str) and re.fullmatch(r"(?:https?://[^/?#\s]+)?/?[^?#\s]*", value)
+    return None if fits else "an http(s) address or a path, as in https://registry.example.org/ or /registry/"
+
+
+def _registry_id(value: Any) -> str | None:
+    fits = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{7,63}", value)
+    return None if fits else "8 to 64 letters, digits and `-`, as `registry init` makes it"
+
+
+def _page_size(value: Any) -> str | None:
+    fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_PAGE_SIZE
+    return None if fits else f"a whole number from 1 to {MAX_PAGE_SIZE}"
+
+
+def _folder(value: Any) -> str | None:
+    fits = isinstance(value, str) and value.strip("/.") and not value.startswith("/") and ".." not in value.split("/")
+    return None if fits else "a folder inside the registry, as in `site`"
+
+
+# Each key: what is wrong with a value, or None.
+_KEYS: dict[str, Callable[[Any], str | None]] = {
+    "title": _text,
+    "description": lambda value: None if isinstance(value, str) else "text",
+    "base_url": _base_url,
+    "registry_id": _registry_id,
+    "page_size": _page_size,
+    "output": _folder,
+    "bot_name": _text,
+    "bot_email": _text,
+}
+if set(_KEYS) != {field.name for field in fields(Settings)}:
+    raise AssertionError("every setting needs a check")  # a programming mistake: seen at the first start
+
+
+def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
+    """Settings from the bytes of `registry.yaml` (None: no such file), and what is wrong with them."""
+    if data is None or not re.sub(rb"(?m)^\s*(#.*)?$", b"", data).strip():
+        return Settings(), ()
+    document, problems = yaml.read(data, SETTINGS_PATH)
+    if document is None:
+        return Settings(), problems
+    if not isinstance(document.data, dict):
+        found = Problem("K002", Severity.ERROR, document.span(), "the settings are not a map", "write `title: …`")
+        return Settings(), (*problems, found)
+    good: dict[str, Any] = {}
+    more: list[Problem] = []
+    for key, value in document.data.items():
+        if key not in _KEYS:
+            hint = nearest(key, _KEYS) or f"the settings are {', '.join(_KEYS)}"
+            more.append(Problem("K001", Severity.ERROR, document.span((key,), key=True), f"unknown setting `{key}`", hint))
+        elif wanted := _KEYS[key](value):
+            more.append(Problem("K002", Severity.ERROR, document.span((key,)), f"`{key}` must be {wanted}"))
+        else:
+            good[key] = value
+    return Settings(**good), (*problems, *more)
+
+
+def source_date_epoch() -> int | None:
+    """Seconds since 1970 that commits of ours carry, from SOURCE_DATE_EPOCH (reproducible-builds.org); None: now."""
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise UsageError(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds")
+    return int(text)

@@ -1,0 +1,223 @@
+"""Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from registry.diff import Change, diff
+from registry.errors import Problem
+from registry.git import PendingLog, Repository
+from registry.history import NO_HISTORY, History, Revision, is_definition_row, trace
+from registry.ids import Ledger, parse_ledger
+from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, load_documents
+from registry.settings import SETTINGS_PATH, Settings
+from registry.source import READ_LARGE, EntryType, Source, blob_id
+
+TEMPLATES_FOLDER = "site_templates"
+
+Progress = Callable[[str], None]
+"""Told what is being done, in a few words, for a line on the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A definition that was deleted; its id answers for ever. `revisions` oldest first, the last one the deletion."""
+
+    kind: str
+    id: int
+    name: str
+    revisions: tuple[Revision, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one source holds.
+
+    `documents` are the contents of all revisions as JSON, by blob id; `templates` those of the
+    catalog, by path below `site_templates/`.
+    """
+
+    settings: Settings
+    kinds: Kinds
+    definitions: tuple[Definition, ...]
+    ledger: Ledger
+    commit: str | None
+    commit_time: str | None
+    is_dirty: bool
+    history_complete: bool
+    revisions: Mapping[tuple[str, str], tuple[Revision, ...]]
+    tombstones: tuple[Tombstone, ...]
+    documents: Mapping[str, bytes | None]
+    templates: Mapping[str, bytes]
+    has_own_templates: bool
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, tuple[Definition, ...]]:
+        """Definitions of each kind, in order of name."""
+        found: dict[str, list[Definition]] = {kind.name: [] for kind in self.kinds}
+        for definition in self.definitions:
+            found[definition.kind].append(definition)
+        return {kind: tuple(definitions) for kind, definitions in found.items()}
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, str], Definition]:
+        """Definitions by kind and name."""
+        return {(definition.kind, definition.name): definition for definition in self.definitions}
+
+    @cached_property
+    def referring(self) -> Mapping[tuple[str, str], tuple[Definition, ...]]:
+        """For a kind and name, the definitions that name it in a field of reference."""
+        found: dict[tuple[str, str], list[Definition]] = {}
+        for definition in self.definitions:
+            for kind, name in references_of(definition, self.kinds.by_name[definition.kind]):
+                found.setdefault((kind, name), []).append(definition)
+        return {key: tuple(definitions) for key, definitions in found.items()}
+
+    @property
+    def revision_count(self) -> int:
+        """How many revisions all definitions have, tombstones included."""
+        return sum(map(len, self.revisions.values())) + sum(len(tombstone.revisions) for tombstone in self.tombstones)
+
+    def revisions_of(self, definition: Definition) -> tuple[Revision, ...]:
+        """Revisions of one definition, oldest first."""
+        return self.revisions.get((definition.kind, definition.name), ())
+
+    def document_of(self, revision: Revision) -> dict[str, Any] | None:
+        """The whole content at one revision; None for a deletion, and for a file that cannot be read."""
+        found = self.documents.get(revision.blob) if revision.blob else None
+        return orjson.loads(found) if found is not None else None
+
+    def changes_of(self, revision: Revision) -> list[Change]:
+        """The fields that one revision changed, against the state before it; none for the first and for a deletion."""
+        if revision.blob is None or revision.old_blob is None or revision.blob == revision.old_blob:
+            return []
+        old, new = self.documents.get(revision.old_blob), self.documents.get(revision.blob)
+        if old is None or new is None or old == new:
+            return []
+        return diff(orjson.loads(old), orjson.loads(new))
+
+
+def references_of(definition: Definition, kind: Kind) -> Iterator[tuple[str, str]]:
+    """Kind and name of everything that a definition refers to."""
+    for reference in kind.references:
+        value: Any = definition.data
+        for step in reference.pointer.split("/")[1:]:
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, str):
+            yield reference.kind, value
+
+
+def begin_log(source: Source) -> PendingLog | None:
+    """Let git read the history in the background while definitions are loaded; None where there is no history."""
+    repository, commit = source.repository, source.commit
+    if repository is None or commit is None:
+        return None
+    return repository.begin_log(commit, f"{repository.prefix_of(source.root)}{DEFINITIONS_FOLDER}")
+
+
+def take_snapshot(
+    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, log: PendingLog | None, progress: Progress = lambda _what: None
+) -> tuple[Snapshot, tuple[Problem, ...]]:
+    """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong with the ledger.
+
+    `log` is what `begin_log` gave for the same source.
+    """
+    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
+    repository, commit = source.repository, source.commit
+    history, changed, prefix = NO_HISTORY, None, ""
+    documents: dict[str, bytes | None] = {}
+    if repository is not None and log is not None:
+        prefix = repository.prefix_of(source.root)
+        history, documents = _read_history(repository, log, prefix, progress)
+        if source.is_work_tree:
+            changed = {path[len(prefix) :] for path in repository.changed_paths(prefix or ".")}
+    revisions = {}
+    for definition in loaded.definitions:
+        known = history.of(definition.kind, definition.id, definition.path)
+        if source.is_work_tree and (changed is None or definition.path in changed):
+            known = _with_uncommitted(definition, known, documents, commit)
+        revisions[definition.kind, definition.name] = known
+    own_templates = _own_templates(source)
+    snapshot = Snapshot(
+        settings=settings,
+        kinds=kinds,
+        definitions=loaded.definitions,
+        ledger=ledger,
+        commit=commit,
+        commit_time=repository.commit_time(commit) if repository is not None and commit is not None else None,
+        is_dirty=source.is_work_tree and (changed is None or _matters(changed)),
+        history_complete=repository is not None and commit is not None and not repository.is_shallow(),
+        revisions=revisions,
+        tombstones=_tombstones(loaded, ledger, kinds, history),
+        documents=documents,
+        templates=_default_templates() | own_templates,
+        has_own_templates=bool(own_templates),
+    )
+    return snapshot, problems
+
+
+def _default_templates() -> dict[str, bytes]:
+    folder = defaults_folder(TEMPLATES_FOLDER)
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def _own_templates(source: Source) -> dict[str, bytes]:
+    """The registry's own templates and assets, which win over those of the program, file by file."""
+    found = {}
+    for entry in source.entries(TEMPLATES_FOLDER):
+        data = source.read(entry.path, at_most=READ_LARGE) if entry.type is EntryType.FILE else None
+        if data is not None:
+            found[entry.path.removeprefix(f"{TEMPLATES_FOLDER}/")] = data
+    return found
+
+
+def _matters(changed: set[str]) -> bool:
+    """True when a changed path is one that the site is made from."""
+    starts = (f"{DEFINITIONS_FOLDER}/", f"{SCHEMA_FOLDER}/", f"{TEMPLATES_FOLDER}/", SETTINGS_PATH)
+    return any(path.startswith(starts) for path in changed)
+
+
+def _read_history(repository: Repository, log: PendingLog, prefix: str, progress: Progress) -> tuple[History, dict[str, bytes | None]]:
+    """Every revision of every definition, and the documents of all of them."""
+    progress("reading commits")
+    commits = list(log.commits())
+    rows = (row for one in commits for row in one.rows if is_definition_row(row, prefix))
+    blobs = list(dict.fromkeys(blob for row in rows for blob in (row.old_blob, row.blob) if blob is not None))
+    progress(f"reading {len(blobs):,} revisions")
+    documents = dict(load_documents(repository.read_blobs(blobs), len(blobs)))
+    progress(f"following {len(commits):,} commits")
+    return trace(commits, prefix, lambda blob: _id_in(documents.get(blob))), documents
+
+
+def _id_in(document: bytes | None) -> int | None:
+    if document is None or b'"id":' not in document:
+        return None
+    number = orjson.loads(document).get("id")
+    return number if type(number) is int and number > 0 else None
+
+
+def _with_uncommitted(
+    definition: Definition, known: tuple[Revision, ...], documents: dict[str, bytes | None], commit: str | None
+) -> tuple[Revision, ...]:
+    """The revisions with one more for what lies in the work tree, where that differs from the last one."""
+    blob = blob_id(definition.raw, commit)
+    last = known[-1] if known else None
+    if last is not None and last.blob == blob and last.name == definition.name:
+        return known
+    documents[blob] = orjson.dumps(definition.data)
+    return (*known, Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, blob, last.blob if last else None))
+
+
+def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History) -> tuple[Tombstone, ...]:
+    """Every id that was given and that no definition carries, in order of kind and id."""
+    there = {(definition.kind, definition.id) for definition in loaded.definitions}
+    found = [
+        Tombstone(entry.kind, entry.id, entry.name, history.of(entry.kind, entry.id, definition_path(entry.kind, entry.name)))
+        for key, entry in ledger.latest.items()
+        if key not in there and entry.kind in kinds.by_name
+    ]
+    return tuple(sorted(found, key=lambda tombstone: (tombstone.kind, tombstone.id)))

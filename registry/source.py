@@ -1,0 +1,212 @@
+"""Where files are read from: the work tree, or a commit (from git's objects, nothing is checked out)."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from registry.errors import UsageError
+from registry.git import Repository, open_repository
+from registry.yaml import MAX_BYTES
+
+# One byte more than the YAML reader takes, so that it sees that a file is too large, and says so.
+READ_AT_MOST = MAX_BYTES + 1
+# For what has no such limit: the ledger, schemas, templates and their assets.
+READ_LARGE = 256 * 1024 * 1024
+
+
+class EntryType(Enum):
+    """What a path is; only plain files are read."""
+
+    FILE = "file"
+    LINK = "symbolic link"
+    SUBMODULE = "submodule"
+    OTHER = "special file"
+
+
+class Entry(NamedTuple):
+    """One path of a source, relative to the registry's root, with `/`."""
+
+    path: str
+    type: EntryType
+
+
+class Source(Protocol):
+    """What the loader needs: a list of paths and their bytes."""
+
+    root: Path
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that is read, or that the work tree started from; None when there is none."""
+
+    @property
+    def repository(self) -> Repository | None:
+        """The git repository that the source lies in, or None."""
+
+    @property
+    def is_work_tree(self) -> bool:
+        """True when files can differ from the commit."""
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Every path below `folder`, in byte order; empty when there is no such folder."""
+
+    def read(self, path: str, *, at_most: int = READ_AT_MOST) -> bytes | None:
+        """The first `at_most` bytes of one file, or None when there is no such plain file."""
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Paths with their bytes, in the order given."""
+
+
+class WorkTree:
+    """The files as they lie on disk below `root`; links are never followed."""
+
+    is_work_tree = True
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the folder that holds `definitions/`."""
+        self.root = root
+        self._repository: Repository | None = None
+        self._looked = False
+
+    @property
+    def repository(self) -> Repository | None:
+        """Opened when first asked for: `registry check` does without git."""
+        if not self._looked:
+            self._repository, self._looked = open_repository(self.root), True
+        return self._repository
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that HEAD names, or None."""
+        return self.repository.head() if self.repository else None
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Every path below `folder`, in byte order."""
+        found: list[Entry] = []
+        top = self.root / folder
+        if not top.is_symlink() and top.is_dir():
+            self._walk(str(top), folder, found)
+        found.sort(key=lambda entry: os.fsencode(entry.path))
+        return found
+
+    def _walk(self, folder: str, prefix: str, found: list[Entry]) -> None:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    path = f"{prefix}/{entry.name}"
+                    if entry.is_symlink():
+                        found.append(Entry(path, EntryType.LINK))
+                    elif entry.is_dir():
+                        self._walk(entry.path, path, found)
+                    else:
+                        found.append(Entry(path, EntryType.FILE if entry.is_file() else EntryType.OTHER))
+        except PermissionError as error:
+            raise UsageError(f"{folder} cannot be read: {error.strerror}", "check its permissions") from error
+
+    def read(self, path: str, *, at_most: int = READ_AT_MOST) -> bytes | None:
+        """The first `at_most` bytes of one plain file."""
+        # O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            handle = os.open(self.root / path, flags)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if (self.root / path).is_symlink():
+                return None
+            raise UsageError(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            data = os.read(handle, at_most)
+            while len(data) < min(status.st_size, at_most):
+                more = os.read(handle, at_most - len(data))
+                if not more:
+                    break
+                data += more
+            return data
+        finally:
+            os.close(handle)
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Paths with their bytes."""
+        for path in paths:
+            yield path, self.read(path)
+
+
+class Commit:
+    """The files as one commit has them."""
+
+    is_work_tree = False
+
+    def __init__(self, root: Path, repository: Repository, commit: str) -> None:
+        """`root` is the registry's folder; its path within the repository names the subtree that is read."""
+        self.root = root
+        self.repository = repository
+        self.commit = commit
+        prefix = repository.prefix_of(root)
+        self._entries: dict[str, tuple[EntryType, str]] = {}
+        for mode, blob, path in repository.list_tree(commit, prefix):
+            relative = path[len(prefix) :]
+            if any(step in ("", ".", "..", ".git") for step in relative.split("/")):
+                raise UsageError(f"commit {commit[:12]} holds the path {relative!r}, which no checkout could hold")
+            self._entries[relative] = (_type_of_mode(mode), blob)
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Every path below `folder`, in byte order."""
+        start = folder.rstrip("/") + "/"
+        found = [Entry(path, kind) for path, (kind, _) in self._entries.items() if path.startswith(start)]
+        found.sort(key=lambda entry: os.fsencode(entry.path))
+        return found
+
+    def read(self, path: str, *, at_most: int = READ_AT_MOST) -> bytes | None:
+        """The first `at_most` bytes of one plain file."""
+        data = next(self.read_many([path]))[1]
+        return data[:at_most] if data is not None else None
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Paths with their bytes, all through one git process."""
+        wanted = [(path, self._entries.get(path)) for path in paths]
+        blobs = [entry[1] for _, entry in wanted if entry and entry[0] is EntryType.FILE]
+        contents = self.repository.read_blobs(blobs)
+        for path, entry in wanted:
+            yield path, next(contents)[1] if entry and entry[0] is EntryType.FILE else None
+
+
+def _type_of_mode(mode: str) -> EntryType:
+    if mode in ("100644", "100755", "100664"):
+        return EntryType.FILE
+    return {"120000": EntryType.LINK, "160000": EntryType.SUBMODULE}.get(mode, EntryType.OTHER)
+
+
+def open_source(root: Path, revision: str = "worktree") -> WorkTree | Commit:
+    """The work tree at `root`, or the commit that `revision` names in its repository."""
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a folder", "name the folder that holds `definitions/`, with --registry")
+    if revision == "worktree":
+        work_tree = WorkTree(root)
+        if not (root / "definitions").is_dir():
+            _explain_missing_definitions(root)
+        return work_tree
+    repository = open_repository(root)
+    if repository is None:
+        raise UsageError(f"{root} is not in a git repository, so there is no commit {revision!r}", "leave out --source")
+    return Commit(root, repository, repository.resolve(revision))
+
+
+def _explain_missing_definitions(root: Path) -> None:
+    repository = open_repository(root)
+    if repository is not None and repository.is_bare:
+        raise UsageError(f"{root} is a bare repository: it has no work tree", "name a commit, as in --source HEAD")
+    raise UsageError(f"{root} has no folder `definitions`", "make a registry with `registry init DIR`, or name one with --registry")
+
+
+def blob_id(data: bytes, like: str | None = None) -> str:
+    """The id that git gives a file of these bytes; SHA-256 when `like`, an id of the same repository, is."""
+    algorithm = hashlib.sha256 if like is not None and len(like) == 64 else hashlib.sha1
+    return algorithm(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

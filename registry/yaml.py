@@ -1,0 +1,333 @@
+"""Bytes to a tree with the line and column of every key and value; strict, and safe on any input.
+
+Reads ruamel.yaml's C *event* stream, never its composer (which recurses in C and can be crashed by deep
+nesting), and resolves plain scalars itself: only what every YAML version reads alike is taken, everything
+else must be quoted. See docs/format.md, "Strict reading".
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from _ruamel_yaml import CParser
+
+from registry.errors import Problem, Severity, Span
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 32
+MAX_EVENTS = 20_000
+MAX_INTEGER = 2**53
+
+# Control characters, and the characters some programs take for the end of a line: NEL, U+2028, U+2029.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?\Z")
+# What YAML 1.1, 1.2 and the common readers turn into something that is not text, or do not agree upon.
+_AMBIGUOUS = re.compile(
+    r"""(?: ~ | null | true | false | yes | no | on | off | y | n | = | <<
+      | [-+]?[0-9][0-9_,]*                                        # 0777, 1_000, +1, 007, 1,000
+      | [-+]?0b[01_]* | [-+]?0o[0-7_]* | [-+]?0x[0-9a-f_]*
+      | [-+]?(?:[0-9][0-9_]*)?\.[0-9_]*(?:e[-+]?[0-9]+)?          # .5, 1., 1.0e3
+      | [-+]?[0-9][0-9_]*e[-+]?[0-9]+                             # 1e3
+      | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?          # 12:30
+      | [-+]?\.(?:inf|nan)
+      | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:t|[ \t]+)[0-9].*)?    # dates and times
+    )\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_FIRST_OF_AMBIGUOUS = frozenset("~nNtTfFyYoO=<0123456789+-.")
+_CONSTANTS = {"true": True, "false": False, "null": None, "": None}
+_DATE = re.compile(r"[0-9]{4}-")
+
+# What libyaml says, in the author's words: (part of its message, our message, hint).
+_SYNTAX_HINTS = (
+    ("mapping values are not allowed", "a second `: ` on one line", "quote the value, or put it on a line of its own"),
+    ("found character that cannot start", "this character cannot start a value", "indent with spaces, not tabs; quote"
+     " values that start with @, %, ` or |"),
+    ("could not find expected ':'", "a key without its `:`", "write `key: value`"),
+    ("did not find expected key", "the indentation does not fit the lines above, or a quote is not closed",
+     "line the key up with its neighbours"),
+    ("did not find expected ',' or", "a list or map in brackets is not closed, or a comma is missing",
+     "close it with `]` or `}`"),
+    ("found unexpected end of stream", "a quoted text is not closed", "add the closing quote"),
+    ("did not find expected '-'", "the indentation of this list does not fit", "line the items up"),
+    ("block sequence entries are not allowed", "a list cannot start here", "put `- item` on a line of its own"),
+    ("block mapping", "a map cannot start here", "put the key on a line of its own"),
+)  # fmt: skip
+
+
+class Place(NamedTuple):
+    """Where a node starts and ends: lines and columns from 1, the end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Node:
+    """Places of one node: its own, and for a map or list those of its keys and children."""
+
+    __slots__ = ("children", "keys", "place")
+
+    def __init__(self, place: Place) -> None:
+        """A leaf; `children` and `keys` are filled in for maps and lists."""
+        self.place = place
+        self.keys: dict[str, Place] | None = None
+        self.children: dict[str | int, Node] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: plain data (dict, list, str, int, float, bool, None) and the places of all of it."""
+
+    path: str
+    data: Any
+    root: Node
+
+    def span(self, pointer: tuple[str | int, ...] = (), *, key: bool = False) -> Span:
+        """The place of the value at `pointer`, of its key with `key=True`, or of the nearest parent there is."""
+        node, place = self.root, self.root.place
+        for depth, step in enumerate(pointer):
+            child = node.children.get(step) if node.children else None
+            if child is None:
+                break
+            is_last = depth == len(pointer) - 1
+            key_place = node.keys.get(str(step)) if node.keys and (key or not is_last) else None
+            node, place = child, key_place if key_place and (key or not is_last) else child.place
+        return Span(self.path, *place)
+
+
+class Reading(NamedTuple):
+    """What reading gave: a document, or None where it could not be read at all; and all that was found."""
+
+    document: Document | None
+    problems: tuple[Problem, ...]
+
+
+class _Stop(Exception):  # noqa: N818 - control flow inside this module only
+    """Reading cannot go on; the problem was noted."""
+
+
+def read(data: bytes, path: str) -> Reading:
+    """Read one file's bytes strictly. Never raises for what is in the file."""
+    reader = _Reader(path)
+    try:
+        document: Document | None = reader.read(data)
+    except _Stop:
+        document = None
+    return Reading(document, tuple(reader.problems))
+
+
+class _Reader:
+    """Turns events into data and places, noting problems on the way."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+
+    def note(self, rule: str, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(rule, Severity.ERROR, Span(self.path, *place), message, hint))
+
+    def read(self, data: bytes) -> Document:
+        text = self.decode(data)
+        try:
+            return self.compose(CParser(text))
+        except (_Stop, MemoryError):
+            raise
+        except Exception as error:
+            # ruamel's scanner and parser errors share a base class that costs a start-up import to name;
+            # the C parser also raises plain ValueErrors for some inputs. All of them are about this file.
+            self.note_syntax(error)
+            raise _Stop from error
+
+    def decode(self, data: bytes) -> str:
+        start = Place(1, 1, 1, 1)
+        if len(data) > MAX_BYTES:
+            self.note("Y002", start, f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read",
+                      "split it, or keep large data in a file of its own")  # fmt: skip
+            raise _Stop
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            self.note("Y003", start, "the file is UTF-16, not UTF-8", "save it as UTF-8")
+            raise _Stop
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            before = data[: error.start].decode("utf-8")
+            self.note("Y003", _place_at(before), f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
+            raise _Stop from error
+        text = text.removeprefix("\ufeff")
+        found = _FORBIDDEN.search(text)
+        if found:
+            self.note("Y004", _place_at(text[: found.start()]),
+                      f"the character U+{ord(found.group()):04X} is not allowed in a file",
+                      "remove it, or write it as an escape in a double-quoted text")  # fmt: skip
+            raise _Stop
+        return text
+
+    def note_syntax(self, error: Exception) -> None:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        said = str(getattr(error, "problem", None) or error).split("\n", 1)[0]
+        place = Place(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else Place(1, 1, 1, 2)
+        context = str(getattr(error, "context", None) or "")
+        for part, message, hint in _SYNTAX_HINTS:
+            if part in said or part in context:
+                self.note("Y001", place, f"not valid YAML: {message}", hint)
+                return
+        self.note("Y001", place, f"not valid YAML: {said}")
+
+    def compose(self, parser: Any) -> Document:  # noqa: C901, PLR0912, PLR0915 - one loop: a call for each event costs a third more
+        """Build data and places from the events; the stack holds the open maps and lists."""
+        get_event = parser.get_event
+        stack: list[tuple[Any, Node | None]] = []
+        container: Any = None  # the open map or list, its node, and the map's key that waits for a value
+        node: Node | None = None
+        key: str | None = None
+        key_place: Place | None = None
+        root: Any = None
+        root_node: Node | None = None
+        events = 0
+        while True:
+            event = get_event()
+            if event is None:
+                break
+            events += 1
+            kind = event.__class__.__name__
+            if kind == "ScalarEvent":
+                start, end = event.start_mark, event.end_mark
+                place = Place(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+                value: Any = event.value
+                if event.anchor is not None or event.tag is not None:
+                    self.note_decoration(event, place)
+                is_key = key is None and type(container) is dict
+                if event.implicit[0]:
+                    value = self.resolve(value, place, is_key=is_key)
+                elif "\0" in value:
+                    self.note("Y004", place, "the character U+0000 is not allowed in a text", "remove `\\0`")
+                if is_key:
+                    key, key_place = self.checked_key(value, place, container, node), place
+                    continue
+                child = Node(place)
+            elif kind in ("MappingStartEvent", "SequenceStartEvent"):
+                start = event.start_mark
+                place = Place(start.line + 1, start.column + 1, start.line + 1, start.column + 2)
+                if event.anchor is not None or event.tag is not None:
+                    self.note_decoration(event, place)
+                if len(stack) >= MAX_DEPTH:
+                    self.note("Y005", place, f"nested deeper than {MAX_DEPTH} levels", "write it flatter")
+                    raise _Stop
+                if key is None and type(container) is dict:
+                    self.note("Y006", place, "a key must be text, not a list or a map", "write the key as plain text")
+                    raise _Stop
+                child = Node(place)
+                child.children = {}
+                if kind == "MappingStartEvent":
+                    value = {}
+                    child.keys = {}
+                else:
+                    value = []
+            elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+                container, node = stack.pop()
+                continue
+            else:
+                self.check_stream_event(kind, event, seen_root=root_node is not None)
+                continue
+            if events > MAX_EVENTS:
+                self.note("Y005", place, f"more than {MAX_EVENTS:,} keys and values", "split the file")
+                raise _Stop
+            if node is None:
+                root, root_node = value, child
+            elif key is not None and key_place is not None:
+                container[key] = value
+                node.keys[key] = key_place  # type: ignore[index]
+                node.children[key] = child  # type: ignore[index]
+            else:
+                node.children[len(container)] = child  # type: ignore[index]
+                container.append(value)
+            if child.children is not None:
+                stack.append((container, node))
+                container, node = value, child
+            key = key_place = None
+        if root_node is None:
+            self.note("Y007", Place(1, 1, 1, 1), "the file is empty", "start with `title:` and `definition:`")
+            raise _Stop
+        return Document(self.path, root, root_node)
+
+    def check_stream_event(self, kind: str, event: Any, *, seen_root: bool) -> None:
+        mark = event.start_mark
+        place = Place(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 4)
+        if kind == "AliasEvent":
+            self.note("Y008", place, "anchors and aliases are not read", "write the value out")
+            raise _Stop
+        if kind == "DocumentStartEvent":
+            if event.version or event.tags:
+                self.note("Y008", place, "directives (`%YAML`, `%TAG`) are not read", "remove the line")
+            if seen_root:
+                self.note("Y009", place, "a second document in one file", "one file holds one definition: split at `---`")
+                raise _Stop
+
+    def note_decoration(self, event: Any, place: Place) -> None:
+        if event.anchor is not None:
+            self.note("Y008", place, f"anchors (`&{event.anchor}`) are not read", "remove it and write the values out")
+        if event.tag is not None:
+            self.note("Y008", place, f"tags (`{event.tag}`) are not read", "remove it; quote the value to make it text")
+
+    def checked_key(self, key: Any, place: Place, container: Mapping[str, Any], node: Node | None) -> str:
+        if not isinstance(key, str):
+            written = "null" if key is None else str(key).lower()
+            self.note("Y006", place, f"a key must be text, and `{written}` is not", f'quote it: "{written}"')
+            key = written
+        if key in container:
+            first = node.keys[key].line if node and node.keys else 0
+            self.note("Y010", place, f"the key `{key}` stands twice in one map", f"the first is in line {first}: keep one")
+        return str(key)
+
+    def resolve(self, text: str, place: Place, *, is_key: bool) -> Any:  # noqa: PLR0911 - one a sort of scalar
+        """The value of a plain scalar; what YAML versions read differently is noted and stays text."""
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if text[0] not in _FIRST_OF_AMBIGUOUS:
+            return text
+        if _INTEGER.match(text):
+            if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
+                return int(text)
+            self.note("Y011", place, f"the number {_short(text)} is too large to be kept exactly", f'quote it: "{_short(text)}"')
+            return text
+        if _FLOAT.match(text):
+            number = float(text) if len(text) <= 64 else math.inf
+            if math.isfinite(number) and Decimal(text) == Decimal(repr(number)):
+                return number
+            self.note("Y011", place, f"the number {_short(text)} cannot be kept exactly", f'quote it: "{_short(text)}"')
+            return text
+        if _AMBIGUOUS.match(text):
+            what = "is a date in some YAML versions and text in others" if _DATE.match(text) else (
+                "is read differently by different YAML versions")  # fmt: skip
+            if text == "<<" and is_key:
+                self.note("Y008", place, "merge keys (`<<`) are not read", "write the keys out")
+            else:
+                self.note("Y011", place, f"`{_short(text)}` {what}", f'quote it: "{_short(text)}"{_plain_form(text)}')
+        return text
+
+
+def _plain_form(text: str) -> str:
+    lower = text.lower()
+    if lower in ("yes", "on", "y", "true"):
+        return ", or write true"
+    if lower in ("no", "off", "n", "false"):
+        return ", or write false"
+    if lower in ("~", "null"):
+        return ", or write null"
+    return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _place_at(before: str) -> Place:
+    """The place right after the text `before`."""
+    lines = re.split(r"\r\n|\r|\n", before.removeprefix("\ufeff"))
+    return Place(len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)

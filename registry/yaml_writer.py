@@ -1,0 +1,69 @@
+"""Plain data to YAML text that the strict reader takes back exactly; for new files only, never for editing one."""
+
+import json
+from typing import Any
+
+from registry import yaml
+
+_WIDTH = 100
+
+
+def to_yaml(data: dict[str, Any]) -> str:
+    """A map as YAML in block style, short lists and maps in brackets, everything quoted that needs it."""
+    return "".join(f"{line}\n" for line in _map_lines(data))
+
+
+def _map_lines(data: dict[str, Any]) -> list[str]:
+    lines = []
+    for key, value in data.items():
+        name = _text(key, is_key=True)
+        if (isinstance(value, (dict, list)) and value and len(name) + len(flow(value)) > _WIDTH - 20) or _has_long_text(value):
+            inner = _map_lines(value) if isinstance(value, dict) else _list_lines(value)
+            lines.append(f"{name}:")
+            lines.extend(f"  {line}" if line else "" for line in inner)
+        elif isinstance(value, dict) and any(isinstance(item, (dict, list)) for item in value.values()):
+            lines.append(f"{name}:")
+            lines.extend(f"  {line}" for line in _map_lines(value))
+        elif isinstance(value, str) and "\n" in value:
+            lines.extend(_block_text(name, value))
+        else:
+            lines.append(f"{name}: {flow(value)}")
+    return lines
+
+
+def _has_long_text(value: Any) -> bool:
+    """True for a map or list that holds a text of several lines, which cannot stand in brackets readably."""
+    if isinstance(value, dict):
+        return any(_has_long_text(item) or (isinstance(item, str) and "\n" in item) for item in value.values())
+    return False
+
+
+def _list_lines(data: list[Any]) -> list[str]:
+    return [f"- {flow(item)}" for item in data]
+
+
+def _block_text(name: str, value: str) -> list[str]:
+    """A text of several lines in literal style, where that gives it back exactly; else quoted."""
+    body = value.removesuffix("\n")
+    lines = [f"{name}: |{'' if value.endswith(chr(10)) else '-'}", *(f"  {line}" if line else "" for line in body.split("\n"))]
+    again = yaml.read("\n".join([*lines, ""]).encode(), "").document
+    return lines if again is not None and again.data == {name: value} else [f"{name}: {flow(value)}"]
+
+
+def flow(value: Any) -> str:
+    """Any value in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_text(key, is_key=True)}: {flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(text: str, *, is_key: bool = False) -> str:
+    """A text plain where the strict reader takes it back as the same text, inside brackets too; else quoted."""
+    if text and text.isprintable() and text == text.strip():
+        candidate = f"[{{{text}: 1}}]" if is_key else f"[{{a: {text}}}]"
+        reading = yaml.read(candidate.encode("utf-8", "replace"), "")
+        if not reading.problems and reading.document is not None and reading.document.data == [{text: 1} if is_key else {"a": text}]:
+            return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
