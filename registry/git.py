@@ -345,7 +345,9 @@ def _parse_log(tokens: Iterator[bytes]) -> Iterator[LogCommit]:
         if not stripped:
             continue
         if stripped.startswith(b":"):
-            rows.append(_parse_row(stripped.decode(), tokens))
+            row = _parse_row(stripped.decode(), tokens)
+            if row is not None:
+                rows.append(row)
             continue
         if header is not None:
             yield LogCommit(*header, tuple(rows))
@@ -356,14 +358,19 @@ def _parse_log(tokens: Iterator[bytes]) -> Iterator[LogCommit]:
         yield LogCommit(*header, tuple(rows))
 
 
-def _parse_row(facts: str, tokens: Iterator[bytes]) -> Row:
-    """One raw line; a merge's has a colon, a mode, an id and (as asked) a path for each parent: the first's count."""
+def _parse_row(facts: str, tokens: Iterator[bytes]) -> Row | None:
+    """One raw line; a merge's has a colon, a mode, an id and (as asked) a path for each parent.
+
+    None for a file that a merge took from one parent under the name it has with another: nothing changed in the merge.
+    """
     parents = len(facts) - len(facts.lstrip(":"))
     fields = facts[parents:].split(" ")
     modes, blobs, status = fields[: parents + 1], fields[parents + 1 : -1], fields[-1]
     new_blob = _blob(modes[-1], blobs[-1])
     if parents > 1:
         paths = [os.fsdecode(next(tokens)) for _ in range(parents + 1)]
+        if new_blob is not None and blobs[-1] in blobs[:-1]:
+            return None
         # Against the first parent that has the file: against one that lacks it, all of it would read as added.
         which = next((n for n in range(parents) if _blob(modes[n], blobs[n])), 0)
         return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob)

@@ -85,14 +85,17 @@ class _Tracer:
     def take(self, commit: LogCommit) -> None:
         """Add one commit's changes. All its rows are read against the state before it: two names can be swapped in one."""
         rows = [self.relative(row) for row in commit.rows if is_definition_row(row, self.prefix)]
-        leaving = {row.old_path for row in rows if row.status in "RD" or row.old_path != row.path}
         before = {path: self.paths.get(path) for row in rows for path in (row.old_path, row.path)}
+        leaving = {row.old_path for row in rows if row.status in "RD" or row.old_path != row.path or self.is_other(row, before[row.path])}
         claimed: set[int] = set()
         for row in rows:
             found = kind_and_name(row.path)
             if row.blob is not None and found is not None:
                 track = self.track_of(row, found[0], before, leaving)
                 claimed.add(id(track))
+                if track.revisions and row.old_path == row.path and track.path != row.path:
+                    # It came from a name that git does not tell of: the state before is that of the definition.
+                    row = row._replace(old_blob=track.revisions[-1].blob)  # noqa: PLW2901
                 self.paths[row.path], track.path = track, row.path
                 self.add(track, commit, row, found[1])
         for row in rows:
@@ -104,6 +107,10 @@ class _Tracer:
 
     def relative(self, row: Row) -> Row:
         return row._replace(old_path=row.old_path[len(self.prefix) :], path=row.path[len(self.prefix) :]) if self.prefix else row
+
+    def is_other(self, row: Row, track: _Track | None) -> bool:
+        """True when a path now holds a file with another id: what was there has left, to another name or for good."""
+        return row.blob is not None and track is not None and track.id is not None and self.id_of(row.blob) not in (None, track.id)
 
     def track_of(self, row: Row, kind: str, before: Mapping[str, _Track | None], leaving: set[str]) -> _Track:
         """The definition that a new state belongs to; a new one where none fits."""

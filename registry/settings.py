@@ -39,7 +39,7 @@ def _text(value: Any) -> str | None:
 
 
 def _base_url(value: Any) -> str | None:
-    fits = isinstance(value, str) and re.fullmatch(r"(?:https?://[^/?#\s]+)?/?[^?#\s]*", value)
+    fits = isinstance(value, str) and re.fullmatch(r"(?=.)(?:https?://[^/?#\s]+)?(?:/[^?#\s]*)?", value)
     return None if fits else "an http(s) address or a path, as in https://registry.example.org/ or /registry/"
 
 

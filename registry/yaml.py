@@ -55,6 +55,7 @@ _SYNTAX_HINTS = (
     ("found unexpected end of stream", "a quoted text is not closed", "add the closing quote"),
     ("did not find expected '-'", "the indentation of this list does not fit", "line the items up"),
     ("block sequence entries are not allowed", "a list cannot start here", "put `- item` on a line of its own"),
+    ("found unexpected ':'", "a `:` in a value inside brackets", "quote the value"),
     ("block mapping", "a map cannot start here", "put the key on a line of its own"),
 )  # fmt: skip
 

@@ -66,4 +66,13 @@ def _text(text: str, *, is_key: bool = False) -> str:
         reading = yaml.read(candidate.encode("utf-8", "replace"), "")
         if not reading.problems and reading.document is not None and reading.document.data == [{text: 1} if is_key else {"a": text}]:
             return text
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    # Not as JSON does it: YAML knows no pairs of surrogates.
+    return {"\n": "\\n", "\t": "\\t"}.get(char) or (f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TYPES = {"object": "a map", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
           "boolean": "true or false", "null": "nothing"}  # fmt: skip
 # Of several findings about one value, the first of these is the mistake; the others follow from it.
-_PRIORITY = ("type", "enum", "const", "false", "minLength", "minItems", "minProperties", "pattern")
+_PRIORITY = ("type", "enum", "const", "not", "minLength", "minItems", "minProperties", "pattern")
 _KNOWN_MISSPELLINGS = {"args": "argv", "arguments": "argv", "env": "environment", "command": "exec", "executable": "exec",
                        "workdir": "cwd", "working_directory": "cwd", "type": "process_type", "name": "title", "file": "file_path"}  # fmt: skip
 
@@ -80,7 +80,7 @@ def _rank(finding: _Finding) -> int:
 def _findings(error: "ValidationError", kind: Kind) -> Iterator[_Finding]:
     """What one error of jsonschema means."""
     path: tuple[str | int, ...] = tuple(error.absolute_path)
-    keyword = str(error.validator or "false")  # no keyword: the schema is `false`
+    keyword = str(error.validator)
     limit: Any = error.validator_value
     chain = _schemas_on_the_way(error, kind)
     said = _message(chain, keyword)
@@ -111,11 +111,14 @@ def _last_branch(error: "ValidationError") -> "ValidationError":
 
 
 def _schemas_on_the_way(error: "ValidationError", kind: Kind) -> list[Any]:
-    """The schemas from the top to the one that holds the failed keyword, references followed."""
+    """The schemas from the top to the one that holds the failed keyword; references, which the path leaves out, followed."""
     node: Any = kind.schema
     chain = [node]
     for step in error.absolute_schema_path:
-        node = _resolve(node["$ref"], kind) if step == "$ref" else node[step]
+        while isinstance(node, dict) and step not in node and "$ref" in node:
+            node = _resolve(node["$ref"], kind)
+            chain.append(node)
+        node = node[step]
         if isinstance(node, dict):
             chain.append(node)
     return chain
@@ -224,7 +227,7 @@ def _limit(error: "ValidationError", path: tuple[str | int, ...], keyword: str) 
         "minItems": f"needs at least {shown} items",
         "minProperties": f"needs at least {shown} keys",
         "uniqueItems": "holds the same item twice",
-        "false": "does not belong here",
+        "not": "does not belong here",
     }
     return _said(path, words.get(keyword) or "does not have the form it must have")
 

@@ -13,6 +13,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateE
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from registry.check.placeholders import template_variables
 from registry.diff import MISSING
 from registry.errors import UsageError
 from registry.history import Revision
@@ -196,6 +197,7 @@ class _Catalog:
             "command": _command(inside),
             "inside": field("", plain, _properties(kind, "definition")),
             "adapters": adapters,
+            "variables": template_variables(inside.get("contextualization")),
             "around": field("", around, _properties(kind)),
             "application": application,
             "application_href": _href("application", str(application)) if known else "",
@@ -243,7 +245,9 @@ class _Catalog:
         elif self.snapshot.documents.get(revision.blob) is None:
             note = "The file could not be read at this commit."
         elif not changes:
-            note = "First version." if revision.old_blob is None else "No field changed: comments, order, or the place of the file."
+            note = "No field changed: comments, order, or the place of the file."
+            if revision.old_blob is None:
+                note = "First version." if revision.number == 1 else "Brought back."
         return ShownRevision(
             number=revision.number,
             commit=revision.commit,

@@ -25,9 +25,8 @@ def render(snapshot: Snapshot) -> Iterator[File]:
 
 def _render_kind(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
     folder = f"api/{kind.name}"
-    definitions = published(snapshot, kind.name)
     size = snapshot.settings.page_size
-    bodies = []
+    by_id = {}
     for definition in snapshot.by_kind[kind.name]:
         body = detail_body(snapshot, definition)
         by_name = f"{folder}/by-name/{definition.name}"
@@ -35,7 +34,7 @@ def _render_kind(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
             yield json_file(by_name, body)
             continue
         data = to_json(body)
-        bodies.append(data.rstrip(b"\n"))
+        by_id[definition.id] = data.rstrip(b"\n")
         yield File(f"{folder}/{definition.id}/index.json", data, f"{folder}/{definition.id}.json")
         yield File(f"{by_name}/index.json", data, f"{by_name}.json")
         yield from _render_history(snapshot, kind.name, definition.id, definition.name, snapshot.revisions_of(definition))
@@ -43,10 +42,11 @@ def _render_kind(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
         if tombstone.kind == kind.name:
             yield json_file(f"{folder}/{tombstone.id}", tombstone_body(snapshot, tombstone))
             yield from _render_history(snapshot, kind.name, tombstone.id, tombstone.name, tombstone.revisions)
-    for page in range(1, page_count(len(definitions), size) + 1):
+    bodies = [by_id[number] for number in sorted(by_id)]
+    for page in range(1, page_count(len(bodies), size) + 1):
         place = folder if page == 1 else f"{folder}/page/{page}"
         start = (page - 1) * size
-        meta = to_json(page_meta(snapshot, kind.name, page, len(definitions))).rstrip(b"\n")
+        meta = to_json(page_meta(snapshot, kind.name, page, len(bodies))).rstrip(b"\n")
         data = b'{"meta":' + meta + b',"objects":[' + b",".join(bodies[start : start + size]) + b"]}\n"
         yield File(f"{place}/index.json", data, f"{place}.json")
     yield File(f"{folder}/all.json", b'{"objects":[' + b",".join(bodies) + b"]}\n")

@@ -1,0 +1,60 @@
+"""Runs every rule's own examples: what it says is bad is found, what it says is good is not."""
+
+import re
+
+import pytest
+
+from registry.build import check_source
+from registry.check import RULES, FAMILIES, check
+from registry.check.rule import Rule
+from registry.errors import Problem, Severity
+from registry.source import WorkTree
+from tests.support.repo import RepoBuilder
+
+
+def problems_of(repo: RepoBuilder, rule: Rule, text: str) -> list[Problem]:
+    kind = "process_definition" if rule.kind == "*" else rule.kind
+    # A first line `file: NAME` gives the file another name than `example`.
+    named = re.match(r"file: (.*)\n", text)
+    for name, beside in rule.beside.items():
+        if name.startswith("schema/"):
+            repo.write(f"{name}.schema.json", beside)
+        else:
+            repo.define(name.split("/", 1)[1], beside, name.split("/", 1)[0])
+    path = repo.define(named[1] if named else "example", text[named.end() :] if named else text, kind)
+    assert path.exists()
+    return [problem for problem in check_source(WorkTree(repo.root)).problems if problem.rule == rule.id]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_bad_example_is_found_and_has_a_place(rule: Rule, repo: RepoBuilder) -> None:
+    found = problems_of(repo, rule, rule.bad)
+    assert len(found) == 1, found
+    assert found[0].severity is rule.severity
+    assert found[0].span.line >= 1
+    assert found[0].message
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_good_example_is_not_found(rule: Rule, repo: RepoBuilder) -> None:
+    assert problems_of(repo, rule, rule.good) == []
+
+
+def test_rules_are_told_apart_by_their_ids_and_say_why() -> None:
+    ids = [rule.id for rule in RULES]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[SIRAW][0-9]{3}", number) for number in ids)
+    assert all(rule.title and rule.why.endswith(".") for rule in RULES)
+    assert all((rule.id[0] == "W") <= (rule.severity is Severity.WARNING) for rule in RULES)
+    assert len(FAMILIES) == 7
+    assert callable(check)
+
+
+def test_a_reviewed_exception_silences_its_rule_and_no_other(repo: RepoBuilder) -> None:
+    repo.define("a", "title: T\nowners: [t]\nignore: [{rule: W104, reason: The host is ours}]\ndefinition: {exec: /root/a, cwd: /x/}\n")
+    assert [problem.rule for problem in check_source(WorkTree(repo.root)).problems] == ["W107"]
+
+
+def test_how_a_file_is_written_cannot_be_excepted(repo: RepoBuilder) -> None:
+    repo.define("a", "title: T\nowners: [t]\nignore: [{rule: S002, reason: I like it}]\ndefinition: {exec: /bin/a, argz: []}\n")
+    assert [problem.rule for problem in check_source(WorkTree(repo.root)).problems] == ["S002"]

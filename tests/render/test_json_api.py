@@ -1,0 +1,122 @@
+"""Every body of the API is described by its OpenAPI document, and the lists hold every object once."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from registry.build import build
+from registry.site import Site
+from registry.source import WorkTree
+from tests.support.repo import RepoBuilder
+from tests.conftest import Run
+
+
+@pytest.fixture
+def site(repo: RepoBuilder, run: Run, tmp_path: Path) -> Path:
+    """A registry with most things that can be in one: ids, a rename, a tombstone, a pending and an uncommitted one."""
+    repo.write("registry.yaml", "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n")
+    repo.define("app", kind="application")
+    for number in range(7):
+        repo.define(f"p{number}", f"title: P{number}\nowners: [t]\ndefinition: {{exec: x, application: app, x-mine: [1, {{a: null}}], argv: [b, a]}}\n")
+    repo.commit("add")
+    assert run("index", "-C", str(repo.root)).code == 0
+    repo.git("mv", "definitions/process_definition/p1.yaml", "definitions/process_definition/renamed.yaml")
+    (repo.root / "definitions/process_definition/p2.yaml").unlink()
+    repo.commit("rename one, delete one")
+    assert run("index", "-C", str(repo.root)).code == 0
+    path = repo.root / "definitions/process_definition/p3.yaml"
+    path.write_text(path.read_text().replace("exec: x,", "exec: x, timeout: 5,"))
+    repo.define("folder/pending")
+    out = tmp_path / "site"
+    assert build(WorkTree(repo.root), Site(out)).files
+    return out
+
+
+def read(site: Path, path: str) -> Any:
+    return json.loads((site / path).read_text(encoding="utf-8"))
+
+
+def test_openapi_is_valid_and_describes_every_body(site: Path) -> None:
+    document = read(site, "api/openapi.json")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    assert document["servers"] == [{"url": "https://r.example.org/sub"}]
+    tried = dict.fromkeys(document["paths"], 0)
+    # Addresses with parameters come last: `/page/2/` fits `/{id}/…` too.
+    patterns = sorted(document["paths"], key=lambda path: path.count("{"))
+    for file in sorted((site / "api").rglob("*.json*")) + sorted((site / "api").rglob("*.ndjson")):
+        place = "/" + str(file.relative_to(site)).removesuffix("index.json")
+        if file.name != "index.json" and place not in patterns:
+            # A twin of an index.json, with the same bytes.
+            if place != "/api/openapi.json":
+                assert file.read_bytes() == (file.with_suffix("") / "index.json").read_bytes()
+            continue
+        pattern = next(one for one in patterns if re.fullmatch(re.sub(r"\\\{name\\\}", ".+", re.escape(one)).replace("\\{id\\}", "[0-9]+")
+                       .replace("\\{number\\}", "[0-9]+").replace("\\{page\\}", "[0-9]+"), place))  # fmt: skip
+        content = document["paths"][pattern]["get"]["responses"]["200"]["content"]
+        schema = next(iter(content.values()))["schema"] | {"components": document["components"]}
+        validator = Draft202012Validator(schema)
+        for body in file.read_text(encoding="utf-8").splitlines():
+            errors = [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(json.loads(body))]
+            assert errors == [], place
+        tried[pattern] += 1
+    assert [path for path, times in tried.items() if not times] == ["/api/application/page/{page}/"]  # there is one application
+
+
+def test_following_next_visits_every_object_once(site: Path) -> None:
+    seen, address, pages = [], "/sub/api/process_definition/", 0
+    while address:
+        page = read(site, address.removeprefix("/sub/") + "index.json")
+        assert page["meta"]["limit"] == 3
+        assert page["meta"]["offset"] == pages * 3
+        assert page["meta"]["total_count"] == 6
+        seen += [one["id"] for one in page["objects"]]
+        pages += 1
+        address = page["meta"]["next"]
+    assert seen == [1, 2, 4, 5, 6, 7]
+    assert read(site, "api/process_definition/page/2/index.json")["meta"]["previous"] == "/sub/api/process_definition/"
+
+
+def test_the_envelope_and_key_names_are_those_of_2013(site: Path) -> None:
+    page = read(site, "api/process_definition/index.json")
+    assert list(page) == ["meta", "objects"]
+    assert set(page["meta"]) == {"limit", "next", "offset", "previous", "total_count"}
+    one = page["objects"][0]
+    assert list(one)[:3] == ["definition", "id", "resource_uri"]
+    assert one["resource_uri"] == "/sub/api/process_definition/1/"
+    # The inside, key for key, in the order of the file.
+    assert json.dumps(one["definition"]) == '{"exec": "x", "application": "app", "x-mine": [1, {"a": null}], "argv": ["b", "a"]}'
+
+
+def test_a_deleted_definition_answers_a_tombstone_with_its_last_content_and_history(site: Path) -> None:
+    tombstone = read(site, "api/process_definition/3/index.json")
+    assert tombstone["deleted"] is True
+    assert tombstone["definition"]["exec"] == "x"
+    history = read(site, "api/process_definition/3/history/index.json")
+    assert [one["deleted"] for one in history["revisions"]] == [True, False, False]
+    assert read(site, "api/process_definition/3/revisions/3/index.json")["document"] is None
+
+
+def test_a_pending_one_is_found_by_name_and_in_no_list(site: Path) -> None:
+    pending = read(site, "api/process_definition/by-name/folder/pending/index.json")
+    assert (pending["id"], pending["resource_uri"]) == (None, None)
+    assert "folder/pending" not in [one["name"] for one in read(site, "api/process_definition/all.json")["objects"]]
+    assert read(site, "api/snapshot.json")["kinds"]["process_definition"] == {"count": 6, "pending": 1, "deleted": 1, "next_id": 8}
+
+
+def test_an_uncommitted_change_is_the_newest_revision(site: Path) -> None:
+    newest = read(site, "api/process_definition/4/history/index.json")["revisions"][0]
+    assert (newest["commit"], newest["message"]) == (None, "uncommitted")
+    assert newest["changes"] == [{"pointer": "/definition/timeout", "new": 5}]
+    assert read(site, "api/snapshot.json")["dirty"] is True
+
+
+def test_old_names_are_kept_in_history_and_the_new_one_is_found(site: Path) -> None:
+    assert read(site, "api/process_definition/by-name/renamed/index.json")["id"] == 2
+    names = [one["name"] for one in read(site, "api/process_definition/2/history/index.json")["revisions"]]
+    assert names == ["renamed", "p1", "p1"]
+    assert read(site, "api/process_definition/2/revisions/1/index.json")["document"]["title"] == "P1"

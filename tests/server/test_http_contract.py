@@ -1,0 +1,203 @@
+"""The API as the 2013 clients read it, through a real nginx with our configuration, and through `registry serve`."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from registry.build import build
+from registry.cli import main
+from registry.publish import nginx_config
+from registry.settings import Settings
+from registry.site import Site
+from registry.source import open_source
+from tests.support.nginx import free_port, nginx, wait_for
+from tests.support.repo import RepoBuilder
+
+COUNT = 45
+
+
+class Answer(NamedTuple):
+    status: int
+    type: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads(self.body)
+        return found
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
+    """Enough definitions for three pages, one deleted."""
+    repo = RepoBuilder(tmp_path_factory.mktemp("contract") / "repo")
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.write(".gitignore", "/site\n/.site.generations\n")
+    for number in range(COUNT + 1):
+        repo.define(f"group/p{number:02d}")
+    repo.commit("add")
+    assert main(["index", "-C", str(repo.root)]) == 0
+    (repo.root / f"definitions/process_definition/group/p{COUNT}.yaml").unlink()
+    repo.commit("delete one")
+    assert main(["index", "-C", str(repo.root)]) == 0
+    return repo
+
+
+@pytest.fixture(scope="module", params=["nginx", "serve"])
+def address(request: pytest.FixtureRequest, registry: RepoBuilder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the registry answers."""
+    port = free_port()
+    if request.param == "nginx":
+        folder = tmp_path_factory.mktemp("nginx")
+        assert build(open_source(registry.root), Site(folder / "site")).files
+        with nginx(nginx_config(folder / "site", Settings(), f"127.0.0.1:{port}"), port, folder / "run") as found:
+            yield found
+        return
+    command = [sys.executable, "-m", "registry", "serve", "-C", str(registry.root), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]})
+    try:
+        wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def ask(address: str, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
+    """One request, redirects not followed."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
+    try:
+        connection.request(method, path, headers=headers or {}, body=b"{}" if method == "POST" else None)
+        response = connection.getresponse()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, found.get("content-type", ""), found, response.read())
+    finally:
+        connection.close()
+
+
+def test_the_list_and_a_detail_are_exactly_application_json_in_the_old_envelope(address: str) -> None:
+    page = ask(address, "/api/process_definition/")
+    assert (page.status, page.type) == (200, "application/json")
+    assert list(page.json) == ["meta", "objects"]
+    one = ask(address, "/api/process_definition/1/")
+    assert (one.status, one.type) == (200, "application/json")
+    assert list(one.json)[:3] == ["definition", "id", "resource_uri"]
+    assert one.json["definition"] == {"exec": "/bin/p00"}
+    assert one.json["resource_uri"] == "/api/process_definition/1/"
+
+
+def test_following_next_visits_every_object_once(address: str) -> None:
+    seen: list[int] = []
+    path: object = "/api/process_definition/"
+    while path:
+        answer = ask(address, str(path))
+        assert answer.type == "application/json"
+        meta, objects = answer.json["meta"], answer.json["objects"]
+        assert isinstance(meta, dict)
+        assert isinstance(objects, list)
+        seen += [one["id"] for one in objects]
+        path = meta["next"]
+    assert seen == list(range(1, COUNT + 1))
+
+
+def test_a_missing_slash_is_a_redirect_that_keeps_the_query(address: str) -> None:
+    for path, target in (
+        ("/api/process_definition/1", "/api/process_definition/1/"),
+        ("/api/process_definition/1?format=json&x=%2F", "/api/process_definition/1/?format=json&x=%2F"),
+        ("/api/process_definition?limit=5", "/api/process_definition/?limit=5"),
+        ("/api", "/api/"),
+        ("/process_definition/group/p01", "/process_definition/group/p01/"),
+    ):
+        answer = ask(address, path)
+        assert (answer.status, answer.headers["location"]) == (301, target)
+
+
+@pytest.mark.parametrize("path", ["/api/process_definition/999/", "/api/process_definition/999", "/api/nothing/", "/api/process_definition/x/",
+                                  "/api/process_definition/1/revisions/99/", "/api/process_definition/by-name/", "/api/x.json"])  # fmt: skip
+def test_unknown_ids_and_addresses_are_not_found_and_say_so_as_json(address: str, path: str) -> None:
+    answer = ask(address, path)
+    assert (answer.status, answer.type) == (404, "application/json")
+    assert answer.json == {"error": "there is nothing at this address"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/api/process_definition/", "/api/process_definition/1/"])
+def test_writing_is_refused_not_answered_as_if_it_had_worked(address: str, method: str, path: str) -> None:
+    answer = ask(address, path, method)
+    assert answer.status == 405
+    assert answer.type == "application/json"
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_a_deleted_definition_answers_its_tombstone(address: str) -> None:
+    answer = ask(address, f"/api/process_definition/{COUNT + 1}/")
+    assert (answer.status, answer.json["deleted"]) == (200, True)
+
+
+def test_parameters_do_not_disturb_and_head_has_no_body(address: str) -> None:
+    assert ask(address, "/api/process_definition/1/?format=json&nonsense=1").status == 200
+    head = ask(address, "/api/process_definition/1/", "HEAD")
+    assert (head.status, head.type, head.body) == (200, "application/json", b"")
+
+
+def test_twins_names_pages_and_assets_have_their_types(address: str) -> None:
+    assert ask(address, "/api/process_definition/1.json").body == ask(address, "/api/process_definition/1/").body
+    by_name = ask(address, "/api/process_definition/by-name/group/p00/")
+    assert (by_name.type, by_name.json["id"]) == ("application/json", 1)
+    assert ask(address, "/api/process_definition/all.ndjson").type == "application/x-ndjson"
+    assert ask(address, "/api/openapi.json").type == "application/json"
+    assert ask(address, "/schema/process_definition.schema.json").type == "application/json"
+    page = ask(address, "/process_definition/group/p00/")
+    assert page.type.startswith("text/html")
+    for ending, kind in ((".css", "text/css"), (".js", "text/javascript"), (".svg", "image/svg+xml")):
+        asset = next(part for part in page.body.decode().split('"') if part.endswith(ending))
+        assert ask(address, "/" + asset.replace("../", "")).type.startswith(kind)
+
+
+def test_an_unchanged_answer_is_not_sent_again(address: str) -> None:
+    first = ask(address, "/api/process_definition/1/")
+    again = ask(address, "/api/process_definition/1/", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+def test_pages_that_are_not_there_are_the_catalogs_own(address: str) -> None:
+    answer = ask(address, "/process_definition/group/nothing/")
+    assert answer.status == 404
+    assert b"There is nothing at this address" in answer.body
+
+
+@pytest.mark.parametrize("path", ["/api/../../../etc/passwd", "/..%2f..%2fetc/passwd", "/api/%2e%2e/%2e%2e/etc/passwd", "/api/%00", "/api//etc/passwd"])
+def test_nothing_outside_of_the_site_is_answered(address: str, path: str) -> None:
+    answer = ask(address, path)
+    assert answer.status in (400, 404)
+    assert b"root:" not in answer.body
+
+
+def test_a_new_site_is_shown_without_a_restart(registry: RepoBuilder, tmp_path: Path) -> None:
+    port = free_port()
+    site = Site(tmp_path / "site")
+    assert build(open_source(registry.root, "HEAD~3"), site).files
+    with nginx(nginx_config(tmp_path / "site", Settings(), f"127.0.0.1:{port}"), port, tmp_path / "run") as address:
+        assert ask(address, "/api/process_definition/1/").status == 404  # not indexed yet at that commit
+        assert build(open_source(registry.root), site).files
+        assert ask(address, "/api/process_definition/1/").status == 200
+
+
+def test_a_registry_below_a_path_answers_there(registry: RepoBuilder, tmp_path: Path) -> None:
+    port = free_port()
+    assert build(open_source(registry.root), Site(tmp_path / "site")).files
+    settings = Settings(base_url="https://example.org/registry/")
+    with nginx(nginx_config(tmp_path / "site", settings, f"127.0.0.1:{port}"), port, tmp_path / "run") as address:
+        assert ask(address, "/registry/api/process_definition/1/").type == "application/json"
+        assert ask(address, "/registry/api/process_definition/1?a=b").headers["location"] == "/registry/api/process_definition/1/?a=b"
+        assert ask(address, "/registry/").type == "text/html"
+        assert ask(address, "/registry/api/process_definition/999/").status == 404

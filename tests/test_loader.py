@@ -1,0 +1,66 @@
+"""Loading: no definition is ever dropped in silence, and one bad file hides no other."""
+
+from pathlib import Path
+
+import pytest
+
+from registry.kinds import load_kinds
+from registry.loader import Loaded, load, load_documents
+from registry.source import WorkTree
+from tests.support.repo import RepoBuilder
+
+
+def loaded(repo: RepoBuilder) -> Loaded:
+    source = WorkTree(repo.root)
+    return load(source, load_kinds(source)[0])
+
+
+def test_name_kind_and_id_come_from_path_and_file(repo: RepoBuilder) -> None:
+    repo.define("weather/qc", "id: 7\ntitle: T\ndefinition: {exec: x, argv: [b, a]}\n")
+    repo.define("weatherapp", kind="application")
+    both = loaded(repo).definitions
+    assert [(one.kind, one.name, one.id) for one in both] == [("process_definition", "weather/qc", 7), ("application", "weatherapp", None)]
+    assert list(both[0].inside.items()) == [("exec", "x"), ("argv", ["b", "a"])]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "rule", "message", "hint"),
+    [
+        ("process_definition/a.yml", "title: x", "Y023", "files of definitions end in .yaml, not .yml", "git mv"),
+        ("process_definition/a.YAML", "title: x", "Y023", "files of definitions end in .yaml, not .YAML", "git mv"),
+        ("a.yaml", "title: x", "Y024", "a definition lies in the folder of its kind", "move it to definitions/process_definition/"),
+        ("aplication/a.yaml", "title: x", "Y024", "`aplication` is no kind", "did you mean `application`?"),
+        ("process_definition/a.yaml", "- x", "Y021", "the file is a list, not a map", "start with `title:` and `definition:`"),
+        ("process_definition/a.yaml", "just text", "Y021", "the file is text, not a map", "start with"),
+        ("process_definition/a.yaml", "null", "Y021", "the file holds nothing", "start with"),
+        ("process_definition/a.yaml", "", "Y007", "the file is empty", "start with"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(repo: RepoBuilder, path: str, text: str, rule: str, message: str, hint: str) -> None:
+    repo.define("good")
+    repo.write(f"definitions/{path}", text)
+    found = loaded(repo)
+    assert [(p.rule, p.span.path) for p in found.problems] == [(rule, f"definitions/{path}")]
+    assert message in found.problems[0].message
+    assert hint in found.problems[0].hint
+    assert [one.name for one in found.definitions] == ["good"]
+
+
+def test_links_are_told_and_other_files_are_left_alone(repo: RepoBuilder) -> None:
+    repo.define("good")
+    repo.write("definitions/README.md", "# Read me")
+    repo.write("definitions/process_definition/.hidden.yaml", "- no")
+    (repo.root / "definitions/process_definition/link.yaml").symlink_to(Path("good.yaml"))
+    found = loaded(repo)
+    assert [(p.rule, p.message) for p in found.problems] == [("Y022", "a symbolic link is not read")]
+
+
+def test_many_documents_are_the_same_in_one_process_and_in_two() -> None:
+    blobs = [(str(number), f"title: T{number}\nlist: [1, 2.5, x]\n".encode()) for number in range(3200)]
+    blobs += [("bad", b"- x"), ("worse", b"["), ("old", b"answer: yes\n")]
+    one = dict(load_documents(iter(blobs), 1))
+    two = dict(load_documents(iter(blobs), len(blobs)))
+    assert one == two
+    assert one["7"] == b'{"title":"T7","list":[1,2.5,"x"]}'
+    assert one["bad"] is one["worse"] is None
+    assert one["old"] == b'{"answer":"yes"}'

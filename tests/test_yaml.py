@@ -1,0 +1,124 @@
+"""The strict reader: what it takes comes back exactly, what it refuses has a place and a hint."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry import yaml
+from registry.yaml_writer import to_yaml
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def data_of(text: str) -> object:
+    document, problems = yaml.read(text.encode(), "f.yaml")
+    assert not problems, problems
+    assert document is not None
+    return document.data
+
+
+def rules_of(data: str | bytes) -> list[str]:
+    return [problem.rule for problem in yaml.read(data if isinstance(data, bytes) else data.encode(), "f.yaml").problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True), ("false", False), ("null", None), ("", None), ("0", 0), ("-7", -7), ("9007199254740992", 2**53), ("1.5", 1.5),
+        ("-0.25", -0.25), ("1.0e+3", 1000.0), ("10KB", "10KB"), ("-d", "-d"), ("--strict", "--strict"), ("1.2.3", "1.2.3"),
+        ("/usr/bin/tr", "/usr/bin/tr"), ("a b", "a b"), ('"yes"', "yes"), ("'0777'", "0777"), ("yesterday", "yesterday"), ("12:30:xx", "12:30:xx"),
+    ],
+)  # fmt: skip
+def test_plain_scalars_mean_what_every_yaml_version_says(text: str, value: object) -> None:
+    found = data_of(f"key: {text}\n")
+    assert found == {"key": value}
+    assert type(found["key"]) is type(value)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yes", "No", "on", "OFF", "y", "N", "~", "True", "NULL", "0777", "007", "0x1F", "0x_", "0b11", "0o17", "1_000", "+1", "-0", "1e3", ".5", "1.",
+        ".inf", "-.INF", ".nan", "12:30", "190:20:30", "2026-01-01", "9999-99-99", "2001-12-14 21:59:43", "=", "9007199254740993",
+        "1" * 5000, "0.1000000000000000055", "1.0e+999",
+    ],
+)  # fmt: skip
+def test_what_yaml_versions_read_differently_is_refused_with_the_quoted_form(text: str) -> None:
+    problems = yaml.read(f"key: {text}\n".encode(), "f.yaml").problems
+    assert [problem.rule for problem in problems] == ["Y011"]
+    assert problems[0].span[1:3] == (1, 6)
+    assert problems[0].hint.startswith('quote it: "')
+    assert data_of(f'key: "{text}"\n') == {"key": text}
+
+
+def test_every_key_and_value_has_its_place() -> None:
+    document, _ = yaml.read("a:\n  - x\n  - {b: 'two\n      lines', c: 3}\nd: 4\n".encode(), "f.yaml")
+    assert document is not None
+    assert document.span(("a", 1, "b"), key=True)[1:] == (3, 6, 3, 7)
+    assert document.span(("a", 1, "b"))[1:] == (3, 9, 4, 13)
+    assert document.span(("a", 1, "c"))[1:3] == (4, 18)
+    assert document.span(("d",), key=True)[1:] == (5, 1, 5, 2)
+    # What is not there is shown at the nearest thing that is.
+    assert document.span(("a", 1, "zz"))[1:3] == (3, 5)
+
+
+def test_columns_count_characters_not_bytes() -> None:
+    problem = yaml.read("é: [ü, yes]\n".encode(), "f.yaml").problems[0]
+    assert (problem.span.line, problem.span.column) == (1, 8)
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (b"", "Y007"), (b"# only a comment\n", "Y007"), (b"a: b: c\n", "Y001"), (b"a: 'open\n", "Y001"), (b"\ta: 1\n", "Y001"),
+        (b"a: {b: 1\n", "Y001"), (b"a: \xff\n", "Y003"), ("a: 1\n".encode("utf-16"), "Y003"), (b"a: \x00\n", "Y004"), (b"a: \x1b[31m\n", "Y004"),
+        ("a: x\u2028y\n".encode(), "Y004"), ("a: x\ufeffy\n".encode(), "Y004"), (b'a: "\\0"\n', "Y004"), (b'a: "\\ud800"\n', "Y001"),
+        (b"[" * 100_000, "Y005"), (b"{a: " * 40, "Y005"), (b"- " * 50 + b"x\n", "Y005"), (b"- 1\n" * 20_001, "Y005"), (b"x" * 300_000, "Y002"),
+        (b"1: x\n", "Y006"), (b"[a]: x\n", "Y006"), (b"null: x\n", "Y006"), (b"a: &x 1\n", "Y008"), (b"a: *x\n", "Y008"), (b"a: !!int '1'\n", "Y008"),
+        (b"a: !custom {}\n", "Y008"), (b"<<: {a: 1}\n", "Y008"), (b"%YAML 1.1\n---\na: 1\n", "Y008"), (b"a: 1\n---\nb: 2\n", "Y009"),
+        (b"a: 1\na: 2\n", "Y010"),
+    ],
+)  # fmt: skip
+def test_each_thing_that_is_refused_has_its_rule(data: bytes, rule: str) -> None:
+    started = time.monotonic()
+    assert rule in rules_of(data)
+    # No measure of speed: a hang would be minutes.
+    assert time.monotonic() - started < 5
+
+
+def test_all_findings_of_a_file_come_in_one_reading() -> None:
+    assert rules_of("a: yes\nb: 0777\nb: 1\nc: !x y\n") == ["Y011", "Y011", "Y010", "Y008"]
+
+
+def test_a_byte_order_mark_and_every_kind_of_line_end_are_read() -> None:
+    assert yaml.read(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n", "f").document is not None
+    assert data_of("---\na: 1\n...\n") == {"a": 1}
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_the_reader_raise(data: bytes) -> None:
+    document, problems = yaml.read(data, "f")
+    assert document is not None or problems
+
+
+@given(st.text(max_size=80))
+def test_every_text_comes_back_exactly_through_the_writer(text: str) -> None:
+    usable = "".join(char for char in text if char != "\0" and not 0xD800 <= ord(char) <= 0xDFFF)
+    data = {"a": usable, "list": [usable, 1, None, True, 1.5], "map": {usable or "k": "v"}}
+    assert data_of(to_yaml(data)) == data
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_good_corpus_is_read_without_a_word(path: Path) -> None:
+    document, problems = yaml.read(path.read_bytes(), path.name)
+    assert document is not None
+    assert not problems
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_bad_corpus_gives_exactly_the_expected_problems(path: Path) -> None:
+    found = [f"{p.span.line}:{p.span.column} {p.rule} {p.message} | {p.hint}" for p in yaml.read(path.read_bytes(), path.name).problems]
+    assert found == path.with_suffix(".expected").read_text(encoding="utf-8").splitlines()
