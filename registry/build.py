@@ -72,16 +72,21 @@ def build(source: Source, site: Site, progress: Progress = lambda _what: None, c
     snapshot, problems = snapshot_of(source, progress)
     if snapshot is None:
         return BuildResult(problems)  # the last good site stays
-    with _no_cyclic_garbage():
-        written = site.write([_counted(group, progress) for group in render(snapshot)])
+    # The snapshot stays to the end: the collector need not look at it, only at what making pages leaves behind.
+    gc.freeze()
+    try:
+        groups = render(snapshot)
+        written = site.write(
+            [_told(group, f"writing pages and answers, part {part:,} of {len(groups):,}", progress) for part, group in enumerate(groups, 1)]
+        )
+    finally:
+        gc.unfreeze()
     return BuildResult(problems, snapshot, written.files, clock() - started)
 
 
-def _counted(files: Iterator[File], progress: Progress) -> Iterator[File]:
-    for count, file in enumerate(files):
-        if count % 1000 == 0:
-            progress(f"writing {count:,} files")
-        yield file
+def _told(files: Iterator[File], what: str, progress: Progress) -> Iterator[File]:
+    progress(what)
+    yield from files
 
 
 @contextmanager

@@ -163,16 +163,16 @@ def insert_id(definition: Definition, number: int) -> bytes:
     text = definition.raw[len(bom) :].decode("utf-8")
     found = re.search(r"\r\n|\n|\r", text)
     end = found.group() if found else "\n"
-    place = definition.document.root.place
+    line, column, _, _ = definition.document.place
     starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
-    offset = starts[place.line - 1] + place.column - 1
+    offset = starts[line - 1] + column - 1
     if text[offset : offset + 1] == "{":
         offset += 1
-        line = f"id: {number}, " if definition.data else f"id: {number}"
+        inserted = f"id: {number}, " if definition.data else f"id: {number}"
     else:
         # In front of the first key, with its indentation: behind a `---`, a BOM and all leading comments.
-        line = f"id: {number}{end}{' ' * (place.column - 1)}"
-    result = bom + (text[:offset] + line + text[offset:]).encode()
+        inserted = f"id: {number}{end}{' ' * (column - 1)}"
+    result = bom + (text[:offset] + inserted + text[offset:]).encode()
     again = yaml.read(result, definition.path)
     if again.problems or again.document is None or again.document.data != {"id": number, **definition.data}:
         raise ValueError(f"an id cannot be inserted into {definition.path}")

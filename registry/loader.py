@@ -183,7 +183,5 @@ def _as_json(data: bytes) -> bytes | None:
     """A document as JSON bytes; what an old revision holds that is refused today (`yes`, dates) stays as its text."""
     import orjson
 
-    document = yaml.read(data, "").document
-    if document is None or not isinstance(document.data, dict):
-        return None
-    return orjson.dumps(document.data)
+    document = yaml.read_data(data)
+    return orjson.dumps(document) if isinstance(document, dict) else None

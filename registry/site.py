@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,10 +23,13 @@ from registry.render.file import File
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.sharedctypes import Synchronized
 
 _KEPT = 3
 _NAME = re.compile(r"[0-9]{6,}\Z")
 _LOCK_TIMEOUT_S = 600
+# From this many groups on, a second process pays for its start.
+_WORTH_SHARING = 20
 
 
 class Written(NamedTuple):
@@ -67,8 +71,7 @@ class Site:
     def write(self, groups: Sequence[Iterable[File]]) -> Written:
         """Write a whole new generation and make it the current one. On any error the last good one stays.
 
-        `groups` of files must have no folder in common; where the system can fork, each is made and written by a
-        process of its own.
+        Each of `groups` must be able to be made without the others: where the system can fork, two processes share them.
         """
         self.prepare()
         try:
@@ -111,48 +114,57 @@ class Site:
 
 
 def _write_groups(folder: Path, groups: Sequence[Iterable[File]]) -> int:
-    """Write all groups, each but the first in a child process, which shares everything we hold without copying it."""
-    # With other threads about, a child could inherit a lock that nobody will ever release.
-    if not hasattr(os, "fork") or sys.platform == "darwin" or threading.active_count() > 1:
-        return sum(_write_files(folder, files) for files in groups)
+    """Make and write all groups, with a child process that takes every group it finds not taken yet.
+
+    The child shares everything we hold without copying it: only where the system can fork, and only when no other thread
+    runs (it could inherit a lock that nobody will ever release).
+    """
+    if not hasattr(os, "fork") or sys.platform == "darwin" or threading.active_count() > 1 or len(groups) < _WORTH_SHARING:
+        return sum(_write_files(folder, group) for group in groups)
     context = multiprocessing.get_context("fork")
-    children = []
-    for files in groups[1:]:
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=_write_and_tell, args=(folder, files, theirs), daemon=True)
-        child.start()
-        theirs.close()
-        children.append((child, ours))
+    taken = context.Value("l", 0)
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_write_and_tell, args=(folder, groups, taken, theirs), daemon=True)
+    child.start()
+    theirs.close()
     try:
-        count = _write_files(folder, groups[0])
-        for child, ours in children:
-            try:
-                told = ours.recv()
-            except EOFError as error:
-                raise UsageError("a process that wrote the site was killed", "is there enough memory?") from error
-            if isinstance(told, BaseException):
-                raise told
-            count += told
-            child.join()
+        count = _write_untaken(folder, groups, taken)
+        try:
+            told = ours.recv()
+        except EOFError as error:
+            raise UsageError("a process that wrote the site was killed", "is there enough memory?") from error
+        if isinstance(told, BaseException):
+            raise told
     finally:
-        for child, ours in children:
-            child.kill()
-            child.join()
-            ours.close()
-    return count
+        child.kill()
+        child.join()
+        ours.close()
+    return count + int(told)
 
 
-def _write_and_tell(folder: Path, files: Iterable[File], told: "Connection") -> None:
-    """In a child: how many files were written, or the error that stopped it."""
+def _write_untaken(folder: Path, groups: Sequence[Iterable[File]], taken: "Synchronized[int]") -> int:
+    """Write group after group, each one that no other process has taken; gives the number of files."""
+    count = 0
+    while True:
+        with taken.get_lock():
+            mine = taken.value
+            taken.value += 1
+        if mine >= len(groups):
+            return count
+        count += _write_files(folder, groups[mine])
+
+
+def _write_and_tell(folder: Path, groups: Sequence[Iterable[File]], taken: "Synchronized[int]", told: "Connection") -> None:
+    """In the child: how many files were written, or the error that stopped it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     try:
-        told.send(_write_files(folder, files))
+        told.send(_write_untaken(folder, groups, taken))
     except (OSError, RegistryError) as error:
         told.send(error)
 
 
 def _write_files(folder: Path, files: Iterable[File]) -> int:
-    """Write all files below `folder`, which is new; a twin is a second name of the same file."""
+    """Write all files below `folder`, which is new; twins are further names of the same file."""
     made = {""}
     top = f"{folder}/"
     count = 0
@@ -160,7 +172,8 @@ def _write_files(folder: Path, files: Iterable[File]) -> int:
     def make(parent: str) -> None:
         if parent not in made:
             make(parent.rpartition("/")[0])
-            os.mkdir(top + parent)  # noqa: PTH102 - a Path for each of a hundred thousand files costs a second
+            with suppress(FileExistsError):  # another group has files there too
+                os.mkdir(top + parent)  # noqa: PTH102 - a Path for each of a hundred thousand files costs a second
             made.add(parent)
 
     for file in files:
@@ -174,9 +187,9 @@ def _write_files(folder: Path, files: Iterable[File]) -> int:
         finally:
             os.close(handle)
         count += 1
-        if file.twin:
-            make(file.twin.rpartition("/")[0])
-            _link(top + file.path, top + file.twin)
+        for twin in file.twins:
+            make(twin.rpartition("/")[0])
+            _link(top + file.path, top + twin)
             count += 1
     return count
 

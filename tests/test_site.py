@@ -14,7 +14,7 @@ from registry.errors import RefusedError, UsageError
 from registry.render.file import File
 from registry.site import Site
 
-FILES = [File("index.html", b"one"), File("api/a/index.json", b"{}", "api/a.json")]
+FILES = [File("index.html", b"one"), File("api/a/index.json", b"{}", ("api/a.json",))]
 
 
 def names(site: Site) -> list[str]:

@@ -38,7 +38,8 @@ _OUR_BUG = 70
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code: 0 fine, 1 problems found, 2 wrong use, 3 refused to protect data, 70 our bug."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Not `list(…)`: once the command `list` is imported, that name is its module here.
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
     named = next((word for word in words if not word.startswith("-")), None)
     # Only the command that is called is imported: all libraries at once would cost 0.3 s of every start.
     wanted = (named,) if named in COMMANDS else COMMANDS

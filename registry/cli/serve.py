@@ -50,6 +50,7 @@ def command(
     try:
         listener.bind((host, port))
     except OSError as error:
+        listener.close()
         raise UsageError(f"{host}:{port} cannot be listened on: {error.strerror}", "choose another with --port") from error
     with progress() as say:
         say("building the site")

@@ -84,10 +84,10 @@ def _no_constant(name: str) -> Any:
 
 def _reason(error: ValueError) -> str:
     """`:line:column: what is wrong`, from the message of the JSON5 library."""
-    found = re.match(r"<string>:(\d+) (.*?)(?: at column (\d+))?$", str(error))
+    found = re.match(r"<string>:(\d+) (.*?)(?: at column (\d+))?$", str(error), re.DOTALL)
     if not found:
-        return f": {error}"
-    said = found[2].replace("Unexpected", "unexpected")
+        return f": {error}".replace("Empty strings are not legal JSON5", "the file is empty")
+    said = found[2].replace("Unexpected", "unexpected").replace('"\n"', "end of line")
     return f":{found[1]}:{found[3] or 1}: {said}"
 
 

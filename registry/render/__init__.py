@@ -6,18 +6,9 @@ from registry.render import html, json_api, openapi, schemas
 from registry.render.file import File
 from registry.snapshot import Snapshot
 
-# Two groups of about the same work, with no folder in common: each can be written by a process of its own.
-RENDERERS: tuple[tuple[Callable[[Snapshot], Iterator[File]], ...], ...] = (
-    (json_api.render, openapi.render, schemas.render),
-    (html.render,),
-)
+RENDERERS: tuple[Callable[[Snapshot], Iterator[Iterator[File]]], ...] = (html.render, json_api.render, openapi.render, schemas.render)
 
 
 def render(snapshot: Snapshot) -> list[Iterator[File]]:
-    """Every file of the site, in groups that have no folder in common."""
-    return [_all_of(group, snapshot) for group in RENDERERS]
-
-
-def _all_of(group: tuple[Callable[[Snapshot], Iterator[File]], ...], snapshot: Snapshot) -> Iterator[File]:
-    for renderer in group:
-        yield from renderer(snapshot)
+    """Every file of the site, in groups of which each can be made and written by another process."""
+    return [group for renderer in RENDERERS for group in renderer(snapshot)]

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from registry.errors import UsageError
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition, definition_path
-from registry.render.file import File, name_in_address
+from registry.render.file import File, in_groups, name_in_address
 from registry.snapshot import Snapshot, Tombstone
 
 LIST_PAGE_SIZE = 200
@@ -32,20 +32,27 @@ _SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "l
 _MARKDOWN = re.compile(r"[*_`#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}|\t)| {2}$", re.MULTILINE)
 
 
-def render(snapshot: Snapshot) -> Iterator[File]:
-    """Every page, and the assets that they load."""
+def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
+    """Every page, and the assets that they load, in groups."""
     assets = {}
+    files = []
     for name, data in sorted(snapshot.templates.items()):
         if name.startswith("assets/"):
             # The digest in the name lets a host keep the file for ever.
             stem, _, ending = name.rpartition(".")
             path = f"{stem}.{hashlib.sha256(data).hexdigest()[:10]}.{ending}"
             assets[name.removeprefix("assets/")] = path
-            yield File(path, data)
+            files.append(File(path, data))
+    yield iter(files)
+    for group in _Catalog(snapshot, assets).groups():
+        yield _explained(group)
+
+
+def _explained(group: Iterator[File]) -> Iterator[File]:
+    """The files, with what is wrong in a template said to the person who wrote it: ours are tested."""
     try:
-        yield from _Catalog(snapshot, assets).pages()
+        yield from group
     except TemplateError as error:
-        # A template of the registry's own; ours are tested.
         place = f"site_templates/{getattr(error, 'name', None) or '…'}"
         line = getattr(error, "lineno", None)
         raise UsageError(f"{place}{f':{line}' if line else ''}: {error.message or error}", "mend the template, or remove it to use ours") from error
@@ -62,6 +69,7 @@ class _Catalog:
         environment: Environment = environment_class(
             loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
         )
+        self.kinds = [self.kind(kind) for kind in snapshot.kinds]
         environment.globals |= {"csp": _CSP, "assets": dict(assets), "site": self.site()}
         self.environment = environment
 
@@ -78,7 +86,7 @@ class _Catalog:
             "history_complete": snapshot.history_complete,
             "history_note": note,
             "revision_count": snapshot.revision_count,
-            "kinds": [self.kind(kind) for kind in snapshot.kinds],
+            "kinds": self.kinds,
         }
 
     def kind(self, kind: Kind) -> dict[str, Any]:
@@ -90,25 +98,39 @@ class _Catalog:
             "description": kind.description,
             "count": len(definitions),
             "has_application": any(reference.pointer == "/definition/application" for reference in kind.references),
-            "rows": [self.row(definition) for definition in definitions[:_INDEX_ROWS]],
         }
 
-    def pages(self) -> Iterator[File]:
-        yield self.page("index.html", "index.html", 0)
+    def groups(self) -> Iterator[Iterator[File]]:
+        """All pages, in parts that can be made one without the other."""
+        yield self.fixed_pages()
+        for kind, facts in zip(self.snapshot.kinds, self.kinds, strict=True):
+            definitions = self.snapshot.by_kind[kind.name]
+            yield self.lists(facts, definitions)
+            for group in in_groups(definitions):
+                yield self.definitions(kind, facts, group)
+            yield self.tombstones(kind, facts)
+
+    def fixed_pages(self) -> Iterator[File]:
+        rows = {kind.name: [self.row(one) for one in self.snapshot.by_kind[kind.name][:_INDEX_ROWS]] for kind in self.snapshot.kinds}
+        yield self.page("index.html", "index.html", 0, rows=rows)
         # Served for any unknown address at any depth, so its links start at the top.
         yield File("404.html", self.template("404.html").render(root=self.snapshot.settings.base_path).encode())
-        for kind, facts in zip(self.snapshot.kinds, self.environment.globals["site"]["kinds"], strict=True):  # type: ignore[index]
-            definitions = self.snapshot.by_kind[kind.name]
-            count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
-            for number in range(1, count + 1):
-                rows = [self.row(one) for one in definitions[(number - 1) * LIST_PAGE_SIZE : number * LIST_PAGE_SIZE]]
-                yield self.page(f"list/{kind.name}/{number}/index.html", "list.html", 3, kind=facts, rows=rows, page=number, pages=count)
-            for definition in definitions:
-                page = self.definition(definition, kind)
-                yield self.definition_page(kind, facts, definition.name, page)
-            for tombstone in self.snapshot.tombstones:
-                if tombstone.kind == kind.name and (kind.name, tombstone.name) not in self.snapshot.by_name:
-                    yield self.definition_page(kind, facts, tombstone.name, self.tombstone(tombstone, kind))
+
+    def lists(self, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[File]:
+        count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
+        for number in range(1, count + 1):
+            rows = [self.row(one) for one in definitions[(number - 1) * LIST_PAGE_SIZE : number * LIST_PAGE_SIZE]]
+            path = f"list/{facts['name']}/{number}/index.html"
+            yield self.page(path, "list.html", 3, kind=facts, rows=rows, page=number, pages=count)
+
+    def definitions(self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[File]:
+        for definition in definitions:
+            yield self.definition_page(kind, facts, definition.name, self.definition(definition, kind))
+
+    def tombstones(self, kind: Kind, facts: dict[str, Any]) -> Iterator[File]:
+        for tombstone in self.snapshot.tombstones:
+            if tombstone.kind == kind.name and (kind.name, tombstone.name) not in self.snapshot.by_name:
+                yield self.definition_page(kind, facts, tombstone.name, self.tombstone(tombstone, kind))
 
     def template(self, name: str) -> Template:
         return self.environment.get_template(name)

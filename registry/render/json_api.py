@@ -11,44 +11,49 @@ from registry.diff import MISSING, Change
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition
-from registry.render.file import File, json_file, name_in_address, to_json
+from registry.render.file import File, in_groups, json_file, name_in_address, to_json
 from registry.snapshot import Snapshot, Tombstone
 
 
-def render(snapshot: Snapshot) -> Iterator[File]:
-    """Every file below `api/`, but for `openapi.json`."""
-    yield json_file("api", index_body(snapshot))
-    yield File("api/snapshot.json", to_json(snapshot_body(snapshot)))
+def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
+    """Every file below `api/`, but for `openapi.json`, in groups."""
+    yield iter([json_file("api", index_body(snapshot)), File("api/snapshot.json", to_json(snapshot_body(snapshot)))])
     for kind in snapshot.kinds:
-        yield from _render_kind(snapshot, kind)
+        yield _render_lists(snapshot, kind)
+        for definitions in in_groups(snapshot.by_kind[kind.name]):
+            yield _render_definitions(snapshot, definitions)
+        yield _render_tombstones(snapshot, kind)
 
 
-def _render_kind(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
-    folder = f"api/{kind.name}"
-    size = snapshot.settings.page_size
-    by_id = {}
-    for definition in snapshot.by_kind[kind.name]:
-        body = detail_body(snapshot, definition)
-        by_name = f"{folder}/by-name/{definition.name}"
+def _render_definitions(snapshot: Snapshot, definitions: Sequence[Definition]) -> Iterator[File]:
+    for definition in definitions:
+        folder = f"api/{definition.kind}"
+        data = to_json(detail_body(snapshot, definition))
+        by_name = (f"{folder}/by-name/{definition.name}/index.json", f"{folder}/by-name/{definition.name}.json")
         if definition.id is None:
-            yield json_file(by_name, body)
-            continue
-        data = to_json(body)
-        by_id[definition.id] = data.rstrip(b"\n")
-        yield File(f"{folder}/{definition.id}/index.json", data, f"{folder}/{definition.id}.json")
-        yield File(f"{by_name}/index.json", data, f"{by_name}.json")
-        yield from _render_history(snapshot, kind.name, definition.id, definition.name, snapshot.revisions_of(definition))
+            yield File(by_name[0], data, by_name[1:])
+        else:
+            yield File(f"{folder}/{definition.id}/index.json", data, (f"{folder}/{definition.id}.json", *by_name))
+            yield from _render_history(snapshot, definition.kind, definition.id, definition.name, snapshot.revisions_of(definition))
+
+
+def _render_tombstones(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
     for tombstone in snapshot.tombstones:
         if tombstone.kind == kind.name:
-            yield json_file(f"{folder}/{tombstone.id}", tombstone_body(snapshot, tombstone))
+            yield json_file(f"api/{kind.name}/{tombstone.id}", tombstone_body(snapshot, tombstone))
             yield from _render_history(snapshot, kind.name, tombstone.id, tombstone.name, tombstone.revisions)
-    bodies = [by_id[number] for number in sorted(by_id)]
+
+
+def _render_lists(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
+    folder = f"api/{kind.name}"
+    size = snapshot.settings.page_size
+    bodies = [to_json(detail_body(snapshot, definition)).rstrip(b"\n") for definition in published(snapshot, kind.name)]
     for page in range(1, page_count(len(bodies), size) + 1):
         place = folder if page == 1 else f"{folder}/page/{page}"
         start = (page - 1) * size
         meta = to_json(page_meta(snapshot, kind.name, page, len(bodies))).rstrip(b"\n")
         data = b'{"meta":' + meta + b',"objects":[' + b",".join(bodies[start : start + size]) + b"]}\n"
-        yield File(f"{place}/index.json", data, f"{place}.json")
+        yield File(f"{place}/index.json", data, (f"{place}.json",))
     yield File(f"{folder}/all.json", b'{"objects":[' + b",".join(bodies) + b"]}\n")
     yield File(f"{folder}/all.ndjson", b"".join(body + b"\n" for body in bodies))
     yield json_file(f"{folder}/schema", kind.schema)

@@ -14,9 +14,9 @@ _INTEGER = {"type": "integer", "minimum": 0}
 _ID = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
 
 
-def render(snapshot: Snapshot) -> Iterator[File]:
-    """The one file."""
-    yield File("api/openapi.json", to_json(openapi_body(snapshot)))
+def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
+    """One group of one file."""
+    yield iter([File("api/openapi.json", to_json(openapi_body(snapshot)))])
 
 
 def openapi_body(snapshot: Snapshot) -> dict[str, Any]:

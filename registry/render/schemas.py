@@ -7,7 +7,8 @@ from registry.render.file import File
 from registry.snapshot import Snapshot
 
 
-def render(snapshot: Snapshot) -> Iterator[File]:
-    """One file a kind, indented: people open these."""
-    for kind in snapshot.kinds:
-        yield File(f"schema/{kind.name}.schema.json", (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode())
+def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
+    """One group: a file a kind, indented, because people open these."""
+    yield (
+        File(f"schema/{kind.name}.schema.json", (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode()) for kind in snapshot.kinds
+    )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from registry.build import check_source
-from registry.check import RULES, FAMILIES, check
+from registry.check import FAMILIES, RULES, check
 from registry.check.rule import Rule
 from registry.errors import Problem, Severity
 from registry.source import WorkTree

@@ -12,8 +12,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from registry.build import build
 from registry.site import Site
 from registry.source import WorkTree
-from tests.support.repo import RepoBuilder
 from tests.conftest import Run
+from tests.support.repo import RepoBuilder
 
 
 @pytest.fixture
@@ -22,7 +22,9 @@ def site(repo: RepoBuilder, run: Run, tmp_path: Path) -> Path:
     repo.write("registry.yaml", "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n")
     repo.define("app", kind="application")
     for number in range(7):
-        repo.define(f"p{number}", f"title: P{number}\nowners: [t]\ndefinition: {{exec: x, application: app, x-mine: [1, {{a: null}}], argv: [b, a]}}\n")
+        repo.define(
+            f"p{number}", f"title: P{number}\nowners: [t]\ndefinition: {{exec: x, application: app, x-mine: [1, {{a: null}}], argv: [b, a]}}\n"
+        )
     repo.commit("add")
     assert run("index", "-C", str(repo.root)).code == 0
     repo.git("mv", "definitions/process_definition/p1.yaml", "definitions/process_definition/renamed.yaml")

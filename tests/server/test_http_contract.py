@@ -175,7 +175,9 @@ def test_pages_that_are_not_there_are_the_catalogs_own(address: str) -> None:
     assert b"There is nothing at this address" in answer.body
 
 
-@pytest.mark.parametrize("path", ["/api/../../../etc/passwd", "/..%2f..%2fetc/passwd", "/api/%2e%2e/%2e%2e/etc/passwd", "/api/%00", "/api//etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/api/../../../etc/passwd", "/..%2f..%2fetc/passwd", "/api/%2e%2e/%2e%2e/etc/passwd", "/api/%00", "/api//etc/passwd"]
+)
 def test_nothing_outside_of_the_site_is_answered(address: str, path: str) -> None:
     answer = ask(address, path)
     assert answer.status in (400, 404)

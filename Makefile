@@ -1,0 +1,74 @@
+# The two commands that matter: `make serve` and `make test`. `make help` lists the others.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# The first Python that is new enough; name another with `make PYTHON=…`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PORT ?= 8000
+AJV := tests/support/ajv
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/pyvenv.cfg:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/pyvenv.cfg pyproject.toml requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev]'
+	@touch $@
+
+$(AJV)/node_modules/.installed: $(AJV)/package-lock.json | test-tools
+	npm ci --prefix $(AJV) --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: serve
+serve: .venv/.installed ## build this repository's own registry and serve it on http://127.0.0.1:8000
+	$(BIN)/registry serve --port $(PORT)
+
+.PHONY: test-tools
+test-tools:
+	@scripts/install-test-tools
+
+.PHONY: lint
+lint: .venv/.installed-dev ## format, lint, types, import layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: lint test-tools $(AJV)/node_modules/.installed ## everything: lint, types, layers, unit, integration and browser tests
+	$(BIN)/coverage erase
+	$(BIN)/pytest --cov --cov-branch --cov-report=term
+
+.PHONY: accept
+accept: .venv/.installed-dev ## write the generated documents and expected outputs anew; read the difference
+	$(BIN)/python scripts/generate_docs.py
+	$(BIN)/registry schema --write
+	$(BIN)/ruff format --quiet
+
+.PHONY: bench
+bench: .venv/.installed-dev ## measure against check-jsonschema and git, at 10,000 definitions with 50,000 commits (10 minutes)
+	$(BIN)/python benchmarks/run.py
+
+.PHONY: lock
+lock: .venv/.installed-dev ## resolve the development dependencies anew
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --upgrade --no-header --no-emit-index-url --no-emit-find-links \
+		--no-emit-trusted-host --no-emit-options --output-file requirements-dev.lock pyproject.toml
+
+.PHONY: shape
+shape: .venv/.installed-dev ## how the code is shaped: modules, functions, lengths; a mirror, not a gate
+	@$(BIN)/python scripts/shape.py
+
+.PHONY: clean
+clean: ## remove what was built and installed
+	rm -rf .venv site .site.generations .registry $(AJV)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Measure `registry check` and `registry build` against their peers, in turns, and print a table of ratios.
+
+    benchmarks/run.py [--definitions 10000] [--commits 50000] [--rounds 3] [--where DIR]
+
+Peers: check-jsonschema with the same files and the same schema; `git log --raw -M` on the same repository. Each is the
+median of the rounds, taken in turns so that a busy moment of the machine meets both. Memory is the peak of the
+proportional set size (PSS), summed over all processes of a command, read ten times a second.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+HERE = Path(__file__).parent
+REGISTRY = [sys.executable, "-m", "registry"]
+
+
+def measure(command, cwd=None):
+    """Seconds, and the peak of memory in MB, of one command with all its children."""
+    started = time.monotonic()
+    process = psutil.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        total = 0
+        try:
+            for one in [process, *process.children(recursive=True)]:
+                memory = one.memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
+        except psutil.Error:
+            total = 0  # one of them has just ended
+        peak = max(peak, total)
+        time.sleep(0.1)
+    seconds = time.monotonic() - started
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return seconds, peak / 1e6
+
+
+def remove_site(site):
+    """A cold build each time. What was built is moved aside at once and removed at the very end: removing 180,000 files
+    keeps the disk busy for a while afterwards, and would be measured with the next round."""
+    for path in (site, site.parent / f".{site.name}.generations"):
+        if path.is_symlink():
+            path.unlink()
+        elif path.exists():
+            path.rename(path.with_name(f"{path.name}.{time.monotonic_ns()}"))
+
+
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--definitions", type=int, default=10_000)
+    parser.add_argument("--commits", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--where", type=Path, default=HERE / "data", help="where the repository is kept between runs")
+    given = parser.parse_args()
+    repository = given.where.resolve() / f"registry-{given.definitions}-{given.commits}"
+    if not repository.exists():
+        given.where.mkdir(parents=True, exist_ok=True)
+        size = ["--definitions", str(given.definitions), "--commits", str(given.commits)]
+        subprocess.run([sys.executable, str(HERE / "make_registry.py"), str(repository), *size], check=True)
+    with tempfile.TemporaryDirectory(dir=given.where) as scratch:
+        rows = table(repository, Path(scratch), given.rounds)
+    print(f"\n{given.definitions:,} definitions, {given.commits:,} commits; Python {platform.python_version()}, "
+          f"{os.cpu_count()} cores; medians of {given.rounds} rounds\n")  # fmt: skip
+    print("| what | seconds | MB | peer | seconds | ratio | limit |\n|---|---|---|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def table(repository, scratch, rounds):
+    """The rows of the table, as text."""
+    schema = scratch / "schema.json"
+    schema.write_text(
+        subprocess.run([*REGISTRY, "schema", "process_definition", "-C", str(repository)], capture_output=True, check=True, text=True).stdout
+    )
+    files = [str(path) for path in sorted((repository / "definitions/process_definition").rglob("*.yaml"))]
+    peer = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent)) or "check-jsonschema"
+    site = scratch / "site"
+    commands = {
+        "check": [*REGISTRY, "check", "-C", str(repository)],
+        "check-jsonschema": [peer, "--schemafile", str(schema), *files],
+        "git log": ["git", "-C", str(repository), "log", "--raw", "-M"],
+        "build": [*REGISTRY, "build", "-C", str(repository), "--out", str(site)],
+    }
+    found = {name: [] for name in commands}
+    for number in range(rounds):
+        for name, command in commands.items():
+            if name == "check-jsonschema" and number:
+                continue  # minutes each, and the ratio is far from its limit
+            if name == "build":
+                remove_site(site)
+                os.sync()
+            found[name].append(measure(command))
+            print(f"round {number + 1}: {name}: {found[name][-1][0]:.2f} s, {found[name][-1][1]:.0f} MB", file=sys.stderr, flush=True)
+    medians = {name: statistics.median(seconds for seconds, _ in values) for name, values in found.items()}
+    peaks = {name: max(megabytes for _, megabytes in values) for name, values in found.items()}
+    (scratch / "raw.json").write_text(json.dumps(found))
+
+    def row(name, ours, theirs, limit):
+        ratio = medians[ours] / medians[theirs]
+        return (name, f"{medians[ours]:.1f}", f"{peaks[ours]:.0f}", theirs, f"{medians[theirs]:.1f}", f"{ratio:.2f}", limit)
+
+    return [
+        row("`registry check`", "check", "check-jsonschema", "1"),
+        row("`registry build`, cold, all history", "build", "git log", "8"),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""The catalog in a real browser: readable on a phone, whole without JavaScript, nothing loaded from elsewhere."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from registry.build import build
+from registry.cli import main
+from registry.publish import nginx_config
+from registry.settings import Settings
+from registry.site import Site
+from registry.source import open_source
+from tests.support.browser import chromium
+from tests.support.nginx import free_port, nginx
+from tests.support.repo import RepoBuilder
+
+LONG = "averylongwordwithoutanybreak" * 6
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A small registry behind nginx."""
+    folder = tmp_path_factory.mktemp("catalog")
+    repo = RepoBuilder(folder / "repo")
+    repo.write("registry.yaml", "registry_id: registry-1\ntitle: Catalog\n")
+    repo.define("tools", "title: Tools\nowners: [t]\ndefinition: {mappings: {hotel: {iaas_image: i, iaas_allocation: a}}, contextualization:"
+                " {method: userdata, userdata: 'echo ${broker}'}}\n", "application")  # fmt: skip
+    repo.define("audio/encode", f"title: Encode\ndescription: 'Very **good**. {LONG}'\nowners: [t]\ntags: [audio]\ndefinition:\n  exec: /bin/encode\n"
+                f"  application: tools\n  argv: [-i, '{LONG}', <b>]\n  environment: {{LEVEL: info}}\n"
+                "  input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}\n")  # fmt: skip
+    repo.define("audio/old", "title: Old\nowners: [t]\nlifecycle: deprecated\n"
+                "deprecation: {since: '2026-01-01', replaced_by: audio/encode, reason: Slow}\ndefinition: {exec: /bin/old}\n")  # fmt: skip
+    repo.commit("Add everything")
+    assert main(["index", "-C", str(repo.root)]) == 0
+    path = repo.root / "definitions/process_definition/audio/encode.yaml"
+    path.write_text(path.read_text().replace("info", "debug"))
+    repo.commit("Log more")
+    assert build(open_source(repo.root), Site(folder / "site")).files
+    port = free_port()
+    with nginx(nginx_config(folder / "site", Settings(), f"127.0.0.1:{port}"), port, folder / "run") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page that fails the test when anything is blocked, missing or loaded from elsewhere."""
+    context = browser.new_context()
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: wrong.append(request.url) if not request.url.startswith(address) else None)
+    page.on("response", lambda response: wrong.append(f"{response.status} {response.url}") if response.status >= 400 else None)
+    yield page
+    assert wrong == []
+    context.close()
+
+
+def test_a_definition_is_found_from_the_index_and_shows_everything(page: Page, address: str) -> None:
+    page.goto(address)
+    assert page.title() == "Catalog"
+    page.click("text=Encode")
+    assert page.url == f"{address}/process_definition/audio/encode/"
+    text = page.inner_text("main")
+    for expected in ("Encode", "/bin/encode", "LEVEL", "debug", "Input: file", "STDIN", "Log more", "/definition/environment/LEVEL",
+                     "Add everything", "owners: [t]", "/api/process_definition/1/"):  # fmt: skip
+        assert expected in text
+    assert page.inner_text("del") == "info"
+    assert page.locator("strong", has_text="good").count() == 1
+
+
+def test_applications_and_definitions_lead_to_each_other(page: Page, address: str) -> None:
+    page.goto(f"{address}/process_definition/audio/encode/")
+    page.click("aside >> text=tools")
+    assert page.url == f"{address}/application/tools/"
+    assert "broker" in page.inner_text("main")
+    page.click("text=Encode")
+    assert page.url == f"{address}/process_definition/audio/encode/"
+
+
+def test_a_deprecated_one_says_what_to_use_instead(page: Page, address: str) -> None:
+    page.goto(f"{address}/process_definition/audio/old/")
+    assert page.inner_text(".banner") == "Deprecated since 2026-01-01. Use audio/encode instead. Slow."
+    page.click(".banner a")
+    assert page.url.endswith("/audio/encode/")
+
+
+def test_the_json_address_is_copied_whole(page: Page, address: str) -> None:
+    page.goto(f"{address}/process_definition/audio/encode/")
+    page.click("aside button.copy")
+    page.wait_for_selector("aside button:has-text('Copied')")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{address}/api/process_definition/1/"
+
+
+def test_the_filter_narrows_the_lists(page: Page, address: str) -> None:
+    page.goto(address)
+    page.fill("#filter", "audio enc")
+    assert page.locator("tbody tr:visible").count() == 1
+    assert page.inner_text("#filter-count") == "1 of 3"
+    page.fill("#filter", "")
+    assert page.locator("tbody tr:visible").count() == 3
+
+
+def test_everything_is_there_without_javascript(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    page.click("text=Encode")
+    assert "/bin/encode" in page.inner_text("main")
+    assert page.locator("button:visible").count() == 0
+    assert page.locator("#address").get_attribute("href") == "../../../api/process_definition/1/"
+    context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/process_definition/audio/encode/", "/application/tools/", "/list/process_definition/1/"])
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_page_is_wider_than_a_phone_and_text_can_be_read(browser: Browser, address: str, path: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(address + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('main p, main td, main dd')).fontSize)") >= 12
+    context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/process_definition/audio/encode/"])
+def test_pages_have_one_heading_landmarks_labels_and_names(page: Page, address: str, path: str) -> None:
+    page.goto(address + path)
+    assert page.locator("h1").count() == 1
+    assert page.locator("html[lang]").count() == 1
+    for landmark in ("header", "main", "footer", "nav"):
+        assert page.locator(landmark).count() >= 1
+    assert page.evaluate("[...document.querySelectorAll('input')].every((input) => input.labels.length)")
+    assert page.evaluate("[...document.querySelectorAll('a, button')].every((one) => one.textContent.trim())")
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))")
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+
+
+def test_the_security_policy_really_stops_a_script_from_elsewhere(browser: Browser, address: str, tmp_path: Path) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    page.evaluate("""() => {
+        const inline = document.createElement("script"); inline.textContent = "window.ran = true"; document.body.append(inline);
+        document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.ran = true'>");
+    }""")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.ran") is None
+    context.close()

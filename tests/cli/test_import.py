@@ -1,0 +1,154 @@
+"""Import of the 2013 service's JSON, as people really wrote it. The data here is made up; its mistakes are not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from registry import yaml
+from tests.conftest import Run
+from tests.support.repo import RepoBuilder
+
+# Of the shape of the manual's own example: a quote is missing after `val`, a colon after "output_adapter".
+MANUAL = """{
+    "exec": "/bin/thing",
+    "application": "thingapp",
+    "process_type": "typeofprocess",
+    "environment": {"ENVAR": "val},
+    "argv": ["-a", "b"],
+    "input_adapter": {
+        "input_type": "intype",
+        "input_params": {"k": "v"}
+    },
+    "output_adapter" {
+        "output_type": "outtype",
+        "output_params": {"k": "v"}
+    },
+    "timeout": 10
+}
+"""
+BY_HAND = """// kept by hand since 2013
+{
+    "exec": "/root/app/thing.py",
+    'process_type': 'service',   // single quotes
+    "environment": {"TOKEN": "FIXME", "LEVEL": "yes"},
+    "cwd": "/root/app/",
+}
+"""
+
+
+def document(repo: RepoBuilder, name: str) -> dict[str, object]:
+    path = repo.root / f"definitions/process_definition/{name}.yaml"
+    found, problems = yaml.read(path.read_bytes(), str(path))
+    assert found is not None
+    assert problems == ()
+    data: dict[str, object] = found.data
+    return data
+
+
+@pytest.fixture
+def where(repo: RepoBuilder) -> tuple[str, str]:
+    (repo.root / "definitions").mkdir()
+    return ("-C", str(repo.root))
+
+
+def test_what_people_wrote_by_hand_is_read_and_said_once(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "by_hand.json").write_text(BY_HAND)
+    outcome = run("import", str(tmp_path / "by_hand.json"), "--folder", "old", *where)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("read as JSON5") == 1
+    assert "TOKEN: a placeholder value" in outcome.err
+    data = document(repo, "old/by_hand")
+    assert data["title"] == "By hand"
+    assert data["definition"] == {
+        "exec": "/root/app/thing.py", "process_type": "service", "environment": {"TOKEN": "FIXME", "LEVEL": "yes"}, "cwd": "/root/app/",
+    }  # fmt: skip
+    assert run("check", *where).code == 0
+
+
+def test_secrets_can_be_taken_from_the_environment(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(BY_HAND)
+    assert run("import", str(tmp_path / "a.json"), "--secrets-from-env", *where).code == 0
+    assert document(repo, "a")["definition"]["environment"] == {"TOKEN": "${TOKEN}", "LEVEL": "yes"}  # type: ignore[index]
+
+
+def test_the_manuals_own_example_needs_the_two_repairs_and_shows_them(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "manual.json").write_text(MANUAL)
+    refused = run("import", str(tmp_path / "manual.json"), *where)
+    assert refused.code == 2
+    assert "manual.json:5:" in refused.err
+    for line in (
+        '-    "environment": {"ENVAR": "val},',
+        '+    "environment": {"ENVAR": "val"},',
+        '-    "output_adapter" {',
+        '+    "output_adapter": {',
+    ):
+        assert line in refused.err
+    assert list((repo.root / "definitions").rglob("*.yaml")) == []
+    repaired = run("import", str(tmp_path / "manual.json"), "--repair", *where)
+    assert repaired.code == 0, repaired.err
+    assert '+    "output_adapter": {' in repaired.err
+    inside = document(repo, "manual")["definition"]
+    assert inside == json.loads(MANUAL.replace('"val}', '"val"}').replace('"output_adapter" {', '"output_adapter": {'))
+    assert list(inside) == ["exec", "application", "process_type", "environment", "argv", "input_adapter", "output_adapter", "timeout"]  # type: ignore[call-overload]
+    checked = run("check", *where)
+    assert "`process_type` cannot be `typeofprocess`" in checked.out
+    assert "this is the manual's placeholder" in checked.out
+
+
+def test_args_become_argv_and_old_spellings_stay_unless_asked(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    old = {"exec": "x", "args": ["-a"], "input_adapter": {"input_type": "file", "input_parameters": {"file": "/x"}}}
+    (tmp_path / "kept.json").write_text(json.dumps(old))
+    (tmp_path / "modern.json").write_text(json.dumps(old))
+    assert "`args` is now `argv`" in run("import", str(tmp_path / "kept.json"), *where).err
+    assert document(repo, "kept")["definition"] == {"exec": "x", "argv": ["-a"], "input_adapter": old["input_adapter"]}
+    assert run("import", str(tmp_path / "modern.json"), "--modern", *where).code == 0
+    assert document(repo, "modern")["definition"]["input_adapter"] == {"input_type": "file", "input_params": {"file_path": "/x"}}  # type: ignore[index]
+    (tmp_path / "both.json").write_text(json.dumps({**old, "argv": []}))
+    assert run("import", str(tmp_path / "both.json"), *where).code == 2
+
+
+def test_a_list_of_the_old_service_keeps_its_ids(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    objects = [{"definition": {"exec": "/opt/b", "process_name": "bee"}, "id": 12, "resource_uri": "/api/process_definition/12/"},
+               {"definition": {"exec": "/opt/c.py"}, "id": 3, "resource_uri": "/api/process_definition/3/"}]  # fmt: skip
+    (tmp_path / "list.json").write_text(json.dumps({"meta": {"limit": 20}, "objects": objects}))
+    assert run("import", str(tmp_path / "list.json"), *where).code == 0
+    assert document(repo, "bee-12")["id"] == 12
+    assert document(repo, "c-3")["id"] == 3
+    repo.define("new")
+    repo.commit()
+    assert run("index", *where).code == 0
+    assert document(repo, "new")["id"] == 13
+    assert document(repo, "bee-12")["id"] == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"exec": "a", "exec": "b"}', "the key `exec` stands twice"),
+        ('{"exec": "a", }}', "unexpected"),
+        ("[1, 2]", "holds no JSON object"),
+        ('{"exec": NaN}', "no number that JSON can hold"),
+        ("", "the file is empty"),
+        ("[" * 5000, ""),
+        ('{"exec": "a', ""),
+    ],
+)
+def test_what_cannot_be_read_is_one_clear_line(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    outcome = run("import", str(tmp_path / "bad.json"), *where)
+    assert outcome.code == 2
+    assert said.lower() in outcome.err.lower()
+    assert list((repo.root / "definitions").rglob("*.yaml")) == []
+
+
+def test_all_files_are_imported_or_none_and_nothing_is_overwritten(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_text('{"exec": "a"}')
+    (tmp_path / "bad.json").write_text("{")
+    assert run("import", str(tmp_path / "good.json"), str(tmp_path / "bad.json"), *where).code == 2
+    assert list((repo.root / "definitions").rglob("*.yaml")) == []
+    assert run("import", str(tmp_path / "good.json"), *where).code == 0
+    again = run("import", str(tmp_path / "good.json"), *where)
+    assert (again.code, "is there already" in again.err) == (2, True)
+    for name in ("none.json", "good.txt"):
+        assert run("import", str(tmp_path / name), *where).code == 2

@@ -1,0 +1,82 @@
+"""`registry serve` shows the files as they are: after an edit, with a mistake, and when it is mended."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Run
+from tests.support.nginx import free_port, wait_for
+from tests.support.repo import RepoBuilder
+
+
+@pytest.fixture
+def served(repo: RepoBuilder) -> Iterator[tuple[RepoBuilder, str, "subprocess.Popen[bytes]"]]:
+    repo.define("a")
+    repo.commit()
+    port = free_port()
+    log = repo.root.parent / "serve.log"
+    with log.open("wb") as file:
+        command = [sys.executable, "-m", "registry", "serve", "-C", str(repo.root), "--port", str(port)]
+        process = subprocess.Popen(command, stdout=file, stderr=file, env={"PATH": os.environ["PATH"]})
+    try:
+        wait_for(port, process)
+        yield repo, f"http://127.0.0.1:{port}", process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def get(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def eventually(address: str, text: str) -> None:
+    """Reload until `text` is there, as a person would."""
+    deadline = time.monotonic() + 20
+    while text not in get(address):
+        assert time.monotonic() < deadline, f"{text!r} never came"
+        time.sleep(0.1)
+
+
+def test_an_edit_is_shown_a_mistake_keeps_the_last_good_site_and_mending_it_goes_on(
+    served: tuple[RepoBuilder, str, "subprocess.Popen[bytes]"],
+) -> None:
+    repo, address, process = served
+    eventually(f"{address}/process_definition/a/", "/bin/a")
+    path = repo.define("a", "title: A\nowners: [t]\ndefinition: {exec: /bin/edited}\n")
+    eventually(f"{address}/process_definition/a/", "/bin/edited")
+    assert "uncommitted" in get(f"{address}/")
+    path.write_text("title: [\n")
+    time.sleep(1)
+    assert "/bin/edited" in get(f"{address}/process_definition/a/")
+    log = repo.root.parent / "serve.log"
+    deadline = time.monotonic() + 20
+    while "a.yaml:2:1: error Y001" not in log.read_text():
+        assert time.monotonic() < deadline
+        get(address)
+        time.sleep(0.1)
+    path.write_text("title: A\nowners: [t]\ndefinition: {exec: /bin/mended}\n")
+    eventually(f"{address}/process_definition/a/", "/bin/mended")
+    repo.commit("mend it")
+    eventually(f"{address}/process_definition/a/", "mend it")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) in (0, 130, -signal.SIGINT)
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_port_in_use_is_one_clear_line(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        outcome = run("serve", "-C", str(repo.root), "--port", str(taken.getsockname()[1]))
+    assert outcome.code == 2
+    assert "cannot be listened on" in outcome.err

@@ -1,0 +1,56 @@
+"""The shape of the project holds: every module is on the map, every file of a sort is in its tuple, documents are up to date."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from registry.check import FAMILIES
+from registry.cli import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "registry"
+
+
+def test_every_module_is_on_the_map() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    names = [path.name + ("/" if path.is_dir() else "") for path in PACKAGE.iterdir() if not path.name.startswith("_")]
+    missing = [name for name in sorted(names) if not re.search(rf"^  {re.escape(name)}\s", page, re.MULTILINE)]
+    assert missing == [], "add them to the folder map in docs/architecture.md"
+
+
+def test_every_file_of_a_sort_is_in_its_tuple() -> None:
+    commands = {path.stem.rstrip("_") for path in (PACKAGE / "cli").glob("*.py")} - {"", "terminal", "lookup", "__init__"}
+    assert commands == set(COMMANDS), "add the command to COMMANDS in registry/cli/__init__.py"
+    families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {"rule", "__init__"}
+    text = (PACKAGE / "check/__init__.py").read_text()
+    assert families == set(re.findall(r"(\w+)\.RULES", text)), "add the file's RULES to FAMILIES in registry/check/__init__.py"
+    assert len(families) == len(FAMILIES)
+
+
+@pytest.mark.parametrize("name", ["rules.md", "commands.md"])
+def test_generated_documents_are_up_to_date(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import generate_docs  # type: ignore[import-not-found, unused-ignore]
+
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == {"rules.md": generate_docs.rules, "commands.md": generate_docs.commands}[name](), "run `make accept`"
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if not link.startswith(("http", "mailto:")):
+                assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_checking_starts_without_the_libraries_it_does_not_need() -> None:
+    program = (
+        "import sys; from registry.cli import main; code = main(['check', '-C', sys.argv[1]]);"
+        "print(sorted({'git', 'jsonschema', 'starlette', 'uvicorn', 'jinja2', 'json5', 'watchdog'} & set(sys.modules))); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
