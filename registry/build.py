@@ -5,17 +5,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from registry.check import check
 from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
 from registry.loader import Loaded, load
-from registry.render import render
-from registry.render.file import File
 from registry.settings import SETTINGS_PATH, Settings, parse_settings
-from registry.site import Site
-from registry.snapshot import Progress, Snapshot, begin_log, take_snapshot
+from registry.snapshot import Progress, Snapshot, begin_log, silent, take_snapshot
 from registry.source import Source
+
+if TYPE_CHECKING:
+    from registry.render.file import File
+    from registry.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def check_source(source: Source) -> Checked:
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
 
 
-def snapshot_of(source: Source, progress: Progress = lambda _what: None) -> tuple[Snapshot | None, tuple[Problem, ...]]:
+def snapshot_of(source: Source, progress: Progress = silent) -> tuple[Snapshot | None, tuple[Problem, ...]]:
     """A checked snapshot of `source`, or None when there are errors; and all problems."""
     with _no_cyclic_garbage():
         log = begin_log(source)
@@ -65,8 +67,11 @@ def snapshot_of(source: Source, progress: Progress = lambda _what: None) -> tupl
     return (None if has_errors(ledger_problems) else snapshot), problems
 
 
-def build(source: Source, site: Site, progress: Progress = lambda _what: None, clock: Callable[[], float] = time.monotonic) -> BuildResult:
+def build(source: Source, site: "Site", progress: Progress = silent, clock: Callable[[], float] = time.monotonic) -> BuildResult:
     """Check `source` and, when it has no errors, make `site` show exactly it."""
+    # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
+    from registry.render import render
+
     started = clock()
     site.prepare()
     snapshot, problems = snapshot_of(source, progress)
@@ -76,16 +81,14 @@ def build(source: Source, site: Site, progress: Progress = lambda _what: None, c
     gc.freeze()
     try:
         groups = render(snapshot)
-        written = site.write(
-            [_told(group, f"writing pages and answers, part {part:,} of {len(groups):,}", progress) for part, group in enumerate(groups, 1)]
-        )
+        written = site.write([_told(group, part, len(groups), progress) for part, group in enumerate(groups)])
     finally:
         gc.unfreeze()
     return BuildResult(problems, snapshot, written.files, clock() - started)
 
 
-def _told(files: Iterator[File], what: str, progress: Progress) -> Iterator[File]:
-    progress(what)
+def _told(files: "Iterator[File]", part: int, parts: int, progress: Progress) -> "Iterator[File]":
+    progress("writing pages and answers", part, parts)
     yield from files
 
 

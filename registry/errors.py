@@ -1,9 +1,12 @@
 """The two ways something can be wrong: a `Problem` in a file, or a `RegistryError` that stops the run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
+
+Read = Callable[[str], bytes | None]
+"""The bytes of the file at a path, or None when there is none: for the lines that a report shows."""
 
 
 class Severity(StrEnum):
@@ -72,10 +75,11 @@ class ProblemsError(RegistryError):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, problems: Iterable[Problem], message: str = "the definitions have problems") -> None:
-        """Carry `problems` to the edge, which prints them."""
+    def __init__(self, problems: Iterable[Problem], read: Read, message: str = "the definitions have problems") -> None:
+        """Carry `problems`, and what reads the files they are in, to the edge, which prints them."""
         super().__init__(message)
         self.problems = tuple(problems)
+        self.read = read
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

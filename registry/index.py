@@ -33,13 +33,13 @@ def index(source: WorkTree, *, make_commit: bool = True) -> IndexResult:
     repository = _repository_to_commit_to(source) if make_commit else source.repository
     checked = check_source(source)
     if has_errors(checked.problems):
-        raise ProblemsError(checked.problems, "nothing was indexed: the definitions have errors")
+        raise ProblemsError(checked.problems, source.read, "nothing was indexed: the definitions have errors")
     registry_id = checked.settings.registry_id or str(uuid.uuid4())
     ledger = _ledger(source, registry_id)
     base = repository.head() if repository else None
     planned = plan(checked.loaded.definitions, ledger, base)
     if planned.problems:
-        raise ProblemsError(planned.problems, "nothing was indexed: there are ids that were never given")
+        raise ProblemsError(planned.problems, source.read, "nothing was indexed: there are ids that were never given")
     if not planned.entries:
         return IndexResult((), (), None)
     try:

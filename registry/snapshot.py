@@ -1,9 +1,9 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,8 +19,16 @@ from registry.source import READ_LARGE, EntryType, Source, blob_id
 
 TEMPLATES_FOLDER = "site_templates"
 
-Progress = Callable[[str], None]
-"""Told what is being done, in a few words, for a line on the terminal."""
+
+class Progress(Protocol):
+    """Told what is being done in a few words, and how far it is, for a line on the terminal. `total` 0: nobody knows."""
+
+    def __call__(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Show it."""
+
+
+def silent(what: str, done: int = 0, total: int = 0) -> None:
+    """Progress that nobody looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,7 @@ def begin_log(source: Source) -> PendingLog | None:
 
 
 def take_snapshot(
-    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, log: PendingLog | None, progress: Progress = lambda _what: None
+    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, log: PendingLog | None, progress: Progress = silent
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong with the ledger.
 
@@ -187,8 +195,11 @@ def _read_history(repository: Repository, log: PendingLog, prefix: str, progress
     commits = list(log.commits())
     rows = (row for one in commits for row in one.rows if is_definition_row(row, prefix))
     blobs = list(dict.fromkeys(blob for row in rows for blob in (row.old_blob, row.blob) if blob is not None))
-    progress(f"reading {len(blobs):,} revisions")
-    documents = dict(load_documents(repository.read_blobs(blobs), len(blobs)))
+    documents: dict[str, bytes | None] = {}
+    for blob, document in load_documents(repository.read_blobs(blobs), len(blobs)):
+        if len(documents) % 500 == 0:
+            progress("reading revisions", len(documents), len(blobs))
+        documents[blob] = document
     progress(f"following {len(commits):,} commits")
     return trace(commits, prefix, lambda blob: _id_in(documents.get(blob))), documents
 

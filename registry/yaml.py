@@ -166,7 +166,9 @@ def _plain_data(get_event: Callable[[], Any]) -> Any:  # noqa: C901, PLR0912 - o
             value = {}
         elif kind == "SequenceStartEvent":
             value = []
-        elif kind == "AliasEvent" or (kind == "DocumentStartEvent" and (root is not None or event.version or event.tags)):
+        elif kind == "DocumentStartEvent" and not (events > 2 or event.version or event.tags):
+            continue  # the first one, right behind the start of the stream
+        elif kind in ("AliasEvent", "DocumentStartEvent"):
             raise ValueError(kind)
         else:
             continue

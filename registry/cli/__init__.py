@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from registry import __version__
-from registry.cli.terminal import err, show_problems
+from registry.cli.terminal import err, report_bug, show_error, show_problems
 from registry.errors import ProblemsError, RegistryError
 
 # In the order that help shows them. Each module holds a function `command`.
@@ -83,11 +83,11 @@ def _at_the_edge(command: Callable[..., Any]) -> Callable[..., Any]:
             command(*args, **kwargs)
             sys.stdout.flush()
         except ProblemsError as error:
-            show_problems(error.problems)
-            _say(error)
+            show_problems(error.problems, error.read)
+            show_error(error)
             raise typer.Exit(error.exit_code) from None
         except RegistryError as error:
-            _say(error)
+            show_error(error)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             err.print("Interrupted; nothing is left half done.")
@@ -101,33 +101,7 @@ def _at_the_edge(command: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if type(error).__module__.startswith("typer"):
                 raise  # wrong use, which Typer says itself
-            raise typer.Exit(_report_bug(error)) from None
+            report_bug(error)
+            raise typer.Exit(_OUR_BUG) from None
 
     return run
-
-
-def _say(error: RegistryError) -> None:
-    err.print(f"[bold red]error:[/] {_plain(error.message)}", soft_wrap=True)
-    if error.hint:
-        err.print(f"[cyan]hint:[/] {_plain(error.hint)}", soft_wrap=True)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    from registry.reports.text import visible
-
-    return escape("\n".join(visible(line) for line in text.split("\n")))
-
-
-def _report_bug(error: Exception) -> int:
-    """Write the details to a file and say where; gives the exit code."""
-    import tempfile
-    import traceback
-
-    details = "".join(traceback.format_exception(error))
-    with tempfile.NamedTemporaryFile("w", prefix="registry-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write(f"process-registry {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{details}")
-    what = _plain(f"{type(error).__name__}: {error}".split("\n", 1)[0])
-    err.print(f"[bold red]bug:[/] this is our mistake, not yours ({what}); the details are in {file.name}", soft_wrap=True)
-    return _OUR_BUG

@@ -1,5 +1,6 @@
 """`registry build`: the static site."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,8 +33,13 @@ def command(
     target = out_ if out_ is not None else root / settings.output
     with progress() as tell:
         result = build(opened, Site(target), tell)
+    if result.snapshot is None and format_ is Format.JSON:
+        from registry.reports.json import report
+
+        sys.stdout.write(report(result.problems))
+        raise typer.Exit(1)
     if result.problems:
-        show_problems(result.problems, root)
+        show_problems(result.problems, opened.read)
     if result.snapshot is None:
         out.print("Not built: the errors above come first; the last good site stays.")
         raise typer.Exit(1)

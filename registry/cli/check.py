@@ -37,7 +37,7 @@ def command(
 
         sys.stdout.write(report(problems))
     elif problems:
-        show_problems(problems, root, to_stdout=True)
+        show_problems(problems, opened.read, to_stdout=True)
     else:
         from registry.cli.terminal import out
 

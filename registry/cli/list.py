@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, find_root, out, write_json
+from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, err, find_root, out, write_json
 
 
 def command(
@@ -23,6 +23,8 @@ def command(
     checked = load_checked(find_root(registry), source)
     if kind is not None and kind not in checked.kinds.by_name:
         raise UsageError(f"there is no kind `{kind}`", nearest(kind, checked.kinds.by_name) or f"the kinds are {', '.join(checked.kinds.by_name)}")
+    if checked.loaded.unreadable:
+        err.print(f"Not in this list, because they cannot be read: {len(checked.loaded.unreadable)} (see `registry check`).")
     chosen = [one for one in checked.loaded.definitions if kind in (None, one.kind)]
     if format_ is Format.JSON:
         write_json([{"kind": one.kind, "id": one.id, "name": one.name, "title": one.data.get("title"), "path": one.path} for one in chosen])

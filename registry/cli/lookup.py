@@ -18,9 +18,10 @@ def load_checked(root: Path, source: str) -> Checked:
 def load_snapshot(root: Path, source: str) -> Snapshot:
     """A snapshot with history. Raises ProblemsError when the definitions have errors."""
     with progress() as tell:
-        snapshot, problems = snapshot_of(open_source(root, source), tell)
+        opened = open_source(root, source)
+        snapshot, problems = snapshot_of(opened, tell)
     if snapshot is None:
-        raise ProblemsError(problems)
+        raise ProblemsError(problems, opened.read)
     return snapshot
 
 

@@ -49,4 +49,4 @@ def command(
     out.print(f"Wrote {root / path}. Next: edit it, then `registry check`.", markup=False)
     problems = [problem for problem in check_source(source).problems if problem.span.path == path and problem.rule != "W202"]
     if problems:
-        show_problems(problems, root)
+        show_problems(problems, source.read)

@@ -24,9 +24,10 @@ def command(
     from registry.source import WorkTree
 
     root = find_root(registry)
-    kinds, problems = load_kinds(WorkTree(root))
+    source = WorkTree(root)
+    kinds, problems = load_kinds(source)
     if has_errors(problems):
-        raise ProblemsError(problems, "the schemas have problems")
+        raise ProblemsError(problems, source.read, "the schemas have problems")
     if write:
         from registry.scaffold import write_adapters_index
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import RegistryOption, err, find_root, out, progress, show_problems
+from registry.cli.terminal import RegistryOption, err, find_root, out, progress, report_bug, show_error, show_problems
 
 
 def command(
@@ -23,7 +23,7 @@ def command(
     import uvicorn
 
     from registry.build import BuildResult
-    from registry.errors import UsageError
+    from registry.errors import RegistryError, UsageError
     from registry.server import make_app
     from registry.server.refresh import Refresher
     from registry.settings import SETTINGS_PATH, parse_settings
@@ -35,9 +35,12 @@ def command(
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
     site = Site(root / settings.output)
 
-    def tell(result: BuildResult) -> None:
+    def tell(result: BuildResult | RegistryError) -> None:
+        if isinstance(result, RegistryError):
+            show_error(result)
+            return
         if result.problems:
-            show_problems(result.problems, root)
+            show_problems(result.problems, source.read)
         if result.snapshot is not None:
             err.print(f"Built {len(result.snapshot.definitions):,} definitions, {result.files:,} files in {result.seconds:.1f} s.")
         elif site.current:
@@ -55,8 +58,8 @@ def command(
     with progress() as say:
         say("building the site")
         refresher = Refresher(root, site, tell)
-        refresher()
+        refresher.build()
     out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
-    app = make_app(site, settings.base_path, refresher)
+    app = make_app(site, settings.base_path, refresher, report_bug)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     server.run(sockets=[listener])

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from registry.errors import Problem, UsageError
-from registry.snapshot import Progress
+from registry import __version__
+from registry.errors import Problem, Read, RegistryError, UsageError
+from registry.snapshot import Progress, silent
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -51,20 +52,18 @@ def find_root(given: Path | None) -> Path:
     return Path()
 
 
-def show_problems(problems: Sequence[Problem], root: Path | None = None, *, to_stdout: bool = False) -> None:
-    """Problems with their source lines, on stderr unless they are the answer."""
+def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False) -> None:
+    """Problems with their lines as `read` gives them, on stderr unless they are the answer."""
     from registry.reports.text import report
 
     console = out if to_stdout else err
-    base = root or Path()
 
     @lru_cache(maxsize=64)
     def lines(path: str) -> list[str]:
         try:
-            with (base / path).open("rb") as file:
-                return file.read(1 << 20).decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
-        except (OSError, ValueError):
-            return []
+            return (read(path) or b"").decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
+        except (RegistryError, ValueError):
+            return []  # the problem itself is said all the same
 
     def line_of(path: str, number: int) -> str | None:
         found = lines(path)
@@ -73,6 +72,33 @@ def show_problems(problems: Sequence[Problem], root: Path | None = None, *, to_s
     text = report(problems, line_of, color=console.is_terminal and not console.no_color)
     console.file.write(text.encode("utf-8", "replace").decode("utf-8"))
     console.file.flush()
+
+
+def show_error(error: RegistryError) -> None:
+    """One line on stderr, and a hint."""
+    err.print(f"[bold red]error:[/] {_plain(error.message)}", soft_wrap=True)
+    if error.hint:
+        err.print(f"[cyan]hint:[/] {_plain(error.hint)}", soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    from registry.reports.text import visible
+
+    return escape("\n".join(visible(line) for line in text.split("\n")))
+
+
+def report_bug(error: Exception) -> None:
+    """Say on stderr that an error nobody foresaw is ours, with its details in a file."""
+    import tempfile
+    import traceback
+
+    details = "".join(traceback.format_exception(error))
+    with tempfile.NamedTemporaryFile("w", prefix="registry-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(f"process-registry {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{details}")
+    what = _plain(f"{type(error).__name__}: {error}".split("\n", 1)[0])
+    err.print(f"[bold red]bug:[/] this is our mistake, not yours ({what}); the details are in {file.name}", soft_wrap=True)
 
 
 def write_json(body: Any) -> None:
@@ -84,21 +110,22 @@ def write_json(body: Any) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A line on the terminal that says what is being done; nothing where there is no terminal.
+    """A bar on the terminal that says what is being done and how far it is; nothing where there is no terminal.
 
     Drawn without a thread of its own: writing the site forks, and a child must not inherit a lock held by a thread.
     """
     if not err.is_terminal:
-        yield lambda _what: None
+        yield silent
         return
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Bar(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("starting")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=err, transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("starting", total=None)
 
-        def tell(what: str) -> None:
-            bar.update(task, description=what)
+        def tell(what: str, done: int = 0, total: int = 0) -> None:
+            bar.update(task, description=what, completed=done, total=total or None)
             bar.refresh()
 
         yield tell

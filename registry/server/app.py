@@ -20,8 +20,11 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def make_app(site: Site, base_path: str, refresh: Callable[[], None]) -> Starlette:
-    """The application. `refresh` is called before each answer, in a thread: it may build the site anew."""
+def make_app(site: Site, base_path: str, refresh: Callable[[], None], report_bug: Callable[[Exception], object]) -> Starlette:
+    """The application. `refresh` is called before each answer, in a thread: it may build the site anew.
+
+    `report_bug` is told of every error that nobody foresaw; the reader gets a short answer, the server goes on.
+    """
 
     async def answer(request: Request) -> Response:
         path = request.url.path
@@ -31,8 +34,12 @@ def make_app(site: Site, base_path: str, refresh: Callable[[], None]) -> Starlet
         is_api = inside == "api" or inside.startswith("api/")
         if request.method not in ("GET", "HEAD"):
             return JSONResponse(READ_ONLY, 405, headers={"Allow": "GET, HEAD", **_HEADERS})
-        await run_in_threadpool(refresh)
-        return await run_in_threadpool(_static, site, request, inside, is_api)
+        try:
+            await run_in_threadpool(refresh)
+            return await run_in_threadpool(_static, site, request, inside, is_api)
+        except Exception as error:  # noqa: BLE001 - the edge: one request must not end the server
+            report_bug(error)
+            return JSONResponse({"error": "internal error; the server's terminal says where the details are"}, 500, headers=_HEADERS)
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from registry.build import BuildResult, build
+from registry.errors import RegistryError
 from registry.site import Site
 from registry.source import open_source
 
@@ -17,8 +18,8 @@ _WATCHED = ("definitions", "schema", "site_templates", "registry.yaml")
 class Refresher:
     """Looks at the files at most twice a second, and builds when they differ from what was built last."""
 
-    def __init__(self, root: Path, site: Site, tell: Callable[[BuildResult], None]) -> None:
-        """`tell` is given the result of every build, also of one that found problems."""
+    def __init__(self, root: Path, site: Site, tell: Callable[[BuildResult | RegistryError], None]) -> None:
+        """`tell` is given the result of every build, also of one that found problems or could not be done."""
         self.root = root
         self.site = site
         self.tell = tell
@@ -27,17 +28,27 @@ class Refresher:
         self._looked = 0.0
 
     def __call__(self) -> None:
-        """Build if something changed. Requests that come meanwhile wait, and get the new site."""
+        """Build if something changed. Requests that come meanwhile wait, and get the new site.
+
+        What stops a build is told and answers go on from the last good site: a half-edited template must not end a server.
+        """
         with self._lock:
-            now = time.monotonic()
-            if now - self._looked < _LOOK_EVERY_S:
+            if time.monotonic() - self._looked < _LOOK_EVERY_S:
                 return
-            fingerprint = self._fingerprint()
-            if fingerprint != self._seen:
-                # Remembered before: a file that changes during the build is seen by the next request.
-                self._seen = fingerprint
-                self.tell(build(open_source(self.root), self.site))
-            self._looked = time.monotonic()
+            try:
+                self.build()
+            except RegistryError as error:
+                self.tell(error)
+            finally:
+                self._looked = time.monotonic()
+
+    def build(self) -> None:
+        """Build if something changed since the last time. Raises RegistryError where it cannot be done."""
+        fingerprint = self._fingerprint()
+        if fingerprint != self._seen:
+            # Remembered before: a file that changes during the build is seen by the next request.
+            self._seen = fingerprint
+            self.tell(build(open_source(self.root), self.site))
 
     def _fingerprint(self) -> int:
         """A number that differs when any file's path, size, time or inode does, or HEAD names another commit."""

@@ -66,6 +66,28 @@ def test_problems_for_programs(repo: RepoBuilder, run: Run) -> None:
     }]  # fmt: skip
 
 
+def test_a_build_with_errors_says_them_to_programs_too(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a", "title: T\nowners: [t]\ndefinition: {}\n")
+    outcome = run("build", "-C", str(repo.root), "--format", "json")
+    assert (outcome.code, json.loads(outcome.out)["errors"]) == (1, 1)
+
+
+def test_problems_of_a_commit_show_the_lines_of_that_commit(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a", "title: T\nowners: [t]\ndefinition: {exec: x, args: []}\n")
+    repo.commit()
+    repo.define("a", "title: Now this is something else altogether\n\n\n")
+    outcome = run("check", "-C", str(repo.root), "--source", "HEAD")
+    assert "3 | definition: {exec: x, args: []}" in outcome.out
+
+
+def test_a_list_says_what_is_missing_from_it(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a")
+    repo.define("b", "title: [\n")
+    outcome = run("list", "-C", str(repo.root))
+    assert "b" not in [line.split()[2] for line in outcome.out.splitlines()]
+    assert "cannot be read: 1 (see `registry check`)" in outcome.err
+
+
 def test_warnings_do_not_fail_and_paths_narrow_what_is_shown(repo: RepoBuilder, run: Run) -> None:
     repo.define("x/warned", "title: T\ndefinition: {exec: x}\n")
     repo.define("y/bad", "title: T\nowners: [t]\ndefinition: {}\n")

@@ -72,6 +72,20 @@ def test_an_edit_is_shown_a_mistake_keeps_the_last_good_site_and_mending_it_goes
     assert "Traceback" not in log.read_text()
 
 
+def test_a_broken_template_is_told_and_the_last_good_site_stays(served: tuple[RepoBuilder, str, "subprocess.Popen[bytes]"]) -> None:
+    repo, address, _ = served
+    eventually(f"{address}/process_definition/a/", "/bin/a")
+    template = repo.write("site_templates/definition.html", "{% if %}")
+    log = repo.root.parent / "serve.log"
+    deadline = time.monotonic() + 20
+    while "error: site_templates/definition.html:1:" not in log.read_text():
+        assert time.monotonic() < deadline
+        assert "/bin/a" in get(f"{address}/process_definition/a/")
+        time.sleep(0.1)
+    template.write_text("Ours: {{ page.name }}")
+    eventually(f"{address}/process_definition/a/", "Ours: a")
+
+
 def test_a_port_in_use_is_one_clear_line(repo: RepoBuilder, run: Run) -> None:
     repo.define("a")
     with socket.socket() as taken:
