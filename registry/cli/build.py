@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, find_root, out, progress, show_problems, write_json
+from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, progress, show_problems, write_json
 from registry.errors import has_errors
 
 
@@ -50,7 +50,7 @@ def command(
                     "history_complete": snapshot.history_complete})  # fmt: skip
         return
     out.print(
-        f"{len(snapshot.definitions):,} definitions, {snapshot.revision_count:,} revisions, {result.files:,} files"
+        f"{counted(len(snapshot.definitions), 'definition')}, {counted(snapshot.revision_count, 'revision')}, {counted(result.files, 'file')}"
         f" in {result.seconds:.1f} s: {target}", markup=False,
     )  # fmt: skip
     if not snapshot.history_complete:

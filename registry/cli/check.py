@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, find_root, show_problems
+from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, show_problems
 from registry.errors import Problem, UsageError, has_errors
 
 
@@ -39,10 +39,7 @@ def command(
     elif problems:
         show_problems(problems, opened.read, to_stdout=True)
     else:
-        from registry.cli.terminal import out
-
-        count = len(checked.loaded.definitions)
-        out.print(f"{count:,} definition{'' if count == 1 else 's'} checked. No problems.")
+        out.print(f"{counted(len(checked.loaded.definitions), 'definition')} checked. No problems.")
     if has_errors(problems):
         raise typer.Exit(1)
 

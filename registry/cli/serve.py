@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import RegistryOption, err, find_root, out, progress, report_bug, show_error, show_problems
+from registry.cli.terminal import RegistryOption, counted, err, find_root, out, progress, report_bug, show_error, show_problems
 
 
 def command(
@@ -42,7 +42,8 @@ def command(
         if result.problems:
             show_problems(result.problems, source.read)
         if result.snapshot is not None:
-            err.print(f"Built {len(result.snapshot.definitions):,} definitions, {result.files:,} files in {result.seconds:.1f} s.")
+            definitions, files = counted(len(result.snapshot.definitions), "definition"), counted(result.files, "file")
+            err.print(f"Built {definitions}, {files} in {result.seconds:.1f} s.")
         elif site.current:
             err.print("The last good site stays until the errors are mended.")
         else:

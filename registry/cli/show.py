@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, find_root, out, write_json
+from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, write_json
 
 
 def command(
@@ -37,7 +37,7 @@ def command(
         return
     number = f"id {found.id}" if found.id is not None else "no id yet"
     revisions = snapshot.revisions_of(found)
-    out.print(f"{found.kind} {found.name} ({number}, {len(revisions)} revision{'' if len(revisions) == 1 else 's'})", style="bold", markup=False)
+    out.print(f"{found.kind} {found.name} ({number}, {counted(len(revisions), 'revision')})", style="bold", markup=False)
     out.print(f"{found.path}\n", markup=False)
     for line in found.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines():
         out.print(visible(line), markup=False)

@@ -101,6 +101,11 @@ def report_bug(error: Exception) -> None:
     err.print(f"[bold red]bug:[/] this is our mistake, not yours ({what}); the details are in {file.name}", soft_wrap=True)
 
 
+def counted(count: int, word: str) -> str:
+    """`1 definition`, `1,200 definitions`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def write_json(body: Any) -> None:
     """One JSON value on stdout, indented."""
     import json
