@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry.check import check
+from registry.check.rule import Target
 from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
 from registry.loader import Loaded, load
@@ -40,13 +41,13 @@ class BuildResult:
     seconds: float = 0.0
 
 
-def check_source(source: Source) -> Checked:
-    """Read and check everything in `source`: settings, schemas, definitions."""
+def check_source(source: Source, target: Target | None = None) -> Checked:
+    """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it."""
     with _no_cyclic_garbage():
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
         kinds, schema_problems = load_kinds(source)
         loaded = load(source, kinds)
-        found = (*problems, *schema_problems, *check(loaded, kinds))
+        found = (*problems, *schema_problems, *check(loaded, kinds, target))
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
 
 

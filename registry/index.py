@@ -1,88 +1,305 @@
-"""Gives ids on the main branch: one text line into each new file, lines appended to the ledger, one commit."""
+"""Gives ids on the main branch: a thin shell around `ids.plan`. Reads a commit, makes one commit, moves the branch.
 
+Nothing is written but git objects until one step makes the commit the branch's: stopped anywhere, there is the old state
+or the new one, and the next run needs no help.
+"""
+
+import random
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.build import Checked, check_source
+from registry.build import check_source
 from registry.edit import replace_file
-from registry.errors import ProblemsError, RefusedError, UsageError, has_errors
-from registry.git import Repository
-from registry.ids import Assignment, Ledger, LedgerEntry, insert_id, parse_ledger, plan
+from registry.errors import ProblemsError, RefusedError, RegistryError, Severity, UsageError
+from registry.git import HIGH_WATER, Remote, Repository
+from registry.ids import Assignment, Ledger, LedgerEntry, Mark, Plan, parse_ledger, plan
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH
-from registry.settings import SETTINGS_PATH, source_date_epoch
-from registry.source import READ_LARGE, WorkTree
+from registry.published import Published, high_water, read_published
+from registry.settings import SETTINGS_PATH, Settings, source_date_epoch
+from registry.source import READ_LARGE, Commit, Source, WorkTree, open_source
+
+# What the checker says of ids is what we are here to mend.
+_MENDED_HERE = frozenset({"I010"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to index. Without `remote` the local branch gets the commit; with it the remote's `branch` does."""
+
+    make_commit: bool = True
+    remote: str | None = None
+    branch: str | None = None
+    published: str | None = None
+    accept_mark: int | None = None
+    recover: bool = False
+    give_up_after_s: float = 120
 
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What was given and noted; `commit` is the new commit, or None when there was nothing to do or none was wanted."""
+    """What was given and noted; `commit` is the new commit, or None when there was nothing to do or none was wanted.
+
+    `notes` say for people what they may not expect.
+    """
 
     assignments: tuple[Assignment, ...]
     entries: tuple[LedgerEntry, ...]
     commit: str | None
+    notes: tuple[str, ...] = ()
 
 
-def index(source: WorkTree, *, make_commit: bool = True) -> IndexResult:
+def index(root: Path, options: Options = Options(), step: Callable[[str], None] = lambda _name: None) -> IndexResult:
     """Give every definition without an id the next one of its kind, and note what moved, went and came back.
 
-    Raises ProblemsError when the definitions have errors (nothing is written then), RefusedError when uncommitted work
-    would get into the commit or the ledger is broken.
+    Raises ProblemsError when the definitions have errors, RefusedError when going on could give an id twice or lose
+    somebody's work; nothing is written then. `step` is told each step by name, for tests that stop us there.
     """
-    repository = _repository_to_commit_to(source) if make_commit else source.repository
-    checked = check_source(source)
-    if has_errors(checked.problems):
-        raise ProblemsError(checked.problems, source.read, "nothing was indexed: the definitions have errors")
-    registry_id = checked.settings.registry_id or str(uuid.uuid4())
-    ledger = _ledger(source, registry_id)
-    base = repository.head() if repository else None
-    planned = plan(checked.loaded.definitions, ledger, base)
-    if planned.problems:
-        raise ProblemsError(planned.problems, source.read, "nothing was indexed: there are ids that were never given")
-    if not planned.entries:
-        return IndexResult((), (), None)
+    if not options.make_commit:
+        return _into_files(open_source(root), options, step)
+    repository = _repository_to_commit_to(root)
+    if options.remote is None:
+        return _until_done(lambda: _into_local_branch(root, repository, options, step), options)
+    remote, branch = Remote(repository, options.remote), options.branch or repository.branch()
+    if branch is None:
+        raise UsageError("HEAD is on no branch", "say which one gets the ids: --branch main")
+    return _until_done(lambda: _into_remote_branch(root, repository, remote, branch, options, step), options)
+
+
+def _until_done(attempt: Callable[[], IndexResult | None], options: Options) -> IndexResult:
+    """Try until nobody else is faster: everything is thrown away and read anew each time."""
+    deadline = time.monotonic() + options.give_up_after_s
+    tries = 1
+    while (result := attempt()) is None:
+        wait = random.uniform(0.05, min(0.2 * tries, 5))
+        if time.monotonic() + wait > deadline:
+            raise UsageError(f"others were faster {tries} times in {options.give_up_after_s:g} s; nothing was given", "run it again")
+        time.sleep(wait)
+        tries += 1
+    return result
+
+
+def _into_remote_branch(
+    root: Path, repository: Repository, remote: Remote, branch: str, options: Options, step: Callable[[str], None]
+) -> IndexResult | None:
+    base = remote.fetch(branch)
+    step("fetched")
+    head = repository.head() if not repository.is_bare else None
+    if head is not None and not repository.is_ancestor(head, base):
+        raise RefusedError(f"HEAD has commits that {branch} of {remote.name} does not have", f"push them first, or git reset --hard {base}")
+    work = _Work.at(root, repository, base, options)
+    marked = repository.find(HIGH_WATER)
+    if work.commit_needed:
+        commit = work.make_commit(repository, base)
+        step("commit made")
+        if not remote.push(commit, branch, base):
+            return None
+        step("pushed")
+    else:
+        commit = base
+    notes = list(work.notes)
+    if work.files_needed_a_mark(repository, root) and not remote.push_high_water(commit, marked):
+        notes.append(f"{HIGH_WATER} could not be set on {remote.name}: the published site is the only other copy of what was given")
+    step("marked")
     try:
-        files = {assigned.definition.path: insert_id(assigned.definition, assigned.id) for assigned in planned.assignments}
-    except ValueError as error:
-        raise UsageError(str(error), "write the file in block style: one key a line") from error
-    lines = "".join(f"{entry.line()}\n" for entry in planned.entries)
-    files[LEDGER_PATH] = (source.read(LEDGER_PATH, at_most=READ_LARGE) or b"") + lines.encode()
-    if not checked.settings.registry_id:
-        files[SETTINGS_PATH] = _with_registry_id(source.read(SETTINGS_PATH), registry_id)
-    before = {path: source.read(path, at_most=READ_LARGE) for path in files}
+        if not repository.fast_forward(commit, branch, work.author):
+            notes.append(f"the work tree here is not at {commit[:12]}: git pull")
+    except RegistryError as error:
+        notes.append(f"the work tree here is not at {commit[:12]}: {error.message}")
+    return work.result(commit if work.commit_needed else None, notes)
+
+
+def _into_local_branch(root: Path, repository: Repository, options: Options, step: Callable[[str], None]) -> IndexResult | None:
+    branch = options.branch or repository.branch()
+    base = repository.find(f"refs/heads/{branch}") if repository.is_bare else repository.head()
+    if base is None:
+        raise UsageError("nothing was committed yet", "git add . && git commit, then run it again; or use --no-commit")
+    work = _Work.at(root, repository, base, options)
+    if not work.commit_needed:
+        return work.result(None)
+    commit = work.make_commit(repository, base)
+    step("commit made")
+    if not repository.fast_forward(commit, branch, work.author):
+        return None  # somebody committed meanwhile
+    step("moved")
+    return work.result(commit)
+
+
+def _into_files(source: Source, options: Options, step: Callable[[str], None]) -> IndexResult:
+    """Into the work tree, for a person to commit. The ledger comes last: an id that it does not know is taken off again."""
+    work = _Work.of(source, options, source.repository, source.commit)
+    before = {path: source.read(path, at_most=READ_LARGE) for path in work.files}
     try:
-        for path, data in files.items():
-            replace_file(source.root / path, data)
-        commit = _commit(source, repository, checked, files, planned.entries, base) if make_commit and repository else None
+        for path in sorted(work.files, key=lambda path: path == LEDGER_PATH):
+            replace_file(source.root / path, work.files[path])
+            step("file written")
     except BaseException:
-        _put_back(source.root, before)
+        for path, data in before.items():
+            if data is None:
+                (source.root / path).unlink(missing_ok=True)
+            else:
+                replace_file(source.root / path, data)
         raise
-    return IndexResult(planned.assignments, planned.entries, commit)
+    return work.result(None)
 
 
-def _repository_to_commit_to(source: WorkTree) -> Repository:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be done to one state of the files."""
+
+    plan: Plan
+    ledger: Ledger
+    settings: Settings
+    files: dict[str, bytes]
+    prefix: str = ""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def at(cls, root: Path, repository: Repository, base: str, options: Options) -> "_Work":
+        """For the commit `base`."""
+        return cls.of(Commit(root, repository, base), options, repository, base)
+
+    @classmethod
+    def of(cls, source: Source, options: Options, repository: Repository | None, base: str | None) -> "_Work":
+        """For what `source` holds. Raises what stands against giving ids."""
+        checked = check_source(source)
+        errors = [one for one in checked.problems if one.severity is Severity.ERROR and one.rule not in _MENDED_HERE]
+        if errors:
+            raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
+        settings = checked.settings
+        data = source.read(LEDGER_PATH, at_most=READ_LARGE) or b""
+        registry_id = settings.registry_id or str(uuid.uuid4())
+        published, notes = _published(source.root, repository, options)
+        ledger, data, known_lines = _ledger(data, settings, registry_id, published, options)
+        marks = [one.mark for one in published] + _accepted(options, [kind.name for kind in checked.kinds])
+        if not marks and repository is not None and repository.is_shallow():
+            raise RefusedError("this is a shallow clone, and nothing that was published is within reach: ids could be given twice",
+                               "git fetch --unshallow; or --published ADDRESS; or --accept-mark N, where no id is above N")  # fmt: skip
+        planned = plan(checked.loaded.definitions, ledger, marks, base, known_lines)
+        if planned.problems:
+            raise ProblemsError(planned.problems, source.read, "nothing was indexed")
+        files = dict(planned.edits)
+        text = data + "".join(f"{entry.line()}\n" for entry in planned.entries).encode()
+        if text != (source.read(LEDGER_PATH, at_most=READ_LARGE) or b""):
+            files[LEDGER_PATH] = text
+        if files and not settings.registry_id:
+            files[SETTINGS_PATH] = _with_registry_id(source.read(SETTINGS_PATH), registry_id)
+        prefix = repository.prefix_of(source.root) if repository is not None else ""
+        return cls(planned, ledger, settings, files, prefix, tuple(notes))
+
+    @property
+    def commit_needed(self) -> bool:
+        """False when everything has its id and the ledger knows it."""
+        return bool(self.files)
+
+    @property
+    def author(self) -> tuple[str, str]:
+        """Who commits."""
+        return self.settings.bot_name, self.settings.bot_email
+
+    def files_needed_a_mark(self, repository: Repository, root: Path) -> bool:
+        """True when the high-water ref does not know of everything that is given."""
+        known = high_water(root, repository)
+        lines = len(self.ledger.entries) + len(self.plan.entries)
+        return lines > (known.mark.lines if known else 0)
+
+    def make_commit(self, repository: Repository, base: str) -> str:
+        """The commit, which no branch knows of yet."""
+        files = {f"{self.prefix}{path}": data for path, data in self.files.items()}
+        message = f"{_subject(self.plan)}\n\n{_details(self.plan)}\n\nRegistry-Index: {base}\n"
+        return repository.make_commit(base, files, message, self.author, source_date_epoch())
+
+    def result(self, commit: str | None, notes: Sequence[str] | None = None) -> IndexResult:
+        """What to tell."""
+        return IndexResult(self.plan.assignments, self.plan.entries, commit, tuple(self.notes if notes is None else notes))
+
+
+def _repository_to_commit_to(root: Path) -> Repository:
+    source = WorkTree(root) if not (root / DEFINITIONS_FOLDER).is_dir() else open_source(root)
     repository = source.repository
     if repository is None:
-        raise UsageError(f"{source.root} is not in a git repository, so there is nowhere to commit to", "git init, or use --no-commit")
-    if repository.head() is None:
-        raise UsageError("nothing was committed yet", "git add . && git commit, then run it again; or use --no-commit")
-    prefix = repository.prefix_of(source.root)
+        if not (root / DEFINITIONS_FOLDER).is_dir():
+            open_source(root)  # says that there is no registry
+        raise UsageError(f"{root} is not in a git repository, so there is nowhere to commit to", "git init, or use --no-commit")
+    if repository.is_bare:
+        return repository
+    open_source(root)
+    prefix = repository.prefix_of(root)
     changed = repository.changed_paths(f"{prefix}{DEFINITIONS_FOLDER}") | repository.changed_paths(f"{prefix}{SETTINGS_PATH}")
-    if changed:
+    if changed and repository.head() is not None:
         paths = sorted(changed)
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        raise RefusedError(f"{paths[0]}{more} would get into the commit with changes that nobody committed",
+        raise RefusedError(f"{paths[0]}{more}: changes that nobody committed, and ids are given to what is committed",
                            "commit or stash them first, or use --no-commit")  # fmt: skip
     return repository
 
 
-def _ledger(source: WorkTree, registry_id: str) -> Ledger:
-    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), registry_id)
+def _published(root: Path, repository: Repository | None, options: Options) -> tuple[list[Published], list[str]]:
+    """Everything within reach that remembers what was given."""
+    found, notes = [], []
+    if options.published is not None:
+        one = read_published(options.published, root, repository)
+        if one is None:
+            notes.append(f"nothing was published at {options.published} yet")
+        else:
+            found.append(one)
+    noted = high_water(root, repository) if repository is not None else None
+    return [*found, *([noted] if noted else [])], notes
+
+
+def _accepted(options: Options, kinds: Sequence[str]) -> list[Mark]:
+    if options.accept_mark is None:
+        return []
+    return [Mark("--accept-mark", "", dict.fromkeys(kinds, options.accept_mark + 1), 0, "")]
+
+
+def _ledger(data: bytes, settings: Settings, registry_id: str, published: Sequence[Published], options: Options) -> tuple[Ledger, bytes, int | None]:
+    """The ledger to go on from, its bytes, and where it was recovered how many lines of it were still here.
+
+    Raises RefusedError where it is not ours, broken, or has lost lines.
+    """
+    ledger, problems = parse_ledger(data, registry_id)
+    for owner, where in [(ledger.registry_id, LEDGER_PATH), *((one.mark.registry_id, one.mark.where) for one in published)]:
+        if owner != registry_id:
+            said = f"registry.yaml says {settings.registry_id}" if settings.registry_id else "registry.yaml says none"
+            hint = "a fork gives no ids" if settings.registry_id else f"write it back into registry.yaml: registry_id: {owner}"
+            raise RefusedError(f"{where} is of the registry {owner}, and {said}", hint)
+    lost = next((one for one in published if problems or not ledger.extends(one.mark)), None)
+    if lost is not None and options.recover:
+        whole, data = _recovered(lost, registry_id, published)
+        same = sum(1 for ours, theirs in zip(ledger.entries, whole.entries, strict=False) if ours == theirs)
+        # With a broken line in it, it does not tell how old the files are: they are taken for new.
+        return whole, data, None if problems else same
     if problems:
-        first = problems[0]
-        raise RefusedError(f"{first.span.path}:{first.span.line}: {first.message}", first.hint)
-    return ledger
+        hint = _recovery(lost.mark, options) if lost else f"git log -p -- {LEDGER_PATH} shows who changed it; take the last good one back"
+        raise RefusedError(f"{LEDGER_PATH}:{problems[0].span.line}: {problems[0].message}", hint)
+    if lost is not None:
+        raise RefusedError(f"{lost.mark.where} has {lost.mark.lines:,} lines of the ledger, and they are not all here: the branch was set back",
+                           _recovery(lost.mark, options))  # fmt: skip
+    return ledger, data, None
+
+
+def _recovery(mark: Mark, options: Options) -> str:
+    words = ["registry index --recover"]
+    words += [f"--published {mark.where}"] if mark.where != HIGH_WATER else []
+    words += [f"--push --remote {options.remote}"] if options.remote else []
+    words += [f"--branch {options.branch}"] if options.branch else []
+    return f"take the published ledger back: {' '.join(words)}"
+
+
+def _recovered(lost: Published, registry_id: str, published: Sequence[Published]) -> tuple[Ledger, bytes]:
+    """The ledger that was published."""
+    data = lost.read_ledger()
+    ledger, problems = parse_ledger(data, registry_id)
+    if problems or ledger.registry_id != registry_id:
+        raise RefusedError(f"the ledger published at {lost.mark.where} is broken too", "find a copy, and name it with --published FILE")
+    against = next((one for one in published if not ledger.extends(one.mark)), None)
+    if against is not None:
+        raise RefusedError(f"what {lost.mark.where} and {against.mark.where} say of the ledger cannot both be",
+                           "leave out the wrong one: --published names one, git update-ref -d removes the other")  # fmt: skip
+    return ledger, data
 
 
 def _with_registry_id(data: bytes | None, registry_id: str) -> bytes:
@@ -92,38 +309,20 @@ def _with_registry_id(data: bytes | None, registry_id: str) -> bytes:
     return text + f"registry_id: {registry_id}\n".encode()
 
 
-def _commit(
-    source: WorkTree,
-    repository: Repository,
-    checked: Checked,
-    files: Mapping[str, bytes],
-    entries: tuple[LedgerEntry, ...],
-    base: str | None,
-) -> str:
-    prefix = repository.prefix_of(source.root)
-    settings = checked.settings
-    message = f"{_subject(entries)}\n\n{_details(entries)}\n\nRegistry-Index: {base}\n"
-    author = (settings.bot_name, settings.bot_email)
-    return repository.commit_paths([f"{prefix}{path}" for path in files], message, author, source_date_epoch())
-
-
-def _subject(entries: tuple[LedgerEntry, ...]) -> str:
-    given = [entry for entry in entries if entry.state == "live"]
-    noted = len(entries) - len(given)
+def _subject(planned: Plan) -> str:
+    given = [entry for entry in planned.entries if entry.state == "live"]
+    noted = len(planned.entries) - len(given)
     words = f"Give {'an id' if len(given) == 1 else 'ids'} to {given[0].name if len(given) == 1 else f'{len(given)} definitions'}" if given else ""
     if noted:
         words += f"{', note' if words else 'Note'} {noted} moved or deleted"
-    return words
+    return words or ("Put ids back" if planned.assignments else "Take the published ledger back")
 
 
-def _details(entries: tuple[LedgerEntry, ...]) -> str:
-    lines = [f"{entry.kind} {entry.id} {entry.state}: {entry.name}" for entry in entries[:100]]
-    return "\n".join([*lines, *([f"and {len(entries) - 100} more"] if len(entries) > 100 else [])])
-
-
-def _put_back(root: Path, before: Mapping[str, bytes | None]) -> None:
-    for path, data in before.items():
-        if data is None:
-            (root / path).unlink(missing_ok=True)
-        else:
-            replace_file(root / path, data)
+def _details(planned: Plan) -> str:
+    lines = [f"{entry.kind} {entry.id} {entry.state}: {entry.name}" for entry in planned.entries]
+    for one in planned.assignments:
+        if one.taken_off is not None:
+            lines.append(f"{one.definition.path} carried {one.taken_off}, which is not its own; it has {one.id}")
+        elif not one.is_new:
+            lines.append(f"{one.definition.path} had lost its {one.id}")
+    return "\n".join([*lines[:200], *([f"and {len(lines) - 200} more"] if len(lines) > 200 else [])])

@@ -1,14 +1,14 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import orjson
 
 from registry.diff import Change, diff
-from registry.errors import Problem
+from registry.errors import Problem, Severity, Span
 from registry.git import PendingLog, Repository
 from registry.history import NO_HISTORY, History, Revision, is_definition_row, trace
 from registry.ids import Ledger, parse_ledger
@@ -135,6 +135,8 @@ def take_snapshot(
     `log` is what `begin_log` gave for the same source.
     """
     ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
+    ledger, foreign = _own_ledger(ledger, settings)
+    problems = (*problems, *foreign)
     repository, commit = source.repository, source.commit
     history, changed, prefix = NO_HISTORY, None, ""
     documents: dict[str, bytes | None] = {}
@@ -153,7 +155,7 @@ def take_snapshot(
     snapshot = Snapshot(
         settings=settings,
         kinds=kinds,
-        definitions=loaded.definitions,
+        definitions=tuple(replace(one, id=None) for one in loaded.definitions) if foreign else loaded.definitions,
         ledger=ledger,
         commit=commit,
         commit_time=repository.commit_time(commit) if repository is not None and commit is not None else None,
@@ -166,6 +168,21 @@ def take_snapshot(
         has_own_templates=bool(own_templates),
     )
     return snapshot, problems
+
+
+def _own_ledger(ledger: Ledger, settings: Settings) -> tuple[Ledger, tuple[Problem, ...]]:
+    """The ledger, or an empty one where it belongs to another registry: a fork publishes no ids, they are not its own."""
+    if not ledger.entries or ledger.registry_id == settings.registry_id:
+        return ledger, ()
+    span = Span(SETTINGS_PATH)
+    if not settings.registry_id:
+        hint = f"write it back: registry_id: {ledger.registry_id}"
+        return ledger, (
+            Problem("I026", Severity.ERROR, span, f"the ledger is of the registry {ledger.registry_id}, and no registry_id is set", hint),
+        )
+    message = f"the ids here are of the registry {ledger.registry_id}: all definitions are shown without one"
+    hint = f"a registry of its own starts with a ledger of its own: git rm {LEDGER_PATH}"
+    return Ledger((), settings.registry_id, settings.registry_id), (Problem("I027", Severity.WARNING, span, message, hint),)
 
 
 def _default_templates() -> dict[str, bytes]:

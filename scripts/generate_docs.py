@@ -29,8 +29,15 @@ _READING = """| Y001 | not valid YAML |
 | K002 | a setting with a value that cannot be |
 | K010 | a schema file that cannot be used |
 | K011 | `schema/adapters.schema.json` is not up to date (a warning) |
-| I020 | the ledger is broken |
-| I021 | an id that `registry index` never gave |
+| I020 | the ledger is broken: a line was changed, cut out or put in |
+| I021 | `registry ids verify`: an id that `registry index` never gave |
+| I022 | `registry ids verify`: the ledger tells what cannot be |
+| I023 | `registry ids verify`: ledger and files do not agree |
+| I024 | an id cannot be written into a file in the way it is written |
+| I025 | no id is left: a file carries the largest one |
+| I026 | `registry.yaml` has lost its `registry_id` |
+| I027 | the ids are of another registry: this is a fork (a warning) |
+| I036 | the change cannot be merged with its target |
 """
 
 

@@ -3,7 +3,6 @@
 import json
 
 from registry.index import index
-from registry.source import WorkTree
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -61,11 +60,11 @@ def test_a_delete_leaves_its_number_unused(repo: RepoBuilder) -> None:
     repo.define("a")
     b = repo.define("b")
     repo.commit()
-    index(WorkTree(repo.root))
+    index(repo.root)
     b.unlink()
     repo.define("c")
     repo.commit()
-    result = index(WorkTree(repo.root))
+    result = index(repo.root)
     assert [(entry.id, entry.name, entry.state) for entry in result.entries] == [(2, "b", "gone"), (3, "c", "live")]
 
 
@@ -76,7 +75,7 @@ def test_uncommitted_work_never_gets_into_the_commit(repo: RepoBuilder, run: Run
     a.write_text(text)
     outcome = run("index", "-C", str(repo.root))
     assert outcome.code == 3
-    assert "would get into the commit" in outcome.err
+    assert "changes that nobody committed" in outcome.err
     assert "hint:" in outcome.err
     assert a.read_text() == text
 
@@ -104,16 +103,18 @@ def test_with_errors_in_any_file_nothing_is_given(repo: RepoBuilder, run: Run) -
 
 def test_a_broken_ledger_stops_everything_and_says_how_to_go_on(repo: RepoBuilder, run: Run) -> None:
     repo.define("a")
+    repo.define("b")
     repo.commit()
     run("index", "-C", str(repo.root))
     ledger = repo.root / "definitions/ledger.jsonl"
     ledger.write_text(ledger.read_text().replace('"id":1', '"id":9'))
-    repo.define("b")
+    repo.define("c")
     repo.commit()
     outcome = run("index", "-C", str(repo.root))
-    assert outcome.code == 1 or outcome.code == 3
-    assert outcome.err
-    assert "id:" not in (repo.root / "definitions/process_definition/b.yaml").read_text()
+    assert outcome.code == 3
+    assert "ledger.jsonl:2: the ledger is broken: the line before was changed" in outcome.err
+    assert "id:" not in (repo.root / "definitions/process_definition/c.yaml").read_text()
+    assert run("build", "-C", str(repo.root)).code == 1
 
 
 def test_where_there_is_nothing_to_commit_to_it_says_so(repo: RepoBuilder, run: Run) -> None:
@@ -130,3 +131,41 @@ def test_hooks_of_the_repository_are_not_run(repo: RepoBuilder, run: Run) -> Non
     hook = repo.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
     assert run("index", "-C", str(repo.root)).code == 0
+
+
+def test_a_copy_that_kept_its_id_gets_one_of_its_own_and_the_commit_says_so(repo: RepoBuilder, run: Run) -> None:
+    path = repo.define("b", "# b\ntitle: B\nowners: [t]\ndefinition: {exec: x}   # x\n")
+    repo.commit()
+    run("index", "-C", str(repo.root))
+    repo.define("a", path.read_text())
+    repo.commit()
+    assert "id 1 is also that of" in run("check", "-C", str(repo.root)).out
+    outcome = run("index", "-C", str(repo.root))
+    assert "a.yaml: the id 1 is not its own; it has 2 now" in outcome.out
+    assert "a.yaml carried 1, which is not its own; it has 2" in repo.git("log", "-1", "--format=%B")
+    copy = repo.root / "definitions/process_definition/a.yaml"
+    assert copy.read_text() == "# b\nid: 2\ntitle: B\nowners: [t]\ndefinition: {exec: x}   # x\n"
+    assert "id: 1" in path.read_text()
+    assert run("check", "-C", str(repo.root)).code == 0
+    assert run("ids", "verify", "-C", str(repo.root)).code == 0
+
+
+def test_a_fork_gives_no_ids_and_its_site_shows_none(repo: RepoBuilder, run: Run) -> None:
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.define("a")
+    repo.commit()
+    run("index", "-C", str(repo.root))
+    repo.write("registry.yaml", "registry_id: a-fork-of-it\n")
+    repo.define("b")
+    head = repo.commit()
+    outcome = run("index", "-C", str(repo.root))
+    assert (outcome.code, "is of the registry registry-1, and registry.yaml says a-fork-of-it" in outcome.err) == (3, True)
+    assert repo.git("rev-parse", "HEAD") == head
+    built = run("build", "-C", str(repo.root))
+    assert (built.code, "warning I027" in built.err) == (0, True)
+    assert not (repo.root / "site/api/process_definition/1").exists()
+    assert json.loads((repo.root / "site/api/process_definition/by-name/a.json").read_text())["id"] is None
+    repo.write("registry.yaml", "title: Lost it\n")
+    repo.commit()
+    assert "write it back: registry_id: registry-1" in run("build", "-C", str(repo.root)).err
+    assert run("index", "-C", str(repo.root)).code == 3

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from registry.check import adapters, fields, names, people, placeholders, references, schema
-from registry.check.rule import Registry, Rule
+from registry.check import adapters, change, fields, names, people, placeholders, references, schema
+from registry.check.rule import Registry, Rule, Target
 from registry.errors import Problem
 from registry.kinds import Kinds
 from registry.loader import Definition, Loaded
@@ -11,6 +11,7 @@ from registry.loader import Definition, Loaded
 FAMILIES: tuple[tuple[Rule, ...], ...] = (
     schema.RULES,
     names.RULES,
+    change.RULES,
     references.RULES,
     adapters.RULES,
     placeholders.RULES,
@@ -20,9 +21,12 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 
 
-def check(loaded: Loaded, kinds: Kinds) -> tuple[Problem, ...]:
-    """Every finding about every definition, those of reading included, in order of place."""
-    registry = Registry(loaded, kinds)
+def check(loaded: Loaded, kinds: Kinds, target: Target | None = None) -> tuple[Problem, ...]:
+    """Every finding about every definition, those of reading included, in order of place.
+
+    With `target`, also what a change may not do to the ids of the branch that it is meant for.
+    """
+    registry = Registry(loaded, kinds, target)
     each = [(rule, rule.find, rule.kind) for rule in RULES if rule.find]
     found: list[Problem] = list(loaded.problems)
     for definition in loaded.definitions:

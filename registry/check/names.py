@@ -31,7 +31,11 @@ def _reserved(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
     for step in definition.name.split("/"):
         if step in RESERVED_STEPS or step.lower().endswith(_TAKEN_ENDINGS):
             yield rule.problem(definition, (), f"`{step}` cannot stand in a name: the site needs this address", "rename the file")
-        elif _WINDOWS.match(step) or step.endswith("."):
+
+
+def _windows(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    for step in definition.name.split("/"):
+        if _WINDOWS.match(step) or step.endswith((".", " ")):
             yield rule.problem(definition, (), f"`{step}` cannot be checked out on Windows", "rename the file")
 
 
@@ -52,7 +56,9 @@ def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
 
 def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
     seen: dict[tuple[str, int], Definition] = {}
-    for definition in registry.loaded.definitions:
+    target = registry.target
+    # In a change, the copy is the file that is new.
+    for definition in sorted(registry.loaded.definitions, key=lambda one: target is not None and one.path in target.touched - target.ids.keys()):
         if definition.id is None:
             continue
         first = seen.setdefault((definition.kind, definition.id), definition)
@@ -65,12 +71,14 @@ _GOOD = "title: T\ndefinition: {exec: /bin/true}\n"
 RULES = (
     Rule("I001", Severity.ERROR, "A name with characters that make trouble", "Names become addresses and paths on every system.",
          "file: odd name\n" + _GOOD, _GOOD, find=_characters, kind="*"),
-    Rule("I002", Severity.ERROR, "A reserved name", "The site or Windows needs the word for something else.",
+    Rule("I002", Severity.ERROR, "A reserved name", "The site needs the word for something else.",
          "file: weather/history\n" + _GOOD, _GOOD, find=_reserved, kind="*"),
     Rule("I003", Severity.ERROR, "A name that is too long", "Paths have limits, and addresses are typed.",
          f"file: {'long' * 51}\n" + _GOOD, _GOOD, find=_length, kind="*"),
     Rule("I004", Severity.ERROR, "Two names that differ in case only", "They are one file on macOS and Windows.",
          "file: Example\n" + _GOOD, _GOOD, find_all=_collisions, kind="*", beside={"process_definition/example": _GOOD}),
+    Rule("I005", Severity.ERROR, "A name that Windows cannot hold", "Somebody who clones the repository there would get no files at all.",
+         "file: weather/con\n" + _GOOD, "file: weather/console\n" + _GOOD, find=_windows, kind="*"),
     Rule("I010", Severity.ERROR, "One id in two files", "Programs store ids: one id, one definition.",
          "id: 3\n" + _GOOD, "id: 4\n" + _GOOD, find_all=_duplicate_ids, kind="*", beside={"process_definition/another": "id: 3\n" + _GOOD}),
 )  # fmt: skip

@@ -11,11 +11,26 @@ from registry.loader import Definition, Loaded, kind_and_name
 
 
 @dataclass(frozen=True)
+class Target:
+    """The branch that a change is meant for, as far as the change can touch its ids.
+
+    `touched` are the paths that the change adds, edits or removes, `ids` those of them that are there, with the id that each
+    carries there, and `last_names` the names that the ledger there has for every id, by kind and id.
+    """
+
+    touched: frozenset[str]
+    ids: Mapping[str, int | None]
+    last_names: Mapping[tuple[str, int], str]
+    registry_id_is_touched: bool = False
+
+
+@dataclass(frozen=True)
 class Registry:
-    """Everything that was loaded, as the rules look at it."""
+    """Everything that was loaded, as the rules look at it; `target` is set where a change is checked against one."""
 
     loaded: Loaded
     kinds: Kinds
+    target: Target | None = None
 
     @cached_property
     def by_name(self) -> Mapping[tuple[str, str], Definition]:
@@ -44,7 +59,9 @@ class Registry:
 class Rule:
     """One thing that can be wrong. `bad` and `good` are files that it finds and does not find: its own test.
 
-    `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two.
+    `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two. In
+    an example, `beside` are further files, and `before` are files (by path) of the branch that a change is meant for: the
+    change removes those definitions of them that are not in `beside`.
     """
 
     id: str
@@ -57,6 +74,7 @@ class Rule:
     find_all: Callable[["Rule", Registry], Iterator[Problem]] | None = None
     kind: str = "process_definition"
     beside: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, str] = field(default_factory=dict)
 
     def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""

@@ -19,6 +19,7 @@ COMMANDS = (
     "new",
     "check",
     "index",
+    "ids",
     "build",
     "serve",
     "list",

@@ -1,18 +1,25 @@
 """`registry check`: say everything that is wrong, in every file, in one run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, show_problems
+from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, err, find_root, out, show_problems
 from registry.errors import Problem, UsageError, has_errors
+
+if TYPE_CHECKING:
+    from registry.review import Review
 
 
 def command(
     paths: Annotated[list[str] | None, typer.Argument(help="Only what is wrong in these files or folders.", metavar="[PATHS]...")] = None,
     registry: RegistryOption = None,
     source: SourceOption = "worktree",
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="The branch that a change is meant for: check the result of merging with it, and its ids.", metavar="REF"),
+    ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Check the definitions: schema, references, adapters and placeholders, names, ids.
@@ -20,16 +27,14 @@ def command(
     Exit code 0: no errors (warnings do not count); 1: errors; 2: could not check.
 
     Examples: `registry check` · `registry check definitions/process_definition/weather` ·
-    `registry check --source HEAD~1 --format json`
+    `registry check --source HEAD~1 --format json` · `registry check --base origin/main`
     """
-    from registry.build import check_source
-    from registry.source import open_source
-
     root = find_root(registry)
-    opened = open_source(root, source)
-    checked = check_source(opened)
+    result = _look(root, source, base)
     wanted = _within(root, paths or [])
-    problems = [problem for problem in checked.problems if _is_wanted(problem, wanted)]
+    problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
+    if result.note:
+        err.print(f"note: {result.note}", markup=False)
     if format_ is Format.JSON:
         import sys
 
@@ -37,11 +42,25 @@ def command(
 
         sys.stdout.write(report(problems))
     elif problems:
-        show_problems(problems, opened.read, to_stdout=True)
+        show_problems(problems, result.source.read, to_stdout=True)
     else:
-        out.print(f"{counted(len(checked.loaded.definitions), 'definition')} checked. No problems.")
+        out.print(f"{counted(result.count, 'definition')} checked. No problems.")
     if has_errors(problems):
         raise typer.Exit(1)
+
+
+def _look(root: Path, revision: str, base: str | None) -> "Review":
+    """All problems; without `base` those of the files as they are."""
+    from registry.review import Review, review
+
+    if base is not None:
+        return review(root, base, revision)
+    from registry.build import check_source
+    from registry.source import open_source
+
+    source = open_source(root, revision)
+    checked = check_source(source)
+    return Review(checked.problems, source, len(checked.loaded.definitions))
 
 
 def _within(root: Path, paths: list[str]) -> list[str]:

@@ -17,12 +17,17 @@ from registry.snapshot import Snapshot, Tombstone
 
 def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
     """Every file below `api/`, but for `openapi.json`, in groups."""
-    yield iter([json_file("api", index_body(snapshot)), File("api/snapshot.json", to_json(snapshot_body(snapshot)))])
+    yield iter([json_file("api", index_body(snapshot)), File("api/snapshot.json", to_json(snapshot_body(snapshot))), _ledger(snapshot)])
     for kind in snapshot.kinds:
         yield _render_lists(snapshot, kind)
         for definitions in in_groups(snapshot.by_kind[kind.name]):
             yield _render_definitions(snapshot, definitions)
         yield _render_tombstones(snapshot, kind)
+
+
+def _ledger(snapshot: Snapshot) -> File:
+    """`/api/ledger.ndjson`: every id ever given. A branch that was set back gets its ledger from here."""
+    return File("api/ledger.ndjson", "".join(f"{entry.line()}\n" for entry in snapshot.ledger.entries).encode())
 
 
 def _render_definitions(snapshot: Snapshot, definitions: Sequence[Definition]) -> Iterator[File]:
@@ -107,7 +112,7 @@ def snapshot_body(snapshot: Snapshot) -> dict[str, Any]:
         },
         "revisions": snapshot.revision_count,
         "ledger_lines": len(snapshot.ledger.entries),
-        "ledger_head": snapshot.ledger.head or None,
+        "ledger_head": snapshot.ledger.head if snapshot.ledger.entries else None,
         "generator": f"process-registry {__version__}",
     }
 

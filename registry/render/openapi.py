@@ -24,6 +24,7 @@ def openapi_body(snapshot: Snapshot) -> dict[str, Any]:
     paths: dict[str, Any] = {
         "/api/": _get("The kinds, each with its list and schema", "Index", "index"),
         "/api/snapshot.json": _get("What this registry holds, and from which commit", "Snapshot", "snapshot"),
+        "/api/ledger.ndjson": _get("Every id ever given, one event a line", "LedgerEntry", "ledger", media_type="application/x-ndjson"),
     }
     schemas = _common_schemas()
     for kind in snapshot.kinds:
@@ -100,6 +101,9 @@ def _common_schemas() -> dict[str, Any]:
                              "dirty": {"type": "boolean"}, "history_complete": {"type": "boolean"},
                              "kinds": {"type": "object", "additionalProperties": counts}, "revisions": _INTEGER,
                              "ledger_lines": _INTEGER, "ledger_head": _TEXT_OR_NULL, "generator": _TEXT}),
+        "LedgerEntry": _object({"kind": _TEXT, "id": _ID, "name": _TEXT, "state": {"enum": ["live", "moved", "gone"]},
+                                "commit": _TEXT_OR_NULL | {"description": "The commit that was indexed"},
+                                "prev": _TEXT | {"description": "SHA-256 of the line before; of the first line: the registry_id"}}),
         "Meta": _object({"limit": _ID, "next": _TEXT_OR_NULL, "offset": _INTEGER, "previous": _TEXT_OR_NULL, "total_count": _INTEGER}),
     }  # fmt: skip
 

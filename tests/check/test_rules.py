@@ -8,22 +8,39 @@ from registry.build import check_source
 from registry.check import FAMILIES, RULES, check
 from registry.check.rule import Rule
 from registry.errors import Problem, Severity
+from registry.review import review
 from registry.source import WorkTree
 from tests.support.repo import RepoBuilder
 
 
 def problems_of(repo: RepoBuilder, rule: Rule, text: str) -> list[Problem]:
     kind = "process_definition" if rule.kind == "*" else rule.kind
-    # A first line `file: NAME` gives the file another name than `example`.
-    named = re.match(r"file: (.*)\n", text)
+    for path, before in rule.before.items():
+        repo.write(path, before)
+    if rule.before:
+        repo.git("branch", "target", repo.commit())
+    for path in rule.before:
+        if path.endswith(".yaml") and path.startswith("definitions/"):
+            (repo.root / path).unlink()
     for name, beside in rule.beside.items():
         if name.startswith("schema/"):
             repo.write(f"{name}.schema.json", beside)
         else:
             repo.define(name.split("/", 1)[1], beside, name.split("/", 1)[0])
-    path = repo.define(named[1] if named else "example", text[named.end() :] if named else text, kind)
-    assert path.exists()
-    return [problem for problem in check_source(WorkTree(repo.root)).problems if problem.rule == rule.id]
+    # A first line `file: NAME` gives the file another name than `example`; one with a slash in front is a path.
+    named = re.match(r"file: (.*)\n", text)
+    body = text[named.end() :] if named else text
+    if named and named[1].startswith("/"):
+        repo.define("example")
+        repo.write(named[1][1:], body)
+    else:
+        assert repo.define(named[1] if named else "example", body, kind).exists()
+    if rule.before:
+        repo.commit()
+        found = review(repo.root, "target").problems
+    else:
+        found = check_source(WorkTree(repo.root)).problems
+    return [problem for problem in found if problem.rule == rule.id]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -46,7 +63,7 @@ def test_rules_are_told_apart_by_their_ids_and_say_why() -> None:
     assert all(re.fullmatch(r"[SIRAW][0-9]{3}", number) for number in ids)
     assert all(rule.title and rule.why.endswith(".") for rule in RULES)
     assert all((rule.id[0] == "W") <= (rule.severity is Severity.WARNING) for rule in RULES)
-    assert len(FAMILIES) == 7
+    assert len(FAMILIES) == 8
     assert callable(check)
 
 

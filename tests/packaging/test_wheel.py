@@ -26,7 +26,7 @@ def test_the_wheel_carries_what_it_needs_and_makes_a_registry(tmp_path: Path) ->
     registry = str(tmp_path / "venv/bin/registry")
     assert "A new registry" in call(registry, "init", "mine", cwd=tmp_path)
     assert "1 definition checked. No problems." in call(registry, "check", cwd=tmp_path / "mine")
-    assert "1 definitions" in call(registry, "build", cwd=tmp_path / "mine")
+    assert "1 definition, 1 revision" in call(registry, "build", cwd=tmp_path / "mine")
     assert (tmp_path / "mine/site/index.html").is_file()
     assert (tmp_path / "mine/site/schema/process_definition.schema.json").is_file()
     # Without any of its own files it uses those of the wheel.

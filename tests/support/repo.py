@@ -17,6 +17,13 @@ class RepoBuilder:
         root.mkdir(parents=True, exist_ok=True)
         self.git("init", "-q", "-b", "main")
 
+    @classmethod
+    def at(cls, root: Path, clock: int) -> "RepoBuilder":
+        """A repository that is there already."""
+        found = cls.__new__(cls)
+        found.root, found.clock = root, clock
+        return found
+
     def git(self, *arguments: str, ok: bool = True) -> str:
         """Run git here; gives what it printed."""
         environment = {

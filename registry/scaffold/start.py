@@ -1,9 +1,9 @@
-"""Files for a start: a new registry, and a new definition with comments that say what else can be written."""
+"""A new registry, and a new definition with comments that say what else can be written."""
 
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from registry.errors import RefusedError, UsageError
 from registry.git import git_is_installed, init_repository, open_repository
 from registry.kinds import ADAPTERS_INDEX, SCHEMA_FOLDER, AdapterType, Kind, adapters_index, defaults_folder, modeline
 from registry.loader import definition_path
+from registry.scaffold.ci import FORGES
 from registry.yaml_writer import flow
 
 _README = """# {title}
@@ -39,6 +40,8 @@ title: {title}
 registry_id: {registry_id}   # tells this registry from a fork; never change it
 """
 _GITIGNORE = "/site\n/.site.generations/\n/.registry/\n"
+# The ledger is a chain of hashes: its bytes must be the same everywhere.
+_GITATTRIBUTES = "definitions/ledger.jsonl -text\n"
 _VSCODE = {
     "yaml.schemas": {
         "schema/process_definition.schema.json": "definitions/process_definition/**/*.yaml",
@@ -47,46 +50,6 @@ _VSCODE = {
     "yaml.format.enable": False,
 }
 _VSCODE_EXTENSIONS = {"recommendations": ["redhat.vscode-yaml"]}
-_WORKFLOW = """# Checks every pull request; on main gives ids and publishes the site to GitHub Pages.
-name: registry
-on:
-  pull_request:
-  push:
-    branches: [main]
-permissions:
-  contents: read
-concurrency:
-  group: registry-${{ github.ref }}
-jobs:
-  check:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with: {python-version: "3.12"}
-      - run: pip install process-registry
-      - run: registry check
-  publish:
-    if: github.event_name == 'push'
-    needs: check
-    runs-on: ubuntu-latest
-    permissions:
-      contents: write
-      pages: write
-      id-token: write
-    environment: github-pages
-    steps:
-      - uses: actions/checkout@v4
-        with: {fetch-depth: 0}   # the whole history: revisions come from the commits
-      - uses: actions/setup-python@v5
-        with: {python-version: "3.12"}
-      - run: pip install process-registry
-      - run: registry index && git push
-      - run: registry build
-      - uses: actions/upload-pages-artifact@v3
-        with: {path: site}
-      - uses: actions/deploy-pages@v4
-"""
 _EXAMPLE = """{modeline}
 title: Upper case
 description: Writes one text in capital letters.
@@ -115,7 +78,7 @@ class Start:
     process_type: str = ""
 
 
-def init_registry(folder: Path, title: str) -> list[str]:
+def init_registry(folder: Path, title: str, forges: Sequence[str] = ("github",)) -> list[str]:
     """Make a new registry in `folder`; gives the files written, relative to it. What is there already stays as it is."""
     for name in ("definitions", "registry.yaml"):
         if (folder / name).exists():
@@ -124,14 +87,14 @@ def init_registry(folder: Path, title: str) -> list[str]:
         raise UsageError(f"{folder} is not a folder")
     if not git_is_installed():
         raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
-    files = {name: data for name, data in _registry_files(title).items() if not (folder / name).exists()}
+    files = {name: data for name, data in _registry_files(title, forges).items() if not (folder / name).exists()}
     create_files(folder, files)
     if open_repository(folder) is None:
         init_repository(folder)
     return sorted(files)
 
 
-def _registry_files(title: str) -> dict[str, bytes]:
+def _registry_files(title: str, forges: Sequence[str]) -> dict[str, bytes]:
     example = definition_path("process_definition", "example/upper-case")
     texts = {
         "README.md": _README.format(title=title),
@@ -139,7 +102,8 @@ def _registry_files(title: str) -> dict[str, bytes]:
         ".gitignore": _GITIGNORE,
         ".vscode/settings.json": json.dumps(_VSCODE, indent=2) + "\n",
         ".vscode/extensions.json": json.dumps(_VSCODE_EXTENSIONS, indent=2) + "\n",
-        ".github/workflows/registry.yml": _WORKFLOW,
+        ".gitattributes": _GITATTRIBUTES,
+        **dict(FORGES[forge] for forge in forges),
         example: _EXAMPLE.format(modeline=modeline(example, "process_definition")),
     }
     files = {name: text.encode() for name, text in texts.items()}

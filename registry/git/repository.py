@@ -1,21 +1,22 @@
-"""The only module that runs git: one wrapper around GitPython with a cleaned environment."""
+"""One git repository: a wrapper around GitPython with a cleaned environment."""
 
 import os
 import re
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from registry.errors import RegistryError, UsageError
+from registry.errors import UsageError
+from registry.git.error import GitError, first_line
+from registry.git.log import PendingLog, iso_date
 
 if TYPE_CHECKING:
     import git
 
 _TIMEOUT_S = 60
+_REMOTE_TIMEOUT_S = 300
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 # A repository may be hostile: nothing that its configuration names is run, and no user's settings change what we
@@ -24,9 +25,15 @@ _OPTIONS = (
     "--no-pager", "--literal-pathspecs", "--no-optional-locks", "--no-replace-objects",
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
     "-c", "diff.external=", "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8",
-    "-c", "commit.gpgSign=false", "-c", "core.commitGraph=true", "-c", "protocol.allow=never",
+    "-c", "commit.gpgSign=false", "-c", "core.commitGraph=true",
     "-c", "gc.auto=0", "-c", "maintenance.auto=false",
 )  # fmt: skip
+# Added for everything but fetching and pushing: nothing else may reach out.
+_NO_NETWORK = ("-c", "protocol.allow=never")
+
+
+HIGH_WATER = "refs/registry/high-water"
+"""Names the last commit that gave ids, on the remote and here: a memory that setting back a branch does not touch."""
 
 
 class TreeRow(NamedTuple):
@@ -37,39 +44,18 @@ class TreeRow(NamedTuple):
     path: str
 
 
-class Row(NamedTuple):
-    """One changed path of one commit, as `git log --raw` has it.
-
-    `old_path` is the path before (other than `path` for a rename), `old_blob` and `blob` are None for "no file".
-    """
-
-    status: str
-    old_path: str
-    path: str
-    old_blob: str | None
-    blob: str | None
-
-
-class LogCommit(NamedTuple):
-    """One commit with its changed paths; `date` is the author's, ISO 8601 with the author's offset."""
-
-    commit: str
-    parents: tuple[str, ...]
-    author: str
-    date: str
-    message: str
-    rows: tuple[Row, ...]
-
-
-class GitError(RegistryError):
-    """Git could not do what was asked."""
+# How to reach a remote is for whoever runs us to say: these stay in force for fetching and pushing, and there only.
+_FOR_REMOTES = re.compile(r"GIT_(?:SSH|SSL|HTTP|ASKPASS|PROXY|TRACE_CURL|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_|VALUE_))")
+_for_remotes: dict[str, str] = {}
 
 
 def _git_python() -> Any:
     """GitPython, imported when first needed (0.1 s), and never by its own check for git (which raises ImportError)."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         # GIT_DIR and its like, set while a hook runs, would point every command elsewhere.
-        del os.environ[name]
+        value = os.environ.pop(name)
+        if _FOR_REMOTES.match(name):
+            _for_remotes[name] = value
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     if shutil.which("git") is None:
         raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
@@ -113,6 +99,12 @@ def init_repository(path: Path) -> "Repository":
     """Make a repository with the branch `main`."""
     git = _git_python()
     return Repository(git.Repo.init(path, initial_branch="main"), path)
+
+
+class Conflict(NamedTuple):
+    """Two commits that cannot be merged by themselves: the paths that a person must look at."""
+
+    paths: tuple[str, ...]
 
 
 class Repository:
@@ -161,11 +153,13 @@ class Repository:
         relative = root.resolve().relative_to(self.top.resolve()).as_posix()
         return "" if relative == "." else f"{relative}/"
 
-    def _run(self, *arguments: str, ok: Sequence[int] = (0,), env: dict[str, str] | None = None) -> bytes:
+    def _run(self, *arguments: str, ok: Sequence[int] = (0,), env: dict[str, str] | None = None, stdin: IO[bytes] | None = None) -> bytes:
         """Run git to its end and give its output."""
-        status, output, stderr = self._repo.git.execute(
-            ["git", *self._options, *arguments],
+        execute: Any = self._repo.git.execute  # its overloads know of no files
+        status, output, stderr = execute(
+            ["git", *self._options, *_NO_NETWORK, *arguments],
             env=_environment() | (env or {}),
+            istream=stdin,
             with_exceptions=False,
             with_extended_output=True,
             stdout_as_string=False,
@@ -174,13 +168,13 @@ class Repository:
         )
         if status not in ok:
             said = str(stderr)
-            raise GitError(f"git {arguments[0]} failed: {_first_line(said)}")
+            raise GitError(f"git {arguments[0]} failed: {first_line(said)}")
         return bytes(output)
 
     def _stream(self, *arguments: str, stdin: IO[bytes] | None = None) -> Any:
         """Start git; its output is read from the `stdout` of what is returned."""
         return self._repo.git.execute(
-            ["git", *self._options, *arguments],
+            ["git", *self._options, *_NO_NETWORK, *arguments],
             env=_environment(),
             as_process=True,
             istream=stdin,  # type: ignore[arg-type]
@@ -209,7 +203,7 @@ class Repository:
     def commit_time(self, commit: str) -> str:
         """When `commit` was committed, ISO 8601 in UTC."""
         seconds = int(self._run("log", "-1", "--format=%ct", "--end-of-options", commit).strip() or b"0")
-        return _iso_date(seconds, "+0000")
+        return iso_date(seconds, "+0000")
 
     def list_tree(self, commit: str, prefix: str = "") -> Iterator[TreeRow]:
         """Every file of `commit` below `prefix` ("" or "folder/"), in git's order."""
@@ -242,7 +236,7 @@ class Repository:
                 process.stdout.close()
                 process.wait()
 
-    def begin_log(self, commit: str, folder: str) -> "PendingLog":
+    def begin_log(self, commit: str, folder: str) -> PendingLog:
         """Start reading every commit up to `commit` that changed a file below `folder`, newest first, in topological order.
 
         One pass for all files, in the background. Combined diffs because a merge is told only for the files that differ
@@ -263,144 +257,111 @@ class Repository:
         listing = self._run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", folder)
         return {os.fsdecode(line[3:]): line[:2].decode() for line in listing.split(b"\0") if line}
 
+    # Branches and merges
+
+    def branch(self) -> str | None:
+        """The branch that HEAD is on, or None when it is on none."""
+        found = self._run("symbolic-ref", "--quiet", "--short", "HEAD", ok=(0, 1, 128)).decode().strip()
+        return found or None
+
+    def find(self, ref: str) -> str | None:
+        """The commit id that a ref or revision names, or None."""
+        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ok=(0, 1, 128))
+        return found.decode().strip() or None
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """True when `newer` holds everything that `older` does."""
+        try:
+            self._run("merge-base", "--is-ancestor", older, newer)
+        except GitError:
+            return False
+        return True
+
+    def merge(self, ours: str, theirs: str) -> str | Conflict:
+        """The tree that merging two commits would give (nothing is checked out), or what stands against it."""
+        output = self._run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1))
+        tree, *paths = output.rstrip(b"\0").split(b"\0")
+        return Conflict(tuple(os.fsdecode(path) for path in paths)) if paths else tree.decode()
+
+    def changes(self, old: str, new: str, folder: str) -> dict[str, tuple[str | None, str | None]]:
+        """Paths below `folder` that differ between two commits or trees, with the blobs before and after (None: no file)."""
+        output = self._run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv",
+                           old, new, "--", folder)  # fmt: skip
+        parts = output.split(b"\0")[:-1]
+        found = {}
+        for facts, path in zip(parts[::2], parts[1::2], strict=True):
+            old_mode, new_mode, old_blob, new_blob, _ = facts.decode().lstrip(":").split(" ")
+            found[os.fsdecode(path)] = (old_blob if old_mode.startswith("100") else None, new_blob if new_mode.startswith("100") else None)
+        return found
+
     # Writing
 
-    def add(self, paths: Sequence[str]) -> None:
-        """Put work tree files (paths from the top of the work tree) into the index."""
-        with tempfile.TemporaryDirectory() as folder:
-            listing = Path(folder, "paths")
-            listing.write_bytes(b"".join(os.fsencode(path) + b"\0" for path in paths))
-            self._run("-C", str(self.top), "add", f"--pathspec-from-file={listing}", "--pathspec-file-nul")
+    def make_commit(self, parent: str, files: Mapping[str, bytes], message: str, author: tuple[str, str], when: int | None = None) -> str:
+        """A commit on top of `parent` in which `files` (by path from the top) have these bytes; gives its id.
 
-    def commit_paths(self, paths: Sequence[str], message: str, author: tuple[str, str], when: int | None = None) -> str:
-        """Commit exactly these work tree files, whatever else is staged; gives the new commit's id.
-
-        `author` is name and e-mail address, `when` seconds since 1970 (None: now).
+        Only objects are written: no branch, no index, no work tree knows of it yet, and nothing is left to clean up
+        when we are stopped. `author` is name and e-mail address, `when` seconds since 1970 (None: now).
         """
-        name, email = author
-        environment = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
-        if when is not None:
-            environment |= {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
-        with tempfile.TemporaryDirectory() as folder:
-            listing, text = Path(folder, "paths"), Path(folder, "message")
-            listing.write_bytes(b"".join(os.fsencode(path) + b"\0" for path in paths))
-            text.write_text(message, encoding="utf-8")
-            self.add(paths)
-            self._run("-C", str(self.top), "commit", "--quiet", "--no-verify", "--only", f"--file={text}", "--cleanup=whitespace",
-                      f"--pathspec-from-file={listing}", "--pathspec-file-nul", env=environment)  # fmt: skip
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            index = {"GIT_INDEX_FILE": str(folder / "index")}
+            self._run("read-tree", parent, env=index)
+            modes = {row.path: row.mode for row in self.list_tree(parent)}
+            listing = b"".join(
+                f"{modes.get(path, '100644')} {blob}\t".encode() + os.fsencode(path) + b"\0"
+                for path, blob in zip(files, self._write_blobs(list(files.values()), folder), strict=True)
+            )
+            (folder / "listing").write_bytes(listing)
+            with (folder / "listing").open("rb") as stdin:
+                self._run("update-index", "-z", "--index-info", env=index, stdin=stdin)
+            tree = self._run("write-tree", env=index).decode().strip()
+            (folder / "message").write_text(message, encoding="utf-8")
+            return self._run("commit-tree", tree, "-p", parent, "-F", str(folder / "message"), env=_as(author, when)).decode().strip()
+
+    def _write_blobs(self, contents: Sequence[bytes], folder: Path) -> list[str]:
+        paths = []
+        for number, data in enumerate(contents):
+            paths.append(folder / f"blob-{number}")
+            paths[-1].write_bytes(data)
+        (folder / "blobs").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+        with (folder / "blobs").open("rb") as stdin:
+            return self._run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=stdin).decode().split()
+
+    def fast_forward(self, commit: str, branch: str | None, author: tuple[str, str]) -> bool:
+        """Move HEAD's branch, index and work tree on to `commit`; False when HEAD holds something that it does not.
+
+        In a bare repository only `branch` moves. Changes that are not committed stay; where they are in the way git
+        refuses, and so do we.
+        """
+        if self.is_bare:
+            ref = f"refs/heads/{branch}"
+            self._run("update-ref", ref, commit, self.find(ref) or "", env=_as(author))
+            return True
         head = self.head()
-        if head is None:
-            raise GitError("git commit made no commit")
-        return head
+        if head is not None and not self.is_ancestor(head, commit):
+            return False
+        self._run("-C", str(self.top), "merge", "--ff-only", "--quiet", "--no-stat", commit, env=_as(author))
+        return True
+
+    def note_high_water(self, commit: str) -> None:
+        """Remember here what the remote's high-water ref names."""
+        self._run("update-ref", HIGH_WATER, commit)
+
+    def run_for_remote(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
+        """Run git with the settings of whoever runs us: credentials, proxies, addresses. Gives status, output and errors."""
+        status, output, stderr = self._repo.git.execute(
+            ["git", *self._options, *arguments],
+            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **_for_remotes},
+            with_exceptions=False,
+            with_extended_output=True,
+            kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
+        )
+        if status not in ok:
+            raise GitError(f"git {arguments[0]} failed: {first_line(str(stderr))}", "can this machine reach the remote, and is it allowed to?")
+        return int(status), str(output), str(stderr)
 
 
-class PendingLog:
-    """A `git log` under way: a thread takes its output, so that git never waits while we do other work."""
-
-    def __init__(self, process: Any) -> None:
-        """`process` was just started."""
-        self._process = process
-        self._chunks: list[bytes] = []
-        self._thread = threading.Thread(target=self._drain, daemon=True)
-        self._thread.start()
-
-    def _drain(self) -> None:
-        while chunk := self._process.stdout.read(1 << 20):
-            self._chunks.append(chunk)
-
-    def commits(self) -> Iterator[LogCommit]:
-        """All commits, once git is done."""
-        self._thread.join()
-        self.close()
-        yield from _parse_log(_tokens(self._chunks))
-
-    def close(self) -> None:
-        """End git, if it still runs."""
-        if self._thread.is_alive():
-            self._process.proc.kill()
-            self._thread.join()
-        self._process.stdout.close()
-        status = self._process.proc.wait()
-        if status not in (0, -9):
-            raise GitError(f"git log failed: {_first_line(self._process.stderr.read().decode('utf-8', 'replace'))}")
-
-
-def _tokens(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The NUL-ended parts of a stream."""
-    rest = b""
-    for chunk in chunks:
-        parts = (rest + chunk).split(b"\0")
-        rest = parts.pop()
-        yield from parts
-    if rest:
-        yield rest
-
-
-def _parse_log(tokens: Iterator[bytes]) -> Iterator[LogCommit]:
-    """Commits from the tokens of `git log -z --raw` in our format; no field can hold a NUL, so places decide."""
-    header: tuple[str, tuple[str, ...], str, str, str] | None = None
-    rows: list[Row] = []
-    for token in tokens:
-        stripped = token.lstrip(b"\n")
-        if not stripped:
-            continue
-        if stripped.startswith(b":"):
-            row = _parse_row(stripped.decode(), tokens)
-            if row is not None:
-                rows.append(row)
-            continue
-        if header is not None:
-            yield LogCommit(*header, tuple(rows))
-        parents, author, date, message = (next(tokens).decode("utf-8", "replace") for _ in range(4))
-        header = (stripped.decode(), tuple(parents.split()), author, _author_date(date), message.strip("\n"))
-        rows = []
-    if header is not None:
-        yield LogCommit(*header, tuple(rows))
-
-
-def _parse_row(facts: str, tokens: Iterator[bytes]) -> Row | None:
-    """One raw line; a merge's has a colon, a mode, an id and (as asked) a path for each parent.
-
-    None for a file that a merge took from one parent under the name it has with another: nothing changed in the merge.
-    """
-    parents = len(facts) - len(facts.lstrip(":"))
-    fields = facts[parents:].split(" ")
-    modes, blobs, status = fields[: parents + 1], fields[parents + 1 : -1], fields[-1]
-    new_blob = _blob(modes[-1], blobs[-1])
-    if parents > 1:
-        paths = [os.fsdecode(next(tokens)) for _ in range(parents + 1)]
-        if new_blob is not None and blobs[-1] in blobs[:-1]:
-            return None
-        # Against the first parent that has the file: against one that lacks it, all of it would read as added.
-        which = next((n for n in range(parents) if _blob(modes[n], blobs[n])), 0)
-        return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob)
-    old_path = path = os.fsdecode(next(tokens))
-    if status[0] in "RC":
-        path = os.fsdecode(next(tokens))
-    return Row(status[0], old_path, path, _blob(modes[0], blobs[0]), new_blob)
-
-
-def _blob(mode: str, blob: str) -> str | None:
-    """None for "no file", and for what is no plain file (a link, a submodule)."""
-    return blob if mode.startswith("100") and blob.strip("0") else None
-
-
-def _author_date(raw: str) -> str:
-    seconds, _, offset = raw.partition(" ")
-    return _iso_date(int(seconds), offset) if re.fullmatch(r"-?[0-9]+", seconds) else ""
-
-
-def _iso_date(seconds: int, offset: str) -> str:
-    """ISO 8601 with an offset; what no calendar holds (git keeps any number) becomes the nearest date that it does."""
-    found = re.fullmatch(r"([+-])([0-9]{2})([0-9]{2})", offset)
-    minutes = (int(found[2]) * 60 + int(found[3])) * (-1 if found[1] == "-" else 1) if found else 0
-    zone = timezone(timedelta(minutes=minutes)) if minutes and abs(minutes) < 24 * 60 else UTC
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, -(10**10)), 2 * 10**11))
-    return moment.astimezone(zone).isoformat()
-
-
-def _first_line(text: str) -> str:
-    # GitPython wraps what git said as "stderr: '…'".
-    cleaned = re.sub(r"^\s*stderr: '", "", text.strip()).rstrip("'")
-    lines = [line for line in cleaned.splitlines() if line.strip()]
-    return lines[0] if lines else "no reason given"
+def _as(author: tuple[str, str], when: int | None = None) -> dict[str, str]:
+    name, email = author
+    found = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
+    return found if when is None else found | {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}

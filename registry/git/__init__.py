@@ -1,0 +1,21 @@
+"""The only package that runs git."""
+
+from registry.git.error import GitError
+from registry.git.log import LogCommit, PendingLog, Row
+from registry.git.remote import Remote
+from registry.git.repository import HIGH_WATER, Conflict, Repository, TreeRow, git_is_installed, init_repository, open_repository
+
+__all__ = [
+    "HIGH_WATER",
+    "Conflict",
+    "GitError",
+    "LogCommit",
+    "PendingLog",
+    "Remote",
+    "Repository",
+    "Row",
+    "TreeRow",
+    "git_is_installed",
+    "init_repository",
+    "open_repository",
+]

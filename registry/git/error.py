@@ -1,0 +1,17 @@
+"""What git could not do."""
+
+import re
+
+from registry.errors import RegistryError
+
+
+class GitError(RegistryError):
+    """Git could not do what was asked."""
+
+
+def first_line(text: str) -> str:
+    """The first line of what git said that says something."""
+    # GitPython wraps what git said as "stderr: '…'".
+    cleaned = re.sub(r"^\s*stderr: '", "", text.strip()).rstrip("'")
+    lines = [line for line in cleaned.splitlines() if line.strip()]
+    return lines[0] if lines else "no reason given"

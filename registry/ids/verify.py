@@ -1,0 +1,53 @@
+"""Whether a ledger tells a story that can be, and whether the files tell the same one; pure."""
+
+from collections.abc import Iterable, Iterator
+
+from registry.errors import Problem, Severity, Span
+from registry.ids.ledger import Ledger, LedgerEntry
+from registry.loader import LEDGER_PATH, Definition
+
+
+def verify(definitions: Iterable[Definition], ledger: Ledger) -> tuple[Problem, ...]:
+    """Everything in which ledger and files do not agree. A file without an id that no ledger knows is no problem: it waits."""
+    return (*_story(ledger), *_files(list(definitions), ledger))
+
+
+def _story(ledger: Ledger) -> Iterator[Problem]:
+    """Ids given twice, things that happen to ids that were never given, two live ids of one name."""
+    known: dict[tuple[str, int], LedgerEntry] = {}
+    for number, entry in enumerate(ledger.entries, 1):
+        last = known.get((entry.kind, entry.id))
+        if entry.state == "live" and last is not None and (last.state != "gone" or last.name != entry.name):
+            yield _at(number, f"{entry.kind} {entry.id} is given a second time")
+        elif entry.state != "live" and (last is None or last.state == "gone"):
+            yield _at(number, f"{entry.kind} {entry.id} is {entry.state}, but was not there")
+        known[entry.kind, entry.id] = entry
+    names: dict[tuple[str, str], int] = {}
+    for (kind, number), entry in known.items():
+        if entry.state != "gone" and names.setdefault((kind, entry.name), number) != number:
+            yield _at(len(ledger.entries), f"{kind} {entry.name} has two ids: {names[kind, entry.name]} and {number}")
+
+
+def _at(number: int, message: str) -> Problem:
+    return Problem("I022", Severity.ERROR, Span(LEDGER_PATH, number, 1, number, 2), message, "compare it with a copy: registry ids recover")
+
+
+def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
+    hint = "`registry index` on the main branch mends it"
+    holders: dict[tuple[str, int], Definition] = {}
+    for definition in definitions:
+        if definition.id is None:
+            continue
+        key = (definition.kind, definition.id)
+        first = holders.setdefault(key, definition)
+        last = ledger.latest.get(key)
+        if first is not definition:
+            yield definition.problem("I010", Severity.ERROR, ("id",), f"the id {definition.id} is also that of {first.path}", hint)
+        elif last is None:
+            yield definition.problem("I021", Severity.ERROR, ("id",), f"the id {definition.id} was never given by `registry index`", hint)
+        elif last.state == "gone" or last.name != definition.name:
+            yield definition.problem("I023", Severity.ERROR, ("id",), f"the ledger has {definition.id} as {last.name} ({last.state})", hint)
+    for (kind, number), last in ledger.latest.items():
+        if last.state != "gone" and (kind, number) not in holders:
+            line = max(place for place, entry in enumerate(ledger.entries, 1) if (entry.kind, entry.id) == (kind, number))
+            yield Problem("I023", Severity.ERROR, Span(LEDGER_PATH, line, 1, line, 2), f"no file carries {kind} {number} ({last.name})", hint)

@@ -1,0 +1,28 @@
+"""`killed.py FOLDER MODE STEP COUNT`: index, and be killed the COUNT-th time that STEP is reached."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from registry.index import Options, index
+
+MODES = {"push": Options(remote="origin", branch="main"), "local": Options(), "files": Options(make_commit=False)}
+STEPS = {"push": ("fetched", "commit made", "pushed", "marked"), "local": ("commit made", "moved"), "files": ("file written",)}
+
+
+def main(folder: str, mode: str, name: str, count: str) -> None:
+    """Index `folder`; does not come back when the step is reached."""
+    left = int(count)
+
+    def step(reached: str) -> None:
+        nonlocal left
+        left -= reached == name
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    index(Path(folder), MODES[mode], step)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,40 @@
+"""Ids through invented histories on real git; `make soak` runs many more, and longer ones."""
+
+from pathlib import Path
+
+import pytest
+
+from registry.build import build
+from registry.site import Site
+from registry.source import open_source
+from tests.histories.driver import BrokenPromiseError, Machine, naive, tell
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ids_last_through_whatever_people_do(seed: int, tmp_path: Path) -> None:
+    machine = Machine(tmp_path, seed)
+    try:
+        for _ in range(60):
+            machine.step()
+        machine.index()
+    except BaseException as error:
+        error.add_note(tell(machine))
+        raise
+    site = tmp_path / "site"
+    assert build(open_source(machine.hub.path, "main"), Site(site)).files
+    for number in machine.memory.dna:
+        assert (site / f"api/process_definition/{number}/index.json").exists(), f"{number} was given, and does not answer"
+
+
+def test_the_machine_finds_what_is_wrong_with_the_simple_way(tmp_path: Path) -> None:
+    found = set()
+    for seed in range(6):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        machine = Machine(folder, seed, naive, checks_ledger=False)
+        try:
+            for _ in range(80):
+                machine.step()
+        except BrokenPromiseError as error:
+            found.add(str(error).split(" ")[0])
+    assert found, "the machine cannot fail"
