@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PORT ?= 8000
-AJV := tests/support/ajv
+NODE := tests/support/node
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
@@ -26,8 +26,8 @@ help: ## list the targets
 	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev]'
 	@touch $@
 
-$(AJV)/node_modules/.installed: $(AJV)/package-lock.json | test-tools
-	npm ci --prefix $(AJV) --silent --no-audit --no-fund
+$(NODE)/node_modules/.installed: $(NODE)/package-lock.json | test-tools
+	npm ci --prefix $(NODE) --silent --no-audit --no-fund
 	@touch $@
 
 .PHONY: serve
@@ -46,7 +46,7 @@ lint: .venv/.installed-dev ## format, lint, types, import layers
 	$(BIN)/lint-imports
 
 .PHONY: test
-test: lint test-tools $(AJV)/node_modules/.installed ## everything: lint, types, layers, unit, integration and browser tests
+test: lint test-tools $(NODE)/node_modules/.installed ## everything: lint, types, layers, unit, integration and browser tests
 	$(BIN)/coverage erase
 	$(BIN)/pytest --cov --cov-branch --cov-report=term
 
@@ -75,4 +75,4 @@ shape: .venv/.installed-dev ## how the code is shaped: modules, functions, lengt
 
 .PHONY: clean
 clean: ## remove what was built and installed
-	rm -rf .venv site .site.generations .registry $(AJV)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf .venv site .site.generations .registry $(NODE)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*

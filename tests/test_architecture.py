@@ -9,6 +9,7 @@ import pytest
 
 from registry.check import FAMILIES
 from registry.cli import COMMANDS
+from registry.reports import FORMATS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "registry"
@@ -24,10 +25,12 @@ def test_every_module_is_on_the_map() -> None:
 def test_every_file_of_a_sort_is_in_its_tuple() -> None:
     commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - {"terminal", "lookup"}
     assert commands == set(COMMANDS), "add the command to COMMANDS in registry/cli/__init__.py"
-    families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {"rule", "__init__"}
+    families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {"rule", "others", "__init__"}
     text = (PACKAGE / "check/__init__.py").read_text()
     assert families == set(re.findall(r"(\w+)\.RULES", text)), "add the file's RULES to FAMILIES in registry/check/__init__.py"
     assert len(families) == len(FAMILIES)
+    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line"}
+    assert reports == set(FORMATS), "add the format to FORMATS in registry/reports/__init__.py"
 
 
 @pytest.mark.parametrize("name", ["rules.md", "commands.md"])

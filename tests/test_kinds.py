@@ -20,7 +20,7 @@ from registry.source import WorkTree
 from tests.support.repo import RepoBuilder
 
 ROOT = Path(__file__).parent.parent
-AJV = Path(__file__).parent / "support" / "ajv"
+NODE = Path(__file__).parent / "support" / "node"
 FIELDS = {
     "id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "interface", "examples", "ignore", "definition",
 }  # fmt: skip
@@ -137,7 +137,7 @@ def test_python_rust_and_ecmascript_agree_on_every_example(kinds: Kinds) -> None
     assert len(tried) > 60
     schemas = {kind.name: kind.schema for kind in kinds}
     request = {"schemas": schemas, "cases": [{"schema": name, "value": value} for name, value, _ in tried]}
-    done = subprocess.run([node, str(AJV / "validate.mjs")], input=json.dumps(request), capture_output=True, text=True, check=False)
+    done = subprocess.run([node, str(NODE / "validate.mjs")], input=json.dumps(request), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     ecmascript = json.loads(done.stdout)
     python = {name: Draft202012Validator(schema) for name, schema in schemas.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from registry.check import adapters, change, fields, names, people, placeholders, references, schema
+from registry.check.others import OTHERS
 from registry.check.rule import Registry, Rule, Target
 from registry.errors import Problem
 from registry.kinds import Kinds
@@ -18,6 +19,7 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     fields.RULES,
     people.RULES,
 )
+__all__ = ["FAMILIES", "OTHERS", "RULES", "check"]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 
 

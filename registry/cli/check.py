@@ -1,15 +1,25 @@
 """`registry check`: say everything that is wrong, in every file, in one run."""
 
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, err, find_root, out, show_problems
+from registry.cli.terminal import RegistryOption, SourceOption, counted, err, find_root, lines_from, out, show_problems
 from registry.errors import Problem, UsageError, has_errors
+from registry.reports import FORMATS
 
 if TYPE_CHECKING:
     from registry.review import Review
+    from registry.source import Source
+
+
+Report = StrEnum("Report", {name.upper(): name for name in FORMATS})  # type: ignore[misc]
+_TEXT = Report("text")
 
 
 def command(
@@ -20,7 +30,8 @@ def command(
         str | None,
         typer.Option("--base", help="The branch that a change is meant for: check the result of merging with it, and its ids.", metavar="REF"),
     ] = None,
-    format_: FormatOption = Format.TEXT,
+    format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
+    max_problems: Annotated[int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)] = None,
 ) -> None:
     """Check the definitions: schema, references, adapters and placeholders, names, ids.
 
@@ -35,18 +46,29 @@ def command(
     problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
     if result.note:
         err.print(f"note: {result.note}", markup=False)
-    if format_ is Format.JSON:
-        import sys
-
-        from registry.reports.json import report
-
-        sys.stdout.write(report(problems))
-    elif problems:
-        show_problems(problems, result.source.read, to_stdout=True)
+    shown = problems[:max_problems]
+    if format_ is not _TEXT:
+        _write(shown, format_, result.source)
+    elif shown:
+        show_problems(shown, result.source.read, to_stdout=True)
     else:
         out.print(f"{counted(result.count, 'definition')} checked. No problems.")
+    if len(shown) < len(problems):
+        err.print(f"{len(problems) - len(shown):,} more are not shown.")
     if has_errors(problems):
         raise typer.Exit(1)
+
+
+def _write(problems: Sequence[Problem], format_: Report, source: "Source") -> None:
+    """In a format for programs, with the paths that they know."""
+    from registry.reports import FROM_THE_TOP, report_as
+
+    line_of = lines_from(source.read)
+    prefix = ""
+    if format_.value in FROM_THE_TOP and source.repository is not None:
+        prefix = source.repository.prefix_of(source.root)
+    moved = [replace(problem, span=problem.span._replace(path=prefix + problem.span.path)) for problem in problems]
+    sys.stdout.write(report_as(format_.value)(moved, lambda path, line: line_of(path.removeprefix(prefix), line)))
 
 
 def _look(root: Path, revision: str, base: str | None) -> "Review":

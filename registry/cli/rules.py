@@ -15,18 +15,27 @@ def command(
 
     Examples: `registry rules` · `registry rules A021`
     """
-    from registry.check import RULES
+    from registry.check import OTHERS, RULES
     from registry.errors import UsageError
 
+    if wanted is not None and wanted.upper() in OTHERS:
+        rule_id = wanted.upper()
+        if format_ is Format.JSON:
+            write_json([{"id": rule_id, "title": OTHERS[rule_id]}])
+        else:
+            out.print(f"{rule_id}: {OTHERS[rule_id]}", markup=False)
+        return
     chosen = [rule for rule in RULES if wanted is None or rule.id == wanted.upper()]
     if not chosen:
-        raise UsageError(f"there is no rule {wanted}", "`registry rules` lists them; those of reading a file (Y…) explain themselves")
+        raise UsageError(f"there is no rule {wanted}", "`registry rules` lists them")
     if format_ is Format.JSON:
         write_json([{"id": rule.id, "severity": rule.severity.value, "title": rule.title, "why": rule.why, "bad": rule.bad, "good": rule.good}
                     for rule in chosen])  # fmt: skip
     elif wanted is None:
         for rule in chosen:
             out.print(f"{rule.id}  {rule.severity.value:<7}  {rule.title}", markup=False)
+        for rule_id, title in OTHERS.items():
+            out.print(f"{rule_id}  {'warning' if '(a warning)' in title else 'error':<7}  {title}", markup=False)
     else:
         rule = chosen[0]
         out.print(

@@ -14,6 +14,8 @@ from rich.console import Console
 
 from registry import __version__
 from registry.errors import Problem, Read, RegistryError, UsageError
+from registry.kinds import defaults_folder
+from registry.reports.line import LineOf
 from registry.snapshot import Progress, silent
 
 out = Console(highlight=False, soft_wrap=True)
@@ -52,26 +54,38 @@ def find_root(given: Path | None) -> Path:
     return Path()
 
 
-def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False) -> None:
-    """Problems with their lines as `read` gives them, on stderr unless they are the answer."""
-    from registry.reports.text import report
-
-    console = out if to_stdout else err
+def lines_from(read: Read) -> LineOf:
+    """A line of a file as `read` gives it; None for what cannot be read: the problem itself is said all the same."""
 
     @lru_cache(maxsize=64)
     def lines(path: str) -> list[str]:
         try:
             return (read(path) or b"").decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
         except (RegistryError, ValueError):
-            return []  # the problem itself is said all the same
+            return []
 
     def line_of(path: str, number: int) -> str | None:
         found = lines(path)
         return found[number - 1] if 0 < number <= len(found) else None
 
-    text = report(problems, line_of, color=console.is_terminal and not console.no_color)
+    return line_of
+
+
+def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False) -> None:
+    """Problems with their lines as `read` gives them, on stderr unless they are the answer."""
+    from registry.reports.text import report
+
+    console = out if to_stdout else err
+    color = console.is_terminal and not console.no_color
+    text = report(problems, lines_from(read), color=color, link_of=_explanation)
     console.file.write(text.encode("utf-8", "replace").decode("utf-8"))
     console.file.flush()
+
+
+def _explanation(rule: str) -> str | None:
+    """The page of rules that came with the program, at this rule."""
+    page = defaults_folder("docs") / "rules.md"
+    return f"{page.as_uri()}#{rule.lower()}" if page.exists() else None
 
 
 def show_error(error: RegistryError) -> None:

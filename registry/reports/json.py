@@ -4,9 +4,10 @@ import json
 from collections.abc import Sequence
 
 from registry.errors import Problem, Severity
+from registry.reports.line import LineOf
 
 
-def report(problems: Sequence[Problem]) -> str:
+def report(problems: Sequence[Problem], _line_of: LineOf = lambda _path, _line: None) -> str:
     """`{"problems": […], "errors": N, "warnings": N}`; places count from 1, the end is exclusive."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     listed = [

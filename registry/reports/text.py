@@ -4,6 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 
 from registry.errors import Problem, Severity
+from registry.reports.line import LineOf
+
+LinkOf = Callable[[str], str | None]
+"""The address that explains a rule, or None."""
 
 # Control characters and those that turn the direction of writing: in a terminal they could hide or fake text.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -11,8 +15,8 @@ _STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "soft": "2", "hint"
 _WIDEST = 160
 
 
-def report(problems: Sequence[Problem], line_of: Callable[[str, int], str | None], *, color: bool = False) -> str:
-    """All problems and a closing line. `line_of` gives a line (from 1) of a file, or None."""
+def report(problems: Sequence[Problem], line_of: LineOf, *, color: bool = False, link_of: LinkOf = lambda _rule: None) -> str:
+    """All problems and a closing line. With `color`, rules are links (OSC 8) to where `link_of` says, if anywhere."""
 
     def styled(text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
@@ -22,7 +26,9 @@ def report(problems: Sequence[Problem], line_of: Callable[[str, int], str | None
         span = problem.span
         place = styled(visible(f"{span.path}:{span.line}:{span.column}"), "place")
         kind = styled(problem.severity.value, problem.severity.value)
-        lines = [f"{place}: {kind} {problem.rule}: {visible(problem.message)}"]
+        link = link_of(problem.rule) if color else None
+        rule = f"\x1b]8;;{link}\x1b\\{problem.rule}\x1b]8;;\x1b\\" if link else problem.rule
+        lines = [f"{place}: {kind} {rule}: {visible(problem.message)}"]
         source = line_of(span.path, span.line)
         if source is not None and source.strip():
             lines.extend(styled(line, "soft") for line in _excerpt(source, problem))

@@ -1,0 +1,30 @@
+"""Problems as workflow commands of GitHub Actions: annotations on the lines of a pull request.
+
+Source: "Workflow commands for GitHub Actions" in GitHub's documentation.
+"""
+
+from collections.abc import Sequence
+
+from registry.errors import Problem
+from registry.reports.line import LineOf
+from registry.reports.text import summary, visible
+
+
+def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
+    """One command a problem, and how many there are as plain text."""
+    lines = []
+    for problem in problems:
+        span = problem.span
+        facts = {"file": span.path, "line": span.line, "endLine": span.end_line, "title": f"{problem.rule}: {problem.message}"[:200]}
+        if span.end_line == span.line:
+            # GitHub takes columns only where a finding is on one line.
+            facts |= {"col": span.column, "endColumn": span.end_column}
+        text = problem.message + (f"\nhint: {problem.hint}" if problem.hint else "")
+        properties = ",".join(f"{name}={_escaped(visible(str(value)), is_property=True)}" for name, value in facts.items())
+        lines.append(f"::{problem.severity.value} {properties}::{_escaped(visible(text), is_property=False)}")
+    return "\n".join([*lines, summary(problems)]) + "\n"
+
+
+def _escaped(text: str, *, is_property: bool) -> str:
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if is_property else text

@@ -1,0 +1,31 @@
+"""Problems as a code quality report of GitLab, shown in merge requests.
+
+Source: "Code Quality" in GitLab's documentation, the report format (a subset of Code Climate's).
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from registry.errors import Problem, Severity
+from registry.reports.line import LineOf
+
+
+def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
+    """A list of issues. A fingerprint stays the same when lines move, so that an old finding is not shown as new."""
+    seen: Counter[str] = Counter()
+    issues = []
+    for problem in problems:
+        key = "\0".join((problem.rule, problem.span.path, problem.pointer, problem.message))
+        seen[key] += 1
+        issues.append(
+            {
+                "description": problem.message + (f" ({problem.hint})" if problem.hint else ""),
+                "check_name": problem.rule,
+                "fingerprint": hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass")).hexdigest(),
+                "severity": "major" if problem.severity is Severity.ERROR else "minor",
+                "location": {"path": problem.span.path, "lines": {"begin": problem.span.line, "end": problem.span.end_line}},
+            }
+        )
+    return json.dumps(issues, indent=2) + "\n"

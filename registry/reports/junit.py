@@ -1,0 +1,38 @@
+"""Problems as JUnit's XML, which nearly every CI server shows: a test suite a file, a failed test a problem."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from xml.etree import ElementTree
+
+from registry.errors import Problem, Severity
+from registry.reports.line import LineOf
+from registry.reports.text import visible
+
+
+def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
+    """One `testsuites`; without any problem it holds one test that passed. Warnings pass, and say what they say."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    root = ElementTree.Element("testsuites", name="registry check", tests=str(max(1, len(problems))), failures=str(errors), errors="0")
+    if not problems:
+        suite = ElementTree.SubElement(root, "testsuite", name="registry check", tests="1", failures="0", errors="0")
+        ElementTree.SubElement(suite, "testcase", name="no problems", classname="registry")
+    for path, group in groupby(problems, key=lambda problem: problem.span.path):
+        found = list(group)
+        failures = sum(problem.severity is Severity.ERROR for problem in found)
+        suite = ElementTree.SubElement(root, "testsuite", name=visible(path), tests=str(len(found)), failures=str(failures), errors="0")
+        for problem in found:
+            _add(suite, problem)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _add(suite: ElementTree.Element, problem: Problem) -> None:
+    span = problem.span
+    place = visible(f"{span.path}:{span.line}:{span.column}")
+    name = f"{problem.rule} {span.line}:{span.column}"
+    case = ElementTree.SubElement(suite, "testcase", name=name, classname=visible(span.path), file=visible(span.path), line=str(span.line))
+    text = visible(f"{place}: {problem.message}" + (f"\nhint: {problem.hint}" if problem.hint else ""))
+    if problem.severity is Severity.ERROR:
+        ElementTree.SubElement(case, "failure", type=problem.rule, message=visible(problem.message)).text = text
+    else:
+        ElementTree.SubElement(case, "system-out").text = f"warning: {text}"

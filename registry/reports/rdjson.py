@@ -1,0 +1,35 @@
+"""Problems as Reviewdog Diagnostic Format, which reviewdog posts to any forge.
+
+Source: reviewdog's `proto/rdf`: lines and columns from 1, columns counted in bytes of UTF-8, the end exclusive.
+"""
+
+import json
+from collections.abc import Sequence
+
+from registry.errors import Problem
+from registry.reports.line import LineOf
+
+
+def report(problems: Sequence[Problem], line_of: LineOf) -> str:
+    """One `DiagnosticResult`."""
+
+    def place(path: str, line: int, column: int) -> dict[str, int]:
+        text = line_of(path, line) or ""
+        return {"line": line, "column": len(text[: column - 1].encode("utf-8", "surrogatepass")) + 1 if text else column}
+
+    diagnostics = [
+        {
+            "message": problem.message + (f"\nhint: {problem.hint}" if problem.hint else ""),
+            "location": {
+                "path": problem.span.path,
+                "range": {
+                    "start": place(problem.span.path, problem.span.line, problem.span.column),
+                    "end": place(problem.span.path, problem.span.end_line, problem.span.end_column),
+                },
+            },
+            "severity": problem.severity.value.upper(),
+            "code": {"value": problem.rule},
+        }
+        for problem in problems
+    ]
+    return json.dumps({"source": {"name": "process-registry"}, "diagnostics": diagnostics}, indent=2) + "\n"

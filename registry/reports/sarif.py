@@ -1,0 +1,49 @@
+"""Problems as SARIF 2.1.0 (OASIS), which code scanning of forges and many editors read."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from registry import __version__
+from registry.check import OTHERS, RULES
+from registry.errors import Problem
+from registry.reports.line import LineOf
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
+    """One log with one run; its rules are those that found something."""
+    found = {problem.rule for problem in problems}
+    rules = [_rule(rule) for rule in sorted(found)]
+    places = {rule["id"]: place for place, rule in enumerate(rules)}
+    run = {
+        "tool": {"driver": {"name": "process-registry", "semanticVersion": __version__, "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(problem, places[problem.rule]) for problem in problems],
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(name: str) -> dict[str, Any]:
+    rule = next((one for one in RULES if one.id == name), None)
+    if rule is None:
+        return {"id": name, "shortDescription": {"text": OTHERS.get(name, "a rule of a plug-in")}}
+    level = {"level": rule.severity.value}
+    return {"id": name, "shortDescription": {"text": rule.title}, "fullDescription": {"text": rule.why}, "defaultConfiguration": level}
+
+
+def _result(problem: Problem, rule: int) -> dict[str, Any]:
+    span = problem.span
+    region = {"startLine": span.line, "startColumn": span.column, "endLine": span.end_line, "endColumn": span.end_column}
+    key = "\0".join((problem.rule, span.path, problem.pointer, problem.message))
+    return {
+        "ruleId": problem.rule,
+        "ruleIndex": rule,
+        "level": problem.severity.value,
+        "message": {"text": problem.message + (f"\nhint: {problem.hint}" if problem.hint else "")},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(span.path), "uriBaseId": "%SRCROOT%"}, "region": region}}],
+        "partialFingerprints": {"problem/v1": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()},
+    }
