@@ -49,7 +49,10 @@ class AdapterType:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of thing in the registry. `schema` is complete in itself: its references all start with `#`."""
+    """A type of thing in the registry. `schema` is complete in itself: its references all start with `#`.
+
+    `secret_fields` are the paths below which no credential may stand.
+    """
 
     name: str
     title: str
@@ -58,6 +61,7 @@ class Kind:
     schema: dict[str, Any]
     references: tuple[Reference, ...]
     summary: str
+    secret_fields: tuple[tuple[str, ...], ...] = ()
     _compiled: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -224,13 +228,20 @@ def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list
         jsonschema_rs.meta.validate(schema)
         kind = Kind(name, facts.get("title", document.get("title", name)), facts.get("plural", name), document.get("description", ""),
                     schema, tuple(Reference(ref["pointer"], ref["kind"]) for ref in facts.get("references", ())),
-                    facts.get("summary", ""))  # fmt: skip
+                    facts.get("summary", ""), tuple(_steps(pointer) for pointer in facts.get("secret_fields", ())))  # fmt: skip
         _ = kind.validator
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, KeyError, TypeError) as error:
         said = getattr(error, "message", None) or str(error)
         problems.append(_schema_problem(path, f"not a JSON Schema 2020-12 that can be used: {str(said).splitlines()[0]}"))
         return None
     return kind
+
+
+def _steps(pointer: str) -> tuple[str, ...]:
+    """The steps of a JSON Pointer. Raises ValueError for what is none."""
+    if not pointer.startswith("/"):
+        raise ValueError(f"{pointer!r} is no JSON Pointer: it starts with /")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
 
 
 def _schema_problem(path: str, message: str) -> Problem:

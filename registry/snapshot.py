@@ -1,6 +1,7 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -13,7 +14,7 @@ from registry.git import PendingLog, Repository
 from registry.history import NO_HISTORY, History, Revision, is_definition_row, trace
 from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, load_documents
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, hide_credentials, load_documents
 from registry.settings import SETTINGS_PATH, Settings
 from registry.source import READ_LARGE, EntryType, Source, blob_id
 
@@ -137,19 +138,20 @@ def take_snapshot(
     ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
     ledger, foreign = _own_ledger(ledger, settings)
     problems = (*problems, *foreign)
+    fields = sorted({field for kind in kinds for field in kind.secret_fields})
     repository, commit = source.repository, source.commit
     history, changed, prefix = NO_HISTORY, None, ""
     documents: dict[str, bytes | None] = {}
     if repository is not None and log is not None:
         prefix = repository.prefix_of(source.root)
-        history, documents = _read_history(repository, log, prefix, progress)
+        history, documents = _read_history(repository, log, prefix, fields, progress)
         if source.is_work_tree:
             changed = {path[len(prefix) :] for path in repository.changed_paths(prefix or ".")}
     revisions = {}
     for definition in loaded.definitions:
         known = history.of(definition.kind, definition.id, definition.path)
         if source.is_work_tree and (changed is None or definition.path in changed):
-            known = _with_uncommitted(definition, known, documents, commit)
+            known = _with_uncommitted(definition, known, documents, commit, fields)
         revisions[definition.kind, definition.name] = known
     own_templates = _own_templates(source)
     snapshot = Snapshot(
@@ -206,14 +208,16 @@ def _matters(changed: set[str]) -> bool:
     return any(path.startswith(starts) for path in changed)
 
 
-def _read_history(repository: Repository, log: PendingLog, prefix: str, progress: Progress) -> tuple[History, dict[str, bytes | None]]:
+def _read_history(
+    repository: Repository, log: PendingLog, prefix: str, fields: Sequence[tuple[str, ...]], progress: Progress
+) -> tuple[History, dict[str, bytes | None]]:
     """Every revision of every definition, and the documents of all of them."""
     progress("reading commits")
     commits = list(log.commits())
     rows = (row for one in commits for row in one.rows if is_definition_row(row, prefix))
     blobs = list(dict.fromkeys(blob for row in rows for blob in (row.old_blob, row.blob) if blob is not None))
     documents: dict[str, bytes | None] = {}
-    for blob, document in load_documents(repository.read_blobs(blobs), len(blobs)):
+    for blob, document in load_documents(repository.read_blobs(blobs), len(blobs), fields):
         if len(documents) % 500 == 0:
             progress("reading revisions", len(documents), len(blobs))
         documents[blob] = document
@@ -229,14 +233,18 @@ def _id_in(document: bytes | None) -> int | None:
 
 
 def _with_uncommitted(
-    definition: Definition, known: tuple[Revision, ...], documents: dict[str, bytes | None], commit: str | None
+    definition: Definition,
+    known: tuple[Revision, ...],
+    documents: dict[str, bytes | None],
+    commit: str | None,
+    fields: Sequence[tuple[str, ...]],
 ) -> tuple[Revision, ...]:
     """The revisions with one more for what lies in the work tree, where that differs from the last one."""
     blob = blob_id(definition.raw, commit)
     last = known[-1] if known else None
     if last is not None and last.blob == blob and last.name == definition.name:
         return known
-    documents[blob] = orjson.dumps(definition.data)
+    documents[blob] = orjson.dumps(hide_credentials(copy.deepcopy(definition.data), fields))
     return (*known, Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, blob, last.blob if last else None))
 
 

@@ -58,8 +58,8 @@ def test_links_are_told_and_other_files_are_left_alone(repo: RepoBuilder) -> Non
 def test_many_documents_are_the_same_in_one_process_and_in_two() -> None:
     blobs = [(str(number), f"title: T{number}\nlist: [1, 2.5, x]\n".encode()) for number in range(3200)]
     blobs += [("bad", b"- x"), ("worse", b"["), ("old", b"answer: yes\n")]
-    one = dict(load_documents(iter(blobs), 1))
-    two = dict(load_documents(iter(blobs), len(blobs)))
+    one = dict(load_documents(iter(blobs), 1, ()))
+    two = dict(load_documents(iter(blobs), len(blobs), ()))
     assert one == two
     assert one["7"] == b'{"title":"T7","list":[1,2.5,"x"]}'
     assert one["bad"] is one["worse"] is None

@@ -1,10 +1,12 @@
 """Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from registry.check import adapters, change, fields, names, people, placeholders, references, schema
+from registry.check import adapters, change, credentials, fields, names, people, placeholders, references, schema
 from registry.check.others import OTHERS
 from registry.check.rule import Registry, Rule, Target
+from registry.credentials import HIDDEN
 from registry.errors import Problem
 from registry.kinds import Kinds
 from registry.loader import Definition, Loaded
@@ -17,6 +19,7 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     adapters.RULES,
     placeholders.RULES,
     fields.RULES,
+    credentials.RULES,
     people.RULES,
 )
 __all__ = ["FAMILIES", "OTHERS", "RULES", "check"]
@@ -42,8 +45,21 @@ def check(loaded: Loaded, kinds: Kinds, target: Target | None = None) -> tuple[P
     for rule in RULES:
         if rule.find_all:
             found.extend(rule.find_all(rule, registry))
+    found = list(_without_credentials(found, registry))
     found.sort(key=lambda problem: problem.sort_key)
     return tuple(found)
+
+
+def _without_credentials(problems: Iterable[Problem], registry: Registry) -> Iterable[Problem]:
+    """The problems, with credentials in their words hidden: a message may quote the value that it is about."""
+    by_path = {definition.path: definition for definition in registry.loaded.definitions}
+    for problem in problems:
+        definition = by_path.get(problem.span.path)
+        if definition is not None and problem.pointer:
+            for value in credentials.values(definition, registry):
+                if value in problem.message or value in problem.hint:
+                    problem = replace(problem, message=problem.message.replace(value, HIDDEN), hint=problem.hint.replace(value, HIDDEN))  # noqa: PLW2901
+        yield problem
 
 
 def _not_ignored(definition: Definition, problems: Iterable[Problem]) -> Iterable[Problem]:

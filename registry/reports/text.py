@@ -1,8 +1,9 @@
 """Problems for a person at a terminal: place, message, the source line with a caret, hint."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from registry.credentials import hide_in_line
 from registry.errors import Problem, Severity
 from registry.reports.line import LineOf
 
@@ -21,6 +22,11 @@ def report(problems: Sequence[Problem], line_of: LineOf, *, color: bool = False,
     def styled(text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
 
+    # No line is shown with a credential in it, whatever else is wrong with it.
+    secret: dict[tuple[str, int], list[Problem]] = {}
+    for problem in problems:
+        if problem.rule == "X001":
+            secret.setdefault((problem.span.path, problem.span.line), []).append(problem)
     parts = []
     for problem in problems:
         span = problem.span
@@ -30,6 +36,8 @@ def report(problems: Sequence[Problem], line_of: LineOf, *, color: bool = False,
         rule = f"\x1b]8;;{link}\x1b\\{problem.rule}\x1b]8;;\x1b\\" if link else problem.rule
         lines = [f"{place}: {kind} {rule}: {visible(problem.message)}"]
         source = line_of(span.path, span.line)
+        if source is not None:
+            source = _masked(source, secret.get((span.path, span.line), ()))
         if source is not None and source.strip():
             lines.extend(styled(line, "soft") for line in _excerpt(source, problem))
         if problem.hint:
@@ -38,11 +46,20 @@ def report(problems: Sequence[Problem], line_of: LineOf, *, color: bool = False,
     return "\n".join([*parts, summary(problems) + "\n"])
 
 
+def _masked(source: str, secrets: Iterable[Problem]) -> str:
+    """The line without the values that these problems are about, and as long."""
+    for problem in secrets:
+        span = problem.span
+        start, end = span.column - 1, span.end_column - 1 if span.end_line == span.line else len(source)
+        source = source[:start] + "•" * (end - start) + source[end:]
+    return source
+
+
 def _excerpt(source: str, problem: Problem) -> list[str]:
     """The source line and a caret line; long lines are cut around the place."""
     span = problem.span
     start = max(0, span.column - 1 - _WIDEST // 2) if len(source) > _WIDEST else 0
-    text = source[start : start + _WIDEST].replace("\t", " ")
+    text = hide_in_line(source)[start : start + _WIDEST].replace("\t", " ")
     column = span.column - 1 - start
     is_one_line = span.end_line == span.line
     width = max(1, min((span.end_column - span.column) if is_one_line else len(text) - column, _WIDEST - column))

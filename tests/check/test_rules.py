@@ -60,10 +60,10 @@ def test_the_good_example_is_not_found(rule: Rule, repo: RepoBuilder) -> None:
 def test_rules_are_told_apart_by_their_ids_and_say_why() -> None:
     ids = [rule.id for rule in RULES]
     assert len(set(ids)) == len(ids)
-    assert all(re.fullmatch(r"[SIRAW][0-9]{3}", number) for number in ids)
+    assert all(re.fullmatch(r"[SIRAWX][0-9]{3}", number) for number in ids)
     assert all(rule.title and rule.why.endswith(".") for rule in RULES)
     assert all((rule.id[0] == "W") <= (rule.severity is Severity.WARNING) for rule in RULES)
-    assert len(FAMILIES) == 8
+    assert len(FAMILIES) == 9
     assert callable(check)
 
 

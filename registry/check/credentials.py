@@ -1,0 +1,50 @@
+"""Credentials in fields where they do not belong: what was committed once stays in history, for everybody who can read it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from registry.check.rule import Registry, Rule
+from registry.credentials import Text, credential_in, is_placeholder, strings_in
+from registry.errors import Problem, Severity
+from registry.loader import Definition
+
+_ROTATE = "write `${NAME}`, which the runner fills in, and replace the secret itself: what was committed stays in history"
+
+
+def texts(definition: Definition, registry: Registry) -> Iterator[Text]:
+    """Path, name and value of every text in the fields that the kind marks."""
+    for field in registry.kinds.by_name[definition.kind].secret_fields:
+        node: Any = definition.data
+        for step in field:
+            node = node.get(step) if isinstance(node, dict) else None
+        yield from strings_in(node, field)
+
+
+def values(definition: Definition, registry: Registry) -> Iterator[str]:
+    """Every value that must not be told, as messages would write it; numbers are values too."""
+    for path, name, value in texts(definition, registry):
+        if path and credential_in(name, value):
+            yield value
+
+
+def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
+    """Credentials and placeholders for them, in one walk (the rules X001 and X002 are told apart by what was found)."""
+    del rule
+    for path, name, value in texts(definition, registry):
+        if found := credential_in(name, value):
+            yield definition.problem("X001", Severity.ERROR, path, f"this looks like {found}", _ROTATE)
+        elif is_placeholder(name, value):
+            yield definition.problem(
+                "X002", Severity.WARNING, path, f"a placeholder value for `{name}`", f"write `${{{name}}}`: the runner fills it in"
+            )
+
+
+_HEAD = "title: T\nowners: [t]\ndefinition:\n  exec: /bin/true\n  environment: {"
+RULES = (
+    Rule("X001", Severity.ERROR, "What looks like a credential", "Everybody who reads the repository or the API has it, for ever.",
+         _HEAD + 'DB_PASSWORD: "not-to-be-told"}\n', _HEAD + 'DB_PASSWORD: "${DB_PASSWORD}", TOKEN_FILE: /run/secrets/token}\n',
+         find=_find, kind="*"),
+    Rule("X002", Severity.WARNING, "A placeholder for a credential", "The process would start with it, and fail far from here.",
+         _HEAD + "AWS_SECRET_ACCESS_KEY: FIXME}\n", _HEAD + 'AWS_SECRET_ACCESS_KEY: "${AWS_SECRET_ACCESS_KEY}"}\n',
+         kind="*"),
+)  # fmt: skip

@@ -1,0 +1,175 @@
+"""What looks like a credential, and text without it; pure.
+
+Four signs: the name says so and the value does not say otherwise; the value has the shape of a known token; an address
+holds a password; a value is long and random. References (`${NAME}`, `file:/run/secrets/x`, `vault:path#key`) are none.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from registry.credentials.tables import (
+    ASSIGNED,
+    ELSEWHERE,
+    HARMLESS,
+    HASH_NAME,
+    HEX,
+    JOINED_NAME,
+    LONG_WORD,
+    NAME,
+    OPTION,
+    PLACEHOLDER,
+    PUBLIC_NAME,
+    RANDOM,
+    REFERENCE,
+    TOKENS,
+    URL_PASSWORD,
+    UUID,
+)
+
+HIDDEN = "[hidden]"
+
+
+def credential_in(name: str, value: str) -> str | None:
+    """What the text `value` of the field or variable `name` seems to hold, in words; None for nothing secret."""
+    found = next(_found_in(name, value), None)
+    return found[0] if found else None
+
+
+def is_placeholder(name: str, value: str) -> bool:
+    """True when a name says that a secret belongs here, and the value says that somebody will put it in later."""
+    return _is_secret_name(name) and bool(PLACEHOLDER.match(value.strip())) and value.strip().lower() not in ("none", "null")
+
+
+def hide(name: str, value: str) -> str:
+    """`value` with every credential in it replaced by `[hidden]`."""
+    for _, start, end in sorted(_found_in(name, value), key=lambda found: -found[1]):
+        value = value[:start] + HIDDEN + value[end:]
+    return value
+
+
+def hide_in_line(line: str) -> str:
+    """One line of a file, of any language, with what looks like a credential replaced; as long as it was."""
+    spans = [(start, end) for _, start, end in _in_text(line)]
+    for start, end in spans:
+        line = line[:start] + "•" * (end - start) + line[end:]
+    return line
+
+
+Text = tuple[tuple[str | int, ...], str, str]
+"""Path, name and value of a text."""
+
+
+def strings_in(node: Any, path: tuple[str | int, ...] = (), name: str = "") -> list[Text]:
+    """Every text below `node` with its path and the name it is under; an item of a list of arguments has its option's."""
+    found: list[Text] = []
+    _collect(node, path, name, found)
+    return found
+
+
+def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text]) -> None:
+    kind = type(node)
+    if kind is str:
+        found.append((path, name, node))
+    elif kind is dict:
+        for key, value in node.items():
+            _collect(value, (*path, key), key, found)
+    elif kind is list:
+        option = name
+        for place, item in enumerate(node):
+            _collect(item, (*path, place), option, found)
+            # After `--password` comes its value, unless it is in the same item; an option that follows is no value.
+            match = OPTION.match(item) if type(item) is str and item[:1] == "-" else None
+            option = match["name"] if match and match["value"] is None else name
+    elif kind is int or kind is float:
+        found.append((path, name, str(node)))  # a password of digits only, not quoted
+
+
+def _found_in(name: str, value: str) -> Iterator[tuple[str, int, int]]:
+    """What is found, and where it starts and ends; parts do not overlap."""
+    if not _is_secret_name(name) and not _may_hold_one(value):
+        return  # nearly all values: this is asked for every text of every definition
+    bare = value.strip()
+    if not bare or ELSEWHERE.match(bare) or len(REFERENCE.sub("", bare)) < 3:
+        return
+    if "\n" in bare or OPTION.match(bare):
+        yield from _in_text(value)
+        return
+    shapes = list(_shapes(value))
+    if shapes:
+        yield from shapes
+    elif _is_secret_name(name) and not HARMLESS.match(bare) and not PLACEHOLDER.match(bare):
+        yield "a secret, as its name says", value.index(bare), value.index(bare) + len(bare)
+    elif _is_random(name, bare):
+        yield "a long random value", value.index(bare), value.index(bare) + len(bare)
+
+
+def _may_hold_one(value: str) -> bool:
+    """False when a value that has no telling name cannot hold a credential: it has no long word, no address, no lines."""
+    if len(value) < 9:
+        return False
+    return bool(LONG_WORD.search(value)) or "@" in value or "\n" in value or "--" in value[:5] or "=" in value
+
+
+def _in_text(text: str) -> Iterator[tuple[str, int, int]]:
+    """Credentials in a text of any language: a script, a line of YAML, an argument."""
+    shapes = list(_shapes(text))
+    yield from shapes
+    for found in ASSIGNED.finditer(text):
+        quoted = found["value"][:1] in "\"'" and len(found["value"]) > 1
+        start, end = found.start("value") + quoted, found.end("value") - quoted
+        value = text[start:end]
+        is_known = any(start < other_end and other_start < end for _, other_start, other_end in shapes)
+        is_reference = ELSEWHERE.match(value) or len(REFERENCE.sub("", value)) < 3
+        is_said = HARMLESS.match(value) or PLACEHOLDER.match(value)
+        if _is_secret_name(found["name"]) and not (is_known or is_reference or is_said):
+            yield "a secret, as its name says", start, end
+
+
+def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
+    """Tokens of a known shape, and passwords in addresses."""
+    taken: list[tuple[int, int]] = []
+    for what, pattern in TOKENS:
+        for found in pattern.finditer(value):
+            end = len(value) if what == "a private key" else found.end()
+            if not any(found.start() < other_end and other_start < end for other_start, other_end in taken):
+                taken.append((found.start(), end))
+                yield what, found.start(), end
+    for found in URL_PASSWORD.finditer(value):
+        password = found["value"]
+        is_reference = len(REFERENCE.sub("", password)) < 1 or PLACEHOLDER.match(password)
+        start, end = found.span("value")
+        if not is_reference and not any(start < other_end and other_start < end for other_start, other_end in taken):
+            yield "an address with a password", start, end
+
+
+@lru_cache(maxsize=4096)
+def _is_secret_name(name: str) -> bool:
+    return bool((NAME.search(name) or JOINED_NAME.search(name)) and not PUBLIC_NAME.search(name))
+
+
+def _is_random(name: str, value: str) -> bool:
+    """A value that only a machine would write: long, of one word, and with nearly as much in it as its letters can hold."""
+    if HASH_NAME.search(name) or UUID.match(value) or not RANDOM.match(value):
+        return False
+    if HEX.match(value):
+        return _entropy(value) > 3
+    kinds = sum(bool(re.search(pattern, value)) for pattern in ("[a-z]", "[A-Z]", "[0-9]"))
+    if kinds < 3 or "/" in value[:1]:
+        return False
+    # Words with capitals or dashes between them change kind seldom; random text at nearly every other letter.
+    changes = sum(_kind_of(one) != _kind_of(two) for one, two in pairwise(value))
+    return changes / len(value) > 0.4 and _entropy(value) > 3.5
+
+
+def _kind_of(char: str) -> int:
+    return 0 if char.islower() else 1 if char.isupper() else 2 if char.isdigit() else 3
+
+
+def _entropy(text: str) -> float:
+    """Bits a character, after Shannon."""
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in Counter(text).values())

@@ -1,0 +1,64 @@
+"""Patterns of names, values and tokens; each line is data. Add a token's shape here, with what it is in words."""
+
+import re
+
+REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Za-z_][A-Za-z0-9_]*|\{\{[^{}]*\}\}|\$\([^()]*\)|%\([^()]*\)s|%[A-Za-z_]+%")
+ELSEWHERE = re.compile(r"(?:file:|vault:|secret:|aws-?sm:|gcp-?sm:|ssm:|arn:|op://|keyring:|env:|/run/secrets/|projects/)\S*\Z", re.IGNORECASE)
+PLACEHOLDER = re.compile(
+    r"""(?: fix-?me | to-?do | tbd | changeme | change[-_ ]?(?:me|this|it) | replace[-_ ]?(?:me|this|with.*)? | set[-_ ]?me | x{3,} | \*{3,} | \.{3}
+      | <[^<>]*> | \[[^\[\]]*\]? | (?:your|my|some)[-_ ].* | .*[-_ ]here | dummy.* | placeholder | redacted | hidden | insert.* | enter.* | none | null | n/?a | secret | password | token
+      | example | test | sample | todo:.* | fixme:.* | unset | undefined | \?+ )\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+# The last word of a name decides: DB_PASSWORD is one, PASSWORD_FILE and TOKEN_URL are not.
+NAME = re.compile(
+    r"""(?:^|[^A-Za-z0-9]|(?-i:(?<=[a-z0-9])(?=[A-Z])))
+    (?: pass(?:word|wd|phrase|code)? | pwd | pw | secret | token | credentials? | creds | bearer | authorization | jwt | pat | apikey | secretkey | accesskey | otp | totp
+      | (?:api|access|secret|private|priv|signing|sign|encryption|encrypt|crypt|master|auth|account|service|storage|shared|license|hmac|cipher|jwt|cookie|session|app|client|webhook|deploy|ssh|aes|rsa|gpg|pgp)[^A-Za-z0-9]?(?:access[^A-Za-z0-9]?|secret[^A-Za-z0-9]?)?(?:key|secret)
+      | (?:session|auth|csrf)[^A-Za-z0-9]?cookie | connection[^A-Za-z0-9]?string | conn[^A-Za-z0-9]?str | basic[^A-Za-z0-9]?auth )
+    (?:[^A-Za-z0-9]?(?:[0-9]+|value|plain|base64|b64|hex|prod|production|staging|dev|test|live|old|new|current|previous|primary|secondary))*\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+JOINED_NAME = re.compile(r"(?:password|passwd|passphrase|secret|apikey|authtoken|accesstoken)\Z", re.IGNORECASE)
+PUBLIC_NAME = re.compile(r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by)[^A-Za-z]", re.IGNORECASE)
+# Values under such a name that say what is done, and are no secret themselves.
+HARMLESS = re.compile(
+    r"""(?: | true | false | yes | no | on | off | enabled? | disabled? | required | optional | auto | default | prompt | ask | stdin | env | vault | file | keyring | kerberos
+      | basic | bearer | digest | oauth2? | oidc | saml | ldap | jwt | mtls | hs(?:256|384|512) | rs(?:256|384|512) | [0-9]{1,3}
+      | https?://[^\s@]*  | (?:~|\.{1,2})?/[\w./@+-]* | [\w.-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|p12|pfx|jks|env|ini|conf) )\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+TOKENS = tuple(
+    (what, re.compile(pattern))
+    for what, pattern in (
+        ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----|AGE-SECRET-KEY-1[0-9A-Z]{20,}|PuTTY-User-Key-File-"),
+        ("an AWS access key", r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AGPA|AIDA|AROA|ABIA|ACCA)[0-9A-Z]{16}(?![A-Za-z0-9])"),
+        ("a GitHub token", r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,})"),
+        ("a GitLab token", r"(?<![A-Za-z0-9])gl(?:pat|ptt|dt|rt|cbt|soat|ft|agent|oas|imt)-[A-Za-z0-9_-]{20,}"),
+        ("a Slack token", r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/services/[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+|(?<![A-Za-z0-9])xapp-[0-9]-[A-Z0-9]+-[0-9]+-[a-z0-9]+"),
+        ("a Google API key", r"(?<![A-Za-z0-9])(?:AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,})"),
+        ("a Stripe key", r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[0-9a-zA-Z]{16,}|whsec_[0-9a-zA-Z+/=]{16,})"),
+        ("a package registry's token", r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgE[A-Za-z0-9_-]{20,}|dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}|rubygems_[0-9a-f]{40,}|oy2[a-z0-9]{43})"),
+        ("a JSON Web Token", r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
+        ("an API key", r"(?<![A-Za-z0-9])(?:sk-(?:proj-|ant-|or-|svcacct-)?[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{30,}|xai-[A-Za-z0-9]{30,}|r8_[A-Za-z0-9]{30,}|pplx-[A-Za-z0-9]{30,})"),
+        ("a service's token", r"(?<![A-Za-z0-9])(?:SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|do[opr]_v1_[0-9a-f]{40,}|hv[sbr]\.[A-Za-z0-9_-]{20,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
+         r"|dapi[0-9a-f]{32}|glsa_[A-Za-z0-9]{20,}_[0-9a-f]{8}|glc_[A-Za-z0-9+/=]{20,}|lin_api_[A-Za-z0-9]{20,}|PMAK-[0-9a-f]{24}-[0-9a-f]{34}|sntr[yu]s_[A-Za-z0-9+/=_-]{20,}|ATATT3[A-Za-z0-9_=-]{20,}"
+         r"|NRAK-[A-Z0-9]{27}|secret_[A-Za-z0-9]{43}|ntn_[A-Za-z0-9]{40,}|EAAC[A-Za-z0-9]{20,}|sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,}|key-[0-9a-f]{32}|dp\.(?:pt|st|sa|ct)\.[A-Za-z0-9.]{30,}|figd_[A-Za-z0-9_-]{30,}"
+         r"|CFPAT-[A-Za-z0-9_-]{40,}|HRKU-[A-Za-z0-9_-]{30,}|fo1_[A-Za-z0-9_-]{30,}|FlyV1 [A-Za-z0-9_,=-]{30,}|rnd_[A-Za-z0-9]{30,}|tskey-[a-z]+-[A-Za-z0-9]+-[A-Za-z0-9]+|A3T[A-Z0-9]{17})"),
+        ("a chat bot's token", r"(?<![A-Za-z0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9])|(?<![A-Za-z0-9])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9])"),
+        ("a storage key", r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/%=&_.-]{16,}|[?&](?:sig|X-Amz-Signature|Signature)=[A-Za-z0-9%+/=]{20,}"),
+        ("a password hash", r"\$(?:2[aby]|6|5|y|argon2(?:id|i|d))\$[A-Za-z0-9./$=,+]{20,}"),
+    )
+)  # fmt: skip
+URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@?#\"']*):(?P<value>[^\s/@\"']+)@")
+ASSIGNED = re.compile(
+    r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)["']?\s*(?:=|:=|:(?=\s|["']))\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&|}\]]+)""",
+    re.VERBOSE,
+)
+OPTION = re.compile(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
+HASH_NAME = re.compile(r"(?:sha[0-9]*|sum|hash|digest|checksum|commit|rev|revision|etag|fingerprint|uuid|guid|id|version|tag|build|md5|crc|integrity|cert|certificate|thumbprint|public[^a-z]?key|pubkey|trace|span|seed|image|path|classpath|opts|args|flags|url|uri|host|endpoint)\Z", re.IGNORECASE)  # fmt: skip
+RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{20,}\Z")
+HEX = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
+UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+# Every token has such a part, and few other values have.
+LONG_WORD = re.compile(r"[A-Za-z0-9_+=-]{11,}")
