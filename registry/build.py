@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry.check import check
+from registry.check import check, unknown_rules
 from registry.check.rule import Target
 from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
@@ -47,7 +47,7 @@ def check_source(source: Source, target: Target | None = None) -> Checked:
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
         kinds, schema_problems = load_kinds(source)
         loaded = load(source, kinds)
-        found = (*problems, *schema_problems, *check(loaded, kinds, target))
+        found = (*problems, *schema_problems, *check(loaded, kinds, settings, target), *unknown_rules(settings, source.read(SETTINGS_PATH)))
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
 
 

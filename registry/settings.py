@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,11 +12,16 @@ from registry.errors import Problem, Severity, UsageError, nearest
 
 SETTINGS_PATH = "registry.yaml"
 MAX_PAGE_SIZE = 1000
+IGNORE = "ignore"
+LEVELS = ("error", "warning", IGNORE)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a registry says about itself. `output` is a folder, relative to the registry's root."""
+    """What a registry says about itself. `output` is a folder, relative to the registry's root.
+
+    `rules` gives severities to rules: error, warning or ignore; `folders` the same for the definitions whose names start so.
+    """
 
     title: str = "Process Registry"
     description: str = ""
@@ -26,6 +31,8 @@ class Settings:
     output: str = "site"
     bot_name: str = "Process Registry"
     bot_email: str = "process-registry@localhost"
+    rules: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def base_path(self) -> str:
@@ -58,6 +65,16 @@ def _folder(value: Any) -> str | None:
     return None if fits else "a folder inside the registry, as in `site`"
 
 
+def _levels(value: Any) -> str | None:
+    fits = isinstance(value, dict) and all(re.fullmatch(r"[A-Z]+[0-9]+", rule) and level in LEVELS for rule, level in value.items())
+    return None if fits else "a map of rules to error, warning or ignore, as in {W202: ignore}"
+
+
+def _folders(value: Any) -> str | None:
+    fits = isinstance(value, dict) and all(name.strip("/") and _levels(levels) is None for name, levels in value.items())
+    return None if fits else "a map of folders to maps of rules, as in {experiments: {W202: ignore}}"
+
+
 # Each key: what is wrong with a value, or None.
 _KEYS: dict[str, Callable[[Any], str | None]] = {
     "title": _text,
@@ -68,8 +85,10 @@ _KEYS: dict[str, Callable[[Any], str | None]] = {
     "output": _folder,
     "bot_name": _text,
     "bot_email": _text,
+    "rules": _levels,
+    "folders": _folders,
 }
-if set(_KEYS) != {field.name for field in fields(Settings)}:
+if set(_KEYS) != {one.name for one in fields(Settings)}:
     raise AssertionError("every setting needs a check")  # a programming mistake: seen at the first start
 
 
@@ -92,7 +111,7 @@ def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
         elif wanted := _KEYS[key](value):
             more.append(Problem("K002", Severity.ERROR, document.span((key,)), f"`{key}` must be {wanted}"))
         else:
-            good[key] = value
+            good[key] = {name.strip("/"): levels for name, levels in value.items()} if key == "folders" else value
     return Settings(**good), (*problems, *more)
 
 

@@ -1,15 +1,16 @@
 """Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from registry.check import adapters, change, credentials, fields, names, people, placeholders, references, schema
+from registry.check.judgement import FIXED, judge
 from registry.check.others import OTHERS
+from registry.check.plugins import plugin_rules
 from registry.check.rule import Registry, Rule, Target
-from registry.credentials import HIDDEN
-from registry.errors import Problem
+from registry.errors import Problem, Severity, Span, UsageError, nearest
 from registry.kinds import Kinds
-from registry.loader import Definition, Loaded
+from registry.loader import Loaded
+from registry.settings import SETTINGS_PATH, Settings
 
 FAMILIES: tuple[tuple[Rule, ...], ...] = (
     schema.RULES,
@@ -22,54 +23,59 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     credentials.RULES,
     people.RULES,
 )
-__all__ = ["FAMILIES", "OTHERS", "RULES", "check"]
+__all__ = ["FAMILIES", "OTHERS", "RULES", "check", "unknown_rules"]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
+_OURS = frozenset(rule.id for rule in RULES)
 
 
-def check(loaded: Loaded, kinds: Kinds, target: Target | None = None) -> tuple[Problem, ...]:
+def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | None = None) -> tuple[Problem, ...]:
     """Every finding about every definition, those of reading included, in order of place.
 
     With `target`, also what a change may not do to the ids of the branch that it is meant for.
     """
     registry = Registry(loaded, kinds, target)
-    each = [(rule, rule.find, rule.kind) for rule in RULES if rule.find]
-    found: list[Problem] = list(loaded.problems)
-    for definition in loaded.definitions:
-        if not definition.data.get("ignore"):
-            for rule, find, kind in each:
-                if kind in ("*", definition.kind):
-                    found.extend(find(rule, definition, registry))
-        else:
-            mine = [problem for rule, find, kind in each if kind in ("*", definition.kind) for problem in find(rule, definition, registry)]
-            found.extend(_not_ignored(definition, mine))
-    for rule in RULES:
+    return judge([*loaded.problems, *_findings(registry, (*RULES, *plugin_rules()))], registry, settings)
+
+
+def unknown_rules(settings: Settings, data: bytes | None) -> tuple[Problem, ...]:
+    """Rules that the settings judge and that there are not, or that are not for a team to judge."""
+    named = dict.fromkeys([*settings.rules, *(rule for levels in settings.folders.values() for rule in levels)])
+    if not named:
+        return ()
+    known = [rule.id for rule in (*RULES, *plugin_rules())]
+    text = (data or b"").decode("utf-8", "replace").splitlines()
+    problems = []
+    for rule in named:
+        if rule in known and rule[:1] not in FIXED:
+            continue
+        line = next((number for number, words in enumerate(text, 1) if rule in words), 1)
+        message = (
+            f"{rule} cannot be judged: how a file must be written, and ids, are the same for all" if rule[:1] in FIXED else f"there is no rule {rule}"
+        )
+        problems.append(Problem("K003", Severity.ERROR, Span(SETTINGS_PATH, line, 1, line, 2), message, nearest(rule, known)))
+    return tuple(problems)
+
+
+def _findings(registry: Registry, rules: Sequence[Rule]) -> Iterator[Problem]:
+    for rule in rules:
         if rule.find_all:
-            found.extend(rule.find_all(rule, registry))
-    found = list(_without_credentials(found, registry))
-    found.sort(key=lambda problem: problem.sort_key)
-    return tuple(found)
+            yield from _asked(rule, rule.find_all(rule, registry))
+    each = [(rule, rule.find, rule.kind) for rule in rules if rule.find]
+    for definition in registry.loaded.definitions:
+        for rule, find, kind in each:
+            if kind in ("*", definition.kind):
+                yield from _asked(rule, find(rule, definition, registry))
 
 
-def _without_credentials(problems: Iterable[Problem], registry: Registry) -> Iterable[Problem]:
-    """The problems, with credentials in their words hidden: a message may quote the value that it is about."""
-    by_path = {definition.path: definition for definition in registry.loaded.definitions}
-    for problem in problems:
-        definition = by_path.get(problem.span.path)
-        if definition is not None and problem.pointer:
-            for value in credentials.values(definition, registry):
-                if value in problem.message or value in problem.hint:
-                    problem = replace(problem, message=problem.message.replace(value, HIDDEN), hint=problem.hint.replace(value, HIDDEN))  # noqa: PLW2901
-        yield problem
+def _asked(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
+    """What a rule finds. A mistake in a plug-in is told as what it is: not ours, and not the author's of the file."""
+    if rule.id in _OURS:
+        return found
+    return _of_plugin(rule, found)
 
 
-def _not_ignored(definition: Definition, problems: Iterable[Problem]) -> Iterable[Problem]:
-    """Problems without the reviewed exceptions of the file; how a file must be written cannot be excepted."""
-    accepted = [
-        (item["rule"], str(item.get("path", "")))
-        for item in definition.data["ignore"]
-        if isinstance(item, dict) and isinstance(item.get("rule"), str) and item.get("reason")
-    ]
-    for problem in problems:
-        is_accepted = any(problem.rule == rule and problem.pointer.startswith(path) for rule, path in accepted)
-        if not is_accepted or problem.rule[0] in "YSI":
-            yield problem
+def _of_plugin(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
+    try:
+        yield from found
+    except Exception as error:
+        raise UsageError(f"the rule {rule.id} of a plug-in failed: {type(error).__name__}: {error}", "mend or uninstall the plug-in") from error

@@ -19,6 +19,7 @@ OTHERS = {
     "Y024": "a file in no kind's folder",
     "K001": "an unknown setting in registry.yaml",
     "K002": "a setting with a value that cannot be",
+    "K003": "a severity for a rule that there is not, or that is the same for all",
     "K010": "a schema file that cannot be used",
     "K011": "`schema/adapters.schema.json` is not up to date (a warning)",
     "I020": "the ledger is broken: a line was changed, cut out or put in",

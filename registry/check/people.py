@@ -29,6 +29,9 @@ RULES = (
          "definition: {exec: /bin/true}\n", "title: T\ndefinition: {exec: /bin/true}\n", find=_no_title, kind="*"),
     Rule("W202", Severity.WARNING, "No owners", "Somebody must answer for what production relies on.",
          "title: T\ndefinition: {exec: /bin/true}\n", "title: T\nowners: [team]\ndefinition: {exec: /bin/true}\n", find=_no_owners, kind="*"),
+    Rule("W204", Severity.WARNING, "An exception that excepts nothing", "It hides what comes later.",
+         "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\ndefinition: {exec: /bin/true, cwd: /srv}\n",
+         "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\ndefinition: {exec: /bin/true, cwd: /srv/}\n", kind="*"),
     Rule("W203", Severity.WARNING, "Deprecated without a word why", "Whoever uses it needs to know until when, and what to use instead.",
          _OLD.format(""), _OLD.format('deprecation: {since: "2026-03-01", reason: Old}\n'), find=_no_deprecation, kind="*"),
 )  # fmt: skip

@@ -38,6 +38,11 @@ class Registry:
         return {(definition.kind, definition.name): definition for definition in self.loaded.definitions}
 
     @cached_property
+    def by_path(self) -> Mapping[str, Definition]:
+        """Definitions by path."""
+        return {definition.path: definition for definition in self.loaded.definitions}
+
+    @cached_property
     def names(self) -> Mapping[str, list[str]]:
         """Names by kind, those of files that could not be read included: a reference to one is not wrong."""
         names: dict[str, list[str]] = {kind.name: [] for kind in self.kinds}

@@ -16,6 +16,7 @@ def command(
     Examples: `registry rules` · `registry rules A021`
     """
     from registry.check import OTHERS, RULES
+    from registry.check.plugins import plugin_rules
     from registry.errors import UsageError
 
     if wanted is not None and wanted.upper() in OTHERS:
@@ -25,7 +26,7 @@ def command(
         else:
             out.print(f"{rule_id}: {OTHERS[rule_id]}", markup=False)
         return
-    chosen = [rule for rule in RULES if wanted is None or rule.id == wanted.upper()]
+    chosen = [rule for rule in (*RULES, *plugin_rules()) if wanted is None or rule.id == wanted.upper()]
     if not chosen:
         raise UsageError(f"there is no rule {wanted}", "`registry rules` lists them")
     if format_ is Format.JSON:

@@ -74,4 +74,4 @@ def test_a_reviewed_exception_silences_its_rule_and_no_other(repo: RepoBuilder) 
 
 def test_how_a_file_is_written_cannot_be_excepted(repo: RepoBuilder) -> None:
     repo.define("a", "title: T\nowners: [t]\nignore: [{rule: S002, reason: I like it}]\ndefinition: {exec: /bin/a, argz: []}\n")
-    assert [problem.rule for problem in check_source(WorkTree(repo.root)).problems] == ["S002"]
+    assert [problem.rule for problem in check_source(WorkTree(repo.root)).problems] == ["W204", "S002"]
