@@ -6,6 +6,7 @@ jsonschema-rs gives the fast yes or no; only for a "no" does jsonschema look for
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.check.rule import Registry, Rule
@@ -44,9 +45,30 @@ def find_all(rule: Rule, registry: Registry) -> Iterator[Problem]:
             yield from _explain(definition, kind)
 
 
-def _explain(definition: Definition, kind: Kind) -> Iterator[Problem]:
-    from jsonschema import Draft202012Validator
+class _LinearTime:
+    """Stands in for `re` inside jsonschema: patterns run in jsonschema-rs's engine.
 
+    A registry's own schema may hold a pattern like `(a+)+$`, on which Python's engine takes years; and what both engines
+    take for a match must be the same anyway.
+    """
+
+    @staticmethod
+    def search(pattern: str, text: str) -> bool:
+        return bool(_pattern(pattern).is_valid(text))
+
+
+@lru_cache(maxsize=1024)
+def _pattern(pattern: str) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern})
+
+
+def _explain(definition: Definition, kind: Kind) -> Iterator[Problem]:
+    from jsonschema import Draft202012Validator, _keywords, _utils
+
+    for module in (_keywords, _utils):
+        module.re = _LinearTime  # type: ignore[attr-defined]
     findings: list[_Finding] = []
     for error in Draft202012Validator(kind.schema).iter_errors(definition.data):
         findings.extend(_findings(error, kind))
@@ -144,7 +166,7 @@ def _message(chain: list[Any], keyword: str) -> str:
 def _unknown_keys(schema: Any, value: Any, path: tuple[str | int, ...], kind: Kind) -> Iterator[_Finding]:
     known, patterns = _known_keys(schema, kind)
     for key in value:
-        if key in known or any(re.search(pattern, key) for pattern in patterns):
+        if key in known or any(_LinearTime.search(pattern, key) for pattern in patterns):
             continue
         guess = _KNOWN_MISSPELLINGS.get(key)
         hint = f"did you mean `{guess}`?" if guess in known else nearest(key, known)

@@ -115,7 +115,10 @@ class Repository:
         self._repo = repo
         self._options: tuple[str, ...] = _OPTIONS
         self._path = path
+        # Whatever `core.worktree` says: the files that we read and write are those beside the repository.
+        self._settings = {"GIT_WORK_TREE": str(self.top)} if self.top is not None else {}
         self._trust_as_the_user_does()
+        self._switch_filters_off()
 
     def _trust_as_the_user_does(self) -> None:
         """Heed `safe.directory` of the user's own configuration, the one setting there that we need."""
@@ -130,6 +133,17 @@ class Repository:
             raise GitError(f"{self._path} belongs to another user, so git does not read it",
                            f"git config --global --add safe.directory {self.top or self._path.resolve()}")  # fmt: skip
         self._options = (*self._options, "-c", "safe.directory=*")
+
+    def _switch_filters_off(self) -> None:
+        """Programs that the repository's own configuration names as filters (`git status` would run them) are not run."""
+        names = self._run("config", "--local", "--includes", "--name-only", "-z", "--get-regexp", r"^filter\.", ok=(0, 1, 128))
+        found = [name for name in names.decode("utf-8", "replace").split("\0") if name]
+        # Through the environment: a name can hold a `=`, which `-c` would take for its end.
+        for place, name in enumerate(found):
+            self._settings[f"GIT_CONFIG_KEY_{place}"] = name
+            self._settings[f"GIT_CONFIG_VALUE_{place}"] = "false" if name.endswith(".required") else ""
+        if found:
+            self._settings["GIT_CONFIG_COUNT"] = str(len(found))
 
     @property
     def top(self) -> Path | None:
@@ -150,7 +164,10 @@ class Repository:
         """The path of `root` within the repository: "" or "some/folder/"."""
         if self.top is None:
             return ""
-        relative = root.resolve().relative_to(self.top.resolve()).as_posix()
+        try:
+            relative = root.resolve().relative_to(self.top.resolve()).as_posix()
+        except ValueError as error:
+            raise GitError(f"{root} is not in the work tree of its repository, {self.top}", "git config --unset core.worktree") from error
         return "" if relative == "." else f"{relative}/"
 
     def _run(self, *arguments: str, ok: Sequence[int] = (0,), env: dict[str, str] | None = None, stdin: IO[bytes] | None = None) -> bytes:
@@ -158,7 +175,7 @@ class Repository:
         execute: Any = self._repo.git.execute  # its overloads know of no files
         status, output, stderr = execute(
             ["git", *self._options, *_NO_NETWORK, *arguments],
-            env=_environment() | (env or {}),
+            env=_environment() | self._settings | (env or {}),
             istream=stdin,
             with_exceptions=False,
             with_extended_output=True,
@@ -175,7 +192,7 @@ class Repository:
         """Start git; its output is read from the `stdout` of what is returned."""
         return self._repo.git.execute(
             ["git", *self._options, *_NO_NETWORK, *arguments],
-            env=_environment(),
+            env=_environment() | self._settings,
             as_process=True,
             istream=stdin,  # type: ignore[arg-type]
         )

@@ -38,12 +38,20 @@ def _rule(name: str) -> dict[str, Any]:
 def _result(problem: Problem, rule: int) -> dict[str, Any]:
     span = problem.span
     region = {"startLine": span.line, "startColumn": span.column, "endLine": span.end_line, "endColumn": span.end_column}
+    uri = quote(span.path.encode("utf-8", "surrogateescape"))
     key = "\0".join((problem.rule, span.path, problem.pointer, problem.message))
     return {
         "ruleId": problem.rule,
         "ruleIndex": rule,
         "level": problem.severity.value,
         "message": {"text": problem.message + (f"\nhint: {problem.hint}" if problem.hint else "")},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(span.path), "uriBaseId": "%SRCROOT%"}, "region": region}}],
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
+                    "region": region,
+                }
+            }
+        ],
         "partialFingerprints": {"problem/v1": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()},
     }
