@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,12 +41,15 @@ class BuildResult:
     seconds: float = 0.0
 
 
-def check_source(source: Source, target: Target | None = None) -> Checked:
-    """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it."""
+def check_source(source: Source, target: Target | None = None, only: Container[str] | None = None) -> Checked:
+    """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it.
+
+    With `only`, the definitions at these paths; others are known by name.
+    """
     with _no_cyclic_garbage():
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
         kinds, schema_problems = load_kinds(source)
-        loaded = load(source, kinds)
+        loaded = load(source, kinds, only)
         found = (*problems, *schema_problems, *check(loaded, kinds, settings, target), *unknown_rules(settings, source.read(SETTINGS_PATH)))
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
 

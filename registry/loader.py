@@ -1,6 +1,6 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,11 +52,15 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All definitions of a source, in order of kind and name; `unreadable` are the paths that gave none."""
+    """All definitions of a source, in order of kind and name; `unreadable` are the paths that gave none.
+
+    `elsewhere` are paths of definitions that were not asked for: they are there, and that is all that is known.
+    """
 
     definitions: tuple[Definition, ...]
     problems: tuple[Problem, ...]
     unreadable: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
 
 
 def definition_path(kind: str, name: str) -> str:
@@ -73,16 +77,20 @@ def kind_and_name(path: str) -> tuple[str, str] | None:
     return kind, name.removesuffix(SUFFIX)
 
 
-def load(source: Source, kinds: Kinds) -> Loaded:
-    """Read every definition of `source`. A file that cannot be read is a problem and hides no other."""
+def load(source: Source, kinds: Kinds, only: Container[str] | None = None) -> Loaded:
+    """Read every definition of `source`, or those whose paths are in `only`.
+
+    A file that cannot be read is a problem and hides no other.
+    """
     problems: list[Problem] = []
     wanted: dict[str, tuple[str, str]] = {}
     for entry in source.entries(DEFINITIONS_FOLDER):
         found = _look_at(entry.path, entry.type, kinds, problems)
         if found:
             wanted[entry.path] = found
+    elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
     definitions: list[Definition] = []
-    for path, data in source.read_many(wanted):
+    for path, data in source.read_many([path for path in wanted if path not in elsewhere]):
         kind, name = wanted[path]
         if data is None:
             problems.append(Problem("Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"))
@@ -100,7 +108,7 @@ def load(source: Source, kinds: Kinds) -> Loaded:
     order = {kind.name: place for place, kind in enumerate(kinds)}
     definitions.sort(key=lambda definition: (order[definition.kind], definition.name.encode("utf-8", "surrogateescape")))
     readable = {definition.path for definition in definitions}
-    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable))
+    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable - elsewhere), elsewhere)
 
 
 def _id_of(data: dict[str, Any]) -> int | None:

@@ -1,17 +1,23 @@
 """A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from registry import yaml
 from registry.build import check_source
-from registry.check.rule import Target
+from registry.check.rule import Target, text_at
+from registry.diff import steps_of
 from registry.errors import Problem, Severity, Span, UsageError
 from registry.git import Conflict, Repository, open_repository
 from registry.ids import parse_ledger
-from registry.loader import LEDGER_PATH, kind_and_name
+from registry.kinds import SCHEMA_FOLDER, load_kinds
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, kind_and_name
 from registry.settings import SETTINGS_PATH, parse_settings
 from registry.source import READ_LARGE, Commit, Source, open_source
+
+# From so many changed definitions on, looking for what is around them costs more than reading everything.
+_MANY = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,48 @@ def review(root: Path, target: str, revision: str = "worktree") -> Review:
         if opened.is_work_tree and repository.changed_paths(repository.prefix_of(root) or "."):
             note = f"checked as merged with {target}: what is not committed was left out"
     return _review(source, Commit(root, open_repository(root) or repository, base), tree, note)
+
+
+def check_changed(root: Path, base: str = "HEAD") -> Review:
+    """Check the files of the work tree that differ from `base`, reading only these, what refers to them, and what they refer to.
+
+    What is told of a changed file, and of references and ids of others, is what checking everything would tell.
+    """
+    source = open_source(root)
+    repository = source.repository
+    if repository is None or repository.head() is None:
+        raise UsageError(f"{root} has no commits to compare with", "leave out --changed")
+    touched = _touched(source, repository, repository.resolve(base), repository.head() or "")
+    changed = {path for path in touched if kind_and_name(path)}
+    if len(changed) > _MANY or any(path.startswith((f"{SCHEMA_FOLDER}/", SETTINGS_PATH)) for path in touched):
+        checked = check_source(source)  # everything may be judged anew
+        return Review(checked.problems, source, len(checked.loaded.definitions))
+    wanted = changed | _around(source, repository, changed)
+    checked = check_source(source, only=wanted)
+    told = [one for one in checked.problems if one.span.path in changed or one.rule in ("R001", "R003", "I004", "I010")]
+    return Review(tuple(told), source, len(changed))
+
+
+def _around(source: Source, repository: Repository, changed: set[str]) -> set[str]:
+    """Paths of definitions that may name a changed one or carry its id, and of those that a changed one names."""
+    kinds, _ = load_kinds(source)
+    found, patterns = set(), []
+    for path, data in source.read_many(sorted(changed)):
+        document = yaml.read_data(data) if data is not None else None
+        kind = kinds.by_name.get((kind_and_name(path) or ("", ""))[0])
+        if not isinstance(document, dict) or kind is None:
+            continue
+        if type(document.get("id")) is int:
+            patterns.append(f"id\"?'?: *{document['id']}([^0-9]|$)")
+        for reference in kind.references:
+            name = text_at(document, *steps_of(reference.pointer))
+            found |= {definition_path(reference.kind, name)} if name else set()
+    for path in changed:
+        _, name = kind_and_name(path) or ("", "")
+        patterns.append(re.sub(r"[^A-Za-z0-9_/-]", lambda match: f"[{match.group()}]", name))
+    prefix = repository.prefix_of(source.root)
+    grown = repository.files_with(patterns, f"{prefix}{DEFINITIONS_FOLDER}") if patterns else set()
+    return found | {path.removeprefix(prefix) for path in grown}
 
 
 def _review(source: Source, base: Commit, tree: str, note: str) -> Review:

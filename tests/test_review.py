@@ -1,6 +1,7 @@
 """`registry check --base`: what a change may do to ids, looked at as it would be after the merge."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -111,3 +112,45 @@ def test_a_target_that_is_not_there_is_wrong_use(target: RepoBuilder, run: Run) 
     outcome = run("check", "--base", "nowhere", "-C", str(target.root))
     assert (outcome.code, "there is no commit 'nowhere' here" in outcome.err) == (2, True)
     assert run("check", "--base", "main", "--source", "change", "-C", str(target.root)).code == 0
+
+
+def told(repo: RepoBuilder, run: Run, *words: str) -> list[str]:
+    body = json.loads(run("check", *words, "-C", str(repo.root), "--format", "json").out)
+    return sorted(f"{one['rule']} {one['path'].rpartition('/')[2]}" for one in body["problems"])
+
+
+def test_changed_files_are_told_of_as_when_everything_is_checked(repo: RepoBuilder, run: Run) -> None:
+    for number in range(8):
+        repo.define(f"p{number}", f"id: {number + 1}\ntitle: T\nowners: [t]\ndefinition: {{exec: x, application: app-{number % 2}}}\n")
+    for number in range(2):
+        repo.define(f"app-{number}", kind="application")
+    repo.define("warned", "title: T\ndefinition: {exec: x}\n")
+    repo.commit()
+    assert told(repo, run) == ["W202 warned.yaml"]
+    assert told(repo, run, "--changed") == []
+    steps: dict[str, Any] = {
+        "a mistake": lambda: repo.define("p0", "id: 1\ntitle: T\nowners: [t]\ndefinition: {exec: x, args: []}\n"),
+        "a copy with its id": lambda: repo.define("copy", "id: 3\ntitle: T\nowners: [t]\ndefinition: {exec: x}\n"),
+        "an application goes": (repo.root / "definitions/application/app-1.yaml").unlink,
+        "an application is deprecated": lambda: repo.define(
+            "app-0", "title: A\nowners: [t]\nlifecycle: deprecated\ndeprecation: {since: '2026-01-01'}\n"
+            "definition: {mappings: {s: {iaas_image: i, iaas_allocation: a}}}\n", "application"),
+        "a name in other letters": lambda: repo.define("P5"),
+        "nothing uses it": lambda: repo.define("lonely", kind="application"),
+        "an unknown application": lambda: repo.define("p6", "id: 7\ntitle: T\nowners: [t]\ndefinition: {exec: x, application: nowhere}\n"),
+        "no YAML": lambda: repo.define("p7", "title: ["),
+        "a schema": lambda: repo.write("registry.yaml", "rules: {W202: error}\n"),
+    }  # fmt: skip
+    for name, step in steps.items():
+        step()
+        everything = [one for one in told(repo, run) if one != "W202 warned.yaml" or name == "a schema"]
+        assert told(repo, run, "--changed") == [one for one in everything if not (one.startswith("R002 app-") and name != "a schema")], name
+    assert run("check", "--changed", "--source", "HEAD", "-C", str(repo.root)).code == 2
+
+
+def test_changed_can_be_told_since_a_branch(target: RepoBuilder, run: Run) -> None:
+    target.define("one", "title: T\nowners: [t]\ndefinition: {}\n")
+    target.commit()
+    target.define("two", "title: T\nowners: [t]\ndefinition: {}\n")
+    assert told(target, run, "--changed") == ["S001 two.yaml"]
+    assert told(target, run, "--changed", "--base", "main") == ["S001 one.yaml", "S001 two.yaml"]

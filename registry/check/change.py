@@ -28,7 +28,7 @@ def _holder(registry: Registry, target: Target, kind: str, number: int) -> str |
 
 def _is_there(registry: Registry, path: str) -> bool:
     found = kind_and_name(path)
-    return path in registry.loaded.unreadable or (found is not None and found in registry.by_name)
+    return path in registry.loaded.unreadable | registry.loaded.elsewhere or (found is not None and found in registry.by_name)
 
 
 def _in_new_file(rule: Rule, registry: Registry) -> Iterator[Problem]:

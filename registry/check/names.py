@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity
-from registry.loader import Definition
+from registry.loader import Definition, kind_and_name
 
 MAX_NAME_BYTES = 200
 # Steps of addresses that the site gives to other things below a definition's own address.
@@ -46,12 +46,18 @@ def _length(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
 
 
 def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
-    seen: dict[tuple[str, str], Definition] = {}
+    seen: dict[tuple[str, str], str] = {}
+    for path in registry.loaded.elsewhere:
+        kind, name = kind_and_name(path) or ("", "")
+        seen[kind, _folded(name)] = path
     for definition in registry.loaded.definitions:
-        folded = unicodedata.normalize("NFC", definition.name.casefold())
-        first = seen.setdefault((definition.kind, folded), definition)
-        if first is not definition:
-            yield rule.problem(definition, (), f"differs from {first.path} in upper and lower case only", "rename one of the two")
+        first = seen.setdefault((definition.kind, _folded(definition.name)), definition.path)
+        if first != definition.path:
+            yield rule.problem(definition, (), f"differs from {first} in upper and lower case only", "rename one of the two")
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:

@@ -44,11 +44,11 @@ class Registry:
 
     @cached_property
     def names(self) -> Mapping[str, list[str]]:
-        """Names by kind, those of files that could not be read included: a reference to one is not wrong."""
+        """Names by kind, those of files that could not or should not be read included: a reference to one is not wrong."""
         names: dict[str, list[str]] = {kind.name: [] for kind in self.kinds}
         for kind, name in self.by_name:
             names[kind].append(name)
-        for path in self.loaded.unreadable:
+        for path in (*self.loaded.unreadable, *self.loaded.elsewhere):
             found = kind_and_name(path)
             if found:
                 names[found[0]].append(found[1])

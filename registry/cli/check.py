@@ -30,6 +30,9 @@ def command(
         str | None,
         typer.Option("--base", help="The branch that a change is meant for: check the result of merging with it, and its ids.", metavar="REF"),
     ] = None,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only files that differ from the last commit (or from --base), and what has to do with them.")
+    ] = False,
     format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
     max_problems: Annotated[int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)] = None,
 ) -> None:
@@ -41,7 +44,7 @@ def command(
     `registry check --source HEAD~1 --format json` · `registry check --base origin/main`
     """
     root = find_root(registry)
-    result = _look(root, source, base)
+    result = _look(root, source, base, changed=changed)
     wanted = _within(root, paths or [])
     problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
     if result.note:
@@ -71,10 +74,14 @@ def _write(problems: Sequence[Problem], format_: Report, source: "Source") -> No
     sys.stdout.write(report_as(format_.value)(moved, lambda path, line: line_of(path.removeprefix(prefix), line)))
 
 
-def _look(root: Path, revision: str, base: str | None) -> "Review":
+def _look(root: Path, revision: str, base: str | None, *, changed: bool) -> "Review":
     """All problems; without `base` those of the files as they are."""
-    from registry.review import Review, review
+    from registry.review import Review, check_changed, review
 
+    if changed and revision != "worktree":
+        raise UsageError("--changed is for the work tree", "leave out --source, or --changed")
+    if changed:
+        return check_changed(root, base or "HEAD")
     if base is not None:
         return review(root, base, revision)
     from registry.build import check_source

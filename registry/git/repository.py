@@ -274,6 +274,12 @@ class Repository:
         listing = self._run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", folder)
         return {os.fsdecode(line[3:]): line[:2].decode() for line in listing.split(b"\0") if line}
 
+    def files_with(self, patterns: Sequence[str], folder: str) -> set[str]:
+        """Work tree files below `folder`, new ones too, in which one of `patterns` (extended regular expressions) is found."""
+        words = [word for pattern in patterns for word in ("-e", pattern)]
+        output = self._run("-C", str(self.top), "grep", "-l", "-z", "-E", "--untracked", "--no-textconv", "-I", *words, "--", folder, ok=(0, 1))
+        return {os.fsdecode(path) for path in output.split(b"\0") if path}
+
     # Branches and merges
 
     def branch(self) -> str | None:
