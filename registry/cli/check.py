@@ -33,6 +33,9 @@ def command(
     changed: Annotated[
         bool, typer.Option("--changed", help="Only files that differ from the last commit (or from --base), and what has to do with them.")
     ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what is safe to mend (spelling of keys, quoting, known older forms), show it, and check again.")
+    ] = False,
     format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
     max_problems: Annotated[int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)] = None,
 ) -> None:
@@ -44,8 +47,11 @@ def command(
     `registry check --source HEAD~1 --format json` · `registry check --base origin/main`
     """
     root = find_root(registry)
-    result = _look(root, source, base, changed=changed)
     wanted = _within(root, paths or [])
+    result = _look(root, source, base, changed=changed)
+    if fix:
+        _mend(root, source, [problem for problem in result.problems if _is_wanted(problem, wanted)])
+        result = _look(root, source, base, changed=changed)
     problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
     if result.note:
         err.print(f"note: {result.note}", markup=False)
@@ -60,6 +66,25 @@ def command(
         err.print(f"{len(problems) - len(shown):,} more are not shown.")
     if has_errors(problems):
         raise typer.Exit(1)
+
+
+def _mend(root: Path, revision: str, problems: Sequence[Problem]) -> None:
+    """Mend, and show what was changed, on stderr: the answer is what is left."""
+    from difflib import unified_diff
+
+    from registry.credentials import hide_in_line
+    from registry.mend import mend
+    from registry.reports.text import visible
+
+    if revision != "worktree":
+        raise UsageError("--fix changes the work tree, not a commit", "leave out --source, or --fix")
+    mended = mend(root, problems)
+    for one in mended:
+        before, after = (data.decode("utf-8", "replace").splitlines() for data in (one.before, one.after))
+        for line in unified_diff(before, after, f"a/{one.path}", f"b/{one.path}", lineterm="", n=1):
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+            err.print(visible(hide_in_line(line)), style=style, markup=False)
+    err.print(f"Mended {counted(len(mended), 'file')}." if mended else "Nothing that is safe to mend.")
 
 
 def _write(problems: Sequence[Problem], format_: Report, source: "Source") -> None:

@@ -99,6 +99,9 @@ def _found_in(name: str, value: str) -> Iterator[tuple[str, int, int]]:
     if "\n" in bare or OPTION.match(bare):
         yield from _in_text(value)
         return
+    if "=" in bare and not _is_secret_name(name) and (inside := list(_in_text(value))):
+        yield from inside
+        return
     shapes = list(_shapes(value))
     if shapes:
         yield from shapes
@@ -119,15 +122,19 @@ def _in_text(text: str) -> Iterator[tuple[str, int, int]]:
     """Credentials in a text of any language: a script, a line of YAML, an argument."""
     shapes = list(_shapes(text))
     yield from shapes
-    for found in ASSIGNED.finditer(text):
+    place = 0
+    while found := ASSIGNED.search(text, place):
         quoted = found["value"][:1] in "\"'" and len(found["value"]) > 1
         start, end = found.start("value") + quoted, found.end("value") - quoted
+        # What is no secret itself may hold one: `SETTINGS: "mode=fast;password=…"`.
+        place = start
         value = text[start:end]
         is_known = any(start < other_end and other_start < end for _, other_start, other_end in shapes)
         is_reference = ELSEWHERE.match(value) or len(REFERENCE.sub("", value)) < 3
         is_said = HARMLESS.match(value) or PLACEHOLDER.match(value)
         if _is_secret_name(found["name"]) and not (is_known or is_reference or is_said):
             yield "a secret, as its name says", start, end
+            place = end
 
 
 def _shapes(value: str) -> Iterator[tuple[str, int, int]]:

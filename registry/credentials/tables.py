@@ -52,7 +52,7 @@ TOKENS = tuple(
 )  # fmt: skip
 URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@?#\"']*):(?P<value>[^\s/@\"']+)@")
 ASSIGNED = re.compile(
-    r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)["']?\s*(?:=|:=|:(?=\s|["']))\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&|}\]]+)""",
+    r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)["']?\s*(?:=|:=|:(?=\s|["']))\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&|{}\[\]][^\s"',;&|}\]]*)""",
     re.VERBOSE,
 )
 OPTION = re.compile(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
