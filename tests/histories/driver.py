@@ -420,10 +420,14 @@ class Machine:
         memory.live = {dna: number for number, dna in carried.items()}
 
     def look_at_what_it_had(self, path: str, name: str, dna: str, number: int, carriers: dict[int, list[str]]) -> None:
-        """A definition that carried its id alone, or lost the line where it lies, has the same id still."""
+        """A definition that carried its id alone, or lost the line where it lies, has the same id still.
+
+        One that carries another id of its own keeps that: a main that was set back shows the id of those days.
+        """
         had = self.memory.live.get(dna, number)
         carrying = carriers.get(had, [])
-        is_its_own = carrying == [path] or (self.memory.at.get(had) == name and (path in carrying or not carrying))
+        has_another = path in carriers.get(number, ())
+        is_its_own = carrying == [path] or (self.memory.at.get(had) == name and (path in carrying or not (carrying or has_another)))
         if had != number and is_its_own:
             raise BrokenPromiseError(f"{dna} had the id {had}, and has {number} now")
 
