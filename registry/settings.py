@@ -20,7 +20,8 @@ LEVELS = ("error", "warning", IGNORE)
 class Settings:
     """What a registry says about itself. `output` is a folder, relative to the registry's root.
 
-    `rules` gives severities to rules: error, warning or ignore; `folders` the same for the definitions whose names start so.
+    `rules` gives severities to rules: error, warning or ignore; `folders` the same for the definitions whose names start so;
+    `compat` names clients of old that must be able to take the definitions.
     """
 
     title: str = "Process Registry"
@@ -33,6 +34,7 @@ class Settings:
     bot_email: str = "process-registry@localhost"
     rules: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    compat: tuple[str, ...] = ()
 
     @property
     def base_path(self) -> str:
@@ -75,6 +77,11 @@ def _folders(value: Any) -> str | None:
     return None if fits else "a map of folders to maps of rules, as in {experiments: {W202: ignore}}"
 
 
+def _compat(value: Any) -> str | None:
+    fits = isinstance(value, list) and all(one == "streamboss" for one in value)
+    return None if fits else "a list of clients of old; known is: streamboss"
+
+
 # Each key: what is wrong with a value, or None.
 _KEYS: dict[str, Callable[[Any], str | None]] = {
     "title": _text,
@@ -87,6 +94,7 @@ _KEYS: dict[str, Callable[[Any], str | None]] = {
     "bot_email": _text,
     "rules": _levels,
     "folders": _folders,
+    "compat": _compat,
 }
 if set(_KEYS) != {one.name for one in fields(Settings)}:
     raise AssertionError("every setting needs a check")  # a programming mistake: seen at the first start

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from registry.check import adapters, change, credentials, fields, names, people, placeholders, references, schema
+from registry.check import adapters, change, compat, credentials, fields, names, people, placeholders, references, schema
 from registry.check.judgement import FIXED, judge
 from registry.check.others import OTHERS
 from registry.check.plugins import plugin_rules
@@ -22,6 +22,7 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     fields.RULES,
     credentials.RULES,
     people.RULES,
+    compat.RULES,
 )
 __all__ = ["FAMILIES", "OTHERS", "RULES", "check", "unknown_rules"]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
@@ -33,7 +34,7 @@ def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | Non
 
     With `target`, also what a change may not do to the ids of the branch that it is meant for.
     """
-    registry = Registry(loaded, kinds, target)
+    registry = Registry(loaded, kinds, target, frozenset(settings.compat))
     return judge([*loaded.problems, *_findings(registry, (*RULES, *plugin_rules()))], registry, settings)
 
 

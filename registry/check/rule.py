@@ -26,11 +26,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything that was loaded, as the rules look at it; `target` is set where a change is checked against one."""
+    """Everything that was loaded, as the rules look at it; `target` is set where a change is checked against one.
+
+    `compat` names the clients of old that must be able to take the definitions.
+    """
 
     loaded: Loaded
     kinds: Kinds
     target: Target | None = None
+    compat: frozenset[str] = frozenset()
 
     @cached_property
     def by_name(self) -> Mapping[tuple[str, str], Definition]:
@@ -66,7 +70,7 @@ class Rule:
 
     `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two. In
     an example, `beside` are further files, and `before` are files (by path) of the branch that a change is meant for: the
-    change removes those definitions of them that are not in `beside`.
+    change removes those definitions of them that are not in `beside`. `settings` is the registry.yaml of the example.
     """
 
     id: str
@@ -80,6 +84,7 @@ class Rule:
     kind: str = "process_definition"
     beside: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, str] = field(default_factory=dict)
+    settings: str = ""
 
     def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""

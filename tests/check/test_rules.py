@@ -17,6 +17,8 @@ def problems_of(repo: RepoBuilder, rule: Rule, text: str) -> list[Problem]:
     kind = "process_definition" if rule.kind == "*" else rule.kind
     for path, before in rule.before.items():
         repo.write(path, before)
+    if rule.settings:
+        repo.write("registry.yaml", rule.settings)
     if rule.before:
         repo.git("branch", "target", repo.commit())
     for path in rule.before:
@@ -63,7 +65,7 @@ def test_rules_are_told_apart_by_their_ids_and_say_why() -> None:
     assert all(re.fullmatch(r"[SIRAWX][0-9]{3}", number) for number in ids)
     assert all(rule.title and rule.why.endswith(".") for rule in RULES)
     assert all((rule.id[0] == "W") <= (rule.severity is Severity.WARNING) for rule in RULES)
-    assert len(FAMILIES) == 9
+    assert len(FAMILIES) == 10
     assert callable(check)
 
 
