@@ -31,4 +31,5 @@ OTHERS = {
     "I026": "`registry.yaml` has lost its `registry_id`",
     "I027": "the ids are of another registry: this is a fork (a warning)",
     "I036": "the change cannot be merged with its target",
+    "X003": "detect-secrets, asked with --second-opinion, takes a value for a credential (a warning)",
 }

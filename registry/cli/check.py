@@ -36,6 +36,9 @@ def command(
     fix: Annotated[
         bool, typer.Option("--fix", help="Mend what is safe to mend (spelling of keys, quoting, known older forms), show it, and check again.")
     ] = False,
+    second_opinion: Annotated[
+        bool, typer.Option("--second-opinion", help="Also ask detect-secrets about credentials (pip install 'process-registry[secrets]').")
+    ] = False,
     format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
     max_problems: Annotated[int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)] = None,
 ) -> None:
@@ -52,6 +55,8 @@ def command(
     if fix:
         _mend(root, source, [problem for problem in result.problems if _is_wanted(problem, wanted)])
         result = _look(root, source, base, changed=changed)
+    if second_opinion:
+        result = _ask_again(result)
     problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
     if result.note:
         err.print(f"note: {result.note}", markup=False)
@@ -66,6 +71,15 @@ def command(
         err.print(f"{len(problems) - len(shown):,} more are not shown.")
     if has_errors(problems):
         raise typer.Exit(1)
+
+
+def _ask_again(result: "Review") -> "Review":
+    """The result with what detect-secrets finds as well."""
+    from registry.build import check_source
+    from registry.second_opinion import second_opinion
+
+    more = second_opinion(check_source(result.source))
+    return replace(result, problems=tuple(sorted((*result.problems, *more), key=lambda problem: problem.sort_key)))
 
 
 def _mend(root: Path, revision: str, problems: Sequence[Problem]) -> None:

@@ -82,3 +82,11 @@ def test_a_placeholder_is_a_warning(repo: RepoBuilder, run: Run) -> None:
     repo.define("a", HEAD + "  environment: {AWS_SECRET_ACCESS_KEY: FIXME}\n")
     outcome = run("check", "-C", str(repo.root))
     assert (outcome.code, "warning X002" in outcome.out) == (0, True)
+
+
+def test_a_second_opinion_finds_what_we_did_not(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a", HEAD + "  environment: {passwd_hint: open sesame please, LEVEL: info, HOST: db.example.org}\n  argv: [--password, '${PW}']\n")
+    assert run("check", "-C", str(repo.root)).out == "1 definition checked. No problems.\n"
+    again = run("check", "--second-opinion", "-C", str(repo.root))
+    assert (again.code, again.out.count("X003")) == (0, 1)
+    assert "warning X003: detect-secrets takes this for: Secret Keyword" in again.out
