@@ -85,7 +85,7 @@ def test_a_placeholder_is_a_warning(repo: RepoBuilder, run: Run) -> None:
 
 
 def test_a_second_opinion_finds_what_we_did_not(repo: RepoBuilder, run: Run) -> None:
-    repo.define("a", HEAD + "  environment: {passwd_hint: open sesame please, LEVEL: info, HOST: db.example.org}\n  argv: [--password, '${PW}']\n")
+    repo.define("a", HEAD + "  environment: {passwd_hint: open sesame please, LEVEL: info, HOST: db.example.org}\n")
     assert run("check", "-C", str(repo.root)).out == "1 definition checked. No problems.\n"
     again = run("check", "--second-opinion", "-C", str(repo.root))
     assert (again.code, again.out.count("X003")) == (0, 1)
