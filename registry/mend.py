@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from registry import yaml
 from registry.build import check_source
+from registry.check.people import key_rank
 from registry.edit import replace_file
 from registry.errors import Problem
 from registry.loader import kind_and_name
@@ -56,7 +57,7 @@ def mend(root: Path, problems: Iterable[Problem]) -> tuple[Mended, ...]:
     before: dict[str, bytes] = {}
     waiting = list(problems)
     for _ in range(_ROUNDS):
-        files = sorted({problem.span.path for problem in waiting if problem.rule in _MENDS and kind_and_name(problem.span.path)})
+        files = sorted({problem.span.path for problem in waiting if problem.rule in (*_MENDS, "W205") and kind_and_name(problem.span.path)})
         changed = {path for path in files if _mend_file(source, path, waiting, before)}
         if not changed:
             break
@@ -70,6 +71,11 @@ def _mend_file(source: WorkTree, path: str, problems: Iterable[Problem], before:
     mine = [problem for problem in problems if problem.span.path == path]
     if data is None:
         return False
+    if any(problem.rule == "W205" for problem in mine) and (ordered := _ordered(data)) not in (None, data):
+        assert ordered is not None
+        replace_file(source.root / path, ordered)
+        before.setdefault(path, data)
+        return True
     edits = _edits(data, mine)
     # All at once; where that makes it worse, one by one, so that one that does not fit stops no other.
     for chosen in [edits, *([[edit] for edit in edits] if len(edits) > 1 else [])]:
@@ -107,6 +113,32 @@ def _edits(data: bytes, problems: Iterable[Problem]) -> list[_Edit]:
         if new is not None and not any(start < other.end and other.start < end for other in found):
             found.append(_Edit(start, end, new, problem.rule in ("S002", "A002")))
     return sorted(found, reverse=True)
+
+
+def _ordered(data: bytes) -> bytes | None:
+    """The file with its top-level keys in the usual order, each with the comments right above it; None where that is not safe.
+
+    Comments at the top of the file stay there.
+    """
+    document, problems = yaml.read(data, "")
+    if document is None or problems or not isinstance(document.data, dict):
+        return None
+    lines = data.decode("utf-8").splitlines(keepends=True)
+    if lines[-1][-1:] not in "\r\n":
+        lines[-1] += "\r\n" if "\r\n" in lines[0] else "\n"
+    starts = {key: document.span((key,), key=True) for key in document.data}
+    if any(span.column != 1 for span in starts.values()) or len({span.line for span in starts.values()}) < len(starts):
+        return None  # in brackets, or indented
+    firsts = []
+    for number, span in enumerate(starts.values()):
+        first = span.line - 1
+        while number and lines[first - 1].startswith("#"):
+            first -= 1
+        firsts.append(first)
+    parts = dict(zip(starts, [lines[first:end] for first, end in zip(firsts, [*firsts[1:], len(lines)], strict=True)], strict=True))
+    result = "".join([*lines[: firsts[0]], *(line for key in sorted(parts, key=key_rank) for line in parts[key])]).encode()
+    again = yaml.read(result, "").document
+    return result if again is not None and again.data == document.data else None
 
 
 def _end_of_list(text: str, start: int) -> int:

@@ -76,3 +76,20 @@ def test_a_credential_is_not_told_in_what_it_shows(repo: RepoBuilder, run: Run) 
     outcome = run("check", "--fix", "-C", str(repo.root))
     assert "+  argv: [a]" in outcome.err
     assert "kXq9Lr2vTz81Wm4p" not in outcome.out + outcome.err
+
+
+def test_keys_are_put_in_the_usual_order_where_a_team_asks_for_it(repo: RepoBuilder, run: Run) -> None:
+    text = "# the file\n# its schema\ndefinition:  # what\n  exec: x\n  # inside\n\n# who\n# answers\nowners: [t]\ntitle: |\n  T\nx-a: 1\nid: 7"
+    path = repo.define("a", text)
+    assert run("check", "--fix", "-C", str(repo.root)).code == 0
+    assert path.read_text() == text
+    repo.write("registry.yaml", "rules: {W205: warning}\n")
+    assert "W205" in run("check", "-C", str(repo.root)).out
+    run("check", "--fix", "-C", str(repo.root))
+    assert path.read_text() == (
+        "# the file\n# its schema\nid: 7\ntitle: |\n  T\n# who\n# answers\nowners: [t]\nx-a: 1\ndefinition:  # what\n  exec: x\n  # inside\n\n"
+    )
+    assert "W205" not in run("check", "-C", str(repo.root)).out
+    flow = repo.define("b", "{definition: {exec: x}, title: T, owners: [t]}\n")
+    run("check", "--fix", "-C", str(repo.root))
+    assert flow.read_text() == "{definition: {exec: x}, title: T, owners: [t]}\n"

@@ -35,7 +35,10 @@ def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | Non
     With `target`, also what a change may not do to the ids of the branch that it is meant for.
     """
     registry = Registry(loaded, kinds, target, frozenset(settings.compat))
-    return judge([*loaded.problems, *_findings(registry, (*RULES, *plugin_rules()))], registry, settings)
+    named = settings.rules.keys() | {rule for levels in settings.folders.values() for rule in levels}
+    rules = [rule for rule in (*RULES, *plugin_rules()) if not rule.is_asked_for or rule.id in named]
+    silent = frozenset(rule.id for rule in rules if rule.is_asked_for)
+    return judge([*loaded.problems, *_findings(registry, rules)], registry, settings, silent)
 
 
 def unknown_rules(settings: Settings, data: bytes | None) -> tuple[Problem, ...]:

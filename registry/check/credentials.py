@@ -32,7 +32,8 @@ def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Pr
     del rule
     for path, name, value in texts(definition, registry):
         if found := credential_in(name, value):
-            yield definition.problem("X001", Severity.ERROR, path, f"this looks like {found}", _ROTATE)
+            hint = _ROTATE if "argv" not in path else _ROTATE.replace("write `${NAME}`", "pass it through `environment` as `${NAME}`")
+            yield definition.problem("X001", Severity.ERROR, path, f"this looks like {found}", hint)
         elif is_placeholder(name, value):
             yield definition.problem(
                 "X002", Severity.WARNING, path, f"a placeholder value for `{name}`", f"write `${{{name}}}`: the runner fills it in"

@@ -96,6 +96,18 @@ def _contextualization_keys(rule: Rule, definition: Definition, _registry: Regis
         yield rule.problem(definition, (_DEFINITION, "contextualization"), "`contextualization` names no `method`", f"add `method: {guess}`")
 
 
+def _no_timeout(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    if definition.inside.get("process_type", "single") == "single" and definition.inside and "timeout" not in definition.inside:
+        yield rule.problem(definition, (_DEFINITION,), "no `timeout`: a run that hangs keeps its place for ever", "add `timeout: SECONDS`", key=True)
+
+
+def _no_adapters(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    if definition.inside and not {"input_adapter", "output_adapter"} & definition.inside.keys():
+        yield rule.problem(definition, (_DEFINITION,), "no adapters: one message on standard input, standard output is the answer",
+                           "write them out: input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}, and so on",
+                           key=True)  # fmt: skip
+
+
 def _process(**fields: str) -> str:
     return (
         "title: T\ndefinition:\n  exec: " + fields.pop("exec", "/bin/true") + "\n" + "".join(f"  {key}: {value}\n" for key, value in fields.items())
@@ -124,6 +136,10 @@ RULES = (
          _process(environment="{LD_PRELOAD: /x.so}"), _process(environment="{LEVEL: info}"), find=_loading),
     Rule("W110", Severity.WARNING, "`argv` repeats `exec`", "The program would get its own name as its first argument.",
          _process(argv='["true"]'), _process(argv='["-v"]'), find=_repeated),
+    Rule("W120", Severity.WARNING, "A single process without a time-out", "A run that hangs keeps its place until somebody looks.",
+         _process(), _process(timeout="60"), find=_no_timeout, settings="rules: {W120: warning}\n", is_asked_for=True),
+    Rule("W121", Severity.WARNING, "Adapters that are not written out", "The default is right for many, and readers have to know it.",
+         _process(), _process(input_adapter="{input_type: none}"), find=_no_adapters, settings="rules: {W121: warning}\n", is_asked_for=True),
     Rule("W111", Severity.WARNING, "Contextualization without its method", "Nobody can tell which key is meant to be used.",
          _APPLICATION + 'userdata: "x"}\n', _APPLICATION + 'method: userdata, userdata: "x"}\n', find=_contextualization_keys,
          kind="application"),

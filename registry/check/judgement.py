@@ -14,12 +14,11 @@ from registry.settings import IGNORE, Settings
 FIXED = frozenset("YSIK")
 
 
-def judge(found: Iterable[Problem], registry: Registry, settings: Settings) -> tuple[Problem, ...]:
-    """The problems that are told, in order of place."""
+def judge(found: Iterable[Problem], registry: Registry, settings: Settings, silent: frozenset[str]) -> tuple[Problem, ...]:
+    """The problems that are told, in order of place; those of `silent` rules only where the settings give them a severity."""
     problems = list(found)
     problems = [*_not_excepted(problems, registry)]
-    if settings.rules or settings.folders:
-        problems = [judged for problem in problems if (judged := _with_severity(problem, settings)) is not None]
+    problems = [judged for problem in problems if (judged := _with_severity(problem, settings, silent)) is not None]
     problems = [_without_credentials(problem, registry) for problem in problems]
     return tuple(sorted(problems, key=lambda problem: problem.sort_key))
 
@@ -58,9 +57,9 @@ def _fits(problem: Problem, rule: str, path: str) -> bool:
     return problem.rule == rule and is_below and rule[:1] not in FIXED
 
 
-def _with_severity(problem: Problem, settings: Settings) -> Problem | None:
+def _with_severity(problem: Problem, settings: Settings, silent: frozenset[str]) -> Problem | None:
     """The problem as `registry.yaml` judges it: its folder's word counts before the whole registry's."""
-    if problem.rule[:1] in FIXED:
+    if problem.rule[:1] in FIXED or not (settings.rules or settings.folders or problem.rule in silent):
         return problem
     kind_name = kind_and_name(problem.span.path)
     name = kind_name[1] if kind_name else ""
@@ -68,7 +67,7 @@ def _with_severity(problem: Problem, settings: Settings) -> Problem | None:
     levels: Mapping[str, str] = settings.folders[max(folders, key=len)] if folders else settings.rules
     level = levels.get(problem.rule)
     if level is None:
-        return problem
+        return None if problem.rule in silent else problem
     return None if level == IGNORE else replace(problem, severity=Severity(level))
 
 

@@ -23,12 +23,32 @@ def _no_deprecation(rule: Rule, definition: Definition, _registry: Registry) -> 
                            'add `deprecation: {since: "YYYY-MM-DD", replaced_by: …, reason: …}`')  # fmt: skip
 
 
+def _key_order(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    keys = list(definition.data)
+    wanted = sorted(keys, key=key_rank)
+    if keys != wanted:
+        wrong = next(key for key, right in zip(keys, wanted, strict=True) if key != right)
+        yield rule.problem(definition, (wrong,), f"`{wrong}` stands before `{wanted[keys.index(wrong)]}`", f"the usual order is {', '.join(wanted)}",
+                           key=True)  # fmt: skip
+
+
+def key_rank(key: str) -> int:
+    """Place of a key in the usual order: what it is first, who answers for it, what it does last."""
+    return KEY_ORDER.index(key) if key in KEY_ORDER else KEY_ORDER.index("definition") - 1
+
+
+KEY_ORDER = ("id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "container_image",
+             "container_resources", "interface", "examples", "ignore", "", "definition")  # fmt: skip
+_ASKED = "rules: {%s: warning}\n"
 _OLD = "title: T\nlifecycle: deprecated\n{}definition: {{exec: /bin/true}}\n"
 RULES = (
     Rule("W201", Severity.WARNING, "No title", "Lists show the title; without it people see a path.",
          "definition: {exec: /bin/true}\n", "title: T\ndefinition: {exec: /bin/true}\n", find=_no_title, kind="*"),
     Rule("W202", Severity.WARNING, "No owners", "Somebody must answer for what production relies on.",
          "title: T\ndefinition: {exec: /bin/true}\n", "title: T\nowners: [team]\ndefinition: {exec: /bin/true}\n", find=_no_owners, kind="*"),
+    Rule("W205", Severity.WARNING, "Keys in another order than usual", "People find what they look for where it always is.",
+         "definition: {exec: /bin/true}\ntitle: T\nowners: [t]\n", "title: T\nowners: [t]\ndefinition: {exec: /bin/true}\n",
+         find=_key_order, kind="*", settings=_ASKED % "W205", is_asked_for=True),
     Rule("W204", Severity.WARNING, "An exception that excepts nothing", "It hides what comes later.",
          "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\ndefinition: {exec: /bin/true, cwd: /srv}\n",
          "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\ndefinition: {exec: /bin/true, cwd: /srv/}\n", kind="*"),

@@ -71,6 +71,7 @@ class Rule:
     `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two. In
     an example, `beside` are further files, and `before` are files (by path) of the branch that a change is meant for: the
     change removes those definitions of them that are not in `beside`. `settings` is the registry.yaml of the example.
+    A rule that `is_asked_for` is silent until `rules` or `folders` of registry.yaml give it a severity.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Rule:
     beside: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
+    is_asked_for: bool = False
 
     def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""

@@ -26,6 +26,16 @@ def test_severities_are_those_of_the_nearest_folder(repo: RepoBuilder, run: Run)
     assert run("check", "-C", str(repo.root)).code == 1
 
 
+def test_some_rules_are_silent_until_somebody_asks(repo: RepoBuilder, run: Run) -> None:
+    for name in ("a", "strict/b"):
+        repo.define(name)
+    assert rules(repo, run) == []
+    repo.write("registry.yaml", "folders: {strict: {W120: error}}\n")
+    assert rules(repo, run) == ["error W120"]
+    repo.write("registry.yaml", "rules: {W120: warning}\nfolders: {strict: {W120: ignore}}\n")
+    assert rules(repo, run) == ["warning W120"]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
