@@ -40,6 +40,8 @@ _AMBIGUOUS = re.compile(
 )
 _FIRST_OF_AMBIGUOUS = frozenset("~nNtTfFyYoO=<0123456789+-.")
 _CONSTANTS = {"true": True, "false": False, "null": None, "": None}
+# In brackets YAML 1.1 takes `?x` for the key `x`, and YAML 1.2 for the text `?x`. (This also finds it in quoted text.)
+_QUESTION = re.compile(r"[\[{,]\s*\?[^\s,\[\]{}]")
 _DATE = re.compile(r"[0-9]{4}-")
 
 # What libyaml says, in the author's words: (part of its message, our message, hint).
@@ -137,7 +139,7 @@ def read_data(data: bytes) -> Any:
     if len(data) <= MAX_BYTES:
         try:
             text = data.decode("utf-8")
-            if not _FORBIDDEN.search(text):
+            if not (_FORBIDDEN.search(text) or text[-1:] in (" ", "\t") or ("?" in text and _QUESTION.search(text))):
                 return _plain_data(CParser(text).get_event)
         except Exception:  # noqa: BLE001, S110 - whatever it is, `read` says it, or takes it
             pass
@@ -221,7 +223,7 @@ class _Reader:
     def read(self, data: bytes) -> Document:
         text = self.decode(data)
         try:
-            return self.compose(CParser(text))
+            document = self.compose(CParser(text))
         except (_Stop, MemoryError):
             raise
         except Exception as error:
@@ -229,6 +231,9 @@ class _Reader:
             # the C parser also raises plain ValueErrors for some inputs. All of them are about this file.
             self.note_syntax(error)
             raise _Stop from error
+        if "?" in text and _QUESTION.search(text):
+            self.note_question_marks(text, document.root)
+        return document
 
     def decode(self, data: bytes) -> str:
         start = (1, 1, 1, 1)
@@ -252,7 +257,20 @@ class _Reader:
                       f"the character U+{ord(found.group()):04X} is not allowed in a file",
                       "remove it, or write it as an escape in a double-quoted text")  # fmt: skip
             raise _Stop
-        return text
+        # Blanks at the very end, with no line end, are lost where a block of text ends the file.
+        return f"{text}\n" if text[-1:] in (" ", "\t") else text
+
+    def note_question_marks(self, text: str, node: "Node | Place | None") -> None:
+        """Note keys in brackets that start with a `?`."""
+        lines = text.splitlines()
+        waiting = [node]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, Node):
+                waiting.extend(one.children.values())
+                for key, place in one.keys.items():
+                    if lines[place[0] - 1][place[1] - 2 : place[1] - 1] == "?":
+                        self.note("Y011", place, f"`?{_short(key)}` is read differently by different YAML versions", f'quote it: "?{_short(key)}"')
 
     def note_syntax(self, error: Exception) -> None:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

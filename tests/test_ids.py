@@ -101,6 +101,21 @@ def test_names_that_were_swapped_keep_their_ids() -> None:
     assert ids(known("a", "b", "c"), with_id("a", 2), with_id("b", 3)) == {"a": 2, "b": 3}
 
 
+def test_on_a_branch_that_was_set_back_files_get_the_ids_that_they_had_then() -> None:
+    # a: 1 was renamed to b after the second line; another a: 3 came later. The files are from before all that.
+    events = [("process_definition", 1, "a", "live"), ("process_definition", 2, "x", "live")]
+    lost = [("process_definition", 1, "b", "moved"), ("process_definition", 3, "a", "live")]
+    whole = Ledger((), "registry-1", "registry-1")
+    for event in (*events, *lost):
+        entries = append(whole, [event], None)
+        whole = parse_ledger("".join(f"{one.line()}\n" for one in (*whole.entries, *entries)).encode(), "registry-1")[0]
+    planned = plan([definition("a"), with_id("x", 2)], whole, known_lines=2)
+    assert {one.definition.name: one.id for one in planned.assignments} == {"a": 1}
+    # One that carries what is not its own gets what it had last, if it lay elsewhere then.
+    planned = plan([with_id("b", 2), with_id("x", 2)], whole, known_lines=2)
+    assert {one.definition.name: one.id for one in planned.assignments} == {"b": 1}
+
+
 def test_a_deleted_id_comes_back_at_its_own_name_only() -> None:
     ledger, _ = after(known("a", "b"), with_id("b", 2))
     assert ids(ledger, with_id("a", 1), with_id("b", 2)) == {"a": 1, "b": 2}

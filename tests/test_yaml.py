@@ -54,6 +54,18 @@ def test_what_yaml_versions_read_differently_is_refused_with_the_quoted_form(tex
     assert data_of(f'key: "{text}"\n') == {"key": text}
 
 
+def test_a_question_mark_at_a_key_in_brackets_is_refused_and_elsewhere_is_text() -> None:
+    for text in ("a: {?foo: bar}\n", "a: [?foo]\n", "a: {x: 1,\n  ?foo: bar}\n"):
+        problems = yaml.read(text.encode(), "f").problems
+        assert [(one.rule, one.hint) for one in problems] == [("Y011", 'quote it: "?foo"')]
+    assert data_of('a: ["is it so, ?foo", "[?x]"]\nb: what, ?really\n') == {"a": ["is it so, ?foo", "[?x]"], "b": "what, ?really"}
+
+
+def test_blanks_at_the_end_of_a_file_change_no_text() -> None:
+    assert data_of("a: |\n  x\n   ") == {"a": "x\n \n"}
+    assert data_of("a: x  ") == {"a": "x"}
+
+
 def test_every_key_and_value_has_its_place() -> None:
     document, _ = yaml.read(b"a:\n  - x\n  - {b: 'two\n      lines', c: 3}\nd: 4\n", "f.yaml")
     assert document is not None

@@ -99,12 +99,15 @@ def _with_own_back(
     owners = dict(carriers)
     at = {(one.kind, one.name): one for one in everything}
     having = {definition.path for definition in owners.values()}
+    live = [last for last in ledger.latest.values() if last.state != "gone"]
     # Oldest first: of two ids that had one name one after the other, a branch that was set back has the first.
-    for key, last in ledger.latest.items():
-        definition = at.get((key[0], then[key]))
-        if last.state != "gone" and key not in owners and definition is not None and definition.path not in having:
-            owners[key] = definition
-            having.add(definition.path)
+    for names in (then, {(last.kind, last.id): last.name for last in live}):
+        for last in live:
+            key = (last.kind, last.id)
+            definition = at.get((last.kind, names[key]))
+            if key not in owners and definition is not None and definition.path not in having:
+                owners[key] = definition
+                having.add(definition.path)
     return owners
 
 
