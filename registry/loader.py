@@ -85,6 +85,10 @@ def load(source: Source, kinds: Kinds, only: Container[str] | None = None) -> Lo
     problems: list[Problem] = []
     wanted: dict[str, tuple[str, str]] = {}
     for entry in source.entries(DEFINITIONS_FOLDER):
+        kind, _, name = entry.path[len(DEFINITIONS_FOLDER) + 1 :].partition("/")
+        if entry.type is EntryType.FILE and kind in kinds.by_name and name.endswith(SUFFIX) and "/." not in entry.path and name != SUFFIX:
+            wanted[entry.path] = (kind, name.removesuffix(SUFFIX))  # nearly all: ten thousand times `_look_at` costs a tenth of a second
+            continue
         found = _look_at(entry.path, entry.type, kinds, problems)
         if found:
             wanted[entry.path] = found

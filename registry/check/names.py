@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity
-from registry.loader import Definition, kind_and_name
+from registry.loader import Definition
 
 MAX_NAME_BYTES = 200
 # Steps of addresses that the site gives to other things below a definition's own address.
@@ -46,18 +46,19 @@ def _length(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
 
 
 def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
-    seen: dict[tuple[str, str], str] = {}
-    for path in registry.loaded.elsewhere:
-        kind, name = kind_and_name(path) or ("", "")
-        seen[kind, _folded(name)] = path
+    seen: dict[str, str] = {}
+    if registry.loaded.elsewhere:
+        mine = {_folded(definition.path) for definition in registry.loaded.definitions}
+        seen = {folded: path for path in sorted(registry.loaded.elsewhere) if (folded := _folded(path)) in mine}
     for definition in registry.loaded.definitions:
-        first = seen.setdefault((definition.kind, _folded(definition.name)), definition.path)
+        first = seen.setdefault(_folded(definition.path), definition.path)
         if first != definition.path:
             yield rule.problem(definition, (), f"differs from {first} in upper and lower case only", "rename one of the two")
 
 
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
+def _folded(path: str) -> str:
+    folded = path.casefold()
+    return folded if folded.isascii() else unicodedata.normalize("NFC", folded)
 
 
 def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ def _unknown(rule: Rule, definition: Definition, registry: Registry) -> Iterator
     for reference in registry.kinds.by_name[definition.kind].references:
         steps = steps_of(reference.pointer)
         name = text_at(definition.data, *steps)
-        if name is None or name in registry.name_sets.get(reference.kind, ()):
+        if name is None or registry.has(reference.kind, name):
             continue
         names = registry.names.get(reference.kind, [])
         hint = nearest(name, names) or (f"there are {', '.join(names[:8])}" if names else f"add definitions/{reference.kind}/{name}.yaml")

@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.errors import Problem, Severity
 from registry.kinds import Kinds
-from registry.loader import Definition, Loaded, kind_and_name
+from registry.loader import Definition, Loaded, definition_path, kind_and_name
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Registry:
                 names[found[0]].append(found[1])
         return names
 
-    @cached_property
-    def name_sets(self) -> Mapping[str, frozenset[str]]:
-        """The same names, to look one up."""
-        return {kind: frozenset(names) for kind, names in self.names.items()}
+    def has(self, kind: str, name: str) -> bool:
+        """True when there is a definition of this name, whether it could or should be read or not."""
+        path = definition_path(kind, name)
+        return (kind, name) in self.by_name or path in self.loaded.unreadable or path in self.loaded.elsewhere
 
 
 @dataclass(frozen=True, slots=True)
