@@ -1,7 +1,7 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from registry import yaml
@@ -11,6 +11,8 @@ from registry.kinds import Kinds
 from registry.source import EntryType, Source
 
 DEFINITIONS_FOLDER = "definitions"
+SAMPLES_FOLDER = "samples"
+MAX_SAMPLE_BYTES = 1024 * 1024
 LEDGER_PATH = f"{DEFINITIONS_FOLDER}/ledger.jsonl"
 SUFFIX = ".yaml"
 # From this many files on, a second process pays for its start (0.1 to 0.3 s).
@@ -55,12 +57,14 @@ class Loaded:
     """All definitions of a source, in order of kind and name; `unreadable` are the paths that gave none.
 
     `elsewhere` are paths of definitions that were not asked for: they are there, and that is all that is known.
+    `samples` says of files that examples name what is wrong with them, if anything.
     """
 
     definitions: tuple[Definition, ...]
     problems: tuple[Problem, ...]
     unreadable: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    samples: Mapping[str, str] = field(default_factory=dict)
 
 
 def definition_path(kind: str, name: str) -> str:
@@ -112,7 +116,27 @@ def load(source: Source, kinds: Kinds, only: Container[str] | None = None) -> Lo
     order = {kind.name: place for place, kind in enumerate(kinds)}
     definitions.sort(key=lambda definition: (order[definition.kind], definition.name.encode("utf-8", "surrogateescape")))
     readable = {definition.path for definition in definitions}
-    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable - elsewhere), elsewhere)
+    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable - elsewhere), elsewhere, _samples(source, definitions))
+
+
+def sample_files(definition: Definition) -> Iterator[tuple[int, str, str]]:
+    """Number of the example, key and path of each file that the examples of a definition name."""
+    examples = definition.data.get("examples")
+    for number, example in enumerate(examples if isinstance(examples, list) else ()):
+        for key in ("input_file", "output_file"):
+            path = example.get(key) if isinstance(example, dict) else None
+            if isinstance(path, str):
+                yield number, key, path
+
+
+def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str]:
+    named = {path for definition in definitions for _, _, path in sample_files(definition) if path.startswith(f"{SAMPLES_FOLDER}/")}
+    there = {entry.path for entry in source.entries(SAMPLES_FOLDER) if entry.type is EntryType.FILE} if named else set()
+    found = dict.fromkeys(named - there, "there is no file")
+    for path in named & there:
+        if len(source.read(path, at_most=MAX_SAMPLE_BYTES + 1) or b"") > MAX_SAMPLE_BYTES:
+            found[path] = "more than 1 MiB are in"
+    return found
 
 
 def _id_of(data: dict[str, Any]) -> int | None:
@@ -203,11 +227,11 @@ def _as_json(data: bytes, fields: Sequence[tuple[str, ...]]) -> bytes | None:
 
 def hide_credentials(document: dict[str, Any], fields: Iterable[tuple[str, ...]]) -> dict[str, Any]:
     """The document with credentials below `fields` hidden, but for those that it says were reviewed; changed in place."""
-    for field in fields:
+    for start in fields:
         node: Any = document
-        for step in field:
+        for step in start:
             node = node.get(step) if isinstance(node, dict) else None
-        for path, name, value in strings_in(node, field):
+        for path, name, value in strings_in(node, start):
             hidden = hide(name, value)
             if hidden != value and not _is_reviewed(document, path):
                 holder: Any = document

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from registry.build import check_source
 from registry.kinds import load_kinds
 from registry.loader import Loaded, load, load_documents
-from registry.source import WorkTree
+from registry.source import WorkTree, open_source
 from tests.support.repo import RepoBuilder
 
 
@@ -64,3 +65,16 @@ def test_many_documents_are_the_same_in_one_process_and_in_two() -> None:
     assert one["7"] == b'{"title":"T7","list":[1,2.5,"x"]}'
     assert one["bad"] is one["worse"] is None
     assert one["old"] == b'{"answer":"yes"}'
+
+
+def test_samples_are_there_and_small_or_told(repo: RepoBuilder) -> None:
+    text = "title: T\nowners: [t]\nexamples: [{title: one, input_file: samples/%s}]\ndefinition: {exec: x}\n"
+    for name in ("small", "large", "none", "link"):
+        repo.define(name, text % name)
+    repo.write("samples/small", "x")
+    repo.write("samples/large", "x" * (1024 * 1024 + 1))
+    (repo.root / "samples/link").symlink_to("/etc/hostname")
+    for source in (WorkTree(repo.root), open_source(repo.root, repo.commit())):
+        found = {one.span.path.rpartition("/")[2]: one.message for one in check_source(source).problems if one.rule == "R004"}
+        assert found == {"large.yaml": "more than 1 MiB are in samples/large", "none.yaml": "there is no file samples/none",
+                         "link.yaml": "there is no file samples/link"}  # fmt: skip

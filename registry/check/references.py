@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from registry.check.rule import Registry, Rule, text_at
 from registry.diff import steps_of
 from registry.errors import Problem, Severity, nearest
-from registry.loader import Definition
+from registry.loader import Definition, sample_files
 
 
 def _unknown(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
@@ -40,6 +40,15 @@ def _deprecated(rule: Rule, definition: Definition, registry: Registry) -> Itera
 
 _APPLICATION = "title: T\nlifecycle: {}\ndefinition: {{mappings: {{hotel: {{iaas_image: i, iaas_allocation: a}}}}}}\n"
 _USES = "title: T\ndefinition: {exec: /bin/true, application: media}\n"
+
+
+def _sample(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
+    for number, key, path in sample_files(definition):
+        if path in registry.loaded.samples:
+            message = f"{registry.loaded.samples[path]} {path}"
+            yield rule.problem(definition, ("examples", number, key), message, "samples are small files below samples/")
+
+
 RULES = (
     Rule("R001", Severity.ERROR, "A reference to nothing", "What is named must exist, or the process cannot start.",
          _USES, "title: T\ndefinition: {exec: /bin/true}\n", find=_unknown, kind="*"),
@@ -48,4 +57,7 @@ RULES = (
     Rule("R003", Severity.WARNING, "A deprecated application in production", "It is on its way out; what relies on it will stop.",
          _USES, "lifecycle: experimental\n" + _USES, find=_deprecated,
          beside={"application/media": _APPLICATION.format("deprecated")}),
+    Rule("R004", Severity.ERROR, "A sample that is not there", "The example cannot be shown, nor tried.",
+         "title: T\nowners: [t]\nexamples: [{title: one, input_file: samples/none.txt}]\ndefinition: {exec: /bin/true}\n",
+         "title: T\nowners: [t]\nexamples: [{title: one, input_text: a}]\ndefinition: {exec: /bin/true}\n", find=_sample),
 )  # fmt: skip
