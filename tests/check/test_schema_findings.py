@@ -93,6 +93,7 @@ def test_one_mistake_in_an_application_is_one_clear_finding(text: str, expected:
 
 
 def test_fields_around_the_definition_are_checked_too(repo: RepoBuilder) -> None:
+    repo.write("samples/a", "a")
     repo.define(
         "a",
         "id: 0\ntitle: ''\nowner: [x]\ntags: [Big]\nlifecycle: old\ndeprecation: {since: '2026-13-01'}\nlinks: [{href: 'http://x'}]\n"
