@@ -90,7 +90,7 @@ def table(repository, scratch, rounds):
     site = scratch / "site"
     one = scratch / "one"
     (one / "definitions/process_definition").mkdir(parents=True)
-    shutil.copyfile(files[0], one / "definitions/process_definition/a.yaml")
+    (one / "definitions/process_definition/a.yaml").write_text("title: T\nowners: [team]\ndefinition: {exec: /bin/true, argv: [-v]}\n")
     edited = Path(files[len(files) // 2])
     before = edited.read_bytes()
     commands = {

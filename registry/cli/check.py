@@ -1,5 +1,6 @@
 """`registry check`: say everything that is wrong, in every file, in one run."""
 
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,6 +50,8 @@ def command(
     Examples: `registry check` · `registry check definitions/process_definition/weather` ·
     `registry check --source HEAD~1 --format json` · `registry check --base origin/main`
     """
+    # A short process: the cycle collector would only walk what is thrown away a moment later (0.3 s at 10,000 files).
+    gc.disable()
     root = find_root(registry)
     wanted = _within(root, paths or [])
     result = _look(root, source, base, changed=changed)
