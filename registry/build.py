@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry.changes.table import TABLE
 from registry.check import check, unknown_rules
 from registry.check.rule import Target
 from registry.errors import Problem, has_errors
@@ -50,7 +51,7 @@ def check_source(source: Source, target: Target | None = None, only: Container[s
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
         kinds, schema_problems = load_kinds(source)
         loaded = load(source, kinds, only)
-        found = (*problems, *schema_problems, *check(loaded, kinds, settings, target), *unknown_rules(settings, source.read(SETTINGS_PATH)))
+        found = (*problems, *schema_problems, *check(loaded, kinds, settings, target), *unknown_rules(settings, source.read(SETTINGS_PATH), TABLE))
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
 
 

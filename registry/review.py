@@ -1,7 +1,7 @@
 """A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registry import yaml
@@ -18,20 +18,29 @@ from registry.source import READ_LARGE, Commit, Source, open_source
 
 # From so many changed definitions on, looking for what is around them costs more than reading everything.
 _MANY = 300
+# Told in a file that did not change, because of one that did.
+_BECAUSE_OF_OTHERS = frozenset(("R001", "R003", "I004", "I010", "I030", "I031", "I032", "I033", "I034", "I035"))
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What is wrong with a change. `count` definitions were looked at, in `source`; `note` says what was not, if anything."""
+    """What is wrong with a change. `count` definitions were looked at, in `source`; `note` says what was not, if anything.
+
+    `base` is what the change is meant for; None where the two do not fit together, or nothing was asked.
+    """
 
     problems: tuple[Problem, ...]
     source: Source
     count: int = 0
     note: str = ""
+    base: Commit | None = None
 
 
-def review(root: Path, target: str, revision: str = "worktree") -> Review:
-    """Check what `revision` (a commit, or the work tree) would be after its merge into `target`."""
+def review(root: Path, target: str, revision: str = "worktree", *, of_change: bool = False) -> Review:
+    """Check what `revision` (a commit, or the work tree) would be after its merge into `target`.
+
+    `of_change`: only what the change touches, and what has to do with it, is read and told; else all problems there are.
+    """
     opened = open_source(root, revision)
     repository = opened.repository
     if repository is None:
@@ -41,14 +50,16 @@ def review(root: Path, target: str, revision: str = "worktree") -> Review:
     if head is None:
         raise UsageError("nothing was committed yet", "git add . && git commit")
     source, tree, note = opened, head, ""
-    if not repository.is_ancestor(base, head):
+    if not repository.is_ancestor(base, head) and repository.is_shallow() and not repository.have_common(base, head):
+        note = f"history is cut here: checked as it is, not as merged with {target}"
+    elif not repository.is_ancestor(base, head):
         merged = repository.merge(base, head)
         if isinstance(merged, Conflict):
             return Review(_conflicts(merged, target, repository.prefix_of(root)), opened)
         source, tree = Commit(root, repository, merged), merged
         if opened.is_work_tree and repository.changed_paths(repository.prefix_of(root) or "."):
             note = f"checked as merged with {target}: what is not committed was left out"
-    return _review(source, Commit(root, open_repository(root) or repository, base), tree, note)
+    return _review(source, Commit(root, open_repository(root) or repository, base), tree, note, of_change=of_change)
 
 
 def check_changed(root: Path, base: str = "HEAD") -> Review:
@@ -61,13 +72,18 @@ def check_changed(root: Path, base: str = "HEAD") -> Review:
     if repository is None or repository.head() is None:
         raise UsageError(f"{root} has no commits to compare with", "leave out --changed")
     touched = _touched(source, repository, repository.resolve(base), repository.head() or "")
+    return _narrow(source, repository, touched)
+
+
+def _narrow(source: Source, repository: Repository, touched: frozenset[str], target: Target | None = None) -> Review:
+    """What is wrong with the files at `touched`, and with others because of them."""
     changed = {path for path in touched if kind_and_name(path)}
     if len(changed) > _MANY or any(path.startswith((f"{SCHEMA_FOLDER}/", SETTINGS_PATH)) for path in touched):
-        checked = check_source(source)  # everything may be judged anew
+        checked = check_source(source, target)  # everything may be judged anew
         return Review(checked.problems, source, len(checked.loaded.definitions))
     wanted = changed | _around(source, repository, changed)
-    checked = check_source(source, only=wanted)
-    told = [one for one in checked.problems if one.span.path in changed or one.rule in ("R001", "R003", "I004", "I010")]
+    checked = check_source(source, target, only=wanted)
+    told = [one for one in checked.problems if one.span.path in touched or one.rule in _BECAUSE_OF_OTHERS]
     return Review(tuple(told), source, len(changed))
 
 
@@ -89,16 +105,19 @@ def _around(source: Source, repository: Repository, changed: set[str]) -> set[st
         _, name = kind_and_name(path) or ("", "")
         patterns.append(re.sub(r"[^A-Za-z0-9_/-]", lambda match: f"[{match.group()}]", name))
     prefix = repository.prefix_of(source.root)
-    grown = repository.files_with(patterns, f"{prefix}{DEFINITIONS_FOLDER}") if patterns else set()
+    tree = None if source.is_work_tree else source.commit
+    grown = repository.files_with(patterns, f"{prefix}{DEFINITIONS_FOLDER}", tree) if patterns else set()
     return found | {path.removeprefix(prefix) for path in grown}
 
 
-def _review(source: Source, base: Commit, tree: str, note: str) -> Review:
+def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bool) -> Review:
     repository = base.repository
     touched = _touched(source, repository, base.commit, tree)
     target = _target(base, touched, parse_settings(source.read(SETTINGS_PATH))[0].registry_id)
+    if of_change:
+        return replace(_narrow(source, repository, touched, target), note=note, base=base)
     checked = check_source(source, target)
-    return Review(checked.problems, source, len(checked.loaded.definitions), note)
+    return Review(checked.problems, source, len(checked.loaded.definitions), note, base)
 
 
 def _touched(source: Source, repository: Repository, base: str, tree: str) -> frozenset[str]:

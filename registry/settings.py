@@ -14,14 +14,18 @@ SETTINGS_PATH = "registry.yaml"
 MAX_PAGE_SIZE = 1000
 IGNORE = "ignore"
 LEVELS = ("error", "warning", IGNORE)
+_CHANGE = re.compile(r"C[0-9]{3}")
+CHANGE_LEVELS = ("breaking", "risky", "safe", IGNORE)
+PARTIES = ("START", "FEED", "YIELD", "RUN", "FIND")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a registry says about itself. `output` is a folder, relative to the registry's root.
 
-    `rules` gives severities to rules: error, warning or ignore; `folders` the same for the definitions whose names start so;
-    `compat` names clients of old that must be able to take the definitions.
+    `rules` gives severities to rules (error, warning or ignore) and levels to changes (breaking, risky, safe or ignore);
+    `folders` the same for the definitions whose names start so; `fail_on` gives the level from which on a change fails a
+    review, by party, and by folder and party; `compat` names clients of old that must be able to take the definitions.
     """
 
     title: str = "Process Registry"
@@ -35,6 +39,25 @@ class Settings:
     rules: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     compat: tuple[str, ...] = ()
+    fail_on: Mapping[str, Any] = field(default_factory=dict)
+
+    def level_of(self, rule: str, name: str) -> str | None:
+        """What a rule or a kind of change counts for in the definition `name`: the longest folder's word, else the registry's."""
+        if not (self.rules or self.folders):
+            return None
+        folders = [folder for folder in self.folders if name.startswith(f"{folder}/") and rule in self.folders[folder]]
+        return (self.folders[max(folders, key=len)] if folders else self.rules).get(rule)
+
+    def fails_from(self, party: str, name: str) -> str | None:
+        """The level from which on a change of the definition `name` fails a review for `party`; None or "never": no level."""
+        folders = [key.strip("/") for key, value in self.fail_on.items() if isinstance(value, dict) and party in value]
+        fitting = [folder for folder in folders if name.startswith(f"{folder}/")]
+        if not fitting:
+            found = self.fail_on.get(party)
+        else:
+            longest = max(fitting, key=len)
+            found = next(value[party] for key, value in self.fail_on.items() if key.strip("/") == longest and isinstance(value, dict))
+        return found if isinstance(found, str) else None
 
     @property
     def base_path(self) -> str:
@@ -68,13 +91,27 @@ def _folder(value: Any) -> str | None:
 
 
 def _levels(value: Any) -> str | None:
-    fits = isinstance(value, dict) and all(re.fullmatch(r"[A-Z]+[0-9]+", rule) and level in LEVELS for rule, level in value.items())
-    return None if fits else "a map of rules to error, warning or ignore, as in {W202: ignore}"
+    fits = isinstance(value, dict) and all(
+        re.fullmatch(r"[A-Z]+[0-9]+", rule) and level in (CHANGE_LEVELS if _CHANGE.fullmatch(rule) else LEVELS) for rule, level in value.items()
+    )
+    return None if fits else ("a map of rules to error, warning or ignore, as in {W202: ignore}, and of changes to breaking, risky, safe or ignore, "
+                              "as in {C122: breaking}")  # fmt: skip
 
 
 def _folders(value: Any) -> str | None:
     fits = isinstance(value, dict) and all(name.strip("/") and _levels(levels) is None for name, levels in value.items())
     return None if fits else "a map of folders to maps of rules, as in {experiments: {W202: ignore}}"
+
+
+def _fail_on(value: Any) -> str | None:
+    def is_party_map(one: Any) -> bool:
+        return isinstance(one, dict) and all(party in PARTIES and level in (*CHANGE_LEVELS[:3], "never") for party, level in one.items())
+
+    fits = isinstance(value, dict) and all(
+        is_party_map(given) if isinstance(given, dict) else is_party_map({key: given}) for key, given in value.items()
+    )
+    return None if fits else ("a map of parties (START, FEED, YIELD, RUN, FIND) to breaking, risky, safe or never, or of folders to such maps, "
+                              "as in {FEED: breaking, experiments: {FEED: never}}")  # fmt: skip
 
 
 def _compat(value: Any) -> str | None:
@@ -95,6 +132,7 @@ _KEYS: dict[str, Callable[[Any], str | None]] = {
     "rules": _levels,
     "folders": _folders,
     "compat": _compat,
+    "fail_on": _fail_on,
 }
 if set(_KEYS) != {one.name for one in fields(Settings)}:
     raise AssertionError("every setting needs a check")  # a programming mistake: seen at the first start

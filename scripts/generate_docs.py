@@ -1,10 +1,11 @@
-"""Writes docs/rules.md and docs/commands.md from the rules and commands themselves; the tests check that they are up to date."""
+"""Writes docs/rules.md, docs/changes.md and docs/commands.md from the rules, the table of changes and the commands; the tests check that they are up to date."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from registry.changes import TABLE, Party
 from registry.check import OTHERS, RULES
 from registry.cli import COMMANDS
 
@@ -24,6 +25,38 @@ def rules() -> str:
     return "\n".join(parts)
 
 
+def changes() -> str:
+    """The page of what changes mean."""
+    parts = ["# What a change means\n", "The table behind `registry diff` and `registry review`; written by `make accept` from the table itself.\n",
+             "Breaking: somebody else must act first, or what ran yesterday would fail or answer differently in form. Risky: behaviour may change,\n"
+             "and the registry cannot know. Safe: neither. The party is who must act first:\n",
+             "".join(f"- **{party.value}**: {party.people}\n" for party in Party),
+             "| id | change | level | party | reason | what to do |\n|---|---|---|---|---|---|\n" + "".join(
+                 f"| {row.id} | {row.title} | {row.level.value} | {', '.join(row.parties)} | {row.reason} | {row.action} |\n" for row in TABLE.values()),
+             _CHANGES_END]  # fmt: skip
+    return "\n".join(parts)
+
+
+_CHANGES_END = """## What makes a level lower
+
+- `lifecycle: experimental` before the change: one level less, but not for credentials and ids.
+- Removing what was deprecated: safe from its `deprecation.sunset` on, risky before.
+
+## Your own levels, and what fails a review
+
+In `registry.yaml`, for the whole registry or for a folder; the longest folder's word counts:
+
+```yaml
+rules: {C122: breaking, C193: ignore}
+folders: {experiments: {C140: safe}}
+fail_on: {FEED: breaking, YIELD: breaking, experiments: {FEED: never}}
+```
+
+The settings that count are those of the base: a change cannot loosen what it is judged by. `--fail-on` of the command wins.
+Without either, no change fails: `registry diff` ends with 0, and `registry review` fails for errors alone.
+"""
+
+
 def commands() -> str:
     """The page of all commands: what `--help` says."""
     parts = ["# Commands\n", "What `registry COMMAND --help` says; written by `make accept`.\n"]
@@ -37,8 +70,9 @@ def commands() -> str:
 
 
 def main() -> None:
-    """Write both."""
+    """Write all."""
     (DOCS / "rules.md").write_text(rules(), encoding="utf-8")
+    (DOCS / "changes.md").write_text(changes(), encoding="utf-8")
     (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
 
 

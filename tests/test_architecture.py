@@ -29,17 +29,19 @@ def test_every_file_of_a_sort_is_in_its_tuple() -> None:
     text = (PACKAGE / "check/__init__.py").read_text()
     assert families == set(re.findall(r"(\w+)\.RULES", text)), "add the file's RULES to FAMILIES in registry/check/__init__.py"
     assert len(families) == len(FAMILIES)
-    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line"}
+    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line", "review"}
     assert reports == set(FORMATS), "add the format to FORMATS in registry/reports/__init__.py"
 
 
-@pytest.mark.parametrize("name", ["rules.md", "commands.md"])
+@pytest.mark.parametrize("name", ["rules.md", "changes.md", "commands.md"])
 def test_generated_documents_are_up_to_date(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import generate_docs  # type: ignore[import-not-found, unused-ignore]
 
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert written == {"rules.md": generate_docs.rules, "commands.md": generate_docs.commands}[name](), "run `make accept`"
+    assert written == {"rules.md": generate_docs.rules, "changes.md": generate_docs.changes, "commands.md": generate_docs.commands}[name](), (
+        "run `make accept`"
+    )
 
 
 def test_links_between_documents_lead_somewhere() -> None:

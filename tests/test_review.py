@@ -1,10 +1,14 @@
 """`registry check --base`: what a change may do to ids, looked at as it would be after the merge."""
 
 import json
+import random
 from typing import Any
 
 import pytest
 
+from registry.build import check_source
+from registry.review import review
+from registry.source import open_source
 from tests.conftest import Outcome, Run
 from tests.support.repo import RepoBuilder
 
@@ -154,3 +158,41 @@ def test_changed_can_be_told_since_a_branch(target: RepoBuilder, run: Run) -> No
     target.define("two", "title: T\nowners: [t]\ndefinition: {}\n")
     assert told(target, run, "--changed") == ["S001 two.yaml"]
     assert told(target, run, "--changed", "--base", "main") == ["S001 one.yaml", "S001 two.yaml"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_reviewing_only_the_change_finds_what_reviewing_everything_finds(repo: RepoBuilder, seed: int) -> None:
+    rng = random.Random(seed)
+    names = [f"{folder}/{stem}" for folder in ("x", "y") for stem in "abcdef"]
+
+    def text(number: int | None) -> str:
+        application = f"  application: {rng.choice(('app', 'app2', 'apq'))}\n" if rng.random() < 0.6 else ""
+        return (f"id: {number}\n" if number else "") + f"title: T{rng.random()}\nowners: [team]\ndefinition:\n  exec: /bin/x\n{application}"
+
+    for name in ("app", "app2"):
+        repo.define(name, kind="application")
+    for number, name in enumerate(names, 1):
+        repo.define(name, text(number))
+    repo.commit("start")
+    repo.git("checkout", "-q", "-b", "change")
+    for _ in range(rng.randrange(1, 4)):
+        name = rng.choice(names)
+        file = repo.root / f"definitions/process_definition/{name}.yaml"
+        what = rng.randrange(5)
+        if what == 0:
+            file.unlink(missing_ok=True)
+        elif what == 1 and file.exists():
+            file.rename(file.with_name(f"moved{rng.randrange(3)}.yaml"))
+        elif what == 2:
+            (repo.root / "definitions/application/app2.yaml").unlink(missing_ok=True)
+        else:
+            repo.define(name, text(rng.choice((None, rng.randrange(1, 15)))))
+    repo.git("add", "-A")
+    repo.git("commit", "-q", "--allow-empty", "-m", "change")
+    touched = set(repo.git("diff", "--name-only", "--no-renames", "main", "change").splitlines())
+    everything = review(repo.root, "main", "change").problems
+    there_before = {(one.rule, one.span.path, one.message) for one in check_source(open_source(repo.root, "main")).problems}
+    # R002, an application that nobody uses any more, is for the whole registry alone to say.
+    wanted = {one for one in everything if one.rule != "R002"}
+    wanted = {one for one in wanted if one.span.path in touched or (one.rule, one.span.path, one.message) not in there_before}
+    assert wanted <= set(review(repo.root, "main", "change", of_change=True).problems) <= set(everything)

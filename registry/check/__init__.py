@@ -1,6 +1,6 @@
 """Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from registry.check import adapters, change, compat, credentials, fields, names, people, placeholders, references, schema
 from registry.check.judgement import FIXED, judge
@@ -41,12 +41,12 @@ def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | Non
     return judge([*loaded.problems, *_findings(registry, rules)], registry, settings, silent)
 
 
-def unknown_rules(settings: Settings, data: bytes | None) -> tuple[Problem, ...]:
-    """Rules that the settings judge and that there are not, or that are not for a team to judge."""
+def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str] = ()) -> tuple[Problem, ...]:
+    """Rules that the settings judge and that there are not, or that are not for a team to judge; `changes` may be judged too."""
     named = dict.fromkeys([*settings.rules, *(rule for levels in settings.folders.values() for rule in levels)])
     if not named:
         return ()
-    known = [rule.id for rule in (*RULES, *plugin_rules())]
+    known = [*(rule.id for rule in (*RULES, *plugin_rules())), *changes]
     text = (data or b"").decode("utf-8", "replace").splitlines()
     problems = []
     for rule in named:

@@ -11,6 +11,13 @@ from registry.loader import Definition
 _SHELL_CHARACTERS = re.compile(r"[|&;<>()$`\\\"'*?\[\]#~!{}]")
 _LOADING = re.compile(r"(?:LD_[A-Z_]+|DYLD_[A-Z_]+|PATH|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS|NODE_PATH|PERL5LIB|PERL5OPT"
                       r"|RUBYLIB|RUBYOPT|CLASSPATH|JAVA_TOOL_OPTIONS|BASH_ENV|ENV|IFS|SHELLOPTS|PS4)\Z")  # fmt: skip
+
+
+def changes_loading(name: str) -> bool:
+    """True for a variable that changes which code a program loads."""
+    return _LOADING.match(name) is not None
+
+
 _UNSTEADY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/root/", "/home/")
 _DEFINITION = "definition"
 

@@ -1,6 +1,6 @@
 """What becomes of findings: reviewed exceptions in files, a team's severities, and words without credentials."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from registry.check import credentials
@@ -62,10 +62,7 @@ def _with_severity(problem: Problem, settings: Settings, silent: frozenset[str])
     if problem.rule[:1] in FIXED or not (settings.rules or settings.folders or problem.rule in silent):
         return problem
     kind_name = kind_and_name(problem.span.path)
-    name = kind_name[1] if kind_name else ""
-    folders = [folder for folder in settings.folders if name.startswith(f"{folder}/") and problem.rule in settings.folders[folder]]
-    levels: Mapping[str, str] = settings.folders[max(folders, key=len)] if folders else settings.rules
-    level = levels.get(problem.rule)
+    level = settings.level_of(problem.rule, kind_name[1] if kind_name else "")
     if level is None:
         return None if problem.rule in silent else problem
     return None if level == IGNORE else replace(problem, severity=Severity(level))

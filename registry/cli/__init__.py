@@ -18,6 +18,8 @@ COMMANDS = (
     "init",
     "new",
     "check",
+    "diff",
+    "review",
     "index",
     "ids",
     "build",

@@ -213,6 +213,10 @@ class Repository:
             raise UsageError(f"there is no commit {revision!r} here", hint)
         return name
 
+    def is_commit(self, name: str) -> bool:
+        """True for the id of a commit, not for that of a tree."""
+        return self._run("cat-file", "-t", name).strip() == b"commit"
+
     def is_shallow(self) -> bool:
         """True when the clone was cut: older commits exist elsewhere, not here."""
         return self._run("rev-parse", "--is-shallow-repository").strip() == b"true"
@@ -274,11 +278,16 @@ class Repository:
         listing = self._run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", folder)
         return {os.fsdecode(line[3:]): line[:2].decode() for line in listing.split(b"\0") if line}
 
-    def files_with(self, patterns: Sequence[str], folder: str) -> set[str]:
-        """Work tree files below `folder`, new ones too, in which one of `patterns` (extended regular expressions) is found."""
+    def files_with(self, patterns: Sequence[str], folder: str, tree: str | None = None) -> set[str]:
+        """Files below `folder` in which one of `patterns` (extended regular expressions) is found.
+
+        Of `tree` (a commit or tree id), or of the work tree, new ones too.
+        """
         words = [word for pattern in patterns for word in ("-e", pattern)]
-        output = self._run("-C", str(self.top), "grep", "-l", "-z", "-E", "--untracked", "--no-textconv", "-I", *words, "--", folder, ok=(0, 1))
-        return {os.fsdecode(path) for path in output.split(b"\0") if path}
+        where = [tree] if tree else ["--untracked"]
+        top = ["-C", str(self.top)] if self.top else []
+        output = self._run(*top, "grep", "-l", "-z", "-E", "--no-textconv", "-I", *words, *where, "--", folder, ok=(0, 1))
+        return {os.fsdecode(path).removeprefix(f"{tree}:") for path in output.split(b"\0") if path}
 
     # Branches and merges
 
@@ -299,6 +308,10 @@ class Repository:
         except GitError:
             return False
         return True
+
+    def have_common(self, one: str, other: str) -> bool:
+        """True when two commits have an ancestor in common that is here."""
+        return bool(self._run("merge-base", one, other, ok=(0, 1)).strip())
 
     def merge(self, ours: str, theirs: str) -> str | Conflict:
         """The tree that merging two commits would give (nothing is checked out), or what stands against it."""

@@ -3,7 +3,7 @@
 Source: "Workflow commands for GitHub Actions" in GitHub's documentation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from registry.errors import Problem
 from registry.reports.line import LineOf
@@ -15,14 +15,24 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
     lines = []
     for problem in problems:
         span = problem.span
-        facts = {"file": span.path, "line": span.line, "endLine": span.end_line, "title": f"{problem.rule}: {problem.message}"[:200]}
+        facts: dict[str, str | int] = {
+            "file": span.path,
+            "line": span.line,
+            "endLine": span.end_line,
+            "title": f"{problem.rule}: {problem.message}"[:200],
+        }
         if span.end_line == span.line:
             # GitHub takes columns only where a finding is on one line.
             facts |= {"col": span.column, "endColumn": span.end_column}
         text = problem.message + (f"\nhint: {problem.hint}" if problem.hint else "")
-        properties = ",".join(f"{name}={_escaped(visible(str(value)), is_property=True)}" for name, value in facts.items())
-        lines.append(f"::{problem.severity.value} {properties}::{_escaped(visible(text), is_property=False)}")
+        lines.append(annotation(problem.severity.value, facts, text))
     return "\n".join([*lines, summary(problems)]) + "\n"
+
+
+def annotation(command: str, facts: Mapping[str, str | int], text: str) -> str:
+    """One command: error, warning or notice, with the properties that GitHub knows (file, line, title, …)."""
+    properties = ",".join(f"{name}={_escaped(visible(str(value)), is_property=True)}" for name, value in facts.items())
+    return f"::{command} {properties}::{_escaped(visible(text), is_property=False)}"
 
 
 def _escaped(text: str, *, is_property: bool) -> str:

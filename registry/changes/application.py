@@ -1,0 +1,44 @@
+"""What changes of an application mean."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from registry.changes.meaning import Meaning, meaning
+from registry.diff import MISSING, Change, diff, escape, same
+
+
+def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:
+    """What the changes from one `definition` to another mean, field by field."""
+    for key in dict.fromkeys((*old, *new)):
+        change = Change(f"/definition/{escape(key)}", old.get(key, MISSING), new.get(key, MISSING))
+        if same(change.old, change.new):
+            continue
+        if key == "mappings":
+            yield from _mappings(change)
+        elif key == "contextualization":
+            yield from _contextualization(change)
+        else:
+            yield meaning("C199" if key.startswith("x-") else "C198", *change)
+
+
+def _mappings(change: Change) -> Iterator[Meaning]:
+    before, after = (value if isinstance(value, dict) else {} for value in (change.old, change.new))
+    for site in dict.fromkeys((*before, *after)):
+        pointer = f"{change.pointer}/{escape(site)}"
+        if site not in after:
+            yield meaning("C121", pointer, before[site], MISSING, more=f"it was {site}")
+        elif site not in before:
+            yield meaning("C124", pointer, MISSING, after[site])
+        else:
+            for one in diff(before[site], after[site]):
+                is_own = one.pointer.startswith("/x-")
+                yield meaning("C199" if is_own else "C122", pointer + one.pointer, one.old, one.new)
+
+
+def _contextualization(change: Change) -> Iterator[Meaning]:
+    before, after = (value if isinstance(value, dict) else {} for value in (change.old, change.new))
+    if before.get("method") != after.get("method") or bool(before) != bool(after):
+        yield meaning("C123", f"{change.pointer}/method", before.get("method", MISSING), after.get("method", MISSING))
+    for one in diff(before, after):
+        if one.pointer != "/method":
+            yield meaning("C122", change.pointer + one.pointer, one.old, one.new)

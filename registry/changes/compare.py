@@ -1,0 +1,296 @@
+"""Two sets of definitions to what changed between them: by id, else by name, never by text."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from registry.changes import application, process
+from registry.changes.meaning import Meaning, lowered, meaning
+from registry.changes.process import Surroundings
+from registry.changes.table import Level, Party
+from registry.credentials import hide_in_line
+from registry.diff import MISSING, Change, diff, escape, same, steps_of
+from registry.kinds import Kinds
+from registry.loader import Definition, hide_credentials
+from registry.settings import Settings
+
+# What no promise to be careful lowers: an id that means another thing, a credential that everybody can read.
+_NEVER_LOWERED = frozenset(("C103", "C164", "C165"))
+
+
+class What(StrEnum):
+    """What happened to a definition."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The definitions of one side that may differ from the other; `others` are more that they refer to."""
+
+    definitions: Sequence[Definition]
+    kinds: Kinds
+    others: Sequence[Definition] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One definition that changed, gravest meaning first. `old_name` is "" unless it was renamed; `path` and `line` are
+    where to look: of the new file, or of the old one where there is none. `affects` are the names of the definitions that
+    use it, where that matters.
+    """
+
+    what: What
+    kind: str
+    id: int | None
+    name: str
+    old_name: str
+    path: str
+    owners: tuple[str, ...]
+    meanings: tuple[Meaning, ...]
+    affects: tuple[str, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def level(self) -> Level:
+        """The gravest of its meanings."""
+        return min((one.level for one in self.meanings), key=lambda level: level.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changed from one snapshot to another, gravest first. `base` and `head` are commits; `head` None is the work tree.
+
+    `settings` are those of the base: a change does not loosen what it is judged by.
+    """
+
+    base: str
+    head: str | None
+    changed: tuple[Changed, ...]
+    settings: Settings
+    note: str = ""
+
+    def count(self, of: What | Level) -> int:
+        """How many definitions had this happen to them, or how many changes have this level."""
+        if isinstance(of, What):
+            return sum(one.what is of for one in self.changed)
+        return sum(each.level is of for one in self.changed for each in one.meanings)
+
+
+def compare(old: Side, new: Side, *, settings: Settings, today: date, used_by: Callable[[str, str], Sequence[str]]) -> tuple[Changed, ...]:
+    """What changed from `old` to `new`, as `settings` judge it.
+
+    `used_by` gives the names of the definitions that refer to the one of this kind and name.
+    """
+    around = Surroundings(_sites(old), _sites(new), frozenset(new.kinds.adapters), frozenset(settings.compat))
+    found = []
+    for before, after in _pairs(old.definitions, new.definitions):
+        meanings = [*_meanings(before, after, around, today)]
+        judged = [one for each in meanings if (one := _judged(each, before or after, settings)) is not None]
+        there = after or before
+        if not judged or there is None:
+            continue
+        is_renamed = before is not None and after is not None and before.name != after.name
+        what = What.ADDED if before is None else What.REMOVED if after is None else What.RENAMED if is_renamed else What.CHANGED
+        shown = [_without_credentials(one, before, after, new.kinds if after else old.kinds) for one in judged]
+        affects = tuple(used_by(there.kind, there.name)) if there.kind != "process_definition" and what is not What.ADDED else ()
+        found.append(Changed(
+            what, there.kind, there.id if there.id is not None else before.id if before else None, there.name,
+            before.name if before is not None and is_renamed else "", there.path, _owners(there),
+            tuple(sorted(shown, key=lambda one: one.sort_key)), affects, _lines(after, shown) if after else {},
+        ))  # fmt: skip
+    return tuple(sorted(found, key=lambda one: (one.level.rank, one.kind, one.name)))
+
+
+def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[tuple[Definition | None, Definition | None]]:
+    """Each definition of both sides once, with what it was before."""
+    was, now = list(old), list(new)
+    same_id = {(one.kind, one.id): one for one in was if one.id is not None}
+    keys: tuple[Callable[[Definition], Any], ...] = (
+        lambda one: (one.kind, one.id) if (one.kind, one.id) in same_id else None,
+        lambda one: (one.kind, one.name),
+        # Moved before an id was given.
+        lambda one: (one.kind, one.raw) if one.id is None else None,
+    )
+    for key in keys:
+        free = {key(one): one for one in was if key(one) is not None}
+        for one in list(now):
+            found = free.pop(key(one), None) if key(one) is not None else None
+            if found is not None:
+                was.remove(found)
+                now.remove(one)
+                yield found, one
+    yield from ((one, None) for one in was)
+    yield from ((None, one) for one in now)
+
+
+def _meanings(before: Definition | None, after: Definition | None, around: Surroundings, today: date) -> Iterator[Meaning]:
+    if before is None:
+        yield meaning("C104", "")
+        return
+    if after is None:
+        yield _removal(before, today)
+        return
+    found = [*_whole(before, after), *_around(before, after), *_inside(before, after, around)]
+    is_experimental = before.data.get("lifecycle") == "experimental"
+    note = "it was experimental"
+    yield from (lowered(one, note) if is_experimental and one.rule not in _NEVER_LOWERED else one for one in found)
+
+
+def _removal(before: Definition, today: date) -> Meaning:
+    announced = before.data.get("deprecation")
+    announced = announced if isinstance(announced, dict) else {}
+    successor = f"use {announced['replaced_by']}" if isinstance(announced.get("replaced_by"), str) else ""
+    owners = f"owned by {', '.join(_owners(before))}" if _owners(before) else ""
+    said = "; ".join(part for part in (owners, successor) if part)
+    if before.data.get("lifecycle") != "deprecated":
+        found = meaning("C101", "", more=said)
+        return lowered(found, "it was experimental") if before.data.get("lifecycle") == "experimental" else found
+    sunset = announced.get("sunset")
+    is_over = isinstance(sunset, str) and sunset <= today.isoformat()
+    when = f"its sunset is {sunset}" if isinstance(sunset, str) else "no sunset was announced"
+    return meaning("C196" if is_over else "C197", "", more="; ".join(part for part in (when, said) if part))
+
+
+def _whole(before: Definition, after: Definition) -> Iterator[Meaning]:
+    if before.name != after.name:
+        yield meaning("C102", "", before.name, after.name)
+    if before.id is not None and after.id is not None and before.id != after.id:
+        yield meaning("C103", "/id", before.id, after.id)
+
+
+def _around(before: Definition, after: Definition) -> Iterator[Meaning]:
+    """What stands around `definition`."""
+    old, new = before.data, after.data
+    for key in dict.fromkeys((*old, *new)):
+        change = Change(f"/{escape(key)}", old.get(key, MISSING), new.get(key, MISSING))
+        if key in ("definition", "id") or same(change.old, change.new):
+            continue
+        if key == "lifecycle":
+            yield _lifecycle(change, new)
+        elif key == "deprecation":
+            yield _deprecation(change, is_new=new.get("lifecycle") == "deprecated" != old.get("lifecycle"))
+        elif key == "interface":
+            yield from process.interface(change.old, change.new)
+        elif key == "examples":
+            yield meaning("C194" if _answers(change.old, change.new) else "C193", *change)
+        elif key in ("container_image", "container_resources"):
+            yield from (meaning("C122", change.pointer + one.pointer, one.old, one.new) for one in diff(change.old, change.new))
+        elif key in ("title", "description", "owners", "tags", "links", "ignore"):
+            yield meaning("C193", *change)
+        else:
+            yield meaning("C199" if key.startswith("x-") else "C198", *change)
+
+
+def _lifecycle(change: Change, new: Mapping[str, Any]) -> Meaning:
+    before, after = ("production" if value is MISSING else value for value in (change.old, change.new))
+    if before == after:
+        return meaning("C131", *change)
+    if after == "deprecated":
+        announced = new.get("deprecation")
+        announced = announced if isinstance(announced, dict) else {}
+        said = (("sunset", "sunset"), ("replaced_by", "replaced by"))
+        return meaning("C190", *change, more="; ".join(f"{word} {announced[key]}" for key, word in said if announced.get(key)))
+    return meaning("C191" if after == "production" else "C195", *change)
+
+
+def _deprecation(change: Change, *, is_new: bool) -> Meaning:
+    before, after = (value.get("sunset") if isinstance(value, dict) else None for value in (change.old, change.new))
+    is_sooner = isinstance(after, str) and (not isinstance(before, str) or after < before)
+    return meaning("C192" if is_sooner and not is_new else "C193", *change)
+
+
+def _answers(old: Any, new: Any) -> bool:
+    """True when an example that was there expects another output now."""
+    keys = ("output_text", "output_file", "output_sha256", "exit_code")
+    expected = [
+        {_given(one): tuple(str(one.get(key)) for key in keys) for one in value if isinstance(one, dict)} if isinstance(value, list) else {}
+        for value in (old, new)
+    ]
+    return any(given in expected[1] and expected[1][given] != answer for given, answer in expected[0].items())
+
+
+def _given(example: Mapping[str, Any]) -> str:
+    """What an example is known by: its input, else its title."""
+    return str(example.get("input_text", example.get("input_file", example.get("title"))))
+
+
+def _inside(before: Definition, after: Definition, around: Surroundings) -> Iterator[Meaning]:
+    if before.kind == "process_definition":
+        yield from process.inside_changes(before.inside, after.inside, around)
+    elif before.kind == "application":
+        yield from application.inside_changes(before.inside, after.inside)
+    else:
+        yield from (meaning("C198", f"/definition{one.pointer}", one.old, one.new) for one in diff(before.inside, after.inside))
+
+
+def _judged(one: Meaning, definition: Definition | None, settings: Settings) -> Meaning | None:
+    """The meaning with the level that the settings give it, the longest folder's word first; None for one to ignore."""
+    name = definition.name if definition else ""
+    level = settings.level_of(one.rule, name)
+    if level is None:
+        return one
+    return None if level == "ignore" else replace(one, level=Level(level), note="as registry.yaml says")
+
+
+def _without_credentials(one: Meaning, before: Definition | None, after: Definition | None, kinds: Kinds) -> Meaning:
+    """The meaning with credentials in its values hidden."""
+    shown = []
+    for value, definition in ((one.old, before), (one.new, after)):
+        if definition is None or value is MISSING:
+            shown.append(value)
+            continue
+        kind = kinds.by_name.get(definition.kind)
+        hidden = hide_credentials(copy.deepcopy(definition.data), kind.secret_fields if kind else ())
+        shown.append(_at(hidden, one.pointer) if same(_at(definition.data, one.pointer), value) else value)
+    return replace(one, old=shown[0], new=shown[1], reason=hide_in_line(one.reason))
+
+
+def _at(document: Any, pointer: str) -> Any:
+    for step in steps_of(pointer):
+        if not isinstance(document, dict) or step not in document:
+            return MISSING
+        document = document[step]
+    return document
+
+
+def _lines(definition: Definition, meanings: Iterable[Meaning]) -> dict[str, int]:
+    """The line of each pointer in the new file, or of the nearest thing above it."""
+    found = {}
+    for one in meanings:
+        steps: tuple[str, ...] = steps_of(one.pointer)
+        while steps and _at(definition.data, "".join(f"/{escape(step)}" for step in steps)) is MISSING:
+            steps = steps[:-1]
+        found[one.pointer] = definition.document.span(steps, key=bool(steps)).line
+    return found
+
+
+def _owners(definition: Definition) -> tuple[str, ...]:
+    owners = definition.data.get("owners")
+    return tuple(one for one in owners if isinstance(one, str)) if isinstance(owners, list) else ()
+
+
+def _sites(side: Side) -> Callable[[Any], tuple[str, ...]]:
+    known = {one.name: one for one in (*side.definitions, *side.others) if one.kind == "application"}
+
+    def sites(name: Any) -> tuple[str, ...]:
+        mappings = known[name].inside.get("mappings") if isinstance(name, str) and name in known else None
+        return tuple(mappings) if isinstance(mappings, dict) else ()
+
+    return sites
+
+
+def failing(changed: Iterable[Changed], fail_on: Callable[[Party, str], Level | None]) -> bool:
+    """True when a change is as grave as `fail_on` says for one of its parties and the definition's name; None never fails."""
+    return any(
+        limit is not None and each.level.rank <= limit.rank
+        for one in changed
+        for each in one.meanings
+        for limit in (fail_on(party, one.name) for party in each.parties or tuple(Party))
+    )

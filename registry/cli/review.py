@@ -1,0 +1,47 @@
+"""`registry review`: all that a reviewer must know of a change, in one run."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from registry.cli.diff import FailOnOption, fails
+from registry.cli.terminal import RegistryOption, find_root, lines_from, out
+from registry.errors import has_errors
+
+Report = StrEnum("Report", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json", "GITHUB": "github"})
+_TEXT = Report("text")
+
+
+def command(
+    base: Annotated[str, typer.Option("--base", help="The branch that the change is meant for.", metavar="REF")],
+    head: Annotated[str, typer.Option("--head", help="The change: a commit, branch or tag. Left out: the work tree.", metavar="REF")] = "worktree",
+    registry: RegistryOption = None,
+    format_: Annotated[Report, typer.Option("--format", help="How to say it; `github` writes annotations on the changed lines.")] = _TEXT,
+    fail_on: FailOnOption = None,
+) -> None:
+    """Check a change as it would be after its merge, and say what it means: problems, ids and what it can break, in one report.
+
+    Exit code 0: nothing against it; 1: errors, or a change as grave as --fail-on or `fail_on` says; 2: could not look.
+
+    Examples: `registry review --base origin/main` · `registry review --base main --head feature --format markdown`
+    """
+    import gc
+
+    from registry.comparison import compare_sources
+    from registry.reports.review import FORMATS, Given
+    from registry.review import review
+
+    gc.disable()  # a short process: the cycle collector would only walk what is thrown away a moment later
+    result = review(find_root(registry), base, head, of_change=True)
+    comparison = None
+    # Without what the files say there is nothing to compare; that is said by the problems, never by "no changes".
+    if result.base is not None and not any(problem.rule.startswith(("Y", "I036", "K")) for problem in result.problems if has_errors([problem])):
+        comparison = compare_sources(result.base, result.source)
+    prefix = result.source.repository.prefix_of(result.source.root) if result.source.repository is not None else ""
+    color = out.is_terminal and not out.no_color
+    given = Given(result.problems, comparison, lines_from(result.source.read), result.note, prefix, out.width, color)
+    out.file.write(FORMATS[format_.value](given).encode("utf-8", "replace").decode("utf-8"))
+    out.file.flush()
+    if has_errors(result.problems) or (comparison is not None and fails(comparison, fail_on)):
+        raise typer.Exit(1)

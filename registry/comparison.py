@@ -1,0 +1,111 @@
+"""Two revisions of a registry to what changed between them, reading only what differs."""
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from registry.changes import Comparison, Side, compare
+from registry.check.rule import text_at
+from registry.errors import UsageError
+from registry.git import Repository
+from registry.kinds import SCHEMA_FOLDER, Kinds, load_kinds
+from registry.loader import DEFINITIONS_FOLDER, Definition, definition_path, kind_and_name, load
+from registry.settings import SETTINGS_PATH, parse_settings, source_date_epoch
+from registry.snapshot import references_of
+from registry.source import Commit, Source, open_source
+
+
+def compare_revisions(root: Path, base: str, head: str = "worktree") -> Comparison:
+    """What changed from the commit that `base` names to `head` (a revision, or the work tree).
+
+    Raises UsageError where one of them cannot be read: a failed comparison never reads as "no changes".
+    """
+    after = open_source(root, head)
+    repository = after.repository
+    if repository is None:
+        raise UsageError(f"{root} is not in a git repository, so there is nothing to compare", "git init, and commit")
+    return compare_sources(Commit(root, repository, repository.resolve(base)), after)
+
+
+def compare_sources(before: Commit, after: Source) -> Comparison:
+    """What changed from one source to another, of the same repository; judged as the settings of `before` say.
+
+    Not those of `after`: a change does not loosen what it is judged by.
+    """
+    repository = before.repository
+    prefix = repository.prefix_of(before.root)
+    touched = _touched(before, after, repository, prefix)
+    settings, problems = parse_settings(before.read(SETTINGS_PATH))
+    if problems:
+        raise UsageError(f"the settings of {before.commit[:12]} cannot be read: {problems[0].message}", "mend registry.yaml there first")
+    old_kinds, _ = load_kinds(before)
+    new_kinds = load_kinds(after)[0] if any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched) else old_kinds
+    changed = {path for path in touched if kind_and_name(path)}
+    was, now = _read(before, old_kinds, changed), _read(after, new_kinds, changed)
+    named = _applications((*was, *now)) - changed
+    sides = [
+        Side(definitions, kinds, _read(source, kinds, named) if named else ())
+        for source, kinds, definitions in ((before, old_kinds, was), (after, new_kinds, now))
+    ]
+
+    def used_by(kind: str, name: str) -> Sequence[str]:
+        return _used_by(after, new_kinds, kind, name)
+
+    found = compare(*sides, settings=settings, today=_today(after, repository), used_by=used_by)
+    return Comparison(before.commit, None if after.is_work_tree else after.commit, found, settings)
+
+
+def _touched(before: Commit, after: Source, repository: Repository, prefix: str) -> set[str]:
+    """Paths that differ, relative to the registry's root."""
+    paths: set[str] = set()
+    if after.commit is not None:
+        paths |= repository.changes(before.commit, after.commit, prefix or ".").keys()
+    if after.is_work_tree:
+        paths |= repository.changed_paths(prefix or ".").keys()
+    return {path[len(prefix) :] for path in paths if path.startswith(prefix)}
+
+
+def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definition, ...]:
+    """The definitions at these paths; none of them may be unreadable."""
+    if not paths:
+        return ()
+    loaded = load(source, kinds, frozenset(paths))
+    broken = sorted(loaded.unreadable & set(paths))
+    if broken:
+        why = next((problem.message for problem in loaded.problems if problem.span.path == broken[0]), "it cannot be read")
+        where = "the work tree" if source.is_work_tree else f"{source.commit or ''}"[:12]
+        raise UsageError(f"cannot compare: {broken[0]} in {where}: {why}", "registry check")
+    return loaded.definitions
+
+
+def _applications(definitions: Sequence[Definition]) -> set[str]:
+    """Paths of the applications that process definitions name."""
+    names = (text_at(one.inside, "application") for one in definitions if one.kind == "process_definition")
+    return {definition_path("application", name) for name in names if name}
+
+
+def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, ...]:
+    """Names of the process definitions that refer to the definition of this kind and name."""
+    repository = source.repository
+    if repository is None:
+        return ()
+    prefix = repository.prefix_of(source.root)
+    pattern = re.sub(r"[^A-Za-z0-9_/-]", lambda match: f"[{match.group()}]", name)
+    tree = None if source.is_work_tree else source.commit
+    paths = {path.removeprefix(prefix) for path in repository.files_with([pattern], f"{prefix}{DEFINITIONS_FOLDER}", tree)}
+    wanted = {path for path in paths if kind_and_name(path)}
+    if not wanted:
+        return ()
+    found = load(source, kinds, frozenset(wanted)).definitions
+    return tuple(one.name for one in found if one.kind == "process_definition" and (kind, name) in references_of(one, kinds.by_name[one.kind]))
+
+
+def _today(source: Source, repository: Repository) -> date:
+    """The day that a sunset is held against: that of the commit, so that a comparison says the same for ever; today for the work tree."""
+    given = source_date_epoch()
+    if given is not None:
+        return datetime.fromtimestamp(given, UTC).date()
+    if source.is_work_tree or source.commit is None or not repository.is_commit(source.commit):
+        return datetime.now(UTC).date()
+    return date.fromisoformat(repository.commit_time(source.commit)[:10])

@@ -1,0 +1,1 @@
+"""How a comparison is said: what changed, what it can break, and who must act first."""

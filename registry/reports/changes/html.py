@@ -1,0 +1,49 @@
+"""A comparison as one page that needs nothing beside it, in the style of the catalog."""
+
+import base64
+import hashlib
+from functools import lru_cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from registry.changes import Comparison, Level
+from registry.diff import MISSING
+from registry.kinds import defaults_folder
+from registry.reports.changes.words import affected, between, summary, title, value, who
+from registry.reports.text import visible
+
+_FOLDER = "site_templates"
+
+
+def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
+    """The page. No scripts; its one style is named in its own content policy."""
+    style = (defaults_folder(_FOLDER) / "assets/style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    definitions = [
+        {
+            "title": visible(title(changed)),
+            "level": changed.level.value,
+            "owners": [visible(one) for one in changed.owners],
+            "path": visible(changed.path),
+            "affected": visible(affected(changed, 50)),
+            "changes": [
+                {"one": one, "old": _shown(one.old), "new": _shown(one.new), "who": who(one), "is_safe": one.level is Level.SAFE}
+                for one in changed.meanings
+            ],
+        }
+        for changed in comparison.changed
+    ]
+    csp = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return _template().render(
+        csp=csp, style=style, summary=summary(comparison), between=between(comparison), note=comparison.note, definitions=definitions
+    )
+
+
+def _shown(found: object) -> str | None:
+    return None if found is MISSING else visible(value(found))
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    loader = FileSystemLoader(defaults_folder(_FOLDER))
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template("diff.html")

@@ -1,0 +1,55 @@
+"""What all formats say with the same words."""
+
+import json
+from typing import Any
+
+from registry.changes import Changed, Comparison, Level, Meaning, What
+from registry.diff import MISSING
+
+NO_CHANGES = "No changes that programs or people would notice."
+
+
+def summary(comparison: Comparison) -> str:
+    """How many definitions changed and how much that can break: `2 definitions changed, 1 removed: 1 breaking, 2 risky, 3 safe.`"""
+    if not comparison.changed:
+        return NO_CHANGES
+    happened = [(comparison.count(what), what.value) for what in (What.CHANGED, What.RENAMED, What.ADDED, What.REMOVED)]
+    counts = [f"{count:,} {word}" for count, word in happened if count]
+    counts[0] = counts[0].replace(" ", f" definition{'' if counts[0].startswith('1 ') else 's'} ", 1)
+    levels = [f"{comparison.count(level):,} {level.value}" for level in Level if comparison.count(level)]
+    return f"{', '.join(counts)}: {', '.join(levels)}."
+
+
+def between(comparison: Comparison) -> str:
+    """What was compared."""
+    return f"{comparison.base[:12]} → {comparison.head[:12] if comparison.head else 'the work tree'}"
+
+
+def title(changed: Changed) -> str:
+    """Kind where it is not a process definition, name, id, what happened."""
+    kind = "" if changed.kind == "process_definition" else f"{changed.kind} "
+    number = f" (id {changed.id})" if changed.id is not None else ""
+    was = f" from {changed.old_name}" if changed.old_name else ""
+    return f"{kind}{changed.name}{number} {changed.what.value}{was}"
+
+
+def value(found: Any) -> str:
+    """A value as JSON would have it; text as it is."""
+    if found is MISSING:
+        return "(not set)"
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+
+
+def who(one: Meaning) -> str:
+    """The parties, and what they must do."""
+    parties = ", ".join(one.parties)
+    return f"{parties}: {one.action}" if parties and one.action else parties or one.action
+
+
+def affected(changed: Changed, at_most: int = 10) -> str:
+    """`affects 14 definitions: a, b, …`; "" where nothing uses it."""
+    names = changed.affects
+    if not names:
+        return ""
+    listed = ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+    return f"affects {len(names):,} definition{'' if len(names) == 1 else 's'}: {listed}"
