@@ -16,7 +16,8 @@ class Revision(NamedTuple):
     """One state of one definition. `blob` is None where it was deleted, `commit` is None where nothing was committed yet.
 
     `old_blob` is the state right before in the commit graph, which is not always the revision listed before: two
-    branches can change one file. `date` is the author's, ISO 8601 with the author's offset.
+    branches can change one file. `other_blobs` are the states on the further parents of a merge. `date` is the author's,
+    ISO 8601 with the author's offset.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Revision(NamedTuple):
     name: str
     blob: str | None
     old_blob: str | None
+    other_blobs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ class _Tracer:
                 claimed.add(id(track))
                 if track.revisions and row.old_path == row.path and track.path != row.path:
                     # It came from a name that git does not tell of: the state before is that of the definition.
-                    row = row._replace(old_blob=track.revisions[-1].blob)  # noqa: PLW2901
+                    row = row._replace(old_blob=track.revisions[-1].blob, other_blobs=())  # noqa: PLW2901
                 self.paths[row.path], track.path = track, row.path
                 self.add(track, commit, row, found[1])
         for row in rows:
@@ -103,7 +105,7 @@ class _Tracer:
             found = kind_and_name(row.old_path)
             if row.old_path in leaving and gone is not None and found and id(gone) not in claimed and gone.path == row.old_path:
                 gone.path = None
-                self.add(gone, commit, row._replace(blob=None), found[1])
+                self.add(gone, commit, row._replace(blob=None, other_blobs=()), found[1])
 
     def relative(self, row: Row) -> Row:
         return row._replace(old_path=row.old_path[len(self.prefix) :], path=row.path[len(self.prefix) :]) if self.prefix else row
@@ -136,5 +138,5 @@ class _Tracer:
     @staticmethod
     def add(track: _Track, commit: LogCommit, row: Row, name: str) -> None:
         track.revisions.append(
-            Revision(len(track.revisions) + 1, commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob)
+            Revision(len(track.revisions) + 1, commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs)
         )

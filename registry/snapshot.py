@@ -101,10 +101,20 @@ class Snapshot:
         return orjson.loads(found) if found is not None else None
 
     def changes_of(self, revision: Revision) -> list[Change]:
-        """The fields that one revision changed, against the state before it; none for the first and for a deletion."""
+        """The fields that one revision changed, against the state before it; none for the first and for a deletion.
+
+        Of a merge only those that no side had so: what came from one side was told where it was made.
+        """
         if revision.blob is None or revision.old_blob is None or revision.blob == revision.old_blob:
             return []
-        old, new = self.documents.get(revision.old_blob), self.documents.get(revision.blob)
+        changes = self._changes(revision.old_blob, revision.blob)
+        for other in revision.other_blobs:
+            theirs = [f"{change.pointer}/" for change in self._changes(other, revision.blob)]
+            changes = [one for one in changes if any(f"{one.pointer}/".startswith(their) or their.startswith(f"{one.pointer}/") for their in theirs)]
+        return changes
+
+    def _changes(self, before: str, after: str) -> list[Change]:
+        old, new = self.documents.get(before), self.documents.get(after)
         if old is None or new is None or old == new:
             return []
         return diff(orjson.loads(old), orjson.loads(new))
@@ -215,7 +225,7 @@ def _read_history(
     progress("reading commits")
     commits = list(log.commits())
     rows = (row for one in commits for row in one.rows if is_definition_row(row, prefix))
-    blobs = list(dict.fromkeys(blob for row in rows for blob in (row.old_blob, row.blob) if blob is not None))
+    blobs = list(dict.fromkeys(blob for row in rows for blob in (row.old_blob, row.blob, *row.other_blobs) if blob is not None))
     documents: dict[str, bytes | None] = {}
     for blob, document in load_documents(repository.read_blobs(blobs), len(blobs), fields):
         if len(documents) % 500 == 0:

@@ -132,6 +132,99 @@ def test_a_merge_is_seen_once_and_only_where_it_changed_something_itself(repo: R
     assert told(snapshot(repo.root), "b") == ["add", "on main /title", "again /title"]
 
 
+def test_a_merge_of_two_edits_of_one_file_tells_only_what_it_made_itself(repo: RepoBuilder) -> None:
+    repo.define("a", BODY.format("One", "-a"))
+    repo.commit("add")
+    repo.git("checkout", "-q", "-b", "side")
+    repo.define("a", BODY.format("Side", "-a"))
+    repo.commit("title on the side")
+    repo.git("checkout", "-q", "main")
+    repo.define("a", BODY.format("One", "-a, -b"))
+    repo.commit("argv on main")
+    repo.git("merge", "-q", "--no-ff", "--no-commit", "-s", "ours", "side")
+    repo.define("a", BODY.format("Side", "-a, -b").replace("info", "debug"))
+    repo.commit("merge, and more")
+    lines = told(snapshot(repo.root), "a")
+    assert sorted(lines[1:3]) == ["argv on main /definition/argv", "title on the side /title"]
+    assert lines[3] == "merge, and more /definition/environment/LEVEL"
+
+
+def test_an_octopus_merge_is_no_revision_of_what_it_brings_together(repo: RepoBuilder) -> None:
+    for name in "abc":
+        repo.define(name, BODY.format(name.upper(), "-a"))
+    repo.commit("add")
+    for name in "abc":
+        repo.git("checkout", "-q", "-b", f"side-{name}", "main")
+        repo.define(name, BODY.format(f"{name} of its branch", "-a"))
+        repo.commit(f"change {name}")
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "-m", "octopus", "side-a", "side-b", "side-c")
+    assert repo.git("log", "-1", "--format=%P").count(" ") == 2
+    for name in "abc":
+        assert told(snapshot(repo.root), name) == ["add", f"change {name} /title"]
+
+
+def test_merges_that_cross_tell_each_change_once(repo: RepoBuilder) -> None:
+    repo.define("a", BODY.format("One", "-a"))
+    repo.define("b", BODY.format("One", "-b"))
+    repo.commit("add")
+    repo.git("checkout", "-q", "-b", "side")
+    repo.define("b", BODY.format("Two", "-b"))
+    repo.commit("b on the side")
+    repo.git("checkout", "-q", "main")
+    repo.define("a", BODY.format("Two", "-a"))
+    repo.commit("a on main")
+    first = repo.git("rev-parse", "main")
+    repo.git("merge", "-q", "--no-ff", "-m", "side into main", "side")
+    repo.git("checkout", "-q", "side")
+    repo.git("merge", "-q", "--no-ff", "-m", "main into side", first)
+    repo.define("a", BODY.format("Two", "-a, -z"))
+    repo.commit("a on the side, after")
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "--no-ff", "-m", "criss-cross", "side")
+    found = snapshot(repo.root)
+    assert told(found, "a") == ["add", "a on main /title", "a on the side, after /definition/argv"]
+    assert told(found, "b") == ["add", "b on the side /title"]
+
+
+def test_a_rename_made_in_a_merge_is_followed(repo: RepoBuilder) -> None:
+    repo.define("a", BODY.format("One", "-a"))
+    repo.define("other")
+    repo.commit("add")
+    repo.git("checkout", "-q", "-b", "side")
+    repo.define("a", BODY.format("One", "-a, -b"))
+    repo.commit("edit on the side")
+    repo.git("checkout", "-q", "main")
+    repo.define("other", BODY.format("O", "-o"))
+    repo.commit("beside")
+    repo.git("merge", "-q", "--no-ff", "--no-commit", "side")
+    repo.git("mv", "definitions/process_definition/a.yaml", "definitions/process_definition/b.yaml")
+    repo.commit("renamed in the merge")
+    lines = told(snapshot(repo.root), "b")
+    assert lines[:2] == ["add as a", "edit on the side as a /definition/argv"]
+    assert lines[2:] == ["renamed in the merge"]
+
+
+def test_a_rename_of_upper_and_lower_case_alone_is_followed(repo: RepoBuilder) -> None:
+    repo.define("Mixed", BODY.format("One", "-a"))
+    repo.commit("add")
+    repo.git("mv", "-f", "definitions/process_definition/Mixed.yaml", "definitions/process_definition/mixed.yaml")
+    repo.commit("lower case")
+    lines = told(snapshot(repo.root), "mixed")
+    assert lines == ["add as Mixed", "lower case"]
+
+
+def test_a_graft_is_not_followed(repo: RepoBuilder) -> None:
+    """`git replace` changes what history seems to be, for whoever has the ref; a build must not depend on it."""
+    for title in ("One", "Two", "Three"):
+        repo.define("a", BODY.format(title, "-a"))
+        repo.commit(title)
+    repo.git("replace", "--graft", "HEAD~1")
+    found = snapshot(repo.root)
+    assert told(found, "a") == ["One", "Two /title", "Three /title"]
+    assert found.history_complete
+
+
 def test_an_edit_under_the_old_name_on_a_branch_belongs_to_the_renamed_definition(repo: RepoBuilder) -> None:
     repo.define("a", BODY.format("One", "-a"))
     repo.commit("add")

@@ -14,6 +14,7 @@ class Row(NamedTuple):
     """One changed path of one commit, as `git log --raw` has it.
 
     `old_path` is the path before (other than `path` for a rename), `old_blob` and `blob` are None for "no file".
+    `other_blobs` are what the further parents of a merge have.
     """
 
     status: str
@@ -21,6 +22,7 @@ class Row(NamedTuple):
     path: str
     old_blob: str | None
     blob: str | None
+    other_blobs: tuple[str, ...] = ()
 
 
 class LogCommit(NamedTuple):
@@ -109,11 +111,12 @@ def _parse_row(facts: str, tokens: Iterator[bytes]) -> Row | None:
     new_blob = _blob(modes[-1], blobs[-1])
     if parents > 1:
         paths = [os.fsdecode(next(tokens)) for _ in range(parents + 1)]
-        if new_blob is not None and blobs[-1] in blobs[:-1]:
+        if new_blob is not None and blobs[-1] in blobs[:-1] and paths[-1] in paths[:-1]:
             return None
         # Against the first parent that has the file: against one that lacks it, all of it would read as added.
         which = next((n for n in range(parents) if _blob(modes[n], blobs[n])), 0)
-        return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob)
+        others = tuple(blobs[n] for n in range(parents) if n != which and _blob(modes[n], blobs[n]))
+        return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob, others)
     old_path = path = os.fsdecode(next(tokens))
     if status[0] in "RC":
         path = os.fsdecode(next(tokens))
