@@ -138,5 +138,7 @@ class _Tracer:
     @staticmethod
     def add(track: _Track, commit: LogCommit, row: Row, name: str) -> None:
         track.revisions.append(
-            Revision(len(track.revisions) + 1, commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs)
+            Revision(
+                len(track.revisions) + 1, commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs
+            )
         )

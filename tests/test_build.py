@@ -94,7 +94,8 @@ def test_every_link_in_the_catalog_leads_somewhere(filled: RepoBuilder, tmp_path
     checked = 0
     for page in root.rglob("*.html"):
         for link in re.findall(r'(?:href|src)="([^"]*)"', page.read_text(encoding="utf-8")):
-            if link.startswith(("https://", "#")):
+            link = link.partition("#")[0]  # noqa: PLW2901
+            if link.startswith("https://"):
                 continue
             place = root / unquote(link.removeprefix("/")) if link.startswith("/") else page.parent / unquote(link)
             target = place / ("index.json" if "/api/" in f"{place}/" else "index.html") if link.endswith("/") or not link else place

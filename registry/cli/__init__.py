@@ -27,6 +27,8 @@ COMMANDS = (
     "list",
     "show",
     "log",
+    "blame",
+    "changelog",
     "import",
     "schema",
     "rules",

@@ -20,15 +20,14 @@ def command(
     """
     import json
 
-    from registry.cli.lookup import find, load_snapshot
+    from registry.cli.lookup import find, load_snapshot, revisions_of
     from registry.diff import MISSING
     from registry.render.json_api import history_body, revision_facts
     from registry.reports.text import visible
-    from registry.snapshot import Tombstone
 
     snapshot = load_snapshot(find_root(registry), source)
     found = find(snapshot, wanted, kind)
-    revisions = found.revisions if isinstance(found, Tombstone) else snapshot.revisions_of(found)
+    revisions = revisions_of(snapshot, found)
     if format_ is Format.JSON:
         facts = [revision_facts(snapshot, found.kind, found.id, revision) for revision in revisions]
         write_json(history_body(snapshot, found.id, found.name, facts))

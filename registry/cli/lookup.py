@@ -5,6 +5,7 @@ from pathlib import Path
 from registry.build import Checked, check_source, snapshot_of
 from registry.cli.terminal import progress
 from registry.errors import ProblemsError, UsageError, nearest
+from registry.history import Revision
 from registry.loader import Definition
 from registry.snapshot import Snapshot, Tombstone
 from registry.source import open_source
@@ -41,3 +42,8 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
                 return thing
     names = [thing.name for thing in things if thing.kind in kinds]
     raise UsageError(f"there is no definition `{wanted}`", nearest(wanted, names) or "`registry list` shows all")
+
+
+def revisions_of(snapshot: Snapshot, found: Definition | Tombstone) -> tuple[Revision, ...]:
+    """The revisions of what `find` gave, oldest first."""
+    return found.revisions if isinstance(found, Tombstone) else snapshot.revisions_of(found)

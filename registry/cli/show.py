@@ -1,14 +1,23 @@
 """`registry show`: one definition."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, write_json
 
+if TYPE_CHECKING:
+    from registry.snapshot import Snapshot
+
 
 def command(
-    wanted: Annotated[str, typer.Argument(help="A name or an id, with the kind in front where both are the same.", metavar="NAME|ID")],
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            help="A name or an id, with the kind in front where both are the same; `@3` for its revision 3, `@v1.2` as a commit has it.",
+            metavar="NAME|ID[@REVISION]",
+        ),
+    ],
     registry: RegistryOption = None,
     kind: Annotated[str | None, typer.Option("--kind", help="The kind, as in `application`.")] = None,
     source: SourceOption = "worktree",
@@ -16,13 +25,18 @@ def command(
 ) -> None:
     """Show one definition: what it is, and its file. With `--format json` exactly what the API answers.
 
-    Examples: `registry show weather/qc` · `registry show 7` · `registry show application/1 --format json`
+    Examples: `registry show weather/qc` · `registry show 7` · `registry show weather/qc@3` · `registry show application/1@v1.2 --format json`
     """
     from registry.cli.lookup import find, load_snapshot
     from registry.render.json_api import detail_body, tombstone_body
     from registry.reports.text import visible
     from registry.snapshot import Tombstone
 
+    wanted, _, revision = wanted.partition("@")
+    if revision.isdecimal():
+        _show_revision(load_snapshot(find_root(registry), source), wanted, kind, int(revision), format_)
+        return
+    source = revision or source
     snapshot = load_snapshot(find_root(registry), source)
     found = find(snapshot, wanted, kind)
     if isinstance(found, Tombstone):
@@ -40,4 +54,32 @@ def command(
     out.print(f"{found.kind} {found.name} ({number}, {counted(len(revisions), 'revision')})", style="bold", markup=False)
     out.print(f"{found.path}\n", markup=False)
     for line in found.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines():
+        out.print(visible(line), markup=False)
+
+
+def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: int, format_: Format) -> None:
+    """One revision as it was; credentials are hidden, so it is the content that is shown, not the bytes of the file."""
+    from registry.cli.lookup import find, revisions_of
+    from registry.errors import UsageError
+    from registry.render.json_api import revision_body, revision_facts
+    from registry.reports.text import visible
+    from registry.yaml_writer import to_yaml
+
+    found = find(snapshot, wanted, kind)
+    revisions = revisions_of(snapshot, found)
+    chosen = next((one for one in revisions if one.number == number), None)
+    if chosen is None:
+        there = f"it has the revisions 1 to {len(revisions)}" if revisions else "no revision of it is known"
+        raise UsageError(f"{found.name} has no revision {number}", f"{there}; `registry log {found.name}` lists them")
+    if format_ is Format.JSON:
+        write_json(revision_body(snapshot, found.id, chosen, revision_facts(snapshot, found.kind, found.id, chosen)))
+        return
+    who = f"{chosen.commit[:10]}, {chosen.date[:10]}, {visible(chosen.author)}" if chosen.commit else "not committed"
+    out.print(f"{found.kind} {chosen.name}, revision {number} of {len(revisions)} ({who})", style="bold", markup=False)
+    out.print(f"{visible(chosen.message.split(chr(10), 1)[0])}\n", markup=False)
+    document = snapshot.document_of(chosen)
+    if document is None:
+        out.print("Deleted." if chosen.blob is None else "The file could not be read at this commit.")
+        return
+    for line in to_yaml(document).splitlines():
         out.print(visible(line), markup=False)

@@ -257,8 +257,26 @@ class Repository:
                 process.stdout.close()
                 process.wait()
 
-    def begin_log(self, commit: str, folder: str) -> PendingLog:
+    def empty_tree(self) -> str:
+        """The id of a tree without files, which every repository knows."""
+        with tempfile.TemporaryFile() as nothing:
+            return self._run("hash-object", "-t", "tree", "-w", "--stdin", stdin=nothing).decode().strip()
+
+    def newest_tag(self, commit: str, *, before: bool = False) -> str | None:
+        """The nearest tag on the way back from `commit` along first parents; with `before`, not its own."""
+        start = f"{commit}^" if before and self.find(f"{commit}^") else commit
+        found = self._run("describe", "--tags", "--abbrev=0", "--first-parent", start, ok=(0, 128)).decode().strip()
+        return found or None
+
+    def commit_before(self, commit: str, seconds: int) -> str | None:
+        """The newest commit along first parents that was committed before a moment (seconds since 1970), or None."""
+        listing = self._run("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit).decode().split()
+        return next((name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds), None)
+
+    def begin_log(self, commit: str, folder: str, since: str | None = None) -> PendingLog:
         """Start reading every commit up to `commit` that changed a file below `folder`, newest first, in topological order.
+
+        With `since`, those that this commit does not hold.
 
         One pass for all files, in the background. Combined diffs because a merge is told only for the files that differ
         from all its parents, so a merged change is seen once, where it was made, and a merge that changed something
@@ -266,7 +284,8 @@ class Repository:
         another way. A registry that fills its repository is read without a path: that saves git two fifths of the time
         (10,000 definitions, 50,000 commits: 4.4 s for 7.2 s), and the few other files are left out afterwards.
         """
-        paths = ["--full-history", "--end-of-options", commit, "--", folder] if "/" in folder else ["--end-of-options", commit]
+        commits = ["--end-of-options", commit, *([f"^{since}"] if since else [])]
+        paths = ["--full-history", *commits, "--", folder] if "/" in folder else commits
         return PendingLog(self._stream(
             "log", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv", "--topo-order",
             "--diff-merges=combined", "--combined-all-paths", "--date=raw", "--no-color", "--no-notes", "--no-mailmap",

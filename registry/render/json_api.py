@@ -135,7 +135,7 @@ def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
     body = _body_of(snapshot, definition.kind, definition.id, definition.name, definition.data)
     if definition.id is not None:
         body["history_uri"] = address(snapshot, definition.kind, definition.id, "history")
-    body["revision"] = _short_facts(revisions[-1]) if revisions else None
+    body["revision"] = short_facts(revisions[-1]) if revisions else None
     return body
 
 
@@ -159,11 +159,12 @@ def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
     del body["by_name_uri"]
     body["deleted"] = True
     body["history_uri"] = address(snapshot, tombstone.kind, tombstone.id, "history")
-    body["revision"] = _short_facts(tombstone.revisions[-1]) if tombstone.revisions else None
+    body["revision"] = short_facts(tombstone.revisions[-1]) if tombstone.revisions else None
     return body
 
 
-def _short_facts(revision: Revision) -> dict[str, Any]:
+def short_facts(revision: Revision) -> dict[str, Any]:
+    """What every answer says of a revision: number, commit, author, date, message."""
     return {
         "number": revision.number,
         "commit": revision.commit,
@@ -176,7 +177,7 @@ def _short_facts(revision: Revision) -> dict[str, Any]:
 def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: Revision) -> dict[str, Any]:
     """One revision in a list: commit, author, date, message, and the changed fields."""
     return {
-        **_short_facts(revision),
+        **short_facts(revision),
         "name": revision.name,
         "deleted": revision.blob is None,
         "changes": [change_body(change) for change in snapshot.changes_of(revision)],
@@ -199,7 +200,7 @@ def history_body(snapshot: Snapshot, number: int | None, name: str, facts: Seque
     return {"id": number, "name": name, "history_complete": snapshot.history_complete, "revisions": list(reversed(facts))}
 
 
-def revision_body(snapshot: Snapshot, number: int, revision: Revision, facts: dict[str, Any]) -> dict[str, Any]:
+def revision_body(snapshot: Snapshot, number: int | None, revision: Revision, facts: dict[str, Any]) -> dict[str, Any]:
     """One revision with the content at that time; `document` is None for a deletion and for what cannot be read."""
     document = snapshot.document_of(revision)
     return {

@@ -36,3 +36,92 @@ if (filter) {
   filter.addEventListener("input", apply);
   apply();
 }
+
+// The fields that differ between two revisions, maps key by key, lists as one value: as `registry diff` tells them.
+const compare = document.querySelector(".compare");
+if (compare) {
+  const isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+  const same = (one, other) => {
+    if (isMap(one) && isMap(other)) {
+      const keys = Object.keys(one);
+      return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key]));
+    }
+    if (Array.isArray(one) && Array.isArray(other)) return one.length === other.length && one.every((item, place) => same(item, other[place]));
+    return one === other;
+  };
+  const step = (key) => "/" + key.replaceAll("~", "~0").replaceAll("/", "~1");
+  const differences = (one, other, pointer) => {
+    if (!isMap(one) || !isMap(other)) return same(one, other) ? [] : [[pointer || "/", one, other]];
+    const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+    return keys.flatMap((key) => differences(Object.hasOwn(one, key) ? one[key] : undefined, Object.hasOwn(other, key) ? other[key] : undefined, pointer + step(key)));
+  };
+  const shown = (value, tag) => {
+    const element = document.createElement(value === undefined ? "span" : tag);
+    if (value === undefined) element.className = "none";
+    element.textContent = value === undefined ? "not set" : typeof value === "string" ? value : JSON.stringify(value);
+    return element;
+  };
+  const row = (cells, tag) => {
+    const made = document.createElement("tr");
+    for (const cell of cells) {
+      const place = document.createElement(tag);
+      place.append(cell);
+      made.append(place);
+    }
+    return made;
+  };
+  const form = compare.querySelector("form");
+  const output = compare.querySelector("output");
+  const fetched = new Map();
+  const load = (number) => {
+    if (!fetched.has(number)) fetched.set(number, fetch(`${compare.dataset.revisions}${number}/index.json`).then((answer) => answer.json()));
+    return fetched.get(number);
+  };
+  let latest = 0;
+  const show = async () => {
+    const mine = ++latest;
+    const [from, to] = [form.from.value, form.to.value];
+    let told;
+    try {
+      const [one, other] = await Promise.all([load(from), load(to)]);
+      const found = differences(one.document ?? undefined, other.document ?? undefined, "");
+      told = document.createElement(found.length ? "table" : "p");
+      told.className = found.length ? "changes" : "note";
+      if (found.length) {
+        told.append(row(["Field", "Before", "After"], "th"));
+        for (const [pointer, before, after] of found) told.append(row([shown(pointer, "code"), shown(before, "del"), shown(after, "ins")], "td"));
+      } else {
+        told.textContent = "No field differs.";
+      }
+    } catch {
+      fetched.clear();
+      told = document.createElement("p");
+      told.textContent = "The revisions could not be loaded.";
+    }
+    if (mine === latest) output.replaceChildren(told);
+  };
+  const choose = () => {
+    const asked = /^#compare=(\d+)\.\.(\d+)$/.exec(location.hash);
+    const newest = form.to.options[0].value;
+    form.to.value = asked ? asked[2] : newest;
+    form.from.value = asked ? asked[1] : form.from.options[1].value;
+    if (asked) compare.scrollIntoView();
+    show();
+  };
+  form.addEventListener("change", () => {
+    history.replaceState(null, "", `#compare=${form.from.value}..${form.to.value}`);
+    show();
+  });
+  addEventListener("hashchange", choose);
+  compare.hidden = false;
+  choose();
+}
+
+// Which commit this is built from: told by one file, so that a commit does not change every page.
+const built = document.querySelector("[data-snapshot]");
+if (built) {
+  fetch(built.dataset.snapshot).then((answer) => answer.json()).then((snapshot) => {
+    if (snapshot.commit) built.textContent = `Built from commit ${snapshot.commit.slice(0, 12)} of ${snapshot.commit_time.slice(0, 10)}.`;
+    if (snapshot.dirty) built.textContent += " Some files are not committed.";
+  }).catch(() => {});
+}

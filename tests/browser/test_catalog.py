@@ -122,7 +122,43 @@ def test_everything_is_there_without_javascript(browser: Browser, address: str) 
     context.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/process_definition/audio/encode/", "/application/tools/", "/list/process_definition/1/"])
+def test_any_two_revisions_can_be_compared(page: Page, address: str) -> None:
+    page.goto(f"{address}/process_definition/audio/encode/")
+    page.click("text=Compare any two")
+    page.wait_for_selector(".compare table")
+    assert page.inner_text(".compare del") == "info"
+    assert page.inner_text(".compare ins") == "debug"
+    page.select_option("select[name=from]", "1")
+    page.wait_for_selector(".compare >> text=/id")
+    assert page.url.endswith("#compare=1..3")
+    page.goto(f"{address}/process_definition/audio/encode/revisions/2/")
+    assert page.inner_text("main ins") == "1"
+    page.click("text=Compare with another")
+    page.wait_for_selector(".compare .none")
+    assert (page.input_value("select[name=from]"), page.input_value("select[name=to]")) == ("1", "2")
+
+
+def test_a_revision_has_its_content_and_leads_to_its_neighbours(page: Page, address: str) -> None:
+    page.goto(f"{address}/process_definition/audio/encode/history/")
+    page.click("text=Revision 1")
+    assert "LEVEL: info" in page.inner_text("#source")
+    page.click("text=Newer")
+    page.click("text=Newer")
+    assert page.url == f"{address}/process_definition/audio/encode/revisions/3/"
+    assert "LEVEL: debug" in page.inner_text("#source")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/process_definition/audio/encode/",
+        "/application/tools/",
+        "/list/process_definition/1/",
+        "/process_definition/audio/encode/history/",
+        "/process_definition/audio/encode/revisions/3/",
+    ],
+)
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_no_page_is_wider_than_a_phone_and_text_can_be_read(browser: Browser, address: str, path: str, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800})

@@ -1,0 +1,36 @@
+"""`registry changelog`: the registry's own release notes."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from registry.cli.terminal import RegistryOption, find_root, out
+
+Report = StrEnum("Report", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json"})
+_TEXT = Report("text")
+
+
+def command(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="A commit, branch or tag, or a date (YYYY-MM-DD). Left out: the newest tag before, else the beginning.",
+            metavar="REF|DATE",
+        ),
+    ] = None,
+    head: Annotated[str, typer.Option("--head", help="Up to which commit.", metavar="REF")] = "HEAD",
+    registry: RegistryOption = None,
+    format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
+) -> None:
+    """Tell what happened to the definitions since a release or a date, what is breaking first, with who must act and the commits.
+
+    Examples: `registry changelog` · `registry changelog --since v1.2 --format markdown` · `registry changelog --since 2026-01-01`
+    """
+    from registry.changelog import changelog
+    from registry.reports.changelog import FORMATS
+
+    text = FORMATS[format_.value](changelog(find_root(registry), since, head))
+    out.file.write(text.encode("utf-8", "replace").decode("utf-8"))
+    out.file.flush()

@@ -1,0 +1,97 @@
+"""Values and descriptions as pages show them."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+from markupsafe import Markup
+
+from registry.diff import MISSING
+from registry.kinds import Kind
+from registry.render.file import name_in_address
+
+SHOWN_CHARACTERS = 400
+_MARKDOWN = re.compile(r"[*_`#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}|\t)| {2}$", re.MULTILINE)
+
+
+class Field(NamedTuple):
+    """A value as the template `fields.html` shows it: `fields` for a map, `elements` for a list, else `text`."""
+
+    title: str
+    help: str
+    fields: "tuple[Field, ...] | None"
+    elements: "tuple[Field, ...] | None"
+    text: str
+
+
+def field(title: str, value: Any, schema: Mapping[str, Any], help_text: str = "") -> Field:
+    """Any value with the titles and descriptions that the properties of a schema give to its keys."""
+    if isinstance(value, dict):
+        inner = []
+        for key, item in value.items():
+            about = schema.get(key)
+            about = about if isinstance(about, dict) else {}
+            inner.append(field(key, item, about.get("properties", {}), about.get("description", "")))
+        return Field(title, help_text, tuple(inner), None, "")
+    if isinstance(value, list):
+        return Field(title, help_text, None, tuple(field("", item, {}) for item in value), "")
+    return Field(title, help_text, None, None, value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
+def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
+    """The schema's properties of a file, or of what stands inside one key, references followed."""
+    schema: Any = kind.schema
+    if inside:
+        schema = schema.get("properties", {}).get(inside, {})
+        reference = schema.get("$ref", "")
+        for step in reference.removeprefix("#").split("/")[1:]:
+            schema = kind.schema if step == "$defs" else schema["$defs"][step]
+    properties = schema.get("properties", {})
+    return properties if isinstance(properties, dict) else {}
+
+
+def command(inside: Mapping[str, Any]) -> str:
+    """The command as a shell would take it, for reading and trying; the registry itself never uses a shell."""
+    program, argv = inside.get("exec"), inside.get("argv", [])
+    if not isinstance(program, str) or not isinstance(argv, list) or not all(isinstance(item, str) for item in argv):
+        return ""
+    return shlex.join([program, *argv])
+
+
+def short(value: Any) -> str | None:
+    """A changed field's value in a line; None where there was none."""
+    if value is MISSING:
+        return None
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def href(kind: str, name: str) -> str:
+    """The address of a definition's page, from the top."""
+    return f"{kind}/{name_in_address(name)}/"
+
+
+@lru_cache(maxsize=4096)
+def markdown(text: str) -> Markup:
+    """Markdown to HTML; HTML in it is shown as text, images are left as links would be: nothing loads from elsewhere."""
+    if not text.strip():
+        return Markup("")
+    if not _MARKDOWN.search(text):
+        # Most descriptions are plain paragraphs: a tenth of the time.
+        return Markup("").join(Markup("<p>{}</p>\n").format(part.strip()) for part in re.split(r"\n[ \t]*\n", text) if part.strip())
+    return Markup(_markdown_parser().render(text))
+
+
+@lru_cache(maxsize=1)
+def _markdown_parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).disable("image")

@@ -1,0 +1,78 @@
+"""What happened to a registry, as notes for people: breaking first."""
+
+import json
+from collections.abc import Callable, Iterator
+
+from registry.changelog import Changelog, Entry
+from registry.changes import Level, Meaning, What
+from registry.diff import MISSING
+from registry.reports.changes import json as changes_json
+from registry.reports.changes import markdown
+from registry.reports.changes.words import NO_CHANGES, affected, summary, title, value, who
+from registry.reports.text import visible
+
+_HEADINGS = {Level.BREAKING: "Breaking", Level.RISKY: "Risky", Level.SAFE: "Safe"}
+_LONGEST = 120
+Quote = Callable[[str], str]
+
+
+def as_text(changelog: Changelog) -> str:
+    """For a terminal."""
+    return _notes(changelog, "", visible)
+
+
+def as_markdown(changelog: Changelog) -> str:
+    """For a release page. Text of the definitions is only ever shown as code."""
+    return _notes(changelog, "#", markdown.code)
+
+
+def as_json(changelog: Changelog) -> str:
+    """One JSON object: that of `registry diff --format json`, with `since`, and the commits of each definition."""
+    body = changes_json.body(changelog.comparison)
+    for told, entry in zip(body["definitions"], changelog.entries, strict=True):
+        told["commits"] = [{"commit": one.commit, "author": one.author, "date": one.date, "message": one.message} for one in entry.commits]
+    return json.dumps({"title": changelog.title, "since": changelog.since, **body}, ensure_ascii=True, indent=2) + "\n"
+
+
+def _notes(changelog: Changelog, mark: str, quote: Quote) -> str:
+    compared = changelog.comparison
+    heading = f"{mark} " if mark else ""
+    name = visible(changelog.title) if not mark else markdown.escaped(changelog.title)
+    words = summary(compared) if compared.changed else NO_CHANGES
+    lines = [f"{heading}{name}: {quote(changelog.since)} to {quote((compared.head or 'work tree')[:12])}", "", words]
+    for level in Level:
+        found = [line for entry in changelog.entries for line in _entry(entry, level, quote)]
+        if found:
+            lines += ["", f"{mark}{heading}{_HEADINGS[level]}", "", *found]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(entry: Entry, level: Level, quote: Quote) -> Iterator[str]:
+    meanings = [one for one in entry.changed.meanings if one.level is level]
+    if not meanings:
+        return
+    commits = ", ".join(one.commit[:10] for one in entry.commits)
+    yield f"- {quote(title(entry.changed))}" + (f" ({commits})" if commits else "")
+    if entry.changed.affects and level is not Level.SAFE:
+        yield f"  - {quote(affected(entry.changed))}"
+    if entry.changed.what is What.ADDED:
+        return
+    for one in meanings:
+        yield f"  - {_meaning(one, quote)}"
+
+
+def _meaning(one: Meaning, quote: Quote) -> str:
+    values = "" if one.old is MISSING and one.new is MISSING else f" ({_short(one.old, quote)} → {_short(one.new, quote)})"
+    place = f"{quote(one.pointer)}: " if one.pointer else ""
+    acts = f". {who(one)}" if who(one) and one.level is not Level.SAFE else ""
+    return f"{place}{one.title}{values}{acts}"
+
+
+def _short(found: object, quote: Quote) -> str:
+    if found is MISSING:
+        return "not set"
+    text = value(found).replace("\n", "⏎")
+    return quote(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…") or '""'
+
+
+FORMATS: dict[str, Callable[[Changelog], str]] = {"text": as_text, "markdown": as_markdown, "json": as_json}
