@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry.changes.table import TABLE
@@ -14,7 +14,7 @@ from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
 from registry.loader import Loaded, load
 from registry.settings import SETTINGS_PATH, Settings, parse_settings
-from registry.snapshot import Progress, Snapshot, begin_log, silent, take_snapshot
+from registry.snapshot import Preview, Progress, Snapshot, begin_log, silent, take_snapshot
 from registry.source import Source
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ def snapshot_of(source: Source, progress: Progress = silent) -> tuple[Snapshot |
     return (None if has_errors(ledger_problems) else snapshot), problems
 
 
-def build(source: Source, site: "Site", progress: Progress = silent, clock: Callable[[], float] = time.monotonic) -> BuildResult:
-    """Check `source` and, when it has no errors, make `site` show exactly it."""
+def build(
+    source: Source, site: "Site", progress: Progress = silent, clock: Callable[[], float] = time.monotonic, preview: Preview | None = None
+) -> BuildResult:
+    """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet."""
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
     from registry.render import render
 
@@ -82,6 +84,7 @@ def build(source: Source, site: "Site", progress: Progress = silent, clock: Call
     snapshot, problems = snapshot_of(source, progress)
     if snapshot is None:
         return BuildResult(problems)  # the last good site stays
+    snapshot = replace(snapshot, preview=preview)
     # The snapshot stays to the end: the collector need not look at it, only at what making pages leaves behind.
     gc.freeze()
     try:

@@ -23,7 +23,7 @@ ADAPTERS_INDEX = "adapters.schema.json"
 _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _ADAPTER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 # First steps of addresses that the site gives to other things; `api/<kind>/` and `<kind>/` must not meet them.
-_RESERVED_KINDS = frozenset({"api", "assets", "list", "schema", "search", "adapters", "problems"})
+_RESERVED_KINDS = frozenset({"api", "assets", "changes", "list", "schema", "search", "adapters", "problems"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def review(root: Path, target: str, revision: str = "worktree", *, of_change: bo
     if head is None:
         raise UsageError("nothing was committed yet", "git add . && git commit")
     source, tree, note = opened, head, ""
-    if not repository.is_ancestor(base, head) and repository.is_shallow() and not repository.have_common(base, head):
+    if not repository.is_ancestor(base, head) and repository.is_shallow() and repository.common_ancestor(base, head) is None:
         note = f"history is cut here: checked as it is, not as merged with {target}"
     elif not repository.is_ancestor(base, head):
         merged = repository.merge(base, head)

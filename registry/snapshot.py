@@ -42,6 +42,20 @@ class Tombstone:
     revisions: tuple[Revision, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """That a site shows a change which is not published yet.
+
+    `title` names it ("pull request 12"), `summary` says what changes, `marks` what happened to a kind and name (added,
+    renamed, changed), `page` is a whole page about all of it.
+    """
+
+    title: str
+    summary: str
+    marks: Mapping[tuple[str, str], str]
+    page: bytes
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What one source holds.
@@ -63,6 +77,7 @@ class Snapshot:
     documents: Mapping[str, bytes | None]
     templates: Mapping[str, bytes]
     has_own_templates: bool
+    preview: Preview | None = None
 
     @cached_property
     def by_kind(self) -> Mapping[str, tuple[Definition, ...]]:

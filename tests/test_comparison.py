@@ -243,3 +243,25 @@ def test_a_difference_applied_gives_the_other_document() -> None:
         one, other = ({"top": value(3), "b": value(2)} for _ in range(2))
         assert same(apply(one, diff(one, other)), other)
         assert diff(one, one) == []
+
+
+def test_a_preview_names_the_change_and_marks_what_it_changes(run: Run, registry: RepoBuilder, tmp_path: Path) -> None:
+    registry.git("checkout", "-q", "-b", "change")
+    registry.define("a", PROCESS.replace("60", "30"))
+    registry.define("new")
+    registry.commit("change")
+    registry.git("checkout", "-q", "main")
+    registry.define("c", PROCESS.replace("60", "10"))
+    registry.commit("meanwhile")
+    words = ["build", "-C", str(registry.root), "--source", "change", "--out", str(tmp_path / "site")]
+    assert run(*words, "--preview", "pull request <12>", "--base", "main").code == 0
+    index = (tmp_path / "site/index.html").read_text()
+    assert "Preview of pull request &lt;12&gt;, not published yet: 1 definition changed, 1 added" in index
+    page = {name: (tmp_path / f"site/process_definition/{name}/index.html").read_text() for name in ("a", "b", "c", "new")}
+    assert ['class="badge changed"' in page["a"], 'class="badge added"' in page["new"]] == [True, True]
+    assert not any('class="badge changed"' in page[name] for name in "bc")
+    assert "/definition/timeout" in (tmp_path / "site/changes/index.html").read_text()
+    assert run(*words).code == 0
+    assert "Preview" not in (tmp_path / "site/index.html").read_text()
+    assert not (tmp_path / "site/changes").exists()
+    assert run(*words, "--preview", "x").code == 2

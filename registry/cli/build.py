@@ -2,25 +2,36 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, progress, show_problems, write_json
-from registry.errors import has_errors
+from registry.errors import UsageError, has_errors
+
+if TYPE_CHECKING:
+    from registry.snapshot import Preview
+    from registry.source import Source
 
 
 def command(
     registry: RegistryOption = None,
     source: SourceOption = "worktree",
     out_: Annotated[Path | None, typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR")] = None,
+    preview: Annotated[
+        str | None,
+        typer.Option(
+            "--preview", help="Show a banner that names a change (as `pull request 12`), and mark what it changes against --base.", metavar="TITLE"
+        ),
+    ] = None,
+    base: Annotated[str | None, typer.Option("--base", help="For --preview: the branch that the change is meant for.", metavar="REF")] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Render the JSON API and the catalog into a folder that any static host can serve.
 
     Errors stop it (exit code 1), and the last good site stays. The same commit gives the same bytes, on any machine.
 
-    Examples: `registry build` · `registry build --source v1.2 --out /srv/registry`
+    Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --preview "pull request 12" --base origin/main`
     """
     from registry.build import build
     from registry.settings import SETTINGS_PATH, parse_settings
@@ -31,8 +42,10 @@ def command(
     opened = open_source(root, source)
     settings, _ = parse_settings(opened.read(SETTINGS_PATH))
     target = out_ if out_ is not None else root / settings.output
+    if (preview is None) != (base is None):
+        raise UsageError("--preview and --base go together", 'as in --preview "pull request 12" --base origin/main')
     with progress() as tell:
-        result = build(opened, Site(target), tell)
+        result = build(opened, Site(target), tell, preview=_preview(opened, preview, base) if preview and base else None)
     if result.snapshot is None and format_ is Format.JSON:
         from registry.reports.json import report
 
@@ -60,3 +73,20 @@ def command(
     if pending:
         out.print(f"{pending:,} without an id yet: `registry index` gives ids on the main branch.")
     assert not has_errors(result.problems)
+
+
+def _preview(source: "Source", title: str, base: str) -> "Preview | None":
+    """What the site says of the change: against where it left its target, not against what happened there since."""
+    from registry.comparison import compare_sources
+    from registry.reports.changes.html import report
+    from registry.reports.changes.words import summary
+    from registry.snapshot import Preview
+    from registry.source import Commit
+
+    repository, commit = source.repository, source.commit
+    if repository is None or commit is None:
+        raise UsageError("there are no commits to compare with", "leave out --preview")
+    target = repository.resolve(base)
+    comparison = compare_sources(Commit(source.root, repository, repository.common_ancestor(target, commit) or target), source)
+    marks = {(one.kind, one.name): one.what.value for one in comparison.changed}
+    return Preview(title, summary(comparison), marks, report(comparison, home="../").encode())

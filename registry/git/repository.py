@@ -328,9 +328,9 @@ class Repository:
             return False
         return True
 
-    def have_common(self, one: str, other: str) -> bool:
-        """True when two commits have an ancestor in common that is here."""
-        return bool(self._run("merge-base", one, other, ok=(0, 1)).strip())
+    def common_ancestor(self, one: str, other: str) -> str | None:
+        """The best common ancestor of two commits that is here, or None."""
+        return self._run("merge-base", one, other, ok=(0, 1)).decode().strip() or None
 
     def merge(self, ours: str, theirs: str) -> str | Conflict:
         """The tree that merging two commits would give (nothing is checked out), or what stands against it."""

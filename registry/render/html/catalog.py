@@ -83,6 +83,7 @@ class _Catalog:
             "history_note": note,
             "revision_count": snapshot.revision_count,
             "kinds": self.kinds,
+            "preview": snapshot.preview,
         }
 
     def kind(self, kind: Kind) -> dict[str, Any]:
@@ -109,6 +110,8 @@ class _Catalog:
     def fixed_pages(self) -> Iterator[File]:
         rows = {kind.name: [self.row(one) for one in self.snapshot.by_kind[kind.name][:_INDEX_ROWS]] for kind in self.snapshot.kinds}
         yield self.page("index.html", "index.html", 0, rows=rows)
+        if self.snapshot.preview is not None:
+            yield File("changes/index.html", self.snapshot.preview.page)
         # Served for any unknown address at any depth, so its links start at the top.
         yield File("404.html", self.template("404.html").render(root=self.snapshot.settings.base_path).encode())
 
@@ -172,18 +175,21 @@ class _Catalog:
             "href": href(definition.kind, definition.name),
             "title": definition.data.get("title") or definition.name,
             "name": definition.name,
-            "badges": self.badges(definition.data, revisions),
+            "badges": self.badges(definition, revisions),
             "application": application,
             "application_href": name_in_address(application) if application else "",
             "tags": definition.data.get("tags", ()),
             "date": dates[0] if dates else "",
         }
 
-    def badges(self, data: Mapping[str, Any], revisions: tuple[Revision, ...]) -> list[str]:
-        inside = data.get("definition")
-        found = [inside["process_type"]] if isinstance(inside, dict) and isinstance(inside.get("process_type"), str) else []
-        if data.get("lifecycle") in ("experimental", "deprecated"):
-            found.append(data["lifecycle"])
+    def badges(self, definition: Definition, revisions: tuple[Revision, ...]) -> list[str]:
+        process_type, lifecycle = definition.inside.get("process_type"), definition.data.get("lifecycle")
+        found = [process_type] if isinstance(process_type, str) else []
+        if lifecycle in ("experimental", "deprecated"):
+            found.append(lifecycle)
+        preview = self.snapshot.preview
+        if preview is not None and (definition.kind, definition.name) in preview.marks:
+            found.append(preview.marks[definition.kind, definition.name])
         if revisions and revisions[-1].commit is None:
             found.append("uncommitted")
         return found
@@ -197,7 +203,7 @@ class _Catalog:
         page = self.content(definition.data, kind, definition.kind, definition.name, definition.id)
         return page | {
             "is_deleted": False,
-            "badges": self.badges(definition.data, snapshot.revisions_of(definition)),
+            "badges": self.badges(definition, snapshot.revisions_of(definition)),
             "used_by": others,
             "path": definition.path,
             "source": source,

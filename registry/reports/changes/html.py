@@ -15,8 +15,8 @@ from registry.reports.text import visible
 _FOLDER = "site_templates"
 
 
-def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
-    """The page. No scripts; its one style is named in its own content policy."""
+def report(comparison: Comparison, *, width: int = 0, color: bool = False, home: str = "") -> str:
+    """The page. No scripts; its one style is named in its own content policy. `home` is the address of the catalog, if it lies in one."""
     style = (defaults_folder(_FOLDER) / "assets/style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     definitions = [
@@ -35,7 +35,7 @@ def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> st
     ]
     csp = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return _template().render(
-        csp=csp, style=style, summary=summary(comparison), between=between(comparison), note=comparison.note, definitions=definitions
+        csp=csp, home=home, style=style, summary=summary(comparison), between=between(comparison), note=comparison.note, definitions=definitions
     )
 
 
