@@ -62,6 +62,11 @@ def review(root: Path, target: str, revision: str = "worktree", *, of_change: bo
     return _review(source, Commit(root, open_repository(root) or repository, base), tree, note, of_change=of_change)
 
 
+def review_as_it_is(source: Commit, base: Commit) -> Review:
+    """Check what `source` changes in `base`, without a merge: for a push, after which the branch is just that."""
+    return _review(source, base, source.commit, "", of_change=True)
+
+
 def check_changed(root: Path, base: str = "HEAD") -> Review:
     """Check the files of the work tree that differ from `base`, reading only these, what refers to them, and what they refer to.
 

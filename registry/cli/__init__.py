@@ -20,6 +20,7 @@ COMMANDS = (
     "check",
     "diff",
     "review",
+    "hook",
     "index",
     "ids",
     "build",

@@ -47,6 +47,9 @@ class TreeRow(NamedTuple):
 # How to reach a remote is for whoever runs us to say: these stay in force for fetching and pushing, and there only.
 _FOR_REMOTES = re.compile(r"GIT_(?:SSH|SSL|HTTP|ASKPASS|PROXY|TRACE_CURL|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_|VALUE_))")
 _for_remotes: dict[str, str] = {}
+# Where git puts the objects of a push that is not taken yet: told to a hook, and there only heeded.
+_FOR_HOOKS = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
+_for_hooks: dict[str, str] = {}
 
 
 def _git_python() -> Any:
@@ -56,6 +59,8 @@ def _git_python() -> Any:
         value = os.environ.pop(name)
         if _FOR_REMOTES.match(name):
             _for_remotes[name] = value
+        elif name in _FOR_HOOKS:
+            _for_hooks[name] = value
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     if shutil.which("git") is None:
         raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
@@ -81,8 +86,11 @@ def git_is_installed() -> bool:
     return shutil.which("git") is not None
 
 
-def open_repository(path: Path) -> "Repository | None":
-    """The repository that `path` lies in, or None when it lies in none (or the machine has no git)."""
+def open_repository(path: Path, *, in_hook: bool = False) -> "Repository | None":
+    """The repository that `path` lies in, or None when it lies in none (or the machine has no git).
+
+    `in_hook`: also with the objects of the push that a hook is asked about.
+    """
     if not git_is_installed():
         if any((folder / ".git").exists() for folder in (path.resolve(), *path.resolve().parents)):
             _git_python()  # raises the clear error: there is a repository, and nothing to read it with
@@ -92,7 +100,7 @@ def open_repository(path: Path) -> "Repository | None":
         repo = git.Repo(path, search_parent_directories=True, expand_vars=False)
     except (git.exc.InvalidGitRepositoryError, git.exc.NoSuchPathError):
         return None
-    return Repository(repo, path)
+    return Repository(repo, path, _for_hooks if in_hook else {})
 
 
 def init_repository(path: Path) -> "Repository":
@@ -110,13 +118,13 @@ class Conflict(NamedTuple):
 class Repository:
     """One git repository, for one operation at a time; never shared between threads."""
 
-    def __init__(self, repo: "git.Repo", path: Path) -> None:
-        """Wrap an opened GitPython repository; `path` is the folder it was found from."""
+    def __init__(self, repo: "git.Repo", path: Path, objects: Mapping[str, str] = {}) -> None:
+        """Wrap an opened GitPython repository; `path` is the folder it was found from, `objects` says where more objects are."""
         self._repo = repo
         self._options: tuple[str, ...] = _OPTIONS
         self._path = path
         # Whatever `core.worktree` says: the files that we read and write are those beside the repository.
-        self._settings = {"GIT_WORK_TREE": str(self.top)} if self.top is not None else {}
+        self._settings = {**objects, **({"GIT_WORK_TREE": str(self.top)} if self.top is not None else {})}
         self._trust_as_the_user_does()
         self._switch_filters_off()
 
