@@ -169,3 +169,8 @@ def source_date_epoch() -> int | None:
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise UsageError(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds")
     return int(text)
+
+
+def environment_of_job() -> Mapping[str, str]:
+    """The variables of the CI job that runs us: what it is about, and its token."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("GITHUB_", "CI_", "REGISTRY_"))}

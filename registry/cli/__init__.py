@@ -21,6 +21,7 @@ COMMANDS = (
     "diff",
     "review",
     "hook",
+    "comment",
     "index",
     "ids",
     "build",

@@ -1,15 +1,18 @@
 """`registry review`: all that a reviewer must know of a change, in one run."""
 
+from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from registry.cli.diff import FailOnOption, fails
 from registry.cli.terminal import RegistryOption, find_root, lines_from, out
-from registry.errors import has_errors
+from registry.edit import replace_file
+from registry.errors import UsageError, has_errors
 
-Report = StrEnum("Report", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json", "GITHUB": "github"})
+Report = StrEnum("Report", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json", "GITHUB": "github", "GITLAB": "gitlab"})
 _TEXT = Report("text")
 
 
@@ -18,13 +21,18 @@ def command(
     head: Annotated[str, typer.Option("--head", help="The change: a commit, branch or tag. Left out: the work tree.", metavar="REF")] = "worktree",
     registry: RegistryOption = None,
     format_: Annotated[Report, typer.Option("--format", help="How to say it; `github` writes annotations on the changed lines.")] = _TEXT,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="Write the same report to a file as well; may be given several times.", metavar="FORMAT=FILE"),
+    ] = None,
     fail_on: FailOnOption = None,
 ) -> None:
     """Check a change as it would be after its merge, and say what it means: problems, ids and what it can break, in one report.
 
     Exit code 0: nothing against it; 1: errors, or a change as grave as --fail-on or `fail_on` says; 2: could not look.
 
-    Examples: `registry review --base origin/main` · `registry review --base main --head feature --format markdown`
+    Examples: `registry review --base origin/main` · `registry review --base main --head feature --format markdown` ·
+    `registry review --base origin/main --format github --also json=review.json`
     """
     import gc
 
@@ -32,6 +40,7 @@ def command(
     from registry.reports.review import FORMATS, Given
     from registry.review import review
 
+    files = [_file(one) for one in also or ()]
     gc.disable()  # a short process: the cycle collector would only walk what is thrown away a moment later
     result = review(find_root(registry), base, head, of_change=True)
     comparison = None
@@ -41,7 +50,19 @@ def command(
     prefix = result.source.repository.prefix_of(result.source.root) if result.source.repository is not None else ""
     color = out.is_terminal and not out.no_color
     given = Given(result.problems, comparison, lines_from(result.source.read), result.note, prefix, out.width, color)
+    for name, path in files:
+        # Not to a terminal: no color, and as wide as a mail.
+        replace_file(path, FORMATS[name](replace(given, color=False, width=100)).encode("utf-8", "replace"))
     out.file.write(FORMATS[format_.value](given).encode("utf-8", "replace").decode("utf-8"))
     out.file.flush()
     if has_errors(result.problems) or (comparison is not None and fails(comparison, fail_on)):
         raise typer.Exit(1)
+
+
+def _file(words: str) -> tuple[str, Path]:
+    name, _, path = words.partition("=")
+    if name not in tuple(Report) or not path:
+        raise UsageError(f"--also {words!r} is not FORMAT=FILE", f"formats are {', '.join(Report)}; as in --also json=review.json")
+    if not Path(path).parent.is_dir():
+        raise UsageError(f"{Path(path).parent} is not a folder", "make it first")
+    return name, Path(path)

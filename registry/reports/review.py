@@ -1,12 +1,14 @@
 """A whole review: the problems of a change, and what it means."""
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from registry.changes import Comparison, Level
-from registry.errors import Problem
-from registry.reports import github
+from registry.errors import Problem, Severity, Span, UsageError
+from registry.reports import github, gitlab
 from registry.reports import json as problems_json
 from registry.reports import text as problems_text
 from registry.reports.changes import json as changes_json
@@ -88,4 +90,48 @@ def _github(given: Given) -> str:
     return text
 
 
-FORMATS: dict[str, Callable[[Given], str]] = {"text": _text, "markdown": _markdown, "json": _json, "github": _github}
+def _gitlab(given: Given) -> str:
+    """A code quality report: the problems, and each change that is not safe as a finding on its line."""
+    found = [*given.problems, *_grave_changes(given.comparison)]
+    return gitlab.report([replace(one, span=one.span._replace(path=given.prefix + one.span.path)) for one in found], given.line_of)
+
+
+def _grave_changes(comparison: Comparison | None) -> Iterator[Problem]:
+    for changed in comparison.changed if comparison else ():
+        for one in changed.meanings:
+            if one.level is not Level.SAFE:
+                line = changed.lines.get(one.pointer, 1)
+                message = f"{one.level.value}: {title(changed)}: {one.title}. {one.reason}"
+                yield Problem(one.rule, Severity.WARNING, Span(changed.path, line, 1, line, 2), message, who(one), one.pointer)
+
+
+FORMATS: dict[str, Callable[[Given], str]] = {"text": _text, "markdown": _markdown, "json": _json, "github": _github, "gitlab": _gitlab}
+
+
+# Reading a report back. It may be a stranger's: whatever does not have the form is refused, and of what has it no word of ours
+# is taken: titles, actions and what is markup come from the table and the formats here.
+
+_RULE = re.compile(r"[A-Z]{1,8}[0-9]{3}")
+
+
+def read(data: bytes) -> Given:
+    """What `--format json` wrote. Raises UsageError for anything else."""
+    try:
+        body: Any = json.loads(data)
+        problems = tuple(_problem(one) for one in body["problems"])
+        comparison = changes_json.read(body["changes"]) if body["changes"] is not None else None
+        note = body["note"]
+        if not isinstance(note, str):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError("this is no report of `registry review --format json`", "name the file that it wrote") from error
+    return Given(problems, comparison, lambda _path, _line: None, note[:500])
+
+
+def _problem(one: Any) -> Problem:
+    texts = [one[key] for key in ("rule", "path", "message", "hint", "pointer")]
+    numbers = [one[key] for key in ("line", "column", "end_line", "end_column")]
+    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers) or not _RULE.fullmatch(texts[0]):
+        raise TypeError
+    rule, path, message, hint, pointer = texts
+    return Problem(rule, Severity(one["severity"]), Span(path[:500], *numbers), message[:1000], hint[:1000], pointer)

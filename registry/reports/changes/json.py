@@ -1,11 +1,13 @@
 """A comparison for programs; its form is `diff.schema.json` beside this file."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from registry.changes import Changed, Comparison, Level, What
+from registry.changes import TABLE, Changed, Comparison, Level, Meaning, Party, What
 from registry.diff import MISSING
+from registry.settings import Settings
 
 SCHEMA = Path(__file__).with_name("diff.schema.json")
 
@@ -55,3 +57,28 @@ def _definition(changed: Changed) -> dict[str, Any]:
             for one in changed.meanings
         ],
     }
+
+
+def read(data: Any) -> Comparison:
+    """What `body` gave. Raises ValueError, KeyError or TypeError for anything else; titles and actions are the table's, not the data's."""
+    import jsonschema_rs
+
+    if not jsonschema_rs.is_valid(json.loads(SCHEMA.read_text(encoding="utf-8")), data):
+        raise ValueError("not of the form of diff.schema.json")
+    commits = [one for one in (data["base"], data["head"]) if one is not None]
+    if not all(re.fullmatch("[0-9a-f]{40,64}", one) for one in commits):
+        raise ValueError("no commit")
+    changed = tuple(
+        Changed(What(one["what"]), one["kind"], one["id"], one["name"], one["old_name"] or "", one["path"], tuple(one["owners"]),
+                tuple(_meaning(each) for each in one["changes"]), tuple(one["affects"]))
+        for one in data["definitions"]
+    )  # fmt: skip
+    return Comparison(data["base"], data["head"], changed, Settings(), data["note"])
+
+
+def _meaning(one: dict[str, Any]) -> Meaning:
+    if one["rule"] not in TABLE:
+        raise ValueError("no row of the table")
+    parties = tuple(Party(party) for party in one["parties"])
+    return Meaning(one["rule"], Level(one["level"]), parties, one["pointer"], one.get("old", MISSING), one.get("new", MISSING),
+                   one["reason"][:1000], one["note"][:200])  # fmt: skip

@@ -55,7 +55,7 @@ def _definition(changed: Changed, *, safe: bool) -> str:
 
 
 def _meaning(one: Meaning) -> str:
-    note = f" ({one.note})" if one.note else ""
+    note = f" ({escaped(one.note)})" if one.note else ""
     lines = [f"- **{one.level.value}** {one.rule}{f' {code(one.pointer)}' if one.pointer else ''}: {one.title}{note}"]
     if one.level is not Level.SAFE:
         lines.append(f"  <br>{escaped(one.reason)}" + (f". **{escaped(who(one))}**" if who(one) else ""))
