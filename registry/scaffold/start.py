@@ -103,7 +103,7 @@ def _registry_files(title: str, forges: Sequence[str]) -> dict[str, bytes]:
         ".vscode/settings.json": json.dumps(_VSCODE, indent=2) + "\n",
         ".vscode/extensions.json": json.dumps(_VSCODE_EXTENSIONS, indent=2) + "\n",
         ".gitattributes": _GITATTRIBUTES,
-        **dict(FORGES[forge] for forge in forges),
+        **{path: text for forge in forges for path, text in FORGES[forge].items()},
         example: _EXAMPLE.format(modeline=modeline(example, "process_definition")),
     }
     files = {name: text.encode() for name, text in texts.items()}
