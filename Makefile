@@ -54,6 +54,7 @@ test: lint test-tools $(NODE)/node_modules/.installed ## everything: lint, types
 accept: .venv/.installed-dev ## write the generated documents and expected outputs anew; read the difference
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/registry schema --write
+	$(BIN)/python -m tests.changes.golden
 	$(BIN)/ruff format --quiet
 
 .PHONY: soak

@@ -9,6 +9,7 @@ import pytest
 
 from registry.check import FAMILIES
 from registry.cli import COMMANDS
+from registry.forges import FORGES
 from registry.reports import FORMATS
 
 ROOT = Path(__file__).parent.parent
@@ -29,8 +30,10 @@ def test_every_file_of_a_sort_is_in_its_tuple() -> None:
     text = (PACKAGE / "check/__init__.py").read_text()
     assert families == set(re.findall(r"(\w+)\.RULES", text)), "add the file's RULES to FAMILIES in registry/check/__init__.py"
     assert len(families) == len(FAMILIES)
-    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line", "review"}
+    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line", "review", "changelog"}
     assert reports == set(FORMATS), "add the format to FORMATS in registry/reports/__init__.py"
+    forges = {path.stem for path in (PACKAGE / "forges").glob("[a-z]*.py")} - {"forge"}
+    assert forges == set(FORGES), "add the forge to FORGES in registry/forges/__init__.py"
 
 
 @pytest.mark.parametrize("name", ["rules.md", "changes.md", "commands.md"])
