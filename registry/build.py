@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.changes.table import TABLE
@@ -18,7 +19,6 @@ from registry.snapshot import Preview, Progress, Snapshot, begin_log, silent, ta
 from registry.source import Source
 
 if TYPE_CHECKING:
-    from registry.render.file import File
     from registry.site import Site
 
 
@@ -34,12 +34,16 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build found and did; `snapshot` is None and `files` 0 when errors stopped it."""
+    """What a build found and did; `snapshot` is None and `files` 0 when errors stopped it.
+
+    `changed` units of the site (a definition's pages, its answers, a page of a list …) were made anew.
+    """
 
     problems: tuple[Problem, ...]
     snapshot: Snapshot | None = None
     files: int = 0
     seconds: float = 0.0
+    changed: int = 0
 
 
 def check_source(source: Source, target: Target | None = None, only: Container[str] | None = None) -> Checked:
@@ -73,9 +77,18 @@ def snapshot_of(source: Source, progress: Progress = silent) -> tuple[Snapshot |
 
 
 def build(
-    source: Source, site: "Site", progress: Progress = silent, clock: Callable[[], float] = time.monotonic, preview: Preview | None = None
+    source: Source,
+    site: "Site",
+    progress: Progress = silent,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    preview: Preview | None = None,
+    from_nothing: bool = False,
 ) -> BuildResult:
-    """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet."""
+    """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.
+
+    What has not changed since the last build is kept, but with `from_nothing`.
+    """
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
     from registry.render import render
 
@@ -88,16 +101,11 @@ def build(
     # The snapshot stays to the end: the collector need not look at it, only at what making pages leaves behind.
     gc.freeze()
     try:
-        groups = render(snapshot)
-        written = site.write([_told(group, part, len(groups), progress) for part, group in enumerate(groups)])
+        tell = partial(progress, "writing pages and answers")
+        written = site.write(render(snapshot), tell, from_nothing=from_nothing)
     finally:
         gc.unfreeze()
-    return BuildResult(problems, snapshot, written.files, clock() - started)
-
-
-def _told(files: "Iterator[File]", part: int, parts: int, progress: Progress) -> "Iterator[File]":
-    progress("writing pages and answers", part, parts)
-    yield from files
+    return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from registry import yaml
 from registry.credentials import hide, strings_in
 from registry.errors import Problem, Severity, Span, nearest
 from registry.kinds import Kinds
-from registry.source import EntryType, Source
+from registry.source import EntryType, Source, blob_id
 
 DEFINITIONS_FOLDER = "definitions"
 SAMPLES_FOLDER = "samples"
@@ -21,13 +21,17 @@ _PARALLEL_FROM = 3_000
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One YAML file of a kind. `id` is None as long as none was given; `document.data` is always a map."""
+    """One YAML file of a kind. `id` is None as long as none was given; `document.data` is always a map.
+
+    `blob` is the id that git gives the bytes; "" where nobody has asked for it.
+    """
 
     kind: str
     name: str
     id: int | None
     document: yaml.Document
     raw: bytes
+    blob: str = ""
 
     @property
     def path(self) -> str:
@@ -112,7 +116,7 @@ def load(source: Source, kinds: Kinds, only: Container[str] | None = None) -> Lo
             message = f"the file is {what}, not a map" if what != "empty" else "the file holds nothing"
             problems.append(Problem("Y021", Severity.ERROR, document.span(), message, "start with `title:` and `definition:`"))
             continue
-        definitions.append(Definition(kind, name, _id_of(document.data), document, data))
+        definitions.append(Definition(kind, name, _id_of(document.data), document, data, blob_id(data)))
     order = {kind.name: place for place, kind in enumerate(kinds)}
     definitions.sort(key=lambda definition: (order[definition.kind], definition.name.encode("utf-8", "surrogateescape")))
     readable = {definition.path for definition in definitions}

@@ -1,13 +1,15 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
 import copy
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import orjson
 
+from registry.cache import program
 from registry.diff import Change, diff
 from registry.errors import Problem, Severity, Span
 from registry.git import PendingLog, Repository
@@ -60,8 +62,8 @@ class Preview:
 class Snapshot:
     """What one source holds.
 
-    `documents` are the contents of all revisions as JSON, by blob id; `templates` those of the
-    catalog, by path below `site_templates/`.
+    `documents` are the contents of all revisions as JSON, by blob id; `templates` those of the catalog, by path below
+    `site_templates/`. `answers` are bodies made before, by the key of their definition.
     """
 
     settings: Settings
@@ -78,6 +80,49 @@ class Snapshot:
     templates: Mapping[str, bytes]
     has_own_templates: bool
     preview: Preview | None = None
+    answers: dict[str, bytes] = field(default_factory=dict)
+    _keys: dict[tuple[str, str | int], str] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def common_key(self) -> str:
+        """A digest of all that every page and answer may depend on."""
+        facts: list[Any] = [program(), repr(self.settings), self.history_complete, repr(self.preview)]
+        facts += [[kind.name, kind.title, kind.plural, kind.description, kind.schema, repr(kind.references)] for kind in self.kinds]
+        facts += [repr(adapter) for adapter in self.kinds.adapters.values()]
+        facts += [[name, hashlib.blake2b(data).hexdigest()] for name, data in self.templates.items()]
+        if self.has_own_templates:
+            # They may show on any page what ours show on one.
+            facts += [self.commit, self.commit_time, self.is_dirty, self.revision_count, [len(found) for found in self.by_kind.values()]]
+        return hashlib.blake2b(orjson.dumps(facts, default=repr), digest_size=16).hexdigest()
+
+    def key_of(self, one: "Definition | Tombstone") -> str:
+        """A digest of all that the pages and answers of one definition are made from."""
+        place = (one.kind, one.name) if isinstance(one, Definition) else (one.kind, one.id)
+        found = self._keys.get(place)
+        if found is None:
+            found = self._keys[place] = self._key_of(one)
+        return found
+
+    def _key_of(self, one: "Definition | Tombstone") -> str:
+        facts: list[Any] = [self.common_key, one.kind, one.name, one.id]
+        if isinstance(one, Definition):
+            revisions = self.revisions_of(one)
+            used_by = [[other.kind, other.name, other.data.get("title")] for other in self.referring.get((one.kind, one.name), ())]
+            facts += [one.blob, used_by, ("application", one.inside.get("application")) in self.by_name]
+        else:
+            revisions = one.revisions
+            facts.append((one.kind, one.name) in self.by_name)
+        # What a commit is does not change: its author, date and message are its id's.
+        facts += [[one.number, one.commit, one.name, one.blob, one.old_blob, one.other_blobs] for one in revisions]
+        return hashlib.blake2b(orjson.dumps(facts, default=str), digest_size=16).hexdigest()
+
+    @cached_property
+    def published(self) -> Mapping[str, tuple[Definition, ...]]:
+        """The definitions of each kind that have an id, in order of id."""
+        return {
+            kind: tuple(sorted((one for one in definitions if one.id is not None), key=lambda one: one.id or 0))
+            for kind, definitions in self.by_kind.items()
+        }
 
     @cached_property
     def by_kind(self) -> Mapping[str, tuple[Definition, ...]]:

@@ -1,7 +1,10 @@
 """Plain data to YAML text that the strict reader takes back exactly; for new files only, never for editing one."""
 
 import json
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from registry import yaml
 
@@ -14,21 +17,33 @@ def to_yaml(data: dict[str, Any]) -> str:
 
 
 def _map_lines(data: dict[str, Any]) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for key, value in data.items():
-        name = _text(key, is_key=True)
-        if (isinstance(value, (dict, list)) and value and len(name) + len(flow(value)) > _WIDTH - 20) or _has_long_text(value):
-            inner = _map_lines(value) if isinstance(value, dict) else _list_lines(value)
-            lines.append(f"{name}:")
-            lines.extend(f"  {line}" if line else "" for line in inner)
-        elif isinstance(value, dict) and any(isinstance(item, (dict, list)) for item in value.values()):
-            lines.append(f"{name}:")
-            lines.extend(f"  {line}" for line in _map_lines(value))
-        elif isinstance(value, str) and "\n" in value:
-            lines.extend(_block_text(name, value))
+        is_map_of_more = isinstance(value, dict) and any(isinstance(item, (dict, list)) for item in value.values())
+        if is_map_of_more:
+            lines.extend(_item_lines(key, value))
         else:
-            lines.append(f"{name}: {flow(value)}")
+            lines.extend(_lines_of_text(key, orjson.dumps(value)))
     return lines
+
+
+# The revisions of one definition hold the same values again and again: a fifth of the time.
+@lru_cache(maxsize=16_384)
+def _lines_of_text(key: str, value: bytes) -> tuple[str, ...]:
+    return tuple(_item_lines(key, orjson.loads(value)))
+
+
+def _item_lines(key: str, value: Any) -> list[str]:
+    """One key of a map with its value."""
+    name = _text(key, is_key=True)
+    if (isinstance(value, (dict, list)) and value and len(name) + len(flow(value)) > _WIDTH - 20) or _has_long_text(value):
+        inner = _map_lines(value) if isinstance(value, dict) else _list_lines(value)
+        return [f"{name}:", *(f"  {line}" if line else "" for line in inner)]
+    if isinstance(value, dict) and any(isinstance(item, (dict, list)) for item in value.values()):
+        return [f"{name}:", *(f"  {line}" for line in _map_lines(value))]
+    if isinstance(value, str) and "\n" in value:
+        return _block_text(name, value)
+    return [f"{name}: {flow(value)}"]
 
 
 def _has_long_text(value: Any) -> bool:
@@ -59,6 +74,8 @@ def flow(value: Any) -> str:
     return _text(value) if isinstance(value, str) else json.dumps(value)
 
 
+# Revisions of one definition hold nearly the same words again and again, and reading each is most of the time.
+@lru_cache(maxsize=65_536)
 def _text(text: str, *, is_key: bool = False) -> str:
     """A text plain where the strict reader takes it back as the same text, inside brackets too; else quoted."""
     if text and text.isprintable() and text == text.strip():

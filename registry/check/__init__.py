@@ -1,6 +1,9 @@
 """Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from registry.check import adapters, change, compat, credentials, fields, names, people, placeholders, references, schema
 from registry.check.judgement import FIXED, judge
@@ -9,7 +12,7 @@ from registry.check.plugins import plugin_rules
 from registry.check.rule import Registry, Rule, Target
 from registry.errors import Problem, Severity, Span, UsageError, nearest
 from registry.kinds import Kinds
-from registry.loader import Loaded
+from registry.loader import Definition, Loaded
 from registry.settings import SETTINGS_PATH, Settings
 
 FAMILIES: tuple[tuple[Rule, ...], ...] = (
@@ -24,21 +27,44 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     people.RULES,
     compat.RULES,
 )
-__all__ = ["FAMILIES", "OTHERS", "RULES", "check", "unknown_rules"]
+__all__ = ["FAMILIES", "OTHERS", "RULES", "Known", "check", "judged_by", "unknown_rules"]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 _OURS = frozenset(rule.id for rule in RULES)
 
 
-def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | None = None) -> tuple[Problem, ...]:
+def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | None = None, known: "Known | None" = None) -> tuple[Problem, ...]:
     """Every finding about every definition, those of reading included, in order of place.
 
-    With `target`, also what a change may not do to the ids of the branch that it is meant for.
+    With `target`, also what a change may not do to the ids of the branch that it is meant for. `known` are findings of earlier
+    runs: what a definition alone was found wrong with need not be found again.
     """
     registry = Registry(loaded, kinds, target, frozenset(settings.compat))
-    named = settings.rules.keys() | {rule for levels in settings.folders.values() for rule in levels}
-    rules = [rule for rule in (*RULES, *plugin_rules()) if not rule.is_asked_for or rule.id in named]
+    rules = _rules(settings)
     silent = frozenset(rule.id for rule in rules if rule.is_asked_for)
-    return judge([*loaded.problems, *_findings(registry, rules)], registry, settings, silent)
+    return judge([*loaded.problems, *_findings(registry, rules, known)], registry, settings, silent)
+
+
+class Known(Protocol):
+    """Findings about single definitions, kept between runs: what a definition and the schemas alone decide."""
+
+    def findings(self, definition: Definition) -> tuple[Problem, ...] | None:
+        """What was found, or None when nobody has looked yet."""
+
+    def keep(self, definition: Definition, findings: tuple[Problem, ...]) -> None:
+        """Remember what was found."""
+
+
+def judged_by(kinds: Kinds, settings: Settings) -> str:
+    """A digest of all that decides, beside a definition itself, what is wrong with it alone."""
+    facts = [[kind.name, kind.schema, kind.secret_fields] for kind in kinds]
+    adapters = [[one.name, one.directions, one.fits, one.sides] for one in kinds.adapters.values()]
+    text = json.dumps([facts, adapters, settings.compat, sorted(rule.id for rule in _rules(settings))], default=list, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _rules(settings: Settings) -> list[Rule]:
+    named = settings.rules.keys() | {rule for levels in settings.folders.values() for rule in levels}
+    return [rule for rule in (*RULES, *plugin_rules()) if not rule.is_asked_for or rule.id in named]
 
 
 def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str] = ()) -> tuple[Problem, ...]:
@@ -60,13 +86,21 @@ def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str]
     return tuple(problems)
 
 
-def _findings(registry: Registry, rules: Sequence[Rule]) -> Iterator[Problem]:
+def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) -> Iterator[Problem]:
     for rule in rules:
         if rule.find_all:
             yield from _asked(rule, rule.find_all(rule, registry))
-    each = [(rule, rule.find, rule.kind) for rule in rules if rule.find]
+    # A plug-in may look at anything.
+    alone = [(rule, rule.find, rule.kind) for rule in rules if rule.find and not rule.looks_around and rule.id in _OURS]
+    around = [(rule, rule.find, rule.kind) for rule in rules if rule.find and (rule.looks_around or rule.id not in _OURS)]
     for definition in registry.loaded.definitions:
-        for rule, find, kind in each:
+        found = known.findings(definition) if known is not None else None
+        if found is None:
+            found = tuple(problem for rule, find, kind in alone if kind in ("*", definition.kind) for problem in find(rule, definition, registry))
+            if known is not None:
+                known.keep(definition, found)
+        yield from found
+        for rule, find, kind in around:
             if kind in ("*", definition.kind):
                 yield from _asked(rule, find(rule, definition, registry))
 

@@ -51,13 +51,13 @@ def _sample(rule: Rule, definition: Definition, registry: Registry) -> Iterator[
 
 RULES = (
     Rule("R001", Severity.ERROR, "A reference to nothing", "What is named must exist, or the process cannot start.",
-         _USES, "title: T\ndefinition: {exec: /bin/true}\n", find=_unknown, kind="*"),
+         _USES, "title: T\ndefinition: {exec: /bin/true}\n", find=_unknown, kind="*", looks_around=True),
     Rule("R002", Severity.WARNING, "An application that nothing uses", "It is kept for nobody.",
          _APPLICATION.format("production"), _APPLICATION.format("deprecated"), find_all=_unused, kind="application"),
     Rule("R003", Severity.WARNING, "A deprecated application in production", "It is on its way out; what relies on it will stop.",
-         _USES, "lifecycle: experimental\n" + _USES, find=_deprecated,
+         _USES, "lifecycle: experimental\n" + _USES, find=_deprecated, looks_around=True,
          beside={"application/media": _APPLICATION.format("deprecated")}),
     Rule("R004", Severity.ERROR, "A sample that is not there", "The example cannot be shown, nor tried.",
          "title: T\nowners: [t]\nexamples: [{title: one, input_file: samples/none.txt}]\ndefinition: {exec: /bin/true}\n",
-         "title: T\nowners: [t]\nexamples: [{title: one, input_text: a}]\ndefinition: {exec: /bin/true}\n", find=_sample),
+         "title: T\nowners: [t]\nexamples: [{title: one, input_text: a}]\ndefinition: {exec: /bin/true}\n", find=_sample, looks_around=True),
 )  # fmt: skip

@@ -71,7 +71,8 @@ class Rule:
     `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two. In
     an example, `beside` are further files, and `before` are files (by path) of the branch that a change is meant for: the
     change removes those definitions of them that are not in `beside`. `settings` is the registry.yaml of the example.
-    A rule that `is_asked_for` is silent until `rules` or `folders` of registry.yaml give it a severity.
+    A rule that `is_asked_for` is silent until `rules` or `folders` of registry.yaml give it a severity. A rule with `find` that
+    `looks_around` needs more than the definition and the schemas, so its findings are not kept between runs.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Rule:
     before: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
     is_asked_for: bool = False
+    looks_around: bool = False
 
     def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""

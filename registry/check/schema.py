@@ -36,13 +36,12 @@ class _Finding(NamedTuple):
     hint: str
 
 
-def find_all(rule: Rule, registry: Registry) -> Iterator[Problem]:
-    """All findings of all schemas (the rules S001 to S005 are told apart by what was found)."""
+def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
+    """All that its kind's schema says of a definition (the rules S001 to S005 are told apart by what was found)."""
     del rule
-    for definition in registry.loaded.definitions:
-        kind = registry.kinds.by_name[definition.kind]
-        if not kind.validator.is_valid(definition.data):
-            yield from _explain(definition, kind)
+    kind = registry.kinds.by_name[definition.kind]
+    if not kind.validator.is_valid(definition.data):
+        yield from _explain(definition, kind)
 
 
 class _LinearTime:
@@ -277,24 +276,16 @@ def _shown(value: Any) -> str:
     return f"`{value}`" if isinstance(value, str) and len(value) <= 60 else _type_of(value)
 
 
-def _see_s001(rule: Rule, registry: Registry) -> Iterator[Problem]:
-    del rule, registry
-    return iter(())
-
-
 RULES = (
     Rule("S001", Severity.ERROR, "A key is missing", "The schema of the kind needs it.",
-         "title: T\ndefinition:\n  cwd: /srv\n", "title: T\ndefinition:\n  exec: /bin/true\n", find_all=find_all),
+         "title: T\ndefinition:\n  cwd: /srv\n", "title: T\ndefinition:\n  exec: /bin/true\n", find=_find, kind="*"),
     Rule("S002", Severity.ERROR, "An unknown key", "A misspelled key would be lost in silence; keys of your own start with `x-`.",
-         "title: T\ndefinition: {exec: /bin/true, args: []}\n", "title: T\ndefinition: {exec: /bin/true, argv: [], x-note: mine}\n",
-         find_all=_see_s001),
+         "title: T\ndefinition: {exec: /bin/true, args: []}\n", "title: T\ndefinition: {exec: /bin/true, argv: [], x-note: mine}\n", kind="*"),
     Rule("S003", Severity.ERROR, "A value of the wrong type", "Programs that read the API rely on the types.",
-         "title: T\ndefinition: {exec: /bin/true, timeout: 1m30s}\n", "title: T\ndefinition: {exec: /bin/true, timeout: 90}\n",
-         find_all=_see_s001),
+         "title: T\ndefinition: {exec: /bin/true, timeout: 1m30s}\n", "title: T\ndefinition: {exec: /bin/true, timeout: 90}\n", kind="*"),
     Rule("S004", Severity.ERROR, "A word that is not one of those allowed", "Nobody would know what it means.",
          "title: T\ndefinition: {exec: /bin/true, process_type: sinlge}\n", "title: T\ndefinition: {exec: /bin/true, process_type: single}\n",
-         find_all=_see_s001),
+         kind="*"),
     Rule("S005", Severity.ERROR, "A value outside its limits or form", "It cannot be meant, or cannot work.",
-         "title: T\ndefinition: {exec: /bin/true, timeout: 0}\n", "title: T\ndefinition: {exec: /bin/true, cwd: /srv}\n",
-         find_all=_see_s001),
+         "title: T\ndefinition: {exec: /bin/true, timeout: 0}\n", "title: T\ndefinition: {exec: /bin/true, cwd: /srv}\n", kind="*"),
 )  # fmt: skip

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from registry.render import html, json_api, openapi, schemas
-from registry.render.file import File
+from registry.render.file import Unit
 from registry.snapshot import Snapshot
 
-RENDERERS: tuple[Callable[[Snapshot], Iterator[Iterator[File]]], ...] = (html.render, json_api.render, openapi.render, schemas.render)
+RENDERERS: tuple[Callable[[Snapshot], Iterator[Unit]], ...] = (html.render, json_api.render, openapi.render, schemas.render)
 
 
-def render(snapshot: Snapshot) -> list[Iterator[File]]:
-    """Every file of the site, in groups of which each can be made and written by another process."""
-    return [group for renderer in RENDERERS for group in renderer(snapshot)]
+def render(snapshot: Snapshot) -> list[Unit]:
+    """Every file of the site, in units of which each can be made without the others."""
+    return [unit for renderer in RENDERERS for unit in renderer(snapshot)]

@@ -1,8 +1,9 @@
-"""What every renderer gives: files of the site."""
+"""What every renderer gives: files of the site, in units that are made again only when what they are made from has changed."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -17,14 +18,38 @@ class File:
     twins: tuple[str, ...] = ()
 
 
-T = TypeVar("T")
-# So many definitions make a group of files: some hundred groups at 10,000, shared out among processes.
-GROUP_SIZE = 100
+class Unit(NamedTuple):
+    """Files that are made together, from the same inputs.
+
+    `name` is theirs for ever; `key` is a digest of all that they are made from: the same key, the same bytes. `places` are the
+    addresses (files or folders, without a slash at the end) that all of them lie at or below.
+    """
+
+    name: str
+    key: str
+    places: tuple[str, ...]
+    make: Callable[[], Iterable[File]]
 
 
-def in_groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Parts of a sequence, of GROUP_SIZE each."""
-    return (items[start : start + GROUP_SIZE] for start in range(0, len(items), GROUP_SIZE))
+def unit_of(name: str, *files: File) -> Unit:
+    """A unit of files that are made already: small ones, whose bytes are their key."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        digest.update(file.body)
+    return Unit(name, digest.hexdigest(), tuple(file.path for file in files), lambda: iter(files))
+
+
+def key_of(*parts: object) -> str:
+    """A digest of plain values (text, numbers, lists of them)."""
+    return hashlib.blake2b(orjson.dumps(parts, default=str), digest_size=16).hexdigest()
+
+
+def files_by_path(files: Iterable[File]) -> Iterator[tuple[str, bytes]]:
+    """Every path with its bytes, twins too."""
+    for file in files:
+        yield file.path, file.body
+        for twin in file.twins:
+            yield twin, file.body
 
 
 def json_file(folder: str, body: object) -> File:

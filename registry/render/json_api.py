@@ -4,6 +4,7 @@ The functions that end in `_body` give one answer each; the live server sends th
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from registry import __version__
@@ -11,18 +12,25 @@ from registry.diff import MISSING, Change
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition
-from registry.render.file import File, in_groups, json_file, name_in_address, to_json
+from registry.render.file import File, Unit, json_file, key_of, name_in_address, to_json, unit_of
 from registry.snapshot import Snapshot, Tombstone
 
 
-def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
-    """Every file below `api/`, but for `openapi.json`, in groups."""
-    yield iter([json_file("api", index_body(snapshot)), File("api/snapshot.json", to_json(snapshot_body(snapshot))), _ledger(snapshot)])
+def render(snapshot: Snapshot) -> Iterator[Unit]:
+    """Every file below `api/`, but for `openapi.json`."""
+    yield unit_of("api", json_file("api", index_body(snapshot)))
+    yield unit_of("api/snapshot.json", File("api/snapshot.json", to_json(snapshot_body(snapshot))))
+    yield unit_of("api/ledger.ndjson", _ledger(snapshot))
     for kind in snapshot.kinds:
-        yield _render_lists(snapshot, kind)
-        for definitions in in_groups(snapshot.by_kind[kind.name]):
-            yield _render_definitions(snapshot, definitions)
-        yield _render_tombstones(snapshot, kind)
+        yield from _lists(snapshot, kind)
+        folder = f"api/{kind.name}"
+        for definition in snapshot.by_kind[kind.name]:
+            places = (f"{folder}/by-name/{definition.name}",) + ((f"{folder}/{definition.id}",) if definition.id is not None else ())
+            yield Unit(f"{folder}:{definition.name}", snapshot.key_of(definition), places, partial(_definition, snapshot, definition))
+        for tombstone in snapshot.tombstones:
+            if tombstone.kind == kind.name:
+                place = f"{folder}/{tombstone.id}"
+                yield Unit(f"{folder}#{tombstone.id}", snapshot.key_of(tombstone), (place,), partial(_tombstone, snapshot, tombstone))
 
 
 def _ledger(snapshot: Snapshot) -> File:
@@ -30,38 +38,63 @@ def _ledger(snapshot: Snapshot) -> File:
     return File("api/ledger.ndjson", "".join(f"{entry.line()}\n" for entry in snapshot.ledger.entries).encode())
 
 
-def _render_definitions(snapshot: Snapshot, definitions: Sequence[Definition]) -> Iterator[File]:
-    for definition in definitions:
-        folder = f"api/{definition.kind}"
-        data = to_json(detail_body(snapshot, definition))
-        by_name = (f"{folder}/by-name/{definition.name}/index.json", f"{folder}/by-name/{definition.name}.json")
-        if definition.id is None:
-            yield File(by_name[0], data, by_name[1:])
-        else:
-            yield File(f"{folder}/{definition.id}/index.json", data, (f"{folder}/{definition.id}.json", *by_name))
-            yield from _render_history(snapshot, definition.kind, definition.id, definition.name, snapshot.revisions_of(definition))
+def _definition(snapshot: Snapshot, definition: Definition) -> Iterator[File]:
+    folder = f"api/{definition.kind}"
+    data = detail_bytes(snapshot, definition) + b"\n"
+    by_name = (f"{folder}/by-name/{definition.name}/index.json", f"{folder}/by-name/{definition.name}.json")
+    if definition.id is None:
+        yield File(by_name[0], data, by_name[1:])
+    else:
+        yield File(f"{folder}/{definition.id}/index.json", data, (f"{folder}/{definition.id}.json", *by_name))
+        yield from _render_history(snapshot, definition.kind, definition.id, definition.name, snapshot.revisions_of(definition))
 
 
-def _render_tombstones(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
-    for tombstone in snapshot.tombstones:
-        if tombstone.kind == kind.name:
-            yield json_file(f"api/{kind.name}/{tombstone.id}", tombstone_body(snapshot, tombstone))
-            yield from _render_history(snapshot, kind.name, tombstone.id, tombstone.name, tombstone.revisions)
+def _tombstone(snapshot: Snapshot, tombstone: Tombstone) -> Iterator[File]:
+    yield json_file(f"api/{tombstone.kind}/{tombstone.id}", tombstone_body(snapshot, tombstone))
+    yield from _render_history(snapshot, tombstone.kind, tombstone.id, tombstone.name, tombstone.revisions)
 
 
-def _render_lists(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
+def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Unit]:
     folder = f"api/{kind.name}"
     size = snapshot.settings.page_size
-    bodies = [to_json(detail_body(snapshot, definition)).rstrip(b"\n") for definition in published(snapshot, kind.name)]
-    for page in range(1, page_count(len(bodies), size) + 1):
+    listed = published(snapshot, kind.name)
+    keys = [snapshot.key_of(definition) for definition in listed]
+    for page in range(1, page_count(len(listed), size) + 1):
         place = folder if page == 1 else f"{folder}/page/{page}"
-        start = (page - 1) * size
-        meta = to_json(page_meta(snapshot, kind.name, page, len(bodies))).rstrip(b"\n")
-        data = b'{"meta":' + meta + b',"objects":[' + b",".join(bodies[start : start + size]) + b"]}\n"
-        yield File(f"{place}/index.json", data, (f"{place}.json",))
+        shown = slice((page - 1) * size, page * size)
+        yield Unit(place, key_of(snapshot.common_key, len(listed), keys[shown]), (place,), partial(_list_page, snapshot, kind, page, place))
+    everything = (f"{folder}/all.json", f"{folder}/all.ndjson")
+    yield Unit(everything[0], key_of(snapshot.common_key, keys), everything, partial(_everything, snapshot, kind))
+    yield Unit(f"{folder}/schema", snapshot.common_key, (f"{folder}/schema",), lambda: [json_file(f"{folder}/schema", kind.schema)])
+
+
+def _list_page(snapshot: Snapshot, kind: Kind, page: int, place: str) -> Iterator[File]:
+    size = snapshot.settings.page_size
+    listed = published(snapshot, kind.name)
+    meta = to_json(page_meta(snapshot, kind.name, page, len(listed))).rstrip(b"\n")
+    bodies = [detail_bytes(snapshot, definition) for definition in listed[(page - 1) * size : page * size]]
+    yield File(f"{place}/index.json", list_bytes(meta, bodies), (f"{place}.json",))
+
+
+def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
+    """The answer of a list from its `meta` and the answers of its definitions."""
+    return b'{"meta":' + meta + b',"objects":[' + b",".join(bodies) + b"]}\n"
+
+
+def _everything(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
+    folder = f"api/{kind.name}"
+    bodies = [detail_bytes(snapshot, definition) for definition in published(snapshot, kind.name)]
     yield File(f"{folder}/all.json", b'{"objects":[' + b",".join(bodies) + b"]}\n")
     yield File(f"{folder}/all.ndjson", b"".join(body + b"\n" for body in bodies))
-    yield json_file(f"{folder}/schema", kind.schema)
+
+
+def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
+    """The answer of one definition, without the line end: it stands in lists, too."""
+    key = snapshot.key_of(definition)
+    found = snapshot.answers.get(key)
+    if found is None:
+        found = snapshot.answers[key] = to_json(detail_body(snapshot, definition)).rstrip(b"\n")
+    return found
 
 
 def _render_history(snapshot: Snapshot, kind: str, number: int, name: str, revisions: Sequence[Revision]) -> Iterator[File]:
@@ -72,9 +105,9 @@ def _render_history(snapshot: Snapshot, kind: str, number: int, name: str, revis
         yield json_file(f"{folder}/revisions/{revision.number}", revision_body(snapshot, number, revision, fact))
 
 
-def published(snapshot: Snapshot, kind: str) -> list[Definition]:
+def published(snapshot: Snapshot, kind: str) -> Sequence[Definition]:
     """The definitions of a kind that have an id, in order of id: what lists hold, so that a new one comes last."""
-    return sorted((one for one in snapshot.by_kind[kind] if one.id is not None), key=lambda one: one.id or 0)
+    return snapshot.published[kind]
 
 
 def page_count(total: int, size: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from registry import __version__
 from registry.kinds import Kind
-from registry.render.file import File, to_json
+from registry.render.file import File, Unit, to_json
 from registry.snapshot import Snapshot
 
 _TEXT = {"type": "string"}
@@ -14,9 +14,10 @@ _INTEGER = {"type": "integer", "minimum": 0}
 _ID = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
 
 
-def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
-    """One group of one file."""
-    yield iter([File("api/openapi.json", to_json(openapi_body(snapshot)))])
+def render(snapshot: Snapshot) -> Iterator[Unit]:
+    """One file."""
+    path = "api/openapi.json"
+    yield Unit(path, snapshot.common_key, (path,), lambda: [File(path, to_json(openapi_body(snapshot)))])
 
 
 def openapi_body(snapshot: Snapshot) -> dict[str, Any]:

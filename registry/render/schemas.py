@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator
 
-from registry.render.file import File
+from registry.render.file import File, Unit, unit_of
 from registry.snapshot import Snapshot
 
 
-def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
-    """One group: a file a kind, indented, because people open these."""
-    yield (
-        File(f"schema/{kind.name}.schema.json", (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode()) for kind in snapshot.kinds
-    )
+def render(snapshot: Snapshot) -> Iterator[Unit]:
+    """A file a kind, indented, because people open these."""
+    for kind in snapshot.kinds:
+        path = f"schema/{kind.name}.schema.json"
+        yield unit_of(path, File(path, (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode()))

@@ -1,7 +1,8 @@
 """The pages of one snapshot."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +14,9 @@ from registry.errors import UsageError
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition, definition_path
-from registry.render.file import File, in_groups, name_in_address
+from registry.render.file import File, Unit, key_of, name_in_address, unit_of
 from registry.render.html.revisions import ShownRevision, shown_revisions
-from registry.render.html.text import as_list, command, field, href, markdown, properties
+from registry.render.html.text import as_list, command, field, field_html, href, markdown, properties
 from registry.snapshot import Snapshot, Tombstone
 from registry.yaml_writer import to_yaml
 
@@ -28,26 +29,24 @@ _CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';
 _SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"})
 
 
-def render(snapshot: Snapshot) -> Iterator[Iterator[File]]:
-    """Every page, and the assets that they load, in groups."""
+def render(snapshot: Snapshot) -> Iterator[Unit]:
+    """Every page, and the assets that they load."""
     assets = {}
-    files = []
     for name, data in sorted(snapshot.templates.items()):
         if name.startswith("assets/"):
             # The digest in the name lets a host keep the file for ever.
             stem, _, ending = name.rpartition(".")
             path = f"{stem}.{hashlib.sha256(data).hexdigest()[:10]}.{ending}"
             assets[name.removeprefix("assets/")] = path
-            files.append(File(path, data))
-    yield iter(files)
-    for group in _Catalog(snapshot, assets).groups():
-        yield _explained(group)
+            yield unit_of(path, File(path, data))
+    for unit in _Catalog(snapshot, assets).units():
+        yield unit._replace(make=partial(_explained, unit.make))
 
 
-def _explained(group: Iterator[File]) -> Iterator[File]:
+def _explained(make: Callable[[], Iterable[File]]) -> Iterator[File]:
     """The files, with what is wrong in a template said to the person who wrote it: ours are tested."""
     try:
-        yield from group
+        yield from make()
     except TemplateError as error:
         place = f"site_templates/{getattr(error, 'name', None) or '…'}"
         line = getattr(error, "lineno", None)
@@ -66,7 +65,7 @@ class _Catalog:
             loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
         )
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
-        environment.globals |= {"csp": _CSP, "assets": dict(assets), "site": self.site()}
+        environment.globals |= {"csp": _CSP, "assets": dict(assets), "site": self.site(), "field": field_html}
         self.environment = environment
 
     def site(self) -> dict[str, Any]:
@@ -97,43 +96,57 @@ class _Catalog:
             "has_application": any(reference.pointer == "/definition/application" for reference in kind.references),
         }
 
-    def groups(self) -> Iterator[Iterator[File]]:
-        """All pages, in parts that can be made one without the other."""
-        yield self.fixed_pages()
-        for kind, facts in zip(self.snapshot.kinds, self.kinds, strict=True):
-            definitions = self.snapshot.by_kind[kind.name]
-            yield self.lists(facts, definitions)
-            for group in in_groups(definitions):
-                yield self.definitions(kind, facts, group)
-            yield self.tombstones(kind, facts)
+    def units(self) -> Iterator[Unit]:
+        """All pages."""
+        snapshot = self.snapshot
+        facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
+        counts = [len(found) for found in snapshot.by_kind.values()]
+        shown = [[snapshot.key_of(one) for one in found[:_INDEX_ROWS]] for found in snapshot.by_kind.values()]
+        yield Unit("index.html", key_of(snapshot.common_key, facts, counts, shown), ("index.html",), self.index)
+        yield Unit("404.html", snapshot.common_key, ("404.html",), self.not_found)
+        if snapshot.preview is not None:
+            yield unit_of("changes", File("changes/index.html", snapshot.preview.page))
+        for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
+            yield from self.lists(facts_of_kind, snapshot.by_kind[kind.name])
+            for definition in snapshot.by_kind[kind.name]:
+                place = f"{kind.name}/{definition.name}"
+                yield Unit(place, snapshot.key_of(definition), (place,), partial(self.definition_pages, kind, facts_of_kind, definition))
+            for tombstone in snapshot.tombstones:
+                if tombstone.kind == kind.name and (kind.name, tombstone.name) not in snapshot.by_name:
+                    place = f"{kind.name}/{tombstone.name}"
+                    key = snapshot.key_of(tombstone)
+                    yield Unit(f"{kind.name}#{tombstone.id}", key, (place,), partial(self.tombstone_pages, kind, facts_of_kind, tombstone))
 
-    def fixed_pages(self) -> Iterator[File]:
+    def index(self) -> Iterator[File]:
         rows = {kind.name: [self.row(one) for one in self.snapshot.by_kind[kind.name][:_INDEX_ROWS]] for kind in self.snapshot.kinds}
         yield self.page("index.html", "index.html", 0, rows=rows)
-        if self.snapshot.preview is not None:
-            yield File("changes/index.html", self.snapshot.preview.page)
+
+    def not_found(self) -> Iterator[File]:
         # Served for any unknown address at any depth, so its links start at the top.
         yield File("404.html", self.template("404.html").render(root=self.snapshot.settings.base_path).encode())
 
-    def lists(self, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[File]:
+    def lists(self, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[Unit]:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
         for number in range(1, count + 1):
-            rows = [self.row(one) for one in definitions[(number - 1) * LIST_PAGE_SIZE : number * LIST_PAGE_SIZE]]
-            path = f"list/{facts['name']}/{number}/index.html"
-            yield self.page(path, "list.html", 3, kind=facts, rows=rows, page=number, pages=count)
+            shown = definitions[(number - 1) * LIST_PAGE_SIZE : number * LIST_PAGE_SIZE]
+            key = key_of(self.snapshot.common_key, count, len(definitions), [self.snapshot.key_of(one) for one in shown])
+            place = f"list/{facts['name']}/{number}"
+            yield Unit(place, key, (place,), partial(self.list_page, facts, shown, number, count))
 
-    def definitions(self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[File]:
-        for definition in definitions:
-            shown = shown_revisions(self.snapshot, href(kind.name, definition.name), self.snapshot.revisions_of(definition))
-            yield self.definition_page(kind, facts, definition.name, self.definition(definition, kind, shown))
-            yield from self.history_pages(kind, facts, definition, self.snapshot.revisions_of(definition), shown)
+    def list_page(self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int) -> Iterator[File]:
+        rows = [self.row(one) for one in definitions]
+        yield self.page(f"list/{facts['name']}/{number}/index.html", "list.html", 3, kind=facts, rows=rows, page=number, pages=count)
 
-    def tombstones(self, kind: Kind, facts: dict[str, Any]) -> Iterator[File]:
-        for tombstone in self.snapshot.tombstones:
-            if tombstone.kind == kind.name and (kind.name, tombstone.name) not in self.snapshot.by_name:
-                shown = shown_revisions(self.snapshot, href(kind.name, tombstone.name), tombstone.revisions)
-                yield self.definition_page(kind, facts, tombstone.name, self.tombstone(tombstone, kind, shown))
-                yield from self.history_pages(kind, facts, tombstone, tombstone.revisions, shown)
+    def definition_pages(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Iterator[File]:
+        revisions = self.snapshot.revisions_of(definition)
+        shown = shown_revisions(self.snapshot, href(kind.name, definition.name), revisions)
+        yield self.definition_page(kind, facts, definition.name, self.definition(definition, kind, shown))
+        yield from self.history_pages(kind, facts, definition, revisions, shown)
+
+    def tombstone_pages(self, kind: Kind, facts: dict[str, Any], tombstone: Tombstone) -> Iterator[File]:
+        shown = shown_revisions(self.snapshot, href(kind.name, tombstone.name), tombstone.revisions)
+        yield self.definition_page(kind, facts, tombstone.name, self.tombstone(tombstone, kind, shown))
+        yield from self.history_pages(kind, facts, tombstone, tombstone.revisions, shown)
 
     def template(self, name: str) -> Template:
         return self.environment.get_template(name)

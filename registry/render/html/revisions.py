@@ -8,6 +8,7 @@ from registry.render.html.text import short
 from registry.snapshot import Snapshot
 
 SHOWN_CHANGES = 40
+_LABEL = 50
 
 
 # Named tuples, not dictionaries, for what stands on a page many times: Jinja2 looks for an attribute first, and a
@@ -23,7 +24,7 @@ class ShownChange(NamedTuple):
 
 
 class ShownRevision(NamedTuple):
-    """One revision as a page shows it; `note` says what there is instead of changed fields."""
+    """One revision as a page shows it; `note` says what there is instead of changed fields, `label` names it in a list of choices."""
 
     number: int
     commit: str | None
@@ -34,6 +35,7 @@ class ShownRevision(NamedTuple):
     changes: tuple[ShownChange, ...]
     more: int
     note: str
+    label: str
     href: str  # of its page, from the top; "" where it has none
 
 
@@ -44,17 +46,19 @@ def shown_revisions(snapshot: Snapshot, page: str, revisions: Sequence[Revision]
 
 def _shown(snapshot: Snapshot, page: str, revision: Revision) -> ShownRevision:
     changes = snapshot.changes_of(revision)
+    subject = revision.message.split("\n", 1)[0] or "(no message)"
     shown = tuple(ShownChange(change.pointer or "/", short(change.old), short(change.new)) for change in changes[:SHOWN_CHANGES])
     return ShownRevision(
         number=revision.number,
         commit=revision.commit,
         author=revision.author,
         date=revision.date,
-        subject=revision.message.split("\n", 1)[0] or "(no message)",
+        subject=subject,
         name=revision.name,
         changes=shown,
         more=max(0, len(changes) - SHOWN_CHANGES),
         note="" if changes else _note(snapshot, revision),
+        label=f"{revision.number}: {subject if len(subject) <= _LABEL else f'{subject[:_LABEL]}…'}",
         href=f"{page}revisions/{revision.number}/",
     )
 

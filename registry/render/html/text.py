@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from registry.diff import MISSING
 from registry.kinds import Kind
@@ -18,7 +18,7 @@ _MARKDOWN = re.compile(r"[*_`#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}
 
 
 class Field(NamedTuple):
-    """A value as the template `fields.html` shows it: `fields` for a map, `elements` for a list, else `text`."""
+    """A value to be shown: `fields` for a map, `elements` for a list, else `text`."""
 
     title: str
     help: str
@@ -39,6 +39,36 @@ def field(title: str, value: Any, schema: Mapping[str, Any], help_text: str = ""
     if isinstance(value, list):
         return Field(title, help_text, None, tuple(field("", item, {}) for item in value), "")
     return Field(title, help_text, None, None, value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
+def field_html(one: Field) -> Markup:
+    """A value as nested lists. Not a template: recursive macros take three times the time, on the largest part of most pages."""
+    parts: list[str] = []
+    _append(one, parts)
+    return Markup("".join(parts))
+
+
+def _append(one: Field, parts: list[str]) -> None:
+    if one.fields is not None:
+        parts.append('<dl class="fields">')
+        for item in one.fields:
+            help_text = f' title="{escape(item.help)}"' if item.help else ""
+            parts.append(f"<div><dt{help_text}>{escape(item.title)}</dt><dd>")
+            _append(item, parts)
+            parts.append("</dd></div>")
+        parts.append("</dl>")
+    elif one.elements:
+        parts.append('<ol class="values">')
+        for item in one.elements:
+            parts.append("<li>")
+            _append(item, parts)
+            parts.append("</li>")
+        parts.append("</ol>")
+    elif one.elements is not None:
+        parts.append('<span class="none">empty</span>')
+    else:
+        tag = "pre" if "\n" in one.text else "code"
+        parts.append(f"<{tag}>{escape(one.text)}</{tag}>")
 
 
 def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:

@@ -1,0 +1,145 @@
+"""Results kept between runs, by content; safe to delete at any time.
+
+One SQLite file in `.registry/cache/`. Nothing in it is needed, nothing is believed that did not come from this program in
+this version, and whatever is wrong with the file means to start with an empty one: a build without a cache is slower, and
+gives the same.
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+
+from registry import __version__
+
+FOLDER = ".registry/cache"
+_FILE = "cache.sqlite"
+# A whole history of 100,000 definitions fits; beyond, the file is made anew.
+_LARGEST_BYTES = 2 * 1024**3
+_BUSY_S = 5.0
+_TABLES = ("documents", "definitions", "files", "histories", "builds")
+_IN_ONE_QUERY = 500
+
+
+class Cache:
+    """Values (bytes) by table and key (text). Every method works, and does nothing, where there is no file to work with."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the registry's folder. The file is made when something is first kept."""
+        self._path = root / FOLDER / _FILE
+        self._connection: sqlite3.Connection | None = None
+        if self._path.exists():
+            self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection | None:
+        """The file, opened and of this version; emptied where it is another's, removed where it cannot be read."""
+        for _ in range(2):
+            try:
+                _refuse_foreign(self._path)
+                connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("CREATE TABLE IF NOT EXISTS about (program TEXT)")
+                if connection.execute("SELECT program FROM about").fetchone() != (program(),) or self._path.stat().st_size > _LARGEST_BYTES:
+                    self._start_anew(connection)
+            except (sqlite3.OperationalError, OSError):
+                return None  # locked for long, read-only, no room: go without
+            except sqlite3.DatabaseError:
+                self._remove()  # not a database, or a broken one
+            else:
+                return connection
+        return None
+
+    def _start_anew(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        for table in _TABLES:
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+            connection.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)")
+        connection.execute("DELETE FROM about")
+        connection.execute("INSERT INTO about VALUES (?)", (program(),))
+        connection.execute("COMMIT")
+
+    def _remove(self) -> None:
+        for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm"):
+            with suppress(OSError):
+                (self._path.parent / name).unlink()
+
+    def get(self, table: str, key: str) -> bytes | None:
+        """The value at a key, or None."""
+        return next((value for _, value in self.get_many(table, [key])), None)
+
+    def get_many(self, table: str, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Keys with their values, those that are there, in no order."""
+        if self._connection is None:
+            return
+        with self._or_without():
+            for start in range(0, len(keys), _IN_ONE_QUERY):
+                part = keys[start : start + _IN_ONE_QUERY]
+                marks = ",".join("?" * len(part))
+                yield from self._connection.execute(f"SELECT key, value FROM {table} WHERE key IN ({marks})", part).fetchall()
+
+    def all_of(self, table: str) -> dict[str, bytes]:
+        """Everything in a table."""
+        if self._connection is not None:
+            with self._or_without():
+                return dict(self._connection.execute(f"SELECT key, value FROM {table}").fetchall())
+        return {}
+
+    def keep(self, values: Mapping[str, Iterable[tuple[str, bytes]]], gone: Mapping[str, Iterable[str]] = {}) -> None:
+        """Keep values by table and key, and forget others, all of it or nothing."""
+        if self._connection is None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                ignore = self._path.parent.parent / ".gitignore"
+                if not ignore.exists():
+                    ignore.write_text("*\n", encoding="utf-8")
+            except OSError:
+                return
+            self._connection = self._open()
+        if self._connection is None:
+            return
+        with self._or_without():
+            self._connection.execute("BEGIN IMMEDIATE")
+            for table, keys in gone.items():
+                self._connection.executemany(f"DELETE FROM {table} WHERE key = ?", ((key,) for key in keys))
+            for table, rows in values.items():
+                self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _or_without(self) -> Iterator[None]:
+        """Whatever the file does: go on without it."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            self.close()
+            if not isinstance(error, sqlite3.OperationalError):
+                self._remove()
+
+    def close(self) -> None:
+        """Close the file; what is kept stays."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+def _refuse_foreign(path: Path) -> None:
+    """A file that another user or a commit could have put there is not ours. Raises DatabaseError, so that it is removed."""
+    if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
+        raise sqlite3.OperationalError("a link")
+    if hasattr(os, "getuid") and path.exists() and path.stat().st_uid != os.getuid():
+        raise sqlite3.OperationalError("another user's")
+
+
+@lru_cache(maxsize=1)
+def program() -> str:
+    """What tells this program from every other version of itself: its own files, too, so that one under work is never believed."""
+    digest = hashlib.blake2b(__version__.encode(), digest_size=16)
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        status = file.stat()
+        digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

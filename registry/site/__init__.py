@@ -1,0 +1,5 @@
+"""Files to a generation on disk: only what changed is written, and a reader never sees half of a site."""
+
+from registry.site.generations import Site, Written
+
+__all__ = ["Site", "Written"]

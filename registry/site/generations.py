@@ -1,0 +1,175 @@
+"""Files to a generation on disk, made current by one rename: a reader never sees half of a site.
+
+`site` is a symbolic link into `.site.generations/` beside it. Each build makes a new generation folder, then renames a new
+link over the old one. The last three generations stay, for readers that are in the middle of one. A new generation is made
+from the oldest of the three, in which only the units that have changed since are written anew; where there are not three
+yet, from a copy of the current one, whose files are hard links; and from nothing where most has changed.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from registry.errors import RefusedError, UsageError
+from registry.render.file import Unit
+from registry.site.record import Record, Recorded
+from registry.site.writing import Made, copy_tree, remove_files, write_units
+
+_KEPT = 3
+_NAME = re.compile(r"[0-9]{6,}\Z")
+_LOCK_TIMEOUT_S = 600
+# From this share of changed units on, building upon an old generation saves nothing.
+_WORTH_KEEPING = 0.6
+
+
+class Written(NamedTuple):
+    """What was written: how many files the site has, the generation's folder, and how many of its units were made anew."""
+
+    files: int
+    folder: Path
+    changed: int
+
+
+Tell = Callable[[int, int], None]
+"""Told how many of how many units are done."""
+
+
+class Site:
+    """One place that a registry is built to."""
+
+    def __init__(self, out: Path) -> None:
+        """`out` is the address that a web server serves: a link, or nothing yet."""
+        self.out = out
+        self.generations = out.parent / f".{out.name}.generations"
+
+    @property
+    def current(self) -> Path | None:
+        """The folder that is served now, or None."""
+        return self.out.resolve() if self.out.is_symlink() and self.out.exists() else None
+
+    def prepare(self) -> None:
+        """See that the site can be written at all, before the work is done. Raises UsageError or RefusedError."""
+        if not self.out.is_symlink() and self.out.exists():
+            if not self.out.is_dir() or any(self.out.iterdir()):
+                raise RefusedError(f"{self.out} is there and was not made by `registry build`", "remove it, or name another place with --out")
+            self.out.rmdir()
+        if self.out.is_symlink() and self.out.readlink().parent.name != self.generations.name:
+            raise RefusedError(f"{self.out} is a link that `registry build` did not make", "remove it, or name another place with --out")
+        try:
+            self.generations.mkdir(parents=True, exist_ok=True)
+            probe = self.generations / ".probe"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UsageError(f"{self.generations} cannot be written: {error.strerror}", "name another place with --out") from error
+
+    def write(self, units: Sequence[Unit], tell: Tell = lambda _done, _total: None, *, from_nothing: bool = False) -> Written:
+        """Make a whole new generation of these units the current one. On any error the last good one stays.
+
+        Where the current one is made from just these, nothing is done. `from_nothing`: every unit is made and written.
+        """
+        self.prepare()
+        try:
+            with FileLock(self.generations / ".lock", timeout=_LOCK_TIMEOUT_S):
+                return self._write(units, tell, from_nothing=from_nothing)
+        except Timeout as error:
+            raise UsageError(f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s", "wait for it, or end it") from error
+        except OSError as error:
+            raise UsageError(f"the site cannot be written to {error.filename or self.out}: {error.strerror}", "the last good site stays") from error
+
+    def _write(self, units: Sequence[Unit], tell: Tell, *, from_nothing: bool) -> Written:
+        # Whatever is unfinished here was left behind by a build that was killed: we hold the lock.
+        for left in self.generations.glob("*.partial"):
+            shutil.rmtree(left)
+        record = Record(self.generations)
+        # Readable for a web server that runs as another user, whatever the umask of whoever builds.
+        umask = os.umask(0o022)
+        try:
+            return self._write_with(record, units, tell, from_nothing=from_nothing)
+        finally:
+            os.umask(umask)
+            record.close()
+
+    def _write_with(self, record: Record, units: Sequence[Unit], tell: Tell, *, from_nothing: bool) -> Written:
+        names = sorted(entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name))
+        known = [] if from_nothing else [one for one in record.generations() if one.folder in names]
+        record.keep_only(one.slot for one in known)
+        current = self.current
+        latest = next((one for one in known if current is not None and one.folder == current.name), None)
+        wanted = {unit.name: unit.key for unit in units}
+        if latest is not None and record.keys(latest.slot) == wanted:
+            return Written(latest.files, self.generations / latest.folder, 0)
+        name = f"{int(names[-1]) + 1 if names else 1:06d}"
+        partial = self.generations / f"{name}.partial"
+        base = self._base(record, known, latest, wanted, names, partial)
+        try:
+            partial.mkdir(exist_ok=base is not None)
+            made, gone, files = _fill(record, base, partial, units, tell)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        slot = base.slot if base is not None else next(free for free in range(_KEPT + 2) if free not in record.slots())
+        folder = self.generations / name
+        record.note(slot, partial, name, made, gone, files)
+        partial.rename(folder)
+        self._make_current(name)
+        for old in names[: 1 - _KEPT]:
+            shutil.rmtree(self.generations / old, ignore_errors=True)
+        kept = {*names[1 - _KEPT :], name}
+        record.keep_only(one.slot for one in record.generations() if one.folder in kept)
+        return Written(files, folder, len(made))
+
+    def _base(
+        self, record: Record, known: Sequence[Recorded], latest: Recorded | None, wanted: dict[str, str], names: Sequence[str], partial: Path
+    ) -> Recorded | None:
+        """The generation to build upon, its folder already at `partial`; None where it is to be written from nothing."""
+        if latest is None:
+            return None
+        oldest = known[0] if len(names) >= _KEPT and known[0].folder == names[-_KEPT] and known[0] is not latest else latest
+        keys = record.keys(oldest.slot)
+        same = sum(keys.get(unit) == key for unit, key in wanted.items())
+        if same < (1 - _WORTH_KEEPING) * len(wanted):
+            return None
+        if oldest is not latest:
+            record.forget(oldest.slot)
+            (self.generations / oldest.folder).rename(partial)
+            return oldest
+        try:
+            copy_tree(self.generations / latest.folder, partial)
+        except OSError:
+            # No hard links here, or too many of one file.
+            shutil.rmtree(partial, ignore_errors=True)
+            return None
+        slot = next(free for free in range(_KEPT + 2) if free not in record.slots())
+        record.copy(latest.slot, slot)
+        return latest._replace(slot=slot)
+
+    def _make_current(self, name: str) -> None:
+        link = self.generations / ".next"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(self.generations.name, name))
+        link.replace(self.out)
+
+
+def _fill(
+    record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell
+) -> tuple[dict[str, tuple[str, Sequence[str]]], set[str], int]:
+    """Write what is not in `folder` yet, and remove what is no more: units made anew, units gone, files there are now."""
+    keys = record.keys(base.slot) if base is not None else {}
+    changed = [unit for unit in units if keys.get(unit.name) != unit.key]
+    gone = keys.keys() - {unit.name for unit in units}
+    before = record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)]) if base is not None else {}
+    made: Made = write_units(folder, changed, tell, is_new=base is None)
+    written = {path for paths in made.values() for path in paths}
+    if len(written) < sum(map(len, made.values())):
+        raise AssertionError("two units make one file")  # a mistake of ours, seen before anybody sees the site
+    stale = {path for paths in before.values() for path in paths} - written
+    remove_files(folder, stale)
+    files = (base.files if base is not None else 0) - sum(map(len, before.values())) + sum(map(len, made.values()))
+    key_of = {unit.name: unit.key for unit in changed}
+    return {name: (key_of[name], paths) for name, paths in made.items()}, gone, files
