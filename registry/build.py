@@ -9,13 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.changes.table import TABLE
-from registry.check import check, unknown_rules
+from registry.check import check, judged_by, unknown_rules
 from registry.check.rule import Target
 from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
 from registry.loader import Loaded, load
+from registry.memory import Memory
 from registry.settings import SETTINGS_PATH, Settings, parse_settings
-from registry.snapshot import Preview, Progress, Snapshot, begin_log, silent, take_snapshot
+from registry.snapshot import Preview, Progress, Snapshot, begin_history, silent, take_snapshot
 from registry.source import Source
 
 if TYPE_CHECKING:
@@ -46,55 +47,74 @@ class BuildResult:
     changed: int = 0
 
 
-def check_source(source: Source, target: Target | None = None, only: Container[str] | None = None) -> Checked:
+def check_source(
+    source: Source,
+    target: Target | None = None,
+    only: Container[str] | None = None,
+    *,
+    memory: Memory | None = None,
+    schemas: tuple[Kinds, tuple[Problem, ...]] | None = None,
+) -> Checked:
     """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it.
 
-    With `only`, the definitions at these paths; others are known by name.
+    With `only`, the definitions at these paths; others are known by name. What is in `memory` is not read and judged again.
+    `schemas` are those of `source`, where they were loaded already.
     """
     with _no_cyclic_garbage():
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
-        kinds, schema_problems = load_kinds(source)
-        loaded = load(source, kinds, only)
-        found = (*problems, *schema_problems, *check(loaded, kinds, settings, target), *unknown_rules(settings, source.read(SETTINGS_PATH), TABLE))
+        kinds, schema_problems = schemas if schemas is not None else load_kinds(source)
+        if memory is not None:
+            memory.judge_by(judged_by(kinds, settings))
+        loaded = load(source, kinds, only, memory)
+        found = (
+            *problems,
+            *schema_problems,
+            *check(loaded, kinds, settings, target, memory),
+            *unknown_rules(settings, source.read(SETTINGS_PATH), TABLE),
+        )
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
 
 
-def snapshot_of(source: Source, progress: Progress = silent) -> tuple[Snapshot | None, tuple[Problem, ...]]:
-    """A checked snapshot of `source`, or None when there are errors; and all problems."""
+def snapshot_of(source: Source, progress: Progress = silent, memory: Memory | None = None) -> tuple[Snapshot | None, tuple[Problem, ...]]:
+    """A checked snapshot of `source`, or None when there are errors; and all problems. `memory` is used, and learns."""
+    memory = memory if memory is not None else Memory()
     with _no_cyclic_garbage():
-        log = begin_log(source)
+        schemas = load_kinds(source)
+        pending = begin_history(source, schemas[0], memory)
         try:
             progress("reading definitions")
-            checked = check_source(source)
+            checked = check_source(source, memory=memory, schemas=schemas)
+            memory.save(one.path for one in checked.loaded.definitions)
             if has_errors(checked.problems):
                 return None, checked.problems
-            snapshot, ledger_problems = take_snapshot(source, checked.settings, checked.kinds, checked.loaded, log, progress)
+            snapshot, ledger_problems = take_snapshot(source, checked.settings, checked.kinds, checked.loaded, pending, memory, progress)
         finally:
-            if log is not None:
-                log.close()
+            if pending is not None:
+                pending.close()
     problems = (*checked.problems, *ledger_problems)
     return (None if has_errors(ledger_problems) else snapshot), problems
 
 
-def build(
+def build(  # noqa: PLR0913 - each a way in which builds differ
     source: Source,
     site: "Site",
     progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
     *,
     preview: Preview | None = None,
+    memory: Memory | None = None,
     from_nothing: bool = False,
 ) -> BuildResult:
     """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.
 
-    What has not changed since the last build is kept, but with `from_nothing`.
+    What has not changed since the last build is kept, but with `from_nothing`; what is in `memory` is not read again.
     """
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
     from registry.render import render
 
     started = clock()
     site.prepare()
-    snapshot, problems = snapshot_of(source, progress)
+    snapshot, problems = snapshot_of(source, progress, memory)
     if snapshot is None:
         return BuildResult(problems)  # the last good site stays
     snapshot = replace(snapshot, preview=preview)

@@ -22,6 +22,7 @@ _LARGEST_BYTES = 2 * 1024**3
 _BUSY_S = 5.0
 _TABLES = ("documents", "definitions", "files", "histories", "builds")
 _IN_ONE_QUERY = 500
+_inherited: list[sqlite3.Connection] = []  # kept, so that nobody closes them: that would touch the other process's locks
 
 
 class Cache:
@@ -30,21 +31,34 @@ class Cache:
     def __init__(self, root: Path) -> None:
         """`root` is the registry's folder. The file is made when something is first kept."""
         self._path = root / FOLDER / _FILE
-        self._connection: sqlite3.Connection | None = None
+        self._opened: sqlite3.Connection | None = None
+        self._process = os.getpid()
         if self._path.exists():
-            self._connection = self._open()
+            self._opened = self._open()
+
+    @property
+    def _connection(self) -> sqlite3.Connection | None:
+        """The file, opened by this process: what a fork inherits must not be used there, nor closed."""
+        if self._opened is not None and self._process != os.getpid():
+            _inherited.append(self._opened)
+            self._process, self._opened = os.getpid(), self._open()
+        return self._opened
 
     def _open(self) -> sqlite3.Connection | None:
         """The file, opened and of this version; emptied where it is another's, removed where it cannot be read."""
         for _ in range(2):
             try:
                 _refuse_foreign(self._path)
+                self._path.touch(mode=0o600)  # it holds what the files hold: nobody else's to read
                 connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute("CREATE TABLE IF NOT EXISTS about (program TEXT)")
-                if connection.execute("SELECT program FROM about").fetchone() != (program(),) or self._path.stat().st_size > _LARGEST_BYTES:
-                    self._start_anew(connection)
+                connection.execute("CREATE TABLE IF NOT EXISTS about (program TEXT, file TEXT)")
+                status = self._path.stat()
+                # A file with another inode is a copy: it came with a commit, or from somewhere else.
+                about = (program(), f"{status.st_dev} {status.st_ino}")
+                if connection.execute("SELECT program, file FROM about").fetchone() != about or status.st_size > _LARGEST_BYTES:
+                    self._start_anew(connection, about)
             except (sqlite3.OperationalError, OSError):
                 return None  # locked for long, read-only, no room: go without
             except sqlite3.DatabaseError:
@@ -53,13 +67,13 @@ class Cache:
                 return connection
         return None
 
-    def _start_anew(self, connection: sqlite3.Connection) -> None:
+    def _start_anew(self, connection: sqlite3.Connection, about: tuple[str, str]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for table in _TABLES:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
             connection.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)")
         connection.execute("DELETE FROM about")
-        connection.execute("INSERT INTO about VALUES (?)", (program(),))
+        connection.execute("INSERT INTO about VALUES (?, ?)", about)
         connection.execute("COMMIT")
 
     def _remove(self) -> None:
@@ -81,6 +95,17 @@ class Cache:
                 marks = ",".join("?" * len(part))
                 yield from self._connection.execute(f"SELECT key, value FROM {table} WHERE key IN ({marks})", part).fetchall()
 
+    def keys(self, table: str, keys: Sequence[str]) -> Iterator[str]:
+        """Those of the keys that are there."""
+        if self._connection is None:
+            return
+        with self._or_without():
+            for start in range(0, len(keys), _IN_ONE_QUERY):
+                part = keys[start : start + _IN_ONE_QUERY]
+                marks = ",".join("?" * len(part))
+                for (key,) in self._connection.execute(f"SELECT key FROM {table} WHERE key IN ({marks})", part).fetchall():
+                    yield key
+
     def all_of(self, table: str) -> dict[str, bytes]:
         """Everything in a table."""
         if self._connection is not None:
@@ -88,8 +113,8 @@ class Cache:
                 return dict(self._connection.execute(f"SELECT key, value FROM {table}").fetchall())
         return {}
 
-    def keep(self, values: Mapping[str, Iterable[tuple[str, bytes]]], gone: Mapping[str, Iterable[str]] = {}) -> None:
-        """Keep values by table and key, and forget others, all of it or nothing."""
+    def keep(self, values: Mapping[str, Iterable[tuple[str, bytes]]], gone: Mapping[str, Iterable[str]] = {}) -> bool:
+        """Keep values by table and key, and forget others, all of it or nothing; False when nothing was kept."""
         if self._connection is None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,17 +122,19 @@ class Cache:
                 if not ignore.exists():
                     ignore.write_text("*\n", encoding="utf-8")
             except OSError:
-                return
-            self._connection = self._open()
-        if self._connection is None:
-            return
+                return False
+            self._opened = self._open()
+        connection = self._connection
+        if connection is None:
+            return False
         with self._or_without():
-            self._connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
             for table, keys in gone.items():
-                self._connection.executemany(f"DELETE FROM {table} WHERE key = ?", ((key,) for key in keys))
+                connection.executemany(f"DELETE FROM {table} WHERE key = ?", ((key,) for key in keys))
             for table, rows in values.items():
-                self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)
-            self._connection.execute("COMMIT")
+                connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)
+            connection.execute("COMMIT")
+        return self._opened is not None  # an error closed it
 
     @contextmanager
     def _or_without(self) -> Iterator[None]:
@@ -124,7 +151,7 @@ class Cache:
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
-            self._connection = None
+            self._opened = None
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Two documents to their changed fields, by JSON Pointer (RFC 6901); pure."""
 
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 
@@ -72,6 +73,7 @@ def pointer_of(steps: tuple[str | int, ...]) -> str:
     return "".join(f"/{escape(step)}" for step in steps)
 
 
+@lru_cache(maxsize=4096)
 def steps_of(pointer: str) -> tuple[str, ...]:
     """The keys and indexes of a JSON Pointer, all as text."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])

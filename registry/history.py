@@ -4,9 +4,9 @@ A definition is followed by its id where its file carries one, else by its path 
 commit graph (parents before children), never that of dates.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from registry.git import LogCommit, Row
 from registry.loader import kind_and_name
@@ -67,15 +67,44 @@ def trace(newest_first: Iterable[LogCommit], prefix: str, id_of: Callable[[str],
 
     `prefix` is the registry's folder within the repository ("" or "folder/"), `id_of` gives the id that a blob carries.
     """
-    tracer = _Tracer(prefix, id_of)
+    tracer = Tracer(prefix, id_of)
     for commit in reversed(list(newest_first)):
         tracer.take(commit)
-    by_path = {path: tuple(track.revisions) for path, track in tracer.paths.items() if track.id is None or track.path == path}
-    return History({key: tuple(track.revisions) for key, track in tracer.by_id.items()}, by_path)
+    return tracer.history()
 
 
-class _Tracer:
-    """The state of the walk: which track a path and an id stand for."""
+def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:
+    """True when, in git's topological order up to `head`, these commits (all that `since` does not hold) come after all others.
+
+    Git takes commits from a stack: a commit is put on it when all its children were taken, parents in their order. A commit
+    that branched off before `since` can then come before it. What comes after `since` is taken is as it is without the new ones.
+    """
+    new = {commit.commit: commit for commit in newest_first}
+    if head not in new:
+        return False
+    children = dict.fromkeys(new, 0)
+    children[since] = 0
+    for commit in newest_first:
+        for parent in commit.parents:
+            if parent in children:
+                children[parent] += 1
+    stack = [head]
+    taken: list[str] = []
+    while stack:
+        name = stack.pop()
+        if name == since:
+            return not stack and taken == [commit.commit for commit in newest_first]
+        taken.append(name)
+        for parent in new[name].parents:
+            if parent in children:
+                children[parent] -= 1
+                if children[parent] == 0:
+                    stack.append(parent)
+    return False
+
+
+class Tracer:
+    """The state of the walk: which track a path and an id stand for. It can be kept, and gone on with later."""
 
     def __init__(self, prefix: str, id_of: Callable[[str], int | None]) -> None:
         self.prefix = prefix
@@ -83,6 +112,44 @@ class _Tracer:
         # A path keeps its track after a rename or delete: on a branch beside it the file may still be edited there.
         self.paths: dict[str, _Track] = {}
         self.by_id: dict[tuple[str, int], _Track] = {}
+
+    def history(self) -> History:
+        """The revisions as they are now."""
+        revisions = {id(track): tuple(track.revisions) for track in (*self.by_id.values(), *self.paths.values())}
+        by_path = {path: revisions[id(track)] for path, track in self.paths.items() if track.id is None or track.path == path}
+        return History({key: revisions[id(track)] for key, track in self.by_id.items()}, by_path)
+
+    def stored(self) -> list[Any]:
+        """The state as plain lists."""
+        tracks = list({id(track): track for track in (*self.paths.values(), *self.by_id.values())}.values())
+        numbers = {id(track): number for number, track in enumerate(tracks)}
+        commits: dict[str | None, tuple[str | None, str, str, str]] = {}
+        rows = []
+        for track in tracks:
+            for one in track.revisions:
+                commits.setdefault(one.commit, (one.commit, one.author, one.date, one.message))
+        places = {commit: place for place, commit in enumerate(commits)}
+        for track in tracks:
+            revisions = [[one.number, places[one.commit], one.name, one.blob, one.old_blob, one.other_blobs] for one in track.revisions]
+            rows.append([track.kind, track.id, track.path, revisions])
+        by_id = [[kind, number, numbers[id(track)]] for (kind, number), track in self.by_id.items()]
+        return [self.prefix, list(commits.values()), rows, [[path, numbers[id(track)]] for path, track in self.paths.items()], by_id]
+
+    @classmethod
+    def loaded(cls, stored: list[Any], id_of: Callable[[str], int | None]) -> "Tracer":
+        """The state that `stored` gave."""
+        prefix, commits, rows, paths, by_id = stored
+        tracer = cls(prefix, id_of)
+        tracks = []
+        for kind, number, path, revisions in rows:
+            track = _Track(kind, number, path)
+            for place, commit, name, blob, old_blob, others in revisions:
+                name_of_commit, author, date, message = commits[commit]
+                track.revisions.append(Revision(place, name_of_commit, author, date, message, name, blob, old_blob, tuple(others)))
+            tracks.append(track)
+        tracer.paths = {path: tracks[number] for path, number in paths}
+        tracer.by_id = {(kind, number): tracks[place] for kind, number, place in by_id}
+        return tracer
 
     def take(self, commit: LogCommit) -> None:
         """Add one commit's changes. All its rows are read against the state before it: two names can be swapped in one."""

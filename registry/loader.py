@@ -1,8 +1,8 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from registry import yaml
 from registry.credentials import hide, strings_in
@@ -29,7 +29,7 @@ class Definition:
     kind: str
     name: str
     id: int | None
-    document: yaml.Document
+    document: yaml.Document | yaml.StoredDocument
     raw: bytes
     blob: str = ""
 
@@ -85,12 +85,48 @@ def kind_and_name(path: str) -> tuple[str, str] | None:
     return kind, name.removesuffix(SUFFIX)
 
 
-def load(source: Source, kinds: Kinds, only: Container[str] | None = None) -> Loaded:
-    """Read every definition of `source`, or those whose paths are in `only`.
+class Known(Protocol):
+    """Definitions that were read before."""
+
+    def recall(self, source: Source, paths: Sequence[str]) -> Mapping[str, tuple[Definition, tuple[Problem, ...]]]:
+        """Those at these paths that are as they were, and what reading them found."""
+
+    def learn(self, definition: Definition, problems: tuple[Problem, ...]) -> None:
+        """Remember one that was just read."""
+
+
+def load(source: Source, kinds: Kinds, only: Container[str] | None = None, known: Known | None = None) -> Loaded:
+    """Read every definition of `source`, or those whose paths are in `only`; those that are `known` are not read again.
 
     A file that cannot be read is a problem and hides no other.
     """
     problems: list[Problem] = []
+    wanted = _wanted(source, kinds, problems)
+    elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
+    definitions: list[Definition] = []
+    paths = [path for path in wanted if path not in elsewhere]
+    recalled = known.recall(source, paths) if known is not None else {}
+    for definition, found_problems in recalled.values():
+        definitions.append(definition)
+        problems.extend(found_problems)
+    like = source.commit if known is not None and len(recalled) < len(paths) else None
+    for path, data in source.read_many([path for path in paths if path not in recalled]):
+        read, found_problems = _read(path, *wanted[path], data)
+        problems.extend(found_problems)
+        if read is not None and known is not None:
+            # Only here: `registry check` asks for no blob ids, and works without git.
+            read = replace(read, blob=blob_id(read.raw, like))
+            known.learn(read, found_problems)
+        if read is not None:
+            definitions.append(read)
+    order = {kind.name: place for place, kind in enumerate(kinds)}
+    definitions.sort(key=lambda definition: (order[definition.kind], definition.name.encode("utf-8", "surrogateescape")))
+    readable = {definition.path for definition in definitions}
+    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable - elsewhere), elsewhere, _samples(source, definitions))
+
+
+def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, tuple[str, str]]:
+    """Kind and name by the path of every definition there is; notes what lies where it cannot be meant."""
     wanted: dict[str, tuple[str, str]] = {}
     for entry in source.entries(DEFINITIONS_FOLDER):
         kind, _, name = entry.path[len(DEFINITIONS_FOLDER) + 1 :].partition("/")
@@ -100,27 +136,21 @@ def load(source: Source, kinds: Kinds, only: Container[str] | None = None) -> Lo
         found = _look_at(entry.path, entry.type, kinds, problems)
         if found:
             wanted[entry.path] = found
-    elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
-    definitions: list[Definition] = []
-    for path, data in source.read_many([path for path in wanted if path not in elsewhere]):
-        kind, name = wanted[path]
-        if data is None:
-            problems.append(Problem("Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"))
-            continue
-        document, found_problems = yaml.read(data, path)
-        problems.extend(found_problems)
-        if document is None:
-            continue
-        if not isinstance(document.data, dict):
-            what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "one value")
-            message = f"the file is {what}, not a map" if what != "empty" else "the file holds nothing"
-            problems.append(Problem("Y021", Severity.ERROR, document.span(), message, "start with `title:` and `definition:`"))
-            continue
-        definitions.append(Definition(kind, name, _id_of(document.data), document, data, blob_id(data)))
-    order = {kind.name: place for place, kind in enumerate(kinds)}
-    definitions.sort(key=lambda definition: (order[definition.kind], definition.name.encode("utf-8", "surrogateescape")))
-    readable = {definition.path for definition in definitions}
-    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable - elsewhere), elsewhere, _samples(source, definitions))
+    return wanted
+
+
+def _read(path: str, kind: str, name: str, data: bytes | None) -> tuple[Definition | None, tuple[Problem, ...]]:
+    """One file as a definition, and what reading it found."""
+    if data is None:
+        return None, (Problem("Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"),)
+    document, problems = yaml.read(data, path)
+    if document is None:
+        return None, problems
+    if not isinstance(document.data, dict):
+        what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "one value")
+        message = f"the file is {what}, not a map" if what != "empty" else "the file holds nothing"
+        return None, (*problems, Problem("Y021", Severity.ERROR, document.span(), message, "start with `title:` and `definition:`"))
+    return Definition(kind, name, _id_of(document.data), document, data), problems
 
 
 def sample_files(definition: Definition) -> Iterator[tuple[int, str, str]]:
@@ -135,7 +165,8 @@ def sample_files(definition: Definition) -> Iterator[tuple[int, str, str]]:
 
 
 def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str]:
-    named = {path for definition in definitions for _, _, path in sample_files(definition) if path.startswith(f"{SAMPLES_FOLDER}/")}
+    with_examples = (definition for definition in definitions if "examples" in definition.data)
+    named = {path for definition in with_examples for _, _, path in sample_files(definition) if path.startswith(f"{SAMPLES_FOLDER}/")}
     there = {entry.path for entry in source.entries(SAMPLES_FOLDER) if entry.type is EntryType.FILE} if named else set()
     found = dict.fromkeys(named - there, "there is no file")
     for path in named & there:

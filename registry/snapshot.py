@@ -4,21 +4,22 @@ import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, Protocol
+from functools import cached_property, partial
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from registry.cache import program
 from registry.diff import Change, diff
 from registry.errors import Problem, Severity, Span
-from registry.git import PendingLog, Repository
-from registry.history import NO_HISTORY, History, Revision, is_definition_row, trace
+from registry.git import LogCommit, PendingLog, Repository
+from registry.history import NO_HISTORY, History, Revision, is_definition_row
 from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, hide_credentials, load_documents
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, hide_credentials
+from registry.memory import Memory
 from registry.settings import SETTINGS_PATH, Settings
-from registry.source import READ_LARGE, EntryType, Source, blob_id
+from registry.source import READ_LARGE, EntryType, Source
 
 TEMPLATES_FOLDER = "site_templates"
 
@@ -190,38 +191,60 @@ def references_of(definition: Definition, kind: Kind) -> Iterator[tuple[str, str
             yield reference.kind, value
 
 
-def begin_log(source: Source) -> PendingLog | None:
-    """Let git read the history in the background while definitions are loaded; None where there is no history."""
+class PendingHistory(NamedTuple):
+    """A history that git is reading in the background, as far as it is not known: all commits after `since` (None: all)."""
+
+    log: PendingLog | None
+    since: str | None
+    about: str
+    prefix: str
+    fields: Sequence[tuple[str, ...]]
+
+    def close(self) -> None:
+        """End git, if it still runs."""
+        if self.log is not None:
+            self.log.close()
+
+
+def begin_history(source: Source, kinds: Kinds, memory: Memory) -> PendingHistory | None:
+    """Let git read the history while definitions are loaded; None where there is no history."""
     repository, commit = source.repository, source.commit
     if repository is None or commit is None:
         return None
-    return repository.begin_log(commit, f"{repository.prefix_of(source.root)}{DEFINITIONS_FOLDER}")
+    prefix = repository.prefix_of(source.root)
+    fields = _fields(kinds)
+    # A clone that was cut, or made whole again, has another history up to the same commit; other fields with credentials
+    # mean other contents.
+    about = f"{prefix} {repository.cut()} {fields}"
+    memory.documents.read_from(repository, fields)
+    since = memory.head_before(repository, commit, about)
+    log = repository.begin_log(commit, f"{prefix}{DEFINITIONS_FOLDER}", since) if since != commit else None
+    return PendingHistory(log, since, about, prefix, fields)
 
 
-def take_snapshot(
-    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, log: PendingLog | None, progress: Progress = silent
+def take_snapshot(  # noqa: PLR0913 - what the steps before gave
+    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, pending: PendingHistory | None, memory: Memory, progress: Progress = silent
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong with the ledger.
 
-    `log` is what `begin_log` gave for the same source.
+    `pending` is what `begin_history` gave for the same source and memory.
     """
     ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
     ledger, foreign = _own_ledger(ledger, settings)
     problems = (*problems, *foreign)
-    fields = sorted({field for kind in kinds for field in kind.secret_fields})
+    fields = _fields(kinds)
     repository, commit = source.repository, source.commit
-    history, changed, prefix = NO_HISTORY, None, ""
-    documents: dict[str, bytes | None] = {}
-    if repository is not None and log is not None:
+    history, changed = NO_HISTORY, None
+    if repository is not None and pending is not None and commit is not None:
         prefix = repository.prefix_of(source.root)
-        history, documents = _read_history(repository, log, prefix, fields, progress)
+        history = _read_history(repository, commit, pending, memory, progress)
         if source.is_work_tree:
             changed = {path[len(prefix) :] for path in repository.changed_paths(prefix or ".")}
     revisions = {}
     for definition in loaded.definitions:
         known = history.of(definition.kind, definition.id, definition.path)
         if source.is_work_tree and (changed is None or definition.path in changed):
-            known = _with_uncommitted(definition, known, documents, commit, fields)
+            known = _with_uncommitted(definition, known, memory, fields)
         revisions[definition.kind, definition.name] = known
     own_templates = _own_templates(source)
     snapshot = Snapshot(
@@ -235,9 +258,10 @@ def take_snapshot(
         history_complete=repository is not None and commit is not None and not repository.is_shallow(),
         revisions=revisions,
         tombstones=_tombstones(loaded, ledger, kinds, history),
-        documents=documents,
+        documents=memory.documents,
         templates=_default_templates() | own_templates,
         has_own_templates=bool(own_templates),
+        answers=memory.answers,
     )
     return snapshot, problems
 
@@ -278,44 +302,49 @@ def _matters(changed: set[str]) -> bool:
     return any(path.startswith(starts) for path in changed)
 
 
-def _read_history(
-    repository: Repository, log: PendingLog, prefix: str, fields: Sequence[tuple[str, ...]], progress: Progress
-) -> tuple[History, dict[str, bytes | None]]:
-    """Every revision of every definition, and the documents of all of them."""
-    progress("reading commits")
-    commits = list(log.commits())
-    rows = (row for one in commits for row in one.rows if is_definition_row(row, prefix))
+def _fields(kinds: Kinds) -> list[tuple[str, ...]]:
+    """Where credentials are hidden, in any kind: a revision may be of a file that was of another."""
+    return sorted({field for kind in kinds for field in kind.secret_fields})
+
+
+def _read_history(repository: Repository, commit: str, pending: PendingHistory, memory: Memory, progress: Progress) -> History:
+    """Every revision of every definition; the contents of all of them are in the memory then."""
+    if pending.log is not None:
+        progress("reading commits")
+        commits = list(pending.log.commits())
+        _read_contents(repository, commits, pending, memory, progress)
+        progress(f"following {len(commits):,} commits")
+        if pending.since is None or not memory.extend(pending.since, commit, pending.about, commits):
+            if pending.since is not None:
+                progress("reading all commits anew")
+                commits = list(repository.begin_log(commit, f"{pending.prefix}{DEFINITIONS_FOLDER}").commits())
+                _read_contents(repository, commits, pending, memory, progress)
+            memory.begin(commit, pending.about, pending.prefix, commits)
+    history = memory.history(commit, pending.about)
+    if history is not None:
+        return history
+    # Somebody removed the cache since we looked.
+    return _read_history(repository, commit, _begin_anew(repository, commit, pending), memory, progress)
+
+
+def _begin_anew(repository: Repository, commit: str, pending: PendingHistory) -> PendingHistory:
+    """The same history, from nothing."""
+    return pending._replace(log=repository.begin_log(commit, f"{pending.prefix}{DEFINITIONS_FOLDER}"), since=None)
+
+
+def _read_contents(repository: Repository, commits: Sequence[LogCommit], pending: PendingHistory, memory: Memory, progress: Progress) -> None:
+    rows = (row for one in commits for row in one.rows if is_definition_row(row, pending.prefix))
     blobs = list(dict.fromkeys(blob for row in rows for blob in (row.old_blob, row.blob, *row.other_blobs) if blob is not None))
-    documents: dict[str, bytes | None] = {}
-    for blob, document in load_documents(repository.read_blobs(blobs), len(blobs), fields):
-        if len(documents) % 500 == 0:
-            progress("reading revisions", len(documents), len(blobs))
-        documents[blob] = document
-    progress(f"following {len(commits):,} commits")
-    return trace(commits, prefix, lambda blob: _id_in(documents.get(blob))), documents
+    memory.read_documents(repository, blobs, pending.fields, partial(progress, "reading revisions"))
 
 
-def _id_in(document: bytes | None) -> int | None:
-    if document is None or b'"id":' not in document:
-        return None
-    number = orjson.loads(document).get("id")
-    return number if type(number) is int and number > 0 else None
-
-
-def _with_uncommitted(
-    definition: Definition,
-    known: tuple[Revision, ...],
-    documents: dict[str, bytes | None],
-    commit: str | None,
-    fields: Sequence[tuple[str, ...]],
-) -> tuple[Revision, ...]:
+def _with_uncommitted(definition: Definition, known: tuple[Revision, ...], memory: Memory, fields: Sequence[tuple[str, ...]]) -> tuple[Revision, ...]:
     """The revisions with one more for what lies in the work tree, where that differs from the last one."""
-    blob = blob_id(definition.raw, commit)
     last = known[-1] if known else None
-    if last is not None and last.blob == blob and last.name == definition.name:
+    if last is not None and last.blob == definition.blob and last.name == definition.name:
         return known
-    documents[blob] = orjson.dumps(hide_credentials(copy.deepcopy(definition.data), fields))
-    return (*known, Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, blob, last.blob if last else None))
+    memory.documents.put(definition.blob, orjson.dumps(hide_credentials(copy.deepcopy(definition.data), fields)))
+    return (*known, Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
 
 
 def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History) -> tuple[Tombstone, ...]:

@@ -34,6 +34,28 @@ class Entry(NamedTuple):
     type: EntryType
 
 
+class FileFacts(NamedTuple):
+    """What tells a file from the same one after a change, without reading it. Times in nanoseconds.
+
+    `is_settled`: it was written long enough before it was looked at that a change since would show in its time.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    is_settled: bool
+
+    def same_as(self, other: "FileFacts") -> bool:
+        """True when nothing speaks for a change."""
+        return self[:4] == other[:4]
+
+
+# Time stamps of files have steps: a few milliseconds here, a second or two on others' disks.
+_STEP_NS = 50_000_000
+_COARSE_STEP_NS = 2_100_000_000
+
+
 class Source(Protocol):
     """What the loader needs: a list of paths and their bytes."""
 
@@ -138,6 +160,17 @@ class WorkTree:
         for path in paths:
             yield path, self.read(path)
 
+    def facts_of(self, path: str, now_ns: int) -> FileFacts | None:
+        """What a look at a file tells at a moment, or None when there is no such plain file."""
+        try:
+            status = os.stat(f"{self.root}/{path}", follow_symlinks=False)  # noqa: PTH116 - a Path costs more than the look
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        step = _COARSE_STEP_NS if status.st_mtime_ns % 1_000_000_000 == 0 else _STEP_NS
+        return FileFacts(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mtime_ns < now_ns - step)
+
 
 class Commit:
     """The files as one commit has them."""
@@ -156,6 +189,11 @@ class Commit:
             if any(step in ("", ".", "..", ".git") for step in relative.split("/")):
                 raise UsageError(f"commit {commit[:12]} holds the path {relative!r}, which no checkout could hold")
             self._entries[relative] = (_type_of_mode(mode), blob)
+
+    def blob_of(self, path: str) -> str | None:
+        """The blob id of a plain file, or None."""
+        entry = self._entries.get(path)
+        return entry[1] if entry is not None and entry[0] is EntryType.FILE else None
 
     def entries(self, folder: str) -> list[Entry]:
         """Every path below `folder`, in byte order."""

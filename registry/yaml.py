@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import orjson
 from _ruamel_yaml import CParser
 
 from registry.errors import Problem, Severity, Span
@@ -103,6 +104,42 @@ class Document:
             key_place = node.keys.get(str(step)) if shows_key else None
             node, place = child, key_place or _place_of(child)
         return Span(self.path, *place)
+
+
+class StoredDocument:
+    """A document that was read before: its data from JSON, its places by reading the file's bytes again, each when first asked for."""
+
+    __slots__ = ("_data", "_document", "_raw", "json", "path")
+
+    def __init__(self, path: str, json: bytes, raw: bytes) -> None:
+        """`json` is the data, `raw` the bytes that it was read from."""
+        self.path = path
+        self.json = json
+        self._raw = raw
+        self._data: Any = None
+        self._document: Document | None = None
+
+    @property
+    def data(self) -> Any:
+        """Plain data."""
+        if self._data is None:
+            self._data = orjson.loads(self.json)
+        return self._data
+
+    @property
+    def place(self) -> Place:
+        """Where the document's first thing stands."""
+        return self._read().place
+
+    def span(self, pointer: tuple[str | int, ...] = (), *, key: bool = False) -> Span:
+        """The place of the value at `pointer`, as `Document.span` gives it."""
+        return self._read().span(pointer, key=key)
+
+    def _read(self) -> Document:
+        if self._document is None:
+            self._document = read(self._raw, self.path).document
+            assert self._document is not None  # it was read before
+        return self._document
 
 
 def _place_of(node: Node | Place) -> Place:

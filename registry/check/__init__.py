@@ -9,7 +9,7 @@ from registry.check import adapters, change, compat, credentials, fields, names,
 from registry.check.judgement import FIXED, judge
 from registry.check.others import OTHERS
 from registry.check.plugins import plugin_rules
-from registry.check.rule import Registry, Rule, Target
+from registry.check.rule import Find, Registry, Rule, Target
 from registry.errors import Problem, Severity, Span, UsageError, nearest
 from registry.kinds import Kinds
 from registry.loader import Definition, Loaded
@@ -91,18 +91,22 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
         if rule.find_all:
             yield from _asked(rule, rule.find_all(rule, registry))
     # A plug-in may look at anything.
-    alone = [(rule, rule.find, rule.kind) for rule in rules if rule.find and not rule.looks_around and rule.id in _OURS]
-    around = [(rule, rule.find, rule.kind) for rule in rules if rule.find and (rule.looks_around or rule.id not in _OURS)]
+    alone = _by_kind(registry, [rule for rule in rules if not rule.looks_around and rule.id in _OURS])
+    around = _by_kind(registry, [rule for rule in rules if rule.looks_around or rule.id not in _OURS])
     for definition in registry.loaded.definitions:
         found = known.findings(definition) if known is not None else None
         if found is None:
-            found = tuple(problem for rule, find, kind in alone if kind in ("*", definition.kind) for problem in find(rule, definition, registry))
+            found = tuple(problem for rule, find in alone[definition.kind] for problem in find(rule, definition, registry))
             if known is not None:
                 known.keep(definition, found)
-        yield from found
-        for rule, find, kind in around:
-            if kind in ("*", definition.kind):
-                yield from _asked(rule, find(rule, definition, registry))
+        if found:
+            yield from found
+        for rule, find in around[definition.kind]:
+            yield from _asked(rule, find(rule, definition, registry))
+
+
+def _by_kind(registry: Registry, rules: Sequence[Rule]) -> dict[str, list[tuple[Rule, Find]]]:
+    return {kind.name: [(rule, rule.find) for rule in rules if rule.find and rule.kind in ("*", kind.name)] for kind in registry.kinds}
 
 
 def _asked(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:

@@ -43,6 +43,8 @@ _USES = "title: T\ndefinition: {exec: /bin/true, application: media}\n"
 
 
 def _sample(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
+    if not registry.loaded.samples:
+        return
     for number, key, path in sample_files(definition):
         if path in registry.loaded.samples:
             message = f"{registry.loaded.samples[path]} {path}"

@@ -64,6 +64,9 @@ class Registry:
         return (kind, name) in self.by_name or path in self.loaded.unreadable or path in self.loaded.elsewhere
 
 
+Find = Callable[["Rule", Definition, Registry], Iterator[Problem]]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One thing that can be wrong. `bad` and `good` are files that it finds and does not find: its own test.
@@ -81,7 +84,7 @@ class Rule:
     why: str
     bad: str
     good: str
-    find: Callable[["Rule", Definition, Registry], Iterator[Problem]] | None = None
+    find: Find | None = None
     find_all: Callable[["Rule", Registry], Iterator[Problem]] | None = None
     kind: str = "process_definition"
     beside: Mapping[str, str] = field(default_factory=dict)

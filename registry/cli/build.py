@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOp
 from registry.errors import UsageError, has_errors
 
 if TYPE_CHECKING:
+    from registry.build import BuildResult
+    from registry.cache import Cache
+    from registry.site import Site
     from registry.snapshot import Preview
     from registry.source import Source
 
@@ -25,15 +28,19 @@ def command(
         ),
     ] = None,
     base: Annotated[str | None, typer.Option("--base", help="For --preview: the branch that the change is meant for.", metavar="REF")] = None,
+    from_nothing: Annotated[bool, typer.Option("--from-nothing", help="Read, make and write everything anew, as if it was never built.")] = False,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Render the JSON API and the catalog into a folder that any static host can serve.
 
-    Errors stop it (exit code 1), and the last good site stays. The same commit gives the same bytes, on any machine.
+    Errors stop it (exit code 1), and the last good site stays. The same commit gives the same bytes, on any machine. What has not
+    changed since the last build is not made again; what was read is kept in .registry/cache/, which may be removed at any time.
 
     Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --preview "pull request 12" --base origin/main`
     """
     from registry.build import build
+    from registry.cache import Cache
+    from registry.memory import Memory
     from registry.settings import SETTINGS_PATH, parse_settings
     from registry.site import Site
     from registry.source import open_source
@@ -44,8 +51,18 @@ def command(
     target = out_ if out_ is not None else root / settings.output
     if (preview is None) != (base is None):
         raise UsageError("--preview and --base go together", 'as in --preview "pull request 12" --base origin/main')
+    cache = Cache(root)
+    seen = None if from_nothing or preview else Seen.now(opened, root, target)
+    if seen is not None and seen.is_built(cache):
+        _say_nothing_changed(cache, seen, format_)
+        return
     with progress() as tell:
-        result = build(opened, Site(target), tell, preview=_preview(opened, preview, base) if preview and base else None)
+        result = build(
+            opened, Site(target), tell, preview=_preview(opened, preview, base) if preview and base else None,
+            memory=Memory(None if from_nothing else cache), from_nothing=from_nothing,
+        )  # fmt: skip
+    if seen is not None and result.snapshot is not None:
+        seen.note(cache, result)
     if result.snapshot is None and format_ is Format.JSON:
         from registry.reports.json import report
 
@@ -73,6 +90,61 @@ def command(
     if pending:
         out.print(f"{pending:,} without an id yet: `registry index` gives ids on the main branch.")
     assert not has_errors(result.problems)
+
+
+class Seen:
+    """What a build looked at, so that the next one knows at once when all of it is as it was."""
+
+    def __init__(self, site: "Site", digest: str) -> None:
+        self.site = site
+        self.digest = digest
+
+    @classmethod
+    def now(cls, source: "Source", root: Path, out_: Path) -> "Seen | None":
+        """None where a change could have left no sign."""
+        from registry.cache import program
+        from registry.scan import scan
+        from registry.site import Site
+
+        repository = source.repository
+        found = scan(root, repository.state_files() if repository is not None else ()) if source.is_work_tree else None
+        if found is not None and not found.is_settled:
+            return None
+        return cls(Site(out_), f"{program()} {source.commit} {found.digest if found is not None else ''}")
+
+    def is_built(self, cache: "Cache") -> bool:
+        """True when the site was built from just this."""
+        known = self.read(cache)
+        return known is not None and known["digest"] == self.digest and self.site.current is not None and self.site.current.name == known["folder"]
+
+    def read(self, cache: "Cache") -> dict[str, Any] | None:
+        """What was noted of the last build to this place."""
+        import orjson
+
+        stored = cache.get("builds", str(self.site.out.absolute()))
+        return orjson.loads(stored) if stored is not None else None
+
+    def note(self, cache: "Cache", result: "BuildResult") -> None:
+        """Remember what was built."""
+        import orjson
+
+        snapshot, folder = result.snapshot, self.site.current
+        if snapshot is None or folder is None:
+            return
+        facts = {"digest": self.digest, "folder": folder.name, "definitions": len(snapshot.definitions), "revisions": snapshot.revision_count,
+                 "files": result.files, "warnings": len(result.problems), "commit": snapshot.commit,
+                 "history_complete": snapshot.history_complete}  # fmt: skip
+        cache.keep({"builds": [(str(self.site.out.absolute()), orjson.dumps(facts))]})
+
+
+def _say_nothing_changed(cache: "Cache", seen: Seen, format_: Format) -> None:
+    known = seen.read(cache) or {}
+    if format_ is Format.JSON:
+        write_json({"out": str(seen.site.out), "definitions": known["definitions"], "revisions": known["revisions"], "files": known["files"],
+                    "seconds": 0.0, "commit": known["commit"], "history_complete": known["history_complete"]})  # fmt: skip
+        return
+    warnings = f" ({counted(known['warnings'], 'warning')}: registry check)" if known["warnings"] else ""
+    out.print(f"Nothing has changed since {seen.site.out} was built: {counted(known['definitions'], 'definition')}{warnings}.", markup=False)
 
 
 def _preview(source: "Source", title: str, base: str) -> "Preview | None":

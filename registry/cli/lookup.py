@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from registry.build import Checked, check_source, snapshot_of
+from registry.cache import Cache
 from registry.cli.terminal import progress
 from registry.errors import ProblemsError, UsageError, nearest
 from registry.history import Revision
 from registry.loader import Definition
+from registry.memory import Memory
 from registry.snapshot import Snapshot, Tombstone
 from registry.source import open_source
 
@@ -20,7 +22,7 @@ def load_snapshot(root: Path, source: str) -> Snapshot:
     """A snapshot with history. Raises ProblemsError when the definitions have errors."""
     with progress() as tell:
         opened = open_source(root, source)
-        snapshot, problems = snapshot_of(opened, tell)
+        snapshot, problems = snapshot_of(opened, tell, Memory(Cache(root)))
     if snapshot is None:
         raise ProblemsError(problems, opened.read)
     return snapshot

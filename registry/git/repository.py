@@ -1,5 +1,6 @@
 """One git repository: a wrapper around GitPython with a cleaned environment."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -228,6 +229,20 @@ class Repository:
     def is_shallow(self) -> bool:
         """True when the clone was cut: older commits exist elsewhere, not here."""
         return self._run("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def state_files(self) -> list[Path]:
+        """The files that change when HEAD, its branch, the index or the depth of a clone do; not all of them need be there."""
+        own, common = Path(self._repo.git_dir), Path(self._repo.common_dir)
+        found = [own / "HEAD", own / "logs/HEAD", own / "index", common / "packed-refs", common / "shallow"]
+        branch = self._run("symbolic-ref", "--quiet", "HEAD", ok=(0, 1, 128)).decode().strip()
+        return [*found, common / branch] if branch else found
+
+    def cut(self) -> str:
+        """Where the history is cut, as a digest; "" for a whole one."""
+        if not self.is_shallow():
+            return ""
+        data = Path(self._repo.common_dir, "shallow").read_bytes()
+        return hashlib.blake2b(data, digest_size=8).hexdigest()
 
     def commit_time(self, commit: str) -> str:
         """When `commit` was committed, ISO 8601 in UTC."""

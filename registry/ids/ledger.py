@@ -8,8 +8,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
+
+import orjson
 
 from registry.errors import Problem, Severity, Span
 from registry.loader import LEDGER_PATH
@@ -32,7 +34,11 @@ class LedgerEntry:
 
     def line(self) -> str:
         """The entry as its line, without the line end; keys in fixed order."""
-        return json.dumps({key: getattr(self, key) for key in _KEYS}, ensure_ascii=False, separators=(",", ":"))
+        facts = {"kind": self.kind, "id": self.id, "name": self.name, "state": self.state, "commit": self.commit, "prev": self.prev}
+        try:
+            return orjson.dumps(facts).decode()
+        except TypeError:  # half of a pair of surrogates, in a name that is no UTF-8
+            return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ def append(ledger: Ledger, events: Iterable[tuple[str, int, str, str]], commit: 
     return tuple(found)
 
 
+# A server asks for the same one again and again.
+@lru_cache(maxsize=2)
 def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Problem, ...]]:
     """The ledger from its bytes (None or empty: there is none yet, and `registry_id` is whose it will be).
 

@@ -130,15 +130,16 @@ class Site:
         """The generation to build upon, its folder already at `partial`; None where it is to be written from nothing."""
         if latest is None:
             return None
-        oldest = known[0] if len(names) >= _KEPT and known[0].folder == names[-_KEPT] and known[0] is not latest else latest
-        keys = record.keys(oldest.slot)
-        same = sum(keys.get(unit) == key for unit, key in wanted.items())
-        if same < (1 - _WORTH_KEEPING) * len(wanted):
-            return None
-        if oldest is not latest:
+        oldest = known[0]
+        if len(names) >= _KEPT and oldest.folder == names[-_KEPT] and oldest is not latest:
+            # Also where all has changed: its folders are made already, and it would have to be removed.
             record.forget(oldest.slot)
             (self.generations / oldest.folder).rename(partial)
             return oldest
+        keys = record.keys(latest.slot)
+        same = sum(keys.get(unit) == key for unit, key in wanted.items())
+        if same < (1 - _WORTH_KEEPING) * len(wanted):
+            return None
         try:
             copy_tree(self.generations / latest.folder, partial)
         except OSError:

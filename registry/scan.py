@@ -1,0 +1,89 @@
+"""What a look at a registry's files tells, without reading any: enough to know that something changed, and which paths."""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# What a site is made from, relative to the registry's root.
+WATCHED = ("definitions", "schema", "site_templates", "samples", "registry.yaml")
+# A file that was written so shortly before it was looked at can be written again without a sign of it.
+_STEP_NS = 50_000_000
+
+Facts = tuple[int, int, int, int]
+"""Size, time of the last write and of the last change of anything (nanoseconds), inode; of a folder, a link or a device its mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Facts by path: of everything watched, relative to the root, and of git's own files (absolute). Taken at `time_ns`."""
+
+    facts: Mapping[str, Facts]
+    git: Mapping[str, Facts]
+    time_ns: int
+
+    @property
+    def digest(self) -> str:
+        """The same for the same facts, in any process."""
+        return hashlib.blake2b(repr((sorted(self.facts.items()), sorted(self.git.items()))).encode(), digest_size=16).hexdigest()
+
+    @property
+    def is_settled(self) -> bool:
+        """True when a write after this scan would show: none was shortly before."""
+        limit = self.time_ns - _STEP_NS
+        return all(mtime < limit for _, mtime, _, _ in (*self.facts.values(), *self.git.values()))
+
+    def changed_since(self, before: "Scan") -> set[str]:
+        """The watched paths that came, went, or differ."""
+        return {path for path, facts in self.facts.items() if before.facts.get(path) != facts} | (before.facts.keys() - self.facts.keys())
+
+
+def scan(root: Path, git_files: Iterable[Path] = ()) -> Scan:
+    """Look at every file now. Whatever cannot be looked at is not there."""
+    now = time.time_ns()
+    facts: dict[str, Facts] = {}
+    for name in WATCHED:
+        _look(f"{root}/{name}", name, facts)
+    git: dict[str, Facts] = {}
+    for path in git_files:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        git[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return Scan(facts, git, now)
+
+
+def _look(path: str, name: str, facts: dict[str, Facts]) -> None:
+    try:
+        status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - called often
+    except OSError:
+        return
+    if stat.S_ISDIR(status.st_mode):
+        _walk(path, name, facts)
+    else:
+        facts[name] = _facts(status)
+
+
+def _walk(folder: str, name: str, facts: dict[str, Facts]) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                inner = f"{name}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    _walk(entry.path, inner, facts)
+                else:
+                    try:
+                        facts[inner] = _facts(entry.stat(follow_symlinks=False))
+                    except OSError:
+                        continue  # it went away
+    except OSError:
+        facts[name] = (-1, 0, 0, 0)  # cannot be read: that is a fact, too
+
+
+def _facts(status: os.stat_result) -> Facts:
+    kind = status.st_size if stat.S_ISREG(status.st_mode) else -stat.S_IFMT(status.st_mode)
+    return (kind, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

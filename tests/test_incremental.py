@@ -1,0 +1,269 @@
+"""Building upon what was there gives the bytes of a build from nothing, whatever happened in between."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from registry.build import build
+from registry.cache import FOLDER, Cache
+from registry.memory import Memory
+from registry.site import Site
+from registry.source import open_source
+from tests.conftest import Run
+from tests.support.repo import RepoBuilder
+
+KIND = "definitions/process_definition"
+SCHEMA = (
+    '{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "%s", "type": "object", "x-registry": {"title": "%s", "plural": "Sites"}}'
+)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes; folders as well."""
+    folder = folder.resolve()
+    return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b"/" for path in folder.rglob("*")}
+
+
+class Author:
+    """Does to a registry, at random, what people do."""
+
+    def __init__(self, repo: RepoBuilder, seed: int) -> None:
+        self.repo, self.rng = repo, random.Random(seed)
+        self.commits: list[str] = []
+
+    def text(self, number: int | None = None) -> str:
+        rng = self.rng
+        application = f"  application: {rng.choice(('app', 'app2'))}\n" if rng.random() < 0.5 else ""
+        lifecycle = rng.choice(("", "lifecycle: experimental\n", "lifecycle: deprecated\n"))
+        head = f"id: {number}\n" if number else ""
+        return f"{head}title: T{rng.randrange(9)}\nowners: [t]\n{lifecycle}definition:\n  exec: /bin/x\n{application}  argv: ['{rng.random()}']\n"
+
+    def files(self) -> list[Path]:
+        return sorted((self.repo.root / KIND).rglob("*.yaml"))
+
+    def step(self) -> str:  # noqa: C901, PLR0912 - a list of things to do
+        """One thing; gives its name."""
+        repo, rng = self.repo, self.rng
+        files = self.files()
+        what = rng.choice(
+            ("edit", "edit", "edit", "add", "delete", "rename", "application", "commit", "commit", "index", "merge", "back", "settings", "schema",
+             "template", "sample", "swap", "touch", "rewrite")
+        )  # fmt: skip
+        if what == "edit" and files:
+            path = rng.choice(files)
+            old = path.read_text()
+            path.write_text(self.text(int(old.split("\n")[0].removeprefix("id: ")) if old.startswith("id: ") else None))
+        elif what == "add":
+            repo.define(f"{rng.choice('xyz')}/n{rng.randrange(100)}", self.text())
+        elif what == "delete" and len(files) > 3:
+            rng.choice(files).unlink()
+        elif what == "rename" and files:
+            path = rng.choice(files)
+            new = repo.root / KIND / rng.choice("xyz") / f"r{rng.randrange(100)}.yaml"
+            if not new.exists():
+                new.parent.mkdir(exist_ok=True)
+                path.rename(new)
+        elif what == "swap" and len(files) > 1:
+            one, other = rng.sample(files, 2)
+            first, second = one.read_bytes(), other.read_bytes()
+            one.write_bytes(second)
+            other.write_bytes(first)
+        elif what == "application":
+            path = repo.root / "definitions/application/app2.yaml"
+            path.write_text(path.read_text().replace("title: App", f"title: App{rng.randrange(9)}", 1))
+        elif what == "touch" and files:
+            os.utime(rng.choice(files))
+        elif what == "settings":
+            repo.write("registry.yaml", f"registry_id: registry-1\ntitle: {rng.choice(('One', 'Two'))}\npage_size: {rng.choice((3, 20))}\n")
+        elif what == "schema":
+            title = rng.choice("AB")
+            repo.write("schema/site.schema.json", SCHEMA % (title, title))
+        elif what == "template":
+            own = repo.root / "site_templates/404.html"
+            if own.exists():
+                shutil.rmtree(own.parent)
+            else:
+                repo.write(
+                    "site_templates/404.html", '{% extends "base.html" %}{% block main %}{{ site.commit }} {{ site.revision_count }}{% endblock %}'
+                )
+        elif what == "sample":
+            repo.write("samples/a.txt", str(rng.random()))
+        elif what == "commit":
+            self.commits.append(repo.commit(f"step {len(self.commits)}"))
+        elif what == "merge":
+            self.merge()
+        elif what == "back" and self.commits:
+            repo.commit("keep")
+            repo.git("checkout", "-q", "--detach", rng.choice(self.commits))
+        elif what == "rewrite" and len(self.commits) > 2:
+            repo.commit("keep")
+            repo.clock += 1
+            repo.git("commit", "-q", "--amend", "-m", "rewritten")
+        return what
+
+    def merge(self) -> None:
+        """A branch from an older commit, merged in either direction; a conflict is left to the side of HEAD."""
+        repo, rng = self.repo, self.rng
+        if not self.commits:
+            return
+        here = repo.commit("before the merge")
+        repo.git("checkout", "-q", "--detach", rng.choice(self.commits))
+        for _ in range(rng.randrange(1, 3)):
+            repo.define(f"m/n{rng.randrange(20)}", self.text())
+            repo.commit("on a branch")
+        side = repo.git("rev-parse", "HEAD")
+        first, second = (here, side) if rng.random() < 0.7 else (side, here)
+        repo.git("checkout", "-q", "--detach", first)
+        repo.clock += 60
+        repo.git("merge", "-q", "-X", "ours", "-m", "merge", second, ok=False)
+        if repo.git("status", "--porcelain"):
+            repo.git("merge", "--abort", ok=False)
+            repo.git("checkout", "-q", "-f", "--detach", here)
+        self.commits.append(repo.git("rev-parse", "HEAD"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_incremental_and_cold_builds_give_the_same_bytes(repo: RepoBuilder, run: Run, tmp_path: Path, seed: int) -> None:
+    author = Author(repo, seed)
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    for name in ("app", "app2"):
+        repo.define(name, kind="application")
+    for number in range(8):
+        repo.define(f"x/d{number}", author.text())
+    repo.commit("start")
+    site = Site(tmp_path / "site")
+    memory = Memory(Cache(repo.root))
+    built = 0
+    for number in range(30):
+        what = author.step()
+        if what == "index":
+            run("index", "-C", str(repo.root), "--no-commit")
+        if author.rng.random() < 0.3:
+            memory = Memory(Cache(repo.root))  # another process
+        result = build(open_source(repo.root), site, memory=memory)
+        cold = Site(tmp_path / f"cold{number}")
+        expected = build(open_source(repo.root), cold, from_nothing=True)
+        assert result.problems == expected.problems, what
+        if expected.snapshot is not None:
+            built += 1
+            assert tree(site.out) == tree(cold.out), what
+            assert result.files == expected.files == sum(data != b"/" or path.endswith(".x") for path, data in tree(site.out).items())
+            shutil.rmtree(cold.generations)
+    assert built > 10
+
+
+def test_one_edit_makes_only_what_shows_it(repo: RepoBuilder, tmp_path: Path) -> None:
+    for number in range(30):
+        repo.define(f"d{number}", f"title: T\nowners: [t]\ndefinition: {{exec: /bin/{number}}}\n")
+    repo.commit("start")
+    site = Site(tmp_path / "site")
+    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    repo.define("d7", "title: T\nowners: [t]\ndefinition: {exec: /bin/other}\n")
+    result = build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    # Its page and answers, the index, its page of the list, the snapshot.
+    assert result.changed == 5
+    assert result.files > 150
+
+
+def test_a_command_that_finds_nothing_changed_says_so_and_writes_nothing(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    path = repo.define("a")
+    repo.commit("start")
+    old = time.time() - 60
+    for file in [path, *(repo.root / ".git").rglob("*")]:
+        os.utime(file, (old, old))
+    words = ["build", "-C", str(repo.root), "--out", str(tmp_path / "site")]
+    assert "Nothing has changed" not in run(*words).out
+    before = (tmp_path / "site").readlink()
+    assert "Nothing has changed" in run(*words).out
+    assert (tmp_path / "site").readlink() == before
+    assert "Nothing has changed" not in run(*words, "--from-nothing").out
+    path.write_text(path.read_text().replace("A", "B"))
+    assert "Nothing has changed" not in run(*words).out
+    assert "title: B" in (tmp_path / "site/process_definition/a/index.html").read_text()
+
+
+@pytest.mark.parametrize("damage", ["removed", "garbage", "folder", "read-only", "link"])
+def test_whatever_becomes_of_the_cache_the_site_is_right(repo: RepoBuilder, tmp_path: Path, damage: str) -> None:
+    repo.define("a")
+    repo.commit("start")
+    repo.define("a", "title: Two\nowners: [t]\ndefinition: {exec: /bin/a}\n")
+    repo.commit("two")
+    site = Site(tmp_path / "site")
+    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    file = repo.root / FOLDER / "cache.sqlite"
+    assert file.exists()
+    if damage == "removed":
+        shutil.rmtree(file.parent)
+    elif damage == "garbage":
+        file.write_bytes(b"SQLite format 3\0" + os.urandom(5000))
+    elif damage == "folder":
+        file.unlink()
+        file.mkdir()
+    elif damage == "read-only":
+        file.chmod(0o400)
+    else:
+        shutil.move(file, tmp_path / "elsewhere")
+        file.symlink_to(tmp_path / "elsewhere")
+    repo.define("a", "title: Three\nowners: [t]\ndefinition: {exec: /bin/a}\n")
+    assert build(open_source(repo.root), site, memory=Memory(Cache(repo.root))).snapshot is not None
+    cold = Site(tmp_path / "cold")
+    build(open_source(repo.root), cold, from_nothing=True)
+    assert tree(site.out) == tree(cold.out)
+
+
+def test_a_cache_that_came_with_a_commit_is_not_believed(repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.define("a")
+    repo.commit("start")
+    build(open_source(repo.root), Site(tmp_path / "site"), memory=Memory(Cache(repo.root)))
+    (repo.root / ".registry/.gitignore").unlink()
+    cache = Cache(repo.root)
+    for table in ("definitions", "documents"):
+        name, value = next(iter(cache.all_of(table).items()))
+        assert b"/bin/a" in value
+        cache.keep({table: [(name, value.replace(b"/bin/a", b"/evil"))]})
+    cache.close()
+    for file in repo.root.glob(".registry/cache/*"):
+        file.chmod(0o644)
+    repo.commit("with a cache")
+    repo.git("clone", "-q", str(repo.root), str(tmp_path / "clone"))
+    assert build(open_source(tmp_path / "clone", "HEAD"), Site(tmp_path / "other"), memory=Memory(Cache(tmp_path / "clone"))).snapshot is not None
+    assert "/evil" not in "".join(path.read_text() for path in (tmp_path / "other").resolve().rglob("*.json"))
+
+
+def test_a_build_killed_at_any_moment_leaves_a_cache_and_a_site_to_go_on_from(repo: RepoBuilder, tmp_path: Path) -> None:
+    for number in range(60):
+        repo.define(f"d{number}")
+    repo.commit("start")
+    words = [sys.executable, "-m", "registry", "build", "-C", str(repo.root), "--out", str(tmp_path / "site")]
+    rng = random.Random(3)
+    for number in range(12):
+        repo.define(f"d{number}", f"title: Round {number}\nowners: [t]\ndefinition: {{exec: /bin/a}}\n")
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.2, 0.9))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    cold = Site(tmp_path / "cold")
+    build(open_source(repo.root), cold, from_nothing=True)
+    assert tree(tmp_path / "site") == tree(cold.out)
+
+
+def test_two_builds_at_once_give_one_right_site(repo: RepoBuilder, tmp_path: Path) -> None:
+    for number in range(40):
+        repo.define(f"d{number}")
+    repo.commit("start")
+    words = [sys.executable, "-m", "registry", "build", "-C", str(repo.root), "--out", str(tmp_path / "site")]
+    for number in range(3):
+        repo.define("d1", f"title: Round {number}\nowners: [t]\ndefinition: {{exec: /bin/a}}\n")
+        running = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(3)]
+        assert [process.wait() for process in running] == [0, 0, 0]
+    cold = Site(tmp_path / "cold")
+    build(open_source(repo.root), cold, from_nothing=True)
+    assert tree(tmp_path / "site") == tree(cold.out)
