@@ -22,6 +22,8 @@ _LARGEST_BYTES = 2 * 1024**3
 _BUSY_S = 5.0
 _TABLES = ("documents", "definitions", "files", "histories", "builds")
 _IN_ONE_QUERY = 500
+# Another one where tables are: a file of another form is emptied.
+_FORM = 2
 _inherited: list[sqlite3.Connection] = []  # kept, so that nobody closes them: that would touch the other process's locks
 
 
@@ -53,11 +55,12 @@ class Cache:
                 connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute("CREATE TABLE IF NOT EXISTS about (program TEXT, file TEXT)")
+                form = connection.execute("PRAGMA user_version").fetchone()
                 status = self._path.stat()
                 # A file with another inode is a copy: it came with a commit, or from somewhere else.
                 about = (program(), f"{status.st_dev} {status.st_ino}")
-                if connection.execute("SELECT program, file FROM about").fetchone() != about or status.st_size > _LARGEST_BYTES:
+                is_ours = form == (_FORM,) and connection.execute("SELECT program, file FROM about").fetchone() == about
+                if not is_ours or status.st_size > _LARGEST_BYTES:
                     self._start_anew(connection, about)
             except (sqlite3.OperationalError, OSError):
                 return None  # locked for long, read-only, no room: go without
@@ -72,8 +75,10 @@ class Cache:
         for table in _TABLES:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
             connection.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)")
-        connection.execute("DELETE FROM about")
+        connection.execute("DROP TABLE IF EXISTS about")
+        connection.execute("CREATE TABLE about (program TEXT, file TEXT)")
         connection.execute("INSERT INTO about VALUES (?, ?)", about)
+        connection.execute(f"PRAGMA user_version = {_FORM}")
         connection.execute("COMMIT")
 
     def _remove(self) -> None:

@@ -4,9 +4,11 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -189,7 +191,7 @@ def test_a_command_that_finds_nothing_changed_says_so_and_writes_nothing(repo: R
     assert "title: B" in (tmp_path / "site/process_definition/a/index.html").read_text()
 
 
-@pytest.mark.parametrize("damage", ["removed", "garbage", "folder", "read-only", "link"])
+@pytest.mark.parametrize("damage", ["removed", "garbage", "folder", "read-only", "link", "older form"])
 def test_whatever_becomes_of_the_cache_the_site_is_right(repo: RepoBuilder, tmp_path: Path, damage: str) -> None:
     repo.define("a")
     repo.commit("start")
@@ -208,6 +210,9 @@ def test_whatever_becomes_of_the_cache_the_site_is_right(repo: RepoBuilder, tmp_
         file.mkdir()
     elif damage == "read-only":
         file.chmod(0o400)
+    elif damage == "older form":
+        with closing(sqlite3.connect(file)) as connection:
+            connection.executescript("DROP TABLE about; CREATE TABLE about (program TEXT); PRAGMA user_version = 1")
     else:
         shutil.move(file, tmp_path / "elsewhere")
         file.symlink_to(tmp_path / "elsewhere")
@@ -216,6 +221,8 @@ def test_whatever_becomes_of_the_cache_the_site_is_right(repo: RepoBuilder, tmp_
     cold = Site(tmp_path / "cold")
     build(open_source(repo.root), cold, from_nothing=True)
     assert tree(site.out) == tree(cold.out)
+    if damage in ("removed", "garbage", "older form"):
+        assert Cache(repo.root).all_of("definitions")  # and there is one again
 
 
 def test_a_cache_that_came_with_a_commit_is_not_believed(repo: RepoBuilder, tmp_path: Path) -> None:
