@@ -17,7 +17,7 @@ from registry.history import NO_HISTORY, History, Revision, is_definition_row
 from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, hide_credentials
-from registry.memory import Memory
+from registry.memory import Documents, Memory
 from registry.settings import SETTINGS_PATH, Settings
 from registry.source import READ_LARGE, EntryType, Source
 
@@ -155,6 +155,11 @@ class Snapshot:
     def revisions_of(self, definition: Definition) -> tuple[Revision, ...]:
         """Revisions of one definition, oldest first."""
         return self.revisions.get((definition.kind, definition.name), ())
+
+    def put_document(self, blob: str, document: bytes) -> None:
+        """A content that is in no commit."""
+        if isinstance(self.documents, Documents):
+            self.documents.put(blob, document)
 
     def document_of(self, revision: Revision) -> dict[str, Any] | None:
         """The whole content at one revision; None for a deletion, and for a file that cannot be read."""
@@ -343,8 +348,17 @@ def _with_uncommitted(definition: Definition, known: tuple[Revision, ...], memor
     last = known[-1] if known else None
     if last is not None and last.blob == definition.blob and last.name == definition.name:
         return known
-    memory.documents.put(definition.blob, orjson.dumps(hide_credentials(copy.deepcopy(definition.data), fields)))
+    memory.documents.put(definition.blob, _hidden(definition, fields))
     return (*known, Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
+
+
+def _hidden(definition: Definition, fields: Sequence[tuple[str, ...]]) -> bytes:
+    return orjson.dumps(hide_credentials(copy.deepcopy(definition.data), fields))
+
+
+def hidden_json(definition: Definition, kinds: Kinds) -> bytes:
+    """A definition's content as revisions show it: as JSON, credentials hidden."""
+    return _hidden(definition, _fields(kinds))
 
 
 def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History) -> tuple[Tombstone, ...]:

@@ -26,6 +26,7 @@ COMMANDS = (
     "ids",
     "build",
     "serve",
+    "watch",
     "list",
     "show",
     "log",

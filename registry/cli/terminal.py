@@ -33,6 +33,7 @@ RegistryOption = Annotated[
     Path | None,
     typer.Option("--registry", "-C", help="The registry's folder. Left out: this one, or the nearest above with `definitions/`.", metavar="DIR"),
 ]
+PollOption = Annotated[bool, typer.Option("--poll", help="Look at the files from time to time: for network mounts, which tell of no changes.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to say it.")]
 SourceOption = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from registry.loader import Definition
 from registry.render import html, json_api, openapi, schemas
 from registry.render.file import Unit
 from registry.snapshot import Snapshot
@@ -12,3 +13,8 @@ RENDERERS: tuple[Callable[[Snapshot], Iterator[Unit]], ...] = (html.render, json
 def render(snapshot: Snapshot) -> list[Unit]:
     """Every file of the site, in units of which each can be made without the others."""
     return [unit for renderer in RENDERERS for unit in renderer(snapshot)]
+
+
+def render_one(snapshot: Snapshot, definition: Definition) -> list[Unit]:
+    """The pages and answers of one definition alone; lists and counts show it only when all is rendered."""
+    return [html.render_one(snapshot, definition), json_api.render_one(snapshot, definition)]

@@ -36,7 +36,7 @@ def unit_of(name: str, *files: File) -> Unit:
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         digest.update(file.body)
-    return Unit(name, digest.hexdigest(), tuple(file.path for file in files), lambda: iter(files))
+    return Unit(name, digest.hexdigest(), tuple(place for file in files for place in (file.path, *file.twins)), lambda: iter(files))
 
 
 def key_of(*parts: object) -> str:

@@ -25,12 +25,18 @@ def render(snapshot: Snapshot) -> Iterator[Unit]:
         yield from _lists(snapshot, kind)
         folder = f"api/{kind.name}"
         for definition in snapshot.by_kind[kind.name]:
-            places = (f"{folder}/by-name/{definition.name}",) + ((f"{folder}/{definition.id}",) if definition.id is not None else ())
-            yield Unit(f"{folder}:{definition.name}", snapshot.key_of(definition), places, partial(_definition, snapshot, definition))
+            yield render_one(snapshot, definition)
         for tombstone in snapshot.tombstones:
             if tombstone.kind == kind.name:
                 place = f"{folder}/{tombstone.id}"
                 yield Unit(f"{folder}#{tombstone.id}", snapshot.key_of(tombstone), (place,), partial(_tombstone, snapshot, tombstone))
+
+
+def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
+    """The answers of one definition alone."""
+    folder = f"api/{definition.kind}"
+    places = (f"{folder}/by-name/{definition.name}",) + ((f"{folder}/{definition.id}",) if definition.id is not None else ())
+    return Unit(f"{folder}:{definition.name}", snapshot.key_of(definition), places, partial(_definition, snapshot, definition))
 
 
 def _ledger(snapshot: Snapshot) -> File:

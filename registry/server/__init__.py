@@ -1,4 +1,4 @@
-"""The live server: the static site over HTTP, built anew when the files have changed. Later: filters, writes, login."""
+"""The live server: the site over HTTP as its files are now, parts of lists, live reload. Later: writes, login."""
 
 from registry.server.app import make_app
 

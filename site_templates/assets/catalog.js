@@ -1,121 +1,126 @@
 // Conveniences only: every page works without this file.
 "use strict";
 
-for (const button of document.querySelectorAll("button.copy")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const byHref = button.dataset.copyHref;
-    const text = byHref ? document.querySelector(byHref).href : document.querySelector(button.dataset.copy).textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Press Ctrl+C";
-      const range = document.createRange();
-      range.selectNodeContents(document.querySelector(byHref || button.dataset.copy));
-      getSelection().removeAllRanges();
-      getSelection().addRange(range);
-    }
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
-  });
-}
-
-const filter = document.querySelector("#filter");
-if (filter) {
-  const rows = [...document.querySelectorAll("table[data-filter] tbody tr")].map((row) => [row, row.textContent.toLowerCase()]);
-  filter.parentElement.hidden = rows.length < 2;
-  const apply = () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const [row, text] of rows) {
-      row.hidden = !words.every((word) => text.includes(word));
-      shown += row.hidden ? 0 : 1;
-    }
-    document.querySelector("#filter-count").textContent = words.length ? `${shown} of ${rows.length}` : "";
-  };
-  filter.addEventListener("input", apply);
-  apply();
-}
-
-// The fields that differ between two revisions, maps key by key, lists as one value: as `registry diff` tells them.
-const compare = document.querySelector(".compare");
-if (compare) {
-  const isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-  const same = (one, other) => {
-    if (isMap(one) && isMap(other)) {
-      const keys = Object.keys(one);
-      return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key]));
-    }
-    if (Array.isArray(one) && Array.isArray(other)) return one.length === other.length && one.every((item, place) => same(item, other[place]));
-    return one === other;
-  };
-  const step = (key) => "/" + key.replaceAll("~", "~0").replaceAll("/", "~1");
-  const differences = (one, other, pointer) => {
-    if (!isMap(one) || !isMap(other)) return same(one, other) ? [] : [[pointer || "/", one, other]];
-    const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
-    return keys.flatMap((key) => differences(Object.hasOwn(one, key) ? one[key] : undefined, Object.hasOwn(other, key) ? other[key] : undefined, pointer + step(key)));
-  };
-  const shown = (value, tag) => {
-    const element = document.createElement(value === undefined ? "span" : tag);
-    if (value === undefined) element.className = "none";
-    element.textContent = value === undefined ? "not set" : typeof value === "string" ? value : JSON.stringify(value);
-    return element;
-  };
-  const row = (cells, tag) => {
-    const made = document.createElement("tr");
-    for (const cell of cells) {
-      const place = document.createElement(tag);
-      place.append(cell);
-      made.append(place);
-    }
-    return made;
-  };
-  const form = compare.querySelector("form");
-  const output = compare.querySelector("output");
-  const fetched = new Map();
-  const load = (number) => {
-    if (!fetched.has(number)) fetched.set(number, fetch(`${compare.dataset.revisions}${number}/index.json`).then((answer) => answer.json()));
-    return fetched.get(number);
-  };
-  let latest = 0;
-  const show = async () => {
-    const mine = ++latest;
-    const [from, to] = [form.from.value, form.to.value];
-    let told;
-    try {
-      const [one, other] = await Promise.all([load(from), load(to)]);
-      const found = differences(one.document ?? undefined, other.document ?? undefined, "");
-      told = document.createElement(found.length ? "table" : "p");
-      told.className = found.length ? "changes" : "note";
-      if (found.length) {
-        told.append(row(["Field", "Before", "After"], "th"));
-        for (const [pointer, before, after] of found) told.append(row([shown(pointer, "code"), shown(before, "del"), shown(after, "ins")], "td"));
-      } else {
-        told.textContent = "No field differs.";
+const enhance = () => {
+  for (const button of document.querySelectorAll("button.copy")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const byHref = button.dataset.copyHref;
+      const text = byHref ? document.querySelector(byHref).href : document.querySelector(button.dataset.copy).textContent;
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = "Copied";
+      } catch {
+        button.textContent = "Press Ctrl+C";
+        const range = document.createRange();
+        range.selectNodeContents(document.querySelector(byHref || button.dataset.copy));
+        getSelection().removeAllRanges();
+        getSelection().addRange(range);
       }
-    } catch {
-      fetched.clear();
-      told = document.createElement("p");
-      told.textContent = "The revisions could not be loaded.";
-    }
-    if (mine === latest) output.replaceChildren(told);
-  };
-  const choose = () => {
-    const asked = /^#compare=(\d+)\.\.(\d+)$/.exec(location.hash);
-    const newest = form.to.options[0].value;
-    form.to.value = asked ? asked[2] : newest;
-    form.from.value = asked ? asked[1] : form.from.options[1].value;
-    if (asked) compare.scrollIntoView();
-    show();
-  };
-  form.addEventListener("change", () => {
-    history.replaceState(null, "", `#compare=${form.from.value}..${form.to.value}`);
-    show();
-  });
-  addEventListener("hashchange", choose);
-  compare.hidden = false;
-  choose();
-}
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+  }
+
+  const filter = document.querySelector("#filter");
+  if (filter) {
+    const rows = [...document.querySelectorAll("table[data-filter] tbody tr")].map((row) => [row, row.textContent.toLowerCase()]);
+    filter.parentElement.hidden = rows.length < 2;
+    const apply = () => {
+      const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const [row, text] of rows) {
+        row.hidden = !words.every((word) => text.includes(word));
+        shown += row.hidden ? 0 : 1;
+      }
+      document.querySelector("#filter-count").textContent = words.length ? `${shown} of ${rows.length}` : "";
+    };
+    filter.addEventListener("input", apply);
+    apply();
+  }
+
+  // The fields that differ between two revisions, maps key by key, lists as one value: as `registry diff` tells them.
+  const compare = document.querySelector(".compare");
+  if (compare) {
+    const isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+    const same = (one, other) => {
+      if (isMap(one) && isMap(other)) {
+        const keys = Object.keys(one);
+        return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key]));
+      }
+      if (Array.isArray(one) && Array.isArray(other)) return one.length === other.length && one.every((item, place) => same(item, other[place]));
+      return one === other;
+    };
+    const step = (key) => "/" + key.replaceAll("~", "~0").replaceAll("/", "~1");
+    const differences = (one, other, pointer) => {
+      if (!isMap(one) || !isMap(other)) return same(one, other) ? [] : [[pointer || "/", one, other]];
+      const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+      return keys.flatMap((key) => differences(Object.hasOwn(one, key) ? one[key] : undefined, Object.hasOwn(other, key) ? other[key] : undefined, pointer + step(key)));
+    };
+    const shown = (value, tag) => {
+      const element = document.createElement(value === undefined ? "span" : tag);
+      if (value === undefined) element.className = "none";
+      element.textContent = value === undefined ? "not set" : typeof value === "string" ? value : JSON.stringify(value);
+      return element;
+    };
+    const row = (cells, tag) => {
+      const made = document.createElement("tr");
+      for (const cell of cells) {
+        const place = document.createElement(tag);
+        place.append(cell);
+        made.append(place);
+      }
+      return made;
+    };
+    const form = compare.querySelector("form");
+    const output = compare.querySelector("output");
+    const fetched = new Map();
+    const load = (number) => {
+      if (!fetched.has(number)) fetched.set(number, fetch(`${compare.dataset.revisions}${number}/index.json`).then((answer) => answer.json()));
+      return fetched.get(number);
+    };
+    let latest = 0;
+    const show = async () => {
+      const mine = ++latest;
+      const [from, to] = [form.from.value, form.to.value];
+      let told;
+      try {
+        const [one, other] = await Promise.all([load(from), load(to)]);
+        const found = differences(one.document ?? undefined, other.document ?? undefined, "");
+        told = document.createElement(found.length ? "table" : "p");
+        told.className = found.length ? "changes" : "note";
+        if (found.length) {
+          told.append(row(["Field", "Before", "After"], "th"));
+          for (const [pointer, before, after] of found) told.append(row([shown(pointer, "code"), shown(before, "del"), shown(after, "ins")], "td"));
+        } else {
+          told.textContent = "No field differs.";
+        }
+      } catch {
+        fetched.clear();
+        told = document.createElement("p");
+        told.textContent = "The revisions could not be loaded.";
+      }
+      if (mine === latest) output.replaceChildren(told);
+    };
+    const choose = () => {
+      const asked = /^#compare=(\d+)\.\.(\d+)$/.exec(location.hash);
+      const newest = form.to.options[0].value;
+      form.to.value = asked ? asked[2] : newest;
+      form.from.value = asked ? asked[1] : form.from.options[1].value;
+      if (asked) compare.scrollIntoView();
+      show();
+    };
+    form.addEventListener("change", () => {
+      history.replaceState(null, "", `#compare=${form.from.value}..${form.to.value}`);
+      show();
+    });
+    onhashchange = choose;
+    compare.hidden = false;
+    choose();
+  }
+};
+enhance();
+// `registry serve` brings changes into an open page.
+document.addEventListener("registry:replaced", enhance);
 
 // Which commit this is built from: told by one file, so that a commit does not change every page.
 const built = document.querySelector("[data-snapshot]");

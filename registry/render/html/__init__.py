@@ -1,5 +1,5 @@
 """The HTML catalog: an index, lists, and for each definition a page, its history and its revisions; from `site_templates/`."""
 
-from registry.render.html.catalog import render
+from registry.render.html.catalog import render, render_one
 
-__all__ = ["render"]
+__all__ = ["render", "render_one"]

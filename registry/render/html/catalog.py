@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,16 +31,29 @@ _SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "l
 
 def render(snapshot: Snapshot) -> Iterator[Unit]:
     """Every page, and the assets that they load."""
-    assets = {}
-    for name, data in sorted(snapshot.templates.items()):
-        if name.startswith("assets/"):
-            # The digest in the name lets a host keep the file for ever.
-            stem, _, ending = name.rpartition(".")
-            path = f"{stem}.{hashlib.sha256(data).hexdigest()[:10]}.{ending}"
-            assets[name.removeprefix("assets/")] = path
-            yield unit_of(path, File(path, data))
+    assets = _assets(snapshot)
+    for name, path in assets.items():
+        yield unit_of(path, File(path, snapshot.templates[f"assets/{name}"]))
     for unit in _Catalog(snapshot, assets).units():
         yield unit._replace(make=partial(_explained, unit.make))
+
+
+def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
+    """The pages of one definition alone."""
+    catalog = _Catalog(snapshot, _assets(snapshot))
+    kind = snapshot.kinds.by_name[definition.kind]
+    unit = catalog.unit(kind, catalog.kind(kind), definition)
+    return unit._replace(make=partial(_explained, unit.make))
+
+
+def _assets(snapshot: Snapshot) -> dict[str, str]:
+    """Paths of the assets by their names; the digest in a path lets a host keep the file for ever."""
+    found = {}
+    for name, data in sorted(snapshot.templates.items()):
+        if name.startswith("assets/"):
+            stem, _, ending = name.rpartition(".")
+            found[name.removeprefix("assets/")] = f"{stem}.{hashlib.sha256(data).hexdigest()[:10]}.{ending}"
+    return found
 
 
 def _explained(make: Callable[[], Iterable[File]]) -> Iterator[File]:
@@ -53,20 +66,27 @@ def _explained(make: Callable[[], Iterable[File]]) -> Iterator[File]:
         raise UsageError(f"{place}{f':{line}' if line else ''}: {error.message or error}", "mend the template, or remove it to use ours") from error
 
 
+# One for all snapshots with the same templates: compiling them costs more than most pages.
+@lru_cache(maxsize=4)
+def _environment(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Environment:
+    # A registry's own templates come with pull requests: they must not reach out of the page they make.
+    environment_class = ImmutableSandboxedEnvironment if is_own else Environment
+    texts = {name: data.decode("utf-8", "replace") for name, data in templates if name.endswith(".html")}
+    environment: Environment = environment_class(
+        loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    environment.globals["field"] = field_html
+    return environment
+
+
 class _Catalog:
     """The pages of one snapshot."""
 
     def __init__(self, snapshot: Snapshot, assets: Mapping[str, str]) -> None:
         self.snapshot = snapshot
-        # A registry's own templates come with pull requests: they must not reach out of the page they make.
-        environment_class = ImmutableSandboxedEnvironment if snapshot.has_own_templates else Environment
-        texts = {name: data.decode("utf-8", "replace") for name, data in snapshot.templates.items() if name.endswith(".html")}
-        environment: Environment = environment_class(
-            loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-        )
+        self.environment = _environment(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
-        environment.globals |= {"csp": _CSP, "assets": dict(assets), "site": self.site(), "field": field_html}
-        self.environment = environment
+        self.everywhere = {"csp": _CSP, "assets": dict(assets), "site": self.site()}
 
     def site(self) -> dict[str, Any]:
         """What every page may say about the whole."""
@@ -109,13 +129,17 @@ class _Catalog:
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
             yield from self.lists(facts_of_kind, snapshot.by_kind[kind.name])
             for definition in snapshot.by_kind[kind.name]:
-                place = f"{kind.name}/{definition.name}"
-                yield Unit(place, snapshot.key_of(definition), (place,), partial(self.definition_pages, kind, facts_of_kind, definition))
+                yield self.unit(kind, facts_of_kind, definition)
             for tombstone in snapshot.tombstones:
                 if tombstone.kind == kind.name and (kind.name, tombstone.name) not in snapshot.by_name:
                     place = f"{kind.name}/{tombstone.name}"
                     key = snapshot.key_of(tombstone)
                     yield Unit(f"{kind.name}#{tombstone.id}", key, (place,), partial(self.tombstone_pages, kind, facts_of_kind, tombstone))
+
+    def unit(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Unit:
+        """The pages of one definition."""
+        place = f"{kind.name}/{definition.name}"
+        return Unit(place, self.snapshot.key_of(definition), (place,), partial(self.definition_pages, kind, facts, definition))
 
     def index(self) -> Iterator[File]:
         rows = {kind.name: [self.row(one) for one in self.snapshot.by_kind[kind.name][:_INDEX_ROWS]] for kind in self.snapshot.kinds}
@@ -123,7 +147,7 @@ class _Catalog:
 
     def not_found(self) -> Iterator[File]:
         # Served for any unknown address at any depth, so its links start at the top.
-        yield File("404.html", self.template("404.html").render(root=self.snapshot.settings.base_path).encode())
+        yield File("404.html", self.template("404.html").render(root=self.snapshot.settings.base_path, **self.everywhere).encode())
 
     def lists(self, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[Unit]:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
@@ -152,7 +176,7 @@ class _Catalog:
         return self.environment.get_template(name)
 
     def page(self, path: str, template: str, depth: int, **context: Any) -> File:
-        return File(path, self.template(template).render(root="../" * depth or "./", **context).encode())
+        return File(path, self.template(template).render(root="../" * depth or "./", **self.everywhere, **context).encode())
 
     def definition_page(self, kind: Kind, facts: dict[str, Any], name: str, page: dict[str, Any]) -> File:
         shown = SimpleNamespace(**page)

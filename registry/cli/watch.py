@@ -1,0 +1,95 @@
+"""`registry watch`: the static site, built again whenever files change."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, out, progress, show_error, show_problems
+
+if TYPE_CHECKING:
+    from registry.live import Live
+    from registry.watch import Watcher
+
+
+def command(
+    registry: RegistryOption = None,
+    out_: Annotated[Path | None, typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR")] = None,
+    poll: PollOption = False,
+) -> None:
+    """Build the site, and again whenever files change, until Ctrl-C. `registry serve` shows changes sooner, without writing a site.
+
+    With errors in the files the last good site stays.
+
+    Examples: `registry watch` · `registry watch --out /srv/registry --poll`
+    """
+    import threading
+
+    from registry.build import build
+    from registry.cache import Cache
+    from registry.errors import RegistryError
+    from registry.memory import Memory
+    from registry.settings import SETTINGS_PATH, parse_settings
+    from registry.site import Site
+    from registry.source import open_source
+    from registry.watch import Watcher
+
+    root = find_root(registry)
+    source = open_source(root)
+    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    site = Site(out_ if out_ is not None else root / settings.output)
+    memory = Memory(Cache(root))
+
+    def make(_paths: set[str]) -> None:
+        try:
+            with progress() as tell:
+                result = build(open_source(root), site, tell, memory=memory)
+        except RegistryError as error:
+            show_error(error)
+            return
+        if result.problems:
+            show_problems(result.problems, source.read)
+        if result.snapshot is None:
+            err.print("The last good site stays until the errors are mended.")
+        elif result.changed:
+            out.print(f"{counted(result.files, 'file')}, {result.changed:,} parts made anew in {result.seconds:.1f} s: {site.out}", markup=False)
+
+    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=_note)
+    make(set())
+    watcher.start()
+    out.print("Watching (Ctrl-C ends it)", markup=False)
+    try:
+        threading.Event().wait()
+    finally:
+        watcher.stop()
+
+
+def _note(what: str) -> None:
+    err.print(f"note: {what}", markup=False)
+
+
+def _state_files(root: Path) -> list[Path]:
+    from registry.git import open_repository
+
+    repository = open_repository(root)
+    return repository.state_files() if repository is not None else []
+
+
+def watcher_of(root: Path, live: "Live", *, poll: bool) -> "Watcher":
+    """A watcher that brings a live registry up to date: one edited file at once, then everything."""
+    from functools import lru_cache
+
+    from registry.watch import Watcher
+
+    @lru_cache(maxsize=1)
+    def state_files() -> list[Path]:
+        return _state_files(root)
+
+    def changed(paths: set[str]) -> None:
+        if len(paths) == 1:
+            live.edit(next(iter(paths)))
+        if any(path.name == "HEAD" for path in state_files()):
+            state_files.cache_clear()  # HEAD may be on another branch now
+        live.refresh()
+
+    return Watcher(root, state_files, changed, poll=poll, tell=_note)

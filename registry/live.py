@@ -1,0 +1,209 @@
+"""A registry that is kept ready to answer from while its files change: the newest good state, and what is wrong now."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from registry import yaml
+from registry.build import snapshot_of
+from registry.check import check
+from registry.check.rule import text_at
+from registry.errors import Problem, RegistryError, has_errors
+from registry.history import Revision
+from registry.loader import Definition, Loaded, kind_and_name
+from registry.memory import Memory
+from registry.render import render, render_one
+from registry.render.file import Unit, files_by_path
+from registry.snapshot import Progress, Snapshot, hidden_json, references_of, silent
+from registry.source import WorkTree, blob_id, open_source
+
+_MOST_BYTES = 128 * 1024 * 1024
+
+
+class Pages:
+    """The files of one state of a site by path, each made when first asked for; what was made is shared between states."""
+
+    def __init__(self, units: Mapping[str, Unit], made: "Made") -> None:
+        """`units` by the places that they cover."""
+        self.units = units
+        self._made = made
+
+    def get(self, path: str) -> bytes | None:
+        """The bytes of the file at a path, or None."""
+        place = path
+        while place:
+            for name in (place, place.removesuffix(".json")):
+                unit = self.units.get(name)
+                if unit is not None:
+                    found = self._made.files(unit).get(path)
+                    if found is not None:
+                        return found
+            place = place.rpartition("/")[0]
+        return None
+
+    def upon(self, units: Sequence[Unit]) -> "Pages":
+        """The same with other units in the places of some."""
+        return Pages({**self.units, **_by_place(units)}, self._made)
+
+
+def _by_place(units: Sequence[Unit]) -> dict[str, Unit]:
+    return {place: unit for unit in units for place in unit.places}
+
+
+class Made:
+    """Files that were made, by the key of their unit; the oldest go when there are too many."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._files: OrderedDict[tuple[str, str], dict[str, bytes]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def files(self, unit: Unit) -> dict[str, bytes]:
+        """The files of a unit by path."""
+        key = (unit.name, unit.key)
+        with self._lock:
+            found = self._files.get(key)
+            if found is not None:
+                self._files.move_to_end(key)
+                return found
+        found = dict(files_by_path(unit.make()))
+        with self._lock:
+            self._files[key] = found
+            self._bytes += sum(map(len, found.values()))
+            while self._bytes > _MOST_BYTES and len(self._files) > 1:
+                _, old = self._files.popitem(last=False)
+                self._bytes -= sum(map(len, old.values()))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is answered from. `problems` are those of the files as they are now, which need not be those of `snapshot`."""
+
+    version: int
+    snapshot: Snapshot | None
+    pages: Pages
+    problems: tuple[Problem, ...] = ()
+    error: RegistryError | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """True when what is answered is what the files say."""
+        return self.error is None and not has_errors(self.problems)
+
+
+class Told(NamedTuple):
+    """What a look at the files gave: the new state, and the seconds that it took."""
+
+    state: State
+    seconds: float
+
+
+class Live:
+    """Keeps a state; `refresh` makes a new one. One thread refreshes, any may read `state`."""
+
+    def __init__(self, root: Path, memory: Memory, tell: Callable[[Told], None]) -> None:
+        """`tell` is given every new state, in the thread that made it."""
+        self.root = root
+        self.memory = memory
+        self._tell = tell
+        self._made = Made()
+        self._lock = threading.Lock()
+        self.state = State(0, None, Pages({}, self._made))
+
+    def refresh(self, progress: Progress = silent) -> None:
+        """Read all files anew, as far as they have changed. What stops it is told; answers go on from the last good state."""
+        with self._lock:
+            started = time.monotonic()
+            try:
+                source = open_source(self.root)
+                snapshot, problems = snapshot_of(source, progress, self.memory)
+                if snapshot is None:
+                    state = replace(self.state, problems=problems, error=None)
+                else:
+                    pages = Pages(_by_place(render(snapshot)), self._made)
+                    _try_out(snapshot, pages)
+                    state = State(0, snapshot, pages, problems)
+            except RegistryError as error:
+                state = replace(self.state, error=error)
+            self._take(state, started)
+
+    def edit(self, path: str) -> bool:
+        """Take one edited file at once, where nothing but its own pages and answers can depend on it; False where more may.
+
+        What `refresh` gives afterwards is the same for them; lists follow then.
+        """
+        with self._lock:
+            started = time.monotonic()
+            state = self.state
+            edited = _edited(self.root, path, state.snapshot) if state.snapshot is not None and state.is_good else None
+            if edited is None:
+                return False
+            snapshot, definition = edited
+            try:
+                pages = state.pages.upon(render_one(snapshot, definition))
+                pages.get(f"{definition.kind}/{definition.name}/index.html")
+            except RegistryError:
+                return False  # told by `refresh`
+            self._take(State(0, snapshot, pages, state.problems), started)
+            return True
+
+    def _take(self, state: State, started: float) -> None:
+        self.state = replace(state, version=self.state.version + 1)
+        self._tell(Told(self.state, time.monotonic() - started))
+
+
+def _try_out(snapshot: Snapshot, pages: Pages) -> None:
+    """Make one page of each sort. Raises RegistryError for a template that is broken."""
+    pages.get("index.html")
+    for definitions in snapshot.by_kind.values():
+        for definition in definitions[:1]:
+            pages.get(f"{definition.kind}/{definition.name}/index.html")
+
+
+def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Definition] | None:
+    """The snapshot with one definition as its file is now; None where that is not all that may differ."""
+    before = snapshot.by_name.get(kind_and_name(path) or ("", ""))
+    data = WorkTree(root).read(path)
+    if before is None or data is None or before.kind != "process_definition":
+        return None
+    document, problems = yaml.read(data, path)
+    if document is None or not isinstance(document.data, dict) or problems or document.data.get("id") != before.data.get("id"):
+        return None
+    definition = Definition(before.kind, before.name, before.id, document, data, blob_id(data, snapshot.commit))
+    if definition.blob == before.blob or before.data.get("ignore") or definition.data.get("ignore") or "examples" in definition.data:
+        return None
+    application = snapshot.by_name.get(("application", text_at(definition.inside, "application") or ""))
+    around = (definition, *((application,) if application is not None else ()))
+    names = frozenset(one.path for one in snapshot.definitions if one is not before and one is not application)
+    found = check(Loaded(around, (), frozenset(), names), snapshot.kinds, snapshot.settings)
+    if any(problem.span.path == path for problem in found):
+        return None
+    kind = snapshot.kinds.by_name[definition.kind]
+    if [*references_of(before, kind)] != [*references_of(definition, kind)]:
+        return None
+    revisions = _with_edit(definition, snapshot.revisions_of(before))
+    snapshot.put_document(definition.blob, hidden_json(definition, snapshot.kinds))
+    after = replace(
+        snapshot,
+        definitions=tuple(definition if one is before else one for one in snapshot.definitions),
+        revisions={**snapshot.revisions, (definition.kind, definition.name): revisions},
+        is_dirty=True,
+    )
+    # As the definition refers to what it did, only its title can differ for others; and that comes with the next look at all.
+    after.__dict__["referring"] = snapshot.referring
+    return after, definition
+
+
+def _with_edit(definition: Definition, known: tuple[Revision, ...]) -> tuple[Revision, ...]:
+    """The revisions with what is not committed as the last one."""
+    committed = tuple(one for one in known if one.commit is not None)
+    last = committed[-1] if committed else None
+    if last is not None and last.blob == definition.blob and last.name == definition.name:
+        return committed
+    return (*committed, Revision(len(committed) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))

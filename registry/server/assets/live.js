@@ -1,0 +1,84 @@
+// Added by `registry serve` to every page, never by a build: shows changes as they are saved.
+"use strict";
+{
+  const script = document.currentScript;
+  let version = Number(script.dataset.version);
+  let busy = false;
+  let again = false;
+
+  // What is new of the page comes into the place of the old: scroll position and what was typed stay.
+  const replace = async () => {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+      const text = await answer.text();
+      const page = new DOMParser().parseFromString(text, "text/html");
+      const fresh = page.querySelector("main");
+      const old = document.querySelector("main");
+      if (fresh && old && fresh.innerHTML !== old.dataset.source) {
+        const typed = [...old.querySelectorAll("input, select")].map((one) => [one.id || one.name, one.value]);
+        const source = fresh.innerHTML;
+        document.title = page.title;
+        old.replaceWith(document.adoptNode(fresh));
+        fresh.dataset.source = source;
+        const banners = [...page.querySelectorAll("body > .banner")];
+        for (const banner of document.querySelectorAll("body > .banner")) banner.remove();
+        for (const banner of banners) fresh.before(document.adoptNode(banner));
+        for (const [name, value] of typed) {
+          const field = [...fresh.querySelectorAll("input, select")].find((one) => (one.id || one.name) === name);
+          if (field && value) field.value = value;
+        }
+        document.dispatchEvent(new Event("registry:replaced"));
+      }
+    } finally {
+      busy = false;
+      if (again) {
+        again = false;
+        replace();
+      }
+    }
+  };
+
+  const show = (problems) => {
+    document.querySelector("#registry-problems")?.remove();
+    if (!problems.length) return;
+    const over = document.createElement("section");
+    over.id = "registry-problems";
+    over.setAttribute("role", "alert");
+    over.setAttribute("aria-label", "Problems in the files");
+    const heading = document.createElement("h2");
+    heading.textContent = problems.length === 1 ? "A problem in the files" : `${problems.length} problems in the files`;
+    const note = document.createElement("p");
+    note.textContent = "The last good state is shown behind this. It goes away when they are mended.";
+    const close = document.createElement("button");
+    close.type = "button";
+    close.textContent = "Hide";
+    close.addEventListener("click", () => over.remove());
+    over.append(close, heading, note);
+    for (const problem of problems.slice(0, 20)) {
+      const one = document.createElement("article");
+      for (const [tag, text] of [["code", problem.place], ["p", problem.message], ["pre", problem.source], ["p", problem.hint]]) {
+        if (!text) continue;
+        const part = document.createElement(tag);
+        part.textContent = text;
+        one.append(part);
+      }
+      over.append(one);
+    }
+    document.body.append(over);
+  };
+
+  const events = new EventSource(script.dataset.events);
+  events.addEventListener("state", (event) => {
+    const state = JSON.parse(event.data);
+    show(state.problems);
+    if (state.version !== version) {
+      version = state.version;
+      replace();
+    }
+  });
+}

@@ -1,0 +1,43 @@
+"""Encodings of bodies that clients accept: zstd, br and gzip, the best of those that they weigh alike first."""
+
+import gzip
+from collections.abc import Callable
+from functools import lru_cache
+
+import brotli
+import zstandard
+
+
+def _zstd(body: bytes) -> bytes:
+    return bytes(zstandard.ZstdCompressor(level=6).compress(body))
+
+
+def _br(body: bytes) -> bytes:
+    return bytes(brotli.compress(body, quality=5))
+
+
+def _gzip(body: bytes) -> bytes:
+    # Without a time: the same bytes for the same body.
+    return gzip.compress(body, compresslevel=6, mtime=0)
+
+
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "br": _br, "gzip": _gzip}
+
+
+@lru_cache(maxsize=256)
+def chosen_encoding(accepted: str) -> str:
+    """The encoding for an Accept-Encoding header (RFC 9110, section 12.5.3); "" for none."""
+    weights: dict[str, float] = {}
+    for part in accepted.lower().split(","):
+        name, _, parameters = part.strip().partition(";")
+        weight = 1.0
+        for parameter in parameters.split(";"):
+            key, _, value = parameter.strip().partition("=")
+            if key == "q":
+                try:
+                    weight = float(value)
+                except ValueError:
+                    weight = 0.0
+        weights[name.strip()] = weight
+    best = max(ENCODINGS, key=lambda name: weights.get(name, weights.get("*", 0.0)))
+    return best if weights.get(best, weights.get("*", 0.0)) > 0 else ""

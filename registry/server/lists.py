@@ -1,0 +1,109 @@
+"""What a static host cannot do: parts of a list by `limit` and `offset`, filters, several definitions at once.
+
+As the 2013 service answered: 20 a page, at most 1,000, `limit=0` for the most there are, 400 for nonsense; parameters that it
+does not know are ignored and stand in `next` and `previous` again.
+"""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qsl, quote, urlencode
+
+from registry.loader import Definition
+from registry.render.file import to_json
+from registry.render.json_api import address, detail_bytes, list_bytes, published, tombstone_body
+from registry.settings import MAX_PAGE_SIZE
+from registry.snapshot import Snapshot
+
+_FORM = frozenset({"format"})  # asks for what we answer anyway
+_MOST_AT_ONCE = 1000
+
+
+class WrongQueryError(ValueError):
+    """A parameter with a value that cannot be."""
+
+
+def _has_text(definition: Definition, wanted: str) -> bool:
+    """True when every word stands in the name, title, description, tags or application."""
+    data = definition.data
+    tags = data.get("tags")
+    parts = [
+        definition.name,
+        data.get("title"),
+        data.get("description"),
+        definition.inside.get("application"),
+        *(tags if isinstance(tags, list) else ()),
+    ]
+    text = " ".join(str(part) for part in parts if part).casefold()
+    return all(word in text for word in wanted.casefold().split())
+
+
+_FILTERS: dict[str, Callable[[Definition, str], bool]] = {
+    "process_type": lambda one, wanted: str(one.inside.get("process_type", "single")) == wanted,
+    "application": lambda one, wanted: one.inside.get("application") == wanted,
+    "lifecycle": lambda one, wanted: str(one.data.get("lifecycle", "production")) == wanted,
+    "tag": lambda one, wanted: wanted in (one.data.get("tags") or ()),
+    "name": lambda one, wanted: one.name == wanted,
+    "q": _has_text,
+}
+
+
+def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
+    """The answer of `/api/<kind>/?query`. Raises WrongQueryError."""
+    parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
+    size = _number(parameters, "limit", snapshot.settings.page_size) or MAX_PAGE_SIZE
+    size = min(size, MAX_PAGE_SIZE)
+    offset = _number(parameters, "offset", 0)
+    found: Sequence[Definition] = published(snapshot, kind)
+    for name, wanted in parameters:
+        if name in _FILTERS:
+            fits = _FILTERS[name]
+            found = [one for one in found if fits(one, wanted)]
+    shown = found[offset : offset + size]
+    others = [(name, value) for name, value in parameters if name not in ("limit", "offset")]
+
+    def link(start: int) -> str:
+        return f"{address(snapshot, kind)}?{urlencode([('limit', size), ('offset', start), *others], quote_via=quote)}"
+
+    meta = {
+        "limit": size,
+        "next": link(offset + size) if offset + size < len(found) else None,
+        "offset": offset,
+        "previous": link(max(0, offset - size)) if offset > 0 else None,
+        "total_count": len(found),
+    }
+    return list_bytes(to_json(meta).rstrip(b"\n"), [detail_bytes(snapshot, one) for one in shown])
+
+
+def asks_for_a_part(query: str) -> bool:
+    """True when a query asks for anything but the first page, as a static host gives it."""
+    return bool(query) and any(name not in _FORM for name, _ in parse_qsl(query, keep_blank_values=True, max_num_fields=100))
+
+
+def set_answer(snapshot: Snapshot, kind: str, ids: str) -> bytes:
+    """The answer of `/api/<kind>/set/1;2/`: those that there are, deleted ones too, and which there are not. Raises WrongQueryError."""
+    wanted = [one for one in ids.split(";") if one]
+    if not wanted or len(wanted) > _MOST_AT_ONCE:
+        raise WrongQueryError(f"name 1 to {_MOST_AT_ONCE} ids, as in set/1;2/")
+    if not all(one.isascii() and one.isdecimal() and len(one) <= 16 for one in wanted):
+        raise WrongQueryError("ids are whole numbers, as in set/1;2/")
+    live = {one.id: one for one in published(snapshot, kind)}
+    gone = {one.id: one for one in snapshot.tombstones if one.kind == kind}
+    bodies, missing = [], []
+    for number in map(int, wanted):
+        if number in live:
+            bodies.append(detail_bytes(snapshot, live[number]))
+        elif number in gone:
+            bodies.append(to_json(tombstone_body(snapshot, gone[number])).rstrip(b"\n"))
+        else:
+            missing.append(str(number))
+    end = b',"not_found":' + to_json(missing).rstrip(b"\n") if missing else b""
+    return b'{"objects":[' + b",".join(bodies) + b"]" + end + b"}\n"
+
+
+def _number(parameters: Sequence[tuple[str, str]], name: str, default: int) -> int:
+    given = [value for key, value in parameters if key == name]
+    if not given:
+        return default
+    text = given[-1]
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise WrongQueryError(f"{name} must be a whole number, 0 or more")
+    return int(text)

@@ -1,0 +1,157 @@
+"""A change on disk to a call: events are only a hint, a scan decides.
+
+The first event is acted upon at once, what follows within a tenth of a second is gathered. Between events a scan every few
+seconds finds what no event told (an overflowing queue, a network mount, a process that was stopped).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from registry.scan import WATCHED, Scan, scan
+
+_QUIET_S = 0.1
+_GATHER_AT_MOST_S = 2.0
+_WAIT_FOR_GIT_S = 10.0
+# Without events: how often to look. With them: how often to look all the same.
+_POLL_S = 0.5
+_SAFETY_S = 5.0
+# Git is at work while one of these is there, and the files are on their way to somewhere.
+_AT_WORK = ("index.lock", "HEAD.lock")
+
+
+class Watcher:
+    """Calls back when watched files or git's state differ from what was seen last. Runs in a thread of its own."""
+
+    def __init__(
+        self,
+        root: Path,
+        state_files: Callable[[], list[Path]],
+        changed: Callable[[set[str]], None],
+        *,
+        poll: bool = False,
+        tell: Callable[[str], None] = lambda _what: None,
+    ) -> None:
+        """`state_files` gives git's files that matter now; `changed` gets the watched paths that differ (none: git's state does).
+
+        `poll`: no events, for file systems that give none. `tell` is told in words when events cannot be had.
+        """
+        self._root, self._state_files, self._changed, self._tell = root, state_files, changed, tell
+        self._poll = poll
+        self._hint = threading.Event()
+        self._stop = threading.Event()
+        self._paths: set[str] = set()
+        self._observer: object | None = None
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._seen: Scan = scan(root, state_files())
+
+    def start(self) -> None:
+        """Begin. What changed since this was made is seen, too."""
+        if not self._poll:
+            self._observe()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+        self._stop.set()
+        self._hint.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=30)
+        self._unobserve()
+
+    def _observe(self) -> None:
+        """Ask for events. Where the system has none to give (a limit is reached, say), look from time to time."""
+        from watchdog.events import EVENT_TYPE_CLOSED_NO_WRITE, EVENT_TYPE_OPENED, FileSystemEvent, FileSystemEventHandler
+        from watchdog.observers import Observer
+
+        watcher = self
+
+        class Handler(FileSystemEventHandler):
+            def on_any_event(self, event: FileSystemEvent) -> None:
+                # Reading is no change; our own scans would wake us for ever.
+                if event.event_type not in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
+                    watcher._note(str(event.dest_path or event.src_path))
+
+        observer = Observer()
+        folders = [self._root / name for name in WATCHED if (self._root / name).is_dir() and not (self._root / name).is_symlink()]
+        try:
+            for folder in folders:
+                observer.schedule(Handler(), str(folder), recursive=True)
+            # Of the top itself only what lies directly in it: registry.yaml, and folders that come and go.
+            observer.schedule(Handler(), str(self._root), recursive=False)
+            for folder in sorted({path.parent for path in self._state_files()}):
+                if folder.is_dir():
+                    observer.schedule(Handler(), str(folder), recursive=False)
+            observer.start()
+        except (OSError, RuntimeError) as error:
+            self._poll = True
+            self._tell(f"no events from the file system ({getattr(error, 'strerror', None) or error}): looking every {_POLL_S:g} s instead")
+            with suppress(Exception):
+                observer.stop()
+            return
+        self._observer = observer
+        self._observed = [(folder, _identity(folder)) for folder in (self._root, *folders)]
+
+    def _unobserve(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            with suppress(Exception):
+                observer.stop()  # type: ignore[attr-defined]
+                observer.join(timeout=5)  # type: ignore[attr-defined]
+
+    def _note(self, path: str) -> None:
+        self._paths.add(path)
+        self._hint.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._hint.wait(_POLL_S if self._poll else _SAFETY_S)
+            self._hint.clear()
+            if self._stop.is_set():
+                return
+            self._look_again_where_folders_changed()
+            self._look()
+            gathered_until = time.monotonic() + _GATHER_AT_MOST_S
+            has_more = False
+            while self._hint.wait(_QUIET_S) and time.monotonic() < gathered_until and not self._stop.is_set():
+                self._hint.clear()
+                has_more = True
+            if has_more:
+                self._look()
+
+    def _look_again_where_folders_changed(self) -> None:
+        """Events are of a folder, not of a path: one that was removed and made again must be asked for anew, and a new one, too."""
+        if self._poll or self._observer is None:
+            return
+        folders = [self._root, *(self._root / name for name in WATCHED if (self._root / name).is_dir() and not (self._root / name).is_symlink())]
+        if [(folder, _identity(folder)) for folder in folders] != self._observed and self._root.is_dir():
+            self._unobserve()
+            self._observe()
+
+    def _look(self) -> None:
+        self._wait_for_git()
+        found = scan(self._root, self._state_files())
+        if (found.facts, found.git) != (self._seen.facts, self._seen.git):
+            paths = found.changed_since(self._seen)
+            self._seen = found
+            self._changed(paths)
+        if not found.is_settled:
+            # Written so shortly before that another write might leave no sign: look once more.
+            threading.Timer(2 * _QUIET_S, self._hint.set).start()
+
+    def _wait_for_git(self) -> None:
+        """While git is at work, files come one by one, and half of a branch is no state to show."""
+        deadline = time.monotonic() + _WAIT_FOR_GIT_S
+        folders = {path.parent for path in self._state_files() if path.name in ("HEAD", "index")}
+        while time.monotonic() < deadline and not self._stop.is_set() and any((folder / name).exists() for folder in folders for name in _AT_WORK):
+            time.sleep(0.02)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

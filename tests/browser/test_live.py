@@ -1,0 +1,132 @@
+"""From a saved file to the page, in a real browser: edits come, mistakes lie over the page, branches change."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from registry.build import build
+from registry.site import Site
+from registry.source import open_source
+from tests.support.browser import chromium
+from tests.support.repo import RepoBuilder
+from tests.support.served import eventually, get, served
+
+TEXT = "title: T{0}\nowners: [t]\ndescription: {1}\ndefinition:\n  exec: /bin/x\n  application: app\n"
+LONG = "word " * 1900
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which no script fails."""
+    page = browser.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    page.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def registry(repo: RepoBuilder) -> RepoBuilder:
+    """Thirty definitions; the first has a long page."""
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.define("app", kind="application")
+    for number in range(30):
+        repo.define(f"g/p{number}", TEXT.format(number, LONG if number == 0 else "short"))
+    repo.commit("start")
+    return repo
+
+
+def test_an_edit_changes_the_open_page_in_place(registry: RepoBuilder, page: Page) -> None:
+    with served(registry.root) as (address, _):
+        page.goto(f"{address}/process_definition/g/p0/")
+        page.evaluate("window.mark = 1; scrollTo(0, 700)")
+        registry.define("g/p0", TEXT.format("new", LONG))
+        page.wait_for_selector("h1:text-is('Tnew')")
+        assert page.evaluate("[window.mark, Math.round(scrollY)]") == [1, 700]  # no load: the same document, at the same place
+        assert page.title().startswith("Tnew")
+        assert page.locator(".badge", has_text="uncommitted").count() == 1
+        page.click("#source + button.copy")  # what was replaced still works
+
+
+def test_what_was_typed_into_the_filter_stays(registry: RepoBuilder, page: Page) -> None:
+    with served(registry.root) as (address, _):
+        page.goto(address)
+        page.fill("#filter", "p7")
+        assert page.locator("tbody tr:visible").count() == 1
+        registry.define("g/p7", TEXT.format("seven", "short"))
+        page.wait_for_selector("a.title:text-is('Tseven')")
+        assert page.input_value("#filter") == "p7"
+        assert page.locator("tbody tr:visible").count() == 1
+
+
+def test_a_mistake_lies_over_the_page_with_its_place_until_it_is_mended(registry: RepoBuilder, page: Page) -> None:
+    with served(registry.root) as (address, _):
+        page.goto(f"{address}/process_definition/g/p3/")
+        registry.define("g/p3", TEXT.format(3, "short").replace("exec:", "exce:"))
+        page.wait_for_selector("#registry-problems")
+        text = page.inner_text("#registry-problems")
+        for expected in ("definitions/process_definition/g/p3.yaml:5:3", "unknown key `exce`", "  exce: /bin/x", "did you mean `exec`?"):
+            assert expected in text
+        assert "/bin/x" in page.inner_text("main")  # the last good state is still there
+        registry.define("g/p3", TEXT.format("mended", "short"))
+        page.wait_for_selector("h1:text-is('Tmended')")
+        page.wait_for_selector("#registry-problems", state="detached")
+
+
+def test_a_mistake_is_shown_to_a_page_that_is_opened_later_and_shows_no_credential(registry: RepoBuilder, page: Page) -> None:
+    secret = "Zx81kLq9" + "3vbnTT42pq"
+    with served(registry.root) as (address, _):
+        registry.define("g/p3", TEXT.format(3, "short") + f"  environment: {{DB_PASSWORD: {secret}}}\n")
+        page.goto(f"{address}/process_definition/g/p4/")
+        page.wait_for_selector("#registry-problems")
+        assert "X001" in page.inner_text("#registry-problems")
+        assert secret not in page.content()
+
+
+def served_files(address: str, site: Path) -> dict[str, bytes]:
+    """What the server answers at the JSON addresses of a build."""
+    root = site.resolve()
+    return {path: get(f"{address}/{path}") for file in root.rglob("*.json") if (path := file.relative_to(root).as_posix())}
+
+
+def test_another_branch_ends_in_exactly_what_a_fresh_build_gives(registry: RepoBuilder, page: Page, tmp_path: Path) -> None:
+    registry.git("checkout", "-q", "-b", "other")
+    for number in range(25):
+        registry.define(f"g/p{number}", TEXT.format(f"other{number}", "changed"))
+    for number in range(25, 30):
+        registry.git("mv", f"definitions/process_definition/g/p{number}.yaml", f"definitions/process_definition/g/q{number}.yaml")
+    registry.commit("all of them")
+    registry.git("checkout", "-q", "main")
+    with served(registry.root) as (address, _):
+        page.goto(f"{address}/process_definition/g/p1/")
+        for branch in ("other", "main", "other"):
+            registry.git("checkout", "-q", branch)
+            page.wait_for_selector("h1:text-is('Tother1')" if branch == "other" else "h1:text-is('T1')")
+            expected = registry.git("rev-parse", "HEAD")
+            eventually(lambda commit=expected: json.loads(get(f"{address}/api/snapshot.json"))["commit"] == commit)  # type: ignore[misc]
+            site = Site(tmp_path / f"{branch}-{len(list(tmp_path.iterdir()))}")
+            build(open_source(registry.root), site)
+            root = site.out.resolve()
+            assert served_files(address, site.out) == {file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*.json")}
+
+
+def test_ctrl_c_ends_it_though_pages_are_open(registry: RepoBuilder, page: Page) -> None:
+    with served(registry.root) as (address, process):
+        page.goto(address)
+        page.wait_for_timeout(300)
+        process.send_signal(2)
+        assert process.wait(15) in (0, 130, -2)
+    log = (registry.root.parent / "serve.log").read_text()
+    assert "Traceback" not in log
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=registry.root, capture_output=True, check=True).stdout == b""

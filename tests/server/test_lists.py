@@ -1,0 +1,167 @@
+"""What a static host cannot do, over real HTTP: parts of lists, filters, sets, conditions, encodings."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+import zstandard
+
+from registry.cli import main
+from tests.server.test_http_contract import ask
+from tests.support.repo import RepoBuilder
+from tests.support.served import served
+
+COUNT = 45
+LIST = "/api/process_definition/"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """45 definitions, of which every third is a service, and one that was deleted."""
+    repo = RepoBuilder(tmp_path_factory.mktemp("lists") / "repo")
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.define("app", kind="application")
+    for number in range(COUNT + 1):
+        kind = "service" if number % 3 == 0 else "single"
+        application = "  application: app\n" if number < 10 else ""
+        repo.define(f"g/p{number:02d}", f"title: Number {number}\nowners: [t]\ntags: [all, 't{number % 5}']\ndefinition:\n  exec: /bin/x\n"
+                    f"  process_type: {kind}\n{application}")  # fmt: skip
+    repo.commit("add")
+    assert main(["index", "-C", str(repo.root)]) == 0
+    (repo.root / f"definitions/process_definition/g/p{COUNT}.yaml").unlink()
+    repo.commit("delete one")
+    assert main(["index", "-C", str(repo.root)]) == 0
+    with served(repo.root) as (found, _):
+        yield found
+
+
+def ids(answer: Any) -> list[int]:
+    return [one["id"] for one in answer.json["objects"]]
+
+
+def test_without_parameters_it_is_what_a_static_host_answers(address: str) -> None:
+    answer = ask(address, LIST)
+    assert (ids(answer), answer.json["meta"]) == (
+        list(range(1, 21)),
+        {"limit": 20, "next": f"{LIST}page/2/", "offset": 0, "previous": None, "total_count": COUNT},
+    )
+    assert ask(address, f"{LIST}?format=json").body == answer.body
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "following", "before"),
+    [
+        ("limit=5", range(1, 6), "limit=5&offset=5", None),
+        ("limit=5&offset=40", range(41, 46), None, "limit=5&offset=35"),
+        ("offset=3", range(4, 24), "limit=20&offset=23", "limit=20&offset=0"),
+        ("limit=0", range(1, 46), None, None),
+        ("limit=5000", range(1, 46), None, None),
+        ("offset=1000", [], None, "limit=20&offset=980"),
+        ("limit=2&x=a%20b&format=json", [1, 2], "limit=2&offset=2&x=a%20b&format=json", None),
+    ],
+)
+def test_parts_of_a_list(address: str, query: str, expected: range, following: str | None, before: str | None) -> None:
+    answer = ask(address, f"{LIST}?{query}")
+    assert answer.type == "application/json"
+    meta: Any = answer.json["meta"]
+    assert ids(answer) == list(expected)
+    assert (meta["next"], meta["previous"]) == (following and f"{LIST}?{following}", before and f"{LIST}?{before}")
+    assert meta["total_count"] == COUNT
+
+
+def test_following_next_from_any_start_visits_every_one_once(address: str) -> None:
+    path: Any = f"{LIST}?limit=7&q=number"
+    seen: list[int] = []
+    while path:
+        answer = ask(address, path)
+        seen += ids(answer)
+        meta: Any = answer.json["meta"]
+        path = meta["next"]
+    assert seen == list(range(1, COUNT + 1))
+
+
+@pytest.mark.parametrize("query", ["limit=x", "limit=-1", "offset=-5", "offset=1.5", "limit=", "limit=1e3", "offset=%D9%A3", "limit=99999999999999999999"])
+def test_nonsense_is_a_bad_request_that_says_why(address: str, query: str) -> None:
+    answer = ask(address, f"{LIST}?{query}")
+    assert (answer.status, answer.type, list(answer.json)) == (400, "application/json", ["error"])
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [("process_type=service", 15), ("process_type=single", 30), ("application=app", 10), ("q=number+17", 1), ("tag=t3", 9), ("name=g/p07", 1),
+     ("process_type=service&application=app", 4), ("q=nothing", 0), ("lifecycle=production", 45), ("lifecycle=deprecated", 0)],
+)  # fmt: skip
+def test_filters_narrow_a_list_together(address: str, query: str, count: int) -> None:
+    answer = ask(address, f"{LIST}?{query}&limit=0")
+    meta: Any = answer.json["meta"]
+    assert (len(ids(answer)), meta["total_count"]) == (count, count)
+
+
+def test_several_at_once_deleted_ones_too(address: str) -> None:
+    answer = ask(address, f"{LIST}set/3;1;{COUNT + 1};999/")
+    assert ids(answer) == [3, 1, COUNT + 1]
+    objects: Any = answer.json["objects"]
+    assert objects[2]["deleted"] is True
+    assert answer.json["not_found"] == ["999"]
+    assert "not_found" not in ask(address, f"{LIST}set/1;2/").json
+    assert ask(address, f"{LIST}set/1;2").headers["location"] == f"{LIST}set/1;2/"
+    for wrong in ("set/x/", "set/;/", "set/1;-2/", f"set/{';'.join('1' for _ in range(1001))}/"):
+        assert ask(address, LIST + wrong).status == 400
+
+
+def test_what_is_had_is_not_sent_again(address: str) -> None:
+    first = ask(address, f"{LIST}?limit=5")
+    again = ask(address, f"{LIST}?limit=5", headers={"If-None-Match": f'"other", W/{first.headers["etag"]}'})
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": first.headers["last-modified"]}).status == 304
+    assert ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"}).status == 200
+    assert ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": "nonsense"}).status == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+def test_bodies_are_compressed_for_those_who_ask(address: str, encoding: str) -> None:
+    plain = ask(address, LIST)
+    packed = ask(address, LIST, headers={"Accept-Encoding": f"{encoding};q=0.5, identity;q=0.1"})
+    assert packed.headers["content-encoding"] == encoding
+    assert packed.headers["etag"] != plain.headers["etag"]
+    assert len(packed.body) < len(plain.body) / 2
+    unpacked = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body)}
+    assert unpacked[encoding](packed.body) == plain.body
+    with pytest.raises((ValueError, zlib.error)):
+        json.loads(packed.body)
+    assert "content-encoding" not in ask(address, LIST, headers={"Accept-Encoding": f"{encoding};q=0"}).headers
+
+
+def test_pages_of_other_origins_may_read_the_api(address: str) -> None:
+    assert ask(address, LIST).headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in ask(address, "/").headers
+
+
+def test_head_tells_the_length_and_sends_nothing(address: str) -> None:
+    head = ask(address, f"{LIST}?limit=5", "HEAD")
+    assert (head.status, head.body, int(head.headers["content-length"])) == (200, b"", len(ask(address, f"{LIST}?limit=5").body))
+
+
+def test_every_file_of_a_build_is_served_with_the_same_bytes(repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    for number in range(6):
+        repo.define(f"g/p{number}")
+    repo.define("app", kind="application")
+    repo.commit("add")
+    assert main(["index", "-C", str(repo.root)]) == 0
+    assert main(["build", "-C", str(repo.root), "--out", str(tmp_path / "site")]) == 0
+    with served(repo.root) as (found, _):
+        root = (tmp_path / "site").resolve()
+        for file in (path for path in root.rglob("*") if path.is_file()):
+            path = "/" + file.relative_to(root).as_posix()
+            body = ask(found, path).body
+            if path.endswith(".html"):
+                # What brings changes into the page is the server's.
+                head, _, tail = body.rpartition(b'<link rel="stylesheet" href="/_live/')
+                body = head + tail[tail.index(b"</script>\n") + len(b"</script>\n") :]
+            assert body == file.read_bytes(), path
