@@ -85,7 +85,9 @@ def test_following_next_from_any_start_visits_every_one_once(address: str) -> No
     assert seen == list(range(1, COUNT + 1))
 
 
-@pytest.mark.parametrize("query", ["limit=x", "limit=-1", "offset=-5", "offset=1.5", "limit=", "limit=1e3", "offset=%D9%A3", "limit=99999999999999999999"])
+@pytest.mark.parametrize(
+    "query", ["limit=x", "limit=-1", "offset=-5", "offset=1.5", "limit=", "limit=1e3", "offset=%D9%A3", "limit=99999999999999999999"]
+)
 def test_nonsense_is_a_bad_request_that_says_why(address: str, query: str) -> None:
     answer = ask(address, f"{LIST}?{query}")
     assert (answer.status, answer.type, list(answer.json)) == (400, "application/json", ["error"])
