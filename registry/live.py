@@ -114,6 +114,7 @@ class Live:
         self._tell = tell
         self._made = Made()
         self._lock = threading.Lock()
+        self._last_refresh_s = 0.0
         self.state = State(0, None, Pages({}, self._made))
 
     def refresh(self, progress: Progress = silent) -> None:
@@ -131,7 +132,12 @@ class Live:
                     state = State(0, snapshot, pages, problems)
             except RegistryError as error:
                 state = replace(self.state, error=error)
+            self._last_refresh_s = time.monotonic() - started
             self._take(state, started)
+
+    def pause_s(self) -> float:
+        """For how long nothing should have changed before everything is read anew: longer where that takes longer."""
+        return min(2.0, max(0.1, 2 * self._last_refresh_s))
 
     def edit(self, path: str) -> bool:
         """Take one edited file at once, where nothing but its own pages and answers can depend on it; False where more may.

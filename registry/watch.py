@@ -25,20 +25,26 @@ _AT_WORK = ("index.lock", "HEAD.lock")
 class Watcher:
     """Calls back when watched files or git's state differ from what was seen last. Runs in a thread of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - callbacks, each of its own sort
         self,
         root: Path,
         state_files: Callable[[], list[Path]],
-        changed: Callable[[set[str]], None],
+        changed: Callable[[set[str]], object],
         *,
+        settled: Callable[[], object] = lambda: None,
+        pause_s: Callable[[], float] = lambda: _QUIET_S,
         poll: bool = False,
         tell: Callable[[str], None] = lambda _what: None,
     ) -> None:
         """`state_files` gives git's files that matter now; `changed` gets the watched paths that differ (none: git's state does).
 
+        Where `changed` answers True, it left something to do, and `settled` is called once nothing has changed for `pause_s`.
+
         `poll`: no events, for file systems that give none. `tell` is told in words when events cannot be had.
         """
         self._root, self._state_files, self._changed, self._tell = root, state_files, changed, tell
+        self._settled, self._pause_s = settled, pause_s
+        self._is_pending = False
         self._poll = poll
         self._hint = threading.Event()
         self._stop = threading.Event()
@@ -107,10 +113,15 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._hint.wait(_POLL_S if self._poll else _SAFETY_S)
+            timeout = _POLL_S if self._poll else _SAFETY_S
+            is_told = self._hint.wait(min(timeout, self._pause_s()) if self._is_pending else timeout)
             self._hint.clear()
             if self._stop.is_set():
                 return
+            if self._is_pending and not is_told:
+                self._is_pending = False
+                self._settled()
+                continue
             self._look_again_where_folders_changed()
             self._look()
             gathered_until = time.monotonic() + _GATHER_AT_MOST_S
@@ -136,7 +147,7 @@ class Watcher:
         if (found.facts, found.git) != (self._seen.facts, self._seen.git):
             paths = found.changed_since(self._seen)
             self._seen = found
-            self._changed(paths)
+            self._is_pending = self._changed(paths) is True
         if not found.is_settled:
             # Written so shortly before that another write might leave no sign: look once more.
             threading.Timer(2 * _QUIET_S, self._hint.set).start()

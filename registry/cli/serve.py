@@ -25,7 +25,9 @@ def command(
 
     Example: `registry serve --port 8080`
     """
+    import gc
     import socket
+    import sys
 
     import uvicorn
 
@@ -53,9 +55,17 @@ def command(
     app = make_app(live, settings.base_path, report_bug, source.read)
     teller.app = app
     watcher = watcher_of(root, live, poll=poll)
+    gc.disable()
     with progress() as say:
         say("reading definitions")
         live.refresh(say)
+    # What was read stays: the collector need not walk it again and again. And answers should not wait for long while the
+    # other thread reads files anew.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    gc.enable()
+    sys.setswitchinterval(0.001)
     watcher.start()
     out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
     try:

@@ -85,11 +85,12 @@ def watcher_of(root: Path, live: "Live", *, poll: bool) -> "Watcher":
     def state_files() -> list[Path]:
         return _state_files(root)
 
-    def changed(paths: set[str]) -> None:
-        if len(paths) == 1:
-            live.edit(next(iter(paths)))
-        if any(path.name == "HEAD" for path in state_files()):
-            state_files.cache_clear()  # HEAD may be on another branch now
+    def changed(paths: set[str]) -> bool:
+        # Everything else when the author pauses: reading all is work that would be in the way of showing the page.
+        if len(paths) == 1 and live.edit(next(iter(paths))):
+            return True
+        state_files.cache_clear()  # HEAD may be on another branch now
         live.refresh()
+        return False
 
-    return Watcher(root, state_files, changed, poll=poll, tell=_note)
+    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=_note)

@@ -53,7 +53,7 @@ def test_an_edit_is_shown_a_mistake_keeps_the_last_good_site_and_mending_it_goes
     eventually(f"{address}/process_definition/a/", "/bin/a")
     path = repo.define("a", "title: A\nowners: [t]\ndefinition: {exec: /bin/edited}\n")
     eventually(f"{address}/process_definition/a/", "/bin/edited")
-    assert "uncommitted" in get(f"{address}/")
+    eventually(f"{address}/", "uncommitted")
     path.write_text("title: [\n")
     time.sleep(1)
     assert "/bin/edited" in get(f"{address}/process_definition/a/")

@@ -34,6 +34,8 @@
         }
         document.dispatchEvent(new Event("registry:replaced"));
       }
+    } catch {
+      version = -1; // the server went away: when it is back it tells its state, and the page asks again
     } finally {
       busy = false;
       if (again) {
