@@ -61,6 +61,28 @@ def remove_site(site):
             path.rename(path.with_name(f"{path.name}.{time.monotonic_ns()}"))
 
 
+def clones_with_a_change(repository, scratch, path):
+    """A whole clone on a branch that changes one file, and one of depth 1 of the same two commits."""
+    whole, shallow = scratch / "whole", scratch / "shallow"
+
+    def git(where, *words):
+        subprocess.run(
+            ["git", "-C", str(where), "-c", "user.name=a", "-c", "user.email=a@example.org", *words], check=True, stdout=subprocess.DEVNULL
+        )
+
+    git(scratch, "clone", "-q", str(repository), str(whole))
+    git(whole, "tag", "base")
+    git(whole, "checkout", "-q", "-b", "change")
+    file = whole / path
+    file.write_text(file.read_text().replace("title: ", "title: Another ", 1))
+    git(whole, "commit", "-q", "-a", "-m", "change")
+    git(scratch, "init", "-q", str(shallow))
+    git(shallow, "fetch", "-q", "--depth=1", whole.as_uri(), "change:change")
+    git(shallow, "fetch", "-q", "--depth=1", whole.as_uri(), "tag", "base")
+    git(shallow, "checkout", "-q", "change")
+    return whole, shallow
+
+
 def main():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,6 +119,8 @@ def table(repository, scratch, rounds):
     (one / "definitions/process_definition/a.yaml").write_text("title: T\nowners: [team]\ndefinition: {exec: /bin/true, argv: [-v]}\n")
     edited = Path(files[len(files) // 2])
     before = edited.read_bytes()
+    whole, shallow = clones_with_a_change(repository, scratch, edited.relative_to(repository))
+    again = scratch / "again"
     commands = {
         "check": [*REGISTRY, "check", "-C", str(repository)],
         "check-jsonschema": [peer, "--schemafile", str(schema), *files],
@@ -104,8 +128,16 @@ def table(repository, scratch, rounds):
         "python": [sys.executable, "-c", "import json, subprocess, typing, dataclasses"],
         "one file": [*REGISTRY, "check", "-C", str(one)],
         "--changed": [*REGISTRY, "check", "--changed", "-C", str(repository)],
-        "build": [*REGISTRY, "build", "-C", str(repository), "--out", str(site)],
+        "review, whole": [*REGISTRY, "review", "-C", str(whole), "--base", "base", "--head", "change"],
+        "review, depth 1": [*REGISTRY, "review", "-C", str(shallow), "--base", "base", "--head", "change"],
+        "build": [*REGISTRY, "build", "-C", str(repository), "--out", str(site), "--from-nothing"],
+        "one edit": [*REGISTRY, "build", "-C", str(repository), "--out", str(again)],
+        "nothing new": [*REGISTRY, "build", "-C", str(repository), "--out", str(again)],
     }
+    # The first generations of a place are copies; from the third on they are built upon.
+    for number in range(4):
+        edited.write_bytes(before + b"# %d\n" % number)
+        subprocess.run(commands["one edit"], check=True, stdout=subprocess.DEVNULL)
     found = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
@@ -114,10 +146,13 @@ def table(repository, scratch, rounds):
             if name == "build":
                 remove_site(site)
                 os.sync()
-            if name == "--changed":
-                edited.write_bytes(before + b"# edited\n")
+            if name in ("--changed", "one edit"):
+                edited.write_bytes(before + b"# edited %d\n" % number)
+            if name in ("one edit", "nothing new"):
+                time.sleep(0.2)  # what was written this moment could be written again without a sign of it
             found[name].append(measure(command))
-            edited.write_bytes(before)
+            if name != "one edit":
+                edited.write_bytes(before)
             print(f"round {number + 1}: {name}: {found[name][-1][0]:.2f} s, {found[name][-1][1]:.0f} MB", file=sys.stderr, flush=True)
     medians = {name: statistics.median(seconds for seconds, _ in values) for name, values in found.items()}
     peaks = {name: max(megabytes for _, megabytes in values) for name, values in found.items()}
@@ -129,7 +164,11 @@ def table(repository, scratch, rounds):
 
     return [
         row("`registry check`", "check", "check-jsonschema", "0.33"),
-        row("`registry build`, cold, all history", "build", "git log", "8"),
+        row("`registry build --from-nothing`, all history and revisions", "build", "git log", "4"),
+        row("`registry build`, one file changed, whole process", "one edit", "python", "1.2 s"),
+        row("`registry build`, nothing changed, whole process", "nothing new", "python", "0.7 s"),
+        row("`registry review` of one changed file, whole clone, whole process", "review, whole", "python", "1.5 s"),
+        row("`registry review` of one changed file, clone of depth 1, whole process", "review, depth 1", "python", "1.5 s"),
         row("`registry check`, one file, whole process", "one file", "python", "0.25 s"),
         row("`registry check --changed`, one edit, whole process", "--changed", "python", "0.5 s"),
     ]

@@ -119,10 +119,11 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
         return BuildResult(problems)  # the last good site stays
     snapshot = replace(snapshot, preview=preview)
     # The snapshot stays to the end: the collector need not look at it, only at what making pages leaves behind.
+    with _no_cyclic_garbage():
+        units = render(snapshot)
     gc.freeze()
     try:
-        tell = partial(progress, "writing pages and answers")
-        written = site.write(render(snapshot), tell, from_nothing=from_nothing)
+        written = site.write(units, partial(progress, "writing pages and answers"), from_nothing=from_nothing)
     finally:
         gc.unfreeze()
     return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)

@@ -247,7 +247,7 @@ class Server:
                 source = lines[one.span.line - 1] if 0 < one.span.line <= len(lines) else ""
             place = f"{one.span.path}:{one.span.line}:{one.span.column} {one.rule}"
             problems.append({"place": visible(place), "message": visible(one.message), "source": visible(_safe(source)), "hint": visible(one.hint)})
-        return {"version": state.version, "problems": problems}
+        return {"version": state.version, "problems": problems, "has_good": state.snapshot is not None}
 
 
 def _safe(line: str) -> str:

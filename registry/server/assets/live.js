@@ -45,7 +45,7 @@
     }
   };
 
-  const show = (problems) => {
+  const show = ({ problems, has_good: hasGood }) => {
     document.querySelector("#registry-problems")?.remove();
     if (!problems.length) return;
     const over = document.createElement("section");
@@ -55,7 +55,7 @@
     const heading = document.createElement("h2");
     heading.textContent = problems.length === 1 ? "A problem in the files" : `${problems.length} problems in the files`;
     const note = document.createElement("p");
-    note.textContent = "The last good state is shown behind this. It goes away when they are mended.";
+    note.textContent = `${hasGood ? "The last good state is shown behind this." : "There is no good state to show yet."} This goes away when they are mended.`;
     const close = document.createElement("button");
     close.type = "button";
     close.textContent = "Hide";
@@ -77,7 +77,7 @@
   const events = new EventSource(script.dataset.events);
   events.addEventListener("state", (event) => {
     const state = JSON.parse(event.data);
-    show(state.problems);
+    show(state);
     if (state.version !== version) {
       version = state.version;
       replace();
