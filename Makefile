@@ -58,8 +58,9 @@ accept: .venv/.installed-dev ## write the generated documents and expected outpu
 	$(BIN)/ruff format --quiet
 
 .PHONY: soak
-soak: .venv/.installed-dev ## ids through 1,000 invented histories of 400 steps, and 200 killed indexers (hours; SOAK="--histories 50" for less)
+soak: .venv/.installed-dev ## ids through 1,000 invented histories of 400 steps, and 200 killed indexers (hours; SOAK="--histories 50" for less); 10,000 edits under a server
 	$(BIN)/python tests/histories/soak.py $(SOAK)
+	$(BIN)/python -m tests.server.edits
 
 .PHONY: bench
 bench: .venv/.installed-dev ## measure against check-jsonschema and git, at 10,000 definitions with 50,000 commits (10 minutes)

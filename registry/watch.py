@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from registry.errors import RegistryError
 from registry.scan import WATCHED, Scan, scan
 
 _QUIET_S = 0.1
@@ -35,16 +36,19 @@ class Watcher:
         pause_s: Callable[[], float] = lambda: _QUIET_S,
         poll: bool = False,
         tell: Callable[[str], None] = lambda _what: None,
+        report_bug: Callable[[Exception], object] = lambda _error: None,
     ) -> None:
         """`state_files` gives git's files that matter now; `changed` gets the watched paths that differ (none: git's state does).
 
         Where `changed` answers True, it left something to do, and `settled` is called once nothing has changed for `pause_s`.
 
-        `poll`: no events, for file systems that give none. `tell` is told in words when events cannot be had.
+        `poll`: no events, for file systems that give none. `tell` is told in words when events cannot be had, `report_bug` of
+        errors that nobody foresaw: watching goes on.
         """
         self._root, self._state_files, self._changed, self._tell = root, state_files, changed, tell
         self._settled, self._pause_s = settled, pause_s
         self._is_pending = False
+        self._report_bug = report_bug
         self._poll = poll
         self._hint = threading.Event()
         self._stop = threading.Event()
@@ -113,24 +117,34 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            timeout = _POLL_S if self._poll else _SAFETY_S
-            is_told = self._hint.wait(min(timeout, self._pause_s()) if self._is_pending else timeout)
+            try:
+                self._turn()
+            except RegistryError as error:
+                self._tell(error.message)
+            except Exception as error:  # noqa: BLE001 - the edge of a thread: it must not end in silence
+                self._report_bug(error)
+                time.sleep(_POLL_S)
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and act upon it."""
+        timeout = _POLL_S if self._poll else _SAFETY_S
+        is_told = self._hint.wait(min(timeout, self._pause_s()) if self._is_pending else timeout)
+        self._hint.clear()
+        if self._stop.is_set():
+            return
+        if self._is_pending and not is_told:
+            self._is_pending = False
+            self._settled()
+            return
+        self._look_again_where_folders_changed()
+        self._look()
+        gathered_until = time.monotonic() + _GATHER_AT_MOST_S
+        has_more = False
+        while self._hint.wait(_QUIET_S) and time.monotonic() < gathered_until and not self._stop.is_set():
             self._hint.clear()
-            if self._stop.is_set():
-                return
-            if self._is_pending and not is_told:
-                self._is_pending = False
-                self._settled()
-                continue
-            self._look_again_where_folders_changed()
+            has_more = True
+        if has_more:
             self._look()
-            gathered_until = time.monotonic() + _GATHER_AT_MOST_S
-            has_more = False
-            while self._hint.wait(_QUIET_S) and time.monotonic() < gathered_until and not self._stop.is_set():
-                self._hint.clear()
-                has_more = True
-            if has_more:
-                self._look()
 
     def _look_again_where_folders_changed(self) -> None:
         """Events are of a folder, not of a path: one that was removed and made again must be asked for anew, and a new one, too."""

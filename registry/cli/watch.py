@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, out, progress, show_error, show_problems
+from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, out, progress, report_bug, show_error, show_problems
 
 if TYPE_CHECKING:
     from registry.live import Live
@@ -54,7 +54,7 @@ def command(
         elif result.changed:
             out.print(f"{counted(result.files, 'file')}, {result.changed:,} parts made anew in {result.seconds:.1f} s: {site.out}", markup=False)
 
-    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=_note)
+    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=_note, report_bug=report_bug)
     make(set())
     watcher.start()
     out.print("Watching (Ctrl-C ends it)", markup=False)
@@ -93,4 +93,4 @@ def watcher_of(root: Path, live: "Live", *, poll: bool) -> "Watcher":
         live.refresh()
         return False
 
-    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=_note)
+    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=_note, report_bug=report_bug)

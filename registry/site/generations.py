@@ -9,6 +9,7 @@ yet, from a copy of the current one, whose files are hard links; and from nothin
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +92,12 @@ class Site:
         umask = os.umask(0o022)
         try:
             return self._write_with(record, units, tell, from_nothing=from_nothing)
+        except sqlite3.DatabaseError:
+            # The record broke on the way: without it everything is written.
+            record.remove()
+            for left in self.generations.glob("*.partial"):
+                shutil.rmtree(left)
+            return self._write_with(Record(self.generations), units, tell, from_nothing=True)
         finally:
             os.umask(umask)
             record.close()

@@ -60,13 +60,14 @@ class Record:
         try:
             rows = self._connection.execute("SELECT slot, folder, mark, files FROM slots ORDER BY folder").fetchall()
         except sqlite3.DatabaseError:
-            return self._without()
+            self.remove()
+            return []
         return [Recorded(slot, folder, files) for slot, folder, mark, files in rows if mark == _mark(self._folder / folder)]
 
-    def _without(self) -> list[Recorded]:
+    def remove(self) -> None:
+        """Remove the file: it cannot be used."""
         self.close()
         self._remove()
-        return []
 
     def keys(self, slot: int) -> dict[str, str]:
         """The key of each unit of a generation, by the unit's name."""

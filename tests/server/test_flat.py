@@ -1,0 +1,13 @@
+"""A server that has seen many edits holds no more than after the first ones."""
+
+from pathlib import Path
+
+from tests.server.edits import edit_many
+
+
+def test_many_edits_leave_handles_threads_children_and_memory_flat(tmp_path: Path) -> None:
+    early, late = edit_many(tmp_path, 200)
+    assert late.handles <= early.handles + 5
+    assert late.threads <= early.threads + 2
+    assert late.children == early.children == 0
+    assert late.megabytes < early.megabytes + 25
