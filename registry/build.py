@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry.changes.table import TABLE
 from registry.check import check, judged_by, unknown_rules
 from registry.check.rule import Target
 from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
 from registry.loader import Loaded, load
-from registry.memory import Memory
+from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings, parse_settings
-from registry.snapshot import Preview, Progress, Snapshot, begin_history, silent, take_snapshot
 from registry.source import Source
 
 if TYPE_CHECKING:
+    from registry.memory import Memory
     from registry.site import Site
+    from registry.snapshot import Preview, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class BuildResult:
     """
 
     problems: tuple[Problem, ...]
-    snapshot: Snapshot | None = None
+    snapshot: "Snapshot | None" = None
     files: int = 0
     seconds: float = 0.0
     changed: int = 0
@@ -52,7 +52,7 @@ def check_source(
     target: Target | None = None,
     only: Container[str] | None = None,
     *,
-    memory: Memory | None = None,
+    memory: "Memory | None" = None,
     schemas: tuple[Kinds, tuple[Problem, ...]] | None = None,
 ) -> Checked:
     """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it.
@@ -70,13 +70,25 @@ def check_source(
             *problems,
             *schema_problems,
             *check(loaded, kinds, settings, target, memory),
-            *unknown_rules(settings, source.read(SETTINGS_PATH), TABLE),
+            *_unknown_rules(settings, source),
         )
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
 
 
-def snapshot_of(source: Source, progress: Progress = silent, memory: Memory | None = None) -> tuple[Snapshot | None, tuple[Problem, ...]]:
+def _unknown_rules(settings: Settings, source: Source) -> tuple[Problem, ...]:
+    if not (settings.rules or settings.folders):
+        return ()
+    from registry.changes.table import TABLE
+
+    return unknown_rules(settings, source.read(SETTINGS_PATH), TABLE)
+
+
+def snapshot_of(source: Source, progress: Progress = silent, memory: "Memory | None" = None) -> "tuple[Snapshot | None, tuple[Problem, ...]]":
     """A checked snapshot of `source`, or None when there are errors; and all problems. `memory` is used, and learns."""
+    # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
+    from registry.memory import Memory
+    from registry.snapshot import begin_history, take_snapshot
+
     memory = memory if memory is not None else Memory()
     with _no_cyclic_garbage():
         schemas = load_kinds(source)
@@ -101,8 +113,8 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
     *,
-    preview: Preview | None = None,
-    memory: Memory | None = None,
+    preview: "Preview | None" = None,
+    memory: "Memory | None" = None,
     from_nothing: bool = False,
 ) -> BuildResult:
     """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.

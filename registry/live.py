@@ -16,9 +16,10 @@ from registry.errors import Problem, RegistryError, has_errors
 from registry.history import Revision
 from registry.loader import Definition, Loaded, kind_and_name
 from registry.memory import Memory
+from registry.progress import Progress, silent
 from registry.render import render, render_one
 from registry.render.file import Unit, files_by_path
-from registry.snapshot import Progress, Snapshot, hidden_json, references_of, silent
+from registry.snapshot import Snapshot, hidden_json, references_of
 from registry.source import WorkTree, blob_id, open_source
 
 _MOST_BYTES = 128 * 1024 * 1024

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,21 +18,11 @@ from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, hide_credentials
 from registry.memory import Documents, Memory
+from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings
 from registry.source import READ_LARGE, EntryType, Source
 
 TEMPLATES_FOLDER = "site_templates"
-
-
-class Progress(Protocol):
-    """Told what is being done in a few words, and how far it is, for a line on the terminal. `total` 0: nobody knows."""
-
-    def __call__(self, what: str, done: int = 0, total: int = 0) -> None:
-        """Show it."""
-
-
-def silent(what: str, done: int = 0, total: int = 0) -> None:
-    """Progress that nobody looks at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,17 @@ def flow(value: Any) -> str:
 def _text(text: str, *, is_key: bool = False) -> str:
     """A text plain where the strict reader takes it back as the same text, inside brackets too; else quoted."""
     if text and text.isprintable() and text == text.strip():
-        candidate = f"[{{{text}: 1}}]" if is_key else f"[{{a: {text}}}]"
-        reading = yaml.read(candidate.encode("utf-8", "replace"), "")
-        if not reading.problems and reading.document is not None and reading.document.data == [{text: 1} if is_key else {"a": text}]:
+        # In brackets and in block style, which do not take the same: `-` is text in one and a list in the other.
+        wanted = {text: 1} if is_key else {"a": text}
+        plain = f"{text}: 1" if is_key else f"a: {text}"
+        if _reads_as(f"[{{{plain}}}]", [wanted]) and _reads_as(plain, wanted):
             return text
     return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _reads_as(text: str, wanted: Any) -> bool:
+    reading = yaml.read(text.encode("utf-8", "replace"), "")
+    return not reading.problems and reading.document is not None and reading.document.data == wanted
 
 
 def _escaped(char: str) -> str:

@@ -153,3 +153,9 @@ def test_the_good_corpus_is_read_without_a_word(path: Path) -> None:
 def test_the_bad_corpus_gives_exactly_the_expected_problems(path: Path) -> None:
     found = [f"{p.span.line}:{p.span.column} {p.rule} {p.message} | {p.hint}" for p in yaml.read(path.read_bytes(), path.name).problems]
     assert found == path.with_suffix(".expected").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("text", ["-", "?", ":", "- a", "---", "...", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a", "#", "a #b", "a: b", ","])
+def test_texts_that_are_signs_somewhere_are_quoted_where_they_must_be(text: str) -> None:
+    document = {"a": text, "list": [text], "map": {"b": text, "c": {text: text}}, text: 1}
+    assert data_of(to_yaml(document)) == document

@@ -15,8 +15,8 @@ from rich.console import Console
 from registry import __version__
 from registry.errors import Problem, Read, RegistryError, UsageError
 from registry.kinds import defaults_folder
+from registry.progress import Progress, silent
 from registry.reports.line import LineOf
-from registry.snapshot import Progress, silent
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
