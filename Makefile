@@ -27,7 +27,7 @@ help: ## list the targets
 	@touch $@
 
 $(NODE)/node_modules/.installed: $(NODE)/package-lock.json | test-tools
-	npm ci --prefix $(NODE) --loglevel=error --no-audit --no-fund || npm ci --prefix $(NODE) --loglevel=error --no-audit --no-fund
+	npm ci --prefix $(NODE) --ignore-scripts --loglevel=error --no-audit --no-fund || npm ci --prefix $(NODE) --ignore-scripts --loglevel=error --no-audit --no-fund
 	@touch $@
 
 .PHONY: serve
