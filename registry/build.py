@@ -96,7 +96,7 @@ def snapshot_of(source: Source, progress: Progress = silent, memory: "Memory | N
         try:
             progress("reading definitions")
             checked = check_source(source, memory=memory, schemas=schemas)
-            memory.save(one.path for one in checked.loaded.definitions)
+            memory.save(checked.loaded.definitions)
             if has_errors(checked.problems):
                 return None, checked.problems
             snapshot, ledger_problems = take_snapshot(source, checked.settings, checked.kinds, checked.loaded, pending, memory, progress)

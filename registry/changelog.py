@@ -11,7 +11,8 @@ from registry.comparison import compare_sources
 from registry.errors import UsageError
 from registry.git import LogCommit, Repository
 from registry.loader import DEFINITIONS_FOLDER, definition_path
-from registry.source import Commit, Source, open_source
+from registry.settings import SETTINGS_PATH, parse_settings
+from registry.source import Commit, open_source
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:]{5,8}(?:Z|[+-][0-9]{2}:[0-9]{2})?)?")
 
@@ -46,17 +47,12 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     base, words = _base(repository, commit, since)
     before = Commit(root, repository, base or repository.empty_tree())
     comparison = compare_sources(before, after)
+    settings, _ = parse_settings(after.read(SETTINGS_PATH))
     prefix = repository.prefix_of(root)
     log = repository.begin_log(commit, f"{prefix}{DEFINITIONS_FOLDER}", base)
     commits = list(log.commits())
     entries = tuple(Entry(one, tuple(_commits_of(one, commits, prefix))) for one in comparison.changed)
-    return Changelog(comparison.settings.title if base else _title(after), words, comparison, entries)
-
-
-def _title(source: Source) -> str:
-    from registry.settings import SETTINGS_PATH, parse_settings
-
-    return parse_settings(source.read(SETTINGS_PATH))[0].title
+    return Changelog(settings.title, words, comparison, entries)
 
 
 def _base(repository: Repository, commit: str, since: str | None) -> tuple[str | None, str]:

@@ -1,6 +1,5 @@
 """Two revisions of a registry to what changed between them, reading only what differs."""
 
-import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from registry.changes import Comparison, Side, compare
 from registry.check.rule import text_at
 from registry.errors import UsageError
-from registry.git import Repository
+from registry.git import Repository, as_pattern
 from registry.kinds import SCHEMA_FOLDER, Kinds, load_kinds
 from registry.loader import DEFINITIONS_FOLDER, Definition, definition_path, kind_and_name, load
 from registry.settings import SETTINGS_PATH, parse_settings, source_date_epoch
@@ -34,8 +33,7 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     Not those of `after`: a change does not loosen what it is judged by.
     """
     repository = before.repository
-    prefix = repository.prefix_of(before.root)
-    touched = _touched(before, after, repository, prefix)
+    touched = touched_paths(after, repository, before.commit, after.commit)
     settings, problems = parse_settings(before.read(SETTINGS_PATH))
     if problems:
         raise UsageError(f"the settings of {before.commit[:12]} cannot be read: {problems[0].message}", "mend registry.yaml there first")
@@ -56,14 +54,13 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     return Comparison(before.commit, None if after.is_work_tree else after.commit, found, settings)
 
 
-def _touched(before: Commit, after: Source, repository: Repository, prefix: str) -> set[str]:
-    """Paths that differ, relative to the registry's root."""
-    paths: set[str] = set()
-    if after.commit is not None:
-        paths |= repository.changes(before.commit, after.commit, prefix or ".").keys()
-    if after.is_work_tree:
+def touched_paths(source: Source, repository: Repository, base: str, tree: str | None) -> frozenset[str]:
+    """Paths that differ from `base` to `tree` (commits or trees), those that are not committed included; relative to the registry's root."""
+    prefix = repository.prefix_of(source.root)
+    paths = set(repository.changes(base, tree, prefix or ".")) if tree is not None else set()
+    if source.is_work_tree:
         paths |= repository.changed_paths(prefix or ".").keys()
-    return {path[len(prefix) :] for path in paths if path.startswith(prefix)}
+    return frozenset(path[len(prefix) :] for path in paths if path.startswith(prefix))
 
 
 def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definition, ...]:
@@ -91,9 +88,8 @@ def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, .
     if repository is None:
         return ()
     prefix = repository.prefix_of(source.root)
-    pattern = re.sub(r"[^A-Za-z0-9_/-]", lambda match: f"[{match.group()}]", name)
     tree = None if source.is_work_tree else source.commit
-    paths = {path.removeprefix(prefix) for path in repository.files_with([pattern], f"{prefix}{DEFINITIONS_FOLDER}", tree)}
+    paths = {path.removeprefix(prefix) for path in repository.files_with([as_pattern(name)], f"{prefix}{DEFINITIONS_FOLDER}", tree)}
     wanted = {path for path in paths if kind_and_name(path)}
     if not wanted:
         return ()

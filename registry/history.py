@@ -4,7 +4,7 @@ A definition is followed by its id where its file carries one, else by its path 
 commit graph (parents before children), never that of dates.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -62,17 +62,6 @@ def is_definition_row(row: Row, prefix: str) -> bool:
     return any(path.startswith(prefix) and kind_and_name(path[len(prefix) :]) is not None for path in (row.path, row.old_path))
 
 
-def trace(newest_first: Iterable[LogCommit], prefix: str, id_of: Callable[[str], int | None]) -> History:
-    """Follow every definition through all commits.
-
-    `prefix` is the registry's folder within the repository ("" or "folder/"), `id_of` gives the id that a blob carries.
-    """
-    tracer = Tracer(prefix, id_of)
-    for commit in reversed(list(newest_first)):
-        tracer.take(commit)
-    return tracer.history()
-
-
 def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:
     """True when, in git's topological order up to `head`, these commits (all that `since` does not hold) come after all others.
 
@@ -104,7 +93,11 @@ def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:
 
 
 class Tracer:
-    """The state of the walk: which track a path and an id stand for. It can be kept, and gone on with later."""
+    """Follows every definition through all commits; what it knows can be kept, and gone on with later.
+
+    `prefix` is the registry's folder within the repository ("" or "folder/"), `id_of` gives the id that a blob carries. Its
+    state is which track a path and an id stand for.
+    """
 
     def __init__(self, prefix: str, id_of: Callable[[str], int | None]) -> None:
         self.prefix = prefix

@@ -150,7 +150,7 @@ def _read(path: str, kind: str, name: str, data: bytes | None) -> tuple[Definiti
         what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "one value")
         message = f"the file is {what}, not a map" if what != "empty" else "the file holds nothing"
         return None, (*problems, Problem("Y021", Severity.ERROR, document.span(), message, "start with `title:` and `definition:`"))
-    return Definition(kind, name, _id_of(document.data), document, data), problems
+    return Definition(kind, name, id_of(document.data), document, data), problems
 
 
 def sample_files(definition: Definition) -> Iterator[tuple[int, str, str]]:
@@ -175,7 +175,8 @@ def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str
     return found
 
 
-def _id_of(data: dict[str, Any]) -> int | None:
+def id_of(data: dict[str, Any]) -> int | None:
+    """The id that a file carries, where it is one."""
     number = data.get("id")
     return number if type(number) is int and number > 0 else None
 

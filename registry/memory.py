@@ -14,7 +14,7 @@ from registry.cache import Cache
 from registry.errors import Problem, Severity, Span
 from registry.git import LogCommit, Repository
 from registry.history import History, Tracer, extends
-from registry.loader import Definition, load_documents
+from registry.loader import Definition, id_of, load_documents
 from registry.source import Commit, FileFacts, Source, WorkTree
 
 _HISTORIES = 3
@@ -134,10 +134,8 @@ class Memory:
 
     def head_before(self, repository: Repository, commit: str, about: str) -> str | None:
         """The newest commit up to which history is known and that `commit` holds; `about` tells apart what it depends on."""
-        for known in self._known_heads(about):
-            if known == commit:
-                return known
-        return next((known for known in self._known_heads(about) if repository.is_ancestor(known, commit)), None)
+        heads = self._known_heads(about)
+        return commit if commit in heads else next((known for known in heads if repository.is_ancestor(known, commit)), None)
 
     def _known_heads(self, about: str) -> list[str]:
         inside = [key.removeprefix(f"{about}\n") for key in self._histories if key.startswith(f"{about}\n")]
@@ -194,17 +192,17 @@ class Memory:
 
     # Between runs
 
-    def save(self, paths: Iterable[str]) -> None:
-        """Keep what is new in the cache; `paths` are those that there are now, others need not be remembered in memory."""
-        there = set(paths)
+    def save(self, definitions: Iterable[Definition]) -> None:
+        """Keep what is new in the cache; others than the `definitions` that there are now need not stay in memory."""
+        there = {(one.path, one.blob) for one in definitions}
         if self.cache is not None and (self._new or self._new_facts):
-            definitions = [(f"{key[0]}\n{key[1]}", _packed(self._kept[key])) for key in self._new if key in self._kept]
+            rows = [(f"{key[0]}\n{key[1]}", _packed(self._kept[key])) for key in self._new if key in self._kept]
             files = [(path, orjson.dumps([*facts[:4], blob])) for path, (facts, blob) in self._new_facts.items()]
-            self.cache.keep({"definitions": definitions, "files": files})
+            self.cache.keep({"definitions": rows, "files": files})
         self._new.clear()
         self._new_facts.clear()
         if len(self._kept) > 2 * len(there) + 1000:
-            self._kept = {key: kept for key, kept in self._kept.items() if key[0] in there}
+            self._kept = {key: kept for key, kept in self._kept.items() if key in there}
         if len(self.answers) > 2 * len(there) + 1000:
             self.answers.clear()
 
@@ -216,6 +214,8 @@ class Documents(Mapping[str, bytes | None]):
         """Held here only where there is no cache to hold them: a long history need not fit."""
         self._cache = cache
         self._held: dict[str, bytes | None] = {}
+        self._put: dict[str, bytes] = {}
+        self._put_before: dict[str, bytes] = {}
         self._ids: dict[str, int | None] = {}
         self._new: list[tuple[str, bytes]] = []
         self._about = ""
@@ -259,9 +259,13 @@ class Documents(Mapping[str, bytes | None]):
                 self._held.update((key.rpartition("\n")[2], document or None) for key, document in self._new)
             self._new = []
 
+    def put_anew(self) -> None:
+        """What is in no commit is going to be put again; what was put before stays until the next time: it may be being shown."""
+        self._put_before, self._put = self._put, {}
+
     def put(self, blob: str, document: bytes) -> None:
         """A content that is in no commit."""
-        self._held[blob] = document
+        self._put[blob] = document
 
     def id_of(self, blob: str) -> int | None:
         """The id that a revision's file carries."""
@@ -270,8 +274,9 @@ class Documents(Mapping[str, bytes | None]):
         return self._ids[blob]
 
     def __getitem__(self, blob: str) -> bytes | None:
-        if blob in self._held:
-            return self._held[blob]
+        for held in (self._put, self._put_before, self._held):
+            if blob in held:
+                return held[blob]
         found = self._cache.get("documents", self._key(blob)) if self._cache is not None else None
         if found is not None:
             return found or None
@@ -290,10 +295,7 @@ class Documents(Mapping[str, bytes | None]):
 
 
 def _id_in(document: bytes | None) -> int | None:
-    if document is None or b'"id":' not in document:
-        return None
-    number = orjson.loads(document).get("id")
-    return number if type(number) is int and number > 0 else None
+    return id_of(orjson.loads(document)) if document is not None and b'"id":' in document else None
 
 
 def _packed(kept: Kept) -> bytes:

@@ -1,18 +1,18 @@
 """A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registry import yaml
 from registry.build import check_source
 from registry.check.rule import Target, text_at
+from registry.comparison import touched_paths
 from registry.diff import steps_of
 from registry.errors import Problem, Severity, Span, UsageError
-from registry.git import Conflict, Repository, open_repository
+from registry.git import Conflict, Repository, as_pattern, open_repository
 from registry.ids import parse_ledger
 from registry.kinds import SCHEMA_FOLDER, load_kinds
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, kind_and_name
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, id_of, kind_and_name
 from registry.settings import SETTINGS_PATH, parse_settings
 from registry.source import READ_LARGE, Commit, Source, open_source
 
@@ -76,7 +76,7 @@ def check_changed(root: Path, base: str = "HEAD") -> Review:
     repository = source.repository
     if repository is None or repository.head() is None:
         raise UsageError(f"{root} has no commits to compare with", "leave out --changed")
-    touched = _touched(source, repository, repository.resolve(base), repository.head() or "")
+    touched = touched_paths(source, repository, repository.resolve(base), repository.head() or "")
     return _narrow(source, repository, touched)
 
 
@@ -108,7 +108,7 @@ def _around(source: Source, repository: Repository, changed: set[str]) -> set[st
             found |= {definition_path(reference.kind, name)} if name else set()
     for path in changed:
         _, name = kind_and_name(path) or ("", "")
-        patterns.append(re.sub(r"[^A-Za-z0-9_/-]", lambda match: f"[{match.group()}]", name))
+        patterns.append(as_pattern(name))
     prefix = repository.prefix_of(source.root)
     tree = None if source.is_work_tree else source.commit
     grown = repository.files_with(patterns, f"{prefix}{DEFINITIONS_FOLDER}", tree) if patterns else set()
@@ -117,21 +117,12 @@ def _around(source: Source, repository: Repository, changed: set[str]) -> set[st
 
 def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bool) -> Review:
     repository = base.repository
-    touched = _touched(source, repository, base.commit, tree)
+    touched = touched_paths(source, repository, base.commit, tree)
     target = _target(base, touched, parse_settings(source.read(SETTINGS_PATH))[0].registry_id)
     if of_change:
         return replace(_narrow(source, repository, touched, target), note=note, base=base)
     checked = check_source(source, target)
     return Review(checked.problems, source, len(checked.loaded.definitions), note, base)
-
-
-def _touched(source: Source, repository: Repository, base: str, tree: str) -> frozenset[str]:
-    """Paths that differ from the target, those that are not committed included; relative to the registry's root."""
-    prefix = repository.prefix_of(source.root)
-    paths = set(repository.changes(base, tree, prefix or "."))
-    if source.is_work_tree:
-        paths |= repository.changed_paths(prefix or ".").keys()
-    return frozenset(path[len(prefix) :] for path in paths if path.startswith(prefix))
 
 
 def _target(base: Commit, touched: frozenset[str], registry_id: str) -> Target:
@@ -146,8 +137,7 @@ def _target(base: Commit, touched: frozenset[str], registry_id: str) -> Target:
 
 def _id_in(data: bytes | None) -> int | None:
     document = yaml.read_data(data) if data is not None else None
-    number = document.get("id") if isinstance(document, dict) else None
-    return number if type(number) is int and number > 0 else None
+    return id_of(document) if isinstance(document, dict) else None
 
 
 def _conflicts(merged: Conflict, target: str, prefix: str) -> tuple[Problem, ...]:

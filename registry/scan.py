@@ -10,8 +10,9 @@ from pathlib import Path
 
 # What a site is made from, relative to the registry's root.
 WATCHED = ("definitions", "schema", "site_templates", "samples", "registry.yaml")
-# A file that was written so shortly before it was looked at can be written again without a sign of it.
+# Time stamps of files have steps: a few milliseconds here, a second or two on others' disks.
 _STEP_NS = 50_000_000
+_COARSE_STEP_NS = 2_100_000_000
 
 Facts = tuple[int, int, int, int]
 """Size, time of the last write and of the last change of anything (nanoseconds), inode; of a folder, a link or a device its mode."""
@@ -33,12 +34,16 @@ class Scan:
     @property
     def is_settled(self) -> bool:
         """True when a write after this scan would show: none was shortly before."""
-        limit = self.time_ns - _STEP_NS
-        return all(mtime < limit for _, mtime, _, _ in (*self.facts.values(), *self.git.values()))
+        return all(is_settled(mtime, self.time_ns) for _, mtime, _, _ in (*self.facts.values(), *self.git.values()))
 
     def changed_since(self, before: "Scan") -> set[str]:
         """The watched paths that came, went, or differ."""
         return {path for path, facts in self.facts.items() if before.facts.get(path) != facts} | (before.facts.keys() - self.facts.keys())
+
+
+def is_settled(mtime_ns: int, now_ns: int) -> bool:
+    """True when a file was written long enough ago that a further write would show in its time."""
+    return mtime_ns < now_ns - (_COARSE_STEP_NS if mtime_ns % 1_000_000_000 == 0 else _STEP_NS)
 
 
 def scan(root: Path, git_files: Iterable[Path] = ()) -> Scan:

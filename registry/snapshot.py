@@ -78,7 +78,9 @@ class Snapshot:
     def common_key(self) -> str:
         """A digest of all that every page and answer may depend on."""
         facts: list[Any] = [program(), repr(self.settings), self.history_complete, repr(self.preview)]
-        facts += [[kind.name, kind.title, kind.plural, kind.description, kind.schema, repr(kind.references)] for kind in self.kinds]
+        facts += [
+            [kind.name, kind.title, kind.plural, kind.description, kind.schema, repr(kind.references), kind.secret_fields] for kind in self.kinds
+        ]
         facts += [repr(adapter) for adapter in self.kinds.adapters.values()]
         facts += [[name, hashlib.blake2b(data).hexdigest()] for name, data in self.templates.items()]
         if self.has_own_templates:
@@ -102,10 +104,15 @@ class Snapshot:
             facts += [one.blob, used_by, ("application", one.inside.get("application")) in self.by_name]
         else:
             revisions = one.revisions
-            facts.append((one.kind, one.name) in self.by_name)
+            # Its last content is read when its page is made; which application that names is not known here.
+            facts += [(one.kind, one.name) in self.by_name, self._applications]
         # What a commit is does not change: its author, date and message are its id's.
         facts += [[one.number, one.commit, one.name, one.blob, one.old_blob, one.other_blobs] for one in revisions]
         return hashlib.blake2b(orjson.dumps(facts, default=str), digest_size=16).hexdigest()
+
+    @cached_property
+    def _applications(self) -> list[str]:
+        return sorted(name for kind, name in self.by_name if kind == "application")
 
     @cached_property
     def published(self) -> Mapping[str, tuple[Definition, ...]]:
@@ -236,6 +243,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         if source.is_work_tree:
             changed = {path[len(prefix) :] for path in repository.changed_paths(prefix or ".")}
     revisions = {}
+    memory.documents.put_anew()
     for definition in loaded.definitions:
         known = history.of(definition.kind, definition.id, definition.path)
         if source.is_work_tree and (changed is None or definition.path in changed):

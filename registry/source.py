@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from registry.errors import UsageError
 from registry.git import Repository, open_repository
+from registry.scan import is_settled
 from registry.yaml import MAX_BYTES
 
 # One byte more than the YAML reader takes, so that it sees that a file is too large, and says so.
@@ -49,11 +50,6 @@ class FileFacts(NamedTuple):
     def same_as(self, other: "FileFacts") -> bool:
         """True when nothing speaks for a change."""
         return self[:4] == other[:4]
-
-
-# Time stamps of files have steps: a few milliseconds here, a second or two on others' disks.
-_STEP_NS = 50_000_000
-_COARSE_STEP_NS = 2_100_000_000
 
 
 class Source(Protocol):
@@ -168,8 +164,7 @@ class WorkTree:
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        step = _COARSE_STEP_NS if status.st_mtime_ns % 1_000_000_000 == 0 else _STEP_NS
-        return FileFacts(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mtime_ns < now_ns - step)
+        return FileFacts(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, is_settled(status.st_mtime_ns, now_ns))
 
 
 class Commit:

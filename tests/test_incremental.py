@@ -274,3 +274,61 @@ def test_two_builds_at_once_give_one_right_site(repo: RepoBuilder, tmp_path: Pat
     cold = Site(tmp_path / "cold")
     build(open_source(repo.root), cold, from_nothing=True)
     assert tree(tmp_path / "site") == tree(cold.out)
+
+
+def test_the_page_of_a_deleted_definition_follows_its_application(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.define("app", kind="application")
+    repo.define("a", "title: A\nowners: [t]\ndefinition: {exec: /bin/a, application: app}\n")
+    repo.define("b")
+    repo.commit("start")
+    assert run("index", "-C", str(repo.root)).code == 0
+    (repo.root / f"{KIND}/a.yaml").unlink()
+    repo.commit("delete a")
+    assert run("index", "-C", str(repo.root)).code == 0
+    site = Site(tmp_path / "site")
+    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    page = site.out / "process_definition/a/index.html"
+    assert 'href="../../application/app/"' in page.read_text()
+    # Not indexed yet: there is no page of the application's tombstone to lead to.
+    (repo.root / "definitions/application/app.yaml").unlink()
+    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), Site(tmp_path / "cold"), from_nothing=True)
+    assert page.read_text() == (tmp_path / "cold/process_definition/a/index.html").read_text()
+    assert tree(site.out) == tree(tmp_path / "cold")
+
+
+def test_a_clone_made_whole_is_built_anew_though_the_commit_is_the_same(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    for title in ("One", "Two"):
+        repo.define("a", f"title: {title}\nowners: [t]\ndefinition: {{exec: /bin/a}}\n")
+        repo.commit(title)
+    repo.git("clone", "-q", "--depth", "1", repo.root.as_uri(), str(tmp_path / "clone"))
+    words = ["build", "-C", str(tmp_path / "clone"), "--source", "HEAD", "--out", str(tmp_path / "site")]
+    assert "1 revision," in run(*words).out
+    assert "Nothing has changed" in run(*words).out
+    subprocess.run(["git", "fetch", "-q", "--unshallow"], cwd=tmp_path / "clone", check=True)
+    assert "2 revisions," in run(*words).out
+
+
+def test_other_fields_with_credentials_hide_them_in_old_pages_too(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    """A schema that marks a further field: what was shown before is hidden, in pages that nothing else has changed."""
+    token = "Zx81kLq9" + "3vbnTT42pq"
+    schema = ('{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Site", "type": "object", '
+              '"x-registry": {"title": "Site", "plural": "Sites", "secret_fields": %s}}')  # fmt: skip
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.write("schema/site.schema.json", schema % "[]")
+    repo.define("s", f"title: S\nowners: [t]\ndefinition: {{login: {{password: {token}}}}}\n", kind="site")
+    repo.commit("leak")
+    repo.define("s", "title: S\nowners: [t]\ndefinition: {login: {user: a}}\n", kind="site")
+    repo.commit("mend")
+    assert run("index", "-C", str(repo.root)).code == 0
+    site = Site(tmp_path / "site")
+    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+
+    def told() -> bool:
+        return any(token in path.read_text() for path in site.out.resolve().rglob("*") if path.suffix in (".html", ".json"))
+
+    assert told()
+    repo.write("schema/site.schema.json", schema % '["/definition/login"]')
+    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    assert not told()

@@ -110,7 +110,8 @@ class Seen:
         found = scan(root, repository.state_files() if repository is not None else ()) if source.is_work_tree else None
         if found is not None and not found.is_settled:
             return None
-        return cls(Site(out_), f"{program()} {source.commit} {found.digest if found is not None else ''}")
+        cut = repository.cut() if repository is not None else ""
+        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''}")
 
     def is_built(self, cache: "Cache") -> bool:
         """True when the site was built from just this."""

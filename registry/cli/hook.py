@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry.cli.diff import FailOn, FailOnOption
-from registry.cli.terminal import counted, lines_from, out
+from registry.cli.terminal import lines_from, out
 from registry.errors import UsageError, has_errors
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def command(
     if action is Action.UPDATE and len(given) != 3:
         raise UsageError("git gives three arguments to an update hook", "registry hook update REF OLD NEW")
     updates = [Update(given[1], given[2], given[0])] if action is Action.UPDATE else list(parse_updates(sys.stdin))
-    verdicts = judge(Path(), updates, branch or ())
-    if [True for verdict in verdicts if _refuses(verdict, fail_on)]:
-        print(f"registry: refused. {counted(len(verdicts), 'branch').replace('branchs', 'branches')} looked at.")
+    refused = [_refuses(verdict, fail_on) for verdict in judge(Path(), updates, branch or ())]
+    if any(refused):
+        print("registry: the push is refused.")
         raise typer.Exit(1)
 
 
@@ -68,6 +68,8 @@ def _refuses(verdict: "Verdict", fail_on: FailOn | None) -> bool:
         print(f"registry: {verdict.refused}")
         return True
     problems, comparison = verdict.review.problems, verdict.comparison
+    if not verdict.review.source.entries("definitions"):
+        print(f"registry: {name} holds no definitions/ at its top: there was nothing to check")
     too_grave = comparison is not None and fails(comparison, fail_on)
     if problems:
         print(report(problems, lines_from(verdict.review.source.read)))

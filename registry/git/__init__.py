@@ -3,7 +3,7 @@
 from registry.git.error import GitError
 from registry.git.log import LogCommit, PendingLog, Row
 from registry.git.remote import Remote
-from registry.git.repository import HIGH_WATER, Conflict, Repository, TreeRow, git_is_installed, init_repository, open_repository
+from registry.git.repository import HIGH_WATER, Conflict, Repository, TreeRow, as_pattern, git_is_installed, init_repository, open_repository
 
 __all__ = [
     "HIGH_WATER",
@@ -15,6 +15,7 @@ __all__ = [
     "Repository",
     "Row",
     "TreeRow",
+    "as_pattern",
     "git_is_installed",
     "init_repository",
     "open_repository",

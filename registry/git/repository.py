@@ -439,6 +439,11 @@ class Repository:
         return int(status), str(output), str(stderr)
 
 
+def as_pattern(text: str) -> str:
+    """An extended regular expression that finds just this text, for `files_with`."""
+    return re.sub(r"[^A-Za-z0-9_/-]", lambda match: f"[{match.group()}]", text)
+
+
 def _as(author: tuple[str, str], when: int | None = None) -> dict[str, str]:
     name, email = author
     found = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}

@@ -28,8 +28,8 @@ _HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer
 _OPEN = {"access-control-allow-origin": "*"}
 _ASSETS = Path(__file__).with_name("assets")
 _LIVE = "_live/"
-_KEPT = 4096
 _LARGEST_KEPT = 256 * 1024
+_MOST_KEPT = 64 * 1024 * 1024
 _SMALLEST_COMPRESSED = 1000
 _ALIVE_S = 15.0
 
@@ -52,6 +52,7 @@ class Server:
         self._report_bug = report_bug
         self._read = read
         self._kept: OrderedDict[tuple[int, str, str, str], Answer] = OrderedDict()
+        self._kept_bytes = 0
         self._listeners: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -107,8 +108,9 @@ class Server:
             found = self._compressed(self._found(state, inside, query, is_api=is_api), encoding)
             if len(found.body) <= _LARGEST_KEPT and len(query) < 200:
                 self._kept[key] = found
-                if len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
+                self._kept_bytes += len(found.body)
+                while self._kept_bytes > _MOST_KEPT:
+                    self._kept_bytes -= len(self._kept.popitem(last=False)[1].body)
         if found.status == 200 and _is_known(found.headers, headers):
             return Answer(304, {name: value for name, value in found.headers.items() if name != "content-type"}, b"")
         return found

@@ -124,3 +124,16 @@ def test_wrong_use_refuses_and_says_so(run: Run, repo: RepoBuilder, monkeypatch:
     assert run("hook", "update", "refs/heads/main").code == 2
     monkeypatch.chdir(tmp_path)
     assert run("hook", "update", "refs/heads/main", "0" * 40, "0" * 40).code == 2
+
+
+def test_a_repository_without_definitions_at_its_top_is_told_of_not_passed_in_silence(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    repo.write("README.md", "no registry here\n")
+    repo.commit("start")
+    hub = tmp_path / "hub.git"
+    repo.git("clone", "-q", "--bare", str(repo.root), str(hub))
+    assert run("hook", "install", str(hub)).code == 0
+    repo.git("remote", "add", "origin", str(hub))
+    repo.write("README.md", "still none\n")
+    repo.commit("edit")
+    pushed = push(repo, "origin", "main")
+    assert (pushed.taken, "there was nothing to check" in pushed.said) == (True, True)
