@@ -20,10 +20,10 @@ _FILE = "cache.sqlite"
 # A whole history of 100,000 definitions fits; beyond, the file is made anew.
 _LARGEST_BYTES = 2 * 1024**3
 _BUSY_S = 5.0
-_TABLES = ("documents", "definitions", "files", "histories", "builds")
+_TABLES = ("definitions", "files", "histories", "builds")
 _IN_ONE_QUERY = 500
 # Another one where tables are: a file of another form is emptied.
-_FORM = 2
+_FORM = 3
 _inherited: list[sqlite3.Connection] = []  # kept, so that nobody closes them: that would touch the other process's locks
 
 
@@ -72,10 +72,10 @@ class Cache:
 
     def _start_anew(self, connection: sqlite3.Connection, about: tuple[str, str]) -> None:
         connection.execute("BEGIN IMMEDIATE")
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            connection.execute(f'DROP TABLE "{table}"')
         for table in _TABLES:
-            connection.execute(f"DROP TABLE IF EXISTS {table}")
             connection.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)")
-        connection.execute("DROP TABLE IF EXISTS about")
         connection.execute("CREATE TABLE about (program TEXT, file TEXT)")
         connection.execute("INSERT INTO about VALUES (?, ?)", about)
         connection.execute(f"PRAGMA user_version = {_FORM}")
@@ -99,17 +99,6 @@ class Cache:
                 part = keys[start : start + _IN_ONE_QUERY]
                 marks = ",".join("?" * len(part))
                 yield from self._connection.execute(f"SELECT key, value FROM {table} WHERE key IN ({marks})", part).fetchall()
-
-    def keys(self, table: str, keys: Sequence[str]) -> Iterator[str]:
-        """Those of the keys that are there."""
-        if self._connection is None:
-            return
-        with self._or_without():
-            for start in range(0, len(keys), _IN_ONE_QUERY):
-                part = keys[start : start + _IN_ONE_QUERY]
-                marks = ",".join("?" * len(part))
-                for (key,) in self._connection.execute(f"SELECT key FROM {table} WHERE key IN ({marks})", part).fetchall():
-                    yield key
 
     def all_of(self, table: str) -> dict[str, bytes]:
         """Everything in a table."""

@@ -4,7 +4,7 @@ A definition is followed by its id where its file carries one, else by its path 
 commit graph (parents before children), never that of dates.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -95,13 +95,12 @@ def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:
 class Tracer:
     """Follows every definition through all commits; what it knows can be kept, and gone on with later.
 
-    `prefix` is the registry's folder within the repository ("" or "folder/"), `id_of` gives the id that a blob carries. Its
-    state is which track a path and an id stand for.
+    `prefix` is the registry's folder within the repository ("" or "folder/"). Its state is which track a path and an id
+    stand for.
     """
 
-    def __init__(self, prefix: str, id_of: Callable[[str], int | None]) -> None:
+    def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self.id_of = id_of
         # A path keeps its track after a rename or delete: on a branch beside it the file may still be edited there.
         self.paths: dict[str, _Track] = {}
         self.by_id: dict[tuple[str, int], _Track] = {}
@@ -129,10 +128,10 @@ class Tracer:
         return [self.prefix, list(commits.values()), rows, [[path, numbers[id(track)]] for path, track in self.paths.items()], by_id]
 
     @classmethod
-    def loaded(cls, stored: list[Any], id_of: Callable[[str], int | None]) -> "Tracer":
+    def loaded(cls, stored: list[Any]) -> "Tracer":
         """The state that `stored` gave."""
         prefix, commits, rows, paths, by_id = stored
-        tracer = cls(prefix, id_of)
+        tracer = cls(prefix)
         tracks = []
         for kind, number, path, revisions in rows:
             track = _Track(kind, number, path)
@@ -144,16 +143,19 @@ class Tracer:
         tracer.by_id = {(kind, number): tracks[place] for kind, number, place in by_id}
         return tracer
 
-    def take(self, commit: LogCommit) -> None:
-        """Add one commit's changes. All its rows are read against the state before it: two names can be swapped in one."""
+    def take(self, commit: LogCommit, ids: Mapping[str, int | None]) -> None:
+        """Add one commit's changes; `ids` are those that its blobs carry.
+
+        All its rows are read against the state before it: two names can be swapped in one.
+        """
         rows = [self.relative(row) for row in commit.rows if is_definition_row(row, self.prefix)]
         before = {path: self.paths.get(path) for row in rows for path in (row.old_path, row.path)}
-        leaving = {row.old_path for row in rows if row.status in "RD" or row.old_path != row.path or self.is_other(row, before[row.path])}
+        leaving = {row.old_path for row in rows if row.status in "RD" or row.old_path != row.path or _is_other(row, before[row.path], ids)}
         claimed: set[int] = set()
         for row in rows:
             found = kind_and_name(row.path)
             if row.blob is not None and found is not None:
-                track = self.track_of(row, found[0], before, leaving)
+                track = self.track_of(row, found[0], before, leaving, ids)
                 claimed.add(id(track))
                 if track.revisions and row.old_path == row.path and track.path != row.path:
                     # It came from a name that git does not tell of: the state before is that of the definition.
@@ -170,13 +172,9 @@ class Tracer:
     def relative(self, row: Row) -> Row:
         return row._replace(old_path=row.old_path[len(self.prefix) :], path=row.path[len(self.prefix) :]) if self.prefix else row
 
-    def is_other(self, row: Row, track: _Track | None) -> bool:
-        """True when a path now holds a file with another id: what was there has left, to another name or for good."""
-        return row.blob is not None and track is not None and track.id is not None and self.id_of(row.blob) not in (None, track.id)
-
-    def track_of(self, row: Row, kind: str, before: Mapping[str, _Track | None], leaving: set[str]) -> _Track:
+    def track_of(self, row: Row, kind: str, before: Mapping[str, _Track | None], leaving: set[str], ids: Mapping[str, int | None]) -> _Track:
         """The definition that a new state belongs to; a new one where none fits."""
-        number = self.id_of(row.blob) if row.blob else None
+        number = ids.get(row.blob) if row.blob else None
         known = self.by_id.get((kind, number)) if number is not None else None
         if known is not None and (known.path in (None, row.path) or known.path in leaving):
             return known  # edited, moved or brought back, whatever git makes of it
@@ -202,3 +200,8 @@ class Tracer:
                 len(track.revisions) + 1, commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs
             )
         )
+
+
+def _is_other(row: Row, track: _Track | None, ids: Mapping[str, int | None]) -> bool:
+    """True when a path now holds a file with another id: what was there has left, to another name or for good."""
+    return row.blob is not None and track is not None and track.id is not None and ids.get(row.blob) not in (None, track.id)

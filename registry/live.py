@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from registry.memory import Memory
 from registry.progress import Progress, silent
 from registry.render import render, render_one
 from registry.render.file import Unit, files_by_path
-from registry.snapshot import Snapshot, hidden_json, references_of
+from registry.snapshot import Snapshot, references_of
 from registry.source import WorkTree, blob_id, open_source
 
 _MOST_BYTES = 128 * 1024 * 1024
@@ -56,30 +56,40 @@ def _by_place(units: Sequence[Unit]) -> dict[str, Unit]:
 
 
 class Made:
-    """Files that were made, by the key of their unit; the oldest go when there are too many."""
+    """Files that were made, of each unit the newest; those not asked for longest go when there are too many."""
 
     def __init__(self) -> None:
         """Empty."""
-        self._files: OrderedDict[tuple[str, str], dict[str, bytes]] = OrderedDict()
+        self._files: OrderedDict[str, tuple[str, dict[str, bytes]]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def files(self, unit: Unit) -> dict[str, bytes]:
         """The files of a unit by path."""
-        key = (unit.name, unit.key)
         with self._lock:
-            found = self._files.get(key)
-            if found is not None:
-                self._files.move_to_end(key)
+            key, found = self._files.get(unit.name, ("", {}))
+            if key == unit.key:
+                self._files.move_to_end(unit.name)
                 return found
         found = dict(files_by_path(unit.make()))
         with self._lock:
-            self._files[key] = found
+            self._drop(unit.name)
+            self._files[unit.name] = (unit.key, found)
             self._bytes += sum(map(len, found.values()))
             while self._bytes > _MOST_BYTES and len(self._files) > 1:
-                _, old = self._files.popitem(last=False)
-                self._bytes -= sum(map(len, old.values()))
+                self._drop(next(iter(self._files)))
         return found
+
+    def keep_only(self, units: Iterable[Unit]) -> None:
+        """Forget what is of no unit that there is now."""
+        keys = {unit.name: unit.key for unit in units}
+        with self._lock:
+            for name in [name for name, (key, _) in self._files.items() if keys.get(name) != key]:
+                self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        _, old = self._files.pop(name, ("", {}))
+        self._bytes -= sum(map(len, old.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +138,10 @@ class Live:
                 if snapshot is None:
                     state = replace(self.state, problems=problems, error=None)
                 else:
-                    pages = Pages(_by_place(render(snapshot)), self._made)
+                    units = render(snapshot)
+                    pages = Pages(_by_place(units), self._made)
                     _try_out(snapshot, pages)
+                    self._made.keep_only(units)
                     state = State(0, snapshot, pages, problems)
             except RegistryError as error:
                 state = replace(self.state, error=error)
@@ -195,7 +207,7 @@ def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Defini
     if [*references_of(before, kind)] != [*references_of(definition, kind)]:
         return None
     revisions = _with_edit(definition, snapshot.revisions_of(before))
-    snapshot.put_document(definition.blob, hidden_json(definition, snapshot.kinds))
+    snapshot.contents.add(definition)
     after = replace(
         snapshot,
         definitions=tuple(definition if one is before else one for one in snapshot.definitions),

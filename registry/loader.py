@@ -1,7 +1,9 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
+import copy
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from registry import yaml
@@ -15,8 +17,6 @@ SAMPLES_FOLDER = "samples"
 MAX_SAMPLE_BYTES = 1024 * 1024
 LEDGER_PATH = f"{DEFINITIONS_FOLDER}/ledger.jsonl"
 SUFFIX = ".yaml"
-# From this many files on, a second process pays for its start (0.1 to 0.3 s).
-_PARALLEL_FROM = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ def definition_path(kind: str, name: str) -> str:
     return f"{DEFINITIONS_FOLDER}/{kind}/{name}{SUFFIX}"
 
 
+# A history names each path again and again.
+@lru_cache(maxsize=65_536)
 def kind_and_name(path: str) -> tuple[str, str] | None:
     """Kind and name that a path stands for, or None when it is no definition's path."""
     folder, _, rest = path.partition("/")
@@ -211,59 +213,9 @@ def _look_at(  # noqa: PLR0911 - one a sort of mistake
     return kind_and_name(path)
 
 
-# Contents of many revisions at once
-
-
-def load_documents(blobs: Iterable[tuple[str, bytes]], count: int, fields: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, bytes | None]]:
-    """Blob ids with their documents as JSON bytes; None for what cannot be read as a map.
-
-    JSON bytes because they are a fifth of the size of the data, cross processes fast, and are taken as they are into
-    what is rendered. `count`, the number of blobs, decides whether a second process helps. Below `fields` credentials are
-    hidden: a revision that was mended since is still shown to everybody.
-    """
-    if count < _PARALLEL_FROM:
-        for blob, data in blobs:
-            yield blob, _as_json(data, fields)
-        return
-    import signal
-    from concurrent.futures import Future, ProcessPoolExecutor
-
-    waiting: list[Future[list[tuple[str, bytes | None]]]] = []
-    with ProcessPoolExecutor(2, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        for batch in _batches(blobs, 500):
-            waiting.append(pool.submit(_as_json_batch, batch, fields))
-            # A few batches ahead keep both processes busy; more would hold the whole history in memory.
-            if len(waiting) > 6:
-                yield from waiting.pop(0).result()
-        for future in waiting:
-            yield from future.result()
-
-
-def _batches(blobs: Iterable[tuple[str, bytes]], size: int) -> Iterator[list[tuple[str, bytes]]]:
-    batch: list[tuple[str, bytes]] = []
-    for item in blobs:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _as_json_batch(batch: list[tuple[str, bytes]], fields: Sequence[tuple[str, ...]]) -> list[tuple[str, bytes | None]]:
-    return [(blob, _as_json(data, fields)) for blob, data in batch]
-
-
-def _as_json(data: bytes, fields: Sequence[tuple[str, ...]]) -> bytes | None:
-    """A document as JSON bytes; what an old revision holds that is refused today (`yes`, dates) stays as its text."""
-    import orjson
-
-    document = yaml.read_data(data)
-    return orjson.dumps(hide_credentials(document, fields)) if isinstance(document, dict) else None
-
-
 def hide_credentials(document: dict[str, Any], fields: Iterable[tuple[str, ...]]) -> dict[str, Any]:
-    """The document with credentials below `fields` hidden, but for those that it says were reviewed; changed in place."""
+    """The document with credentials below `fields` hidden, but for those that it says were reviewed; a copy where there are any."""
+    shown = document
     for start in fields:
         node: Any = document
         for step in start:
@@ -271,11 +223,12 @@ def hide_credentials(document: dict[str, Any], fields: Iterable[tuple[str, ...]]
         for path, name, value in strings_in(node, start):
             hidden = hide(name, value)
             if hidden != value and not _is_reviewed(document, path):
-                holder: Any = document
+                shown = copy.deepcopy(document) if shown is document else shown
+                holder: Any = shown
                 for place in path[:-1]:
                     holder = holder[place]
                 holder[path[-1]] = hidden
-    return document
+    return shown
 
 
 def _is_reviewed(document: dict[str, Any], path: tuple[str | int, ...]) -> bool:

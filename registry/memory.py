@@ -1,24 +1,27 @@
-"""What was read before, by content: definitions with their findings, revisions, histories. In this process and, with a cache, between runs.
+"""What was read before, by content: definitions with their findings, histories. In this process and, with a cache, between runs.
 
 All of it can be had again from the source; a memory that knows nothing gives the same, later.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from registry import yaml
 from registry.cache import Cache
+from registry.contents import Contents
 from registry.errors import Problem, Severity, Span
-from registry.git import LogCommit, Repository
-from registry.history import History, Tracer, extends
-from registry.loader import Definition, id_of, load_documents
+from registry.git import Repository
+from registry.history import History, Tracer
+from registry.loader import Definition
 from registry.source import Commit, FileFacts, Source, WorkTree
 
 _HISTORIES = 3
 _BATCH = 2_000
+# So many more than there are now may be held before they are let go.
+_SPARE = 100
 
 
 class Kept(NamedTuple):
@@ -36,7 +39,7 @@ class Memory:
     def __init__(self, cache: Cache | None = None) -> None:
         """Without a cache, what is known is known to this process alone."""
         self.cache = cache
-        self.documents = Documents(cache)
+        self.contents = Contents()
         self._kept: dict[tuple[str, str], Kept] = {}
         self._facts: dict[str, tuple[FileFacts, str]] | None = None
         self._facts_now: dict[str, FileFacts] = {}
@@ -117,19 +120,6 @@ class Memory:
             if key is not None:
                 self._kept[key] = _unpacked(*key, value)
 
-    # Revisions
-
-    def read_documents(
-        self, repository: Repository, blobs: Sequence[str], fields: Sequence[tuple[str, ...]], tell: Callable[[int, int], None]
-    ) -> None:
-        """See that the contents of all these blobs are known."""
-        missing = self.documents.missing(blobs)
-        for done, (blob, document) in enumerate(load_documents(repository.read_blobs(missing), len(missing), fields)):
-            if done % 500 == 0:
-                tell(done, len(missing))
-            self.documents.add(blob, document)
-        self.documents.save()
-
     # Histories
 
     def head_before(self, repository: Repository, commit: str, about: str) -> str | None:
@@ -147,48 +137,33 @@ class Memory:
         """The history up to just this commit, if it is known."""
         key = f"{about}\n{commit}"
         if self._history is None or self._history[0] != key:
-            tracer = self._tracer(key)
+            tracer = self.tracer(commit, about)
             if tracer is None:
                 return None
             self._history = (key, tracer.history())
         return self._history[1]
 
-    def _tracer(self, key: str) -> Tracer | None:
+    def tracer(self, commit: str, about: str) -> Tracer | None:
+        """What has followed all commits up to one, if that is known."""
+        key = f"{about}\n{commit}"
         found = self._histories.get(key)
         if found is None and self.cache is not None:
             stored = self.cache.get("histories", key)
-            found = Tracer.loaded(orjson.loads(stored), self.documents.id_of) if stored is not None else None
+            found = Tracer.loaded(orjson.loads(stored)) if stored is not None else None
             if found is not None:
                 self._histories[key] = found
         return found
 
-    def extend(self, since: str, commit: str, about: str, newest_first: Sequence[LogCommit]) -> bool:
-        """Go on from a known commit; False where the new commits do not all come after the known ones, or nothing is known."""
-        tracer = self._tracer(f"{about}\n{since}")
-        if tracer is None or not extends(newest_first, since, commit):
-            return False
-        # From here on it is the history of the new commit; the old one is still in the cache.
-        self._histories.pop(f"{about}\n{since}", None)
-        for one in reversed(newest_first):
-            tracer.take(one)
-        self._note(tracer, commit, about)
-        return True
-
-    def begin(self, commit: str, about: str, prefix: str, newest_first: Iterable[LogCommit]) -> None:
-        """Learn a whole history."""
-        tracer = Tracer(prefix, self.documents.id_of)
-        for one in reversed(list(newest_first)):
-            tracer.take(one)
-        self._note(tracer, commit, about)
-
-    def _note(self, tracer: Tracer, commit: str, about: str) -> None:
+    def learn_history(self, commit: str, about: str, tracer: Tracer | bytes) -> None:
+        """Remember what has followed all commits up to one: the tracer, or what it stored as JSON."""
         key = f"{about}\n{commit}"
-        self._histories = {key: tracer}
         if self.cache is not None:
             heads = [commit, *(one for one in self._known_heads(about) if one != commit)]
             gone = [f"{about}\n{one}" for one in heads[_HISTORIES:]]
-            rows = [(key, orjson.dumps(tracer.stored())), (f"{about}\nheads", orjson.dumps(heads[:_HISTORIES]))]
-            self.cache.keep({"histories": rows}, {"histories": gone})
+            stored = tracer if isinstance(tracer, bytes) else orjson.dumps(tracer.stored())
+            self.cache.keep({"histories": [(key, stored), (f"{about}\nheads", orjson.dumps(heads[:_HISTORIES]))]}, {"histories": gone})
+        # A tracer that went on is not that of an older commit any more; the older one's is still in the cache.
+        self._histories = {key: Tracer.loaded(orjson.loads(tracer)) if isinstance(tracer, bytes) else tracer}
 
     # Between runs
 
@@ -201,101 +176,10 @@ class Memory:
             self.cache.keep({"definitions": rows, "files": files})
         self._new.clear()
         self._new_facts.clear()
-        if len(self._kept) > 2 * len(there) + 1000:
+        if len(self._kept) > 2 * len(there) + _SPARE:
             self._kept = {key: kept for key, kept in self._kept.items() if key in there}
-        if len(self.answers) > 2 * len(there) + 1000:
+        if len(self.answers) > 2 * len(there) + _SPARE:
             self.answers.clear()
-
-
-class Documents(Mapping[str, bytes | None]):
-    """The contents of revisions as JSON, by blob id; None for what cannot be read. From the cache where there is one."""
-
-    def __init__(self, cache: Cache | None) -> None:
-        """Held here only where there is no cache to hold them: a long history need not fit."""
-        self._cache = cache
-        self._held: dict[str, bytes | None] = {}
-        self._put: dict[str, bytes] = {}
-        self._put_before: dict[str, bytes] = {}
-        self._ids: dict[str, int | None] = {}
-        self._new: list[tuple[str, bytes]] = []
-        self._about = ""
-        self._repository: Repository | None = None
-        self._fields: tuple[tuple[str, ...], ...] = ()
-
-    def read_from(self, repository: Repository, fields: Sequence[tuple[str, ...]]) -> None:
-        """Where to read what is not known, and below which fields credentials are hidden: other fields, other contents."""
-        self._repository, self._fields = repository, tuple(fields)
-        about = orjson.dumps(fields).decode()
-        if about != self._about:
-            self.save()
-            self._held.clear()
-            self._about = about
-
-    def missing(self, blobs: Sequence[str]) -> list[str]:
-        """Those of which nothing is known."""
-        unknown = [blob for blob in blobs if blob not in self._held]
-        if self._cache is None or not unknown:
-            return unknown
-        there = {key.rpartition("\n")[2] for key in self._cache.keys("documents", [self._key(blob) for blob in unknown])}
-        return [blob for blob in unknown if blob not in there]
-
-    def _key(self, blob: str) -> str:
-        return f"{self._about}\n{blob}"
-
-    def add(self, blob: str, document: bytes | None) -> None:
-        """A content that was just read."""
-        self._ids[blob] = _id_in(document)
-        if self._cache is None:
-            self._held[blob] = document
-            return
-        self._new.append((self._key(blob), document or b""))
-        if len(self._new) >= _BATCH:
-            self.save()
-
-    def save(self) -> None:
-        """Hand what is new to the cache; where it takes nothing, hold it."""
-        if self._new and self._cache is not None:
-            if not self._cache.keep({"documents": self._new}):
-                self._held.update((key.rpartition("\n")[2], document or None) for key, document in self._new)
-            self._new = []
-
-    def put_anew(self) -> None:
-        """What is in no commit is going to be put again; what was put before stays until the next time: it may be being shown."""
-        self._put_before, self._put = self._put, {}
-
-    def put(self, blob: str, document: bytes) -> None:
-        """A content that is in no commit."""
-        self._put[blob] = document
-
-    def id_of(self, blob: str) -> int | None:
-        """The id that a revision's file carries."""
-        if blob not in self._ids:
-            self._ids[blob] = _id_in(self.get(blob))
-        return self._ids[blob]
-
-    def __getitem__(self, blob: str) -> bytes | None:
-        for held in (self._put, self._put_before, self._held):
-            if blob in held:
-                return held[blob]
-        found = self._cache.get("documents", self._key(blob)) if self._cache is not None else None
-        if found is not None:
-            return found or None
-        if self._repository is None:
-            raise KeyError(blob)
-        # Somebody removed the cache since we looked.
-        ((_, document),) = load_documents(self._repository.read_blobs([blob]), 1, self._fields)
-        self._held[blob] = document
-        return document
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-
-def _id_in(document: bytes | None) -> int | None:
-    return id_of(orjson.loads(document)) if document is not None and b'"id":' in document else None
 
 
 def _packed(kept: Kept) -> bytes:

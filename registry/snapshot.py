@@ -1,28 +1,31 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
-import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from registry.cache import program
+from registry.contents import Contents, Document
 from registry.diff import Change, diff
 from registry.errors import Problem, Severity, Span
-from registry.git import LogCommit, PendingLog, Repository
-from registry.history import NO_HISTORY, History, Revision, is_definition_row
+from registry.history import NO_HISTORY, History, Revision
 from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path, hide_credentials
-from registry.memory import Documents, Memory
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path
+from registry.memory import Memory
 from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings
 from registry.source import READ_LARGE, EntryType, Source
 
+if TYPE_CHECKING:
+    from registry.tracing import PendingHistory
+
 TEMPLATES_FOLDER = "site_templates"
+_MOST_CHANGES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Preview:
 class Snapshot:
     """What one source holds.
 
-    `documents` are the contents of all revisions as JSON, by blob id; `templates` those of the catalog, by path below
+    `contents` are those of all revisions; `templates` those of the catalog, by path below
     `site_templates/`. `answers` are bodies made before, by the key of their definition.
     """
 
@@ -67,12 +70,14 @@ class Snapshot:
     history_complete: bool
     revisions: Mapping[tuple[str, str], tuple[Revision, ...]]
     tombstones: tuple[Tombstone, ...]
-    documents: Mapping[str, bytes | None]
+    contents: Contents
     templates: Mapping[str, bytes]
     has_own_templates: bool
     preview: Preview | None = None
     answers: dict[str, bytes] = field(default_factory=dict)
     _keys: dict[tuple[str, str | int], str] = field(default_factory=dict, init=False, repr=False)
+    # A page and an answer ask for the same, one after the other.
+    _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def common_key(self) -> str:
@@ -153,15 +158,14 @@ class Snapshot:
         """Revisions of one definition, oldest first."""
         return self.revisions.get((definition.kind, definition.name), ())
 
-    def put_document(self, blob: str, document: bytes) -> None:
-        """A content that is in no commit."""
-        if isinstance(self.documents, Documents):
-            self.documents.put(blob, document)
+    def blobs(self) -> Iterator[list[str]]:
+        """The contents of all revisions, those of each definition together, in the order of rendering."""
+        for revisions in (*map(self.revisions_of, self.definitions), *(tombstone.revisions for tombstone in self.tombstones)):
+            yield [blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None]
 
-    def document_of(self, revision: Revision) -> dict[str, Any] | None:
+    def document_of(self, revision: Revision) -> Document | None:
         """The whole content at one revision; None for a deletion, and for a file that cannot be read."""
-        found = self.documents.get(revision.blob) if revision.blob else None
-        return orjson.loads(found) if found is not None else None
+        return self.contents.get(revision.blob) if revision.blob else None
 
     def changes_of(self, revision: Revision) -> list[Change]:
         """The fields that one revision changed, against the state before it; none for the first and for a deletion.
@@ -170,17 +174,24 @@ class Snapshot:
         """
         if revision.blob is None or revision.old_blob is None or revision.blob == revision.old_blob:
             return []
-        changes = self._changes(revision.old_blob, revision.blob)
-        for other in revision.other_blobs:
-            theirs = [f"{change.pointer}/" for change in self._changes(other, revision.blob)]
+        key = (revision.old_blob, revision.blob, revision.other_blobs)
+        found = self._changes_of.get(key)
+        if found is None:
+            if len(self._changes_of) >= _MOST_CHANGES:
+                self._changes_of.clear()
+            found = self._changes_of[key] = self._find_changes(revision.old_blob, revision.blob, revision.other_blobs)
+        return found
+
+    def _find_changes(self, old_blob: str, blob: str, other_blobs: Iterable[str]) -> list[Change]:
+        changes = self._changes(old_blob, blob)
+        for other in other_blobs:
+            theirs = [f"{change.pointer}/" for change in self._changes(other, blob)]
             changes = [one for one in changes if any(f"{one.pointer}/".startswith(their) or their.startswith(f"{one.pointer}/") for their in theirs)]
         return changes
 
     def _changes(self, before: str, after: str) -> list[Change]:
-        old, new = self.documents.get(before), self.documents.get(after)
-        if old is None or new is None or old == new:
-            return []
-        return diff(orjson.loads(old), orjson.loads(new))
+        old, new = self.contents.get(before), self.contents.get(after)
+        return diff(old, new) if old is not None and new is not None else []
 
 
 def references_of(definition: Definition, kind: Kind) -> Iterator[tuple[str, str]]:
@@ -193,61 +204,29 @@ def references_of(definition: Definition, kind: Kind) -> Iterator[tuple[str, str
             yield reference.kind, value
 
 
-class PendingHistory(NamedTuple):
-    """A history that git is reading in the background, as far as it is not known: all commits after `since` (None: all)."""
-
-    log: PendingLog | None
-    since: str | None
-    about: str
-    prefix: str
-    fields: Sequence[tuple[str, ...]]
-
-    def close(self) -> None:
-        """End git, if it still runs."""
-        if self.log is not None:
-            self.log.close()
-
-
-def begin_history(source: Source, kinds: Kinds, memory: Memory) -> PendingHistory | None:
-    """Let git read the history while definitions are loaded; None where there is no history."""
-    repository, commit = source.repository, source.commit
-    if repository is None or commit is None:
-        return None
-    prefix = repository.prefix_of(source.root)
-    fields = _fields(kinds)
-    # A clone that was cut, or made whole again, has another history up to the same commit; other fields with credentials
-    # mean other contents.
-    about = f"{prefix} {repository.cut()} {fields}"
-    memory.documents.read_from(repository, fields)
-    since = memory.head_before(repository, commit, about)
-    log = repository.begin_log(commit, f"{prefix}{DEFINITIONS_FOLDER}", since) if since != commit else None
-    return PendingHistory(log, since, about, prefix, fields)
-
-
 def take_snapshot(  # noqa: PLR0913 - what the steps before gave
-    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, pending: PendingHistory | None, memory: Memory, progress: Progress = silent
+    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, pending: "PendingHistory | None", memory: Memory, progress: Progress = silent
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong with the ledger.
 
-    `pending` is what `begin_history` gave for the same source and memory.
+    `pending` is the history of the same source, for the same memory.
     """
     ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
     ledger, foreign = _own_ledger(ledger, settings)
     problems = (*problems, *foreign)
-    fields = _fields(kinds)
     repository, commit = source.repository, source.commit
     history, changed = NO_HISTORY, None
     if repository is not None and pending is not None and commit is not None:
         prefix = repository.prefix_of(source.root)
-        history = _read_history(repository, commit, pending, memory, progress)
+        history = pending.history(progress)
         if source.is_work_tree:
             changed = {path[len(prefix) :] for path in repository.changed_paths(prefix or ".")}
     revisions = {}
-    memory.documents.put_anew()
+    memory.contents.take(loaded.definitions)
     for definition in loaded.definitions:
         known = history.of(definition.kind, definition.id, definition.path)
         if source.is_work_tree and (changed is None or definition.path in changed):
-            known = _with_uncommitted(definition, known, memory, fields)
+            known = _with_uncommitted(definition, known)
         revisions[definition.kind, definition.name] = known
     own_templates = _own_templates(source)
     snapshot = Snapshot(
@@ -261,7 +240,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         history_complete=repository is not None and commit is not None and not repository.is_shallow(),
         revisions=revisions,
         tombstones=_tombstones(loaded, ledger, kinds, history),
-        documents=memory.documents,
+        contents=memory.contents,
         templates=_default_templates() | own_templates,
         has_own_templates=bool(own_templates),
         answers=memory.answers,
@@ -305,58 +284,12 @@ def _matters(changed: set[str]) -> bool:
     return any(path.startswith(starts) for path in changed)
 
 
-def _fields(kinds: Kinds) -> list[tuple[str, ...]]:
-    """Where credentials are hidden, in any kind: a revision may be of a file that was of another."""
-    return sorted({field for kind in kinds for field in kind.secret_fields})
-
-
-def _read_history(repository: Repository, commit: str, pending: PendingHistory, memory: Memory, progress: Progress) -> History:
-    """Every revision of every definition; the contents of all of them are in the memory then."""
-    if pending.log is not None:
-        progress("reading commits")
-        commits = list(pending.log.commits())
-        _read_contents(repository, commits, pending, memory, progress)
-        progress(f"following {len(commits):,} commits")
-        if pending.since is None or not memory.extend(pending.since, commit, pending.about, commits):
-            if pending.since is not None:
-                progress("reading all commits anew")
-                commits = list(repository.begin_log(commit, f"{pending.prefix}{DEFINITIONS_FOLDER}").commits())
-                _read_contents(repository, commits, pending, memory, progress)
-            memory.begin(commit, pending.about, pending.prefix, commits)
-    history = memory.history(commit, pending.about)
-    if history is not None:
-        return history
-    # Somebody removed the cache since we looked.
-    return _read_history(repository, commit, _begin_anew(repository, commit, pending), memory, progress)
-
-
-def _begin_anew(repository: Repository, commit: str, pending: PendingHistory) -> PendingHistory:
-    """The same history, from nothing."""
-    return pending._replace(log=repository.begin_log(commit, f"{pending.prefix}{DEFINITIONS_FOLDER}"), since=None)
-
-
-def _read_contents(repository: Repository, commits: Sequence[LogCommit], pending: PendingHistory, memory: Memory, progress: Progress) -> None:
-    rows = (row for one in commits for row in one.rows if is_definition_row(row, pending.prefix))
-    blobs = list(dict.fromkeys(blob for row in rows for blob in (row.old_blob, row.blob, *row.other_blobs) if blob is not None))
-    memory.read_documents(repository, blobs, pending.fields, partial(progress, "reading revisions"))
-
-
-def _with_uncommitted(definition: Definition, known: tuple[Revision, ...], memory: Memory, fields: Sequence[tuple[str, ...]]) -> tuple[Revision, ...]:
+def _with_uncommitted(definition: Definition, known: tuple[Revision, ...]) -> tuple[Revision, ...]:
     """The revisions with one more for what lies in the work tree, where that differs from the last one."""
     last = known[-1] if known else None
     if last is not None and last.blob == definition.blob and last.name == definition.name:
         return known
-    memory.documents.put(definition.blob, _hidden(definition, fields))
     return (*known, Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
-
-
-def _hidden(definition: Definition, fields: Sequence[tuple[str, ...]]) -> bytes:
-    return orjson.dumps(hide_credentials(copy.deepcopy(definition.data), fields))
-
-
-def hidden_json(definition: Definition, kinds: Kinds) -> bytes:
-    """A definition's content as revisions show it: as JSON, credentials hidden."""
-    return _hidden(definition, _fields(kinds))
 
 
 def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History) -> tuple[Tombstone, ...]:

@@ -247,6 +247,11 @@ def _plain_value(text: str) -> Any:
     return text
 
 
+def is_ambiguous(text: str) -> bool:
+    """True for a plain scalar that YAML versions read differently, or not as text."""
+    return text[:1] in _FIRST_OF_AMBIGUOUS and bool(_AMBIGUOUS.match(text))
+
+
 class _Reader:
     """Turns events into data and places, noting problems on the way."""
 

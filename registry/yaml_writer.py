@@ -1,14 +1,16 @@
 """Plain data to YAML text that the strict reader takes back exactly; for new files only, never for editing one."""
 
 import json
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
-
-import orjson
 
 from registry import yaml
 
 _WIDTH = 100
+# Words, paths and names: what surely needs no quotes, if it is none of the words that YAML versions read differently.
+_PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9/_.+ -]*[A-Za-z0-9/_.+-])?\Z")
 
 
 def to_yaml(data: dict[str, Any]) -> str:
@@ -19,31 +21,26 @@ def to_yaml(data: dict[str, Any]) -> str:
 def _map_lines(data: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     for key, value in data.items():
-        is_map_of_more = isinstance(value, dict) and any(isinstance(item, (dict, list)) for item in value.values())
-        if is_map_of_more:
-            lines.extend(_item_lines(key, value))
+        if value.__class__ is str and "\n" not in value:
+            lines.append(f"{_text(key, is_key=True)}: {_text(value)}")
         else:
-            lines.extend(_lines_of_text(key, orjson.dumps(value)))
+            lines.extend(_item_lines(key, value))
     return lines
 
 
-# The revisions of one definition hold the same values again and again: a fifth of the time.
-@lru_cache(maxsize=16_384)
-def _lines_of_text(key: str, value: bytes) -> tuple[str, ...]:
-    return tuple(_item_lines(key, orjson.loads(value)))
-
-
-def _item_lines(key: str, value: Any) -> list[str]:
+def _item_lines(key: str, value: Any) -> Sequence[str]:
     """One key of a map with its value."""
     name = _text(key, is_key=True)
-    if (isinstance(value, (dict, list)) and value and len(name) + len(flow(value)) > _WIDTH - 20) or _has_long_text(value):
+    if isinstance(value, str):
+        return _block_text(name, value)
+    if not value or not isinstance(value, (dict, list)):
+        return [f"{name}: {flow(value)}"]
+    is_map_of_more = isinstance(value, dict) and (any(isinstance(item, (dict, list)) for item in value.values()) or _has_long_text(value))
+    in_one_line = "" if is_map_of_more else flow(value)
+    if is_map_of_more or len(name) + len(in_one_line) > _WIDTH - 20:
         inner = _map_lines(value) if isinstance(value, dict) else _list_lines(value)
         return [f"{name}:", *(f"  {line}" if line else "" for line in inner)]
-    if isinstance(value, dict) and any(isinstance(item, (dict, list)) for item in value.values()):
-        return [f"{name}:", *(f"  {line}" for line in _map_lines(value))]
-    if isinstance(value, str) and "\n" in value:
-        return _block_text(name, value)
-    return [f"{name}: {flow(value)}"]
+    return [f"{name}: {in_one_line}"]
 
 
 def _has_long_text(value: Any) -> bool:
@@ -57,12 +54,13 @@ def _list_lines(data: list[Any]) -> list[str]:
     return [f"- {flow(item)}" for item in data]
 
 
-def _block_text(name: str, value: str) -> list[str]:
+@lru_cache(maxsize=4_096)
+def _block_text(name: str, value: str) -> tuple[str, ...]:
     """A text of several lines in literal style, where that gives it back exactly; else quoted."""
     body = value.removesuffix("\n")
     lines = [f"{name}: |{'' if value.endswith(chr(10)) else '-'}", *(f"  {line}" if line else "" for line in body.split("\n"))]
     again = yaml.read("\n".join([*lines, ""]).encode(), "").document
-    return lines if again is not None and again.data == {name: value} else [f"{name}: {flow(value)}"]
+    return tuple(lines) if again is not None and again.data == {name: value} else (f"{name}: {flow(value)}",)
 
 
 def flow(value: Any) -> str:
@@ -78,7 +76,10 @@ def flow(value: Any) -> str:
 @lru_cache(maxsize=65_536)
 def _text(text: str, *, is_key: bool = False) -> str:
     """A text plain where the strict reader takes it back as the same text, inside brackets too; else quoted."""
-    if text and text.isprintable() and text == text.strip():
+    is_ambiguous = yaml.is_ambiguous(text)
+    if not is_ambiguous and _PLAIN.match(text):
+        return text
+    if text and text.isprintable() and text == text.strip() and not is_ambiguous:
         # In brackets and in block style, which do not take the same: `-` is text in one and a list in the other.
         wanted = {text: 1} if is_key else {"a": text}
         plain = f"{text}: 1" if is_key else f"a: {text}"

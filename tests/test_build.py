@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,24 @@ def test_own_templates_win_and_a_broken_one_is_told(filled: RepoBuilder, run: Ru
         assert outcome.code == 2
         assert said in outcome.err
     assert (out / "404.html").read_text(encoding="utf-8") == "<p>Täst has no such page</p>"
+
+
+def test_a_copy_of_our_templates_as_ones_own_changes_no_page(filled: RepoBuilder, tmp_path: Path) -> None:
+    # Ours are rendered in a faster way, which must give the same.
+    filled.define("old", "title: T\nowners: [t]\nlifecycle: deprecated\ndefinition: {exec: x, argv: [a, b]}\n")
+    filled.commit("one more")
+    ours, own = Site(tmp_path / "ours"), Site(tmp_path / "own")
+    build(open_source(filled.root, "HEAD"), ours)
+    shutil.copytree(Path(__file__).parents[1] / "site_templates", filled.root / "site_templates")
+    build(open_source(filled.root), own)
+
+    def pages(site: Site) -> dict[str, bytes]:
+        top = site.out.resolve()
+        return {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*.html") if path.name != "404.html"}
+
+    differing = {path for path, page in pages(ours).items() if pages(own)[path] != page}
+    assert differing == {"index.html"}  # it says that the templates are not committed
+    assert len(pages(ours)) > 15
 
 
 def test_hostile_text_is_shown_as_text(repo: RepoBuilder, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from registry.build import check_source
 from registry.kinds import load_kinds
-from registry.loader import Loaded, load, load_documents
+from registry.loader import Loaded, load
 from registry.source import WorkTree, open_source
 from tests.support.repo import RepoBuilder
 
@@ -54,17 +54,6 @@ def test_links_are_told_and_other_files_are_left_alone(repo: RepoBuilder) -> Non
     (repo.root / "definitions/process_definition/link.yaml").symlink_to(Path("good.yaml"))
     found = loaded(repo)
     assert [(p.rule, p.message) for p in found.problems] == [("Y022", "a symbolic link is not read")]
-
-
-def test_many_documents_are_the_same_in_one_process_and_in_two() -> None:
-    blobs = [(str(number), f"title: T{number}\nlist: [1, 2.5, x]\n".encode()) for number in range(3200)]
-    blobs += [("bad", b"- x"), ("worse", b"["), ("old", b"answer: yes\n")]
-    one = dict(load_documents(iter(blobs), 1, ()))
-    two = dict(load_documents(iter(blobs), len(blobs), ()))
-    assert one == two
-    assert one["7"] == b'{"title":"T7","list":[1,2.5,"x"]}'
-    assert one["bad"] is one["worse"] is None
-    assert one["old"] == b'{"answer":"yes"}'
 
 
 def test_samples_are_there_and_small_or_told(repo: RepoBuilder) -> None:

@@ -1,6 +1,5 @@
 """Two sets of definitions to what changed between them: by id, else by name, never by text."""
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -247,7 +246,7 @@ def _without_credentials(one: Meaning, before: Definition | None, after: Definit
             shown.append(value)
             continue
         kind = kinds.by_name.get(definition.kind)
-        hidden = hide_credentials(copy.deepcopy(definition.data), kind.secret_fields if kind else ())
+        hidden = hide_credentials(definition.data, kind.secret_fields if kind else ())
         shown.append(_at(hidden, one.pointer) if same(_at(definition.data, one.pointer), value) else value)
     return replace(one, old=shown[0], new=shown[1], reason=hide_in_line(one.reason))
 

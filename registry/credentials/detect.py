@@ -45,6 +45,8 @@ def is_placeholder(name: str, value: str) -> bool:
     return _is_secret_name(name) and bool(PLACEHOLDER.match(value.strip())) and value.strip().lower() not in ("none", "null")
 
 
+# The revisions of one definition hold the same values again and again.
+@lru_cache(maxsize=65_536)
 def hide(name: str, value: str) -> str:
     """`value` with every credential in it replaced by `[hidden]`."""
     for _, start, end in sorted(_found_in(name, value), key=lambda found: -found[1]):

@@ -4,10 +4,13 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from registry.git.error import GitError, first_line
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Row(NamedTuple):
@@ -37,29 +40,43 @@ class LogCommit(NamedTuple):
 
 
 class PendingLog:
-    """A `git log` under way: a thread takes its output, so that git never waits while we do other work."""
+    """A `git log` under way."""
 
     def __init__(self, process: Any) -> None:
         """`process` was just started."""
         self._process = process
         self._chunks: list[bytes] = []
-        self._thread = threading.Thread(target=self._drain, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._is_read = False
 
-    def _drain(self) -> None:
+    def in_background(self) -> "PendingLog":
+        """Let a thread take the output, so that git never waits while we do other work."""
+        self._thread = threading.Thread(target=lambda: self._chunks.extend(self._read()), daemon=True)
+        self._thread.start()
+        return self
+
+    def _read(self) -> Iterator[bytes]:
         while chunk := self._process.stdout.read(1 << 20):
-            self._chunks.append(chunk)
+            yield chunk
+        self._is_read = True
 
     def commits(self) -> Iterator[LogCommit]:
-        """All commits, once git is done."""
-        self._thread.join()
-        self.close()
-        yield from _parse_log(_tokens(self._chunks))
+        """All commits. Raises GitError where git fails."""
+        if self._thread is not None:
+            self._thread.join()
+            self.close()
+            yield from _parse_log(_tokens(self._chunks))
+            return
+        try:
+            yield from _parse_log(_tokens(self._read()))
+        finally:
+            self.close()  # where git failed, this says so, and not what its output lacks
 
     def close(self) -> None:
-        """End git, if it still runs."""
-        if self._thread.is_alive():
+        """End git, if it still runs. Raises GitError where it failed."""
+        if not self._is_read:
             self._process.proc.kill()
+        if self._thread is not None:
             self._thread.join()
         self._process.stdout.close()
         status = self._process.proc.wait()
@@ -135,8 +152,12 @@ def _author_date(raw: str) -> str:
 
 def iso_date(seconds: int, offset: str) -> str:
     """ISO 8601 with an offset; what no calendar holds (git keeps any number) becomes the nearest date that it does."""
+    moment = _START + timedelta(seconds=min(max(seconds, -(10**10)), 2 * 10**11))
+    return moment.astimezone(_zone(offset)).isoformat()
+
+
+@lru_cache(maxsize=1024)
+def _zone(offset: str) -> tzinfo:
     found = re.fullmatch(r"([+-])([0-9]{2})([0-9]{2})", offset)
     minutes = (int(found[2]) * 60 + int(found[3])) * (-1 if found[1] == "-" else 1) if found else 0
-    zone = timezone(timedelta(minutes=minutes)) if minutes and abs(minutes) < 24 * 60 else UTC
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, -(10**10)), 2 * 10**11))
-    return moment.astimezone(zone).isoformat()
+    return timezone(timedelta(minutes=minutes)) if minutes and abs(minutes) < 24 * 60 else UTC

@@ -278,7 +278,7 @@ class Repository:
                     yield blob, data[:-1]
             finally:
                 process.stdout.close()
-                process.wait()
+                process.proc.wait()  # not GitPython's, which raises: whoever stops reading early ends git
 
     def empty_tree(self) -> str:
         """The id of a tree without files, which every repository knows."""

@@ -11,8 +11,15 @@ RENDERERS: tuple[Callable[[Snapshot], Iterator[Unit]], ...] = (html.render, json
 
 
 def render(snapshot: Snapshot) -> list[Unit]:
-    """Every file of the site, in units of which each can be made without the others."""
-    return [unit for renderer in RENDERERS for unit in renderer(snapshot)]
+    """Every file of the site, in units of which each can be made without the others.
+
+    Those with the same inputs stand together: what was read for one is at hand for the next.
+    """
+    by_key: dict[str, list[Unit]] = {}
+    for renderer in RENDERERS:
+        for unit in renderer(snapshot):
+            by_key.setdefault(unit.key, []).append(unit)
+    return [unit for units in by_key.values() for unit in units]
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> list[Unit]:

@@ -51,7 +51,8 @@ class Server:
         self._base = base_path
         self._report_bug = report_bug
         self._read = read
-        self._kept: OrderedDict[tuple[int, str, str, str], Answer] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str], Answer] = OrderedDict()
+        self._kept_of = 0
         self._kept_bytes = 0
         self._listeners: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,7 +103,10 @@ class Server:
             return Answer(405, {**_HEADERS, "allow": "GET, HEAD", "content-type": "application/json"}, json.dumps(READ_ONLY).encode())
         encoding = chosen_encoding(headers.get("accept-encoding", ""))
         state = self._live.state
-        key = (state.version, inside, query if is_api else "", encoding)
+        if state.version != self._kept_of:
+            self._kept.clear()
+            self._kept_of, self._kept_bytes = state.version, 0
+        key = (inside, query if is_api else "", encoding)
         found = self._kept.get(key)
         if found is None:
             found = self._compressed(self._found(state, inside, query, is_api=is_api), encoding)

@@ -4,14 +4,13 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.errors import RegistryError, UsageError
+from registry.forking import can_fork
 from registry.render.file import File, Unit
 
 if TYPE_CHECKING:
@@ -29,12 +28,11 @@ _WORTH_SHARING = 20
 def write_units(folder: Path, units: Sequence[Unit], tell: Callable[[int, int], None], *, is_new: bool) -> Made:
     """Make and write all units, with a child process that takes every part it finds not taken yet.
 
-    The child shares everything we hold without copying it: only where the system can fork, and only when no other thread
-    runs (it could inherit a lock that nobody will ever release). `is_new`: nothing is in the folder yet.
+    The child shares everything we hold without copying it. `is_new`: nothing is in the folder yet.
     """
     parts = [units[start : start + _PART] for start in range(0, len(units), _PART)]
     writer = _Writer(folder, is_new=is_new)
-    if not hasattr(os, "fork") or sys.platform == "darwin" or threading.active_count() > 1 or len(parts) < _WORTH_SHARING:
+    if len(parts) < _WORTH_SHARING or not can_fork():
         for number, part in enumerate(parts):
             tell(number, len(parts))
             writer.write(part)

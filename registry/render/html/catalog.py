@@ -6,8 +6,7 @@ from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError
 
 from registry.check.placeholders import template_variables
 from registry.errors import UsageError
@@ -15,6 +14,7 @@ from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition, definition_path
 from registry.render.file import File, Unit, key_of, name_in_address, unit_of
+from registry.render.html.pages import Pages
 from registry.render.html.revisions import ShownRevision, shown_revisions
 from registry.render.html.text import as_list, command, field, field_html, href, markdown, properties
 from registry.snapshot import Snapshot, Tombstone
@@ -68,15 +68,9 @@ def _explained(make: Callable[[], Iterable[File]]) -> Iterator[File]:
 
 # One for all snapshots with the same templates: compiling them costs more than most pages.
 @lru_cache(maxsize=4)
-def _environment(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Environment:
-    # A registry's own templates come with pull requests: they must not reach out of the page they make.
-    environment_class = ImmutableSandboxedEnvironment if is_own else Environment
+def _pages(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Pages:
     texts = {name: data.decode("utf-8", "replace") for name, data in templates if name.endswith(".html")}
-    environment: Environment = environment_class(
-        loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
-    environment.globals["field"] = field_html
-    return environment
+    return Pages(texts, {"field": field_html}, is_own=is_own)
 
 
 class _Catalog:
@@ -84,7 +78,7 @@ class _Catalog:
 
     def __init__(self, snapshot: Snapshot, assets: Mapping[str, str]) -> None:
         self.snapshot = snapshot
-        self.environment = _environment(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
+        self.pages = _pages(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
         self.everywhere = {"csp": _CSP, "assets": dict(assets), "site": self.site()}
 
@@ -147,7 +141,7 @@ class _Catalog:
 
     def not_found(self) -> Iterator[File]:
         # Served for any unknown address at any depth, so its links start at the top.
-        yield File("404.html", self.template("404.html").render(root=self.snapshot.settings.base_path, **self.everywhere).encode())
+        yield File("404.html", self.pages.render("404.html", self.snapshot.settings.base_path, self.everywhere, {}))
 
     def lists(self, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[Unit]:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
@@ -163,20 +157,20 @@ class _Catalog:
 
     def definition_pages(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Iterator[File]:
         revisions = self.snapshot.revisions_of(definition)
-        shown = shown_revisions(self.snapshot, href(kind.name, definition.name), revisions)
+        shown = self.shown_revisions(kind, definition.name, revisions)
         yield self.definition_page(kind, facts, definition.name, self.definition(definition, kind, shown))
         yield from self.history_pages(kind, facts, definition, revisions, shown)
 
     def tombstone_pages(self, kind: Kind, facts: dict[str, Any], tombstone: Tombstone) -> Iterator[File]:
-        shown = shown_revisions(self.snapshot, href(kind.name, tombstone.name), tombstone.revisions)
+        shown = self.shown_revisions(kind, tombstone.name, tombstone.revisions)
         yield self.definition_page(kind, facts, tombstone.name, self.tombstone(tombstone, kind, shown))
         yield from self.history_pages(kind, facts, tombstone, tombstone.revisions, shown)
 
-    def template(self, name: str) -> Template:
-        return self.environment.get_template(name)
+    def shown_revisions(self, kind: Kind, name: str, revisions: Sequence[Revision]) -> tuple[ShownRevision, ...]:
+        return shown_revisions(self.snapshot, href(kind.name, name), name, revisions, self.pages.macros("changes.html"))
 
     def page(self, path: str, template: str, depth: int, **context: Any) -> File:
-        return File(path, self.template(template).render(root="../" * depth or "./", **self.everywhere, **context).encode())
+        return File(path, self.pages.render(template, "../" * depth or "./", self.everywhere, context))
 
     def definition_page(self, kind: Kind, facts: dict[str, Any], name: str, page: dict[str, Any]) -> File:
         shown = SimpleNamespace(**page)

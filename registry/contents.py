@@ -1,0 +1,155 @@
+"""What revisions hold, by blob id: read from git when somebody asks, many at once, and never held all together."""
+
+import os
+import re
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from registry import yaml
+from registry.git import Repository
+from registry.loader import Definition, hide_credentials, id_of
+
+Document = dict[str, Any]
+"""A file's data, credentials hidden; never changed by whoever gets it: parts of it are shared."""
+
+# So many are read at once where it is known which will be asked for next: starting git takes longer than reading them.
+_AHEAD = 500
+_MOST_HELD = 2_000
+# A file in block style that starts at the first column, where a line that starts with `id:` can only be its id: quoted
+# text of several lines is left to the reader.
+_IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[A-Za-z_][A-Za-z0-9_-]*:(?=[ \t\r\n])")
+# What can make a line at the first column the id, or the line of an id something else.
+_TOP = re.compile(rb"^(?:id[ \t]*:[^\n]*|[\"'?{&!]|---|\.\.\.)", re.MULTILINE)
+_ID = re.compile(rb"id:[ \t]+([1-9][0-9]{0,14})[ \t]*(?:#[^\n]*)?\r?\Z")
+
+
+class Spool:
+    """File contents kept in a temporary file that every process forked from this one can read: git gives single ones slowly."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is there as long as we are
+        weakref.finalize(self, self._file.close)
+        self.places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+
+    def put(self, blob: str, data: bytes) -> None:
+        """Add one."""
+        self._file.write(data)
+        self.places[blob] = (self._end, len(data))
+        self._end += len(data)
+
+    def flush(self) -> None:
+        """Make what was put readable to all."""
+        self._file.flush()
+
+    def get(self, blob: str) -> bytes | None:
+        """One, or None where it was not put."""
+        place = self.places.get(blob)
+        return os.pread(self._file.fileno(), place[1], place[0]) if place is not None else None
+
+
+class Contents:
+    """The contents of one registry's revisions, from its repository and from the definitions that there are now."""
+
+    def __init__(self) -> None:
+        """Empty; `read_from` says where to read."""
+        self._repository: Repository | None = None
+        self._fields: tuple[tuple[str, ...], ...] = ()
+        self._current: dict[str, Definition] = {}
+        self._before: dict[str, Definition] = {}
+        self._expected: list[list[str]] = []
+        self._place: dict[str, int] = {}
+        self._read: dict[str, bytes] = {}
+        self._held: dict[str, Document | None] = {}
+        self._spool: Spool | None = None
+        self._lock = threading.Lock()
+
+    def read_from(self, repository: Repository, fields: Iterable[tuple[str, ...]]) -> None:
+        """Where to read; below `fields` credentials are hidden: a revision that was mended since is still shown to everybody."""
+        with self._lock:
+            if self._fields != (told := tuple(fields)):
+                self._held.clear()
+            self._repository, self._fields = repository, told
+
+    def take(self, definitions: Iterable[Definition]) -> None:
+        """The definitions that there are now, committed or not. Those before stay: they may be being shown."""
+        self._before, self._current = self._current, {one.blob: one for one in definitions}
+
+    def read_first_from(self, spool: Spool) -> None:
+        """Where contents may be found faster than in git."""
+        self._spool = spool
+
+    def add(self, definition: Definition) -> None:
+        """One more that there is now."""
+        self._current[definition.blob] = definition
+
+    def expect(self, groups: Iterable[Iterable[str]]) -> None:
+        """Group after group they are going to be asked for, each in any order."""
+        place: dict[str, int] = {}
+        expected = []
+        for number, group in enumerate(groups):
+            new = [blob for blob in dict.fromkeys(group) if blob not in place]
+            place.update(dict.fromkeys(new, number))
+            expected.append(new)
+        self._expected, self._place = expected, place
+
+    def get(self, blob: str) -> Document | None:
+        """The data of one revision; None where the file cannot be read as a map. Raises GitError where git has it no more."""
+        with self._lock:
+            if blob not in self._held:
+                document = self._load(blob)
+                if len(self._held) >= _MOST_HELD:
+                    for old in list(islice(self._held, _MOST_HELD // 2)):
+                        del self._held[old]
+                self._held[blob] = document
+            return self._held[blob]
+
+    def _load(self, blob: str) -> Document | None:
+        definition = self._current.get(blob) or self._before.get(blob)
+        if definition is not None:
+            return hide_credentials(definition.data, self._fields)
+        data = self._spool.get(blob) if self._spool is not None else None
+        if data is None:
+            if blob not in self._read:
+                assert self._repository is not None
+                # What was read ahead and not asked for is of no use any more.
+                self._read = dict(self._repository.read_blobs(islice(self._with_expected(blob), _AHEAD)))
+            data = self._read.pop(blob)
+        # What an old revision holds that is refused today (`yes`, dates) stays as its text.
+        document = yaml.read_data(data)
+        return hide_credentials(document, self._fields) if isinstance(document, dict) else None
+
+    def _with_expected(self, blob: str) -> Iterator[str]:
+        """A blob, those of its group and of the groups after it, as far as they have to be read."""
+        yield blob
+        for group in islice(self._expected, self._place.get(blob, len(self._expected)), None):
+            yield from (one for one in group if one != blob and one not in self._current and one not in self._held)
+
+
+def ids_in(repository: Repository, blobs: Iterable[str], spool: Spool | None = None) -> Mapping[str, int | None]:
+    """The ids that contents carry, by blob; None for those that carry none. The contents are put into `spool`."""
+    found = {}
+    for blob, data in repository.read_blobs(dict.fromkeys(blobs)):
+        found[blob] = id_in(data)
+        if spool is not None:
+            spool.put(blob, data)
+    return found
+
+
+def id_in(data: bytes) -> int | None:
+    """The id that a file carries, seen without reading the file where its form is the usual one."""
+    if _IN_BLOCK_STYLE.match(data):
+        first = _TOP.search(data)
+        if first is None:
+            return None
+        line = _ID.match(first[0]) if _TOP.search(data, first.end()) is None else None
+        before = data[: first.start()]
+        if line is not None and before.count(b'"') % 2 == 0 and before.count(b"'") % 2 == 0:
+            return int(line[1])
+    document = yaml.read_data(data)
+    return id_of(document) if isinstance(document, dict) else None

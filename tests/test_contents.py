@@ -1,0 +1,73 @@
+"""What revisions hold: ids seen without reading, contents read ahead, spooled or one by one the same."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry import yaml
+from registry.contents import Contents, Spool, id_in
+from registry.git import GitError, open_repository
+from registry.loader import id_of
+from registry.source import open_source
+from tests.support.repo import RepoBuilder
+
+LINES = st.sampled_from(
+    ["id: 7", "id: 8  # given", "id : 9", '"id": 3', "? id", ": 4", "id: 0", "id: 07", "id: seven", "title: it's", "title: 'a", "id: 5'", 'x: "a', '  id: 6"',
+     "  id: 6", "definition:", "text: |", "  id: 12", "- id: 4", "{id: 5}", "---", "...", "# id: 3", "", "\ufeffid: 4", "  - id: 5", "%YAML 1.2", "id: &a 5",
+     "!!map", "x: [", "]", "id:\t5", "title: a", "Id: 4"]
+)  # fmt: skip
+
+
+def read_id(data: bytes) -> int | None:
+    document = yaml.read_data(data)
+    return id_of(document) if isinstance(document, dict) else None
+
+
+@given(st.lists(LINES, max_size=6), st.sampled_from(["\n", "\r\n"]))
+def test_an_id_seen_is_the_one_that_reading_finds(lines: list[str], end: str) -> None:
+    data = end.join([*lines, ""]).encode()
+    document = yaml.read_data(data)
+    if isinstance(document, dict) or id_in(data) is None:
+        assert id_in(data) == read_id(data)
+
+
+def test_a_file_that_cannot_be_read_keeps_the_id_that_its_line_says() -> None:
+    assert id_in(b"id: 7\ntitle: [\n") == 7
+    assert id_in(b"- id: 7\n") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="spools are for processes that fork")
+def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
+    for number in range(40):
+        repo.define("a", f"id: 1\ntitle: T{number}\ndefinition: {{exec: /bin/x}}\n")
+        repo.commit(f"{number}")
+    opened = open_source(repo.root).repository
+    assert opened is not None
+    blobs = repo.git("log", "--format=", "--raw", "--no-abbrev").split("\n")
+    blobs = [line.split()[3] for line in blobs if line.startswith(":")][:40]
+    one, ahead, spooled = Contents(), Contents(), Contents()
+    for contents in (one, ahead, spooled):
+        contents.read_from(opened, ())
+    ahead.expect([blobs[:20], blobs[20:]])
+    spool = Spool()
+    for blob, data in opened.read_blobs(blobs):
+        spool.put(blob, data)
+    spool.flush()
+    spooled.read_first_from(spool)
+    for blob in reversed(blobs):
+        assert one.get(blob) == ahead.get(blob) == spooled.get(blob) is not None
+    assert {str((one.get(blob) or {})["title"]) for blob in blobs} == {f"T{number}" for number in range(40)}
+
+
+def test_contents_that_git_does_not_have_are_told(repo: RepoBuilder) -> None:
+    repo.define("a")
+    repo.commit("start")
+    opened = open_repository(Path(repo.root))
+    assert opened is not None
+    contents = Contents()
+    contents.read_from(opened, ())
+    with pytest.raises(GitError, match="git has no file contents"):
+        contents.get("0123456789" * 4)
