@@ -127,15 +127,17 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
 
     started = clock()
     site.prepare()
-    snapshot, problems = snapshot_of(source, progress, memory)
-    if snapshot is None:
-        return BuildResult(problems)  # the last good site stays
-    snapshot = replace(snapshot, preview=preview)
     with _no_cyclic_garbage():
+        snapshot, problems = snapshot_of(source, progress, memory)
+        if snapshot is None:
+            return BuildResult(problems)  # the last good site stays
+        snapshot = replace(snapshot, preview=preview)
+        snapshot.contents.expect(snapshot.blobs)
         units = render(snapshot)
-    snapshot.contents.expect(snapshot.blobs())
-    with _little_cyclic_garbage():
-        written = site.write(units, partial(progress, "writing pages and answers"), from_nothing=from_nothing)
+        with _little_cyclic_garbage():
+            written = site.write(units, partial(progress, "writing pages and answers"), from_nothing=from_nothing)
+    if memory is not None:
+        memory.answers.save()
     return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)
 
 
@@ -153,12 +155,14 @@ def _no_cyclic_garbage() -> Iterator[None]:
 
 @contextmanager
 def _little_cyclic_garbage() -> Iterator[None]:
-    """The collector looks at nothing that is there now, and seldom at what making pages leaves behind: a fifth of the time less."""
+    """Where there is no collector, one that looks at nothing that is there now, and seldom at what making pages leaves behind."""
     threshold = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(100_000)
+    gc.enable()
     try:
         yield
     finally:
+        gc.disable()
         gc.set_threshold(*threshold)
         gc.unfreeze()

@@ -5,7 +5,7 @@ import re
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -62,6 +62,7 @@ class Contents:
         self._fields: tuple[tuple[str, ...], ...] = ()
         self._current: dict[str, Definition] = {}
         self._before: dict[str, Definition] = {}
+        self._groups: Callable[[], Iterable[Iterable[str]]] = tuple
         self._expected: list[list[str]] = []
         self._place: dict[str, int] = {}
         self._read: dict[str, bytes] = {}
@@ -88,15 +89,16 @@ class Contents:
         """One more that there is now."""
         self._current[definition.blob] = definition
 
-    def expect(self, groups: Iterable[Iterable[str]]) -> None:
+    def expect(self, groups: Callable[[], Iterable[Iterable[str]]]) -> None:
         """Group after group they are going to be asked for, each in any order."""
-        place: dict[str, int] = {}
-        expected = []
-        for number, group in enumerate(groups):
-            new = [blob for blob in dict.fromkeys(group) if blob not in place]
-            place.update(dict.fromkeys(new, number))
-            expected.append(new)
-        self._expected, self._place = expected, place
+        self._groups, self._expected, self._place = groups, [], {}
+
+    def _note_expected(self) -> None:
+        for number, group in enumerate(self._groups()):
+            new = [blob for blob in dict.fromkeys(group) if blob not in self._place]
+            self._place.update(dict.fromkeys(new, number))
+            self._expected.append(new)
+        self._groups = tuple
 
     def get(self, blob: str) -> Document | None:
         """The data of one revision; None where the file cannot be read as a map. Raises GitError where git has it no more."""
@@ -127,6 +129,7 @@ class Contents:
     def _with_expected(self, blob: str) -> Iterator[str]:
         """A blob, those of its group and of the groups after it, as far as they have to be read."""
         yield blob
+        self._note_expected()
         for group in islice(self._expected, self._place.get(blob, len(self._expected)), None):
             yield from (one for one in group if one != blob and one not in self._current and one not in self._held)
 

@@ -48,7 +48,7 @@ class Memory:
         self._judged_by = ""
         self._histories: dict[str, Tracer] = {}
         self._history: tuple[str, History] | None = None
-        self.answers: dict[str, bytes] = {}
+        self.answers = Answers(cache)
 
     # Definitions
 
@@ -178,8 +178,45 @@ class Memory:
         self._new_facts.clear()
         if len(self._kept) > 2 * len(there) + _SPARE:
             self._kept = {key: kept for key, kept in self._kept.items() if key in there}
-        if len(self.answers) > 2 * len(there) + _SPARE:
-            self.answers.clear()
+        self.answers.hold_at_most(2 * len(there) + _SPARE)
+
+
+class Answers:
+    """Bodies of answers by the key of their definition; between runs, in the cache."""
+
+    def __init__(self, cache: Cache | None) -> None:
+        """Those in the cache are brought by `fetch`."""
+        self._cache = cache
+        self._held: dict[str, bytes] = {}
+        self._new: dict[str, bytes] = {}
+        self._most = _SPARE
+
+    def get(self, key: str) -> bytes | None:
+        """The body, or None."""
+        return self._held.get(key) or self._new.get(key)
+
+    def put(self, key: str, body: bytes) -> None:
+        """One that was just made."""
+        self._new[key] = body
+
+    def fetch(self) -> None:
+        """Bring what is kept: before all are asked for."""
+        if not self._held and self._cache is not None:
+            self._held = self._cache.all_of("answers")
+
+    def hold_at_most(self, count: int) -> None:
+        """Let go of all where there are more."""
+        self._most = count
+        if len(self._held) + len(self._new) > count:
+            self._held, self._new = {}, {}
+
+    def save(self) -> None:
+        """Keep what is new in the cache, in place of the rest where that is too much."""
+        if self._cache is not None and self._new:
+            gone = list(self._held) if len(self._held) + len(self._new) > self._most else []
+            self._cache.keep({"answers": self._new.items()}, {"answers": gone})
+        self._held |= self._new
+        self._new = {}
 
 
 def _packed(kept: Kept) -> bytes:

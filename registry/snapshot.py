@@ -16,7 +16,7 @@ from registry.history import NO_HISTORY, History, Revision
 from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path
-from registry.memory import Memory
+from registry.memory import Answers, Memory
 from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings
 from registry.source import READ_LARGE, EntryType, Source
@@ -74,7 +74,7 @@ class Snapshot:
     templates: Mapping[str, bytes]
     has_own_templates: bool
     preview: Preview | None = None
-    answers: dict[str, bytes] = field(default_factory=dict)
+    answers: Answers = field(default_factory=lambda: Answers(None))
     _keys: dict[tuple[str, str | int], str] = field(default_factory=dict, init=False, repr=False)
     # A page and an answer ask for the same, one after the other.
     _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(default_factory=dict, init=False, repr=False)

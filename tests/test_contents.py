@@ -51,7 +51,7 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     one, ahead, spooled = Contents(), Contents(), Contents()
     for contents in (one, ahead, spooled):
         contents.read_from(opened, ())
-    ahead.expect([blobs[:20], blobs[20:]])
+    ahead.expect(lambda: [blobs[:20], blobs[20:]])
     spool = Spool()
     for blob, data in opened.read_blobs(blobs):
         spool.put(blob, data)

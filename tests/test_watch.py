@@ -248,3 +248,24 @@ def test_watch_builds_again_does_not_loop_and_survives_being_stopped(repo: RepoB
         process.kill()
         process.wait()
     assert "Traceback" not in log.read_text()
+
+
+def test_another_branch_with_5000_differing_files_is_seen_whole(watched: tuple[RepoBuilder, Seen]) -> None:
+    repo, seen = watched
+    many = [f"many/d{number}" for number in range(5_000)]
+    repo.git("checkout", "-q", "-b", "other")
+    for name in many:
+        repo.define(name)
+    repo.commit("5,000 more")
+    for name in many[:2_500]:
+        repo.define(name, f"title: Two\nowners: [t]\ndefinition: {{exec: /bin/{name}}}\n")
+    repo.commit("half of them changed")
+    paths = {f"definitions/process_definition/{name}.yaml" for name in many}
+    eventually(lambda: paths <= seen.paths, seconds=30)
+    for branch, differing in (("main", paths), ("other", paths), ("other~1", {f"definitions/process_definition/{name}.yaml" for name in many[:2_500]})):
+        time.sleep(0.3)
+        with seen.lock:
+            seen.calls.clear()
+        repo.git("checkout", "-q", branch)
+        eventually(lambda differing=differing: differing <= seen.paths, seconds=30)  # type: ignore[misc]
+        assert seen.paths - differing <= {FILE}

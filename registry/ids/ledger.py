@@ -6,6 +6,7 @@ shows. A `Mark` is what somebody outside of the branch remembers of it.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,6 +20,12 @@ from registry.loader import LEDGER_PATH
 STATES = ("live", "moved", "gone")
 MAX_ID = 2**53 - 1
 _KEYS = ("kind", "id", "name", "state", "commit", "prev")
+# The line of nearly every entry, taken as it is: reading it as JSON and writing it again takes four times as long.
+_PLAIN_TEXT = r"([A-Za-z0-9 /_.+~-]*)"
+_PLAIN_LINE = re.compile(
+    rf'{{"kind":"{_PLAIN_TEXT}","id":([1-9][0-9]{{0,14}}),"name":"{_PLAIN_TEXT}","state":"(live|moved|gone)",'
+    rf'"commit":(?:null|"{_PLAIN_TEXT}"),"prev":"{_PLAIN_TEXT}"}}\Z'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,10 @@ def _hash(line: str) -> str:
 
 
 def _parse_entry(line: str) -> LedgerEntry | None:
+    plain = _PLAIN_LINE.match(line)
+    if plain:
+        kind, number, name, state, commit, prev = plain.groups()
+        return LedgerEntry(kind, int(number), name, state, commit, prev)
     try:
         facts: Any = json.loads(line)
     except (ValueError, RecursionError):

@@ -89,6 +89,7 @@ def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
 
 def _everything(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
     folder = f"api/{kind.name}"
+    snapshot.answers.fetch()
     bodies = [detail_bytes(snapshot, definition) for definition in published(snapshot, kind.name)]
     yield File(f"{folder}/all.json", b'{"objects":[' + b",".join(bodies) + b"]}\n")
     yield File(f"{folder}/all.ndjson", b"".join(body + b"\n" for body in bodies))
@@ -99,7 +100,8 @@ def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
     key = snapshot.key_of(definition)
     found = snapshot.answers.get(key)
     if found is None:
-        found = snapshot.answers[key] = to_json(detail_body(snapshot, definition)).rstrip(b"\n")
+        found = to_json(detail_body(snapshot, definition)).rstrip(b"\n")
+        snapshot.answers.put(key, found)
     return found
 
 
