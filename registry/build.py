@@ -117,10 +117,12 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     preview: "Preview | None" = None,
     memory: "Memory | None" = None,
     from_nothing: bool = False,
+    history: str | None = None,
 ) -> BuildResult:
     """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.
 
     What has not changed since the last build is kept, but with `from_nothing`; what is in `memory` is not read again.
+    `history` is what to show of it, where not what the settings say.
     """
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
     from registry.render import render
@@ -131,7 +133,8 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
         snapshot, problems = snapshot_of(source, progress, memory)
         if snapshot is None:
             return BuildResult(problems)  # the last good site stays
-        snapshot = replace(snapshot, preview=preview)
+        settings = replace(snapshot.settings, history=history) if history else snapshot.settings
+        snapshot = replace(snapshot, preview=preview, settings=settings)
         snapshot.contents.expect(snapshot.blobs)
         units = render(snapshot)
         with _little_cyclic_garbage():

@@ -11,6 +11,7 @@ from registry import yaml
 from registry.errors import Problem, Severity, UsageError, nearest
 
 SETTINGS_PATH = "registry.yaml"
+HISTORIES = ("revisions", "commits")
 MAX_PAGE_SIZE = 1000
 IGNORE = "ignore"
 LEVELS = ("error", "warning", IGNORE)
@@ -23,6 +24,8 @@ PARTIES = ("START", "FEED", "YIELD", "RUN", "FIND")
 class Settings:
     """What a registry says about itself. `output` is a folder, relative to the registry's root.
 
+    `history` says what is shown of it: all revisions with what each changed and its content, or the commits alone.
+
     `rules` gives severities to rules (error, warning or ignore) and levels to changes (breaking, risky, safe or ignore);
     `folders` the same for the definitions whose names start so; `fail_on` gives the level from which on a change fails a
     review, by party, and by folder and party; `compat` names clients of old that must be able to take the definitions.
@@ -33,6 +36,7 @@ class Settings:
     base_url: str = "/"
     registry_id: str = ""
     page_size: int = 20
+    history: str = "revisions"
     output: str = "site"
     bot_name: str = "Process Registry"
     bot_email: str = "process-registry@localhost"
@@ -85,6 +89,10 @@ def _page_size(value: Any) -> str | None:
     return None if fits else f"a whole number from 1 to {MAX_PAGE_SIZE}"
 
 
+def _history(value: Any) -> str | None:
+    return None if value in HISTORIES else "revisions (each with what it changed, and its content) or commits"
+
+
 def _folder(value: Any) -> str | None:
     fits = isinstance(value, str) and value.strip("/.") and not value.startswith("/") and ".." not in value.split("/")
     return None if fits else "a folder inside the registry, as in `site`"
@@ -126,6 +134,7 @@ _KEYS: dict[str, Callable[[Any], str | None]] = {
     "base_url": _base_url,
     "registry_id": _registry_id,
     "page_size": _page_size,
+    "history": _history,
     "output": _folder,
     "bot_name": _text,
     "bot_email": _text,

@@ -13,11 +13,11 @@ def test_without_the_file_or_with_only_comments_everything_has_a_value() -> None
 
 def test_every_setting_is_read() -> None:
     settings, problems = parse_settings(
-        b"title: T\ndescription: D\nbase_url: https://r.example.org/sub/\nregistry_id: 12345678-aa\npage_size: 5\noutput: public/site\n"
+        b"title: T\ndescription: D\nbase_url: https://r.example.org/sub/\nregistry_id: 12345678-aa\npage_size: 5\nhistory: commits\noutput: public/site\n"
         b"bot_name: Bot\nbot_email: bot@example.org\n"
     )
     assert not problems
-    assert settings == Settings("T", "D", "https://r.example.org/sub/", "12345678-aa", 5, "public/site", "Bot", "bot@example.org")
+    assert settings == Settings("T", "D", "https://r.example.org/sub/", "12345678-aa", 5, "commits", "public/site", "Bot", "bot@example.org")
     assert settings.base_path == "/sub/"
 
 
@@ -27,6 +27,7 @@ def test_every_setting_is_read() -> None:
         ("titel: x", (1, 1), "unknown setting `titel`", "did you mean `title`?"),
         ("base-url: /", (1, 1), "unknown setting `base-url`", "did you mean `base_url`?"),
         ("page_size: 0", (1, 12), "`page_size` must be a whole number from 1 to 1000", ""),
+        ("history: none", (1, 10), "`history` must be revisions (each with what it changed, and its content) or commits", ""),
         ("page_size: '5'", (1, 12), "`page_size` must be a whole number from 1 to 1000", ""),
         ("output: /tmp/x", (1, 9), "`output` must be a folder inside the registry, as in `site`", ""),
         ("output: ../x", (1, 9), "`output` must be a folder inside the registry, as in `site`", ""),

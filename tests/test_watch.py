@@ -262,7 +262,11 @@ def test_another_branch_with_5000_differing_files_is_seen_whole(watched: tuple[R
     repo.commit("half of them changed")
     paths = {f"definitions/process_definition/{name}.yaml" for name in many}
     eventually(lambda: paths <= seen.paths, seconds=30)
-    for branch, differing in (("main", paths), ("other", paths), ("other~1", {f"definitions/process_definition/{name}.yaml" for name in many[:2_500]})):
+    for branch, differing in (
+        ("main", paths),
+        ("other", paths),
+        ("other~1", {f"definitions/process_definition/{name}.yaml" for name in many[:2_500]}),
+    ):
         time.sleep(0.3)
         with seen.lock:
             seen.calls.clear()

@@ -1,6 +1,7 @@
 """`registry build`: the static site."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from registry.source import Source
 
 
+class History(StrEnum):
+    """What is shown of a history."""
+
+    REVISIONS = "revisions"
+    COMMITS = "commits"
+
+
 def command(
     registry: RegistryOption = None,
     source: SourceOption = "worktree",
@@ -28,6 +36,7 @@ def command(
         ),
     ] = None,
     base: Annotated[str | None, typer.Option("--base", help="For --preview: the branch that the change is meant for.", metavar="REF")] = None,
+    history: Annotated[History | None, typer.Option("--history", help="What to show of it: `history` of registry.yaml, else revisions.")] = None,
     from_nothing: Annotated[bool, typer.Option("--from-nothing", help="Read, make and write everything anew, as if it was never built.")] = False,
     format_: FormatOption = Format.TEXT,
 ) -> None:
@@ -52,7 +61,7 @@ def command(
     if (preview is None) != (base is None):
         raise UsageError("--preview and --base go together", 'as in --preview "pull request 12" --base origin/main')
     cache = Cache(root)
-    seen = None if from_nothing or preview else Seen.now(opened, root, target)
+    seen = None if from_nothing or preview else Seen.now(opened, root, target, history)
     if seen is not None and seen.is_built(cache):
         _say_nothing_changed(cache, seen, format_)
         return
@@ -60,6 +69,7 @@ def command(
         result = build(
             opened, Site(target), tell, preview=_preview(opened, preview, base) if preview and base else None,
             memory=Memory(None if from_nothing else cache), from_nothing=from_nothing,
+            history=history,
         )  # fmt: skip
     if seen is not None and result.snapshot is not None:
         seen.note(cache, result)
@@ -100,7 +110,7 @@ class Seen:
         self.digest = digest
 
     @classmethod
-    def now(cls, source: "Source", root: Path, out_: Path) -> "Seen | None":
+    def now(cls, source: "Source", root: Path, out_: Path, history: str | None) -> "Seen | None":
         """None where a change could have left no sign."""
         from registry.cache import program
         from registry.scan import scan
@@ -111,7 +121,7 @@ class Seen:
         if found is not None and not found.is_settled:
             return None
         cut = repository.cut() if repository is not None else ""
-        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''}")
+        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {history or ''}")
 
     def is_built(self, cache: "Cache") -> bool:
         """True when the site was built from just this."""

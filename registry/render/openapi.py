@@ -27,9 +27,12 @@ def openapi_body(snapshot: Snapshot) -> dict[str, Any]:
         "/api/snapshot.json": _get("What this registry holds, and from which commit", "Snapshot", "snapshot"),
         "/api/ledger.ndjson": _get("Every id ever given, one event a line", "LedgerEntry", "ledger", media_type="application/x-ndjson"),
     }
-    schemas = _common_schemas()
+    shows_revisions = snapshot.settings.history == "revisions"
+    schemas = _common_schemas(shows_revisions)
     for kind in snapshot.kinds:
         paths |= _paths(kind)
+        if not shows_revisions:
+            del paths[f"/api/{kind.name}/{{id}}/revisions/{{number}}/"]
         schemas |= _kind_schemas(kind)
     return {
         "openapi": "3.1.0",
@@ -78,7 +81,7 @@ def _object(properties: dict[str, Any], *optional: str, more: bool = False) -> d
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": more}
 
 
-def _common_schemas() -> dict[str, Any]:
+def _common_schemas(shows_revisions: bool) -> dict[str, Any]:
     facts = {
         "number": _ID,
         "commit": _TEXT_OR_NULL | {"description": "null: not committed yet"},
@@ -87,7 +90,8 @@ def _common_schemas() -> dict[str, Any]:
         "message": _TEXT,
     }
     change = _object({"pointer": _TEXT | {"description": "JSON Pointer into the file"}, "old": {}, "new": {}}, "old", "new")
-    listed = facts | {"name": _TEXT, "deleted": {"type": "boolean"}, "changes": {"type": "array", "items": change}, "resource_uri": _TEXT}
+    told = {"changes": {"type": "array", "items": change}, "resource_uri": _TEXT}
+    listed = facts | {"name": _TEXT, "deleted": {"type": "boolean"}, **(told if shows_revisions else {key: {"type": "null"} for key in told})}
     counts = _object({"count": _INTEGER, "pending": _INTEGER, "deleted": _INTEGER, "next_id": _ID})
     return {
         "Index": {"type": "object", "additionalProperties": _object({"list_endpoint": _TEXT, "schema": _TEXT})},

@@ -34,6 +34,7 @@ title: {title}
 # description: What is kept here, in Markdown.
 # base_url: https://registry.example.org/   # where the site will be served
 # page_size: 20                             # definitions in one answer of a list
+# history: commits                          # fewer files: neither the fields that a revision changed nor its content
 # output: site                              # where `registry build` puts the site
 # bot_name: Process Registry                # who commits ids
 # bot_email: process-registry@localhost

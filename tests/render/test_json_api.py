@@ -39,11 +39,28 @@ def site(repo: RepoBuilder, run: Run, tmp_path: Path) -> Path:
     return out
 
 
+def test_a_history_of_commits_has_neither_contents_nor_links_to_them(site: Path, repo: RepoBuilder, run: Run) -> None:
+    assert list(site.resolve().rglob("revisions"))
+    for words, setting in ((["--history", "commits"], ""), ([], "history: commits\n")):
+        repo.write("registry.yaml", (repo.root / "registry.yaml").read_text() + setting)
+        assert run("build", "-C", str(repo.root), "-o", str(site), *words).code == 0
+        assert not list(site.resolve().rglob("revisions"))
+        first = read(site, "api/process_definition/1/history/index.json")["revisions"][-1]
+        assert (first["message"], first["changes"], first["resource_uri"]) == ("add", None, None)
+        page = (site / "process_definition/p0/history/index.html").read_text()
+        assert "Revision 1 " in page
+        assert "revisions/" not in page
+    assert run("build", "-C", str(repo.root), "-o", str(site), "--history", "revisions").code == 0
+    assert list(site.resolve().rglob("revisions"))
+
+
 def read(site: Path, path: str) -> Any:
     return json.loads((site / path).read_text(encoding="utf-8"))
 
 
-def test_openapi_is_valid_and_describes_every_body(site: Path) -> None:
+@pytest.mark.parametrize("history", ["revisions", "commits"])
+def test_openapi_is_valid_and_describes_every_body(site: Path, repo: RepoBuilder, run: Run, history: str) -> None:
+    assert run("build", "-C", str(repo.root), "-o", str(site), "--history", history).code == 0
     document = read(site, "api/openapi.json")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
     assert document["servers"] == [{"url": "https://r.example.org/sub"}]

@@ -43,7 +43,8 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
 
 
 def _shown(snapshot: Snapshot, page: str, revision: Revision) -> ShownRevision:
-    changes = snapshot.changes_of(revision)
+    shows_revisions = snapshot.settings.history == "revisions"
+    changes = snapshot.changes_of(revision) if shows_revisions else []
     subject = revision.message.split("\n", 1)[0] or "(no message)"
     return ShownRevision(
         number=revision.number,
@@ -52,9 +53,9 @@ def _shown(snapshot: Snapshot, page: str, revision: Revision) -> ShownRevision:
         date=revision.date,
         subject=subject,
         name=revision.name,
-        changed=_changed(changes) if changes else Markup('<p class="note">{}</p>').format(_note(snapshot, revision)),
+        changed=_changed(changes) if changes else _note(snapshot, revision),
         label=f"{revision.number}: {subject if len(subject) <= _LABEL else f'{subject[:_LABEL]}…'}",
-        href=f"{page}revisions/{revision.number}/",
+        href=f"{page}revisions/{revision.number}/" if shows_revisions else "",
     )
 
 
@@ -78,9 +79,16 @@ def _cell(tag: str, text: str | None) -> tuple[str, ...]:
     return ('<td><span class="none">not set</span></td>',) if text is None else (f"<td><{tag}>", TEXT, f"</{tag}></td>")
 
 
-def _note(snapshot: Snapshot, revision: Revision) -> str:
+def _note(snapshot: Snapshot, revision: Revision) -> Markup:
+    text = _why_no_field(snapshot, revision)
+    return Markup('<p class="note">{}</p>').format(text) if text else Markup()
+
+
+def _why_no_field(snapshot: Snapshot, revision: Revision) -> str:
     if revision.blob is None:
         return "Deleted."
+    if snapshot.settings.history == "commits":
+        return ""
     if snapshot.document_of(revision) is None:
         return "The file could not be read at this commit."
     if revision.old_blob is None:
