@@ -3,7 +3,8 @@
 
     benchmarks/run.py [--definitions 10000] [--commits 50000] [--rounds 3] [--where DIR]
 
-Peers: check-jsonschema with the same files and the same schema; `git log --raw -M` on the same repository. Each is the
+Peers: check-jsonschema with the same files and the same schema; `git log --raw -M` on the same repository; Hugo with a page
+and a JSON file for each definition (Debian: `apt install hugo`; left out where it is not there). Each is the
 median of the rounds, taken in turns so that a busy moment of the machine meets both. Memory is the peak of the
 proportional set size (PSS), summed over all processes of a command, read ten times a second.
 """
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 
 import psutil
+from hugo_site import make_hugo_site
 
 HERE = Path(__file__).parent
 REGISTRY = [sys.executable, "-m", "registry"]
@@ -138,13 +140,19 @@ def table(repository, scratch, rounds):
     for number in range(4):
         edited.write_bytes(before + b"# %d\n" % number)
         subprocess.run(commands["one edit"], check=True, stdout=subprocess.DEVNULL)
+    with_hugo = shutil.which("hugo") is not None
+    if with_hugo:
+        make_hugo_site(repository, again, scratch / "hugo")
+        commands["build, commits"] = [*REGISTRY, "build", "-C", str(repository), "--out", str(site), "--from-nothing", "--history", "commits"]
+        commands["hugo"] = ["hugo", "--quiet", "--source", str(scratch / "hugo"), "--destination", str(scratch / "public")]
     found = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
             if name == "check-jsonschema" and number:
                 continue  # minutes each, and the ratio is far from its limit
-            if name == "build":
+            if name in ("build", "build, commits", "hugo"):
                 remove_site(site)
+                remove_site(scratch / "public")
                 os.sync()
             if name in ("--changed", "one edit"):
                 edited.write_bytes(before + b"# edited %d\n" % number)
@@ -165,6 +173,7 @@ def table(repository, scratch, rounds):
     return [
         row("`registry check`", "check", "check-jsonschema", "0.33"),
         row("`registry build --from-nothing`, all history and revisions", "build", "git log", "4"),
+        *([row("`registry build --from-nothing --history commits`", "build, commits", "hugo", "2")] if with_hugo else []),
         row("`registry build`, one file changed, whole process", "one edit", "python", "1.2 s"),
         row("`registry build`, nothing changed, whole process", "nothing new", "python", "0.7 s"),
         row("`registry review` of one changed file, whole clone, whole process", "review, whole", "python", "1.5 s"),
