@@ -12,7 +12,7 @@ from registry.check import check, judged_by, unknown_rules
 from registry.check.rule import Target
 from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
-from registry.loader import Loaded, load
+from registry.loader import Loaded, load, without_places
 from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings, parse_settings
 from registry.source import Source
@@ -97,6 +97,7 @@ def snapshot_of(source: Source, progress: Progress = silent, memory: "Memory | N
         try:
             progress("reading definitions")
             checked = check_source(source, memory=memory, schemas=schemas)
+            checked = replace(checked, loaded=without_places(checked.loaded))
             memory.save(checked.loaded.definitions)
             if has_errors(checked.problems):
                 return None, checked.problems

@@ -71,6 +71,16 @@ class Loaded:
     samples: Mapping[str, str] = field(default_factory=dict)
 
 
+def without_places(loaded: Loaded) -> Loaded:
+    """The same, the places of keys and values left to be read again: they are half of the memory, and asked for only where
+    something is wrong."""
+    definitions = (
+        replace(one, document=yaml.StoredDocument.of(one.document, one.raw)) if isinstance(one.document, yaml.Document) else one
+        for one in loaded.definitions
+    )
+    return replace(loaded, definitions=tuple(definitions))
+
+
 def definition_path(kind: str, name: str) -> str:
     """Path of a definition's file, relative to the registry's root."""
     return f"{DEFINITIONS_FOLDER}/{kind}/{name}{SUFFIX}"

@@ -169,7 +169,8 @@ class Memory:
 
     def save(self, definitions: Iterable[Definition]) -> None:
         """Keep what is new in the cache; others than the `definitions` that there are now need not stay in memory."""
-        there = {(one.path, one.blob) for one in definitions}
+        there = {(one.path, one.blob): one for one in definitions}
+        self._kept |= {key: self._kept[key]._replace(definition=one) for key, one in there.items() if key in self._new}
         if self.cache is not None and (self._new or self._new_facts):
             rows = [(f"{key[0]}\n{key[1]}", _packed(self._kept[key])) for key in self._new if key in self._kept]
             files = [(path, orjson.dumps([*facts[:4], blob])) for path, (facts, blob) in self._new_facts.items()]
@@ -224,7 +225,8 @@ def _packed(kept: Kept) -> bytes:
     one = kept.definition
     findings = [_problem_facts(problem) for problem in kept.findings] if kept.findings is not None else None
     head = [one.kind, one.name, one.id, kept.judged_by, [_problem_facts(problem) for problem in kept.problems], findings]
-    data = one.document.json if isinstance(one.document, yaml.StoredDocument) else orjson.dumps(one.data)
+    stored = one.document.json if isinstance(one.document, yaml.StoredDocument) else b""
+    data = stored or orjson.dumps(one.data)
     return b"\n".join((orjson.dumps(head), data, one.raw))
 
 

@@ -112,12 +112,19 @@ class StoredDocument:
     __slots__ = ("_data", "_document", "_raw", "json", "path")
 
     def __init__(self, path: str, json: bytes, raw: bytes) -> None:
-        """`json` is the data, `raw` the bytes that it was read from."""
+        """`json` is the data (b"": see `of`), `raw` the bytes that it was read from."""
         self.path = path
         self.json = json
         self._raw = raw
         self._data: Any = None
         self._document: Document | None = None
+
+    @classmethod
+    def of(cls, document: Document, raw: bytes) -> "StoredDocument":
+        """A document that was just read, without its places."""
+        found = cls(document.path, b"", raw)
+        found._data = document.data
+        return found
 
     @property
     def data(self) -> Any:

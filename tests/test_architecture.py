@@ -24,7 +24,7 @@ def test_every_module_is_on_the_map() -> None:
 
 
 def test_every_file_of_a_sort_is_in_its_tuple() -> None:
-    commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - {"terminal", "lookup"}
+    commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - {"terminal", "lookup", "status"}
     assert commands == set(COMMANDS), "add the command to COMMANDS in registry/cli/__init__.py"
     families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {"rule", "others", "judgement", "plugins", "__init__"}
     text = (PACKAGE / "check/__init__.py").read_text()

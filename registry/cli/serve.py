@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, out, progress, report_bug, show_error, show_problems
+from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress, report_bug
 
 if TYPE_CHECKING:
-    from registry.errors import Read
+    from registry.cli.status import StatusView
     from registry.live import Told
     from registry.server.app import Server
 
@@ -32,6 +32,7 @@ def command(
     import uvicorn
 
     from registry.cache import Cache
+    from registry.cli.status import StatusView
     from registry.cli.watch import watcher_of
     from registry.errors import UsageError
     from registry.live import Live
@@ -50,11 +51,14 @@ def command(
     except OSError as error:
         listener.close()
         raise UsageError(f"{host}:{port} cannot be listened on: {error.strerror}", "choose another with --port") from error
-    teller = _Teller(source.read)
+    view = StatusView(source.read)
+    teller = _Teller(view)
     live = Live(root, Memory(Cache(root)), teller)
     app = make_app(live, settings.base_path, report_bug, source.read)
     teller.app = app
-    watcher = watcher_of(root, live, poll=poll)
+    watcher = watcher_of(root, live, view, poll=poll)
+    # Before the view, which is written anew.
+    out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
     gc.disable()
     with progress() as say:
         say("reading definitions")
@@ -67,7 +71,6 @@ def command(
     gc.enable()
     sys.setswitchinterval(0.001)
     watcher.start()
-    out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
     try:
         uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)).run(sockets=[listener])
     finally:
@@ -75,27 +78,21 @@ def command(
 
 
 class _Teller:
-    """Says new states on the terminal, calmly: problems when they come, and that they are gone."""
+    """Says new states to open pages, and on the terminal."""
 
-    def __init__(self, read: "Read") -> None:
+    def __init__(self, view: "StatusView") -> None:
         self.app: Server | None = None
-        self.read = read
-        self._said: object = None
+        self._view = view
 
     def __call__(self, told: "Told") -> None:
         if self.app is not None:
             self.app.wake()
-        state = told.state
-        saying = (state.problems, state.error and state.error.message)
-        if saying != self._said:
-            self._said = saying
-            if state.error is not None:
-                show_error(state.error)
-            elif state.problems:
-                show_problems(state.problems, self.read)
+        state, detail = told.state, f" ({told.seconds:.2f} s)"
         if state.is_good and state.snapshot is not None:
-            err.print(f"Showing {counted(len(state.snapshot.definitions), 'definition')}, read in {told.seconds:.2f} s.")
-        elif state.snapshot is not None:
-            err.print("The last good state stays until the errors are mended.")
+            shown = f"Showing {counted(len(state.snapshot.definitions), 'definition')}."
+            self._view.show(shown, detail, problems=state.problems)
         else:
-            err.print("There is nothing to show until the errors are mended.")
+            stays = "The last good state stays" if state.snapshot is not None else "There is nothing to show"
+            self._view.show(
+                f"{stays} until the errors are mended.", detail, problems=state.problems if state.error is None else (), error=state.error
+            )

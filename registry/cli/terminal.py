@@ -74,13 +74,16 @@ def lines_from(read: Read) -> LineOf:
 
 def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False) -> None:
     """Problems with their lines as `read` gives them, on stderr unless they are the answer."""
+    console = out if to_stdout else err
+    console.file.write(problems_text(problems, read, console).encode("utf-8", "replace").decode("utf-8"))
+    console.file.flush()
+
+
+def problems_text(problems: Sequence[Problem], read: Read, console: Console) -> str:
+    """Problems with their lines, as they are to be shown on a console."""
     from registry.reports.text import report
 
-    console = out if to_stdout else err
-    color = console.is_terminal and not console.no_color
-    text = report(problems, lines_from(read), color=color, link_of=_explanation)
-    console.file.write(text.encode("utf-8", "replace").decode("utf-8"))
-    console.file.flush()
+    return report(problems, lines_from(read), color=console.is_terminal and not console.no_color, link_of=_explanation)
 
 
 def _explanation(rule: str) -> str | None:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, out, progress, report_bug, show_error, show_problems
+from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress, report_bug
 
 if TYPE_CHECKING:
+    from registry.cli.status import StatusView
     from registry.live import Live
     from registry.watch import Watcher
 
@@ -27,6 +28,7 @@ def command(
 
     from registry.build import build
     from registry.cache import Cache
+    from registry.cli.status import StatusView
     from registry.errors import RegistryError
     from registry.memory import Memory
     from registry.settings import SETTINGS_PATH, parse_settings
@@ -39,33 +41,29 @@ def command(
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
     site = Site(out_ if out_ is not None else root / settings.output)
     memory = Memory(Cache(root))
+    view = StatusView(source.read)
 
     def make(_paths: set[str]) -> None:
         try:
             with progress() as tell:
                 result = build(open_source(root), site, tell, memory=memory)
         except RegistryError as error:
-            show_error(error)
+            view.show("The last good site stays.", error=error)
             return
-        if result.problems:
-            show_problems(result.problems, source.read)
         if result.snapshot is None:
-            err.print("The last good site stays until the errors are mended.")
-        elif result.changed:
-            out.print(f"{counted(result.files, 'file')}, {result.changed:,} parts made anew in {result.seconds:.1f} s: {site.out}", markup=False)
+            view.show("The last good site stays until the errors are mended.", problems=result.problems)
+        else:
+            made = f" {result.changed:,} parts were made anew in {result.seconds:.1f} s."
+            view.show(f"{counted(len(result.snapshot.definitions), 'definition')} in {site.out}.", made, problems=result.problems)
 
-    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=_note, report_bug=report_bug)
+    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=view.note, report_bug=report_bug)
+    out.print("Watching (Ctrl-C ends it)", markup=False)
     make(set())
     watcher.start()
-    out.print("Watching (Ctrl-C ends it)", markup=False)
     try:
         threading.Event().wait()
     finally:
         watcher.stop()
-
-
-def _note(what: str) -> None:
-    err.print(f"note: {what}", markup=False)
 
 
 def _state_files(root: Path) -> list[Path]:
@@ -75,7 +73,7 @@ def _state_files(root: Path) -> list[Path]:
     return repository.state_files() if repository is not None else []
 
 
-def watcher_of(root: Path, live: "Live", *, poll: bool) -> "Watcher":
+def watcher_of(root: Path, live: "Live", view: "StatusView", *, poll: bool) -> "Watcher":
     """A watcher that brings a live registry up to date: one edited file at once, then everything."""
     from functools import lru_cache
 
@@ -93,4 +91,4 @@ def watcher_of(root: Path, live: "Live", *, poll: bool) -> "Watcher":
         live.refresh()
         return False
 
-    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=_note, report_bug=report_bug)
+    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=view.note, report_bug=report_bug)

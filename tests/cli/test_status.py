@@ -1,0 +1,84 @@
+"""What a command that goes on says: on a terminal one view that is written anew, elsewhere a line when something is different."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.support.repo import RepoBuilder
+from tests.support.served import eventually, get, served
+
+BAD = "title: T\nowners: [t]\ndefinition: {exec: /bin/a, tiemout: 5}\n"
+GOOD = "title: T\nowners: [t]\ndefinition: {exec: /bin/a, timeout: 5}\n"
+
+
+def screen(text: str) -> str:
+    """What a terminal shows after this text: lines, and the few movements that come here."""
+    lines = [""]
+    for part in re.split(r"(\x1b\[\d*[AFKJ]|\r?\n|\r)", text):
+        if found := re.fullmatch(r"\x1b\[(\d*)[AF]", part):
+            up = int(found[1] or 1)
+            if part.endswith("F"):
+                del lines[len(lines) - 1 - up :]
+                lines.append("")
+            else:
+                del lines[len(lines) - up :]
+        elif part in ("\n", "\r\n"):
+            lines.append("")
+        elif part.endswith(("\r", "K")):
+            lines[-1] = ""
+        elif not part.endswith("\x1b[J"):
+            lines[-1] += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\]8;.*?\x1b\\\\", "", part)
+    return "\n".join(lines)
+
+
+def test_on_a_terminal_there_is_one_view(repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.define("a")
+    repo.commit("start")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "registry", "watch", "-C", str(repo.root), "--out", str(tmp_path / "site")]
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    said = bytearray()
+
+    def listen() -> None:
+        try:
+            while data := os.read(ours, 65536):
+                said.extend(data)
+        except OSError:
+            pass  # the end of a terminal
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+
+    def shown() -> str:
+        return screen(said.decode("utf-8", "replace"))
+
+    try:
+        eventually(lambda: "Watching" in shown())
+        for _ in range(2):
+            repo.define("a", BAD)
+            eventually(lambda: "tiemout" in shown() and "last good site stays" in shown())
+            repo.define("a", GOOD)
+            eventually(lambda: "tiemout" not in shown() and "last good site stays" not in shown(), shown())
+        assert shown().count("definition") <= 3, shown()
+    finally:
+        process.terminate()
+        process.wait(20)
+        listener.join(10)
+        os.close(ours)
+
+
+def test_in_a_log_only_what_is_different_is_said(repo: RepoBuilder) -> None:
+    repo.define("a")
+    repo.commit("start")
+    with served(repo.root) as (address, _):
+        for number in range(5):
+            repo.define("a", GOOD.replace("title: T", f"title: T{number}"))
+            eventually(lambda number=number: f"T{number}".encode() in get(f"{address}/process_definition/a/"))  # type: ignore[misc]
+    lines = (repo.root.parent / "serve.log").read_text().splitlines()
+    assert [line for line in lines if line.startswith("Showing")] == lines[1:2]
