@@ -18,7 +18,7 @@ Document = dict[str, Any]
 
 # So many are read at once where it is known which will be asked for next: starting git takes longer than reading them.
 _AHEAD = 500
-_MOST_HELD = 2_000
+_MOST_HELD = 500
 # A file in block style that starts at the first column, where a line that starts with `id:` can only be its id: quoted
 # text of several lines is left to the reader.
 _IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[A-Za-z_][A-Za-z0-9_-]*:(?=[ \t\r\n])")

@@ -73,7 +73,7 @@ def flow(value: Any) -> str:
 
 
 # Revisions of one definition hold nearly the same words again and again, and reading each is most of the time.
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _text(text: str, *, is_key: bool = False) -> str:
     """A text plain where the strict reader takes it back as the same text, inside brackets too; else quoted."""
     is_ambiguous = yaml.is_ambiguous(text)

@@ -46,7 +46,7 @@ def is_placeholder(name: str, value: str) -> bool:
 
 
 # The revisions of one definition hold the same values again and again.
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def hide(name: str, value: str) -> str:
     """`value` with every credential in it replaced by `[hidden]`."""
     for _, start, end in sorted(_found_in(name, value), key=lambda found: -found[1]):

@@ -21,6 +21,8 @@ Made = dict[str, list[str]]
 """Paths by the name of the unit that made them."""
 # So many units are taken at once; some hundred parts at 10,000 definitions.
 _PART = 100
+# Of so many it is remembered that they are there: those of the units at hand, and those above them.
+_FOLDERS_KEPT = 2_000
 # From this many parts on, a second process pays for its start.
 _WORTH_SHARING = 20
 
@@ -101,8 +103,10 @@ class _Writer:
     def make_folder(self, parent: str) -> None:
         if parent not in self.folders:
             self.make_folder(parent.rpartition("/")[0])
-            with suppress(FileExistsError):  # another unit has files there too
+            with suppress(FileExistsError):  # another unit has files there too, or we have forgotten
                 os.mkdir(self.top + parent)  # noqa: PTH102 - a Path for each of a hundred thousand files costs a second
+            if len(self.folders) >= _FOLDERS_KEPT:
+                self.folders = {""}
             self.folders.add(parent)
 
     def write_file(self, file: File) -> None:
