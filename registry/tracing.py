@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import signal
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -150,4 +151,5 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
         spool.flush()
         told.send((stored, spool.places))
     except (OSError, RegistryError) as error:
-        told.send(error)
+        with suppress(OSError):  # the parent is gone, and nobody asks any more
+            told.send(error)

@@ -80,7 +80,8 @@ def _write_and_tell(writer: "_Writer", parts: Sequence[Sequence[Unit]], taken: "
         _write_untaken(writer, parts, taken, lambda _done, _total: None)
         told.send(writer.made)
     except (OSError, RegistryError) as error:
-        told.send(error)
+        with suppress(OSError):  # the parent is gone, and nobody asks any more
+            told.send(error)
 
 
 class _Writer:
