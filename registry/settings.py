@@ -64,6 +64,11 @@ class Settings:
         return found if isinstance(found, str) else None
 
     @property
+    def shows_revisions(self) -> bool:
+        """True where the fields that a revision changed are shown, and its content."""
+        return self.history == "revisions"
+
+    @property
     def base_path(self) -> str:
         """The path part of `base_url`, with a slash at both ends: what every address in the API starts with."""
         path = urlsplit(self.base_url).path.strip("/")

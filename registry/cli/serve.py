@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress, report_bug
+from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -54,11 +54,9 @@ def command(
     view = StatusView(source.read)
     teller = _Teller(view)
     live = Live(root, Memory(Cache(root)), teller)
-    app = make_app(live, settings.base_path, report_bug, source.read)
+    app = make_app(live, settings.base_path, view.bug, source.read)
     teller.app = app
     watcher = watcher_of(root, live, view, poll=poll)
-    # Before the view, which is written anew.
-    out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
     gc.disable()
     with progress() as say:
         say("reading definitions")
@@ -70,6 +68,8 @@ def command(
     gc.enable()
     sys.setswitchinterval(0.001)
     watcher.start()
+    out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
+    teller.begin()
     try:
         uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)).run(sockets=[listener])
     finally:
@@ -82,10 +82,23 @@ class _Teller:
     def __init__(self, view: "StatusView") -> None:
         self.app: Server | None = None
         self._view = view
+        self._has_begun = False
+        self._newest: Told | None = None
 
     def __call__(self, told: "Told") -> None:
         if self.app is not None:
             self.app.wake()
+        self._newest = told
+        if self._has_begun:
+            self._say(told)
+
+    def begin(self) -> None:
+        """The server is ready: from now on the terminal shows the newest state."""
+        self._has_begun = True
+        if self._newest is not None:
+            self._say(self._newest)
+
+    def _say(self, told: "Told") -> None:
         state, detail = told.state, f" ({told.seconds:.2f} s)"
         if state.is_good and state.snapshot is not None:
             shown = f"Showing {counted(len(state.snapshot.definitions), 'definition')}."

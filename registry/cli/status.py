@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from registry.cli.terminal import err, problems_text, show_error
+from registry.cli.terminal import err, problems_text, report_bug, show_error
 from registry.errors import Problem, Read, RegistryError
 
 
@@ -17,8 +17,10 @@ class StatusView:
         self._rows = 0
         self._said = ("", "")
 
-    def show(self, line: str, detail: str = "", *, problems: Sequence[Problem] = (), error: RegistryError | None = None) -> None:
-        """What is wrong, and below it how things are: `line`, with a `detail` that alone makes nothing different."""
+    def show(
+        self, line: str, detail: str = "", *, problems: Sequence[Problem] = (), error: RegistryError | None = None, is_news: bool = False
+    ) -> None:
+        """What is wrong, and below it how things are: `line`, with a `detail` that alone is worth a line only where it `is_news`."""
         found = problems_text(problems, self._read, err) if problems else ""
         if error is not None:
             with err.capture() as captured:
@@ -30,13 +32,18 @@ class StatusView:
             erase = f"\x1b[{self._rows}F\x1b[J" if 0 < self._rows < err.height else ""
             self._write(erase + view)
             self._rows = sum(max(1, -(-Text.from_ansi(one).cell_len // err.width)) for one in view.splitlines())
-        elif self._said != (found, line):
+        elif is_news or self._said != (found, line):
             self._write(f"{found if found != self._said[0] else ''}{line}{detail}\n")
         self._said = (found, line)
 
     def note(self, text: str) -> None:
         """Something that stays, whatever comes."""
         self._write(f"note: {text}\n")
+        self._rows = 0
+
+    def bug(self, error: Exception) -> None:
+        """An error of ours, which stays, too."""
+        report_bug(error)
         self._rows = 0
 
     @staticmethod

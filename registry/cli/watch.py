@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress, report_bug
+from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -54,9 +54,14 @@ def command(
             view.show("The last good site stays until the errors are mended.", problems=result.problems)
         else:
             made = f" {result.changed:,} parts were made anew in {result.seconds:.1f} s."
-            view.show(f"{counted(len(result.snapshot.definitions), 'definition')} in {site.out}.", made, problems=result.problems)
+            view.show(
+                f"{counted(len(result.snapshot.definitions), 'definition')} in {site.out}.",
+                made,
+                problems=result.problems,
+                is_news=result.changed > 0,
+            )
 
-    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=view.note, report_bug=report_bug)
+    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=view.note, report_bug=view.bug)
     out.print("Watching (Ctrl-C ends it)", markup=False)
     make(set())
     watcher.start()
@@ -91,4 +96,4 @@ def watcher_of(root: Path, live: "Live", view: "StatusView", *, poll: bool) -> "
         live.refresh()
         return False
 
-    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=view.note, report_bug=report_bug)
+    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=view.note, report_bug=view.bug)

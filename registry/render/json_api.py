@@ -109,7 +109,7 @@ def _render_history(snapshot: Snapshot, kind: str, number: int, name: str, revis
     folder = f"api/{kind}/{number}"
     facts = [revision_facts(snapshot, kind, number, revision) for revision in revisions]
     yield json_file(f"{folder}/history", history_body(snapshot, number, name, facts))
-    if snapshot.settings.history == "commits":
+    if not snapshot.settings.shows_revisions:
         return
     for revision, fact in zip(revisions, facts, strict=True):
         yield json_file(f"{folder}/revisions/{revision.number}", revision_body(snapshot, number, revision, fact))
@@ -219,7 +219,7 @@ def short_facts(revision: Revision) -> dict[str, Any]:
 
 def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: Revision) -> dict[str, Any]:
     """One revision in a list: commit, author, date, message, and the changed fields; None for these where only commits are shown."""
-    if snapshot.settings.history == "commits":
+    if not snapshot.settings.shows_revisions:
         return {**short_facts(revision), "name": revision.name, "deleted": revision.blob is None, "changes": None, "resource_uri": None}
     return {
         **short_facts(revision),

@@ -27,7 +27,7 @@ def openapi_body(snapshot: Snapshot) -> dict[str, Any]:
         "/api/snapshot.json": _get("What this registry holds, and from which commit", "Snapshot", "snapshot"),
         "/api/ledger.ndjson": _get("Every id ever given, one event a line", "LedgerEntry", "ledger", media_type="application/x-ndjson"),
     }
-    shows_revisions = snapshot.settings.history == "revisions"
+    shows_revisions = snapshot.settings.shows_revisions
     schemas = _common_schemas(shows_revisions)
     for kind in snapshot.kinds:
         paths |= _paths(kind)

@@ -82,3 +82,20 @@ def test_in_a_log_only_what_is_different_is_said(repo: RepoBuilder) -> None:
             eventually(lambda number=number: f"T{number}".encode() in get(f"{address}/process_definition/a/"))  # type: ignore[misc]
     lines = (repo.root.parent / "serve.log").read_text().splitlines()
     assert [line for line in lines if line.startswith("Showing")] == lines[1:2]
+
+
+def test_a_log_of_watch_has_a_line_for_each_build_that_made_something(repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.define("a")
+    repo.commit("start")
+    log = tmp_path / "watch.log"
+    command = [sys.executable, "-m", "registry", "watch", "-C", str(repo.root), "--out", str(tmp_path / "site")]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env={"PATH": os.environ["PATH"]})
+    try:
+        for number in range(1, 4):
+            eventually(lambda number=number: log.read_text().count("made anew") == number)  # type: ignore[misc]
+            repo.define("a", GOOD.replace("title: T", f"title: T{number}"))
+        eventually(lambda: log.read_text().count("made anew") == 4)
+    finally:
+        process.terminate()
+        process.wait(20)

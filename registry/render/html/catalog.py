@@ -95,7 +95,7 @@ class _Catalog:
             "history_complete": snapshot.history_complete,
             "history_note": note,
             "revision_count": snapshot.revision_count,
-            "shows_revisions": snapshot.settings.history == "revisions",
+            "shows_revisions": snapshot.settings.shows_revisions,
             "kinds": self.kinds,
             "preview": snapshot.preview,
         }
@@ -191,7 +191,7 @@ class _Catalog:
             "count": len(shown),
         }
         yield self.page(f"{folder}/history/index.html", "history.html", depth, kind=facts, about=about, revisions=shown)
-        if self.snapshot.settings.history == "commits":
+        if not self.snapshot.settings.shows_revisions:
             return
         for place, revision in enumerate(revisions):
             document = self.snapshot.document_of(revision)

@@ -43,7 +43,7 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
 
 
 def _shown(snapshot: Snapshot, page: str, revision: Revision) -> ShownRevision:
-    shows_revisions = snapshot.settings.history == "revisions"
+    shows_revisions = snapshot.settings.shows_revisions
     changes = snapshot.changes_of(revision) if shows_revisions else []
     subject = revision.message.split("\n", 1)[0] or "(no message)"
     return ShownRevision(
@@ -87,7 +87,7 @@ def _note(snapshot: Snapshot, revision: Revision) -> Markup:
 def _why_no_field(snapshot: Snapshot, revision: Revision) -> str:
     if revision.blob is None:
         return "Deleted."
-    if snapshot.settings.history == "commits":
+    if not snapshot.settings.shows_revisions:
         return ""
     if snapshot.document_of(revision) is None:
         return "The file could not be read at this commit."
