@@ -191,7 +191,7 @@ def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Defini
     data = WorkTree(root).read(path)
     if before is None or data is None or before.kind != "process_definition":
         return None
-    document, problems = yaml.read(data, path)
+    document, problems = yaml.load(data, path)
     if document is None or not isinstance(document.data, dict) or problems or document.data.get("id") != before.data.get("id"):
         return None
     definition = Definition(before.kind, before.name, before.id, document, data, blob_id(data, snapshot.commit))

@@ -75,7 +75,7 @@ def without_places(loaded: Loaded) -> Loaded:
     """The same, the places of keys and values left to be read again: they are half of the memory, and asked for only where
     something is wrong."""
     definitions = (
-        replace(one, document=yaml.StoredDocument.of(one.document, one.raw)) if isinstance(one.document, yaml.Document) else one
+        replace(one, document=yaml.StoredDocument(one.path, one.raw, data=one.data)) if isinstance(one.document, yaml.Document) else one
         for one in loaded.definitions
     )
     return replace(loaded, definitions=tuple(definitions))
@@ -155,7 +155,7 @@ def _read(path: str, kind: str, name: str, data: bytes | None) -> tuple[Definiti
     """One file as a definition, and what reading it found."""
     if data is None:
         return None, (Problem("Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"),)
-    document, problems = yaml.read(data, path)
+    document, problems = yaml.load(data, path)
     if document is None:
         return None, problems
     if not isinstance(document.data, dict):

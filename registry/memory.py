@@ -233,7 +233,7 @@ def _packed(kept: Kept) -> bytes:
 def _unpacked(path: str, blob: str, value: bytes) -> Kept:
     head, data, raw = value.split(b"\n", 2)
     kind, name, number, judged_by, problems, findings = orjson.loads(head)
-    definition = Definition(kind, name, number, yaml.StoredDocument(path, data, raw), raw, blob)
+    definition = Definition(kind, name, number, yaml.StoredDocument(path, raw, json=data), raw, blob)
     found = tuple(_problem(facts) for facts in findings) if findings is not None else None
     return Kept(definition, tuple(_problem(facts) for facts in problems), judged_by, found)
 

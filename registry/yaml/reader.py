@@ -7,43 +7,20 @@ else must be quoted. See docs/format.md, "Strict reading".
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import orjson
 from _ruamel_yaml import CParser
 
 from registry.errors import Problem, Severity, Span
+from registry.yaml.document import Document, Node, Place
+from registry.yaml.scalars import AMBIGUOUS, CONSTANTS, DATE, FIRST_OF_AMBIGUOUS, FLOAT, FORBIDDEN, INTEGER, QUESTION
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_EVENTS = 20_000
 MAX_INTEGER = 2**53
-
-# Control characters, and the characters some programs take for the end of a line: NEL, U+2028, U+2029.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
-_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?\Z")
-# What YAML 1.1, 1.2 and the common readers turn into something that is not text, or do not agree upon.
-_AMBIGUOUS = re.compile(
-    r"""(?: ~ | null | true | false | yes | no | on | off | y | n | = | <<
-      | [-+]?[0-9][0-9_,]*                                        # 0777, 1_000, +1, 007, 1,000
-      | [-+]?0b[01_]* | [-+]?0o[0-7_]* | [-+]?0x[0-9a-f_]*
-      | [-+]?(?:[0-9][0-9_]*)?\.[0-9_]*(?:e[-+]?[0-9]+)?          # .5, 1., 1.0e3
-      | [-+]?[0-9][0-9_]*e[-+]?[0-9]+                             # 1e3
-      | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?          # 12:30
-      | [-+]?\.(?:inf|nan)
-      | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:t|[ \t]+)[0-9].*)?    # dates and times
-    )\Z""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_FIRST_OF_AMBIGUOUS = frozenset("~nNtTfFyYoO=<0123456789+-.")
-_CONSTANTS = {"true": True, "false": False, "null": None, "": None}
-# In brackets YAML 1.1 takes `?x` for the key `x`, and YAML 1.2 for the text `?x`. (This also finds it in quoted text.)
-_QUESTION = re.compile(r"[\[{,]\s*\?[^\s,\[\]{}]")
-_DATE = re.compile(r"[0-9]{4}-")
 
 # What libyaml says, in the author's words: (part of its message, our message, hint).
 _SYNTAX_HINTS = (
@@ -61,96 +38,6 @@ _SYNTAX_HINTS = (
     ("found unexpected ':'", "a `:` in a value inside brackets", "quote the value"),
     ("block mapping", "a map cannot start here", "put the key on a line of its own"),
 )  # fmt: skip
-
-
-Place = tuple[int, int, int, int]
-"""Line, column, end line, end column: from 1, the end exclusive. Plain tuples: there are millions of them."""
-
-
-class Node:
-    """Places of one map or list: its own, those of its keys, and of its children (a plain place for a scalar)."""
-
-    __slots__ = ("children", "keys", "place")
-
-    def __init__(self, place: Place) -> None:
-        """Empty; `children` and `keys` are filled in."""
-        self.place = place
-        self.keys: dict[str, Place] = {}
-        self.children: dict[str | int, Node | Place] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One YAML document: plain data (dict, list, str, int, float, bool, None) and the places of all of it."""
-
-    path: str
-    data: Any
-    root: Node | Place
-
-    @property
-    def place(self) -> Place:
-        """Where the document's first thing stands."""
-        return _place_of(self.root)
-
-    def span(self, pointer: tuple[str | int, ...] = (), *, key: bool = False) -> Span:
-        """The place of the value at `pointer`, of its key with `key=True`, or of the nearest parent there is."""
-        node: Node | Place = self.root
-        place = _place_of(node)
-        for depth, step in enumerate(pointer):
-            if not isinstance(node, Node) or (child := node.children.get(step)) is None:
-                break
-            # A thing that is missing further down is shown at the key of the map that lacks it.
-            shows_key = key or depth < len(pointer) - 1
-            key_place = node.keys.get(str(step)) if shows_key else None
-            node, place = child, key_place or _place_of(child)
-        return Span(self.path, *place)
-
-
-class StoredDocument:
-    """A document that was read before: its data from JSON, its places by reading the file's bytes again, each when first asked for."""
-
-    __slots__ = ("_data", "_document", "_raw", "json", "path")
-
-    def __init__(self, path: str, json: bytes, raw: bytes) -> None:
-        """`json` is the data (b"": see `of`), `raw` the bytes that it was read from."""
-        self.path = path
-        self.json = json
-        self._raw = raw
-        self._data: Any = None
-        self._document: Document | None = None
-
-    @classmethod
-    def of(cls, document: Document, raw: bytes) -> "StoredDocument":
-        """A document that was just read, without its places."""
-        found = cls(document.path, b"", raw)
-        found._data = document.data
-        return found
-
-    @property
-    def data(self) -> Any:
-        """Plain data."""
-        if self._data is None:
-            self._data = orjson.loads(self.json)
-        return self._data
-
-    @property
-    def place(self) -> Place:
-        """Where the document's first thing stands."""
-        return self._read().place
-
-    def span(self, pointer: tuple[str | int, ...] = (), *, key: bool = False) -> Span:
-        """The place of the value at `pointer`, as `Document.span` gives it."""
-        return self._read().span(pointer, key=key)
-
-    def _read(self) -> Document:
-        if self._document is None:
-            self._document = read(self._raw, self.path).document
-            assert self._document is not None  # it was read before
-        return self._document
-
-
-def _place_of(node: Node | Place) -> Place:
-    return node.place if isinstance(node, Node) else node
 
 
 class Reading(NamedTuple):
@@ -174,91 +61,6 @@ def read(data: bytes, path: str) -> Reading:
     return Reading(document, tuple(reader.problems))
 
 
-def read_data(data: bytes) -> Any:
-    """The data of one file without places: the same as `read(…).document.data`, None where there is no document.
-
-    For the contents of a whole history, of which nobody asks for places: a quarter of the time less. Anything out of the
-    ordinary is left to `read`.
-    """
-    if len(data) <= MAX_BYTES:
-        try:
-            text = data.decode("utf-8")
-            if not (_FORBIDDEN.search(text) or text[-1:] in (" ", "\t") or ("?" in text and _QUESTION.search(text))):
-                return _plain_data(CParser(text).get_event)
-        except Exception:  # noqa: BLE001, S110 - whatever it is, `read` says it, or takes it
-            pass
-    document = read(data, "").document
-    return document.data if document is not None else None
-
-
-def _plain_data(get_event: Callable[[], Any]) -> Any:  # noqa: C901, PLR0912 - one loop, as in `compose`
-    """Data from the events of an ordinary file. Raises ValueError for what `compose` must look at."""
-    stack: list[Any] = []
-    container: Any = None
-    key: str | None = None
-    root: Any = None
-    events = 0
-    while (event := get_event()) is not None:
-        kind = event.__class__.__name__
-        events += 1
-        if kind == "MappingEndEvent" or kind == "SequenceEndEvent":
-            container = stack.pop()
-            continue
-        if kind == "ScalarEvent":
-            value = event.value
-            if event.implicit[0] and (value in _CONSTANTS or value[0] in _FIRST_OF_AMBIGUOUS):
-                value = _plain_value(value)
-        elif kind == "MappingStartEvent":
-            value = {}
-        elif kind == "SequenceStartEvent":
-            value = []
-        elif kind == "DocumentStartEvent" and not (events > 2 or event.version or event.tags):
-            continue  # the first one, right behind the start of the stream
-        elif kind in ("AliasEvent", "DocumentStartEvent"):
-            raise ValueError(kind)
-        else:
-            continue
-        if event.anchor is not None or event.tag is not None:
-            raise ValueError("anchor or tag")
-        is_open = value.__class__ is dict or value.__class__ is list
-        if container is None:
-            root = value
-        elif container.__class__ is list:
-            container.append(value)
-        elif key is None:
-            if value.__class__ is not str or value in container:
-                raise ValueError("key")
-            key = value
-            continue
-        else:
-            container[key] = value
-            key = None
-        if is_open:
-            stack.append(container)
-            container = value
-            if len(stack) > MAX_DEPTH:
-                raise ValueError("depth")
-    if events > MAX_EVENTS or root is None:
-        raise ValueError("size")
-    return root
-
-
-def _plain_value(text: str) -> Any:
-    """The value of a plain scalar that every YAML version reads alike. Raises ValueError for the others."""
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if _INTEGER.match(text) and len(text) <= 15:
-        return int(text)
-    if _FLOAT.match(text) or _AMBIGUOUS.match(text):
-        raise ValueError(text)
-    return text
-
-
-def is_ambiguous(text: str) -> bool:
-    """True for a plain scalar that YAML versions read differently, or not as text."""
-    return text[:1] in _FIRST_OF_AMBIGUOUS and bool(_AMBIGUOUS.match(text))
-
-
 class _Reader:
     """Turns events into data and places, noting problems on the way."""
 
@@ -280,7 +82,7 @@ class _Reader:
             # the C parser also raises plain ValueErrors for some inputs. All of them are about this file.
             self.note_syntax(error)
             raise _Stop from error
-        if "?" in text and _QUESTION.search(text):
+        if "?" in text and QUESTION.search(text):
             self.note_question_marks(text, document.root)
         return document
 
@@ -300,7 +102,7 @@ class _Reader:
             self.note("Y003", _place_at(before), f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
             raise _Stop from error
         text = text.removeprefix("\ufeff")
-        found = _FORBIDDEN.search(text)
+        found = FORBIDDEN.search(text)
         if found:
             self.note("Y004", _place_at(text[: found.start()]),
                       f"the character U+{ord(found.group()):04X} is not allowed in a file",
@@ -435,23 +237,23 @@ class _Reader:
 
     def resolve(self, text: str, place: Place, *, is_key: bool) -> Any:  # noqa: PLR0911 - one a sort of scalar
         """The value of a plain scalar; what YAML versions read differently is noted and stays text."""
-        if text in _CONSTANTS:
-            return _CONSTANTS[text]
-        if text[0] not in _FIRST_OF_AMBIGUOUS:
+        if text in CONSTANTS:
+            return CONSTANTS[text]
+        if text[0] not in FIRST_OF_AMBIGUOUS:
             return text
-        if _INTEGER.match(text):
+        if INTEGER.match(text):
             if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
                 return int(text)
             self.note("Y011", place, f"the number {_short(text)} is too large to be kept exactly", f'quote it: "{_short(text)}"')
             return text
-        if _FLOAT.match(text):
+        if FLOAT.match(text):
             number = float(text) if len(text) <= 64 else math.inf
             if math.isfinite(number) and Decimal(text) == Decimal(repr(number)):
                 return number
             self.note("Y011", place, f"the number {_short(text)} cannot be kept exactly", f'quote it: "{_short(text)}"')
             return text
-        if _AMBIGUOUS.match(text):
-            what = "is a date in some YAML versions and text in others" if _DATE.match(text) else (
+        if AMBIGUOUS.match(text):
+            what = "is a date in some YAML versions and text in others" if DATE.match(text) else (
                 "is read differently by different YAML versions")  # fmt: skip
             if text == "<<" and is_key:
                 self.note("Y008", place, "merge keys (`<<`) are not read", "write the keys out")

@@ -1,0 +1,250 @@
+"""Files in the usual form to plain data, line by line: several times as fast as a YAML parser, on most of what people write.
+
+The usual form is a small part of YAML: maps and lists by indentation, texts on one line, plain or in quotes, lists and maps
+in brackets on one line, texts of several lines behind `|` and `>`. Whatever else stands in a file is not guessed at:
+`read_lines` gives up, and the caller asks the parser. What it does read, it reads as the parser does, and nothing in it is
+refused by the strict reader; the tests compare the two on every file that they have and on thousands that they make up.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from registry.yaml.scalars import FIRST_OF_AMBIGUOUS, FORBIDDEN, QUESTION, is_word, plain_value
+
+# Fewer than there may be keys and values in a file: each takes a character at least.
+_MAX_BYTES = 16 * 1024
+_MAX_DEPTH = 16
+_USUAL_BYTES = bytes([10, *range(32, 127)])
+
+_KEY = r"[A-Za-z_][A-Za-z0-9_.-]{0,99}"
+# A `:` belongs to a plain text where no blank follows. A `#` in it is left to the parser, and in brackets a `:`, too.
+_FIRST = r"(?:[\w/$(.+~=<]|-{1,2}(?=[A-Za-z0-9_]))"
+_PLAIN = rf"{_FIRST}[^\n:#]*(?::[^\s:#][^\n:#]*)*"
+_PLAIN_IN_BRACKETS = rf"{_FIRST}[^\n:#,\[\]{{}}]*"
+_QUOTED = r""""[^"\\\n]*"|'[^'\n]*'"""
+# Groups: indentation, dash, key, plain text, text in quotes, brackets, what starts a text of several lines.
+_LINE = re.compile(rf"([ ]*)(-[ ]+)?(?:({_KEY}):(?=[ ]|\Z))?[ ]*(?:({_PLAIN})|({_QUOTED})|([\[{{][^#]*[\]}}])|([>|]-?))?[ ]*(?:(?<=[ ])#.*)?\Z")
+_NOTHING = re.compile(r"[ ]*(?:#.*)?\Z")
+# One match a thing in brackets. Groups: key, plain text, text in quotes, a sign, what is of no usual form.
+_IN_BRACKETS = re.compile(rf"[ ]*(?:({_KEY}):[ ]|({_PLAIN_IN_BRACKETS})|({_QUOTED})|([\[\]{{}},])|([^ ]))")
+
+
+class UnusualFormError(Exception):
+    """The parser has to say what this is."""
+
+
+class _Line(NamedTuple):
+    """What one line says: `width` is that of a dash with the blanks behind it, `key` "" where there is none."""
+
+    column: int
+    width: int
+    key: str
+    sort: str
+    value: Any = None
+
+
+_VALUE, _FLAT, _DEEP, _BLOCK, _OPEN = "value", "flat list or map", "list or map", "text of several lines", "nothing yet"
+_BLANK = _Line(0, 0, "", "blank")
+# The files of a registry, and the revisions of one file more so, have many lines in common.
+_MOST_KNOWN = 8_192
+_LONGEST_KNOWN = 200
+_known: dict[str, _Line] = {}
+
+
+def read_lines(data: bytes) -> dict[str, Any]:
+    """The data of a file in the usual form. Raises UnusualFormError for every other file."""
+    if len(data) > _MAX_BYTES or data[-1:] != b"\n" or (data.isascii() and data.translate(None, _USUAL_BYTES)):
+        raise UnusualFormError
+    try:
+        text = data.decode("utf-8")
+        if not text.isascii() and (FORBIDDEN.search(text) or "\t" in text or "\r" in text):
+            raise UnusualFormError
+        if "?" in text and QUESTION.search(text):
+            raise UnusualFormError
+        return _read(text.split("\n"))
+    except ValueError as error:  # not UTF-8, or a value that YAML versions read differently
+        raise UnusualFormError from error
+
+
+def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912 - one loop: a call a line costs a third more
+    root: dict[str, Any] = {}
+    # The open map or list and its column; those around it; and the map's key that waits for what stands below it.
+    container: Any = root
+    column = 0
+    around: list[tuple[Any, int]] = []
+    waiting: str | None = None
+    next_line = 0
+    for number, line in enumerate(lines):
+        if number < next_line:
+            continue  # of a text of several lines
+        found = _known.get(line)
+        if found is None:
+            found = _look_at(line)
+        if found is _BLANK:
+            continue
+        here, width, key, sort, value = found
+        if waiting is not None:
+            # What stands deeper belongs to the key above; a list may stand just as deep.
+            if here > column or (width and here == column):
+                around.append((container, column))
+                container[waiting] = container = [] if width else {}
+                column = here
+            waiting = None
+        while here < column or (here == column and not width and container.__class__ is list):
+            if not around:
+                raise UnusualFormError
+            container, column = around.pop()
+        if here != column or (container.__class__ is list) is not bool(width):
+            raise UnusualFormError
+        if width and key:
+            around.append((container, column))
+            inner: dict[str, Any] = {}
+            container.append(inner)
+            container, column = inner, here + width
+        if sort is _FLAT:
+            value = value.copy()
+        elif sort is _DEEP:
+            value = _read_brackets(value)
+        elif sort is _BLOCK:
+            value, next_line = _read_block(lines, number + 1, column, value)
+        elif sort is _OPEN:
+            waiting = key
+        if not key:
+            container.append(value)
+        elif key in container or len(around) > _MAX_DEPTH:
+            raise UnusualFormError
+        else:
+            container[key] = value
+    if not root:
+        raise UnusualFormError
+    return root
+
+
+def _look_at(line: str) -> _Line:
+    """What one line says."""
+    match = _LINE.match(line)
+    if match is not None and (match[2] or match[3]):
+        indentation, dash, key, *value = match.groups("")
+        if key and is_word(key):
+            raise UnusualFormError
+        found = _Line(len(indentation), len(dash), key, *_value_of(*value, is_key=bool(key)))
+    elif _NOTHING.match(line):
+        found = _BLANK
+    else:
+        raise UnusualFormError
+    if len(line) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[line] = found
+    return found
+
+
+def _value_of(plain: str, quoted: str, brackets: str, block: str, *, is_key: bool) -> tuple[str, Any]:
+    """Sort and value of what stands behind a key or a dash."""
+    if plain:
+        return _VALUE, _plain(plain)
+    if quoted:
+        return _VALUE, quoted[1:-1]
+    if brackets:
+        value = _read_brackets(brackets)
+        inner = value.values() if value.__class__ is dict else value
+        return (_DEEP, brackets) if any(one.__class__ in (list, dict) for one in inner) else (_FLAT, value)
+    if block:
+        return _BLOCK, block
+    if is_key:
+        return _OPEN, None
+    raise UnusualFormError
+
+
+def _plain(text: str) -> Any:
+    value = text.rstrip(" ")
+    return plain_value(value) if value[0] in FIRST_OF_AMBIGUOUS else value
+
+
+def _read_brackets(text: str) -> Any:  # noqa: C901, PLR0912 - one loop, as above
+    """A list or map in brackets."""
+    root: Any = None
+    container: Any = None
+    around: list[Any] = []
+    key: str | None = None
+    is_after_value = False
+    for new_key, plain, quoted, sign, unusual in _IN_BRACKETS.findall(text):
+        if new_key:
+            if is_after_value or key is not None or container.__class__ is not dict or new_key in container or is_word(new_key):
+                raise UnusualFormError
+            key = new_key
+            continue
+        if sign == ",":
+            if not is_after_value or container is None:
+                raise UnusualFormError
+            is_after_value = False
+            continue
+        if sign == "]" or sign == "}":
+            # Not behind a comma, and not behind a key.
+            if key is not None or container.__class__ is not (list if sign == "]" else dict) or (container and not is_after_value):
+                raise UnusualFormError
+            container = around.pop()
+            is_after_value = True
+            continue
+        if unusual or is_after_value:
+            raise UnusualFormError
+        value = _plain(plain) if plain else quoted[1:-1] if quoted else [] if sign == "[" else {}
+        if container.__class__ is list:
+            container.append(value)
+        elif key is not None:
+            container[key] = value
+            key = None
+        elif root is None and sign:
+            root = value
+        else:
+            raise UnusualFormError
+        if sign:
+            around.append(container)
+            container = value
+            if len(around) > _MAX_DEPTH:
+                raise UnusualFormError
+        else:
+            is_after_value = True
+    if container is not None or root is None:
+        raise UnusualFormError
+    return root
+
+
+def _read_block(lines: Sequence[str], first: int, column: int, head: str) -> tuple[str, int]:
+    """A text of several lines behind `|` or `>` (`head`) in a map or list at `column`; and the number of the line after it."""
+    indentation = len(lines[first]) - len(lines[first].lstrip(" "))
+    if indentation <= column or indentation == len(lines[first]):
+        raise UnusualFormError
+    margin = lines[first][:indentation]
+    taken = []
+    number = first
+    # A line of the margin alone, or less, is an empty one.
+    while number < len(lines) and (lines[number].startswith(margin) or not lines[number].strip(" ")):
+        taken.append(lines[number][indentation:])
+        number += 1
+    if head[0] == ">" and any(line[:1] == " " or line[-1:] == " " for line in taken):
+        raise UnusualFormError  # lines that are not folded
+    if number < len(lines) and len(lines[number]) - len(lines[number].lstrip(" ")) > column:
+        raise UnusualFormError
+    while not taken[-1]:
+        taken.pop()
+    if not taken[-1].strip(" "):
+        raise UnusualFormError
+    text = "\n".join(taken) if head[0] == "|" else _folded(taken)
+    return (text, number) if head[1:] else (f"{text}\n", number)
+
+
+def _folded(lines: Sequence[str]) -> str:
+    """Lines as one, but for a break for each empty one."""
+    if "" not in lines:
+        return " ".join(lines)
+    text = lines[0]
+    breaks = 0
+    for line in lines[1:]:
+        if line:
+            text += ("\n" * breaks or " ") + line
+            breaks = 0
+        else:
+            breaks += 1
+    return text
