@@ -6,10 +6,12 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry import yaml
+from registry.credentials import hide_in_line
 from registry.git import Repository
 from registry.loader import Definition, hide_credentials, id_of
 
@@ -24,7 +26,15 @@ _MOST_HELD = 500
 _IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[A-Za-z_][A-Za-z0-9_-]*:(?=[ \t\r\n])")
 # What can make a line at the first column the id, or the line of an id something else.
 _TOP = re.compile(rb"^(?:id[ \t]*:[^\n]*|[\"'?{&!]|---|\.\.\.)", re.MULTILINE)
+_COMMENT = re.compile(rb"#[^\n]*")
 _ID = re.compile(rb"id:[ \t]+([1-9][0-9]{0,14})[ \t]*(?:#[^\n]*)?\r?\Z")
+
+
+class _Content(NamedTuple):
+    """The data of one revision, credentials hidden; and its bytes, where none had to be."""
+
+    document: Document | None
+    raw: bytes
 
 
 class Spool:
@@ -66,7 +76,7 @@ class Contents:
         self._expected: list[list[str]] = []
         self._place: dict[str, int] = {}
         self._read: dict[str, bytes] = {}
-        self._held: dict[str, Document | None] = {}
+        self._held: dict[str, _Content] = {}
         self._spool: Spool | None = None
         self._lock = threading.Lock()
 
@@ -102,19 +112,29 @@ class Contents:
 
     def get(self, blob: str) -> Document | None:
         """The data of one revision; None where the file cannot be read as a map. Raises GitError where git has it no more."""
+        return self._get(blob).document
+
+    def written(self, blob: str) -> str:
+        """The text of one revision as it was written; "" where a credential is in it, or what is no map. Raises as `get` does."""
+        raw = self._get(blob).raw
+        # What the document holds was looked at. In a comment something may be that nobody was told of.
+        return "" if any(_hides(line) for line in _COMMENT.findall(raw)) else raw.removeprefix(b"\xef\xbb\xbf").decode()
+
+    def _get(self, blob: str) -> "_Content":
         with self._lock:
-            if blob not in self._held:
-                document = self._load(blob)
+            found = self._held.get(blob)
+            if found is None:
+                found = self._load(blob)
                 if len(self._held) >= _MOST_HELD:
                     for old in list(islice(self._held, _MOST_HELD // 2)):
                         del self._held[old]
-                self._held[blob] = document
-            return self._held[blob]
+                self._held[blob] = found
+            return found
 
-    def _load(self, blob: str) -> Document | None:
+    def _load(self, blob: str) -> "_Content":
         definition = self._current.get(blob) or self._before.get(blob)
         if definition is not None:
-            return hide_credentials(definition.data, self._fields)
+            return self._content(definition.data, definition.raw)
         data = self._spool.get(blob) if self._spool is not None else None
         if data is None:
             if blob not in self._read:
@@ -123,8 +143,13 @@ class Contents:
                 self._read = dict(self._repository.read_blobs(islice(self._with_expected(blob), _AHEAD)))
             data = self._read.pop(blob)
         # What an old revision holds that is refused today (`yes`, dates) stays as its text.
-        document = yaml.read_data(data)
-        return hide_credentials(document, self._fields) if isinstance(document, dict) else None
+        return self._content(yaml.read_data(data), data)
+
+    def _content(self, document: Any, raw: bytes) -> "_Content":
+        if not isinstance(document, dict):
+            return _Content(None, b"")
+        shown = hide_credentials(document, self._fields)
+        return _Content(shown, raw if shown is document else b"")
 
     def _with_expected(self, blob: str) -> Iterator[str]:
         """A blob, those of its group and of the groups after it, as far as they have to be read."""
@@ -156,3 +181,11 @@ def id_in(data: bytes) -> int | None:
             return int(line[1])
     document = yaml.read_data(data)
     return id_of(document) if isinstance(document, dict) else None
+
+
+# The revisions of one definition have most of their comments in common.
+@lru_cache(maxsize=4_096)
+def _hides(line: bytes) -> bool:
+    """True where part of a line would be hidden."""
+    text = line.decode()
+    return hide_in_line(text) != text

@@ -167,6 +167,10 @@ class Snapshot:
         """The whole content at one revision; None for a deletion, and for a file that cannot be read."""
         return self.contents.get(revision.blob) if revision.blob else None
 
+    def written_at(self, revision: Revision) -> str:
+        """The text of the file at one revision; "" where there is none to be shown: a credential would have to be hidden in it."""
+        return self.contents.written(revision.blob) if revision.blob else ""
+
     def changes_of(self, revision: Revision) -> list[Change]:
         """The fields that one revision changed, against the state before it; none for the first and for a deletion.
 

@@ -142,13 +142,18 @@ def _in_text(text: str) -> Iterator[tuple[str, int, int]]:
 def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
     """Tokens of a known shape, and passwords in addresses."""
     taken: list[tuple[int, int]] = []
-    for what, pattern in TOKENS:
+    for what, marks, pattern in TOKENS:
+        for mark in marks:
+            if mark in value:
+                break
+        else:
+            continue
         for found in pattern.finditer(value):
             end = len(value) if what == "a private key" else found.end()
             if not any(found.start() < other_end and other_start < end for other_start, other_end in taken):
                 taken.append((found.start(), end))
                 yield what, found.start(), end
-    for found in URL_PASSWORD.finditer(value):
+    for found in URL_PASSWORD.finditer(value) if "://" in value else ():
         password = found["value"]
         is_reference = len(REFERENCE.sub("", password)) < 1 or PLACEHOLDER.match(password)
         start, end = found.span("value")

@@ -4,12 +4,16 @@ Tokens are made up anew each time from their shapes, so that no scanner of this 
 """
 
 import random
+import re
 import string
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.credentials import HIDDEN, credential_in, hide
+from registry.credentials.tables import TOKENS
 
 HERE = Path(__file__).parent
 _LETTERS = {"a": string.ascii_letters + string.digits, "l": string.ascii_lowercase + string.digits, "u": string.ascii_uppercase + string.digits,
@@ -62,3 +66,13 @@ def test_references_are_no_findings(value: str) -> None:
 def test_a_path_to_a_secret_is_none() -> None:
     assert credential_in("DB_PASSWORD_FILE", "/run/secrets/db") is None
     assert credential_in("TOKEN_PATH", "/var/lib/app/token") is None
+
+
+@pytest.mark.parametrize(("what", "marks", "pattern"), TOKENS, ids=[what for what, _, _ in TOKENS])
+def test_every_token_has_one_of_its_marks(what: str, marks: tuple[str, ...], pattern: re.Pattern[str]) -> None:
+    @given(st.from_regex(pattern))
+    def check(text: str) -> None:
+        found = pattern.search(text)
+        assert found is None or any(mark in found.group() for mark in marks), what
+
+    check()

@@ -3,30 +3,27 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import TemplateError
+from markupsafe import Markup
 
-from registry.check.placeholders import template_variables
 from registry.errors import UsageError
 from registry.history import Revision
 from registry.kinds import Kind
-from registry.loader import Definition, definition_path
+from registry.loader import Definition
 from registry.render.file import File, Unit, key_of, name_in_address, unit_of
+from registry.render.html.definition import badges, definition_texts, root_of, tombstone_texts
 from registry.render.html.pages import Pages
-from registry.render.html.revisions import ShownRevision, shown_revisions
-from registry.render.html.text import as_list, command, field, field_html, href, markdown, properties
+from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
+from registry.render.html.skeleton import Texts
+from registry.render.html.text import href, markdown
 from registry.snapshot import Snapshot, Tombstone
 from registry.yaml_writer import to_yaml
 
 LIST_PAGE_SIZE = 200
 _INDEX_ROWS = 300
-# So many on a definition's own page; all of them on the page of its history.
-_NEWEST = 5
 _CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
-# What stands in the facts beside, or is shown in another way; everything else around `definition` is listed.
-_SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"})
 
 
 def render(snapshot: Snapshot) -> Iterator[Unit]:
@@ -70,7 +67,7 @@ def _explained(make: Callable[[], Iterable[File]]) -> Iterator[File]:
 @lru_cache(maxsize=4)
 def _pages(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Pages:
     texts = {name: data.decode("utf-8", "replace") for name, data in templates if name.endswith(".html")}
-    return Pages(texts, {"field": field_html}, is_own=is_own)
+    return Pages(texts, is_own=is_own)
 
 
 class _Catalog:
@@ -159,23 +156,23 @@ class _Catalog:
     def definition_pages(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Iterator[File]:
         revisions = self.snapshot.revisions_of(definition)
         shown = self.shown_revisions(kind, definition.name, revisions)
-        yield self.definition_page(kind, facts, definition.name, self.definition(definition, kind, shown))
+        root = root_of(definition.name)
+        texts = definition_texts(self.snapshot, self.pages, kind, definition, shown, root)
+        yield self.filled_page(f"{kind.name}/{definition.name}/index.html", "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, definition, revisions, shown)
 
     def tombstone_pages(self, kind: Kind, facts: dict[str, Any], tombstone: Tombstone) -> Iterator[File]:
         shown = self.shown_revisions(kind, tombstone.name, tombstone.revisions)
-        yield self.definition_page(kind, facts, tombstone.name, self.tombstone(tombstone, kind, shown))
+        root = root_of(tombstone.name)
+        texts = tombstone_texts(self.snapshot, self.pages, kind, tombstone, shown, root)
+        yield self.filled_page(f"{kind.name}/{tombstone.name}/index.html", "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, tombstone, tombstone.revisions, shown)
 
     def shown_revisions(self, kind: Kind, name: str, revisions: Sequence[Revision]) -> tuple[ShownRevision, ...]:
-        return shown_revisions(self.snapshot, href(kind.name, name), name, revisions, self.pages.macros("changes.html"))
+        return shown_revisions(self.snapshot, href(kind.name, name), name, revisions, self.pages)
 
     def page(self, path: str, template: str, depth: int, **context: Any) -> File:
         return File(path, self.pages.render(template, "../" * depth or "./", self.everywhere, context))
-
-    def definition_page(self, kind: Kind, facts: dict[str, Any], name: str, page: dict[str, Any]) -> File:
-        shown = SimpleNamespace(**page)
-        return self.page(f"{kind.name}/{name}/index.html", "definition.html", name.count("/") + 2, kind=facts, page=shown)
 
     def history_pages(
         self, kind: Kind, facts: dict[str, Any], of: Definition | Tombstone, revisions: Sequence[Revision], shown: Sequence[ShownRevision]
@@ -183,21 +180,45 @@ class _Catalog:
         """The page of all revisions, and one for each with its content at that time."""
         if not shown:
             return
-        folder, depth = f"{kind.name}/{of.name}", of.name.count("/") + 3
+        folder = f"{kind.name}/{of.name}"
+        count = len(shown)
         about = {
-            "name": of.name,
-            "href": href(kind.name, of.name),
-            "api": f"api/{kind.name}/{of.id}/" if of.id is not None else "",
-            "count": len(shown),
+            "about.name": of.name,
+            "about.href": href(kind.name, of.name),
+            "about.api": f"api/{kind.name}/{of.id}/" if of.id is not None else "",
+            "about.count": str(count),
         }
-        yield self.page(f"{folder}/history/index.html", "history.html", depth, kind=facts, about=about, revisions=shown)
+        root = f"../{root_of(of.name)}"
+        can_compare = of.id is not None and count > 1 and self.snapshot.settings.shows_revisions
+        texts = {
+            **about,
+            "several": "s" if count > 1 else "",
+            "choices": choices(shown, self.pages) if can_compare else Markup(""),
+            "revisions": history_list(shown, root, self.pages),
+        }
+        yield self.filled_page(f"{folder}/history/index.html", "history.html", root, facts, texts)
         if not self.snapshot.settings.shows_revisions:
             return
-        for place, revision in enumerate(revisions):
-            document = self.snapshot.document_of(revision)
-            text = to_yaml(document) if document is not None else ""
-            path = f"{folder}/revisions/{revision.number}/index.html"
-            yield self.page(path, "revision.html", depth + 1, kind=facts, about=about, revision=shown[len(shown) - 1 - place], content=text)
+        for revision, one in zip(revisions, reversed(shown), strict=True):
+            number = revision.number
+            written = self.snapshot.written_at(revision)
+            document = self.snapshot.document_of(revision) if not written else None
+            texts = {
+                **about,
+                "revision.number": str(number),
+                "revision.subject": one.subject,
+                "revision.facts": one.facts,
+                "revision.changed": one.changed,
+                "compare": "" if not can_compare else f"{number - 1}..{number}" if number > 1 else f"1..{count}",
+                "content": written or (to_yaml(document) if document is not None else ""),
+                "is_as_written": "yes" if written else "",
+                "older": str(number - 1) if number > 1 else "",
+                "newer": str(number + 1) if number < count else "",
+            }
+            yield self.filled_page(f"{folder}/revisions/{number}/index.html", "revision.html", f"../{root}", facts, texts)
+
+    def filled_page(self, path: str, template: str, root: str, facts: dict[str, Any], texts: Texts) -> File:
+        return File(path, self.pages.fill(template, root, self.everywhere, facts, texts))
 
     def row(self, definition: Definition) -> dict[str, Any]:
         """One line of a list."""
@@ -209,107 +230,9 @@ class _Catalog:
             "href": href(definition.kind, definition.name),
             "title": definition.data.get("title") or definition.name,
             "name": definition.name,
-            "badges": self.badges(definition, revisions),
+            "badges": badges(self.snapshot, definition),
             "application": application,
             "application_href": name_in_address(application) if application else "",
             "tags": definition.data.get("tags", ()),
             "date": dates[0] if dates else "",
         }
-
-    def badges(self, definition: Definition, revisions: tuple[Revision, ...]) -> list[str]:
-        process_type, lifecycle = definition.inside.get("process_type"), definition.data.get("lifecycle")
-        found = [process_type] if isinstance(process_type, str) else []
-        if lifecycle in ("experimental", "deprecated"):
-            found.append(lifecycle)
-        preview = self.snapshot.preview
-        if preview is not None and (definition.kind, definition.name) in preview.marks:
-            found.append(preview.marks[definition.kind, definition.name])
-        if revisions and revisions[-1].commit is None:
-            found.append("uncommitted")
-        return found
-
-    def definition(self, definition: Definition, kind: Kind, revisions: Sequence[ShownRevision]) -> dict[str, Any]:
-        """Everything a definition's page shows."""
-        snapshot = self.snapshot
-        used_by = snapshot.referring.get((definition.kind, definition.name), ())
-        others = [{"href": href(other.kind, other.name), "title": other.data.get("title") or other.name, "name": other.name} for other in used_by]
-        source = definition.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-        page = self.content(definition.data, kind, definition.kind, definition.name, definition.id)
-        return page | {
-            "is_deleted": False,
-            "badges": self.badges(definition, snapshot.revisions_of(definition)),
-            "used_by": others,
-            "path": definition.path,
-            "source": source,
-            **_newest(revisions),
-        }
-
-    def tombstone(self, tombstone: Tombstone, kind: Kind, revisions: Sequence[ShownRevision]) -> dict[str, Any]:
-        """The page of a deleted definition: its last content."""
-        last = next((one for one in reversed(tombstone.revisions) if one.blob is not None), None)
-        data = (self.snapshot.document_of(last) if last else None) or {}
-        page = self.content(data, kind, tombstone.kind, tombstone.name, tombstone.id)
-        return page | {
-            "is_deleted": True,
-            "badges": ["deleted"],
-            "used_by": [],
-            "path": definition_path(tombstone.kind, tombstone.name),
-            "source": "",
-            **_newest(revisions),
-        }
-
-    def content(self, data: Mapping[str, Any], kind: Kind, kind_name: str, name: str, number: int | None) -> dict[str, Any]:
-        """What a document says, in the form the template shows."""
-        inside = data.get("definition")
-        inside = inside if isinstance(inside, dict) else {}
-        application = inside.get("application")
-        known = ("application", application) in self.snapshot.by_name
-        adapters = [self.adapter(side, inside[f"{side}_adapter"]) for side in ("input", "output") if isinstance(inside.get(f"{side}_adapter"), dict)]
-        plain = {key: value for key, value in inside.items() if key not in ("input_adapter", "output_adapter")}
-        around = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
-        links = [{"href": link["href"], "title": link.get("title") or link["href"]} for link in as_list(data.get("links"))
-                 if isinstance(link, dict) and str(link.get("href")).startswith("https://")]  # fmt: skip
-        base = self.snapshot.settings.base_url.rstrip("/")
-        place = f"api/{kind_name}/{number}/"
-        return {
-            "title": data.get("title") or name,
-            "name": name,
-            "id": number,
-            "description": markdown(str(data.get("description", ""))),
-            "command": command(inside),
-            "inside": field("", plain, properties(kind, "definition")),
-            "adapters": adapters,
-            "variables": template_variables(inside.get("contextualization")),
-            "around": field("", around, properties(kind)),
-            "application": application,
-            "application_href": href("application", str(application)) if known else "",
-            "owners": data.get("owners", ()),
-            "tags": data.get("tags", ()),
-            "lifecycle": data.get("lifecycle", "production"),
-            "deprecation": self.deprecation(data, kind_name),
-            "links": links,
-            "address": f"{base}/{place}" if number is not None else "",
-            "address_href": place,
-        }
-
-    def deprecation(self, data: Mapping[str, Any], kind: str) -> dict[str, str] | None:
-        if data.get("lifecycle") != "deprecated":
-            return None
-        found = data.get("deprecation")
-        facts = {key: str(found.get(key, "")) if isinstance(found, dict) else "" for key in ("since", "sunset", "replaced_by", "reason")}
-        return facts | {"reason": facts["reason"].rstrip("."), "href": href(kind, facts["replaced_by"])}
-
-    def adapter(self, side: str, adapter: Mapping[str, Any]) -> dict[str, Any]:
-        """One adapter as a card, with what its type means."""
-        name = str(adapter.get(f"{side}_type", ""))
-        known = self.snapshot.kinds.adapters.get(name)
-        rest = {key: value for key, value in adapter.items() if key != f"{side}_type"}
-        params = rest.pop(f"{side}_params", None) or rest.pop(f"{side}_parameters", None) or {}
-        titles = known.sides.get(side, {}).get("properties", {}) if known else {}
-        words = known.sides.get(side, {}).get("description", "") if known else "A type of the team's own."
-        merged = {**params, **rest} if isinstance(params, dict) else rest
-        return {"side": side.capitalize(), "type": name, "text": words, "params": field("", merged, titles) if merged else None}
-
-
-def _newest(revisions: Sequence[ShownRevision]) -> dict[str, Any]:
-    return {"revisions": revisions[:_NEWEST], "revision_count": len(revisions)}

@@ -1,16 +1,23 @@
-"""Templates to pages, the frame that many pages share made once."""
+"""Templates to pages: the frame that many pages share is made once, and pages that differ in texts alone are filled in."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from registry.render.html.skeleton import Skeleton, Texts, holes_for
 
 # The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
 _BLOCKS = ("title", "banner", "main")
 _FRAME = '{% extends "base.html" %}' + "".join(f"{{% block {block} %}}\0{block}\0{{% endblock %}}" for block in _BLOCKS)
 _BETWEEN = re.compile(f"\0(?:{'|'.join(_BLOCKS)})\0")
+
+# Of more it is not sure that they are asked for again.
+_MOST_SKELETONS = 1_000
 
 
 class _Frame(NamedTuple):
@@ -25,16 +32,17 @@ class _Frame(NamedTuple):
 class Pages:
     """Renders pages from a set of templates."""
 
-    def __init__(self, texts: Mapping[str, str], functions: Mapping[str, Callable[..., Any]], *, is_own: bool) -> None:
+    def __init__(self, texts: Mapping[str, str], *, is_own: bool) -> None:
         """`texts` by name; `is_own`: some are the registry's own, which may do anything that Jinja2 allows in its sandbox."""
         # A registry's own templates come with pull requests: they must not reach out of the page they make.
         environment_class = ImmutableSandboxedEnvironment if is_own else Environment
         self._environment: Environment = environment_class(
             loader=DictLoader(dict(texts)), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
         )
-        self._environment.globals.update(functions)
         self._is_own = is_own
         self._frames: tuple[Mapping[str, Any], dict[str, _Frame]] = ({}, {})
+        # By template, what all its pages have in common, and which texts are there.
+        self._skeletons: dict[tuple[Hashable, ...], Skeleton] = {}
 
     def render(self, name: str, root: str, everywhere: Mapping[str, Any], context: Mapping[str, Any]) -> bytes:
         """One page: `root` is the way to the top, `everywhere` are the variables of all pages, `context` those of this one."""
@@ -51,15 +59,47 @@ class Pages:
             filled.append(part)
         return "".join(filled).encode()
 
-    def macros(self, name: str) -> Any:
-        """The macros of a template, to be called as functions that give markup."""
-        return self._environment.get_template(name).module
+    def fill(self, name: str, root: str, everywhere: Mapping[str, Any], kind: Mapping[str, Any], texts: Texts) -> bytes:
+        """One page of a template that shows texts alone, and asks nothing of them but whether they are there.
+
+        `revision.subject` is an attribute to the template; `kind` is what pages of one kind have in common.
+        """
+        if self._is_own:
+            return self.render(name, root, everywhere, {"kind": kind, **_with_attributes(texts)})
+        self._frame(root, everywhere)  # what was made for other variables of all pages is forgotten
+        key = (name, root, kind["name"], *map(bool, texts.values()))
+        skeleton = self._skeletons.get(key)
+        if skeleton is None:
+            if len(self._skeletons) > _MOST_SKELETONS:
+                self._skeletons.clear()
+            page = self.render(name, root, everywhere, {"kind": kind, **_with_attributes(holes_for(texts))})
+            skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
+        return skeleton.filled(texts).encode()
+
+    def fill_macro(self, name: str, macro: str, texts: Texts, **constant: str) -> Markup:
+        """What a macro gives that shows texts alone, the attributes of its first argument."""
+        if self._is_own:
+            return self._macro(name, macro, texts, constant)
+        key = (name, macro, *constant.values(), *map(bool, texts.values()))
+        skeleton = self._skeletons.get(key)
+        if skeleton is None:
+            skeleton = self._skeletons[key] = Skeleton(self._macro(name, macro, holes_for(texts), constant), texts)
+        return Markup(skeleton.filled(texts))
+
+    def fill_each(self, name: str, macro: str, items: Iterable[Texts], **constant: str) -> Markup:
+        """What `fill_macro` gives for each of the items."""
+        return Markup("".join([self.fill_macro(name, macro, item, **constant) for item in items]))
+
+    def _macro(self, name: str, macro: str, texts: Texts, constant: Mapping[str, str]) -> Markup:
+        made: Markup = getattr(self._environment.get_template(name).module, macro)(SimpleNamespace(**texts), **constant)
+        return made
 
     def _frame(self, root: str, everywhere: Mapping[str, Any]) -> _Frame:
         of, frames = self._frames
         if of is not everywhere:
             frames = {}
             self._frames = (everywhere, frames)
+            self._skeletons.clear()
         if root not in frames:
             variables = {**self._environment.globals, "root": root, **everywhere}
             page = self._environment.from_string(_FRAME).render(root=root, **everywhere)
@@ -67,3 +107,15 @@ class Pages:
             assert len(parts) == len(_BLOCKS) + 1, "base.html has lost a block"
             frames[root] = _Frame(parts, variables, self._environment.get_template("base.html").blocks)
         return frames[root]
+
+
+def _with_attributes(texts: Texts) -> dict[str, Any]:
+    """`a.b` as the attribute `b` of `a`."""
+    found: dict[str, Any] = {}
+    for name, text in texts.items():
+        of, _, attribute = name.rpartition(".")
+        if of:
+            setattr(found.setdefault(of, SimpleNamespace()), attribute, text)
+        else:
+            found[name] = text
+    return found

@@ -1,12 +1,13 @@
 """Revisions as pages show them: what each changed, in words."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from registry.diff import Change
 from registry.history import Revision
+from registry.render.html.pages import Pages
 from registry.render.html.text import TEXT, filled, short
 from registry.snapshot import Snapshot
 
@@ -14,49 +15,53 @@ SHOWN_CHANGES = 40
 _LABEL = 50
 
 
-# A named tuple, not a dictionary, for what stands on a page many times: Jinja2 looks for an attribute first, and a
-# dictionary answers with an exception (a third of the time of a page).
-
-
 class ShownRevision(NamedTuple):
     """One revision as pages show it; `label` names it in a list of choices, `facts` says who and when, `changed` what."""
 
     number: int
-    commit: str | None
-    author: str
-    date: str
     subject: str
-    name: str
     label: str
     href: str  # of its page, from the top; "" where it has none
+    facts: Markup
     changed: Markup
-    facts: Markup = Markup()
 
 
-def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], macros: Any) -> tuple[ShownRevision, ...]:
-    """All revisions of one definition, newest first; `page` is the address of its page, from the top, `name` its name now.
-
-    `macros` are those of changes.html.
-    """
-    shown = (_shown(snapshot, page, revision) for revision in reversed(revisions))
-    return tuple(one._replace(facts=macros.facts(one, name)) for one in shown)
-
-
-def _shown(snapshot: Snapshot, page: str, revision: Revision) -> ShownRevision:
+def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], pages: Pages) -> tuple[ShownRevision, ...]:
+    """All revisions of one definition, newest first; `page` is the address of its page, from the top, `name` its name now."""
     shows_revisions = snapshot.settings.shows_revisions
-    changes = snapshot.changes_of(revision) if shows_revisions else []
-    subject = revision.message.split("\n", 1)[0] or "(no message)"
-    return ShownRevision(
-        number=revision.number,
-        commit=revision.commit,
-        author=revision.author,
-        date=revision.date,
-        subject=subject,
-        name=revision.name,
-        changed=_changed(changes) if changes else _note(snapshot, revision),
-        label=f"{revision.number}: {subject if len(subject) <= _LABEL else f'{subject[:_LABEL]}…'}",
-        href=f"{page}revisions/{revision.number}/" if shows_revisions else "",
-    )
+    found = []
+    for revision in reversed(revisions):
+        changes = snapshot.changes_of(revision) if shows_revisions else []
+        subject = revision.message.split("\n", 1)[0] or "(no message)"
+        facts = {
+            "author": revision.author,
+            "date": revision.date,
+            "day": revision.date[:10],
+            "commit": (revision.commit or "")[:10],
+            "other_name": revision.name if revision.name != name else "",
+        }
+        shown = ShownRevision(
+            number=revision.number,
+            subject=subject,
+            label=f"{revision.number}: {subject if len(subject) <= _LABEL else f'{subject[:_LABEL]}…'}",
+            href=f"{page}revisions/{revision.number}/" if shows_revisions else "",
+            facts=pages.fill_macro("parts.html", "facts", facts),
+            changed=_changed(changes) if changes else _note(snapshot, revision),
+        )
+        found.append(shown)
+    return tuple(found)
+
+
+def history_list(shown: Iterable[ShownRevision], root: str, pages: Pages) -> Markup:
+    """These revisions one below the other; `root` is the way to the top."""
+    items = ({"number": str(one.number), "subject": one.subject, "href": one.href, "facts": one.facts, "changed": one.changed} for one in shown)
+    return pages.fill_each("parts.html", "revision", items, root=root)
+
+
+def choices(shown: Iterable[ShownRevision], pages: Pages) -> Markup:
+    """The options of a list to choose a revision from."""
+    options = ({"number": str(one.number), "label": one.label} for one in shown)
+    return pages.fill_each("parts.html", "choice", options)
 
 
 def _changed(changes: Sequence[Change]) -> Markup:

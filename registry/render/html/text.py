@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from markupsafe import Markup, escape
@@ -18,65 +18,48 @@ TEXT = "\0"
 _MARKDOWN = re.compile(r"[*_`#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}|\t)| {2}$", re.MULTILINE)
 
 
-class Field(NamedTuple):
-    """A value to be shown: `fields` for a map, `elements` for a list, else `text`."""
+def field_html(value: Any, schema: Mapping[str, Any]) -> Markup:
+    """Any value as nested lists, with the descriptions that the properties of a schema give to its keys.
 
-    title: str
-    help: str
-    fields: "tuple[Field, ...] | None"
-    elements: "tuple[Field, ...] | None"
-    text: str
-
-
-def field(title: str, value: Any, schema: Mapping[str, Any], help_text: str = "") -> Field:
-    """Any value with the titles and descriptions that the properties of a schema give to its keys."""
-    if isinstance(value, dict):
-        inner = []
-        for key, item in value.items():
-            about = schema.get(key)
-            about = about if isinstance(about, dict) else {}
-            inner.append(field(key, item, about.get("properties", {}), about.get("description", "")))
-        return Field(title, help_text, tuple(inner), None, "")
-    if isinstance(value, list):
-        return Field(title, help_text, None, tuple(field("", item, {}) for item in value), "")
-    return Field(title, help_text, None, None, value if isinstance(value, str) else orjson.dumps(value).decode())
-
-
-def field_html(one: Field) -> Markup:
-    """A value as nested lists. Not a template: recursive macros take three times the time, on the largest part of most pages."""
+    Not a template: recursive macros take three times the time, on the largest part of most pages.
+    """
     parts: list[str] = []
     texts: list[str] = []
-    _append(one, parts, texts)
+    _append(value, schema, parts, texts)
     return filled(parts, texts)
 
 
-def _append(one: Field, parts: list[str], texts: list[str]) -> None:
+def _append(value: Any, schema: Mapping[str, Any], parts: list[str], texts: list[str]) -> None:
     """Add markup to `parts`, with `TEXT` for each of the `texts`."""
-    if one.fields is not None:
+    if isinstance(value, dict):
         parts.append('<dl class="fields">')
-        for item in one.fields:
-            if item.help:
+        for key, item in value.items():
+            about = schema.get(key)
+            about = about if isinstance(about, dict) else {}
+            words = about.get("description", "")
+            if words:
                 parts += ('<div><dt title="', TEXT, '">', TEXT, "</dt><dd>")
-                texts += (item.help, item.title)
+                texts += (words, key)
             else:
                 parts += ("<div><dt>", TEXT, "</dt><dd>")
-                texts.append(item.title)
-            _append(item, parts, texts)
+                texts.append(key)
+            _append(item, about.get("properties", {}), parts, texts)
             parts.append("</dd></div>")
         parts.append("</dl>")
-    elif one.elements:
+    elif isinstance(value, list) and value:
         parts.append('<ol class="values">')
-        for item in one.elements:
+        for item in value:
             parts.append("<li>")
-            _append(item, parts, texts)
+            _append(item, {}, parts, texts)
             parts.append("</li>")
         parts.append("</ol>")
-    elif one.elements is not None:
+    elif isinstance(value, list):
         parts.append('<span class="none">empty</span>')
     else:
-        tag = "pre" if "\n" in one.text else "code"
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        tag = "pre" if "\n" in text else "code"
         parts += (f"<{tag}>", TEXT, f"</{tag}>")
-        texts.append(one.text)
+        texts.append(text)
 
 
 def filled(parts: Iterable[str], texts: Sequence[str]) -> Markup:

@@ -1,0 +1,146 @@
+"""What the page of one definition shows, or of one that was deleted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from registry.check.placeholders import template_variables
+from registry.kinds import Kind
+from registry.loader import Definition, definition_path
+from registry.render.html.pages import Pages
+from registry.render.html.revisions import ShownRevision, history_list
+from registry.render.html.skeleton import Texts
+from registry.render.html.text import as_list, command, field_html, href, markdown, properties
+from registry.snapshot import Snapshot, Tombstone
+
+# So many on the page itself; all of them on the page of the history.
+_NEWEST = 5
+# What stands in the facts beside, or is shown in another way; everything else around `definition` is listed.
+_SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"})
+
+
+def definition_texts(snapshot: Snapshot, pages: Pages, kind: Kind, definition: Definition, shown: Sequence[ShownRevision], root: str) -> Texts:
+    """A definition as it is now; `shown` are its revisions, `root` is the way to the top."""
+    used_by = snapshot.referring.get((definition.kind, definition.name), ())
+    users = ({"href": href(other.kind, other.name), "title": _text(other.data.get("title")) or other.name, "name": other.name} for other in used_by)
+    return {
+        **_content(snapshot, pages, kind, definition.name, definition.id, definition.data),
+        **_newest(snapshot, pages, shown, root),
+        "page.is_deleted": "",
+        "page.badges": pages.fill_each("parts.html", "badge", ({"name": badge} for badge in badges(snapshot, definition))),
+        "page.used_by": pages.fill_each("parts.html", "user", users, root=root),
+        "page.path": definition.path,
+        "page.source": definition.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"),
+    }
+
+
+def tombstone_texts(snapshot: Snapshot, pages: Pages, kind: Kind, tombstone: Tombstone, shown: Sequence[ShownRevision], root: str) -> Texts:
+    """A deleted definition: its last content."""
+    last = next((one for one in reversed(tombstone.revisions) if one.blob is not None), None)
+    data = (snapshot.document_of(last) if last else None) or {}
+    return {
+        **_content(snapshot, pages, kind, tombstone.name, tombstone.id, data),
+        **_newest(snapshot, pages, shown, root),
+        "page.is_deleted": "yes",
+        "page.badges": pages.fill_macro("parts.html", "badge", {"name": "deleted"}),
+        "page.used_by": Markup(),
+        "page.path": definition_path(tombstone.kind, tombstone.name),
+        "page.source": "",
+    }
+
+
+def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
+    """Words that stand beside a title."""
+    process_type, lifecycle = definition.inside.get("process_type"), definition.data.get("lifecycle")
+    found = [process_type] if isinstance(process_type, str) else []
+    if lifecycle in ("experimental", "deprecated"):
+        found.append(lifecycle)
+    preview = snapshot.preview
+    if preview is not None and (definition.kind, definition.name) in preview.marks:
+        found.append(preview.marks[definition.kind, definition.name])
+    revisions = snapshot.revisions_of(definition)
+    if revisions and revisions[-1].commit is None:
+        found.append("uncommitted")
+    return found
+
+
+def root_of(name: str) -> str:
+    """The way to the top from the page of a definition."""
+    return "../" * (name.count("/") + 2)
+
+
+def _content(snapshot: Snapshot, pages: Pages, kind: Kind, name: str, number: int | None, data: Mapping[str, Any]) -> Texts:
+    """What a document says. Nothing is sure of the last content of a deleted definition but that it is a map."""
+    inside = data.get("definition")
+    inside = inside if isinstance(inside, dict) else {}
+    application = _text(inside.get("application"))
+    adapters = (
+        _adapter(snapshot, side, inside[f"{side}_adapter"]) for side in ("input", "output") if isinstance(inside.get(f"{side}_adapter"), dict)
+    )
+    plain = {key: value for key, value in inside.items() if key not in ("input_adapter", "output_adapter")}
+    around = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
+    links = ({"href": link["href"], "title": _text(link.get("title")) or link["href"]} for link in as_list(data.get("links"))
+             if isinstance(link, dict) and str(link.get("href")).startswith("https://"))  # fmt: skip
+    place = f"api/{kind.name}/{number}/"
+    return {
+        "page.title": _text(data.get("title")) or name,
+        "page.name": name,
+        "page.id": "" if number is None else str(number),
+        "page.description": markdown(_text(data.get("description"))),
+        "page.command": command(inside),
+        "page.inside": field_html(plain, properties(kind, "definition")),
+        "page.adapters": pages.fill_each("parts.html", "adapter", adapters),
+        "page.variables": pages.fill_each("parts.html", "variable", ({"name": one} for one in template_variables(inside.get("contextualization")))),
+        "page.around": field_html(around, properties(kind)) if around else Markup(),
+        "page.application": application,
+        "page.application_href": href("application", application) if ("application", application) in snapshot.by_name else "",
+        "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
+        "page.tags": pages.fill_each("parts.html", "tag", ({"name": _text(tag)} for tag in as_list(data.get("tags")))),
+        "page.lifecycle": _text(data.get("lifecycle", "production")),
+        "page.links": pages.fill_each("parts.html", "link", links),
+        "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}" if number is not None else "",
+        "page.address_href": place,
+        **_deprecation(data, kind.name),
+    }
+
+
+def _deprecation(data: Mapping[str, Any], kind: str) -> Texts:
+    is_deprecated = data.get("lifecycle") == "deprecated"
+    found = data.get("deprecation")
+    said = found if is_deprecated and isinstance(found, dict) else {}
+    replaced_by = _text(said.get("replaced_by"))
+    return {
+        "page.is_deprecated": "yes" if is_deprecated else "",
+        "deprecation.since": _text(said.get("since")),
+        "deprecation.sunset": _text(said.get("sunset")),
+        "deprecation.replaced_by": replaced_by,
+        "deprecation.href": href(kind, replaced_by),
+        "deprecation.reason": _text(said.get("reason")).rstrip("."),
+    }
+
+
+def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any]) -> Texts:
+    """One adapter as a card, with what its type means."""
+    name = _text(adapter.get(f"{side}_type"))
+    known = snapshot.kinds.adapters.get(name)
+    rest = {key: value for key, value in adapter.items() if key != f"{side}_type"}
+    params = rest.pop(f"{side}_params", None) or rest.pop(f"{side}_parameters", None) or {}
+    titles = known.sides.get(side, {}).get("properties", {}) if known else {}
+    words = known.sides.get(side, {}).get("description", "") if known else "A type of the team's own."
+    merged = {**params, **rest} if isinstance(params, dict) else rest
+    return {"side": side.capitalize(), "type": name, "text": words, "params": field_html(merged, titles) if merged else Markup()}
+
+
+def _newest(snapshot: Snapshot, pages: Pages, shown: Sequence[ShownRevision], root: str) -> Texts:
+    count = len(shown)
+    more = f"All {count} revisions" if count > _NEWEST else "Compare any two" if snapshot.settings.shows_revisions else "History"
+    return {
+        "page.revisions": history_list(shown[:_NEWEST], root, pages),
+        "page.revision_count": str(count) if count else "",
+        "page.more_revisions": more if count > 1 else "",
+    }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
