@@ -49,8 +49,8 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     comparison = compare_sources(before, after)
     settings, _ = parse_settings(after.read(SETTINGS_PATH))
     prefix = repository.prefix_of(root)
-    log = repository.begin_log(commit, f"{prefix}{DEFINITIONS_FOLDER}", base)
-    commits = list(log.commits())
+    folder = f"{prefix}{DEFINITIONS_FOLDER}"
+    commits = list(repository.begin_log(commit, folder, base).commits()) if base else list(repository.begin_whole_log(commit, folder).commits())[::-1]
     entries = tuple(Entry(one, tuple(_commits_of(one, commits, prefix))) for one in comparison.changed)
     return Changelog(settings.title, words, comparison, entries)
 

@@ -5,7 +5,7 @@ import re
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -157,16 +157,6 @@ class Contents:
         self._note_expected()
         for group in islice(self._expected, self._place.get(blob, len(self._expected)), None):
             yield from (one for one in group if one != blob and one not in self._current and one not in self._held)
-
-
-def ids_in(repository: Repository, blobs: Iterable[str], spool: Spool | None = None) -> Mapping[str, int | None]:
-    """The ids that contents carry, by blob; None for those that carry none. The contents are put into `spool`."""
-    found = {}
-    for blob, data in repository.read_blobs(dict.fromkeys(blobs)):
-        found[blob] = id_in(data)
-        if spool is not None:
-            spool.put(blob, data)
-    return found
 
 
 def id_in(data: bytes) -> int | None:

@@ -59,7 +59,11 @@ NO_HISTORY = History({}, {})
 
 def is_definition_row(row: Row, prefix: str) -> bool:
     """True when a changed path (before or after) is that of a definition."""
-    return any(path.startswith(prefix) and kind_and_name(path[len(prefix) :]) is not None for path in (row.path, row.old_path))
+    return _is_definition(row.path, prefix) or (row.old_path != row.path and _is_definition(row.old_path, prefix))
+
+
+def _is_definition(path: str, prefix: str) -> bool:
+    return kind_and_name(path) is not None if not prefix else path.startswith(prefix) and kind_and_name(path[len(prefix) :]) is not None
 
 
 def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:

@@ -3,16 +3,18 @@
 import gc
 import multiprocessing
 import signal
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import orjson
 
-from registry.contents import Spool, ids_in
+from registry.contents import Spool, id_in
 from registry.errors import RegistryError, UsageError
 from registry.forking import can_fork
-from registry.git import LogCommit, PendingLog, Repository
+from registry.git import LogCommit, PendingLog, PendingLogs, Repository
 from registry.history import History, Tracer, extends, is_definition_row
 from registry.kinds import Kinds
 from registry.loader import DEFINITIONS_FOLDER
@@ -22,6 +24,10 @@ from registry.source import Source
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+Log = PendingLog | PendingLogs
+# So many commits are taken at once, while git reads the contents of the next ones.
+_AT_ONCE = 200
 
 
 def begin_history(source: Source, kinds: Kinds, memory: Memory) -> "PendingHistory | None":
@@ -43,12 +49,12 @@ class PendingHistory:
         # A clone that was cut, or made whole again, has another history up to the same commit.
         self._about = f"{prefix} {repository.cut()}"
         self._since = memory.head_before(repository, commit, self._about)
-        self._log: PendingLog | None = None
+        self._log: Log | None = None
         self._tracing: _Tracing | None = None
         if self._since is None and can_fork():
             self._tracing = _Tracing(repository, commit, prefix)
         elif self._since != commit:
-            self._log = _begin_log(repository, commit, prefix, self._since).in_background()
+            self._log = self._begin_log(self._since)
 
     def history(self, progress: Progress = silent) -> History:
         """Every revision of every definition, once all is read; the memory knows them then."""
@@ -59,27 +65,33 @@ class PendingHistory:
             self._memory.contents.read_first_from(spool)
         elif self._log is not None:
             progress("reading commits")
-            commits = list(self._log.commits())
-            progress(f"following {len(commits):,} commits")
-            if not self._extend(commits):
-                if self._since is not None:
-                    progress("reading all commits anew")
-                    commits = list(_begin_log(self._repository, self._commit, self._prefix).commits())
-                self._memory.learn_history(self._commit, self._about, _trace(self._repository, self._prefix, commits))
+            if self._since is None:
+                self._memory.learn_history(self._commit, self._about, _trace(self._repository, self._log, self._prefix))
+            elif not self._extend(list(self._log.commits())):
+                progress("reading all commits anew")
+                self._memory.learn_history(self._commit, self._about, _trace(self._repository, self._begin_log(None), self._prefix))
         found = self._memory.history(self._commit, self._about)
         if found is None:
             # Somebody removed the cache since we looked.
             self._since, self._tracing = None, None
-            self._log = _begin_log(self._repository, self._commit, self._prefix)
+            self._log = self._begin_log(None)
             return self.history(progress)
         return found
+
+    def _begin_log(self, since: str | None) -> Log:
+        folder = f"{self._prefix}{DEFINITIONS_FOLDER}"
+        if since is None:
+            return self._repository.begin_whole_log(self._commit, folder)
+        return self._repository.begin_log(self._commit, folder, since).in_background()
 
     def _extend(self, newest_first: Sequence[LogCommit]) -> bool:
         """Go on from the known commit; False where the new ones do not all come after the known ones."""
         tracer = self._memory.tracer(self._since, self._about) if self._since is not None else None
         if self._since is None or tracer is None or not extends(newest_first, self._since, self._commit):
             return False
-        _follow(tracer, self._repository, newest_first)
+        ids = {blob: id_in(data) for blob, data in self._repository.read_blobs(_blobs_in(newest_first, self._prefix))}
+        for one in reversed(newest_first):
+            tracer.take(one, ids)
         self._memory.learn_history(self._commit, self._about, tracer)
         return True
 
@@ -91,23 +103,43 @@ class PendingHistory:
             self._tracing.close()
 
 
-def _begin_log(repository: Repository, commit: str, prefix: str, since: str | None = None) -> PendingLog:
-    return repository.begin_log(commit, f"{prefix}{DEFINITIONS_FOLDER}", since)
+def _trace(repository: Repository, log: Log, prefix: str, spool: Spool | None = None) -> Tracer:
+    """Follow all commits of a log, oldest first, while git still writes it; all contents are put into `spool`.
 
-
-def _trace(repository: Repository, prefix: str, newest_first: Sequence[LogCommit], spool: Spool | None = None) -> Tracer:
+    Git reads the contents of some commits while it looks for the next, and those before are followed.
+    """
     tracer = Tracer(prefix)
-    _follow(tracer, repository, newest_first, spool)
+    ids: dict[str, int | None] = {}
+    asked: set[str] = set()
+    waiting: deque[tuple[Sequence[LogCommit], int]] = deque()
+    commits = log.commits()
+    with repository.begin_blobs() as blobs:
+
+        def follow() -> None:
+            some, count = waiting.popleft()
+            for blob, data in blobs.answers(count):
+                ids[blob] = id_in(data)
+                if spool is not None:
+                    spool.put(blob, data)
+            for one in some:
+                tracer.take(one, ids)
+
+        while some := list(islice(commits, _AT_ONCE)):
+            new = [blob for blob in _blobs_in(some, prefix, with_old=spool is not None) if blob not in asked]
+            asked.update(new)
+            blobs.ask(new)
+            waiting.append((some, len(new)))
+            if len(waiting) > 1:
+                follow()
+        while waiting:
+            follow()
     return tracer
 
 
-def _follow(tracer: Tracer, repository: Repository, newest_first: Sequence[LogCommit], spool: Spool | None = None) -> None:
-    rows = (row for one in newest_first for row in one.rows if is_definition_row(row, tracer.prefix))
-
-    blobs = (blob for row in rows for blob in ((row.blob,) if spool is None else (row.blob, row.old_blob, *row.other_blobs)) if blob is not None)
-    ids = ids_in(repository, blobs, spool)
-    for one in reversed(newest_first):
-        tracer.take(one, ids)
+def _blobs_in(commits: Iterable[LogCommit], prefix: str, *, with_old: bool = False) -> list[str]:
+    """The new contents of definitions in these commits, `with_old` those before, too; each once."""
+    rows = (row for one in commits for row in one.rows if is_definition_row(row, prefix))
+    return list(dict.fromkeys(blob for row in rows for blob in ((row.blob, row.old_blob, *row.other_blobs) if with_old else (row.blob,)) if blob))
 
 
 class _Tracing:
@@ -146,8 +178,8 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     gc.disable()
     try:
-        commits: Iterable[LogCommit] = _begin_log(repository, commit, prefix).commits()
-        stored = orjson.dumps(_trace(repository, prefix, list(commits), spool).stored())
+        log = repository.begin_whole_log(commit, f"{prefix}{DEFINITIONS_FOLDER}")
+        stored = orjson.dumps(_trace(repository, log, prefix, spool).stored())
         spool.flush()
         told.send((stored, spool.places))
     except (OSError, RegistryError) as error:

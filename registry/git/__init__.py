@@ -1,7 +1,7 @@
 """The only package that runs git."""
 
 from registry.git.error import GitError
-from registry.git.log import LogCommit, PendingLog, Row
+from registry.git.log import LogCommit, PendingLog, PendingLogs, Row
 from registry.git.remote import Remote
 from registry.git.repository import HIGH_WATER, Conflict, Repository, TreeRow, as_pattern, git_is_installed, init_repository, open_repository
 
@@ -11,6 +11,7 @@ __all__ = [
     "GitError",
     "LogCommit",
     "PendingLog",
+    "PendingLogs",
     "Remote",
     "Repository",
     "Row",

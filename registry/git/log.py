@@ -3,14 +3,18 @@
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from registry.git.blobs import widen
 from registry.git.error import GitError, first_line
 
-_START = datetime(1970, 1, 1, tzinfo=UTC)
+_START = datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written behind it
+# So many commits are read by one process: some hundred milliseconds of work.
+_PIECE = 2_500
 
 
 class Row(NamedTuple):
@@ -45,6 +49,7 @@ class PendingLog:
     def __init__(self, process: Any) -> None:
         """`process` was just started."""
         self._process = process
+        widen(process.stdout)
         self._chunks: list[bytes] = []
         self._thread: threading.Thread | None = None
         self._is_read = False
@@ -63,14 +68,19 @@ class PendingLog:
     def commits(self) -> Iterator[LogCommit]:
         """All commits. Raises GitError where git fails."""
         if self._thread is not None:
-            self._thread.join()
-            self.close()
-            yield from _parse_log(_tokens(self._chunks))
+            yield from _parse_log(_tokens(self.output()))
             return
         try:
             yield from _parse_log(_tokens(self._read()))
         finally:
             self.close()  # where git failed, this says so, and not what its output lacks
+
+    def output(self) -> Sequence[bytes]:
+        """All that the thread has taken, once git is done. Raises GitError where it failed."""
+        assert self._thread is not None
+        self._thread.join()
+        self.close()
+        return self._chunks
 
     def close(self) -> None:
         """End git, if it still runs. Raises GitError where it failed."""
@@ -84,41 +94,92 @@ class PendingLog:
             raise GitError(f"git log failed: {first_line(self._process.stderr.read().decode('utf-8', 'replace'))}")
 
 
-def _tokens(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The NUL-ended parts of a stream."""
+class PendingLogs:
+    """One log, read in pieces by several processes of git at once: looking for what a commit changed takes git a core."""
+
+    def __init__(self, start: Callable[[Sequence[str]], PendingLog], names: Sequence[str], at_once: int) -> None:
+        """`start` starts reading some commits, in the order given; `names` are all. The first ones are started now."""
+        self._start = start
+        self._pieces = iter([names[place : place + _PIECE] for place in range(0, len(names), _PIECE)])
+        self._running: deque[PendingLog] = deque()
+        for _ in range(at_once):
+            self._start_next()
+
+    def _start_next(self) -> None:
+        piece = next(self._pieces, None)
+        if piece is not None:
+            self._running.append(self._start(piece).in_background())
+
+    def commits(self) -> Iterator[LogCommit]:
+        """All commits, in the order of their names. Raises GitError where git fails."""
+        try:
+            while self._running:
+                chunks = self._running[0].output()
+                self._running.popleft()
+                self._start_next()
+                yield from _parse_log(_tokens(chunks))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End what still runs."""
+        for log in self._running:
+            log.close()
+        self._running.clear()
+
+
+def _tokens(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The NUL-ended parts of a stream; what is not UTF-8 in them as Python's surrogates."""
     rest = b""
     for chunk in chunks:
-        parts = (rest + chunk).split(b"\0")
-        rest = parts.pop()
-        yield from parts
+        whole, _, rest = (rest + chunk).rpartition(b"\0")
+        if whole:
+            yield from whole.decode("utf-8", "surrogateescape").split("\0")
     if rest:
-        yield rest
+        yield rest.decode("utf-8", "surrogateescape")
 
 
-def _parse_log(tokens: Iterator[bytes]) -> Iterator[LogCommit]:
+def _text(token: str) -> str:
+    return token if token.isascii() else token.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _path(token: str) -> str:
+    return token if token.isascii() else os.fsdecode(token.encode("utf-8", "surrogateescape"))
+
+
+def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
     """Commits from the tokens of `git log -z --raw` in our format; no field can hold a NUL, so places decide."""
     header: tuple[str, tuple[str, ...], str, str, str] | None = None
     rows: list[Row] = []
     for token in tokens:
-        stripped = token.lstrip(b"\n")
-        if not stripped:
+        facts = token.lstrip("\n")
+        if not facts:
             continue
-        if stripped.startswith(b":"):
-            row = _parse_row(stripped.decode(), tokens)
+        if facts[0] == ":":
+            row = _parse_row(facts, tokens) if facts[1] != ":" else _parse_row_of_merge(facts, tokens)
             if row is not None:
                 rows.append(row)
             continue
         if header is not None:
             yield LogCommit(*header, tuple(rows))
-        parents, author, date, message = (next(tokens).decode("utf-8", "replace") for _ in range(4))
-        header = (stripped.decode(), tuple(parents.split()), author, _author_date(date), message.strip("\n"))
+        parents, author, date, message = next(tokens), next(tokens), next(tokens), next(tokens)
+        header = (facts, tuple(parents.split()), _text(author), _author_date(date), _text(message).strip("\n"))
         rows = []
     if header is not None:
         yield LogCommit(*header, tuple(rows))
 
 
-def _parse_row(facts: str, tokens: Iterator[bytes]) -> Row | None:
-    """One raw line; a merge's has a colon, a mode, an id and (as asked) a path for each parent.
+def _parse_row(facts: str, tokens: Iterator[str]) -> Row:
+    """One raw line: modes and ids before and after, what happened; the path, or both, come next."""
+    old_mode, mode, old_blob, blob, status = facts[1:].split(" ")
+    old_path = path = _path(next(tokens))
+    if status[0] in "RC":
+        path = _path(next(tokens))
+    return Row(status[0], old_path, path, _blob(old_mode, old_blob), _blob(mode, blob))
+
+
+def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> Row | None:
+    """A merge's line, which has a colon, a mode, an id and (as asked) a path for each parent.
 
     None for a file that a merge took from one parent under the name it has with another: nothing changed in the merge.
     """
@@ -126,18 +187,13 @@ def _parse_row(facts: str, tokens: Iterator[bytes]) -> Row | None:
     fields = facts[parents:].split(" ")
     modes, blobs, status = fields[: parents + 1], fields[parents + 1 : -1], fields[-1]
     new_blob = _blob(modes[-1], blobs[-1])
-    if parents > 1:
-        paths = [os.fsdecode(next(tokens)) for _ in range(parents + 1)]
-        if new_blob is not None and blobs[-1] in blobs[:-1] and paths[-1] in paths[:-1]:
-            return None
-        # Against the first parent that has the file: against one that lacks it, all of it would read as added.
-        which = next((n for n in range(parents) if _blob(modes[n], blobs[n])), 0)
-        others = tuple(blobs[n] for n in range(parents) if n != which and _blob(modes[n], blobs[n]))
-        return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob, others)
-    old_path = path = os.fsdecode(next(tokens))
-    if status[0] in "RC":
-        path = os.fsdecode(next(tokens))
-    return Row(status[0], old_path, path, _blob(modes[0], blobs[0]), new_blob)
+    paths = [_path(next(tokens)) for _ in range(parents + 1)]
+    if new_blob is not None and blobs[-1] in blobs[:-1] and paths[-1] in paths[:-1]:
+        return None
+    # Against the first parent that has the file: against one that lacks it, all of it would read as added.
+    which = next((n for n in range(parents) if _blob(modes[n], blobs[n])), 0)
+    others = tuple(blobs[n] for n in range(parents) if n != which and _blob(modes[n], blobs[n]))
+    return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob, others)
 
 
 def _blob(mode: str, blob: str) -> str | None:
@@ -147,17 +203,21 @@ def _blob(mode: str, blob: str) -> str | None:
 
 def _author_date(raw: str) -> str:
     seconds, _, offset = raw.partition(" ")
-    return iso_date(int(seconds), offset) if re.fullmatch(r"-?[0-9]+", seconds) else ""
+    return iso_date(int(seconds), offset) if seconds.removeprefix("-").isdecimal() and seconds.isascii() else ""
 
 
 def iso_date(seconds: int, offset: str) -> str:
     """ISO 8601 with an offset; what no calendar holds (git keeps any number) becomes the nearest date that it does."""
-    moment = _START + timedelta(seconds=min(max(seconds, -(10**10)), 2 * 10**11))
-    return moment.astimezone(_zone(offset)).isoformat()
+    shift, suffix = _zone(offset)
+    moment = _START + timedelta(seconds=min(max(seconds, -(10**10)), 2 * 10**11) + shift)
+    return moment.isoformat() + suffix
 
 
 @lru_cache(maxsize=1024)
-def _zone(offset: str) -> tzinfo:
+def _zone(offset: str) -> tuple[int, str]:
+    """Seconds that an offset (`+0130`) adds, and how ISO 8601 writes it; one that no clock has is UTC."""
     found = re.fullmatch(r"([+-])([0-9]{2})([0-9]{2})", offset)
-    minutes = (int(found[2]) * 60 + int(found[3])) * (-1 if found[1] == "-" else 1) if found else 0
-    return timezone(timedelta(minutes=minutes)) if minutes and abs(minutes) < 24 * 60 else UTC
+    minutes = int(found[2]) * 60 + int(found[3]) if found else 0
+    if not found or not minutes or minutes >= 24 * 60:
+        return 0, "+00:00"
+    return minutes * (-60 if found[1] == "-" else 60), f"{found[1]}{minutes // 60:02d}:{minutes % 60:02d}"

@@ -6,17 +6,23 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from registry.errors import UsageError
+from registry.forking import cores
+from registry.git.blobs import PendingBlobs
 from registry.git.error import GitError, first_line
-from registry.git.log import PendingLog, iso_date
+from registry.git.log import PendingLog, PendingLogs, iso_date
 
 if TYPE_CHECKING:
     import git
 
 _TIMEOUT_S = 60
+# More processes that read a log wait for whoever follows it.
+_MOST_LOGS = 4
 _REMOTE_TIMEOUT_S = 300
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
@@ -197,7 +203,7 @@ class Repository:
             raise GitError(f"git {arguments[0]} failed: {first_line(said)}")
         return bytes(output)
 
-    def _stream(self, *arguments: str, stdin: IO[bytes] | None = None) -> Any:
+    def _stream(self, *arguments: str, stdin: IO[bytes] | int | None = None) -> Any:
         """Start git; its output is read from the `stdout` of what is returned."""
         return self._repo.git.execute(
             ["git", *self._options, *_NO_NETWORK, *arguments],
@@ -258,27 +264,16 @@ class Repository:
             yield TreeRow(mode, blob, os.fsdecode(path))
 
     def read_blobs(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Blob ids with their contents, in the order given, through one `git cat-file --batch`.
+        """Blob ids with their contents, in the order given. Raises GitError for one that git does not have."""
+        wanted = list(blobs)
+        if wanted:
+            with self.begin_blobs() as pending:
+                pending.ask(wanted)
+                yield from pending.answers()
 
-        The ids go in through a file, so that git and we never wait for each other with both pipes full.
-        """
-        ids = list(blobs)
-        if not ids:
-            return
-        with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{blob}\n" for blob in ids).encode())
-            wanted.seek(0)
-            process = self._stream("cat-file", "--batch", "--buffer", stdin=wanted)
-            try:
-                for blob in ids:
-                    header = process.stdout.readline().split()
-                    if len(header) != 3 or header[1] != b"blob":
-                        raise GitError(f"git has no file contents {blob}", "is this a partial clone? fetch everything first")
-                    data = process.stdout.read(int(header[2]) + 1)
-                    yield blob, data[:-1]
-            finally:
-                process.stdout.close()
-                process.proc.wait()  # not GitPython's, which raises: whoever stops reading early ends git
+    def begin_blobs(self) -> PendingBlobs:
+        """Start reading contents that are asked for on the way."""
+        return PendingBlobs(self._stream("cat-file", "--batch", stdin=PIPE))
 
     def empty_tree(self) -> str:
         """The id of a tree without files, which every repository knows."""
@@ -296,23 +291,40 @@ class Repository:
         listing = self._run("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit).decode().split()
         return next((name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds), None)
 
-    def begin_log(self, commit: str, folder: str, since: str | None = None) -> PendingLog:
-        """Start reading every commit up to `commit` that changed a file below `folder`, newest first, in topological order.
+    def begin_log(self, commit: str, folder: str, since: str) -> PendingLog:
+        """Start reading every commit up to `commit` that `since` does not hold and that changed a file below `folder`.
 
-        With `since`, those that this commit does not hold.
-
-        One pass for all files, in the background. Combined diffs because a merge is told only for the files that differ
-        from all its parents, so a merged change is seen once, where it was made, and a merge that changed something
-        itself is seen as well. `--full-history` because the default leaves out a side branch whose change also came
-        another way. A registry that fills its repository is read without a path: that saves git two fifths of the time
-        (10,000 definitions, 50,000 commits: 4.4 s for 7.2 s), and the few other files are left out afterwards.
+        Newest first, in topological order, in the background.
         """
-        commits = ["--end-of-options", commit, *([f"^{since}"] if since else [])]
-        paths = ["--full-history", *commits, "--", folder] if "/" in folder else commits
+        return self._begin_log("--topo-order", *_walk(folder, commit, f"^{since}"))
+
+    def begin_whole_log(self, commit: str, folder: str) -> PendingLogs:
+        """Start reading every commit up to `commit` that changed a file below `folder`, oldest first: the opposite of topological order.
+
+        One pass for all files. A registry that fills its repository is read without a path: that saves git two fifths of the
+        time (10,000 definitions, 50,000 commits: 4.4 s for 7.2 s), and the few other files are left out afterwards.
+        """
+        names = self._run("rev-list", "--topo-order", "--reverse", *_walk(folder, commit)).decode().split()
+        return PendingLogs(partial(self._begin_piece, folder), names, min(cores(), _MOST_LOGS))
+
+    def _begin_piece(self, folder: str, names: Sequence[str]) -> PendingLog:
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{name}\n" for name in names).encode())
+            wanted.seek(0)
+            # A cache of this size is as fast as one of 96 MB, and there are several.
+            return self._begin_log("--no-walk=unsorted", "--stdin", *(["--", folder] if "/" in folder else []), stdin=wanted, cache="16m")
+
+    def _begin_log(self, *arguments: str, stdin: IO[bytes] | None = None, cache: str = "96m") -> PendingLog:
+        """Commits with their raw rows.
+
+        Combined diffs because a merge is told only for the files that differ from all its parents, so a merged change is seen
+        once, where it was made, and a merge that changed something itself is seen as well.
+        """
         return PendingLog(self._stream(
-            "log", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv", "--topo-order",
+            "-c", f"core.deltaBaseCacheLimit={cache}",
+            "log", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv",
             "--diff-merges=combined", "--combined-all-paths", "--date=raw", "--no-color", "--no-notes", "--no-mailmap",
-            "--format=%x00%H%x00%P%x00%an%x00%ad%x00%B%x00", *paths,
+            "--format=%x00%H%x00%P%x00%an%x00%ad%x00%B%x00", *arguments, stdin=stdin,
         ))  # fmt: skip
 
     def changed_paths(self, folder: str) -> dict[str, str]:
@@ -448,3 +460,8 @@ def _as(author: tuple[str, str], when: int | None = None) -> dict[str, str]:
     name, email = author
     found = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
     return found if when is None else found | {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
+
+
+def _walk(folder: str, *commits: str) -> list[str]:
+    """Which commits to look at. `--full-history` because the default leaves out a side branch whose change also came another way."""
+    return ["--full-history", "--end-of-options", *commits, "--", folder] if "/" in folder else ["--end-of-options", *commits]
