@@ -20,6 +20,8 @@ AUTHORS = [("Ida Holm", "ida@example.org"), ("Bruno Díaz", "bruno@example.org")
 TEAMS = ["climate", "imaging", "audio", "ledger", "marine", "routing", "survey", "archive"]
 VERBS = ["align", "check", "clip", "count", "crop", "decode", "index", "join", "rank", "sort"]
 THINGS = ["batch", "chart", "clip", "frame", "grid", "invoice", "page", "sample", "signal", "track"]
+# From more definitions on, nobody keeps all of a team in one folder; and git would take hours for the history.
+FLAT = 20_000
 FIRST_COMMIT_S = 1_400_000_000
 APPLICATIONS = 40
 REGISTRY_ID = "00000000-0000-4000-8000-000000000000"
@@ -134,6 +136,12 @@ def path_of(name):
     return f"definitions/process_definition/{name}.yaml"
 
 
+def new_name(number, *, is_deep):
+    """A name in a folder for each team; in a registry of many definitions, in one of a hundred folders of the team."""
+    team, verb, thing = TEAMS[number % 8], VERBS[number // 8 % 10], THINGS[number // 80 % 10]
+    return f"{team}/{thing}/{verb}/{verb}-{thing}-{number}" if is_deep else f"{team}/{verb}-{thing}-{number}"
+
+
 def make(out, definitions, commits, seed):
     """Invent the whole history."""
     history = History(out, commits, seed)
@@ -148,15 +156,15 @@ def make(out, definitions, commits, seed):
             fresh = []
             for _ in range(min(100 if out_of_commits else batch, definitions - len(live))):
                 made += 1
-                names[made] = f"{TEAMS[made % 8]}/{VERBS[made // 8 % 10]}-{THINGS[made // 80 % 10]}-{made}"
+                names[made] = new_name(made, is_deep=definitions > FLAT)
                 fresh.append(made)
             live += fresh
-            history.commit(f"Add {names[fresh[0]]}", [("M", path_of(names[n]), process(rng, names[n].split("/")[1], n, 0)) for n in fresh])
+            history.commit(f"Add {names[fresh[0]]}", [("M", path_of(names[n]), process(rng, names[n].rpartition("/")[2], n, 0)) for n in fresh])
             continue
         place = rng.randrange(len(live))
         number = live[place]
         name = names[number]
-        text = process(rng, name.split("/")[1], number, history.count)
+        text = process(rng, name.rpartition("/")[2], number, history.count)
         if dice < 0.37:
             names[number] = name.removesuffix("-next") if name.endswith("-next") else f"{name}-next"
             history.commit(f"Rename {name}", [("R", path_of(name), path_of(names[number]))])

@@ -20,6 +20,8 @@ Document = dict[str, Any]
 
 # So many are read at once where it is known which will be asked for next: starting git takes longer than reading them.
 _AHEAD = 500
+# The first ones alone: after one edit no others are asked for.
+_SINGLE = 8
 _MOST_HELD = 500
 # A file in block style that starts at the first column, where a line that starts with `id:` can only be its id: quoted
 # text of several lines is left to the reader.
@@ -75,6 +77,7 @@ class Contents:
         self._groups: Callable[[], Iterable[Iterable[str]]] = tuple
         self._expected: list[list[str]] = []
         self._place: dict[str, int] = {}
+        self._misses = 0
         self._read: dict[str, bytes] = {}
         self._held: dict[str, _Content] = {}
         self._spool: Spool | None = None
@@ -101,7 +104,7 @@ class Contents:
 
     def expect(self, groups: Callable[[], Iterable[Iterable[str]]]) -> None:
         """Group after group they are going to be asked for, each in any order."""
-        self._groups, self._expected, self._place = groups, [], {}
+        self._groups, self._expected, self._place, self._misses = groups, [], {}, 0
 
     def _note_expected(self) -> None:
         for number, group in enumerate(self._groups()):
@@ -139,8 +142,10 @@ class Contents:
         if data is None:
             if blob not in self._read:
                 assert self._repository is not None
+                self._misses += 1
+                wanted = self._with_expected(blob) if self._misses > _SINGLE else (blob,)
                 # What was read ahead and not asked for is of no use any more.
-                self._read = dict(self._repository.read_blobs(islice(self._with_expected(blob), _AHEAD)))
+                self._read = dict(self._repository.read_blobs(islice(wanted, _AHEAD)))
             data = self._read.pop(blob)
         # What an old revision holds that is refused today (`yes`, dates) stays as its text.
         return self._content(yaml.read_data(data), data)

@@ -4,12 +4,18 @@ A definition is followed by its id where its file carries one, else by its path 
 commit graph (parents before children), never that of dates.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple, overload
+
+import orjson
 
 from registry.git import LogCommit, Row
 from registry.loader import kind_and_name
+
+# Of so many definitions the revisions are held: a page, a history and an answer ask for the same, one after the other.
+_MOST_HELD = 64
 
 
 class Revision(NamedTuple):
@@ -31,29 +37,129 @@ class Revision(NamedTuple):
     other_blobs: tuple[str, ...] = ()
 
 
+class Revisions(Sequence[Revision]):
+    """The revisions of one definition, oldest first. Those that are stored are taken apart when somebody asks, and not held for long.
+
+    A build after one edit asks for those of one definition, and all that ever were would take half of a server's memory.
+    """
+
+    __slots__ = ("_added", "_count", "_end", "_start", "_store")
+
+    def __init__(self, added: tuple[Revision, ...] = (), store: "_Store | None" = None, place: tuple[int, int] = (0, 0), count: int = 0) -> None:
+        """`count` revisions at a place of a store, and those that came after them."""
+        self._added, self._store, (self._start, self._end), self._count = added, store, place, count
+
+    def _all(self) -> tuple[Revision, ...]:
+        stored = self._store.revisions(self._start, self._end) if self._store is not None else ()
+        return (*stored, *self._added) if self._added else stored
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self._count + len(self._added)
+
+    @overload
+    def __getitem__(self, place: int) -> Revision: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Revision, ...]: ...
+    def __getitem__(self, place: int | slice) -> Revision | tuple[Revision, ...]:
+        """One, or some."""
+        return self._all()[place]
+
+    def __iter__(self) -> Iterator[Revision]:
+        """All of them."""
+        return iter(self._all())
+
+    def committed(self) -> "Revisions":
+        """These without what is not committed."""
+        return self._with(tuple(one for one in self._added if one.commit is not None))
+
+    def with_one_more(self, revision: Revision) -> "Revisions":
+        """These and a newer one."""
+        return self._with((*self._added, revision))
+
+    def _with(self, added: tuple[Revision, ...]) -> "Revisions":
+        return Revisions(added, self._store, (self._start, self._end), self._count)
+
+    @property
+    def key(self) -> tuple[str, tuple[Revision, ...]]:
+        """The same only for the same revisions."""
+        stored = self._store.digest(self._start, self._end) if self._store is not None else ""
+        return stored, self._added
+
+
+class _Store:
+    """Bytes that hold the revisions of all definitions, as JSON one behind the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._held: dict[int, tuple[Revision, ...]] = {}
+
+    def revisions(self, start: int, end: int) -> tuple[Revision, ...]:
+        found = self._held.get(start)
+        if found is None:
+            rows = orjson.loads(self.data[start:end])
+            found = tuple(
+                [
+                    Revision(number, commit, author, date, message, name, blob, old_blob, tuple(others))
+                    for number, (commit, author, date, message, name, blob, old_blob, others) in enumerate(rows, 1)
+                ]
+            )
+            if len(self._held) >= _MOST_HELD:
+                self._held.clear()
+            self._held[start] = found
+        return found
+
+    def digest(self, start: int, end: int) -> str:
+        return hashlib.blake2b(self.data[start:end], digest_size=16).hexdigest()
+
+
 @dataclass(slots=True)
 class _Track:
-    """A definition on its way through history."""
+    """A definition on its way through history. Its revisions are `stored` ones at a place of `store`, and the `added` ones."""
 
     kind: str
     id: int | None = None
     path: str | None = None  # None once it was deleted
-    revisions: list[Revision] = field(default_factory=list)
+    last_blob: str | None = None
+    added: list[Revision] = field(default_factory=list)
+    store: _Store | None = None
+    place: tuple[int, int] = (0, 0)
+    stored: int = 0
+
+    @property
+    def count(self) -> int:
+        return self.stored + len(self.added)
+
+    @property
+    def revisions(self) -> Revisions:
+        """As they are now."""
+        return Revisions(tuple(self.added), self.store, self.place, self.stored)
+
+    def packed(self) -> bytes:
+        """All revisions as JSON, without their numbers: those are their places."""
+        if not self.added and self.store is not None:
+            return self.store.data[slice(*self.place)]
+        return orjson.dumps([one[1:] for one in self.revisions])
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Revisions, oldest first, by what a definition can be found by."""
+    """What has been followed so far, to be asked before more is."""
 
-    by_id: Mapping[tuple[str, int], tuple[Revision, ...]]
-    by_path: Mapping[str, tuple[Revision, ...]]
+    by_id: Mapping[tuple[str, int], _Track]
+    by_path: Mapping[str, _Track]
 
-    def of(self, kind: str, number: int | None, path: str) -> tuple[Revision, ...]:
+    def of(self, kind: str, number: int | None, path: str) -> Revisions:
         """The revisions of one definition, oldest first; empty when it was never committed."""
         found = self.by_id.get((kind, number)) if number is not None else None
-        return found if found is not None else self.by_path.get(path, ())
+        if found is None:
+            found = self.by_path.get(path)
+            # A path that it left is not that of a definition with an id.
+            found = found if found is not None and (found.id is None or found.path == path) else None
+        return found.revisions if found is not None else NO_REVISIONS
 
 
+NO_REVISIONS = Revisions()
 NO_HISTORY = History({}, {})
 
 
@@ -109,42 +215,35 @@ class Tracer:
         self.paths: dict[str, _Track] = {}
         self.by_id: dict[tuple[str, int], _Track] = {}
 
+    @property
     def history(self) -> History:
         """The revisions as they are now."""
-        revisions = {id(track): tuple(track.revisions) for track in (*self.by_id.values(), *self.paths.values())}
-        by_path = {path: revisions[id(track)] for path, track in self.paths.items() if track.id is None or track.path == path}
-        return History({key: revisions[id(track)] for key, track in self.by_id.items()}, by_path)
+        return History(self.by_id, self.paths)
 
-    def stored(self) -> list[Any]:
-        """The state as plain lists."""
+    def stored(self) -> bytes:
+        """The state: a line of JSON, then the revisions of one track behind those of the other."""
         tracks = list({id(track): track for track in (*self.paths.values(), *self.by_id.values())}.values())
         numbers = {id(track): number for number, track in enumerate(tracks)}
-        commits: dict[str | None, tuple[str | None, str, str, str]] = {}
-        rows = []
-        for track in tracks:
-            for one in track.revisions:
-                commits.setdefault(one.commit, (one.commit, one.author, one.date, one.message))
-        places = {commit: place for place, commit in enumerate(commits)}
-        for track in tracks:
-            revisions = [[one.number, places[one.commit], one.name, one.blob, one.old_blob, one.other_blobs] for one in track.revisions]
-            rows.append([track.kind, track.id, track.path, revisions])
-        by_id = [[kind, number, numbers[id(track)]] for (kind, number), track in self.by_id.items()]
-        return [self.prefix, list(commits.values()), rows, [[path, numbers[id(track)]] for path, track in self.paths.items()], by_id]
+        packed = [track.packed() for track in tracks]
+        rows = [[one.kind, one.id, one.path, one.last_blob, one.count, len(data)] for one, data in zip(tracks, packed, strict=True)]
+        head = orjson.dumps([self.prefix, rows, list(self.paths), [numbers[id(track)] for track in self.paths.values()]])
+        return b"".join([head, b"\n", *packed])
 
     @classmethod
-    def loaded(cls, stored: list[Any]) -> "Tracer":
+    def loaded(cls, stored: bytes) -> "Tracer":
         """The state that `stored` gave."""
-        prefix, commits, rows, paths, by_id = stored
+        start = stored.index(b"\n") + 1
+        prefix, rows, paths, numbers = orjson.loads(stored[:start])
+        store = _Store(stored)
         tracer = cls(prefix)
         tracks = []
-        for kind, number, path, revisions in rows:
-            track = _Track(kind, number, path)
-            for place, commit, name, blob, old_blob, others in revisions:
-                name_of_commit, author, date, message = commits[commit]
-                track.revisions.append(Revision(place, name_of_commit, author, date, message, name, blob, old_blob, tuple(others)))
+        for kind, number, path, last_blob, count, size in rows:
+            track = _Track(kind, number, path, last_blob, [], store, (start, start + size), count)
+            start += size
             tracks.append(track)
-        tracer.paths = {path: tracks[number] for path, number in paths}
-        tracer.by_id = {(kind, number): tracks[place] for kind, number, place in by_id}
+            if number is not None:
+                tracer.by_id[kind, number] = track
+        tracer.paths = {path: tracks[number] for path, number in zip(paths, numbers, strict=True)}
         return tracer
 
     def take(self, commit: LogCommit, ids: Mapping[str, int | None]) -> None:
@@ -161,9 +260,9 @@ class Tracer:
             if row.blob is not None and found is not None:
                 track = self.track_of(row, found[0], before, leaving, ids)
                 claimed.add(id(track))
-                if track.revisions and row.old_path == row.path and track.path != row.path:
+                if track.count and row.old_path == row.path and track.path != row.path:
                     # It came from a name that git does not tell of: the state before is that of the definition.
-                    row = row._replace(old_blob=track.revisions[-1].blob, other_blobs=())  # noqa: PLW2901
+                    row = row._replace(old_blob=track.last_blob, other_blobs=())  # noqa: PLW2901
                 self.paths[row.path], track.path = track, row.path
                 self.add(track, commit, row, found[1])
         for row in rows:
@@ -199,11 +298,9 @@ class Tracer:
 
     @staticmethod
     def add(track: _Track, commit: LogCommit, row: Row, name: str) -> None:
-        track.revisions.append(
-            Revision(
-                len(track.revisions) + 1, commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs
-            )
-        )
+        facts = (commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs)
+        track.added.append(Revision(track.count + 1, *facts))
+        track.last_blob = row.blob
 
 
 def _is_other(row: Row, track: _Track | None, ids: Mapping[str, int | None]) -> bool:

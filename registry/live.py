@@ -13,7 +13,7 @@ from registry.build import snapshot_of
 from registry.check import check
 from registry.check.rule import text_at
 from registry.errors import Problem, RegistryError, has_errors
-from registry.history import Revision
+from registry.history import Revision, Revisions
 from registry.loader import Definition, Loaded, kind_and_name
 from registry.memory import Memory
 from registry.progress import Progress, silent
@@ -219,10 +219,11 @@ def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Defini
     return after, definition
 
 
-def _with_edit(definition: Definition, known: tuple[Revision, ...]) -> tuple[Revision, ...]:
+def _with_edit(definition: Definition, known: Revisions) -> Revisions:
     """The revisions with what is not committed as the last one."""
-    committed = tuple(one for one in known if one.commit is not None)
+    committed = known.committed()
     last = committed[-1] if committed else None
     if last is not None and last.blob == definition.blob and last.name == definition.name:
         return committed
-    return (*committed, Revision(len(committed) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
+    edit = Revision(len(committed) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None)
+    return committed.with_one_more(edit)

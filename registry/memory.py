@@ -47,7 +47,6 @@ class Memory:
         self._new_facts: dict[str, tuple[FileFacts, str]] = {}
         self._judged_by = ""
         self._histories: dict[str, Tracer] = {}
-        self._history: tuple[str, History] | None = None
         self.answers = Answers(cache)
 
     # Definitions
@@ -135,13 +134,8 @@ class Memory:
 
     def history(self, commit: str, about: str) -> History | None:
         """The history up to just this commit, if it is known."""
-        key = f"{about}\n{commit}"
-        if self._history is None or self._history[0] != key:
-            tracer = self.tracer(commit, about)
-            if tracer is None:
-                return None
-            self._history = (key, tracer.history())
-        return self._history[1]
+        tracer = self.tracer(commit, about)
+        return tracer.history if tracer is not None else None
 
     def tracer(self, commit: str, about: str) -> Tracer | None:
         """What has followed all commits up to one, if that is known."""
@@ -149,21 +143,21 @@ class Memory:
         found = self._histories.get(key)
         if found is None and self.cache is not None:
             stored = self.cache.get("histories", key)
-            found = Tracer.loaded(orjson.loads(stored)) if stored is not None else None
+            found = Tracer.loaded(stored) if stored is not None else None
             if found is not None:
                 self._histories[key] = found
         return found
 
     def learn_history(self, commit: str, about: str, tracer: Tracer | bytes) -> None:
-        """Remember what has followed all commits up to one: the tracer, or what it stored as JSON."""
+        """Remember what has followed all commits up to one: the tracer, or what it stored."""
         key = f"{about}\n{commit}"
+        stored = tracer if isinstance(tracer, bytes) else tracer.stored()
         if self.cache is not None:
             heads = [commit, *(one for one in self._known_heads(about) if one != commit)]
             gone = [f"{about}\n{one}" for one in heads[_HISTORIES:]]
-            stored = tracer if isinstance(tracer, bytes) else orjson.dumps(tracer.stored())
             self.cache.keep({"histories": [(key, stored), (f"{about}\nheads", orjson.dumps(heads[:_HISTORIES]))]}, {"histories": gone})
-        # A tracer that went on is not that of an older commit any more; the older one's is still in the cache.
-        self._histories = {key: Tracer.loaded(orjson.loads(tracer)) if isinstance(tracer, bytes) else tracer}
+        # In the same form as from the cache, so that what is made from it has the same keys in the next run.
+        self._histories = {key: Tracer.loaded(stored)}
 
     # Between runs
 

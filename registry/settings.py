@@ -156,7 +156,7 @@ def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
     """Settings from the bytes of `registry.yaml` (None: no such file), and what is wrong with them."""
     if data is None or not re.sub(rb"(?m)^\s*(#.*)?$", b"", data).strip():
         return Settings(), ()
-    document, problems = yaml.read(data, SETTINGS_PATH)
+    document, problems = yaml.load(data, SETTINGS_PATH)
     if document is None:
         return Settings(), problems
     if not isinstance(document.data, dict):

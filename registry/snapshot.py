@@ -12,7 +12,7 @@ from registry.cache import program
 from registry.contents import Contents, Document
 from registry.diff import Change, diff
 from registry.errors import Problem, Severity, Span
-from registry.history import NO_HISTORY, History, Revision
+from registry.history import NO_HISTORY, NO_REVISIONS, History, Revision, Revisions
 from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path
@@ -35,7 +35,7 @@ class Tombstone:
     kind: str
     id: int
     name: str
-    revisions: tuple[Revision, ...]
+    revisions: Revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Snapshot:
     commit_time: str | None
     is_dirty: bool
     history_complete: bool
-    revisions: Mapping[tuple[str, str], tuple[Revision, ...]]
+    revisions: Mapping[tuple[str, str], Revisions]
     tombstones: tuple[Tombstone, ...]
     contents: Contents
     templates: Mapping[str, bytes]
@@ -111,8 +111,7 @@ class Snapshot:
             revisions = one.revisions
             # Its last content is read when its page is made; which application that names is not known here.
             facts += [(one.kind, one.name) in self.by_name, self._applications]
-        # What a commit is does not change: its author, date and message are its id's.
-        facts += [[one.number, one.commit, one.name, one.blob, one.old_blob, one.other_blobs] for one in revisions]
+        facts.append(revisions.key)
         return hashlib.blake2b(orjson.dumps(facts, default=str), digest_size=16).hexdigest()
 
     @cached_property
@@ -154,9 +153,9 @@ class Snapshot:
         """How many revisions all definitions have, tombstones included."""
         return sum(map(len, self.revisions.values())) + sum(len(tombstone.revisions) for tombstone in self.tombstones)
 
-    def revisions_of(self, definition: Definition) -> tuple[Revision, ...]:
+    def revisions_of(self, definition: Definition) -> Revisions:
         """Revisions of one definition, oldest first."""
-        return self.revisions.get((definition.kind, definition.name), ())
+        return self.revisions.get((definition.kind, definition.name), NO_REVISIONS)
 
     def blobs(self) -> Iterator[list[str]]:
         """The contents of all revisions, those of each definition together, in the order of rendering."""
@@ -288,12 +287,12 @@ def _matters(changed: set[str]) -> bool:
     return any(path.startswith(starts) for path in changed)
 
 
-def _with_uncommitted(definition: Definition, known: tuple[Revision, ...]) -> tuple[Revision, ...]:
+def _with_uncommitted(definition: Definition, known: Revisions) -> Revisions:
     """The revisions with one more for what lies in the work tree, where that differs from the last one."""
     last = known[-1] if known else None
     if last is not None and last.blob == definition.blob and last.name == definition.name:
         return known
-    return (*known, Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
+    return known.with_one_more(Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
 
 
 def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History) -> tuple[Tombstone, ...]:

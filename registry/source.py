@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from registry.errors import UsageError
 from registry.git import Repository, open_repository
-from registry.scan import is_settled
+from registry.scan import UNREADABLE, WATCHED, Facts, Scan, is_settled
 from registry.yaml import MAX_BYTES
 
 # One byte more than the YAML reader takes, so that it sees that a file is too large, and says so.
@@ -89,6 +89,15 @@ class WorkTree:
         self.root = root
         self._repository: Repository | None = None
         self._looked = False
+        self._scan: Scan | None = None
+
+    def use(self, scan: Scan) -> None:
+        """Believe a scan that was just taken of this folder: all files need not be looked at twice.
+
+        Facts from before a file is read are never newer than what is read: at worst it is read once more the next time.
+        """
+        if UNREADABLE not in scan.facts.values():
+            self._scan = scan
 
     @property
     def repository(self) -> Repository | None:
@@ -105,6 +114,11 @@ class WorkTree:
     def entries(self, folder: str) -> list[Entry]:
         """Every path below `folder`, in byte order."""
         found: list[Entry] = []
+        if self._scan is not None and folder in WATCHED:
+            facts = self._scan.facts
+            found = [Entry(path, _type_of(facts[path])) for path in facts if path.startswith(f"{folder}/")]
+            found.sort(key=lambda entry: os.fsencode(entry.path))
+            return found
         top = self.root / folder
         if not top.is_symlink() and top.is_dir():
             self._walk(str(top), folder, found)
@@ -158,6 +172,9 @@ class WorkTree:
 
     def facts_of(self, path: str, now_ns: int) -> FileFacts | None:
         """What a look at a file tells at a moment, or None when there is no such plain file."""
+        if self._scan is not None and path in self._scan.facts:
+            size, mtime, ctime, inode = self._scan.facts[path]
+            return FileFacts(size, mtime, ctime, inode, is_settled(mtime, self._scan.time_ns)) if size >= 0 else None
         try:
             status = os.stat(f"{self.root}/{path}", follow_symlinks=False)  # noqa: PTH116 - a Path costs more than the look
         except OSError:
@@ -165,6 +182,12 @@ class WorkTree:
         if not stat.S_ISREG(status.st_mode):
             return None
         return FileFacts(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, is_settled(status.st_mtime_ns, now_ns))
+
+
+def _type_of(facts: Facts) -> EntryType:
+    if facts[0] >= 0:
+        return EntryType.FILE
+    return EntryType.LINK if -facts[0] == stat.S_IFLNK else EntryType.OTHER
 
 
 class Commit:

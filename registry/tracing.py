@@ -9,8 +9,6 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import orjson
-
 from registry.contents import Spool, id_in
 from registry.errors import RegistryError, UsageError
 from registry.forking import can_fork
@@ -154,7 +152,7 @@ class _Tracing:
         theirs.close()
 
     def result(self) -> tuple[bytes, Spool]:
-        """The state of the tracer that has taken every commit, as `Tracer.stored` gives it, in JSON; and all contents."""
+        """The state of the tracer that has taken every commit, as `Tracer.stored` gives it; and all contents."""
         try:
             told = self._ours.recv()
         except EOFError as error:
@@ -179,7 +177,7 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
     gc.disable()
     try:
         log = repository.begin_whole_log(commit, f"{prefix}{DEFINITIONS_FOLDER}")
-        stored = orjson.dumps(_trace(repository, log, prefix, spool).stored())
+        stored = _trace(repository, log, prefix, spool).stored()
         spool.flush()
         told.send((stored, spool.places))
     except (OSError, RegistryError) as error:

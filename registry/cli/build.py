@@ -115,9 +115,12 @@ class Seen:
         from registry.cache import program
         from registry.scan import scan
         from registry.site import Site
+        from registry.source import WorkTree
 
         repository = source.repository
         found = scan(root, repository.state_files() if repository is not None else ()) if source.is_work_tree else None
+        if isinstance(source, WorkTree) and found is not None:
+            source.use(found)
         if found is not None and not found.is_settled:
             return None
         cut = repository.cut() if repository is not None else ""

@@ -6,7 +6,7 @@ from registry.build import Checked, check_source, snapshot_of
 from registry.cache import Cache
 from registry.cli.terminal import progress
 from registry.errors import ProblemsError, UsageError, nearest
-from registry.history import Revision
+from registry.history import Revisions
 from registry.loader import Definition
 from registry.memory import Memory
 from registry.snapshot import Snapshot, Tombstone
@@ -46,6 +46,6 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
     raise UsageError(f"there is no definition `{wanted}`", nearest(wanted, names) or "`registry list` shows all")
 
 
-def revisions_of(snapshot: Snapshot, found: Definition | Tombstone) -> tuple[Revision, ...]:
+def revisions_of(snapshot: Snapshot, found: Definition | Tombstone) -> Revisions:
     """The revisions of what `find` gave, oldest first."""
     return found.revisions if isinstance(found, Tombstone) else snapshot.revisions_of(found)

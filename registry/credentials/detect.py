@@ -148,7 +148,7 @@ def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
                 break
         else:
             continue
-        for found in pattern.finditer(value):
+        for found in re.finditer(pattern, value):
             end = len(value) if what == "a private key" else found.end()
             if not any(found.start() < other_end and other_start < end for other_start, other_end in taken):
                 taken.append((found.start(), end))

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from _ruamel_yaml import CParser
-
 from registry.errors import Problem, Severity, Span
 from registry.yaml.document import Document, Node, Place
 from registry.yaml.scalars import AMBIGUOUS, CONSTANTS, DATE, FIRST_OF_AMBIGUOUS, FLOAT, FORBIDDEN, INTEGER, QUESTION
@@ -72,6 +70,8 @@ class _Reader:
         self.problems.append(Problem(rule, Severity.ERROR, Span(self.path, *place), message, hint))
 
     def read(self, data: bytes) -> Document:
+        from _ruamel_yaml import CParser  # late: it brings all of ruamel.yaml, and most files are read without
+
         text = self.decode(data)
         try:
             document = self.compose(CParser(text))
