@@ -9,7 +9,7 @@ from registry.cli.terminal import PollOption, RegistryOption, counted, find_root
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
     from registry.live import Told
-    from registry.server.app import Server
+    from registry.server import Server
 
 
 def command(
@@ -29,15 +29,13 @@ def command(
     import socket
     import sys
 
-    import uvicorn
-
     from registry.cache import Cache
     from registry.cli.status import StatusView
     from registry.cli.watch import watcher_of
     from registry.errors import UsageError
     from registry.live import Live
     from registry.memory import Memory
-    from registry.server import make_app
+    from registry.server import Server
     from registry.settings import SETTINGS_PATH, parse_settings
     from registry.source import open_source
 
@@ -54,8 +52,8 @@ def command(
     view = StatusView(source.read)
     teller = _Teller(view)
     live = Live(root, Memory(Cache(root)), teller)
-    app = make_app(live, settings.base_path, view.bug, source.read)
-    teller.app = app
+    server = Server(live, settings.base_path, view.bug, source.read)
+    teller.server = server
     watcher = watcher_of(root, live, view, poll=poll)
     gc.disable()
     with progress() as say:
@@ -71,7 +69,7 @@ def command(
     out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
     teller.begin()
     try:
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)).run(sockets=[listener])
+        server.run(listener)
     finally:
         watcher.stop()
 
@@ -80,14 +78,14 @@ class _Teller:
     """Says new states to open pages, and on the terminal."""
 
     def __init__(self, view: "StatusView") -> None:
-        self.app: Server | None = None
+        self.server: Server | None = None
         self._view = view
         self._has_begun = False
         self._newest: Told | None = None
 
     def __call__(self, told: "Told") -> None:
-        if self.app is not None:
-            self.app.wake()
+        if self.server is not None:
+            self.server.wake()
         self._newest = told
         if self._has_begun:
             self._say(told)

@@ -1,5 +1,5 @@
 """The live server: the site over HTTP as its files are now, parts of lists, live reload. Later: writes, login."""
 
-from registry.server.app import make_app
+from registry.server.app import Server
 
-__all__ = ["make_app"]
+__all__ = ["Server"]
