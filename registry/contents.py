@@ -5,6 +5,8 @@ import re
 import tempfile
 import threading
 import weakref
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
@@ -40,29 +42,63 @@ class _Content(NamedTuple):
 
 
 class Spool:
-    """File contents kept in a temporary file that every process forked from this one can read: git gives single ones slowly."""
+    """File contents kept in a temporary file that every process forked from this one can read: git gives single ones slowly.
+
+    Filled in one process, which tells the others its `index` once all are in. A record is the blob's id and its content.
+    """
 
     def __init__(self) -> None:
         """Empty."""
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is there as long as we are
         weakref.finalize(self, self._file.close)
-        self.places: dict[str, tuple[int, int]] = {}
+        self._prefixes, self._starts, self._sizes = array("Q"), array("Q"), array("L")
         self._end = 0
+        self.index = SpoolIndex(array("Q"), array("Q"), array("L"))
 
     def put(self, blob: str, data: bytes) -> None:
         """Add one."""
-        self._file.write(data)
-        self.places[blob] = (self._end, len(data))
-        self._end += len(data)
+        size = self._file.write(bytes.fromhex(blob) + data)
+        self._prefixes.append(_prefix(blob))
+        self._starts.append(self._end)
+        self._sizes.append(size)
+        self._end += size
 
-    def flush(self) -> None:
-        """Make what was put readable to all."""
+    def finish(self) -> "SpoolIndex":
+        """Make what was put readable to all; where it is."""
         self._file.flush()
+        order = sorted(range(len(self._prefixes)), key=self._prefixes.__getitem__)
+        columns = (self._prefixes, self._starts, self._sizes)
+        self.index = SpoolIndex(*(array(column.typecode, [column[place] for place in order]) for column in columns))
+        self._prefixes, self._starts, self._sizes = array("Q"), array("Q"), array("L")
+        return self.index
 
     def get(self, blob: str) -> bytes | None:
         """One, or None where it was not put."""
-        place = self.places.get(blob)
-        return os.pread(self._file.fileno(), place[1], place[0]) if place is not None else None
+        name = bytes.fromhex(blob)
+        for start, size in self.index.places(_prefix(blob)):
+            record = os.pread(self._file.fileno(), size, start)
+            if record.startswith(name):
+                return record[len(name) :]
+        return None
+
+
+class SpoolIndex(NamedTuple):
+    """Where contents are, by the first half of their ids' digits, in order; as numbers, for there are hundreds of thousands."""
+
+    prefixes: "array[int]"
+    starts: "array[int]"
+    sizes: "array[int]"
+
+    def places(self, prefix: int) -> Iterator[tuple[int, int]]:
+        """Start and size of each record that an id with this prefix may have."""
+        number = bisect_left(self.prefixes, prefix)
+        while number < len(self.prefixes) and self.prefixes[number] == prefix:
+            yield self.starts[number], self.sizes[number]
+            number += 1
+
+
+def _prefix(blob: str) -> int:
+    return int(blob[:16], 16)
 
 
 class Contents:

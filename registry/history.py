@@ -6,7 +6,7 @@ commit graph (parents before children), never that of dates.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 import orjson
@@ -115,31 +115,43 @@ class _Store:
 
 @dataclass(slots=True)
 class _Track:
-    """A definition on its way through history. Its revisions are `stored` ones at a place of `store`, and the `added` ones."""
+    """A definition on its way through history. `count` revisions: those at a `place` of `store`, and then the `newer` ones.
+
+    All as JSON, one behind the other: as Python's objects they take twice the memory, and nobody looks at them here.
+    """
 
     kind: str
     id: int | None = None
     path: str | None = None  # None once it was deleted
     last_blob: str | None = None
-    added: list[Revision] = field(default_factory=list)
+    count: int = 0
     store: _Store | None = None
     place: tuple[int, int] = (0, 0)
-    stored: int = 0
+    newer: bytearray | None = None
 
-    @property
-    def count(self) -> int:
-        return self.stored + len(self.added)
+    def add(self, *facts: str | tuple[str, ...] | None) -> None:
+        """One more revision: what a `Revision` holds, without its number, which is its place."""
+        row = orjson.dumps(facts)
+        if self.newer is None:
+            self.newer = bytearray(row)
+        else:
+            self.newer += b"," + row
+        self.count += 1
 
     @property
     def revisions(self) -> Revisions:
         """As they are now."""
-        return Revisions(tuple(self.added), self.store, self.place, self.stored)
+        if self.newer is None:
+            return Revisions((), self.store, self.place, self.count)
+        packed = self.packed()
+        return Revisions((), _Store(packed), (0, len(packed)), self.count)
 
     def packed(self) -> bytes:
-        """All revisions as JSON, without their numbers: those are their places."""
-        if not self.added and self.store is not None:
-            return self.store.data[slice(*self.place)]
-        return orjson.dumps([one[1:] for one in self.revisions])
+        """All revisions as JSON."""
+        stored = self.store.data[slice(*self.place)] if self.store is not None else b"[]"
+        if self.newer is None:
+            return stored
+        return b"".join([stored[:-1], b"," if len(stored) > 2 else b"", self.newer, b"]"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +250,7 @@ class Tracer:
         tracer = cls(prefix)
         tracks = []
         for kind, number, path, last_blob, count, size in rows:
-            track = _Track(kind, number, path, last_blob, [], store, (start, start + size), count)
+            track = _Track(kind, number, path, last_blob, count, store, (start, start + size))
             start += size
             tracks.append(track)
             if number is not None:
@@ -298,8 +310,7 @@ class Tracer:
 
     @staticmethod
     def add(track: _Track, commit: LogCommit, row: Row, name: str) -> None:
-        facts = (commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs)
-        track.added.append(Revision(track.count + 1, *facts))
+        track.add(commit.commit, commit.author, commit.date, commit.message, name, row.blob, row.old_blob, row.other_blobs)
         track.last_blob = row.blob
 
 

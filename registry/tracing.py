@@ -108,7 +108,6 @@ def _trace(repository: Repository, log: Log, prefix: str, spool: Spool | None = 
     """
     tracer = Tracer(prefix)
     ids: dict[str, int | None] = {}
-    asked: set[str] = set()
     waiting: deque[tuple[Sequence[LogCommit], int]] = deque()
     commits = log.commits()
     with repository.begin_blobs() as blobs:
@@ -123,8 +122,8 @@ def _trace(repository: Repository, log: Log, prefix: str, spool: Spool | None = 
                 tracer.take(one, ids)
 
         while some := list(islice(commits, _AT_ONCE)):
-            new = [blob for blob in _blobs_in(some, prefix, with_old=spool is not None) if blob not in asked]
-            asked.update(new)
+            new = [blob for blob in _blobs_in(some, prefix, with_old=spool is not None) if blob not in ids]
+            ids.update(dict.fromkeys(new))  # asked for: nobody looks before they are followed
             blobs.ask(new)
             waiting.append((some, len(new)))
             if len(waiting) > 1:
@@ -161,7 +160,7 @@ class _Tracing:
             self.close()
         if isinstance(told, BaseException):
             raise told
-        stored, self._spool.places = told
+        stored, self._spool.index = told
         return stored, self._spool
 
     def close(self) -> None:
@@ -178,8 +177,7 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
     try:
         log = repository.begin_whole_log(commit, f"{prefix}{DEFINITIONS_FOLDER}")
         stored = _trace(repository, log, prefix, spool).stored()
-        spool.flush()
-        told.send((stored, spool.places))
+        told.send((stored, spool.finish()))
     except (OSError, RegistryError) as error:
         with suppress(OSError):  # the parent is gone, and nobody asks any more
             told.send(error)

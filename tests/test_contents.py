@@ -55,7 +55,7 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     spool = Spool()
     for blob, data in opened.read_blobs(blobs):
         spool.put(blob, data)
-    spool.flush()
+    spool.finish()
     spooled.read_first_from(spool)
     for blob in reversed(blobs):
         assert one.get(blob) == ahead.get(blob) == spooled.get(blob) is not None

@@ -34,6 +34,8 @@ _OPTIONS = (
     "-c", "diff.external=", "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8",
     "-c", "commit.gpgSign=false", "-c", "core.commitGraph=true",
     "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+    # Not a whole pack of hundreds of megabytes at once in memory.
+    "-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m",
 )  # fmt: skip
 # Added for everything but fetching and pushing: nothing else may reach out.
 _NO_NETWORK = ("-c", "protocol.allow=never")

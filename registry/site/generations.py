@@ -164,20 +164,26 @@ class Site:
         link.replace(self.out)
 
 
-def _fill(
-    record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell
-) -> tuple[dict[str, tuple[str, Sequence[str]]], set[str], int]:
+def _fill(record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell) -> tuple[dict[str, tuple[str, str]], set[str], int]:
     """Write what is not in `folder` yet, and remove what is no more: units made anew, units gone, files there are now."""
     keys = record.keys(base.slot) if base is not None else {}
     changed = [unit for unit in units if keys.get(unit.name) != unit.key]
     gone = keys.keys() - {unit.name for unit in units}
     before = record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)]) if base is not None else {}
     made: Made = write_units(folder, changed, tell, is_new=base is None)
-    written = {path for paths in made.values() for path in paths}
-    if len(written) < sum(map(len, made.values())):
-        raise AssertionError("two units make one file")  # a mistake of ours, seen before anybody sees the site
-    stale = {path for paths in before.values() for path in paths} - written
-    remove_files(folder, stale)
-    files = (base.files if base is not None else 0) - sum(map(len, before.values())) + sum(map(len, made.values()))
+    if base is not None:
+        written = {path for paths in made.values() for path in _lines(paths)}
+        if len(written) < _count(made):
+            raise AssertionError("two units make one file")  # a mistake of ours, seen before anybody sees the site
+        remove_files(folder, {path for paths in before.values() for path in _lines(paths)} - written)
+    files = (base.files if base is not None else 0) - _count(before) + _count(made)
     key_of = {unit.name: unit.key for unit in changed}
     return {name: (key_of[name], paths) for name, paths in made.items()}, gone, files
+
+
+def _lines(paths: str) -> list[str]:
+    return paths.split("\n") if paths else []
+
+
+def _count(made: Made) -> int:
+    return sum(paths.count("\n") + 1 for paths in made.values() if paths)

@@ -5,7 +5,7 @@ the next generation is written from nothing.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -74,14 +74,14 @@ class Record:
         assert self._connection is not None
         return dict(self._connection.execute("SELECT name, key FROM units WHERE slot = ?", (slot,)).fetchall())
 
-    def paths(self, slot: int, names: Iterable[str]) -> dict[str, list[str]]:
-        """The paths of some units."""
+    def paths(self, slot: int, names: Iterable[str]) -> dict[str, str]:
+        """The paths of some units, one a line."""
         assert self._connection is not None
         found = {}
         for name in names:
             row = self._connection.execute("SELECT paths FROM units WHERE slot = ? AND name = ?", (slot, name)).fetchone()
             if row is not None:
-                found[name] = row[0].split("\n") if row[0] else []
+                found[name] = row[0]
         return found
 
     def forget(self, slot: int) -> None:
@@ -89,11 +89,11 @@ class Record:
         if self._connection is not None:
             self._connection.execute("UPDATE slots SET mark = '' WHERE slot = ?", (slot,))
 
-    def note(self, slot: int, folder: Path, name: str, units: Mapping[str, tuple[str, Sequence[str]]], gone: Iterable[str], files: int) -> None:
+    def note(self, slot: int, folder: Path, name: str, units: Mapping[str, tuple[str, str]], gone: Iterable[str], files: int) -> None:
         """That a folder (to be called `name`) now holds these units in place of what they were, and no more those that are gone."""
         if self._connection is None:
             return
-        rows = ((slot, unit, key, "\n".join(paths)) for unit, (key, paths) in units.items())
+        rows = ((slot, unit, key, paths) for unit, (key, paths) in units.items())
         with suppress(sqlite3.DatabaseError):
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("DELETE FROM units WHERE slot = ? AND name = ?", ((slot, unit) for unit in gone))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.sharedctypes import Synchronized
 
-Made = dict[str, list[str]]
-"""Paths by the name of the unit that made them."""
+Made = dict[str, str]
+"""Paths, one a line, by the name of the unit that made them: in lists, two million of them are hundreds of megabytes."""
 # So many units are taken at once; some hundred parts at 10,000 definitions.
 _PART = 100
 # Of so many it is remembered that they are there: those of the units at hand, and those above them.
@@ -95,11 +95,12 @@ class _Writer:
 
     def write(self, units: Iterable[Unit]) -> None:
         for unit in units:
-            paths = self.made[unit.name] = []
+            paths: list[str] = []
             for file in unit.make():
                 self.write_file(file)
                 paths.append(file.path)
                 paths.extend(file.twins)
+            self.made[unit.name] = "\n".join(paths)
 
     def make_folder(self, parent: str) -> None:
         if parent not in self.folders:

@@ -8,6 +8,7 @@ refused by the strict reader; the tests compare the two on every file that they 
 
 import re
 from collections.abc import Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 from registry.yaml.scalars import FIRST_OF_AMBIGUOUS, FORBIDDEN, QUESTION, is_word, plain_value
@@ -128,7 +129,8 @@ def _look_at(line: str) -> _Line:
         indentation, dash, key, *value = match.groups("")
         if key and is_word(key):
             raise UnusualFormError
-        found = _Line(len(indentation), len(dash), key, *_value_of(*value, is_key=bool(key)))
+        # Interned: thousands of files have the same keys.
+        found = _Line(len(indentation), len(dash), intern(key), *_value_of(*value, is_key=bool(key)))
     elif _NOTHING.match(line):
         found = _BLANK
     else:
@@ -173,7 +175,7 @@ def _read_brackets(text: str) -> Any:  # noqa: C901, PLR0912 - one loop, as abov
         if new_key:
             if is_after_value or key is not None or container.__class__ is not dict or new_key in container or is_word(new_key):
                 raise UnusualFormError
-            key = new_key
+            key = intern(new_key)
             continue
         if sign == ",":
             if not is_after_value or container is None:
