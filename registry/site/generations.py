@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from registry.errors import RefusedError, UsageError
 from registry.render.file import Unit
 from registry.site.record import Record, Recorded
-from registry.site.writing import Made, copy_tree, remove_files, write_units
+from registry.site.writing import Made, Tell, copy_tree, remove_files, write_units
 
 _KEPT = 3
 _NAME = re.compile(r"[0-9]{6,}\Z")
@@ -34,10 +34,6 @@ class Written(NamedTuple):
     files: int
     folder: Path
     changed: int
-
-
-Tell = Callable[[int, int], None]
-"""Told how many of how many units are done."""
 
 
 class Site:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from registry.errors import RegistryError, UsageError
 from registry.forking import can_fork
@@ -17,52 +17,64 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.sharedctypes import Synchronized
 
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+Tell = Callable[[int, int], None]
+"""Told how many of how many parts are done."""
+
 Made = dict[str, str]
 """Paths, one a line, by the name of the unit that made them: in lists, two million of them are hundreds of megabytes."""
 # So many units are taken at once; some hundred parts at 10,000 definitions.
 _PART = 100
 # Of so many it is remembered that they are there: those of the units at hand, and those above them.
 _FOLDERS_KEPT = 2_000
+# The folders of definitions lie this deep: `api/<kind>/<id>`, `<kind>/<group>/<name>`.
+_SHARED_BELOW = 3
 # From this many parts on, a second process pays for its start.
 _WORTH_SHARING = 20
 
 
-def write_units(folder: Path, units: Sequence[Unit], tell: Callable[[int, int], None], *, is_new: bool) -> Made:
-    """Make and write all units, with a child process that takes every part it finds not taken yet.
-
-    The child shares everything we hold without copying it. `is_new`: nothing is in the folder yet.
-    """
+def write_units(folder: Path, units: Sequence[Unit], tell: Tell, *, is_new: bool) -> Made:
+    """Make and write all units. `is_new`: nothing is in the folder yet."""
     parts = [units[start : start + _PART] for start in range(0, len(units), _PART)]
     writer = _Writer(folder, is_new=is_new)
+    writer.made.update(_shared(parts, writer.write, lambda: writer.made, tell) or {})
+    return writer.made
+
+
+def _shared(parts: Sequence[Part], work: Callable[[Part], None], result: Callable[[], Result], tell: Tell) -> Result | None:
+    """Work on every part, with a child process that takes each one that it finds not taken yet, where that pays.
+
+    The child shares everything we hold without copying it. Gives what `result` says there; None where there was no child.
+    """
     if len(parts) < _WORTH_SHARING or not can_fork():
         for number, part in enumerate(parts):
             tell(number, len(parts))
-            writer.write(part)
-        return writer.made
+            work(part)
+        return None
     context = multiprocessing.get_context("fork")
     taken = context.Value("l", 0)
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_write_and_tell, args=(writer, parts, taken, theirs), daemon=True)
+    child = context.Process(target=_work_and_tell, args=(parts, work, result, taken, theirs), daemon=True)
     child.start()
     theirs.close()
     try:
-        _write_untaken(writer, parts, taken, tell)
+        _work_on_untaken(parts, work, taken, tell)
         try:
-            told = ours.recv()
+            told: Result | BaseException = ours.recv()
         except EOFError as error:
             raise UsageError("a process that wrote the site was killed", "is there enough memory?") from error
         if isinstance(told, BaseException):
             raise told
-        writer.made.update(told)
+        return told
     finally:
         child.kill()
         child.join()
         ours.close()
-    return writer.made
 
 
-def _write_untaken(writer: "_Writer", parts: Sequence[Sequence[Unit]], taken: "Synchronized[int]", tell: Callable[[int, int], None]) -> None:
-    """Write part after part, each one that no other process has taken."""
+def _work_on_untaken(parts: Sequence[Part], work: Callable[[Part], None], taken: "Synchronized[int]", tell: Tell) -> None:
+    """Part after part, each one that no other process has taken."""
     while True:
         with taken.get_lock():
             mine = taken.value
@@ -70,15 +82,17 @@ def _write_untaken(writer: "_Writer", parts: Sequence[Sequence[Unit]], taken: "S
         if mine >= len(parts):
             return
         tell(mine, len(parts))
-        writer.write(parts[mine])
+        work(parts[mine])
 
 
-def _write_and_tell(writer: "_Writer", parts: Sequence[Sequence[Unit]], taken: "Synchronized[int]", told: "Connection") -> None:
-    """In the child: what was made, or the error that stopped it."""
+def _work_and_tell(
+    parts: Sequence[Part], work: Callable[[Part], None], result: Callable[[], object], taken: "Synchronized[int]", told: "Connection"
+) -> None:
+    """In the child: its result, or the error that stopped it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     try:
-        _write_untaken(writer, parts, taken, lambda _done, _total: None)
-        told.send(writer.made)
+        _work_on_untaken(parts, work, taken, lambda _done, _total: None)
+        told.send(result())
     except (OSError, RegistryError) as error:
         with suppress(OSError):  # the parent is gone, and nobody asks any more
             told.send(error)
@@ -169,13 +183,30 @@ def _link(path: str, twin: str, *, is_new: bool) -> None:
 
 def copy_tree(old: Path, new: Path) -> None:
     """The same folders, and the same files as hard links. Raises OSError where that cannot be."""
-    os.mkdir(new)  # noqa: PTH102
-    with os.scandir(old) as entries:
+    inner = [(str(old), str(new))]
+    # The uppermost folders here; what is below them is shared.
+    for _ in range(_SHARED_BELOW):
+        inner = [found for source, target in inner for found in _copy_folder(source, target)]
+    parts = [inner[start : start + _PART] for start in range(0, len(inner), _PART)]
+    _shared(parts, _copy_all, lambda: True, lambda _done, _total: None)
+
+
+def _copy_all(folders: Iterable[tuple[str, str]]) -> None:
+    for source, target in folders:
+        _copy_all(_copy_folder(source, target))
+
+
+def _copy_folder(source: str, target: str) -> list[tuple[str, str]]:
+    """One folder with its files; gives the folders in it, from and to."""
+    os.mkdir(target)  # noqa: PTH102 - called often, as below
+    inner = []
+    with os.scandir(source) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                copy_tree(Path(entry.path), new / entry.name)
+                inner.append((entry.path, f"{target}/{entry.name}"))
             else:
-                os.link(entry.path, f"{new}/{entry.name}")
+                os.link(entry.path, f"{target}/{entry.name}")
+    return inner
 
 
 def remove_files(folder: Path, paths: Iterable[str]) -> None:

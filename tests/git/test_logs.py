@@ -1,0 +1,75 @@
+"""Long logs, read in pieces; many contents, asked for ahead."""
+
+import subprocess
+
+import pytest
+
+from registry.git import GitError, open_repository
+from registry.source import blob_id
+from tests.support.repo import RepoBuilder
+
+COUNT = 6_000  # more than one process of git reads at once
+
+
+@pytest.fixture(name="long", scope="module")
+def _long(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
+    """Many commits with a side branch that is merged now and then."""
+    repo = RepoBuilder(tmp_path_factory.mktemp("long") / "registry")
+    lines = []
+    for number in range(1, COUNT + 1):
+        lines.append(
+            f"commit refs/heads/main\nmark :{number}\ncommitter A <a@example.org> {1_700_000_000 + number} +0130\ndata <<E\nchange {number}\nE\n"
+        )
+        lines += [f"from :{number - 1}\n"] if number > 1 else []
+        lines += [f"merge :{number - 3}\n"] if number % 50 == 0 else []
+        lines.append(f"M 100644 inline definitions/process_definition/p{number % 40}.yaml\ndata <<E\ntitle: T{number}\nE\n\n")
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=repo.root, input="".join(lines).encode(), check=True)
+    return repo
+
+
+def test_all_commits_come_oldest_first_as_git_orders_them(long: RepoBuilder) -> None:
+    repository = open_repository(long.root)
+    assert repository is not None
+    found = list(repository.begin_whole_log(long.git("rev-parse", "HEAD"), "definitions").commits())
+    assert [one.commit for one in found] == long.git("rev-list", "--topo-order", "--reverse", "HEAD").split()
+    assert [one.message for one in found[:2]] == ["change 1", "change 2"]
+    assert found[4].date == "2023-11-14T23:43:25+01:30"
+    assert all(len(one.rows) == 1 and one.rows[0].path.startswith("definitions/") for one in found)
+
+
+def test_a_log_that_nobody_reads_to_its_end_leaves_no_process(long: RepoBuilder) -> None:
+    repository = open_repository(long.root)
+    assert repository is not None
+    log = repository.begin_whole_log(long.git("rev-parse", "HEAD"), "definitions")
+    commits = log.commits()
+    next(commits)
+    log.close()
+    assert not subprocess.run(["pgrep", "-f", f"log.*{long.root}"], capture_output=True, text=True, check=False).stdout
+
+
+def test_a_history_that_lost_a_part_is_told(long: RepoBuilder, repo: RepoBuilder) -> None:
+    repo.define("a")
+    commit = repo.commit("one")
+    opened = open_repository(repo.root)
+    assert opened is not None
+    tree = repo.git("rev-parse", f"{commit}^{{tree}}")
+    (repo.root / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    with pytest.raises(GitError, match="git log failed"):
+        list(opened.begin_whole_log(commit, "definitions").commits())
+
+
+def test_contents_larger_than_any_pipe_are_asked_for_and_read_in_order(repo: RepoBuilder) -> None:
+    contents = [f"{number}\n".encode() * (1 if number % 3 else 60_000) for number in range(700)]
+    names = [blob_id(data, None) for data in contents]
+    stream = b"".join(b"blob\ndata %d\n%s\n" % (len(data), data) for data in contents)
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=repo.root, input=stream, check=True)
+    opened = open_repository(repo.root)
+    assert opened is not None
+    with opened.begin_blobs() as blobs:
+        blobs.ask(names[:300])
+        blobs.ask(names[300:])
+        assert list(blobs.answers(10)) == list(zip(names[:10], contents[:10], strict=True))
+        assert list(blobs.answers()) == list(zip(names[10:], contents[10:], strict=True))
+    with opened.begin_blobs() as blobs, pytest.raises(GitError, match="no file contents"):
+        blobs.ask([names[0], "0" * 40, names[1]])
+        list(blobs.answers())
