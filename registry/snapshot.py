@@ -148,7 +148,7 @@ class Snapshot:
                 found.setdefault((kind, name), []).append(definition)
         return {key: tuple(definitions) for key, definitions in found.items()}
 
-    @property
+    @cached_property
     def revision_count(self) -> int:
         """How many revisions all definitions have, tombstones included."""
         return sum(map(len, self.revisions.values())) + sum(len(tombstone.revisions) for tombstone in self.tombstones)
