@@ -201,9 +201,12 @@ class Server:
             page = b"<!doctype html><title>Not yet</title><main><h1>Nothing to show yet</h1></main><body></body>"
         return Response(self._with_live(state, page), 404, {**_HEADERS, "content-type": _TYPES[".html"]})
 
-    async def _events(self, _: Request) -> Response:
+    async def _events(self, request: Request) -> Response:
         """Server-sent events: each new state with the problems that there are, until the page goes away."""
-        return StreamingResponse(self._states(), headers={"cache-control": "no-store", "x-accel-buffering": "no"}, media_type="text/event-stream")
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no", "content-type": "text/event-stream"}
+        if request.method == "HEAD":
+            return Response(None, 200, headers)
+        return StreamingResponse(self._states(), headers=headers)
 
     async def _states(self) -> AsyncIterator[str]:
         self._loop = asyncio.get_running_loop()

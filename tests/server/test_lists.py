@@ -1,11 +1,13 @@
 """What a static host cannot do, over real HTTP: parts of lists, filters, sets, conditions, encodings."""
 
 import gzip
+import http.client
 import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import brotli
 import pytest
@@ -167,3 +169,17 @@ def test_every_file_of_a_build_is_served_with_the_same_bytes(repo: RepoBuilder, 
                 head, _, tail = body.rpartition(b'<link rel="stylesheet" href="/_live/')
                 body = head + tail[tail.index(b"</script>\n") + len(b"</script>\n") :]
             assert body == file.read_bytes(), path
+
+
+def test_what_tells_open_pages_of_changes_is_a_stream_and_no_answer_to_head(address: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
+    connection.request("HEAD", "/_live/events")
+    response = connection.getresponse()
+    assert (response.status, response.getheader("content-type"), response.read()) == (200, "text/event-stream", b"")
+    # The same connection goes on: nothing is still being sent.
+    connection.request("GET", "/_live/events")
+    response = connection.getresponse()
+    assert response.getheader("content-type") == "text/event-stream"
+    assert response.readline() == b"event: state\n"
+    assert b'"problems": []' in response.readline()
+    connection.close()
