@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from registry.errors import UsageError
 from registry.forking import cores
 from registry.git.blobs import PendingBlobs
+from registry.git.environment import NO_NETWORK, OPTIONS, environment, for_hooks, for_remotes, git_is_installed, git_python
 from registry.git.error import GitError, first_line
 from registry.git.log import PendingLog, PendingLogs, iso_date
 
@@ -25,21 +25,6 @@ _TIMEOUT_S = 60
 _MOST_LOGS = 4
 _REMOTE_TIMEOUT_S = 300
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
-
-# A repository may be hostile: nothing that its configuration names is run, and no user's settings change what we
-# read. `core.quotePath` and friends do not matter: every listing is asked for with -z.
-_OPTIONS = (
-    "--no-pager", "--literal-pathspecs", "--no-optional-locks", "--no-replace-objects",
-    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
-    "-c", "diff.external=", "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8",
-    "-c", "commit.gpgSign=false", "-c", "core.commitGraph=true",
-    "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-    # Not a whole pack of hundreds of megabytes at once in memory.
-    "-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m",
-)  # fmt: skip
-# Added for everything but fetching and pushing: nothing else may reach out.
-_NO_NETWORK = ("-c", "protocol.allow=never")
-
 
 HIGH_WATER = "refs/registry/high-water"
 """Names the last commit that gave ids, on the remote and here: a memory that setting back a branch does not touch."""
@@ -53,48 +38,6 @@ class TreeRow(NamedTuple):
     path: str
 
 
-# How to reach a remote is for whoever runs us to say: these stay in force for fetching and pushing, and there only.
-_FOR_REMOTES = re.compile(r"GIT_(?:SSH|SSL|HTTP|ASKPASS|PROXY|TRACE_CURL|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_|VALUE_))")
-_for_remotes: dict[str, str] = {}
-# Where git puts the objects of a push that is not taken yet: told to a hook, and there only heeded.
-_FOR_HOOKS = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
-_for_hooks: dict[str, str] = {}
-
-
-def _git_python() -> Any:
-    """GitPython, imported when first needed (0.1 s), and never by its own check for git (which raises ImportError)."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        # GIT_DIR and its like, set while a hook runs, would point every command elsewhere.
-        value = os.environ.pop(name)
-        if _FOR_REMOTES.match(name):
-            _for_remotes[name] = value
-        elif name in _FOR_HOOKS:
-            _for_hooks[name] = value
-    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-    if shutil.which("git") is None:
-        raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
-    import git
-
-    return git
-
-
-def _environment() -> dict[str, str]:
-    return {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_NO_LAZY_FETCH": "1",
-        "LC_ALL": "C",
-        "TZ": "UTC",
-    }
-
-
-def git_is_installed() -> bool:
-    """True when there is a git on the PATH."""
-    return shutil.which("git") is not None
-
-
 def open_repository(path: Path, *, in_hook: bool = False) -> "Repository | None":
     """The repository that `path` lies in, or None when it lies in none (or the machine has no git).
 
@@ -102,19 +45,19 @@ def open_repository(path: Path, *, in_hook: bool = False) -> "Repository | None"
     """
     if not git_is_installed():
         if any((folder / ".git").exists() for folder in (path.resolve(), *path.resolve().parents)):
-            _git_python()  # raises the clear error: there is a repository, and nothing to read it with
+            git_python()  # raises the clear error: there is a repository, and nothing to read it with
         return None
-    git = _git_python()
+    git = git_python()
     try:
         repo = git.Repo(path, search_parent_directories=True, expand_vars=False)
     except (git.exc.InvalidGitRepositoryError, git.exc.NoSuchPathError):
         return None
-    return Repository(repo, path, _for_hooks if in_hook else {})
+    return Repository(repo, path, for_hooks if in_hook else {})
 
 
 def init_repository(path: Path) -> "Repository":
     """Make a repository with the branch `main`."""
-    git = _git_python()
+    git = git_python()
     return Repository(git.Repo.init(path, initial_branch="main"), path)
 
 
@@ -130,7 +73,7 @@ class Repository:
     def __init__(self, repo: "git.Repo", path: Path, objects: Mapping[str, str] = {}) -> None:
         """Wrap an opened GitPython repository; `path` is the folder it was found from, `objects` says where more objects are."""
         self._repo = repo
-        self._options: tuple[str, ...] = _OPTIONS
+        self._options: tuple[str, ...] = OPTIONS
         self._path = path
         # Whatever `core.worktree` says: the files that we read and write are those beside the repository.
         self._settings = {**objects, **({"GIT_WORK_TREE": str(self.top)} if self.top is not None else {})}
@@ -140,7 +83,7 @@ class Repository:
     def _trust_as_the_user_does(self) -> None:
         """Heed `safe.directory` of the user's own configuration, the one setting there that we need."""
         status, _, stderr = self._repo.git.execute(
-            ["git", *self._options, "rev-parse", "--git-dir"], env=_environment(), with_exceptions=False, with_extended_output=True
+            ["git", *self._options, "rev-parse", "--git-dir"], env=environment(), with_exceptions=False, with_extended_output=True
         )
         if status == 0 or "dubious ownership" not in str(stderr):
             return
@@ -191,8 +134,8 @@ class Repository:
         """Run git to its end and give its output."""
         execute: Any = self._repo.git.execute  # its overloads know of no files
         status, output, stderr = execute(
-            ["git", *self._options, *_NO_NETWORK, *arguments],
-            env=_environment() | self._settings | (env or {}),
+            ["git", *self._options, *NO_NETWORK, *arguments],
+            env=environment() | self._settings | (env or {}),
             istream=stdin,
             with_exceptions=False,
             with_extended_output=True,
@@ -208,8 +151,8 @@ class Repository:
     def _stream(self, *arguments: str, stdin: IO[bytes] | int | None = None) -> Any:
         """Start git; its output is read from the `stdout` of what is returned."""
         return self._repo.git.execute(
-            ["git", *self._options, *_NO_NETWORK, *arguments],
-            env=_environment() | self._settings,
+            ["git", *self._options, *NO_NETWORK, *arguments],
+            env=environment() | self._settings,
             as_process=True,
             istream=stdin,  # type: ignore[arg-type]
         )
@@ -443,7 +386,7 @@ class Repository:
         """Run git with the settings of whoever runs us: credentials, proxies, addresses. Gives status, output and errors."""
         status, output, stderr = self._repo.git.execute(
             ["git", *self._options, *arguments],
-            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **_for_remotes},
+            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **for_remotes},
             with_exceptions=False,
             with_extended_output=True,
             kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
