@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from registry import yaml
-from registry.credentials import hide_in_line
+from registry.credentials import hide, hide_in_line
 from registry.git import Repository
 from registry.loader import Definition, hide_credentials, id_of
 
@@ -31,6 +31,7 @@ _IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[A-Za-z_][A-Za-z0-9_
 # What can make a line at the first column the id, or the line of an id something else.
 _TOP = re.compile(rb"^(?:id[ \t]*:[^\n]*|[\"'?{&!]|---|\.\.\.)", re.MULTILINE)
 _COMMENT = re.compile(rb"#[^\n]*")
+_LONG = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 _ID = re.compile(rb"id:[ \t]+([1-9][0-9]{0,14})[ \t]*(?:#[^\n]*)?\r?\Z")
 
 
@@ -217,6 +218,6 @@ def id_in(data: bytes) -> int | None:
 # The revisions of one definition have most of their comments in common.
 @lru_cache(maxsize=4_096)
 def _hides(line: bytes) -> bool:
-    """True where part of a line would be hidden."""
+    """True where part of a comment would be hidden, or looks like what only a machine would write: a mended secret stays unseen."""
     text = line.decode()
-    return hide_in_line(text) != text
+    return hide_in_line(text) != text or any(hide("", word) != word for word in _LONG.findall(text))

@@ -69,6 +69,10 @@ class Revisions(Sequence[Revision]):
         """All of them."""
         return iter(self._all())
 
+    def __reversed__(self) -> Iterator[Revision]:
+        """All of them, newest first."""
+        return reversed(self._all())
+
     def committed(self) -> "Revisions":
         """These without what is not committed."""
         return self._with(tuple(one for one in self._added if one.commit is not None))

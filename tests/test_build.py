@@ -184,8 +184,14 @@ def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(repo: Rep
     repo.commit("three")
     repo.define("a", text)
     repo.commit("four")
+    random = "".join(chr(97 + number * 7 % 26) + str(number * 3 % 10) + chr(65 + number * 11 % 26) for number in range(12))
+    repo.define("a", text.replace("# for now", f"# ({random})"))
+    repo.commit("five")
+    repo.define("a", text)
+    repo.commit("six")
     assert build(open_source(repo.root), Site(tmp_path / "site")).files
-    pages = [(tmp_path / f"site/process_definition/a/revisions/{number}/index.html").read_text(encoding="utf-8") for number in (1, 2, 3, 4)]
+    pages = [(tmp_path / f"site/process_definition/a/revisions/{number}/index.html").read_text(encoding="utf-8") for number in range(1, 7)]
+    assert random not in pages[4]
     assert pages[0].count("# first try\ntitle: A") == 1
     assert "exec: x   # for now" in pages[3]
     for page in pages[1:3]:

@@ -111,7 +111,7 @@ class Seen:
 
     @classmethod
     def now(cls, source: "Source", root: Path, out_: Path, history: str | None) -> "Seen | None":
-        """None where a change could have left no sign."""
+        """None where a change could have left no sign. The source believes this look, and need not look at all files again."""
         from registry.cache import program
         from registry.scan import scan
         from registry.site import Site

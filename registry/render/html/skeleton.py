@@ -4,7 +4,7 @@ Jinja2 takes ten times as long, and a revision's page is made for each of fifty 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
@@ -17,6 +17,12 @@ _HOLE = re.compile("\0([a-z_.]+)\0")
 def holes_for(texts: Texts) -> dict[str, Markup | str]:
     """What a template gets in place of the texts, to make a skeleton."""
     return {name: Markup(f"\0{name}\0") if text else "" for name, text in texts.items()}
+
+
+def escape_all(texts: Sequence[str]) -> list[str]:
+    """The texts escaped, all at once: one by one it takes most of the time of a page."""
+    escaped: list[str] = str.split(escape("\0".join(texts)), "\0")
+    return escaped if len(escaped) == len(texts) else [str(escape(text)) for text in texts]
 
 
 class Skeleton:
@@ -32,11 +38,7 @@ class Skeleton:
     def filled(self, texts: Texts) -> str:
         """The markup with these texts, of which the same ones are there as of those that it was made of."""
         parts = self._parts.copy()
-        plain = [texts[name] for _, name in self._texts]
-        # All at once: one by one it takes most of the time of a page.
-        escaped = str.split(escape("\0".join(plain)), "\0")
-        if len(escaped) != len(plain):
-            escaped = [escape(text) for text in plain]
+        escaped = escape_all([texts[name] for _, name in self._texts])
         for (place, _), text in zip(self._texts, escaped, strict=True):
             parts[place] = text
         for place, name in self._markup:
