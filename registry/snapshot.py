@@ -219,11 +219,9 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     problems = (*problems, *foreign)
     repository, commit = source.repository, source.commit
     history, changed = NO_HISTORY, None
-    if repository is not None and pending is not None and commit is not None:
-        prefix = repository.prefix_of(source.root)
+    if pending is not None:
         history = pending.history(progress)
-        if source.is_work_tree:
-            changed = {path[len(prefix) :] for path in repository.changed_paths(prefix or ".")}
+        changed = pending.changed_paths()
     revisions = {}
     memory.contents.take(loaded.definitions)
     for definition in loaded.definitions:
@@ -240,7 +238,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         commit=commit,
         commit_time=repository.commit_time(commit) if repository is not None and commit is not None else None,
         is_dirty=source.is_work_tree and (changed is None or _matters(changed)),
-        history_complete=repository is not None and commit is not None and not repository.is_shallow(),
+        history_complete=pending is not None and pending.is_complete,
         revisions=revisions,
         tombstones=_tombstones(loaded, ledger, kinds, history),
         contents=memory.contents,

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -106,9 +107,9 @@ class WorkTree:
             self._repository, self._looked = open_repository(self.root), True
         return self._repository
 
-    @property
+    @cached_property
     def commit(self) -> str | None:
-        """The commit that HEAD names, or None."""
+        """The commit that HEAD names, or None; as it was when first asked for: all that is read is of one commit."""
         return self.repository.head() if self.repository else None
 
     def entries(self, folder: str) -> list[Entry]:

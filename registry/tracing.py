@@ -35,17 +35,23 @@ def begin_history(source: Source, kinds: Kinds, memory: Memory) -> "PendingHisto
         return None
     fields = sorted({field for kind in kinds for field in kind.secret_fields})  # of any kind: a file may have been of another
     memory.contents.read_from(repository, fields)
-    return PendingHistory(repository, commit, repository.prefix_of(source.root), memory)
+    return PendingHistory(repository, commit, repository.prefix_of(source.root), memory, with_changes=source.is_work_tree)
 
 
 class PendingHistory:
-    """A history that is being read: whole in a process of its own, the commits since a known one by a thread here."""
+    """A history that is being read: whole in a process of its own, the commits since a known one by a thread here.
 
-    def __init__(self, repository: Repository, commit: str, prefix: str, memory: Memory) -> None:
-        """Starts at once; `prefix` is the registry's folder within the repository ("" or "folder/")."""
+    `is_complete`: no older commits exist elsewhere.
+    """
+
+    def __init__(self, repository: Repository, commit: str, prefix: str, memory: Memory, *, with_changes: bool) -> None:
+        """Starts at once; `prefix` is the registry's folder within the repository ("" or "folder/"). `with_changes`: of a work tree."""
         self._repository, self._commit, self._prefix, self._memory = repository, commit, prefix, memory
+        self._status = repository.begin_changed_paths(prefix or ".") if with_changes else None
+        cut = repository.cut()
+        self.is_complete = not cut
         # A clone that was cut, or made whole again, has another history up to the same commit.
-        self._about = f"{prefix} {repository.cut()}"
+        self._about = f"{prefix} {cut}"
         self._since = memory.head_before(repository, commit, self._about)
         self._log: Log | None = None
         self._tracing: _Tracing | None = None
@@ -76,6 +82,10 @@ class PendingHistory:
             return self.history(progress)
         return found
 
+    def changed_paths(self) -> set[str]:
+        """What the work tree has otherwise than the commit, relative to the registry's root; of a commit nothing."""
+        return {path[len(self._prefix) :] for path in self._status.paths()} if self._status is not None else set()
+
     def _begin_log(self, since: str | None) -> Log:
         folder = f"{self._prefix}{DEFINITIONS_FOLDER}"
         if since is None:
@@ -95,6 +105,8 @@ class PendingHistory:
 
     def close(self) -> None:
         """End what still runs."""
+        if self._status is not None:
+            self._status.close()
         if self._log is not None:
             self._log.close()
         if self._tracing is not None:

@@ -19,6 +19,8 @@ OPTIONS = (
     "-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m",
 )  # fmt: skip
 # Added for everything but fetching and pushing: nothing else may reach out.
+TIMEOUT_S = 60
+"""Git is ended when one command that reads takes longer."""
 NO_NETWORK = ("-c", "protocol.allow=never")
 
 # How to reach a remote is for whoever runs us to say: these stay in force for fetching and pushing, and there only.

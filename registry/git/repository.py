@@ -13,14 +13,14 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from registry.errors import UsageError
 from registry.forking import cores
 from registry.git.blobs import PendingBlobs
-from registry.git.environment import NO_NETWORK, OPTIONS, environment, for_hooks, for_remotes, git_is_installed, git_python
+from registry.git.environment import NO_NETWORK, OPTIONS, TIMEOUT_S, environment, for_hooks, for_remotes, git_is_installed, git_python
 from registry.git.error import GitError, first_line
 from registry.git.log import PendingLog, PendingLogs, iso_date
+from registry.git.status import PendingStatus
 
 if TYPE_CHECKING:
     import git
 
-_TIMEOUT_S = 60
 # More processes that read a log wait for whoever follows it.
 _MOST_LOGS = 4
 _REMOTE_TIMEOUT_S = 300
@@ -141,7 +141,7 @@ class Repository:
             with_extended_output=True,
             stdout_as_string=False,
             strip_newline_in_stdout=False,
-            kill_after_timeout=None if os.name == "nt" else _TIMEOUT_S,
+            kill_after_timeout=None if os.name == "nt" else TIMEOUT_S,
         )
         if status not in ok:
             said = str(stderr)
@@ -274,8 +274,11 @@ class Repository:
 
     def changed_paths(self, folder: str) -> dict[str, str]:
         """Paths below `folder` that differ from HEAD or are not tracked, with git's two status letters."""
-        listing = self._run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", folder)
-        return {os.fsdecode(line[3:]): line[:2].decode() for line in listing.split(b"\0") if line}
+        return self.begin_changed_paths(folder).paths()
+
+    def begin_changed_paths(self, folder: str) -> PendingStatus:
+        """Start looking for them: git looks at every file."""
+        return PendingStatus(self._stream("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", folder))
 
     def files_with(self, patterns: Sequence[str], folder: str, tree: str | None = None) -> set[str]:
         """Files below `folder` in which one of `patterns` (extended regular expressions) is found.

@@ -105,7 +105,7 @@ class Site:
         current = self.current
         latest = next((one for one in known if current is not None and one.folder == current.name), None)
         wanted = {unit.name: unit.key for unit in units}
-        if latest is not None and record.keys(latest.slot) == wanted:
+        if latest is not None and record.has(latest.slot, wanted):
             return Written(latest.files, self.generations / latest.folder, 0)
         name = f"{int(names[-1]) + 1 if names else 1:06d}"
         partial = self.generations / f"{name}.partial"
@@ -118,7 +118,7 @@ class Site:
             raise
         slot = base.slot if base is not None else next(free for free in range(_KEPT + 2) if free not in record.slots())
         folder = self.generations / name
-        record.note(slot, partial, name, made, gone, files)
+        record.note(partial, Recorded(slot, name, files), wanted, made, gone)
         partial.rename(folder)
         self._make_current(name)
         for old in names[: 1 - _KEPT]:
@@ -160,8 +160,8 @@ class Site:
         link.replace(self.out)
 
 
-def _fill(record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell) -> tuple[dict[str, tuple[str, str]], set[str], int]:
-    """Write what is not in `folder` yet, and remove what is no more: units made anew, units gone, files there are now."""
+def _fill(record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell) -> tuple[Made, set[str], int]:
+    """Write what is not in `folder` yet, and remove what is no more: what was made, units gone, how many files there are now."""
     keys = record.keys(base.slot) if base is not None else {}
     changed = [unit for unit in units if keys.get(unit.name) != unit.key]
     gone = keys.keys() - {unit.name for unit in units}
@@ -173,8 +173,7 @@ def _fill(record: Record, base: Recorded | None, folder: Path, units: Sequence[U
             raise AssertionError("two units make one file")  # a mistake of ours, seen before anybody sees the site
         remove_files(folder, {path for paths in before.values() for path in _lines(paths)} - written)
     files = (base.files if base is not None else 0) - _count(before) + _count(made)
-    key_of = {unit.name: unit.key for unit in changed}
-    return {name: (key_of[name], paths) for name, paths in made.items()}, gone, files
+    return made, gone, files
 
 
 def _lines(paths: str) -> list[str]:

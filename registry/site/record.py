@@ -10,8 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
+
 _FILE = ".units.sqlite"
-_FORM = 1
+_FORM = 2
 
 
 class Recorded(NamedTuple):
@@ -39,8 +41,8 @@ class Record:
             if connection.execute("PRAGMA user_version").fetchone() != (_FORM,):
                 connection.executescript(
                     f"BEGIN; DROP TABLE IF EXISTS slots; DROP TABLE IF EXISTS units;"
-                    f"CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER);"
-                    f"CREATE TABLE units (slot INTEGER, name TEXT, key TEXT, paths TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID;"
+                    f"CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB);"
+                    f"CREATE TABLE units (slot INTEGER, name TEXT, paths TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID;"
                     f"PRAGMA user_version = {_FORM}; COMMIT;"
                 )
             return connection
@@ -69,10 +71,19 @@ class Record:
         self.close()
         self._remove()
 
+    def has(self, slot: int, keys: Mapping[str, str]) -> bool:
+        """True when a generation has just these units (keys by name)."""
+        return self._keys(slot) == _packed(keys)
+
     def keys(self, slot: int) -> dict[str, str]:
         """The key of each unit of a generation, by the unit's name."""
+        found: dict[str, str] = orjson.loads(self._keys(slot))
+        return found
+
+    def _keys(self, slot: int) -> bytes:
         assert self._connection is not None
-        return dict(self._connection.execute("SELECT name, key FROM units WHERE slot = ?", (slot,)).fetchall())
+        row = self._connection.execute("SELECT keys FROM slots WHERE slot = ?", (slot,)).fetchone()
+        return bytes(row[0]) if row is not None else b"{}"
 
     def paths(self, slot: int, names: Iterable[str]) -> dict[str, str]:
         """The paths of some units, one a line."""
@@ -89,23 +100,28 @@ class Record:
         if self._connection is not None:
             self._connection.execute("UPDATE slots SET mark = '' WHERE slot = ?", (slot,))
 
-    def note(self, slot: int, folder: Path, name: str, units: Mapping[str, tuple[str, str]], gone: Iterable[str], files: int) -> None:
-        """That a folder (to be called `name`) now holds these units in place of what they were, and no more those that are gone."""
+    def note(self, folder: Path, recorded: Recorded, keys: Mapping[str, str], made: Mapping[str, str], gone: Iterable[str]) -> None:
+        """That a folder (to be called as `recorded` says) now holds units with these keys.
+
+        `made` are the paths of those that are new or other than they were in this slot, `gone` those that are no more.
+        """
         if self._connection is None:
             return
-        rows = ((slot, unit, key, paths) for unit, (key, paths) in units.items())
+        slot = recorded.slot
         with suppress(sqlite3.DatabaseError):
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("DELETE FROM units WHERE slot = ? AND name = ?", ((slot, unit) for unit in gone))
-            self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?)", rows)
-            self._connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?, ?)", (slot, name, _mark(folder), files))
+            self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?)", ((slot, unit, paths) for unit, paths in made.items()))
+            facts = (slot, recorded.folder, _mark(folder), recorded.files, _packed(keys))
+            self._connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?, ?, ?)", facts)
             self._connection.execute("COMMIT")
 
     def copy(self, slot: int, to: int) -> None:
         """Note for another slot the units of one: its folder was copied."""
         if self._connection is not None:
             self._connection.execute("DELETE FROM units WHERE slot = ?", (to,))
-            self._connection.execute("INSERT INTO units SELECT ?, name, key, paths FROM units WHERE slot = ?", (to, slot))
+            self._connection.execute("INSERT INTO units SELECT ?, name, paths FROM units WHERE slot = ?", (to, slot))
+            self._connection.execute("INSERT OR REPLACE INTO slots SELECT ?, '', '', files, keys FROM slots WHERE slot = ?", (to, slot))
 
     def keep_only(self, slots: Iterable[int]) -> None:
         """Forget all slots but these."""
@@ -130,6 +146,11 @@ class Record:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+
+
+def _packed(keys: Mapping[str, str]) -> bytes:
+    # In one piece: as rows of a table they take ten times as long to read, and each build reads them all.
+    return orjson.dumps(keys, option=orjson.OPT_SORT_KEYS)
 
 
 def _mark(folder: Path) -> str | None:
