@@ -12,7 +12,7 @@ from registry.check import check, judged_by, unknown_rules
 from registry.check.rule import Target
 from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
-from registry.loader import Loaded, load, without_places
+from registry.loader import Loaded, load
 from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings, parse_settings
 from registry.source import Source
@@ -64,7 +64,7 @@ def check_source(
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
         kinds, schema_problems = schemas if schemas is not None else load_kinds(source)
         if memory is not None:
-            memory.judge_by(judged_by(kinds, settings))
+            memory.judge_by(judged_by(kinds, settings), kinds)
         loaded = load(source, kinds, only, memory)
         found = (
             *problems,
@@ -97,7 +97,6 @@ def snapshot_of(source: Source, progress: Progress = silent, memory: "Memory | N
         try:
             progress("reading definitions")
             checked = check_source(source, memory=memory, schemas=schemas)
-            checked = replace(checked, loaded=without_places(checked.loaded))
             memory.save(checked.loaded.definitions)
             if has_errors(checked.problems):
                 return None, checked.problems

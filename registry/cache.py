@@ -20,10 +20,10 @@ _FILE = "cache.sqlite"
 # A whole history of 100,000 definitions fits; beyond, the file is made anew.
 _LARGEST_BYTES = 2 * 1024**3
 _BUSY_S = 5.0
-_TABLES = ("answers", "definitions", "files", "histories", "builds")
+_TABLES = ("answers", "definitions", "outlines", "files", "histories", "builds")
 _IN_ONE_QUERY = 500
 # Another one where tables are: a file of another form is emptied.
-_FORM = 5
+_FORM = 6
 _inherited: list[sqlite3.Connection] = []  # kept, so that nobody closes them: that would touch the other process's locks
 
 

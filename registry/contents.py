@@ -8,13 +8,14 @@ import weakref
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
 from registry import yaml
 from registry.credentials import hide, hide_in_line
-from registry.git import Repository
+from registry.git import GitError, Repository
 from registry.loader import Definition, hide_credentials, id_of
 
 Document = dict[str, Any]
@@ -159,6 +160,14 @@ class Contents:
         raw = self._get(blob).raw
         # What the document holds was looked at. In a comment something may be that nobody was told of.
         return "" if any(_hides(line) for line in _COMMENT.findall(raw)) else raw.removeprefix(b"\xef\xbb\xbf").decode()
+
+    def raw(self, blob: str) -> bytes | None:
+        """The bytes of one file that was committed; None for one that never was. Without the definitions that there are now."""
+        data = self._spool.get(blob) if self._spool is not None else None
+        if data is None and self._repository is not None:
+            with suppress(GitError):
+                data = next(iter(self._repository.read_blobs([blob])))[1]
+        return data
 
     def _get(self, blob: str) -> "_Content":
         with self._lock:

@@ -11,15 +11,15 @@ from typing import NamedTuple
 from registry import yaml
 from registry.build import snapshot_of
 from registry.check import check
-from registry.check.rule import text_at
 from registry.errors import Problem, RegistryError, has_errors
 from registry.history import Revision, Revisions
 from registry.loader import Definition, Loaded, kind_and_name
 from registry.memory import Memory
+from registry.outline import outline_of
 from registry.progress import Progress, silent
 from registry.render import render, render_one
 from registry.render.file import Unit, files_by_path
-from registry.snapshot import Snapshot, references_of
+from registry.snapshot import Snapshot
 from registry.source import WorkTree, blob_id, open_source
 
 _MOST_BYTES = 128 * 1024 * 1024
@@ -194,17 +194,18 @@ def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Defini
     document, problems = yaml.load(data, path)
     if document is None or not isinstance(document.data, dict) or problems or document.data.get("id") != before.data.get("id"):
         return None
-    definition = Definition(before.kind, before.name, before.id, document, data, blob_id(data, snapshot.commit))
-    if definition.blob == before.blob or before.data.get("ignore") or definition.data.get("ignore") or "examples" in definition.data:
+    kind = snapshot.kinds.by_name[before.kind]
+    outline = outline_of(document.data, kind.references)
+    definition = Definition(before.kind, before.name, before.id, document, outline, blob_id(data, snapshot.commit))
+    if definition.blob == before.blob or before.outline.is_excepting or outline.is_excepting or "examples" in definition.data:
         return None
-    application = snapshot.by_name.get(("application", text_at(definition.inside, "application") or ""))
+    application = snapshot.by_name.get(("application", outline.application))
     around = (definition, *((application,) if application is not None else ()))
     names = frozenset(one.path for one in snapshot.definitions if one is not before and one is not application)
     found = check(Loaded(around, (), frozenset(), names), snapshot.kinds, snapshot.settings)
     if any(problem.span.path == path for problem in found):
         return None
-    kind = snapshot.kinds.by_name[definition.kind]
-    if [*references_of(before, kind)] != [*references_of(definition, kind)]:
+    if before.outline.references != outline.references:
         return None
     revisions = _with_edit(definition, snapshot.revisions_of(before))
     snapshot.contents.add(definition)

@@ -1,15 +1,16 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
 import copy
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from registry import yaml
 from registry.credentials import hide, strings_in
 from registry.errors import Problem, Severity, Span, nearest
-from registry.kinds import Kinds
+from registry.kinds import Kind, Kinds
+from registry.outline import Outline, outline_of
 from registry.source import EntryType, Source, blob_id
 
 DEFINITIONS_FOLDER = "definitions"
@@ -19,24 +20,29 @@ LEDGER_PATH = f"{DEFINITIONS_FOLDER}/ledger.jsonl"
 SUFFIX = ".yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """One YAML file of a kind. `id` is None as long as none was given; `document.data` is always a map.
 
-    `blob` is the id that git gives the bytes; "" where nobody has asked for it.
+    `blob` is the id that git gives the bytes; "" where nobody has asked for it. What is asked of many definitions is in
+    `outline`: documents may lie elsewhere, and be read when somebody asks.
     """
 
     kind: str
     name: str
     id: int | None
     document: yaml.Document | yaml.StoredDocument
-    raw: bytes
+    outline: Outline
     blob: str = ""
 
     @property
     def path(self) -> str:
         """Path of the file, relative to the registry's root."""
         return self.document.path
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the file."""
+        return self.document.raw
 
     @property
     def data(self) -> dict[str, Any]:
@@ -71,16 +77,6 @@ class Loaded:
     samples: Mapping[str, str] = field(default_factory=dict)
 
 
-def without_places(loaded: Loaded) -> Loaded:
-    """The same, the places of keys and values left to be read again: they are half of the memory, and asked for only where
-    something is wrong."""
-    definitions = (
-        replace(one, document=yaml.StoredDocument(one.path, one.raw, data=one.data)) if isinstance(one.document, yaml.Document) else one
-        for one in loaded.definitions
-    )
-    return replace(loaded, definitions=tuple(definitions))
-
-
 def definition_path(kind: str, name: str) -> str:
     """Path of a definition's file, relative to the registry's root."""
     return f"{DEFINITIONS_FOLDER}/{kind}/{name}{SUFFIX}"
@@ -103,8 +99,8 @@ class Known(Protocol):
     def recall(self, source: Source, paths: Sequence[str]) -> Mapping[str, tuple[Definition, tuple[Problem, ...]]]:
         """Those at these paths that are as they were, and what reading them found."""
 
-    def learn(self, definition: Definition, problems: tuple[Problem, ...]) -> None:
-        """Remember one that was just read."""
+    def learn(self, definition: Definition, problems: tuple[Problem, ...]) -> Definition:
+        """Remember one that was just read; the same, its document perhaps elsewhere."""
 
 
 def load(source: Source, kinds: Kinds, only: Container[str] | None = None, known: Known | None = None) -> Loaded:
@@ -123,12 +119,12 @@ def load(source: Source, kinds: Kinds, only: Container[str] | None = None, known
         problems.extend(found_problems)
     like = source.commit if known is not None and len(recalled) < len(paths) else None
     for path, data in source.read_many([path for path in paths if path not in recalled]):
-        read, found_problems = _read(path, *wanted[path], data)
+        kind, name = wanted[path]
+        read, found_problems = _read(path, kinds.by_name[kind], name, data)
         problems.extend(found_problems)
         if read is not None and known is not None:
             # Only here: `registry check` asks for no blob ids, and works without git.
-            read = replace(read, blob=blob_id(read.raw, like))
-            known.learn(read, found_problems)
+            read = known.learn(read._replace(blob=blob_id(read.raw, like)), found_problems)
         if read is not None:
             definitions.append(read)
     order = {kind.name: place for place, kind in enumerate(kinds)}
@@ -151,7 +147,7 @@ def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, 
     return wanted
 
 
-def _read(path: str, kind: str, name: str, data: bytes | None) -> tuple[Definition | None, tuple[Problem, ...]]:
+def _read(path: str, kind: Kind, name: str, data: bytes | None) -> tuple[Definition | None, tuple[Problem, ...]]:
     """One file as a definition, and what reading it found."""
     if data is None:
         return None, (Problem("Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"),)
@@ -162,23 +158,11 @@ def _read(path: str, kind: str, name: str, data: bytes | None) -> tuple[Definiti
         what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "one value")
         message = f"the file is {what}, not a map" if what != "empty" else "the file holds nothing"
         return None, (*problems, Problem("Y021", Severity.ERROR, document.span(), message, "start with `title:` and `definition:`"))
-    return Definition(kind, name, id_of(document.data), document, data), problems
-
-
-def sample_files(definition: Definition) -> Iterator[tuple[int, str, str]]:
-    """Number of the example, key and path of each file that the examples of a definition name."""
-    examples = definition.data.get("examples")
-    for number, example in enumerate(examples if isinstance(examples, list) else ()):
-        for key in ("input_file", "output_file"):
-            path = example.get(key) if isinstance(example, dict) else None
-            # What leads out of the folder is the schema's finding.
-            if isinstance(path, str) and ".." not in path.split("/"):
-                yield number, key, path
+    return Definition(kind.name, name, id_of(document.data), document, outline_of(document.data, kind.references)), problems
 
 
 def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str]:
-    with_examples = (definition for definition in definitions if "examples" in definition.data)
-    named = {path for definition in with_examples for _, _, path in sample_files(definition) if path.startswith(f"{SAMPLES_FOLDER}/")}
+    named = {path for definition in definitions for path in definition.outline.samples if path.startswith(f"{SAMPLES_FOLDER}/")}
     there = {entry.path for entry in source.entries(SAMPLES_FOLDER) if entry.type is EntryType.FILE} if named else set()
     found = dict.fromkeys(named - there, "there is no file")
     for path in named & there:

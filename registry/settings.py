@@ -188,3 +188,8 @@ def source_date_epoch() -> int | None:
 def environment_of_job() -> Mapping[str, str]:
     """The variables of the CI job that runs us: what it is about, and its token."""
     return {name: value for name, value in os.environ.items() if name.startswith(("GITHUB_", "CI_", "REGISTRY_"))}
+
+
+def colors_are_forced() -> bool:
+    """True where whoever started us wants colours without a terminal."""
+    return any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +105,8 @@ class Snapshot:
         facts: list[Any] = [self.common_key, one.kind, one.name, one.id]
         if isinstance(one, Definition):
             revisions = self.revisions_of(one)
-            used_by = [[other.kind, other.name, other.data.get("title")] for other in self.referring.get((one.kind, one.name), ())]
-            facts += [one.blob, used_by, ("application", one.inside.get("application")) in self.by_name]
+            used_by = [[other.kind, other.name, other.outline.title] for other in self.referring.get((one.kind, one.name), ())]
+            facts += [one.blob, used_by, ("application", one.outline.application) in self.by_name]
         else:
             revisions = one.revisions
             # Its last content is read when its page is made; which application that names is not known here.
@@ -199,12 +199,9 @@ class Snapshot:
 
 def references_of(definition: Definition, kind: Kind) -> Iterator[tuple[str, str]]:
     """Kind and name of everything that a definition refers to."""
-    for reference in kind.references:
-        value: Any = definition.data
-        for step in reference.pointer.split("/")[1:]:
-            value = value.get(step) if isinstance(value, dict) else None
-        if isinstance(value, str):
-            yield reference.kind, value
+    for reference, name in zip(kind.references, definition.outline.references, strict=True):
+        if name is not None:
+            yield reference.kind, name
 
 
 def take_snapshot(  # noqa: PLR0913 - what the steps before gave
@@ -233,7 +230,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     snapshot = Snapshot(
         settings=settings,
         kinds=kinds,
-        definitions=tuple(replace(one, id=None) for one in loaded.definitions) if foreign else loaded.definitions,
+        definitions=tuple(one._replace(id=None) for one in loaded.definitions) if foreign else loaded.definitions,
         ledger=ledger,
         commit=commit,
         commit_time=repository.commit_time(commit) if repository is not None and commit is not None else None,

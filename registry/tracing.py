@@ -1,7 +1,6 @@
 """The history of a source: what the memory knows of it already, the rest read from git while definitions are loaded."""
 
 import gc
-import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -155,6 +154,8 @@ class _Tracing:
     """A process that reads a whole history: reading 50,000 commits takes as long as loading 10,000 definitions."""
 
     def __init__(self, repository: Repository, commit: str, prefix: str) -> None:
+        import multiprocessing  # late: where the history is known, nothing is forked
+
         context = multiprocessing.get_context("fork")
         self._spool = Spool()
         self._ours, theirs = context.Pipe(duplex=False)

@@ -7,6 +7,7 @@ import pytest
 from registry import yaml
 from registry.ids import Ledger, Mark, append, insert_id, mark_of, parse_ledger, plan, replace_id, verify
 from registry.loader import Definition
+from registry.outline import outline_of
 
 CORPUS = sorted((Path(__file__).parent / "corpus" / "good").glob("*.yaml"))
 
@@ -14,7 +15,7 @@ CORPUS = sorted((Path(__file__).parent / "corpus" / "good").glob("*.yaml"))
 def definition(name: str, number: int | None = None, kind: str = "process_definition", raw: bytes = b"title: T\n") -> Definition:
     document = yaml.read(raw, f"definitions/{kind}/{name}.yaml").document
     assert document is not None
-    return Definition(kind, name, number, document, raw)
+    return Definition(kind, name, number, document, outline_of(document.data, ()))
 
 
 def after(ledger: Ledger, *definitions: Definition) -> tuple[Ledger, list[str]]:
@@ -189,15 +190,11 @@ def test_an_id_changes_exactly_one_line_whatever_the_style(path: Path) -> None:
         changed = [(old, new) for old, new in zip(before, now, strict=True) if old != new]
         assert len(changed) == 1
         assert changed[0][1].replace(b"id: 7, ", b"") == changed[0][0]
-    document = yaml.read(result, "f").document
-    assert document is not None
-    assert next(iter(document.data)) == "id"
+    assert next(iter(definition("a", 7, raw=result).data)) == "id"
     # A number that changes is one line as well, and changes back to the same bytes.
-    other = replace_id(Definition("process_definition", "a", 7, document, result), 1234)
+    other = replace_id(definition("a", 7, raw=result), 1234)
     assert len([1 for old, new in zip(now, other.splitlines(keepends=True), strict=True) if old != new]) == 1
-    again = yaml.read(other, "f").document
-    assert again is not None
-    assert replace_id(Definition("process_definition", "a", 1234, again, other), 7) == result
+    assert replace_id(definition("a", 1234, raw=other), 7) == result
 
 
 def test_a_file_that_cannot_take_a_line_is_refused_not_damaged() -> None:

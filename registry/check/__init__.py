@@ -1,9 +1,10 @@
 """Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
+
+import orjson
 
 from registry.check import adapters, change, compat, credentials, fields, names, people, placeholders, references, schema
 from registry.check.judgement import FIXED, judge
@@ -58,8 +59,8 @@ def judged_by(kinds: Kinds, settings: Settings) -> str:
     """A digest of all that decides, beside a definition itself, what is wrong with it alone."""
     facts = [[kind.name, kind.schema, kind.secret_fields] for kind in kinds]
     adapters = [[one.name, one.directions, one.fits, one.sides] for one in kinds.adapters.values()]
-    text = json.dumps([facts, adapters, settings.compat, sorted(rule.id for rule in _rules(settings))], default=list, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    everything = [facts, adapters, settings.compat, sorted(rule.id for rule in _rules(settings))]
+    return hashlib.blake2b(orjson.dumps(everything, default=list, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def _rules(settings: Settings) -> list[Rule]:
@@ -91,8 +92,8 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
         if rule.find_all:
             yield from _asked(rule, rule.find_all(rule, registry))
     # A plug-in may look at anything.
-    alone = _by_kind(registry, [rule for rule in rules if not rule.looks_around and rule.id in _OURS])
-    around = _by_kind(registry, [rule for rule in rules if rule.looks_around or rule.id not in _OURS])
+    alone = _by_kind(registry, [rule for rule in rules if rule.id in _OURS])
+    around = _by_kind(registry, [rule for rule in rules if rule.id not in _OURS])
     for definition in registry.loaded.definitions:
         found = known.findings(definition) if known is not None else None
         if found is None:

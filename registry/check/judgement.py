@@ -25,7 +25,7 @@ def judge(found: Iterable[Problem], registry: Registry, settings: Settings, sile
 
 def _not_excepted(problems: list[Problem], registry: Registry) -> Iterator[Problem]:
     """Problems without those that their own file excepts, and each exception that excepts nothing."""
-    excepting = {one.path: one for one in registry.loaded.definitions if one.data.get("ignore")}
+    excepting = {one.path: one for one in registry.loaded.definitions if one.outline.is_excepting}
     used: dict[str, set[int]] = {path: set() for path in excepting}
     for problem in problems:
         definition = excepting.get(problem.span.path)

@@ -60,8 +60,10 @@ class Registry:
 
     def has(self, kind: str, name: str) -> bool:
         """True when there is a definition of this name, whether it could or should be read or not."""
+        if (kind, name) in self.by_name:
+            return True
         path = definition_path(kind, name)
-        return (kind, name) in self.by_name or path in self.loaded.unreadable or path in self.loaded.elsewhere
+        return path in self.loaded.unreadable or path in self.loaded.elsewhere
 
 
 Find = Callable[["Rule", Definition, Registry], Iterator[Problem]]
@@ -74,8 +76,9 @@ class Rule:
     `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two. In
     an example, `beside` are further files, and `before` are files (by path) of the branch that a change is meant for: the
     change removes those definitions of them that are not in `beside`. `settings` is the registry.yaml of the example.
-    A rule that `is_asked_for` is silent until `rules` or `folders` of registry.yaml give it a severity. A rule with `find` that
-    `looks_around` needs more than the definition and the schemas, so its findings are not kept between runs.
+    A rule that `is_asked_for` is silent until `rules` or `folders` of registry.yaml give it a severity. What `find` finds is kept
+    between runs: it looks at the definition and at the schemas, and at nothing else. `find_all` is asked in each run, so it
+    goes by outlines, and reads only the definitions that it must.
     """
 
     id: str
@@ -91,7 +94,6 @@ class Rule:
     before: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
     is_asked_for: bool = False
-    looks_around: bool = False
 
     def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""

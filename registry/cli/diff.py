@@ -65,7 +65,7 @@ def show(comparison: "Comparison", format_: str) -> None:
     """The comparison on stdout."""
     from registry.reports import changes_as
 
-    text = changes_as(format_)(comparison, width=out.width, color=out.is_terminal and not out.no_color)
+    text = changes_as(format_)(comparison, width=out.width, color=out.has_color)
     out.file.write(text.encode("utf-8", "replace").decode("utf-8"))
     out.file.flush()
 

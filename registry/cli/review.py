@@ -48,7 +48,7 @@ def command(
     if result.base is not None and not any(problem.rule.startswith(("Y", "I036", "K")) for problem in result.problems if has_errors([problem])):
         comparison = compare_sources(result.base, result.source)
     prefix = result.source.repository.prefix_of(result.source.root) if result.source.repository is not None else ""
-    color = out.is_terminal and not out.no_color
+    color = out.has_color
     given = Given(result.problems, comparison, lines_from(result.source.read), result.note, prefix, out.width, color)
     for name, path in files:
         # Not to a terminal: no color, and as wide as a mail.

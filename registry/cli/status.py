@@ -23,13 +23,13 @@ class StatusView:
         """What is wrong, and below it how things are: `line`, with a `detail` that alone is worth a line only where it `is_news`."""
         found = problems_text(problems, self._read, err) if problems else ""
         if error is not None:
-            with err.capture() as captured:
+            with err.console.capture() as captured:
                 show_error(error)
             found += captured.get()
         if err.is_terminal:
             view = f"{found}{line}{detail}\n"
             # What has scrolled out of the window cannot be taken back.
-            erase = f"\x1b[{self._rows}F\x1b[J" if 0 < self._rows < err.height else ""
+            erase = f"\x1b[{self._rows}F\x1b[J" if 0 < self._rows < err.console.height else ""
             self._write(erase + view)
             self._rows = sum(max(1, -(-Text.from_ansi(one).cell_len // err.width)) for one in view.splitlines())
         elif is_news or self._said != (found, line):

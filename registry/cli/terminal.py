@@ -5,21 +5,71 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
-from rich.console import Console
 
 from registry import __version__
 from registry.errors import Problem, Read, RegistryError, UsageError
 from registry.kinds import defaults_folder
 from registry.progress import Progress, silent
 from registry.reports.line import LineOf
+from registry.settings import colors_are_forced
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Terminal:
+    """Standard output, or standard error, with colours where they can be seen.
+
+    Rich costs a tenth of a short command's time: it is read only where there is a terminal, or marked text to take apart.
+    """
+
+    def __init__(self, *, is_error: bool = False) -> None:
+        """`is_error`: standard error."""
+        self._is_error = is_error
+
+    @property
+    def file(self) -> TextIO:
+        """Where it goes."""
+        return sys.stderr if self._is_error else sys.stdout
+
+    @cached_property
+    def console(self) -> "Console":
+        """The same, as Rich has it."""
+        from rich.console import Console
+
+        return Console(stderr=self._is_error, highlight=False, emoji=False, soft_wrap=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """True where somebody looks at it, or colours are forced."""
+        return (self.file.isatty() or colors_are_forced()) and self.console.is_terminal
+
+    @property
+    def has_color(self) -> bool:
+        """True where colours can be seen and are wanted."""
+        return self.is_terminal and not self.console.no_color
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.console.width
+
+    def print(self, text: str = "", *, markup: bool = True, style: str | None = None, end: str = "\n") -> None:
+        """Text in a style; with `markup`, `[bold]…[/]` in it is bold."""
+        if (markup and "[" in text) or self.is_terminal:
+            self.console.print(text, markup=markup, style=style, end=end)
+        else:
+            self.file.write(text + end)
+            self.file.flush()
+
+
+out = Terminal()
+err = Terminal(is_error=True)
 
 
 class Format(StrEnum):
@@ -74,16 +124,16 @@ def lines_from(read: Read) -> LineOf:
 
 def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False) -> None:
     """Problems with their lines as `read` gives them, on stderr unless they are the answer."""
-    console = out if to_stdout else err
-    console.file.write(problems_text(problems, read, console).encode("utf-8", "replace").decode("utf-8"))
-    console.file.flush()
+    terminal = out if to_stdout else err
+    terminal.file.write(problems_text(problems, read, terminal).encode("utf-8", "replace").decode("utf-8"))
+    terminal.file.flush()
 
 
-def problems_text(problems: Sequence[Problem], read: Read, console: Console) -> str:
-    """Problems with their lines, as they are to be shown on a console."""
+def problems_text(problems: Sequence[Problem], read: Read, terminal: Terminal) -> str:
+    """Problems with their lines, as they are to be shown on a terminal."""
     from registry.reports.text import report
 
-    return report(problems, lines_from(read), color=console.is_terminal and not console.no_color, link_of=_explanation)
+    return report(problems, lines_from(read), color=terminal.has_color, link_of=_explanation)
 
 
 def _explanation(rule: str) -> str | None:
@@ -94,9 +144,9 @@ def _explanation(rule: str) -> str | None:
 
 def show_error(error: RegistryError) -> None:
     """One line on stderr, and a hint."""
-    err.print(f"[bold red]error:[/] {_plain(error.message)}", soft_wrap=True)
+    err.print(f"[bold red]error:[/] {_plain(error.message)}")
     if error.hint:
-        err.print(f"[cyan]hint:[/] {_plain(error.hint)}", soft_wrap=True)
+        err.print(f"[cyan]hint:[/] {_plain(error.hint)}")
 
 
 def _plain(text: str) -> str:
@@ -116,7 +166,7 @@ def report_bug(error: Exception) -> None:
     with tempfile.NamedTemporaryFile("w", prefix="registry-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
         file.write(f"process-registry {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{details}")
     what = _plain(f"{type(error).__name__}: {error}".split("\n", 1)[0])
-    err.print(f"[bold red]bug:[/] this is our mistake, not yours ({what}); the details are in {file.name}", soft_wrap=True)
+    err.print(f"[bold red]bug:[/] this is our mistake, not yours ({what}); the details are in {file.name}")
 
 
 def counted(count: int, word: str) -> str:
@@ -144,7 +194,7 @@ def progress() -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=err, transient=True, auto_refresh=False) as bar:
+    with Bar(*columns, console=err.console, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("starting", total=None)
 
         def tell(what: str, done: int = 0, total: int = 0) -> None:

@@ -23,24 +23,17 @@ class WrongQueryError(ValueError):
 
 def _has_text(definition: Definition, wanted: str) -> bool:
     """True when every word stands in the name, title, description, tags or application."""
-    data = definition.data
-    tags = data.get("tags")
-    parts = [
-        definition.name,
-        data.get("title"),
-        data.get("description"),
-        definition.inside.get("application"),
-        *(tags if isinstance(tags, list) else ()),
-    ]
-    text = " ".join(str(part) for part in parts if part).casefold()
+    outline = definition.outline
+    parts = [definition.name, outline.title, outline.description, outline.application, *outline.tags]
+    text = " ".join(part for part in parts if part).casefold()
     return all(word in text for word in wanted.casefold().split())
 
 
 _FILTERS: dict[str, Callable[[Definition, str], bool]] = {
-    "process_type": lambda one, wanted: str(one.inside.get("process_type", "single")) == wanted,
-    "application": lambda one, wanted: one.inside.get("application") == wanted,
-    "lifecycle": lambda one, wanted: str(one.data.get("lifecycle", "production")) == wanted,
-    "tag": lambda one, wanted: wanted in (one.data.get("tags") or ()),
+    "process_type": lambda one, wanted: (one.outline.process_type or "single") == wanted,
+    "application": lambda one, wanted: bool(wanted) and one.outline.application == wanted,
+    "lifecycle": lambda one, wanted: one.outline.lifecycle == wanted,
+    "tag": lambda one, wanted: wanted in one.outline.tags,
     "name": lambda one, wanted: one.name == wanted,
     "q": _has_text,
 }

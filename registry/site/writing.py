@@ -1,6 +1,5 @@
 """Writes units below a folder, with a second process where that pays; copies and removes files there."""
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -52,6 +51,8 @@ def _shared(parts: Sequence[Part], work: Callable[[Part], None], result: Callabl
             tell(number, len(parts))
             work(part)
         return None
+    import multiprocessing  # late: after one edit nothing is shared
+
     context = multiprocessing.get_context("fork")
     taken = context.Value("l", 0)
     ours, theirs = context.Pipe(duplex=False)

@@ -23,11 +23,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: plain data (dict, list, str, int, float, bool, None) and the places of all of it."""
+    """One YAML document: plain data (dict, list, str, int, float, bool, None), the places of all of it, and the bytes of its file."""
 
     path: str
     data: Any
     root: Node | Place
+    raw: bytes
 
     @property
     def place(self) -> Place:

@@ -51,9 +51,9 @@ class _Stop(Exception):  # noqa: N818 - control flow inside this module only
 
 def read(data: bytes, path: str) -> Reading:
     """Read one file's bytes strictly. Never raises for what is in the file."""
-    reader = _Reader(path)
+    reader = _Reader(path, data)
     try:
-        document: Document | None = reader.read(data)
+        document: Document | None = reader.read()
     except _Stop:
         document = None
     return Reading(document, tuple(reader.problems))
@@ -62,17 +62,18 @@ def read(data: bytes, path: str) -> Reading:
 class _Reader:
     """Turns events into data and places, noting problems on the way."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, data: bytes) -> None:
         self.path = path
+        self.data = data
         self.problems: list[Problem] = []
 
     def note(self, rule: str, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(rule, Severity.ERROR, Span(self.path, *place), message, hint))
 
-    def read(self, data: bytes) -> Document:
+    def read(self) -> Document:
         from _ruamel_yaml import CParser  # late: it brings all of ruamel.yaml, and most files are read without
 
-        text = self.decode(data)
+        text = self.decode(self.data)
         try:
             document = self.compose(CParser(text))
         except (_Stop, MemoryError):
@@ -204,7 +205,7 @@ class _Reader:
         if root_node is None:
             self.note("Y007", (1, 1, 1, 1), "the file is empty", "start with `title:` and `definition:`")
             raise _Stop
-        return Document(self.path, root, root_node)
+        return Document(self.path, root, root_node, self.data)
 
     def check_stream_event(self, kind: str, event: Any, *, seen_root: bool) -> None:
         mark = event.start_mark

@@ -1,6 +1,7 @@
 """Documents read without the places of what is in them, which is faster, and takes half of the memory."""
 
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -8,6 +9,9 @@ from registry.errors import Problem, Span
 from registry.yaml.document import Document, Place
 from registry.yaml.lines import UnusualFormError, read_lines
 from registry.yaml.reader import read
+
+# A page, an answer and a line of a list ask for the same document, one after the other.
+_MOST_HELD = 256
 
 
 class Loading(NamedTuple):
@@ -20,7 +24,7 @@ class Loading(NamedTuple):
 def load(data: bytes, path: str) -> Loading:
     """Read one file's bytes strictly, as `read` does. Never raises for what is in the file."""
     try:
-        return Loading(StoredDocument(path, data, data=read_lines(data)), ())
+        return Loading(StoredDocument(path, None, (read_lines(data), data)), ())
     except UnusualFormError:
         return Loading(*read(data, path))
 
@@ -34,40 +38,63 @@ def read_data(data: bytes) -> Any:
         return document.data if document is not None else None
 
 
-class StoredDocument:
-    """A document without the places of what is in it: they come by reading the file's bytes again, when somebody asks.
+class Store(Protocol):
+    """Where documents lie that were read before. Hashed by what it is, not by what is in it."""
 
-    Nearly nobody does: places are for what is wrong.
+    def __hash__(self) -> int: ...
+
+    def get(self, key: Any) -> tuple[bytes, bytes]:
+        """A document's data as JSON, and the bytes of its file. Raises RegistryError where it is there no more."""
+
+
+class StoredDocument:
+    """A document without the places of what is in it, which may lie elsewhere: it is read again when somebody asks.
+
+    Nearly nobody does: places are for what is wrong, and most builds show a few definitions anew.
     """
 
-    __slots__ = ("_data", "_document", "_raw", "json", "path")
+    __slots__ = ("_key", "_store", "path")
 
-    def __init__(self, path: str, raw: bytes, *, data: Any = None, json: bytes = b"") -> None:
-        """`raw` are the bytes of the file, which the strict reader takes; the data is given, or its JSON (read when asked for)."""
+    def __init__(self, path: str, store: Store | None, key: Any) -> None:
+        """`key` is what `store` knows the document by; without a store, the data itself and the bytes of the file."""
         self.path = path
-        self.json = json
-        self._raw = raw
-        self._data = data
-        self._document: Document | None = None
+        self._store = store
+        self._key = key
+
+    @property
+    def is_here(self) -> bool:
+        """True when it is held, and in no store."""
+        return self._store is None
 
     @property
     def data(self) -> Any:
         """Plain data."""
-        if self._data is None:
-            self._data = orjson.loads(self.json)
-        return self._data
+        return (_fetched(self._store, self._key) if self._store is not None else self._key)[0]
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the file."""
+        found: bytes = (_fetched(self._store, self._key) if self._store is not None else self._key)[1]
+        return found
 
     @property
     def place(self) -> Place:
         """Where the document's first thing stands."""
-        return self._with_places().place
+        return _with_places(self.raw, self.path).place
 
     def span(self, pointer: tuple[str | int, ...] = (), *, key: bool = False) -> Span:
         """The place of the value at `pointer`, as `Document.span` gives it."""
-        return self._with_places().span(pointer, key=key)
+        return _with_places(self.raw, self.path).span(pointer, key=key)
 
-    def _with_places(self) -> Document:
-        if self._document is None:
-            self._document = read(self._raw, self.path).document
-            assert self._document is not None  # it was read before
-        return self._document
+
+@lru_cache(maxsize=_MOST_HELD)
+def _fetched(store: Store, key: Any) -> tuple[Any, bytes]:
+    json, raw = store.get(key)
+    return orjson.loads(json), raw
+
+
+@lru_cache(maxsize=16)
+def _with_places(raw: bytes, path: str) -> Document:
+    document = read(raw, path).document
+    assert document is not None  # it was read before
+    return document

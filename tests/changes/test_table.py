@@ -13,6 +13,7 @@ from registry import yaml
 from registry.changes import TABLE, Changed, Level, Side, compare
 from registry.kinds import Kinds, load_kinds
 from registry.loader import Definition, definition_path
+from registry.outline import outline_of
 from registry.settings import Settings
 from registry.source import WorkTree
 from registry.yaml_writer import to_yaml
@@ -128,7 +129,7 @@ def define(data: dict[str, Any] | str, name: str = "a", kind: str = "process_def
     document, problems = yaml.read(text.encode(), path)
     assert document is not None, problems
     number = document.data.get("id")
-    return Definition(kind, name, number if isinstance(number, int) else None, document, text.encode())
+    return Definition(kind, name, number if isinstance(number, int) else None, document, outline_of(document.data, ()))
 
 
 def put(text: str, place: str, value: object) -> dict[str, Any]:

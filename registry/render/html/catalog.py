@@ -223,16 +223,16 @@ class _Catalog:
     def row(self, definition: Definition) -> dict[str, Any]:
         """One line of a list."""
         revisions = self.snapshot.revisions_of(definition)
-        application = definition.inside.get("application")
+        application = definition.outline.application
         dates = [revision.date for revision in revisions[-1:] if revision.date]
         return {
             "id": definition.id,
             "href": href(definition.kind, definition.name),
-            "title": definition.data.get("title") or definition.name,
+            "title": definition.outline.title or definition.name,
             "name": definition.name,
             "badges": badges(self.snapshot, definition),
             "application": application,
             "application_href": name_in_address(application) if application else "",
-            "tags": definition.data.get("tags", ()),
+            "tags": definition.outline.tags,
             "date": dates[0] if dates else "",
         }

@@ -23,7 +23,7 @@ _SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "l
 def definition_texts(snapshot: Snapshot, pages: Pages, kind: Kind, definition: Definition, shown: Sequence[ShownRevision], root: str) -> Texts:
     """A definition as it is now; `shown` are its revisions, `root` is the way to the top."""
     used_by = snapshot.referring.get((definition.kind, definition.name), ())
-    users = ({"href": href(other.kind, other.name), "title": _text(other.data.get("title")) or other.name, "name": other.name} for other in used_by)
+    users = ({"href": href(other.kind, other.name), "title": other.outline.title or other.name, "name": other.name} for other in used_by)
     return {
         **_content(snapshot, pages, kind, definition.name, definition.id, definition.data),
         **_newest(snapshot, pages, shown, root),
@@ -52,8 +52,8 @@ def tombstone_texts(snapshot: Snapshot, pages: Pages, kind: Kind, tombstone: Tom
 
 def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
     """Words that stand beside a title."""
-    process_type, lifecycle = definition.inside.get("process_type"), definition.data.get("lifecycle")
-    found = [process_type] if isinstance(process_type, str) else []
+    process_type, lifecycle = definition.outline.process_type, definition.outline.lifecycle
+    found = [process_type] if process_type else []
     if lifecycle in ("experimental", "deprecated"):
         found.append(lifecycle)
     preview = snapshot.preview
