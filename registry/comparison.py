@@ -11,7 +11,6 @@ from registry.git import Repository, as_pattern
 from registry.kinds import SCHEMA_FOLDER, Kinds, load_kinds
 from registry.loader import DEFINITIONS_FOLDER, Definition, definition_path, kind_and_name, load
 from registry.settings import SETTINGS_PATH, parse_settings, source_date_epoch
-from registry.snapshot import references_of
 from registry.source import Commit, Source, open_source
 
 
@@ -94,7 +93,12 @@ def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, .
     if not wanted:
         return ()
     found = load(source, kinds, frozenset(wanted)).definitions
-    return tuple(one.name for one in found if one.kind == "process_definition" and (kind, name) in references_of(one, kinds.by_name[one.kind]))
+    references = {one.name: [reference.kind for reference in one.references] for one in kinds}
+    return tuple(
+        one.name
+        for one in found
+        if one.kind == "process_definition" and (kind, name) in zip(references[one.kind], one.outline.references, strict=True)
+    )
 
 
 def _today(source: Source, repository: Repository) -> date:

@@ -4,7 +4,6 @@ A definition is followed by its id where its file carries one, else by its path 
 commit graph (parents before children), never that of dates.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
@@ -85,9 +84,9 @@ class Revisions(Sequence[Revision]):
         return Revisions(added, self._store, (self._start, self._end), self._count)
 
     @property
-    def key(self) -> tuple[str, tuple[Revision, ...]]:
-        """The same only for the same revisions."""
-        stored = self._store.digest(self._start, self._end) if self._store is not None else ""
+    def key(self) -> tuple[bytes, tuple[Revision, ...]]:
+        """The same only for the same revisions: those that are stored as they are, and those that came after."""
+        stored = self._store.data[self._start : self._end] if self._store is not None else b""
         return stored, self._added
 
 
@@ -112,9 +111,6 @@ class _Store:
                 self._held.clear()
             self._held[start] = found
         return found
-
-    def digest(self, start: int, end: int) -> str:
-        return hashlib.blake2b(self.data[start:end], digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)

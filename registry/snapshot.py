@@ -14,7 +14,7 @@ from registry.diff import Change, diff
 from registry.errors import Problem, Severity, Span
 from registry.history import NO_HISTORY, NO_REVISIONS, History, Revision, Revisions
 from registry.ids import Ledger, parse_ledger
-from registry.kinds import SCHEMA_FOLDER, Kind, Kinds, defaults_folder
+from registry.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path
 from registry.memory import Answers, Memory
 from registry.progress import Progress, silent
@@ -105,14 +105,20 @@ class Snapshot:
         facts: list[Any] = [self.common_key, one.kind, one.name, one.id]
         if isinstance(one, Definition):
             revisions = self.revisions_of(one)
-            used_by = [[other.kind, other.name, other.outline.title] for other in self.referring.get((one.kind, one.name), ())]
-            facts += [one.blob, used_by, ("application", one.outline.application) in self.by_name]
+            referring = self.referring.get((one.kind, one.name), ())
+            facts += [one.blob, [[other.kind, other.name, other.outline.title] for other in referring], self._has_application(one)]
         else:
             revisions = one.revisions
             # Its last content is read when its page is made; which application that names is not known here.
             facts += [(one.kind, one.name) in self.by_name, self._applications]
-        facts.append(revisions.key)
-        return hashlib.blake2b(orjson.dumps(facts, default=str), digest_size=16).hexdigest()
+        stored, added = revisions.key
+        facts.append(added)
+        digest = hashlib.blake2b(orjson.dumps(facts, default=str), digest_size=16)
+        digest.update(stored)
+        return digest.hexdigest()
+
+    def _has_application(self, one: Definition) -> bool:
+        return ("application", one.outline.application) in self.by_name
 
     @cached_property
     def _applications(self) -> list[str]:
@@ -143,9 +149,11 @@ class Snapshot:
     def referring(self) -> Mapping[tuple[str, str], tuple[Definition, ...]]:
         """For a kind and name, the definitions that name it in a field of reference."""
         found: dict[tuple[str, str], list[Definition]] = {}
+        kinds = {kind.name: [reference.kind for reference in kind.references] for kind in self.kinds}
         for definition in self.definitions:
-            for kind, name in references_of(definition, self.kinds.by_name[definition.kind]):
-                found.setdefault((kind, name), []).append(definition)
+            for kind, name in zip(kinds[definition.kind], definition.outline.references, strict=True):
+                if name is not None:
+                    found.setdefault((kind, name), []).append(definition)
         return {key: tuple(definitions) for key, definitions in found.items()}
 
     @cached_property
@@ -195,13 +203,6 @@ class Snapshot:
     def _changes(self, before: str, after: str) -> list[Change]:
         old, new = self.contents.get(before), self.contents.get(after)
         return diff(old, new) if old is not None and new is not None else []
-
-
-def references_of(definition: Definition, kind: Kind) -> Iterator[tuple[str, str]]:
-    """Kind and name of everything that a definition refers to."""
-    for reference, name in zip(kind.references, definition.outline.references, strict=True):
-        if name is not None:
-            yield reference.kind, name
 
 
 def take_snapshot(  # noqa: PLR0913 - what the steps before gave

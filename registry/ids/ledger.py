@@ -7,10 +7,10 @@ shows. A `Mark` is what somebody outside of the branch remembers of it.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,15 +21,15 @@ STATES = ("live", "moved", "gone")
 MAX_ID = 2**53 - 1
 _KEYS = ("kind", "id", "name", "state", "commit", "prev")
 # The line of nearly every entry, taken as it is: reading it as JSON and writing it again takes four times as long.
-_PLAIN_TEXT = r"([A-Za-z0-9 /_.+~-]*)"
+_PLAIN_TEXT = r"([A-Za-z0-9 /_.+~-]+)"
 _PLAIN_LINE = re.compile(
-    rf'{{"kind":"{_PLAIN_TEXT}","id":([1-9][0-9]{{0,14}}),"name":"{_PLAIN_TEXT}","state":"(live|moved|gone)",'
-    rf'"commit":(?:null|"{_PLAIN_TEXT}"),"prev":"{_PLAIN_TEXT}"}}\Z'
+    rf'^{{"kind":"{_PLAIN_TEXT}","id":([1-9][0-9]{{0,14}}),"name":"{_PLAIN_TEXT}","state":"(live|moved|gone)",'
+    rf'"commit":(?:null|"{_PLAIN_TEXT}"),"prev":"{_PLAIN_TEXT}"}}\r?\n',
+    re.MULTILINE,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(NamedTuple):
     """One event: the definition `name` of `kind` got its id (or came back), moved, or is gone; `commit` was indexed."""
 
     kind: str
@@ -55,6 +55,11 @@ class Ledger:
     entries: tuple[LedgerEntry, ...]
     registry_id: str
     head: str
+
+    @cached_property
+    def text(self) -> str:
+        """All lines, as the ledger has them."""
+        return "".join([f"{entry.line()}\n" for entry in self.entries])
 
     @cached_property
     def latest(self) -> Mapping[tuple[str, int], LedgerEntry]:
@@ -126,9 +131,7 @@ def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Pr
     text = (data or b"").decode("utf-8", "replace")
     # Not splitlines, which also splits at characters that can stand inside a line.
     lines = text.split("\n")
-    for number, line in enumerate(lines[:-1], 1):
-        shown = line.removesuffix("\r")  # a checkout on Windows
-        entry = _parse_entry(shown)
+    for number, (line, entry) in enumerate(zip(lines[:-1], _entries(text, lines[:-1]), strict=True), 1):
         if entry is None:
             return Ledger(tuple(entries), owner, prev), (_broken(number, "this line is no entry of the ledger"),)
         if number == 1:
@@ -136,10 +139,23 @@ def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Pr
         if entry.prev != prev:
             return Ledger(tuple(entries), owner, prev), (_broken(number, "the line before was changed or is missing"),)
         entries.append(entry)
-        prev = _hash(shown)
+        prev = _hash(line.removesuffix("\r"))  # a checkout on Windows
     if lines[-1]:
         return Ledger(tuple(entries), owner, prev), (_broken(len(lines), "the last line has no end: it may be cut off"),)
-    return Ledger(tuple(entries), owner, prev), ()
+    found = Ledger(tuple(entries), owner, prev)
+    found.__dict__["text"] = text.replace("\r\n", "\n")  # each line is as its entry would be written
+    return found, ()
+
+
+def _entries(text: str, lines: Sequence[str]) -> Iterator[LedgerEntry | None]:
+    """An entry for each line; None for what is none."""
+    plain = _PLAIN_LINE.findall(text)
+    if len(plain) == len(lines):
+        # A line cannot hold two, so each line is one.
+        for kind, number, name, state, commit, prev in plain:
+            yield LedgerEntry(kind, int(number), name, state, commit or None, prev)
+    else:
+        yield from (_parse_entry(line.removesuffix("\r")) for line in lines)
 
 
 def _hash(line: str) -> str:
@@ -147,10 +163,6 @@ def _hash(line: str) -> str:
 
 
 def _parse_entry(line: str) -> LedgerEntry | None:
-    plain = _PLAIN_LINE.match(line)
-    if plain:
-        kind, number, name, state, commit, prev = plain.groups()
-        return LedgerEntry(kind, int(number), name, state, commit, prev)
     try:
         facts: Any = json.loads(line)
     except (ValueError, RecursionError):

@@ -41,7 +41,7 @@ def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
 
 def _ledger(snapshot: Snapshot) -> File:
     """`/api/ledger.ndjson`: every id ever given. A branch that was set back gets its ledger from here."""
-    return File("api/ledger.ndjson", "".join(f"{entry.line()}\n" for entry in snapshot.ledger.entries).encode())
+    return File("api/ledger.ndjson", snapshot.ledger.text.encode())
 
 
 def _definition(snapshot: Snapshot, definition: Definition) -> Iterator[File]:
@@ -64,7 +64,7 @@ def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Unit]:
     folder = f"api/{kind.name}"
     size = snapshot.settings.page_size
     listed = published(snapshot, kind.name)
-    keys = [snapshot.key_of(definition) for definition in listed]
+    keys = [*map(snapshot.key_of, listed)]
     for page in range(1, page_count(len(listed), size) + 1):
         place = folder if page == 1 else f"{folder}/page/{page}"
         shown = slice((page - 1) * size, page * size)

@@ -1,9 +1,9 @@
 """The pages of one snapshot."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial, wraps
+from typing import Any, ParamSpec
 
 from jinja2 import TemplateError
 from markupsafe import Markup
@@ -21,6 +21,7 @@ from registry.render.html.text import href, markdown
 from registry.snapshot import Snapshot, Tombstone
 from registry.yaml_writer import to_yaml
 
+P = ParamSpec("P")
 LIST_PAGE_SIZE = 200
 _INDEX_ROWS = 300
 _CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -31,16 +32,14 @@ def render(snapshot: Snapshot) -> Iterator[Unit]:
     assets = _assets(snapshot)
     for name, path in assets.items():
         yield unit_of(path, File(path, snapshot.templates[f"assets/{name}"]))
-    for unit in _Catalog(snapshot, assets).units():
-        yield unit._replace(make=partial(_explained, unit.make))
+    yield from _Catalog(snapshot, assets).units()
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
     """The pages of one definition alone."""
     catalog = _Catalog(snapshot, _assets(snapshot))
     kind = snapshot.kinds.by_name[definition.kind]
-    unit = catalog.unit(kind, catalog.kind(kind), definition)
-    return unit._replace(make=partial(_explained, unit.make))
+    return catalog.unit(kind, catalog.kind(kind), definition)
 
 
 def _assets(snapshot: Snapshot) -> dict[str, str]:
@@ -53,14 +52,20 @@ def _assets(snapshot: Snapshot) -> dict[str, str]:
     return found
 
 
-def _explained(make: Callable[[], Iterable[File]]) -> Iterator[File]:
-    """The files, with what is wrong in a template said to the person who wrote it: ours are tested."""
-    try:
-        yield from make()
-    except TemplateError as error:
-        place = f"site_templates/{getattr(error, 'name', None) or '…'}"
-        line = getattr(error, "lineno", None)
-        raise UsageError(f"{place}{f':{line}' if line else ''}: {error.message or error}", "mend the template, or remove it to use ours") from error
+def _explained(make: Callable[P, Iterator[File]]) -> Callable[P, Iterator[File]]:
+    """What makes files, with what is wrong in a template said to the person who wrote it: ours are tested."""
+
+    @wraps(make)
+    def made(*given: P.args, **named: P.kwargs) -> Iterator[File]:
+        try:
+            yield from make(*given, **named)
+        except TemplateError as error:
+            place = f"site_templates/{getattr(error, 'name', None) or '…'}"
+            line = getattr(error, "lineno", None)
+            message = f"{place}{f':{line}' if line else ''}: {error.message or error}"
+            raise UsageError(message, "mend the template, or remove it to use ours") from error
+
+    return made
 
 
 # One for all snapshots with the same templates: compiling them costs more than most pages.
@@ -113,7 +118,7 @@ class _Catalog:
         snapshot = self.snapshot
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
-        shown = [[snapshot.key_of(one) for one in found[:_INDEX_ROWS]] for found in snapshot.by_kind.values()]
+        shown = [[*map(snapshot.key_of, found[:_INDEX_ROWS])] for found in snapshot.by_kind.values()]
         yield Unit("index.html", key_of(snapshot.common_key, facts, counts, shown), ("index.html",), self.index)
         yield Unit("404.html", snapshot.common_key, ("404.html",), self.not_found)
         if snapshot.preview is not None:
@@ -133,10 +138,12 @@ class _Catalog:
         place = f"{kind.name}/{definition.name}"
         return Unit(place, self.snapshot.key_of(definition), (place,), partial(self.definition_pages, kind, facts, definition))
 
+    @_explained
     def index(self) -> Iterator[File]:
         rows = {kind.name: [self.row(one) for one in self.snapshot.by_kind[kind.name][:_INDEX_ROWS]] for kind in self.snapshot.kinds}
         yield self.page("index.html", "index.html", 0, rows=rows)
 
+    @_explained
     def not_found(self) -> Iterator[File]:
         # Served for any unknown address at any depth, so its links start at the top.
         yield File("404.html", self.pages.render("404.html", self.snapshot.settings.base_path, self.everywhere, {}))
@@ -145,14 +152,16 @@ class _Catalog:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
         for number in range(1, count + 1):
             shown = definitions[(number - 1) * LIST_PAGE_SIZE : number * LIST_PAGE_SIZE]
-            key = key_of(self.snapshot.common_key, count, len(definitions), [self.snapshot.key_of(one) for one in shown])
+            key = key_of(self.snapshot.common_key, count, len(definitions), [*map(self.snapshot.key_of, shown)])
             place = f"list/{facts['name']}/{number}"
             yield Unit(place, key, (place,), partial(self.list_page, facts, shown, number, count))
 
+    @_explained
     def list_page(self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int) -> Iterator[File]:
         rows = [self.row(one) for one in definitions]
         yield self.page(f"list/{facts['name']}/{number}/index.html", "list.html", 3, kind=facts, rows=rows, page=number, pages=count)
 
+    @_explained
     def definition_pages(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Iterator[File]:
         revisions = self.snapshot.revisions_of(definition)
         shown = self.shown_revisions(kind, definition.name, revisions)
@@ -161,6 +170,7 @@ class _Catalog:
         yield self.filled_page(f"{kind.name}/{definition.name}/index.html", "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, definition, revisions, shown)
 
+    @_explained
     def tombstone_pages(self, kind: Kind, facts: dict[str, Any], tombstone: Tombstone) -> Iterator[File]:
         shown = self.shown_revisions(kind, tombstone.name, tombstone.revisions)
         root = root_of(tombstone.name)
