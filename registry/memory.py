@@ -3,7 +3,6 @@
 All of it can be had again from the source; a memory that knows nothing gives the same, later.
 """
 
-import os
 import time
 import zlib
 from collections.abc import Container, Iterable, Sequence
@@ -234,7 +233,7 @@ class Memory:
 
 
 def _piece(path: str) -> str:
-    return str(zlib.crc32(os.fsencode(path)) % _PIECES)
+    return str(zlib.crc32(path.encode("utf-8", "surrogateescape")) % _PIECES)
 
 
 class _Stored:

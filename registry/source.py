@@ -117,9 +117,7 @@ class WorkTree:
         found: list[Entry] = []
         if self._scan is not None and folder in WATCHED:
             facts = self._scan.facts
-            found = [Entry(path, _type_of(facts[path])) for path in facts if path.startswith(f"{folder}/")]
-            found.sort(key=lambda entry: os.fsencode(entry.path))
-            return found
+            return [Entry(path, _type_of(facts[path])) for path in in_byte_order(path for path in facts if path.startswith(f"{folder}/"))]
         top = self.root / folder
         if not top.is_symlink() and top.is_dir():
             self._walk(str(top), folder, found)
@@ -183,6 +181,13 @@ class WorkTree:
         if not stat.S_ISREG(status.st_mode):
             return None
         return FileFacts(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, is_settled(status.st_mtime_ns, now_ns))
+
+
+def in_byte_order(paths: Iterable[str]) -> list[str]:
+    """Paths as git sorts them."""
+    found = sorted(paths)
+    # The order of code points is that of UTF-8, but for the stand-ins of bytes that are none.
+    return found if "".join(found).isascii() else sorted(found, key=os.fsencode)
 
 
 def _type_of(facts: Facts) -> EntryType:

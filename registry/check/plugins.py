@@ -1,17 +1,29 @@
 """Rules of others: Python packages with an entry point in the group `process_registry.rules` that names a list of `Rule`s."""
 
+import os
 import re
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Rule
 from registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "process_registry.rules"
 _ID = re.compile(r"[A-Z]{2,12}[0-9]{1,4}\Z")
 
 
+@lru_cache(maxsize=1)
 def plugin_rules() -> tuple[Rule, ...]:
     """All of them, in order of the names of their entry points. Raises UsageError for one that cannot be used."""
+    if not _may_be_there():
+        return ()
+    from importlib.metadata import entry_points
+
     found: list[Rule] = []
     for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
         for rule in _load(entry):
@@ -21,7 +33,27 @@ def plugin_rules() -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def _load(entry: EntryPoint) -> tuple[Rule, ...]:
+def _may_be_there() -> bool:
+    """False where no package has such an entry point: reading them properly costs an eighth of a short command's time."""
+    for folder in sys.path:
+        try:
+            with os.scandir(folder or ".") as entries:
+                packages = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True  # a zip file, or what only the proper way can read
+        for package in packages:
+            try:
+                with Path(package, "entry_points.txt").open("rb") as file:
+                    if GROUP.encode() in file.read():
+                        return True
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+    return False
+
+
+def _load(entry: "EntryPoint") -> tuple[Rule, ...]:
     try:
         loaded = entry.load()
     except Exception as error:
