@@ -74,7 +74,6 @@ def pointer_of(steps: tuple[str | int, ...]) -> str:
 
 
 @lru_cache(maxsize=4096)
-@lru_cache(maxsize=1024)
 def steps_of(pointer: str) -> tuple[str, ...]:
     """The keys and indexes of a JSON Pointer, all as text."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])

@@ -2,6 +2,7 @@
 
 import copy
 from datetime import date
+from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,15 @@ definition:
   contextualization: {method: userdata, userdata: "#!/bin/sh"}
 """
 TODAY = date(2026, 6, 1)
-GONE = object()
+
+
+class Gone(Enum):
+    """That a key is not there. Named, so that tests are called the same in every process."""
+
+    GONE = "gone"
+
+
+GONE = Gone.GONE
 _IN, _OUT = "definition/input_adapter", "definition/output_adapter"
 _STDIN = {"input_type": "file", "input_params": {"file_type": "stream", "stream_name": "STDIN"}}
 _DEPRECATED = {"since": "2026-01-01", "sunset": "2026-12-01", "replaced_by": "b"}

@@ -101,8 +101,9 @@ def test_a_rule_is_a_link_to_its_page_on_a_terminal_only(bad: RepoBuilder, run: 
     from registry.cli import terminal
 
     assert "\x1b]8;;" not in report(bad, run, "text")
-    monkeypatch.setattr(terminal.out, "_force_terminal", True)
-    monkeypatch.setattr(terminal.out, "no_color", False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setattr(terminal, "out", terminal.Terminal())  # another one of this process knows that there is no terminal
     shown = report(bad, run, "text")
     assert "/docs/rules.md#s002\x1b\\S002\x1b]8;;\x1b\\" in shown
     page = Path(shown.split("\x1b]8;;file://")[1].split("#")[0])
