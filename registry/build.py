@@ -139,8 +139,6 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
         units = render(snapshot)
         with _little_cyclic_garbage():
             written = site.write(units, partial(progress, "writing pages and answers"), from_nothing=from_nothing)
-    if memory is not None:
-        memory.answers.save()
     return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)
 
 

@@ -8,6 +8,7 @@ gives the same.
 import hashlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -23,7 +24,7 @@ _BUSY_S = 5.0
 _TABLES = ("answers", "definitions", "outlines", "files", "histories", "builds")
 _IN_ONE_QUERY = 500
 # Another one where tables are: a file of another form is emptied.
-_FORM = 6
+_FORM = 7
 _inherited: list[sqlite3.Connection] = []  # kept, so that nobody closes them: that would touch the other process's locks
 
 
@@ -35,6 +36,8 @@ class Cache:
         self._path = root / FOLDER / _FILE
         self._opened: sqlite3.Connection | None = None
         self._process = os.getpid()
+        # A server reads in many threads, and what one thread writes is one transaction.
+        self._lock = threading.RLock()
         if self._path.exists():
             self._opened = self._open()
 
@@ -134,7 +137,8 @@ class Cache:
     def _or_without(self) -> Iterator[None]:
         """Whatever the file does: go on without it."""
         try:
-            yield
+            with self._lock:
+                yield
         except sqlite3.DatabaseError as error:
             self.close()
             if not isinstance(error, sqlite3.OperationalError):

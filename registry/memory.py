@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from registry import yaml
+from registry.answers import Answers
 from registry.cache import Cache
 from registry.contents import Contents
 from registry.errors import Problem, Severity, Span, UsageError
@@ -210,7 +211,6 @@ class Memory:
         if len(self._kept) > 2 * len(definitions) + _SPARE:
             keys = {(one.path, one.blob) for one in definitions}
             self._kept = {key: kept for key, kept in self._kept.items() if key in keys}
-        self.answers.hold_at_most(2 * len(definitions) + _SPARE)
 
     def _outlines(self, definitions: Iterable[Definition], new: Container[str]) -> list[tuple[str, bytes]]:
         """Those pieces of what is kept of all definitions in which something is new."""
@@ -254,44 +254,6 @@ class _Stored:
         if found is None:
             raise UsageError(f"{path} was read before, and is not in the cache any more", "somebody emptied the cache: run it again")
         return orjson.dumps(yaml.read_data(found)), found
-
-
-class Answers:
-    """Bodies of answers by the key of their definition; between runs, in the cache."""
-
-    def __init__(self, cache: Cache | None) -> None:
-        """Those in the cache are brought by `fetch`."""
-        self._cache = cache
-        self._held: dict[str, bytes] = {}
-        self._new: dict[str, bytes] = {}
-        self._most = _SPARE
-
-    def get(self, key: str) -> bytes | None:
-        """The body, or None."""
-        return self._held.get(key) or self._new.get(key)
-
-    def put(self, key: str, body: bytes) -> None:
-        """One that was just made."""
-        self._new[key] = body
-
-    def fetch(self) -> None:
-        """Bring what is kept: before all are asked for."""
-        if not self._held and self._cache is not None:
-            self._held = self._cache.all_of("answers")
-
-    def hold_at_most(self, count: int) -> None:
-        """Let go of all where there are more."""
-        self._most = count
-        if len(self._held) + len(self._new) > count:
-            self._held, self._new = {}, {}
-
-    def save(self) -> None:
-        """Keep what is new in the cache, in place of the rest where that is too much."""
-        if self._cache is not None and self._new:
-            gone = list(self._held) if len(self._held) + len(self._new) > self._most else []
-            self._cache.keep({"answers": self._new.items()}, {"answers": gone})
-        self._held |= self._new
-        self._new = {}
 
 
 def _packed(kept: Kept) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from registry.answers import Answers
 from registry.cache import program
 from registry.contents import Contents, Document
 from registry.diff import Change, diff
@@ -16,7 +17,7 @@ from registry.history import NO_HISTORY, NO_REVISIONS, History, Revision, Revisi
 from registry.ids import Ledger, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path
-from registry.memory import Answers, Memory
+from registry.memory import Memory
 from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings
 from registry.source import READ_LARGE, EntryType, Source

@@ -11,11 +11,22 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of the site: its path below the site's folder and its bytes; `twins` are further paths with the same bytes."""
+    """One file of the site: its path below the site's folder and its bytes; `twins` are further paths with the same bytes.
+
+    A large body comes in parts, made while they are written.
+    """
 
     path: str
-    body: bytes
+    body: bytes | Callable[[], Iterable[bytes]]
     twins: tuple[str, ...] = ()
+
+    def parts(self) -> Iterable[bytes]:
+        """The bytes, in one part or several."""
+        return (self.body,) if isinstance(self.body, bytes) else self.body()
+
+    def whole(self) -> bytes:
+        """All bytes."""
+        return self.body if isinstance(self.body, bytes) else b"".join(self.body())
 
 
 class Unit(NamedTuple):
@@ -35,7 +46,7 @@ def unit_of(name: str, *files: File) -> Unit:
     """A unit of files that are made already: small ones, whose bytes are their key."""
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
-        digest.update(file.body)
+        digest.update(file.whole())
     return Unit(name, digest.hexdigest(), tuple(place for file in files for place in (file.path, *file.twins)), lambda: iter(files))
 
 
@@ -47,9 +58,10 @@ def key_of(*parts: object) -> str:
 def files_by_path(files: Iterable[File]) -> Iterator[tuple[str, bytes]]:
     """Every path with its bytes, twins too."""
     for file in files:
-        yield file.path, file.body
+        body = file.whole()
+        yield file.path, body
         for twin in file.twins:
-            yield twin, file.body
+            yield twin, body
 
 
 def json_file(folder: str, body: object) -> File:

@@ -19,7 +19,8 @@ from filelock import FileLock, Timeout
 from registry.errors import RefusedError, UsageError
 from registry.render.file import Unit
 from registry.site.record import Record, Recorded
-from registry.site.writing import Made, Tell, copy_tree, remove_files, write_units
+from registry.site.shapes import count_of, paths_of
+from registry.site.writing import Tell, copy_tree, remove_files, write_units
 
 _KEPT = 3
 _NAME = re.compile(r"[0-9]{6,}\Z")
@@ -160,25 +161,21 @@ class Site:
         link.replace(self.out)
 
 
-def _fill(record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell) -> tuple[Made, set[str], int]:
-    """Write what is not in `folder` yet, and remove what is no more: what was made, units gone, how many files there are now."""
+def _fill(record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell) -> tuple[list[tuple[Unit, str]], set[str], int]:
+    """Write what is not in `folder` yet, and remove what is no more.
+
+    Gives the units that were made, with the shapes of their paths; those that are gone; and how many files there are now.
+    """
     keys = record.keys(base.slot) if base is not None else {}
     changed = [unit for unit in units if keys.get(unit.name) != unit.key]
     gone = keys.keys() - {unit.name for unit in units}
-    before = record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)]) if base is not None else {}
-    made: Made = write_units(folder, changed, tell, is_new=base is None)
+    before = record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)]) if base is not None else []
+    made = write_units(folder, changed, tell, is_new=base is None)
+    count = sum(map(count_of, made.values()))
     if base is not None:
-        written = {path for paths in made.values() for path in _lines(paths)}
-        if len(written) < _count(made):
+        written = {path for unit in changed for path in paths_of(made[unit.name], unit.places)}
+        if len(written) < count:
             raise AssertionError("two units make one file")  # a mistake of ours, seen before anybody sees the site
-        remove_files(folder, {path for paths in before.values() for path in _lines(paths)} - written)
-    files = (base.files if base is not None else 0) - _count(before) + _count(made)
-    return made, gone, files
-
-
-def _lines(paths: str) -> list[str]:
-    return paths.split("\n") if paths else []
-
-
-def _count(made: Made) -> int:
-    return sum(paths.count("\n") + 1 for paths in made.values() if paths)
+        remove_files(folder, set(before) - written)
+    files = (base.files if base is not None else 0) - len(before) + count
+    return [(unit, made[unit.name]) for unit in changed], gone, files

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 import orjson
 
+from registry.render.file import Unit
+from registry.site.shapes import paths_of
+
 _FILE = ".units.sqlite"
-_FORM = 2
+_FORM = 3
 
 
 class Recorded(NamedTuple):
@@ -42,7 +45,7 @@ class Record:
                 connection.executescript(
                     f"BEGIN; DROP TABLE IF EXISTS slots; DROP TABLE IF EXISTS units;"
                     f"CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB);"
-                    f"CREATE TABLE units (slot INTEGER, name TEXT, paths TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID;"
+                    f"CREATE TABLE units (slot INTEGER, name TEXT, places TEXT, shape TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID;"
                     f"PRAGMA user_version = {_FORM}; COMMIT;"
                 )
             return connection
@@ -85,14 +88,14 @@ class Record:
         row = self._connection.execute("SELECT keys FROM slots WHERE slot = ?", (slot,)).fetchone()
         return bytes(row[0]) if row is not None else b"{}"
 
-    def paths(self, slot: int, names: Iterable[str]) -> dict[str, str]:
-        """The paths of some units, one a line."""
+    def paths(self, slot: int, names: Iterable[str]) -> list[str]:
+        """The paths of some units."""
         assert self._connection is not None
-        found = {}
+        found: list[str] = []
         for name in names:
-            row = self._connection.execute("SELECT paths FROM units WHERE slot = ? AND name = ?", (slot, name)).fetchone()
+            row = self._connection.execute("SELECT places, shape FROM units WHERE slot = ? AND name = ?", (slot, name)).fetchone()
             if row is not None:
-                found[name] = row[0]
+                found.extend(paths_of(row[1], row[0].split("\n")))
         return found
 
     def forget(self, slot: int) -> None:
@@ -100,10 +103,10 @@ class Record:
         if self._connection is not None:
             self._connection.execute("UPDATE slots SET mark = '' WHERE slot = ?", (slot,))
 
-    def note(self, folder: Path, recorded: Recorded, keys: Mapping[str, str], made: Mapping[str, str], gone: Iterable[str]) -> None:
+    def note(self, folder: Path, recorded: Recorded, keys: Mapping[str, str], made: Iterable[tuple[Unit, str]], gone: Iterable[str]) -> None:
         """That a folder (to be called as `recorded` says) now holds units with these keys.
 
-        `made` are the paths of those that are new or other than they were in this slot, `gone` those that are no more.
+        `made` are those that are new or other than they were in this slot, with the shapes of their paths, `gone` those that are no more.
         """
         if self._connection is None:
             return
@@ -111,7 +114,8 @@ class Record:
         with suppress(sqlite3.DatabaseError):
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("DELETE FROM units WHERE slot = ? AND name = ?", ((slot, unit) for unit in gone))
-            self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?)", ((slot, unit, paths) for unit, paths in made.items()))
+            rows = ((slot, unit.name, "\n".join(unit.places), shape) for unit, shape in made)
+            self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?)", rows)
             facts = (slot, recorded.folder, _mark(folder), recorded.files, _packed(keys))
             self._connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?, ?, ?)", facts)
             self._connection.execute("COMMIT")
@@ -120,7 +124,7 @@ class Record:
         """Note for another slot the units of one: its folder was copied."""
         if self._connection is not None:
             self._connection.execute("DELETE FROM units WHERE slot = ?", (to,))
-            self._connection.execute("INSERT INTO units SELECT ?, name, paths FROM units WHERE slot = ?", (to, slot))
+            self._connection.execute("INSERT INTO units SELECT ?, name, places, shape FROM units WHERE slot = ?", (to, slot))
             self._connection.execute("INSERT OR REPLACE INTO slots SELECT ?, '', '', files, keys FROM slots WHERE slot = ?", (to, slot))
 
     def keep_only(self, slots: Iterable[int]) -> None:

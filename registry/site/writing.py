@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from registry.errors import RegistryError, UsageError
 from registry.forking import can_fork
 from registry.render.file import File, Unit
+from registry.site.shapes import shape_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -22,7 +23,7 @@ Tell = Callable[[int, int], None]
 """Told how many of how many parts are done."""
 
 Made = dict[str, str]
-"""Paths, one a line, by the name of the unit that made them: in lists, two million of them are hundreds of megabytes."""
+"""The shape of the paths that were made, by the name of their unit: as text, two million paths are hundreds of megabytes."""
 # So many units are taken at once; some hundred parts at 10,000 definitions.
 _PART = 100
 # Of so many it is remembered that they are there: those of the units at hand, and those above them.
@@ -115,7 +116,7 @@ class _Writer:
                 self.write_file(file)
                 paths.append(file.path)
                 paths.extend(file.twins)
-            self.made[unit.name] = "\n".join(paths)
+            self.made[unit.name] = shape_of(paths, unit.places)
 
     def make_folder(self, parent: str) -> None:
         if parent not in self.folders:
@@ -130,13 +131,13 @@ class _Writer:
         """One file; twins are further names of the same one."""
         self.make_folder(file.path.rpartition("/")[0])
         path = self.top + file.path
-        is_same = not self.is_new and _has(path, file.body)
+        is_same = not self.is_new and isinstance(file.body, bytes) and _has(path, file.body)
         if not is_same:
             if not self.is_new:
                 # Never into the file: other generations have it too.
                 with suppress(FileNotFoundError):
                     os.unlink(path)  # noqa: PTH108
-            _create(path, file.body)
+            _create(path, file.parts())
         for twin in file.twins:
             self.make_folder(twin.rpartition("/")[0])
             _link(path, self.top + twin, is_new=self.is_new)
@@ -154,13 +155,14 @@ def _has(path: str, body: bytes) -> bool:
         os.close(handle)
 
 
-def _create(path: str, body: bytes) -> None:
+def _create(path: str, parts: Iterable[bytes]) -> None:
     # Exclusive: two files for one address are a bug, never the later one over the earlier.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
     try:
-        rest = memoryview(body)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+        for part in parts:
+            written = os.write(handle, part)
+            while written < len(part):
+                written += os.write(handle, memoryview(part)[written:])
     finally:
         os.close(handle)
 

@@ -1,0 +1,44 @@
+"""Bodies of answers that were made before: a few single ones in this process, and long runs of them between runs."""
+
+from registry.cache import Cache
+from registry.shelf import Place, Shelf
+
+# So many single ones are held: a list asks for what was made for a definition's own address.
+_MOST_HELD = 10_000
+
+
+class Answers:
+    """Bodies by the key of their definition; and runs of many, one a line, by a name and a digest of all their keys."""
+
+    def __init__(self, cache: Cache | None) -> None:
+        """Runs are kept in the cache; without one in a temporary file."""
+        self._cache = cache
+        self._shelf: Shelf | None = None
+        self._places: dict[str, tuple[bytes, Place]] = {}
+        self._held: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes | None:
+        """A single body, or None."""
+        return self._held.get(key)
+
+    def put(self, key: str, body: bytes) -> None:
+        """One that was just made."""
+        if len(self._held) >= _MOST_HELD:
+            self._held.clear()
+        self._held[key] = body
+
+    def run(self, name: str, digest: bytes) -> bytes | None:
+        """The run of this name, where it was made of just the bodies that `digest` stands for."""
+        if self._cache is not None:
+            stored = self._cache.get("answers", name)
+            return stored[len(digest) :] if stored is not None and stored.startswith(digest) else None
+        known = self._places.get(name)
+        return self._shelf.get(known[1])[1] if self._shelf is not None and known is not None and known[0] == digest else None
+
+    def put_run(self, name: str, digest: bytes, lines: bytes) -> None:
+        """One that was just made."""
+        if self._cache is not None:
+            self._cache.keep({"answers": [(name, digest + lines)]})
+            return
+        self._shelf = self._shelf or Shelf()
+        self._places[name] = (digest, self._shelf.put(b"", lines))
