@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -94,6 +95,10 @@ class Pages:
         made: Markup = getattr(self._environment.get_template(name).module, macro)(SimpleNamespace(**texts), **constant)
         return made
 
+    @cached_property
+    def _template_of_frames(self) -> Template:
+        return self._environment.from_string(_FRAME)
+
     def _frame(self, root: str, everywhere: Mapping[str, Any]) -> _Frame:
         of, frames = self._frames
         if of is not everywhere:
@@ -102,7 +107,7 @@ class Pages:
             self._skeletons.clear()
         if root not in frames:
             variables = {**self._environment.globals, "root": root, **everywhere}
-            page = self._environment.from_string(_FRAME).render(root=root, **everywhere)
+            page = self._template_of_frames.render(root=root, **everywhere)
             parts = tuple(_BETWEEN.split(page))
             assert len(parts) == len(_BLOCKS) + 1, "base.html has lost a block"
             frames[root] = _Frame(parts, variables, self._environment.get_template("base.html").blocks)
