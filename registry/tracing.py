@@ -2,11 +2,12 @@
 
 import gc
 import signal
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from registry.contents import Spool, id_in
 from registry.errors import RegistryError, UsageError
@@ -158,8 +159,10 @@ class _Tracing:
 
         context = multiprocessing.get_context("fork")
         self._spool = Spool()
+        # Through a file: in a pipe it would be there several times, and it is most of what a large build holds at this time.
+        self._stored = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._ours, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_trace_and_tell, args=(repository, commit, prefix, self._spool, theirs), daemon=True)
+        self._process = context.Process(target=_trace_and_tell, args=(repository, commit, prefix, self._spool, self._stored, theirs), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -167,30 +170,33 @@ class _Tracing:
         """The state of the tracer that has taken every commit, as `Tracer.stored` gives it; and all contents."""
         try:
             told = self._ours.recv()
+            if isinstance(told, BaseException):
+                raise told
+            self._spool.index = told
+            self._stored.seek(0)
+            return self._stored.read(), self._spool
         except EOFError as error:
             raise UsageError("the process that read the history was killed", "is there enough memory?") from error
         finally:
             self.close()
-        if isinstance(told, BaseException):
-            raise told
-        stored, self._spool.index = told
-        return stored, self._spool
 
     def close(self) -> None:
         """End it, if it still runs."""
         self._process.kill()
         self._process.join()
         self._ours.close()
+        self._stored.close()
 
 
-def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spool, told: "Connection") -> None:
+def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spool, stored: IO[bytes], told: "Connection") -> None:
     """In the other process: the history, or the error that stopped it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     gc.disable()
     try:
         log = repository.begin_whole_log(commit, f"{prefix}{DEFINITIONS_FOLDER}")
-        stored = _trace(repository, log, prefix, spool).stored()
-        told.send((stored, spool.finish()))
+        stored.writelines(_trace(repository, log, prefix, spool).parts())
+        stored.flush()
+        told.send(spool.finish())
     except (OSError, RegistryError) as error:
         with suppress(OSError):  # the parent is gone, and nobody asks any more
             told.send(error)
