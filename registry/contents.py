@@ -14,8 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from registry import yaml
-from registry.credentials import hide, hide_in_line, strings_in
-from registry.diff import Change, diff, pointer_of, same
+from registry.credentials import hide, hide_in_line
 from registry.git import GitError, Repository
 from registry.loader import Definition, hide_credentials, id_of
 
@@ -38,17 +37,10 @@ _ID = re.compile(rb"id:[ \t]+([1-9][0-9]{0,14})[ \t]*(?:#[^\n]*)?\r?\Z")
 
 
 class _Content(NamedTuple):
-    """The data of one revision, credentials hidden; and its bytes, where none had to be.
-
-    `is_usual`: the file is in the usual form. `edit` is what differs from the content with the blob id `edited`, where that is
-    one line.
-    """
+    """The data of one revision, credentials hidden; and its bytes, where none had to be."""
 
     document: Document | None
     raw: bytes
-    is_usual: bool = False
-    edited: str = ""
-    edit: yaml.Edit | None = None
 
 
 class Spool:
@@ -177,32 +169,21 @@ class Contents:
                 data = next(iter(self._repository.read_blobs([blob])))[1]
         return data
 
-    def changes(self, before: str, after: str) -> list[Change]:
-        """The fields that differ between two revisions; none where one cannot be read. Raises as `get` does."""
-        new = self._get(after, like=before)
-        old = self._get(before, like=after)
-        for one, other, is_back in ((new, before, False), (old, after, True)):
-            if one.edit is not None and one.edited == other:
-                values = (one.edit.new, one.edit.old) if is_back else (one.edit.old, one.edit.new)
-                return [] if same(*values) else [Change(pointer_of(one.edit.path), *values)]
-        return diff(old.document, new.document) if old.document is not None and new.document is not None else []
-
-    def _get(self, blob: str, like: str = "") -> "_Content":
-        """One content, which may be `like` another one that is held."""
+    def _get(self, blob: str) -> "_Content":
         with self._lock:
             found = self._held.get(blob)
             if found is None:
-                found = self._load(blob, like)
+                found = self._load(blob)
                 if len(self._held) >= _MOST_HELD:
                     for old in list(islice(self._held, _MOST_HELD // 2)):
                         del self._held[old]
                 self._held[blob] = found
             return found
 
-    def _load(self, blob: str, like: str) -> "_Content":
+    def _load(self, blob: str) -> "_Content":
         definition = self._current.get(blob) or self._before.get(blob)
         if definition is not None:
-            return self._content(definition.data, definition.raw, is_usual=definition.document.is_usual)
+            return self._content(definition.data, definition.raw)
         data = self._spool.get(blob) if self._spool is not None else None
         if data is None:
             if blob not in self._read:
@@ -212,35 +193,14 @@ class Contents:
                 # What was read ahead and not asked for is of no use any more.
                 self._read = dict(self._repository.read_blobs(islice(wanted, _AHEAD)))
             data = self._read.pop(blob)
-        return self._edited(data, like) or self._read_whole(data)
-
-    def _edited(self, data: bytes, like: str) -> "_Content | None":
-        """A content that is another one, but for one line in which nothing is to be hidden."""
-        other = self._held.get(like)
-        if other is None or not other.is_usual or not other.raw or other.document is None:
-            return None
-        edit = yaml.edited(other.raw, other.document, data)
-        if edit is None or edit.path[0] == "ignore":  # which says of what is elsewhere that it need not be hidden
-            return None
-        for start in self._fields:
-            if edit.path[: len(start)] == start:
-                name = edit.path[-1] if len(edit.path) > len(start) else ""
-                if any(hide(name, value) != value for _, name, value in strings_in(edit.new, edit.path, name)):
-                    return None
-        return _Content(edit.data, data, is_usual=True, edited=like, edit=edit)
-
-    def _read_whole(self, data: bytes) -> "_Content":
-        document = yaml.read_usual(data)
-        if document is not None:
-            return self._content(document, data, is_usual=True)
         # What an old revision holds that is refused today (`yes`, dates) stays as its text.
         return self._content(yaml.read_data(data), data)
 
-    def _content(self, document: Any, raw: bytes, *, is_usual: bool = False) -> "_Content":
+    def _content(self, document: Any, raw: bytes) -> "_Content":
         if not isinstance(document, dict):
             return _Content(None, b"")
         shown = hide_credentials(document, self._fields)
-        return _Content(shown, raw if shown is document else b"", is_usual)
+        return _Content(shown, raw if shown is document else b"")
 
     def _with_expected(self, blob: str) -> Iterator[str]:
         """A blob, those of its group and of the groups after it, as far as they have to be read."""

@@ -83,7 +83,7 @@ class Memory:
         document = definition.document
         if self._shelf is not None:
             place = self._shelf.put(orjson.dumps(document.data), document.raw)
-            document = yaml.StoredDocument(document.path, self._shelf, place, is_usual=document.is_usual)
+            document = yaml.StoredDocument(document.path, self._shelf, place)
         elif isinstance(document, yaml.Document):
             document = yaml.StoredDocument(document.path, None, (document.data, document.raw))
         definition = definition._replace(document=document)

@@ -11,7 +11,7 @@ import orjson
 from registry.answers import Answers
 from registry.cache import program
 from registry.contents import Contents, Document
-from registry.diff import Change
+from registry.diff import Change, diff
 from registry.errors import Problem, Severity, Span
 from registry.history import NO_HISTORY, NO_REVISIONS, History, Revision, Revisions
 from registry.ids import Ledger, parse_ledger
@@ -195,11 +195,15 @@ class Snapshot:
         return found
 
     def _find_changes(self, old_blob: str, blob: str, other_blobs: Iterable[str]) -> list[Change]:
-        changes = self.contents.changes(old_blob, blob)
+        changes = self._changes(old_blob, blob)
         for other in other_blobs:
-            theirs = [f"{change.pointer}/" for change in self.contents.changes(other, blob)]
+            theirs = [f"{change.pointer}/" for change in self._changes(other, blob)]
             changes = [one for one in changes if any(f"{one.pointer}/".startswith(their) or their.startswith(f"{one.pointer}/") for their in theirs)]
         return changes
+
+    def _changes(self, before: str, after: str) -> list[Change]:
+        old, new = self.contents.get(before), self.contents.get(after)
+        return diff(old, new) if old is not None and new is not None else []
 
 
 def take_snapshot(  # noqa: PLR0913 - what the steps before gave

@@ -31,11 +31,6 @@ class Document:
     raw: bytes
 
     @property
-    def is_usual(self) -> bool:
-        """False: the parser was needed."""
-        return False
-
-    @property
     def place(self) -> Place:
         """Where the document's first thing stands."""
         return place_of(self.root)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from registry.yaml.scalars import FIRST_OF_AMBIGUOUS, FORBIDDEN, QUESTION, is_word, plain_value
 
 # Fewer than there may be keys and values in a file: each takes a character at least.
-MOST_BYTES = 16 * 1024
+_MAX_BYTES = 16 * 1024
 _MAX_DEPTH = 16
 _USUAL_BYTES = bytes([10, *range(32, 127)])
 
@@ -55,7 +55,7 @@ _known: dict[str, _Line] = {}
 
 def read_lines(data: bytes) -> dict[str, Any]:
     """The data of a file in the usual form. Raises UnusualFormError for every other file."""
-    if len(data) > MOST_BYTES or data[-1:] != b"\n" or (data.isascii() and data.translate(None, _USUAL_BYTES)):
+    if len(data) > _MAX_BYTES or data[-1:] != b"\n" or (data.isascii() and data.translate(None, _USUAL_BYTES)):
         raise UnusualFormError
     try:
         text = data.decode("utf-8")

@@ -24,26 +24,18 @@ class Loading(NamedTuple):
 def load(data: bytes, path: str) -> Loading:
     """Read one file's bytes strictly, as `read` does. Never raises for what is in the file."""
     try:
-        return Loading(StoredDocument(path, None, (read_lines(data), data), is_usual=True), ())
+        return Loading(StoredDocument(path, None, (read_lines(data), data)), ())
     except UnusualFormError:
         return Loading(*read(data, path))
 
 
 def read_data(data: bytes) -> Any:
     """The data of one file: `read(…).document.data`, or None where there is no document."""
-    found = read_usual(data)
-    if found is not None:
-        return found
-    document = read(data, "").document
-    return document.data if document is not None else None
-
-
-def read_usual(data: bytes) -> dict[str, Any] | None:
-    """The same of a file in the usual form; None for every other file."""
     try:
         return read_lines(data)
     except UnusualFormError:
-        return None
+        document = read(data, "").document
+        return document.data if document is not None else None
 
 
 class Store(Protocol):
@@ -61,15 +53,11 @@ class StoredDocument:
     Nearly nobody does: places are for what is wrong, and most builds show a few definitions anew.
     """
 
-    __slots__ = ("_key", "_store", "is_usual", "path")
+    __slots__ = ("_key", "_store", "path")
 
-    def __init__(self, path: str, store: Store | None, key: Any, *, is_usual: bool = False) -> None:
-        """`key` is what `store` knows the document by; without a store, the data itself and the bytes of the file.
-
-        `is_usual`: the file is known to be in the usual form.
-        """
+    def __init__(self, path: str, store: Store | None, key: Any) -> None:
+        """`key` is what `store` knows the document by; without a store, the data itself and the bytes of the file."""
         self.path = path
-        self.is_usual = is_usual
         self._store = store
         self._key = key
 
