@@ -201,3 +201,23 @@ def test_a_file_that_cannot_take_a_line_is_refused_not_damaged() -> None:
     with pytest.raises(ValueError, match="cannot be written"):
         # The first key stands behind a `?`, which is read, but whose line cannot have another in front in brackets.
         insert_id(definition("a", raw=b"id: 0\ntitle: T\n"), 7)
+
+
+def test_a_ledger_checked_out_on_windows_is_published_with_the_line_ends_it_was_written_with() -> None:
+    first, _ = parse_ledger(None, "registry-1")
+    entries = append(first, [("process_definition", 1, "a", "live"), ("process_definition", 2, "b/ü", "live")], "c0")
+    text = "".join(f"{entry.line()}\n" for entry in entries)
+    for written in (text, text.replace("\n", "\r\n")):
+        ledger, problems = parse_ledger(written.encode(), "registry-1")
+        assert not problems
+        assert ledger.entries == entries
+        assert ledger.text == text
+
+
+@pytest.mark.parametrize("before", ["x", " ", "{}"])
+def test_a_line_that_only_holds_an_entry_is_none(before: str) -> None:
+    first, _ = parse_ledger(None, "registry-1")
+    (entry,) = append(first, [("process_definition", 1, "a", "live")], "c0")
+    ledger, problems = parse_ledger(f"{before}{entry.line()}\n".encode(), "registry-1")
+    assert [problem.rule for problem in problems] == ["I020"]
+    assert not ledger.entries

@@ -1,5 +1,6 @@
 """Building upon what was there gives the bytes of a build from nothing, whatever happened in between."""
 
+import json
 import os
 import random
 import shutil
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.build import build
+from registry.build import build, snapshot_of
 from registry.cache import FOLDER, Cache
+from registry.errors import UsageError
 from registry.memory import Memory
 from registry.site import Site
 from registry.source import open_source
@@ -172,6 +174,49 @@ def test_one_edit_makes_only_what_shows_it(repo: RepoBuilder, tmp_path: Path) ->
     # Its page and answers, the index, its page of the list, the snapshot.
     assert result.changed == 5
     assert result.files > 150
+
+
+def test_many_definitions_whose_documents_are_put_aside(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    for number in range(600):
+        repo.define(f"g/d{number}", f"title: T{number}\nowners: [t]\ndefinition: {{exec: /bin/{number}}}\n")
+    repo.commit("start")
+    assert run("index", "-C", str(repo.root)).code == 0
+    site, cold = Site(tmp_path / "site"), Site(tmp_path / "cold")
+    memory = Memory(Cache(repo.root))
+    build(open_source(repo.root), site, memory=memory)
+    path = repo.root / KIND / "g/d300.yaml"
+    path.write_text(path.read_text().replace("/bin/300", "/bin/other"))
+    (repo.root / KIND / "g/d5.yaml").unlink()
+    repo.commit("one edited, one gone")
+    for known in (memory, Memory(Cache(repo.root))):
+        assert build(open_source(repo.root), site, memory=known).changed < 60  # lists tell how many there are
+    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), cold, from_nothing=True)
+    assert tree(site.out) == tree(cold.out)
+    api = site.out / "api/process_definition"
+    everything = json.loads((api / "all.json").read_text())["objects"]
+    assert [one["id"] for one in everything] == sorted({one["id"] for one in everything})
+    assert len(everything) == 598
+    assert [json.loads(line) for line in (api / "all.ndjson").read_text().splitlines()] == everything
+
+
+def test_a_cache_that_is_emptied_while_it_is_used(repo: RepoBuilder) -> None:
+    committed = "title: One\nowners: [t]\ndefinition: {exec: /bin/one}\n"
+    repo.define("one", committed)
+    repo.commit("start")
+    repo.define("two")
+    time.sleep(0.2)  # what was written this moment is read again
+    snapshot_of(open_source(repo.root), memory=Memory(Cache(repo.root)))
+    snapshot, _ = snapshot_of(open_source(repo.root), memory=Memory(Cache(repo.root)))
+    assert snapshot is not None
+    with closing(sqlite3.connect(repo.root / FOLDER / "cache.sqlite")) as connection:
+        connection.execute("DELETE FROM definitions")
+        connection.commit()
+    one, two = (snapshot.by_name["process_definition", name] for name in ("one", "two"))
+    assert one.data["title"] == "One"
+    assert one.raw == committed.encode()
+    with pytest.raises(UsageError, match=r"two\.yaml was read before"):
+        _ = two.data
 
 
 def test_a_command_that_finds_nothing_changed_says_so_and_writes_nothing(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
