@@ -64,7 +64,9 @@ class Memory:
     # Definitions
 
     def judge_by(self, digest: str, kinds: Kinds) -> None:
-        """Findings are believed only where the same schemas and settings judged."""
+        """Findings are believed only where the same schemas and settings judged; and outlines hold what these schemas refer to."""
+        if digest != self._judged_by:
+            self._kept.clear()
         self._judged_by, self._kinds = digest, kinds
 
     def recall(self, source: Source, paths: Sequence[str]) -> dict[str, tuple[Definition, tuple[Problem, ...]]]:

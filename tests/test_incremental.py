@@ -200,6 +200,20 @@ def test_many_definitions_whose_documents_are_put_aside(repo: RepoBuilder, run: 
     assert [json.loads(line) for line in (api / "all.ndjson").read_text().splitlines()] == everything
 
 
+def test_references_of_a_kind_that_change_under_a_running_program(repo: RepoBuilder, tmp_path: Path) -> None:
+    schema = SCHEMA % ("Site", "Site")
+    repo.write("schema/site.schema.json", schema)
+    repo.define("oslo", "title: Oslo\nowners: [t]\nowner: nobody\n", "site")
+    repo.commit("start")
+    memory = Memory(Cache(repo.root))
+    site = Site(tmp_path / "site")
+    assert build(open_source(repo.root), site, memory=memory).snapshot is not None
+    repo.write("schema/site.schema.json", schema.replace('"plural"', '"references": [{"pointer": "/owner", "kind": "application"}], "plural"'))
+    for known in (memory, Memory(Cache(repo.root))):
+        found = build(open_source(repo.root), site, memory=known)
+        assert [(problem.rule, problem.message) for problem in found.problems] == [("R001", "there is no application `nobody`")]
+
+
 def test_a_cache_that_is_emptied_while_it_is_used(repo: RepoBuilder) -> None:
     committed = "title: One\nowners: [t]\ndefinition: {exec: /bin/one}\n"
     repo.define("one", committed)
