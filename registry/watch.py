@@ -57,6 +57,11 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._seen: Scan = scan(root, state_files())
 
+    @property
+    def seen(self) -> Scan:
+        """The last look at the files."""
+        return self._seen
+
     def start(self) -> None:
         """Begin. What changed since this was made is seen, too."""
         if not self._poll:

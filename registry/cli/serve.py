@@ -58,7 +58,7 @@ def command(
     gc.disable()
     with progress() as say:
         say("reading definitions")
-        live.refresh(say)
+        live.refresh(say, watcher.seen)
     # What was read stays: the collector need not walk it again and again, nor once (0.15 s of the start). And answers should
     # not wait for long while the other thread reads files anew.
     gc.freeze()
