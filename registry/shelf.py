@@ -4,8 +4,17 @@ import os
 import tempfile
 import weakref
 
+from registry.errors import UsageError
+
 Place = tuple[int, int, int]
 """Where the JSON of a document starts, where it ends, and where the bytes of its file end."""
+
+
+def no_room(error: OSError) -> UsageError:
+    """That the temporary folder takes no more, said to whoever can change it."""
+    return UsageError(
+        f"the temporary folder {tempfile.gettempdir()} cannot be written: {error.strerror}", "make room there, or set TMPDIR to another"
+    )
 
 
 class Shelf:
@@ -20,7 +29,10 @@ class Shelf:
     def put(self, json: bytes, raw: bytes) -> Place:
         """Put a document there: its data as JSON, and the bytes of its file."""
         start, middle = self._end, self._end + len(json)
-        self._file.write(json + raw)
+        try:
+            self._file.write(json + raw)
+        except OSError as error:
+            raise no_room(error) from error
         self._end = middle + len(raw)
         return start, middle, self._end
 

@@ -18,6 +18,7 @@ from registry.kinds import Kinds
 from registry.loader import DEFINITIONS_FOLDER
 from registry.memory import Memory
 from registry.progress import Progress, silent
+from registry.shelf import no_room
 from registry.source import Source
 
 if TYPE_CHECKING:
@@ -170,6 +171,8 @@ class _Tracing:
         """The state of the tracer that has taken every commit, as `Tracer.stored` gives it; and all contents."""
         try:
             told = self._ours.recv()
+            if isinstance(told, OSError):
+                raise no_room(told) from told
             if isinstance(told, BaseException):
                 raise told
             self._spool.index = told

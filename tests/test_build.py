@@ -105,18 +105,19 @@ def test_every_link_in_the_catalog_leads_somewhere(filled: RepoBuilder, tmp_path
     assert checked > 100
 
 
-def test_a_full_disk_is_one_clear_line_and_the_last_good_site_stays(filled: RepoBuilder, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("limit", "said"), [(500, "the temporary folder"), (9000, "the site cannot be written")])
+def test_a_full_disk_is_one_clear_line_and_the_last_good_site_stays(filled: RepoBuilder, tmp_path: Path, limit: int, said: str) -> None:
     out = tmp_path / "site"
     assert build(open_source(filled.root), Site(out)).files
     good = digest(out)
-    # No file may grow past 2 kB: the same error path as a disk that is full.
+    # No file may grow past a limit: the same error path as a disk that is full.
     program = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "from registry.cli import main; sys.exit(main(['build', '-C', sys.argv[1], '-o', sys.argv[2]]))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(filled.root), str(out)], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "error: the site cannot be written" in done.stderr
+    assert f"error: {said}" in done.stderr
     assert "Traceback" not in done.stderr
     assert digest(out) == good
 
