@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from registry.changes import Comparison, Side, compare
-from registry.check.rule import text_at
 from registry.errors import UsageError
 from registry.git import Repository, as_pattern
 from registry.kinds import SCHEMA_FOLDER, Kinds, load_kinds
@@ -77,7 +76,7 @@ def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definit
 
 def _applications(definitions: Sequence[Definition]) -> set[str]:
     """Paths of the applications that process definitions name."""
-    names = (text_at(one.inside, "application") for one in definitions if one.kind == "process_definition")
+    names = (one.outline.application for one in definitions if one.kind == "process_definition")
     return {definition_path("application", name) for name in names if name}
 
 

@@ -30,7 +30,6 @@ def outline_of(data: dict[str, Any], references: Iterable[Reference]) -> Outline
     """The outline of a document whose kind refers to others in these fields."""
     inside = data.get("definition")
     inside = inside if isinstance(inside, dict) else {}
-    deprecation = data.get("deprecation")
     tags = data.get("tags")
     return Outline(
         title=_text(data.get("title")),
@@ -39,8 +38,8 @@ def outline_of(data: dict[str, Any], references: Iterable[Reference]) -> Outline
         process_type=_text(inside.get("process_type")),
         application=_text(inside.get("application")),
         tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
-        references=tuple(_at(data, steps_of(one.pointer)) for one in references),
-        replaced_by=_text(deprecation.get("replaced_by")) if isinstance(deprecation, dict) else "",
+        references=tuple(text_at(data, *steps_of(one.pointer)) for one in references),
+        replaced_by=text_at(data, "deprecation", "replaced_by") or "",
         samples=tuple(path for _, _, path in sample_files(data)) if "examples" in data else (),
         is_excepting=bool(data.get("ignore")),
     )
@@ -61,7 +60,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _at(data: Any, steps: Iterable[str]) -> str | None:
+def text_at(data: Any, *steps: str) -> str | None:
+    """The text that lies at `steps`, or None when there is none: what is of another type is the schema's finding."""
     for step in steps:
-        data = data.get(step) if isinstance(data, dict) else None
+        if not isinstance(data, dict):
+            return None
+        data = data.get(step)
     return data if isinstance(data, str) else None

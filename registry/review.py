@@ -5,7 +5,7 @@ from pathlib import Path
 
 from registry import yaml
 from registry.build import check_source
-from registry.check.rule import Target, text_at
+from registry.check.rule import Target
 from registry.comparison import touched_paths
 from registry.diff import steps_of
 from registry.errors import Problem, Severity, Span, UsageError
@@ -13,6 +13,7 @@ from registry.git import Conflict, Repository, as_pattern, open_repository
 from registry.ids import parse_ledger
 from registry.kinds import SCHEMA_FOLDER, load_kinds
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, id_of, kind_and_name
+from registry.outline import text_at
 from registry.settings import SETTINGS_PATH, parse_settings
 from registry.source import READ_LARGE, Commit, Source, open_source
 

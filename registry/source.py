@@ -48,10 +48,6 @@ class FileFacts(NamedTuple):
     inode: int
     is_settled: bool
 
-    def same_as(self, other: "FileFacts") -> bool:
-        """True when nothing speaks for a change."""
-        return self[:4] == other[:4]
-
 
 class Source(Protocol):
     """What the loader needs: a list of paths and their bytes."""

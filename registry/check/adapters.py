@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from registry.check.placeholders import adapter_path
-from registry.check.rule import Registry, Rule, text_at
+from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity, nearest
 from registry.loader import Definition
+from registry.outline import text_at
 
 SIDES = ("input", "output")
 _MANUAL_PLACEHOLDERS = frozenset({"intype", "outtype", "typeofprocess"})

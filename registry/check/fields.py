@@ -4,9 +4,10 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from registry.check.rule import Registry, Rule, text_at
+from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity
 from registry.loader import Definition
+from registry.outline import text_at
 
 _SHELL_CHARACTERS = re.compile(r"[|&;<>()$`\\\"'*?\[\]#~!{}]")
 _LOADING = re.compile(r"(?:LD_[A-Z_]+|DYLD_[A-Z_]+|PATH|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS|NODE_PATH|PERL5LIB|PERL5OPT"

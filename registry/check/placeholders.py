@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from registry.check.rule import Registry, Rule, text_at
+from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity
 from registry.loader import Definition
+from registry.outline import text_at
 
 PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
 _ANY = re.compile(r"\$\{[^}]*\}?")

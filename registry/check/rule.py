@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from registry.errors import Problem, Severity
 from registry.kinds import Kinds
@@ -98,12 +97,3 @@ class Rule:
     def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""
         return definition.problem(self.id, self.severity, pointer, message, hint, key=key)
-
-
-def text_at(data: Any, *steps: str) -> str | None:
-    """The text that lies at `steps`, or None when there is none: what is of another type is the schema's finding."""
-    for step in steps:
-        if not isinstance(data, dict):
-            return None
-        data = data.get(step)
-    return data if isinstance(data, str) else None

@@ -62,11 +62,6 @@ class StoredDocument:
         self._key = key
 
     @property
-    def is_here(self) -> bool:
-        """True when it is held, and in no store."""
-        return self._store is None
-
-    @property
     def data(self) -> Any:
         """Plain data."""
         return (_fetched(self._store, self._key) if self._store is not None else self._key)[0]
