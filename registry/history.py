@@ -4,9 +4,11 @@ A definition is followed by its id where its file carries one, else by its path 
 commit graph (parents before children), never that of dates.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from itertools import accumulate, count
+from typing import Any, NamedTuple, overload
 
 import orjson
 
@@ -37,24 +39,24 @@ class Revision(NamedTuple):
 
 
 class Revisions(Sequence[Revision]):
-    """The revisions of one definition, oldest first. Those that are stored are taken apart when somebody asks, and not held for long.
+    """The revisions of one definition, oldest first. Those that are committed are taken apart when somebody asks, and not held for long.
 
     A build after one edit asks for those of one definition, and all that ever were would take half of a server's memory.
     """
 
-    __slots__ = ("_added", "_count", "_end", "_start", "_store")
+    __slots__ = ("_added", "_history", "_track")
 
-    def __init__(self, added: tuple[Revision, ...] = (), store: "_Store | None" = None, place: tuple[int, int] = (0, 0), count: int = 0) -> None:
-        """`count` revisions at a place of a store, and those that came after them."""
-        self._added, self._store, (self._start, self._end), self._count = added, store, place, count
+    def __init__(self, history: "History | None" = None, track: int = 0, added: tuple[Revision, ...] = ()) -> None:
+        """Those of a track of `history`, and those that came after them."""
+        self._history, self._track, self._added = history, track, added
 
     def _all(self) -> tuple[Revision, ...]:
-        stored = self._store.revisions(self._start, self._end) if self._store is not None else ()
+        stored = self._history.revisions(self._track) if self._history is not None else ()
         return (*stored, *self._added) if self._added else stored
 
     def __len__(self) -> int:
         """How many there are."""
-        return self._count + len(self._added)
+        return (self._history.counts[self._track] if self._history is not None else 0) + len(self._added)
 
     @overload
     def __getitem__(self, place: int) -> Revision: ...
@@ -74,33 +76,59 @@ class Revisions(Sequence[Revision]):
 
     def committed(self) -> "Revisions":
         """These without what is not committed."""
-        return self._with(tuple(one for one in self._added if one.commit is not None))
+        return Revisions(self._history, self._track, tuple(one for one in self._added if one.commit is not None))
 
     def with_one_more(self, revision: Revision) -> "Revisions":
         """These and a newer one."""
-        return self._with((*self._added, revision))
-
-    def _with(self, added: tuple[Revision, ...]) -> "Revisions":
-        return Revisions(added, self._store, (self._start, self._end), self._count)
+        return Revisions(self._history, self._track, (*self._added, revision))
 
     @property
-    def key(self) -> tuple[bytes, tuple[Revision, ...]]:
-        """The same only for the same revisions: those that are stored as they are, and those that came after."""
-        stored = self._store.data[self._start : self._end] if self._store is not None else b""
-        return stored, self._added
+    def key(self) -> tuple[str, tuple[Revision, ...]]:
+        """The same only for the same revisions: a digest of those that are stored, and those that came after."""
+        return self._history.digests[self._track] if self._history is not None else "", self._added
 
 
-class _Store:
-    """Bytes that hold the revisions of all definitions, as JSON one behind the other."""
+NO_REVISIONS = Revisions()
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+
+class History:
+    """Every revision up to one commit, by definition: what `Tracer.parts` gave, taken apart when somebody asks.
+
+    A definition is known by the number of its track; `kinds`, `ids`, `paths` (None once it was deleted), `last_blobs`, `counts`
+    and `digests` of revisions are lists by that number: as columns they are read ten times as fast as one by one.
+    """
+
+    def __init__(self, stored: bytes) -> None:
+        """`stored`: a line of JSON, then the revisions of one track behind those of the other, as JSON each."""
+        start = stored.index(b"\n") + 1
+        columns: list[list[Any]] = orjson.loads(stored[:start])
+        self.kinds, self.ids, self.paths, self.last_blobs, self.counts, self.digests, sizes, known_paths, tracks = columns
+        self._data = stored
+        self._starts = list(accumulate(sizes, initial=start))
+        self.by_id: Mapping[tuple[str, int | None], int] = dict(zip(zip(self.kinds, self.ids, strict=True), count()))
+        # A path keeps its track after a rename or delete.
+        self.by_path: Mapping[str, int] = dict(zip(known_paths, tracks, strict=True))
         self._held: dict[int, tuple[Revision, ...]] = {}
 
-    def revisions(self, start: int, end: int) -> tuple[Revision, ...]:
-        found = self._held.get(start)
+    def of(self, kind: str, number: int | None, path: str) -> Revisions:
+        """The revisions of one definition, oldest first; empty when it was never committed."""
+        found = self.by_id.get((kind, number)) if number is not None else None
         if found is None:
-            rows = orjson.loads(self.data[start:end])
+            found = self.by_path.get(path)
+            # A path that it left is not that of a definition with an id.
+            if found is None or (self.ids[found] is not None and self.paths[found] != path):
+                return NO_REVISIONS
+        return Revisions(self, found)
+
+    def packed(self, track: int) -> bytes:
+        """The revisions of one track as JSON."""
+        return self._data[self._starts[track] : self._starts[track + 1]]
+
+    def revisions(self, track: int) -> tuple[Revision, ...]:
+        """The revisions of one track, oldest first."""
+        found = self._held.get(track)
+        if found is None:
+            rows = orjson.loads(self.packed(track))
             found = tuple(
                 [
                     Revision(number, commit, author, date, message, name, blob, old_blob, tuple(others))
@@ -109,13 +137,13 @@ class _Store:
             )
             if len(self._held) >= _MOST_HELD:
                 self._held.clear()
-            self._held[start] = found
+            self._held[track] = found
         return found
 
 
 @dataclass(slots=True)
 class _Track:
-    """A definition on its way through history. `count` revisions: those at a `place` of `store`, and then the `newer` ones.
+    """A definition on its way through history. `count` revisions: the `known` ones (as JSON), and then the `newer` ones.
 
     All as JSON, one behind the other: as Python's objects they take twice the memory, and nobody looks at them here.
     """
@@ -125,8 +153,7 @@ class _Track:
     path: str | None = None  # None once it was deleted
     last_blob: str | None = None
     count: int = 0
-    store: _Store | None = None
-    place: tuple[int, int] = (0, 0)
+    known: bytes = b"[]"
     newer: bytearray | None = None
 
     def add(self, *facts: str | tuple[str, ...] | None) -> None:
@@ -138,41 +165,11 @@ class _Track:
             self.newer += b"," + row
         self.count += 1
 
-    @property
-    def revisions(self) -> Revisions:
-        """As they are now."""
-        if self.newer is None:
-            return Revisions((), self.store, self.place, self.count)
-        packed = self.packed()
-        return Revisions((), _Store(packed), (0, len(packed)), self.count)
-
     def packed(self) -> bytes:
         """All revisions as JSON."""
-        stored = self.store.data[slice(*self.place)] if self.store is not None else b"[]"
         if self.newer is None:
-            return stored
-        return b"".join([stored[:-1], b"," if len(stored) > 2 else b"", self.newer, b"]"])
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What has been followed so far, to be asked before more is."""
-
-    by_id: Mapping[tuple[str, int], _Track]
-    by_path: Mapping[str, _Track]
-
-    def of(self, kind: str, number: int | None, path: str) -> Revisions:
-        """The revisions of one definition, oldest first; empty when it was never committed."""
-        found = self.by_id.get((kind, number)) if number is not None else None
-        if found is None:
-            found = self.by_path.get(path)
-            # A path that it left is not that of a definition with an id.
-            found = found if found is not None and (found.id is None or found.path == path) else None
-        return found.revisions if found is not None else NO_REVISIONS
-
-
-NO_REVISIONS = Revisions()
-NO_HISTORY = History({}, {})
+            return self.known
+        return b"".join([self.known[:-1], b"," if len(self.known) > 2 else b"", self.newer, b"]"])
 
 
 def is_definition_row(row: Row, prefix: str) -> bool:
@@ -215,52 +212,41 @@ def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:
 
 
 class Tracer:
-    """Follows every definition through all commits; what it knows can be kept, and gone on with later.
+    """Follows every definition through all commits; what it knows is kept as a `History`, and can be gone on with later.
 
     `prefix` is the registry's folder within the repository ("" or "folder/"). Its state is which track a path and an id
     stand for.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, history: History | None = None) -> None:
+        """From the first commit on, or from where `history` ends."""
         self.prefix = prefix
         # A path keeps its track after a rename or delete: on a branch beside it the file may still be edited there.
         self.paths: dict[str, _Track] = {}
         self.by_id: dict[tuple[str, int], _Track] = {}
-
-    @property
-    def history(self) -> History:
-        """The revisions as they are now."""
-        return History(self.by_id, self.paths)
+        if history is not None:
+            columns = zip(history.kinds, history.ids, history.paths, history.last_blobs, history.counts, strict=True)
+            tracks = [_Track(*facts, history.packed(number)) for number, facts in enumerate(columns)]
+            self.paths = {path: tracks[number] for path, number in history.by_path.items()}
+            self.by_id = {(one.kind, one.id): one for one in tracks if one.id is not None}
 
     def stored(self) -> bytes:
-        """The state: a line of JSON, then the revisions of one track behind those of the other."""
+        """What a `History` is made of."""
         return b"".join(self.parts())
 
     def parts(self) -> Iterator[bytes]:
         """What `stored` gives, part after part: of 500,000 revisions it is hundreds of megabytes."""
         tracks = list({id(track): track for track in (*self.paths.values(), *self.by_id.values())}.values())
         numbers = {id(track): number for number, track in enumerate(tracks)}
-        rows = [[one.kind, one.id, one.path, one.last_blob, one.count, len(one.packed())] for one in tracks]
-        yield orjson.dumps([self.prefix, rows, list(self.paths), [numbers[id(track)] for track in self.paths.values()]])
+        sizes, digests = [], []
+        for track in tracks:
+            packed = track.packed()
+            sizes.append(len(packed))
+            digests.append(hashlib.blake2b(packed, digest_size=16).hexdigest())
+        facts = [[getattr(track, name) for track in tracks] for name in ("kind", "id", "path", "last_blob", "count")]
+        yield orjson.dumps([*facts, digests, sizes, list(self.paths), [numbers[id(track)] for track in self.paths.values()]])
         yield b"\n"
         yield from (track.packed() for track in tracks)
-
-    @classmethod
-    def loaded(cls, stored: bytes) -> "Tracer":
-        """The state that `stored` gave."""
-        start = stored.index(b"\n") + 1
-        prefix, rows, paths, numbers = orjson.loads(stored[:start])
-        store = _Store(stored)
-        tracer = cls(prefix)
-        tracks = []
-        for kind, number, path, last_blob, count, size in rows:
-            track = _Track(kind, number, path, last_blob, count, store, (start, start + size))
-            start += size
-            tracks.append(track)
-            if number is not None:
-                tracer.by_id[kind, number] = track
-        tracer.paths = {path: tracks[number] for path, number in zip(paths, numbers, strict=True)}
-        return tracer
 
     def take(self, commit: LogCommit, ids: Mapping[str, int | None]) -> None:
         """Add one commit's changes; `ids` are those that its blobs carry.

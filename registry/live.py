@@ -52,7 +52,7 @@ class Pages:
         return Pages({**self.units, **_by_place(units)}, self._made)
 
 
-def _by_place(units: Sequence[Unit]) -> dict[str, Unit]:
+def _by_place(units: Iterable[Unit]) -> dict[str, Unit]:
     return {place: unit for unit in units for place in unit.places}
 
 
@@ -81,9 +81,8 @@ class Made:
                 self._drop(next(iter(self._files)))
         return found
 
-    def keep_only(self, units: Iterable[Unit]) -> None:
-        """Forget what is of no unit that there is now."""
-        keys = {unit.name: unit.key for unit in units}
+    def keep_only(self, keys: Mapping[str, str]) -> None:
+        """Forget what is of no unit that there is now, as their keys (by name) tell."""
         with self._lock:
             for name in [name for name, (key, _) in self._files.items() if keys.get(name) != key]:
                 self._drop(name)
@@ -147,7 +146,7 @@ class Live:
                     units = render(snapshot)
                     pages = Pages(_by_place(units), self._made)
                     _try_out(snapshot, pages)
-                    self._made.keep_only(units)
+                    self._made.keep_only(units.keys)
                     state = State(0, snapshot, pages, problems)
             except RegistryError as error:
                 state = replace(self.state, error=error)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from registry import yaml
@@ -93,11 +94,18 @@ def kind_and_name(path: str) -> tuple[str, str] | None:
     return kind, name.removesuffix(SUFFIX)
 
 
+Recalled = tuple[Definition, tuple[Problem, ...]]
+"""A definition that was read before, and what reading it found."""
+
+
 class Known(Protocol):
     """Definitions that were read before."""
 
-    def recall(self, source: Source, paths: Sequence[str]) -> Mapping[str, tuple[Definition, tuple[Problem, ...]]]:
-        """Those at these paths that are as they were, and what reading them found."""
+    def recall(self, source: Source) -> Mapping[str, Recalled]:
+        """Those of the same kinds that are in `source` as they were, by path."""
+
+    def find(self, source: Source, paths: Sequence[str]) -> Mapping[str, Recalled]:
+        """Those at these paths, which are going to be read otherwise, that are known in another way."""
 
     def learn(self, definition: Definition, problems: tuple[Problem, ...]) -> Definition:
         """Remember one that was just read; the same, its document perhaps elsewhere."""
@@ -109,34 +117,51 @@ def load(source: Source, kinds: Kinds, only: Container[str] | None = None, known
     A file that cannot be read is a problem and hides no other.
     """
     problems: list[Problem] = []
-    wanted = _wanted(source, kinds, problems)
+    recalled = known.recall(source) if known is not None and only is None else {}
+    wanted = _wanted(source, kinds, problems, recalled)
     elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
-    definitions: list[Definition] = []
     paths = [path for path in wanted if path not in elsewhere]
-    recalled = known.recall(source, paths) if known is not None else {}
-    for definition, found_problems in recalled.values():
+    found = known.find(source, paths) if known is not None and paths else {}
+    definitions: list[Definition] = []
+    for definition, found_problems in (*recalled.values(), *found.values()):
         definitions.append(definition)
-        problems.extend(found_problems)
-    like = source.commit if known is not None and len(recalled) < len(paths) else None
-    for path, data in source.read_many([path for path in paths if path not in recalled]):
+        if found_problems:
+            problems.extend(found_problems)
+    like = source.commit if known is not None and len(found) < len(paths) else None
+    unreadable = set()
+    for path, data in source.read_many([path for path in paths if path not in found]):
         kind, name = wanted[path]
         read, found_problems = _read(path, kinds.by_name[kind], name, data)
         problems.extend(found_problems)
-        if read is not None and known is not None:
+        if read is None:
+            unreadable.add(path)
+            continue
+        if known is not None:
             # Only here: `registry check` asks for no blob ids, and works without git.
             read = known.learn(read._replace(blob=blob_id(read.raw, like)), found_problems)
-        if read is not None:
-            definitions.append(read)
-    order = {kind.name: place for place, kind in enumerate(kinds)}
-    definitions.sort(key=lambda definition: (order[definition.kind], definition.name.encode("utf-8", "surrogateescape")))
-    readable = {definition.path for definition in definitions}
-    return Loaded(tuple(definitions), tuple(problems), frozenset(wanted.keys() - readable - elsewhere), elsewhere, _samples(source, definitions))
+        definitions.append(read)
+    ordered = _in_order(definitions, kinds)
+    return Loaded(tuple(ordered), tuple(problems), frozenset(unreadable), elsewhere, _samples(source, ordered))
 
 
-def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, tuple[str, str]]:
-    """Kind and name by the path of every definition there is; notes what lies where it cannot be meant."""
+def _in_order(definitions: Iterable[Definition], kinds: Kinds) -> list[Definition]:
+    """By kind and name, names as git sorts them."""
+    by_kind: dict[str, list[Definition]] = {kind.name: [] for kind in kinds}
+    for definition in definitions:
+        by_kind[definition.kind].append(definition)
+    ordered = []
+    for found in by_kind.values():
+        # The order of code points is that of UTF-8, but for the stand-ins of bytes that are none.
+        is_plain = "".join([one.name for one in found]).isascii()
+        found.sort(key=itemgetter(1) if is_plain else lambda one: one.name.encode("utf-8", "surrogateescape"))
+        ordered += found
+    return ordered
+
+
+def _wanted(source: Source, kinds: Kinds, problems: list[Problem], known: Container[str]) -> dict[str, tuple[str, str]]:
+    """Kind and name by the path of every definition there is but the `known` ones; notes what lies where it cannot be meant."""
     wanted: dict[str, tuple[str, str]] = {}
-    for entry in source.entries(DEFINITIONS_FOLDER):
+    for entry in source.entries(DEFINITIONS_FOLDER, known):
         kind, _, name = entry.path[len(DEFINITIONS_FOLDER) + 1 :].partition("/")
         if entry.type is EntryType.FILE and kind in kinds.by_name and name.endswith(SUFFIX) and "/." not in entry.path and name != SUFFIX:
             wanted[entry.path] = (kind, name.removesuffix(SUFFIX))  # nearly all: ten thousand times `_look_at` costs a tenth of a second

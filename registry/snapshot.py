@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,8 +14,8 @@ from registry.cache import program
 from registry.contents import Contents, Document
 from registry.diff import Change, diff
 from registry.errors import Problem, Severity, Span
-from registry.history import NO_HISTORY, NO_REVISIONS, History, Revision, Revisions
-from registry.ids import Ledger, parse_ledger
+from registry.history import NO_REVISIONS, History, Revision, Revisions
+from registry.ids import Ledger, LedgerEntry, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path
 from registry.memory import Memory
@@ -96,34 +97,46 @@ class Snapshot:
 
     def key_of(self, one: "Definition | Tombstone") -> str:
         """A digest of all that the pages and answers of one definition are made from."""
-        place = (one.kind, one.name) if isinstance(one, Definition) else (one.kind, one.id)
-        found = self._keys.get(place)
-        if found is None:
-            found = self._keys[place] = self._key_of(one)
+        return self.keys_of((one,))[0]
+
+    def keys_of(self, some: "Iterable[Definition | Tombstone]") -> list[str]:
+        """The digests of many, in their order."""
+        known = self._keys
+        found = []
+        for one in some:
+            place = (one.kind, one.name) if isinstance(one, Definition) else (one.kind, one.id)
+            key = known.get(place)
+            if key is None:
+                key = known[place] = self._key_of(one)
+            found.append(key)
         return found
 
     def _key_of(self, one: "Definition | Tombstone") -> str:
-        facts: list[Any] = [self.common_key, one.kind, one.name, one.id]
+        # Texts put together, and no JSON of them: of ten thousand definitions each has its key made in every build.
         if isinstance(one, Definition):
-            revisions = self.revisions_of(one)
-            referring = self.referring.get((one.kind, one.name), ())
-            facts += [one.blob, [[other.kind, other.name, other.outline.title] for other in referring], self._has_application(one)]
+            kind, name, number, _, outline, blob = one
+            stored, added = self.revisions_of(one).key
+            referring = self.referring.get((kind, name))
+            facts = f"{self.common_key}\0{kind}\0{name}\0{number}\0{blob}\0{outline.application in self._applications}\0{stored}"
+            more = [added, [[other.kind, other.name, other.outline.title] for other in referring or ()]] if added or referring else None
         else:
-            revisions = one.revisions
+            stored, added = one.revisions.key
             # Its last content is read when its page is made; which application that names is not known here.
-            facts += [(one.kind, one.name) in self.by_name, self._applications]
-        stored, added = revisions.key
-        facts.append(added)
-        digest = hashlib.blake2b(orjson.dumps(facts, default=str), digest_size=16)
-        digest.update(stored)
+            facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{(one.kind, one.name) in self.by_name}\0{stored}"
+            more = [added] if added else None
+        digest = hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=16)
+        if more is not None:
+            digest.update(orjson.dumps(more, default=str))
         return digest.hexdigest()
 
-    def _has_application(self, one: Definition) -> bool:
-        return ("application", one.outline.application) in self.by_name
+    @cached_property
+    def _tombstone_key(self) -> str:
+        facts = "\0".join([self.common_key, *sorted(self._applications)])
+        return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     @cached_property
-    def _applications(self) -> list[str]:
-        return sorted(name for kind, name in self.by_name if kind == "application")
+    def _applications(self) -> frozenset[str]:
+        return frozenset(name for kind, name in self.by_name if kind == "application")
 
     @cached_property
     def published(self) -> Mapping[str, tuple[Definition, ...]]:
@@ -150,11 +163,12 @@ class Snapshot:
     def referring(self) -> Mapping[tuple[str, str], tuple[Definition, ...]]:
         """For a kind and name, the definitions that name it in a field of reference."""
         found: dict[tuple[str, str], list[Definition]] = {}
-        kinds = {kind.name: [reference.kind for reference in kind.references] for kind in self.kinds}
-        for definition in self.definitions:
-            for kind, name in zip(kinds[definition.kind], definition.outline.references, strict=True):
-                if name is not None:
-                    found.setdefault((kind, name), []).append(definition)
+        for kind in self.kinds:
+            for place, reference in enumerate(kind.references):
+                for definition in self.by_kind[kind.name]:
+                    name = definition.outline.references[place]
+                    if name is not None:
+                        found.setdefault((reference.kind, name), []).append(definition)
         return {key: tuple(definitions) for key, definitions in found.items()}
 
     @cached_property
@@ -217,17 +231,18 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     ledger, foreign = _own_ledger(ledger, settings)
     problems = (*problems, *foreign)
     repository, commit = source.repository, source.commit
-    history, changed = NO_HISTORY, None
+    history, changed = None, None
     if pending is not None:
         history = pending.history(progress)
         changed = pending.changed_paths()
     revisions = {}
     memory.contents.take(loaded.definitions)
     for definition in loaded.definitions:
-        known = history.of(definition.kind, definition.id, definition.path)
-        if source.is_work_tree and (changed is None or definition.path in changed):
+        kind, name, number, document = definition[:4]
+        known = history.of(kind, number, document.path) if history is not None else NO_REVISIONS
+        if source.is_work_tree and (changed is None or document.path in changed):
             known = _with_uncommitted(definition, known)
-        revisions[definition.kind, definition.name] = known
+        revisions[kind, name] = known
     own_templates = _own_templates(source)
     snapshot = Snapshot(
         settings=settings,
@@ -292,12 +307,13 @@ def _with_uncommitted(definition: Definition, known: Revisions) -> Revisions:
     return known.with_one_more(Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
 
 
-def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History) -> tuple[Tombstone, ...]:
+def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History | None) -> tuple[Tombstone, ...]:
     """Every id that was given and that no definition carries, in order of kind and id."""
-    there = {(definition.kind, definition.id) for definition in loaded.definitions}
-    found = [
-        Tombstone(entry.kind, entry.id, entry.name, history.of(entry.kind, entry.id, definition_path(entry.kind, entry.name)))
-        for key, entry in ledger.latest.items()
-        if key not in there and entry.kind in kinds.by_name
-    ]
+    there = set(map(itemgetter(0, 2), loaded.definitions))  # kind and id
+    gone = [entry for key, entry in ledger.latest.items() if key not in there and entry.kind in kinds.by_name]
+
+    def revisions(entry: LedgerEntry) -> Revisions:
+        return history.of(entry.kind, entry.id, definition_path(entry.kind, entry.name)) if history is not None else NO_REVISIONS
+
+    found = [Tombstone(entry.kind, entry.id, entry.name, revisions(entry)) for entry in gone]
     return tuple(sorted(found, key=lambda tombstone: (tombstone.kind, tombstone.id)))

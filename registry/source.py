@@ -3,7 +3,9 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from registry.errors import UsageError
 from registry.git import Repository, open_repository
-from registry.scan import UNREADABLE, WATCHED, Facts, Scan, is_settled
+from registry.scan import UNREADABLE, WATCHED, Facts, Scan, facts_of
 from registry.yaml import MAX_BYTES
 
 # One byte more than the YAML reader takes, so that it sees that a file is too large, and says so.
@@ -36,19 +38,6 @@ class Entry(NamedTuple):
     type: EntryType
 
 
-class FileFacts(NamedTuple):
-    """What tells a file from the same one after a change, without reading it. Times in nanoseconds.
-
-    `is_settled`: it was written long enough before it was looked at that a change since would show in its time.
-    """
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    is_settled: bool
-
-
 class Source(Protocol):
     """What the loader needs: a list of paths and their bytes."""
 
@@ -66,8 +55,8 @@ class Source(Protocol):
     def is_work_tree(self) -> bool:
         """True when files can differ from the commit."""
 
-    def entries(self, folder: str) -> list[Entry]:
-        """Every path below `folder`, in byte order; empty when there is no such folder."""
+    def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
+        """Every path below `folder`, in byte order, without those in `but`; empty when there is no such folder."""
 
     def read(self, path: str, *, at_most: int = READ_AT_MOST) -> bytes | None:
         """The first `at_most` bytes of one file, or None when there is no such plain file."""
@@ -108,15 +97,17 @@ class WorkTree:
         """The commit that HEAD names, or None; as it was when first asked for: all that is read is of one commit."""
         return self.repository.head() if self.repository else None
 
-    def entries(self, folder: str) -> list[Entry]:
-        """Every path below `folder`, in byte order."""
+    def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
+        """Every path below `folder`, in byte order, without those in `but`."""
         found: list[Entry] = []
         if self._scan is not None and folder in WATCHED:
-            facts = self._scan.facts
-            return [Entry(path, _type_of(facts[path])) for path in in_byte_order(path for path in facts if path.startswith(f"{folder}/"))]
+            facts, start = self._scan.facts, f"{folder}/"
+            paths = in_byte_order([path for path in facts if path not in but and path.startswith(start)])
+            return [Entry(path, _type_of(facts[path])) for path in paths]
         top = self.root / folder
         if not top.is_symlink() and top.is_dir():
             self._walk(str(top), folder, found)
+        found = [entry for entry in found if entry.path not in but]
         found.sort(key=lambda entry: os.fsencode(entry.path))
         return found
 
@@ -165,18 +156,19 @@ class WorkTree:
         for path in paths:
             yield path, self.read(path)
 
-    def facts_of(self, path: str, now_ns: int) -> FileFacts | None:
-        """What a look at a file tells at a moment, or None when there is no such plain file."""
-        if self._scan is not None and path in self._scan.facts:
-            size, mtime, ctime, inode = self._scan.facts[path]
-            return FileFacts(size, mtime, ctime, inode, is_settled(mtime, self._scan.time_ns)) if size >= 0 else None
-        try:
-            status = os.stat(f"{self.root}/{path}", follow_symlinks=False)  # noqa: PTH116 - a Path costs more than the look
-        except OSError:
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        return FileFacts(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, is_settled(status.st_mtime_ns, now_ns))
+    def facts(self, paths: Iterable[str]) -> Mapping[str, Facts]:
+        """What a look at these files tells, those that are there; others may be told of, too."""
+        if self._scan is not None:
+            return self._scan.facts
+        found = {}
+        for path in paths:
+            with suppress(OSError):
+                found[path] = facts_of(os.stat(f"{self.root}/{path}", follow_symlinks=False))  # noqa: PTH116 - a Path costs more than the look
+        return found
+
+    def looked_ns(self) -> int:
+        """When a look at the files was taken, or is taken now; nanoseconds."""
+        return self._scan.time_ns if self._scan is not None else time.time_ns()
 
 
 def in_byte_order(paths: Iterable[str]) -> list[str]:
@@ -210,15 +202,14 @@ class Commit:
                 raise UsageError(f"commit {commit[:12]} holds the path {relative!r}, which no checkout could hold")
             self._entries[relative] = (_type_of_mode(mode), blob)
 
-    def blob_of(self, path: str) -> str | None:
-        """The blob id of a plain file, or None."""
-        entry = self._entries.get(path)
-        return entry[1] if entry is not None and entry[0] is EntryType.FILE else None
+    def blobs(self) -> dict[str, str]:
+        """The blob id of each plain file, by path."""
+        return {path: blob for path, (kind, blob) in self._entries.items() if kind is EntryType.FILE}
 
-    def entries(self, folder: str) -> list[Entry]:
-        """Every path below `folder`, in byte order."""
+    def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
+        """Every path below `folder`, in byte order, without those in `but`."""
         start = folder.rstrip("/") + "/"
-        found = [Entry(path, kind) for path, (kind, _) in self._entries.items() if path.startswith(start)]
+        found = [Entry(path, kind) for path, (kind, _) in self._entries.items() if path.startswith(start) and path not in but]
         found.sort(key=lambda entry: os.fsencode(entry.path))
         return found
 

@@ -71,10 +71,10 @@ class PendingHistory:
         elif self._log is not None:
             progress("reading commits")
             if self._since is None:
-                self._memory.learn_history(self._commit, self._about, _trace(self._repository, self._log, self._prefix))
+                self._learn(_trace(self._repository, self._log, self._prefix))
             elif not self._extend(list(self._log.commits())):
                 progress("reading all commits anew")
-                self._memory.learn_history(self._commit, self._about, _trace(self._repository, self._begin_log(None), self._prefix))
+                self._learn(_trace(self._repository, self._begin_log(None), self._prefix))
         found = self._memory.history(self._commit, self._about)
         if found is None:
             # Somebody removed the cache since we looked.
@@ -95,14 +95,18 @@ class PendingHistory:
 
     def _extend(self, newest_first: Sequence[LogCommit]) -> bool:
         """Go on from the known commit; False where the new ones do not all come after the known ones."""
-        tracer = self._memory.tracer(self._since, self._about) if self._since is not None else None
-        if self._since is None or tracer is None or not extends(newest_first, self._since, self._commit):
+        known = self._memory.history(self._since, self._about) if self._since is not None else None
+        if self._since is None or known is None or not extends(newest_first, self._since, self._commit):
             return False
+        tracer = Tracer(self._prefix, known)
         ids = {blob: id_in(data) for blob, data in self._repository.read_blobs(_blobs_in(newest_first, self._prefix))}
         for one in reversed(newest_first):
             tracer.take(one, ids)
-        self._memory.learn_history(self._commit, self._about, tracer)
+        self._learn(tracer)
         return True
+
+    def _learn(self, tracer: Tracer) -> None:
+        self._memory.learn_history(self._commit, self._about, tracer.stored())
 
     def close(self) -> None:
         """End what still runs."""

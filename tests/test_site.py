@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import RefusedError, UsageError
-from registry.render.file import File, Unit, unit_of
+from registry.render.file import File, Unit, Units, unit_of
 from registry.site import Site
 
 API = unit_of("api", File("api/a/index.json", b"{}", ("api/a.json",)))
@@ -34,7 +34,7 @@ def names(site: Site) -> list[str]:
 def test_a_site_is_a_link_to_its_generation_and_the_last_three_stay(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
     for number in range(5):
-        written = site.write([page(str(number)), API])
+        written = site.write(Units([page(str(number)), API]))
         assert written.files == 3
     assert (tmp_path / "site").is_symlink()
     assert (tmp_path / "site/index.html").read_bytes() == b"4"
@@ -44,7 +44,7 @@ def test_a_site_is_a_link_to_its_generation_and_the_last_three_stay(tmp_path: Pa
 
 def test_an_error_on_the_way_leaves_the_last_good_site(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(UNITS)
+    site.write(Units(UNITS))
 
     def broken() -> Iterator[File]:
         yield File("index.html", b"two")
@@ -52,24 +52,24 @@ def test_an_error_on_the_way_leaves_the_last_good_site(tmp_path: Path) -> None:
 
     for units in ([Unit("index", "new", ("index.html",), broken)], [API, Unit("index", "new", ("index.html",), broken)]):
         with pytest.raises(UsageError, match="No space left on device"):
-            site.write(units)
+            site.write(Units(units))
         assert (tmp_path / "site/index.html").read_bytes() == b"one"
         assert names(site) == ["000001"]
 
 
 def test_a_build_that_is_killed_leaves_the_last_good_site_and_the_next_one_cleans_up(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(UNITS)
+    site.write(Units(UNITS))
     program = (
-        "import os, signal, sys; from pathlib import Path; from registry.site import Site; from registry.render.file import File, Unit\n"
+        "import os, signal, sys; from pathlib import Path; from registry.site import Site; from registry.render.file import File, Unit, Units\n"
         "def files():\n    yield File('index.html', b'two'); os.kill(os.getpid(), signal.SIGKILL)\n"
-        "Site(Path(sys.argv[1])).write([Unit('index', 'new', ('index.html',), files)])"
+        "Site(Path(sys.argv[1])).write(Units([Unit('index', 'new', ('index.html',), files)]))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "site")], check=False)
     assert done.returncode == -9
     assert (tmp_path / "site/index.html").read_bytes() == b"one"
     assert names(site) == ["000001", "000002.partial"]
-    site.write([page("three")])
+    site.write(Units([page("three")]))
     assert (tmp_path / "site/index.html").read_bytes() == b"three"
     assert names(site) == ["000001", "000002"]
 
@@ -78,29 +78,29 @@ def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site/mine.txt").write_text("mine")
     with pytest.raises(RefusedError, match="was not made by"):
-        Site(tmp_path / "site").write(UNITS)
+        Site(tmp_path / "site").write(Units(UNITS))
     (tmp_path / "other").symlink_to(tmp_path / "site")
     with pytest.raises(RefusedError, match="is a link that"):
-        Site(tmp_path / "other").write(UNITS)
+        Site(tmp_path / "other").write(Units(UNITS))
     assert (tmp_path / "site/mine.txt").read_text() == "mine"
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    Site(tmp_path / "site").write(UNITS)
+    Site(tmp_path / "site").write(Units(UNITS))
     assert (tmp_path / "site/index.html").exists()
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        Site(tmp_path / "file/site").write(UNITS)
+        Site(tmp_path / "file/site").write(Units(UNITS))
 
 
 def test_a_web_server_that_is_another_user_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        Site(tmp_path / "site").write(UNITS)
+        Site(tmp_path / "site").write(Units(UNITS))
     finally:
         os.umask(before)
     for path in (tmp_path / "site").resolve().rglob("*"):
@@ -109,7 +109,7 @@ def test_a_web_server_that_is_another_user_can_read_it_whatever_the_umask(tmp_pa
 
 def test_two_files_for_one_address_are_never_written_over_each_other(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="File exists"):
-        Site(tmp_path / "site").write([unit_of("a", File("a", b"1"), File("a", b"2"))])
+        Site(tmp_path / "site").write(Units([unit_of("a", File("a", b"1"), File("a", b"2"))]))
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -120,21 +120,21 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def test_nothing_changed_makes_no_new_generation(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(UNITS)
-    again = site.write(UNITS)
+    site.write(Units(UNITS))
+    again = site.write(Units(UNITS))
     assert (again.files, again.changed, names(site)) == (3, 0, ["000001"])
 
 
 def test_only_what_changed_is_made_and_other_files_stay_the_same_ones(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(UNITS)
+    site.write(Units(UNITS))
     inode = (tmp_path / "site/api/a.json").stat().st_ino
 
     def never() -> Iterator[File]:
         raise AssertionError("made again")
 
     for number in range(5):
-        assert site.write([page(str(number)), API._replace(make=never)]).changed == 1
+        assert site.write(Units([page(str(number)), API._replace(make=never)])).changed == 1
         assert (tmp_path / "site/index.html").read_text() == str(number)
         assert (tmp_path / "site/api/a.json").stat().st_ino == inode
     assert names(site) == ["000004", "000005", "000006"]
@@ -156,9 +156,9 @@ def test_a_new_generation_upon_an_old_one_is_what_writing_from_nothing_gives(tmp
                 name = f"{number}{rng.choice(('', '', '-renamed'))}"
                 units.append(unit_of(name, File(f"{folder}/index.json", text.encode(), twins), File(f"{folder}/{name}.html", name.encode())))
                 units[-1] = units[-1]._replace(key=f"{units[-1].key} {twins}")
-        site.write(units)
+        site.write(Units(units))
         fresh = Site(tmp_path / f"fresh{step}")
-        fresh.write(units)
+        fresh.write(Units(units))
         assert tree(tmp_path / "site") == tree(tmp_path / f"fresh{step}")
         shutil.rmtree(tmp_path / f".fresh{step}.generations")
 
@@ -166,22 +166,22 @@ def test_a_new_generation_upon_an_old_one_is_what_writing_from_nothing_gives(tmp
 def test_a_folder_that_we_did_not_write_is_not_built_upon(tmp_path: Path) -> None:
     """As when somebody commits generations: the same names, forged content."""
     site = Site(tmp_path / "site")
-    site.write(UNITS)
+    site.write(Units(UNITS))
     shutil.copytree(tmp_path, tmp_path / "copy", symlinks=True)
     (tmp_path / "copy/.site.generations/000001/api/a.json").write_text("forged")
     copied = Site(tmp_path / "copy/site")
-    assert copied.write(UNITS).changed == 2
+    assert copied.write(Units(UNITS)).changed == 2
     assert (tmp_path / "copy/site/api/a.json").read_bytes() == b"{}"
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a database at all", None])
 def test_a_record_that_is_lost_or_broken_means_writing_from_nothing(tmp_path: Path, damage: bytes | None) -> None:
     site = Site(tmp_path / "site")
-    site.write(UNITS)
+    site.write(Units(UNITS))
     for file in site.generations.glob(".units.sqlite*"):
         file.unlink()
     if damage is not None:
         (site.generations / ".units.sqlite").write_bytes(damage)
-    site.write([page("two"), API])
+    site.write(Units([page("two"), API]))
     assert tree(tmp_path / "site") == {"api": b"/", "api/a": b"/", "api/a/index.json": b"{}", "api/a.json": b"{}", "index.html": b"two"}
-    assert site.write([page("two"), API]).changed == 0
+    assert site.write(Units([page("two"), API])).changed == 0

@@ -115,5 +115,9 @@ def test_a_scan_that_is_believed_tells_the_same_as_looking_again(repo: RepoBuild
     believing.use(seen)
     for folder in ("definitions", "samples", "schema", "site_templates", "definitions/process_definition"):
         assert believing.entries(folder) == looking.entries(folder)
-    for entry in looking.entries("definitions"):
-        assert believing.facts_of(entry.path, seen.time_ns) == looking.facts_of(entry.path, seen.time_ns)
+        assert believing.entries(folder, {"definitions/process_definition/a.yaml"}) == looking.entries(
+            folder, {"definitions/process_definition/a.yaml"}
+        )
+    paths = [entry.path for entry in looking.entries("definitions")]
+    believed, looked = believing.facts(paths), looking.facts(paths)
+    assert {path: believed[path] for path in paths} == {path: looked[path] for path in paths}

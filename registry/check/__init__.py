@@ -48,8 +48,8 @@ def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | Non
 class Known(Protocol):
     """Findings about single definitions, kept between runs: what a definition and the schemas alone decide."""
 
-    def findings(self, definition: Definition) -> tuple[Problem, ...] | None:
-        """What was found, or None when nobody has looked yet."""
+    def findings(self, definitions: Sequence[Definition]) -> Sequence[tuple[Problem, ...] | None]:
+        """What was found in each, or None when nobody has looked yet."""
 
     def keep(self, definition: Definition, findings: tuple[Problem, ...]) -> None:
         """Remember what was found."""
@@ -93,17 +93,20 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
             yield from _asked(rule, rule.find_all(rule, registry))
     # A plug-in may look at anything.
     alone = _by_kind(registry, [rule for rule in rules if rule.id in _OURS])
-    around = _by_kind(registry, [rule for rule in rules if rule.id not in _OURS])
-    for definition in registry.loaded.definitions:
-        found = known.findings(definition) if known is not None else None
+    others = [rule for rule in rules if rule.id not in _OURS]
+    around = _by_kind(registry, others) if others else {}
+    definitions = registry.loaded.definitions
+    known_findings = known.findings(definitions) if known is not None else [None] * len(definitions)
+    for definition, found in zip(definitions, known_findings, strict=True):
         if found is None:
-            found = tuple(problem for rule, find in alone[definition.kind] for problem in find(rule, definition, registry))
+            found = tuple(problem for rule, find in alone[definition.kind] for problem in find(rule, definition, registry))  # noqa: PLW2901
             if known is not None:
                 known.keep(definition, found)
         if found:
             yield from found
-        for rule, find in around[definition.kind]:
-            yield from _asked(rule, find(rule, definition, registry))
+        if around:
+            for rule, find in around[definition.kind]:
+                yield from _asked(rule, find(rule, definition, registry))
 
 
 def _by_kind(registry: Registry, rules: Sequence[Rule]) -> dict[str, list[tuple[Rule, Find]]]:

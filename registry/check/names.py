@@ -46,6 +46,10 @@ def _length(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
 
 
 def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
+    # Nearly always there are none, which is seen at once.
+    names = "\n".join([f"{one.kind}/{one.name}" for one in registry.loaded.definitions])
+    if not registry.loaded.elsewhere and names.isascii() and len(set(names.lower().split("\n"))) == len(registry.loaded.definitions):
+        return
     seen: dict[str, str] = {}
     if registry.loaded.elsewhere:
         mine = {_folded(definition.path) for definition in registry.loaded.definitions}
@@ -62,6 +66,9 @@ def _folded(path: str) -> str:
 
 
 def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
+    ids = [(one.kind, one.id) for one in registry.loaded.definitions if one.id is not None]
+    if len(set(ids)) == len(ids):
+        return
     seen: dict[tuple[str, int], Definition] = {}
     target = registry.target
     # In a change, the copy is the file that is new.

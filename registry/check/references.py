@@ -10,6 +10,10 @@ from registry.outline import sample_files
 
 def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
     references = {kind.name: kind.references for kind in registry.kinds}
+    # Nearly always all are there, which is seen at once.
+    named = {(one.kind, one.outline.references) for one in registry.loaded.definitions}
+    if all(name is None or registry.has(to.kind, name) for kind, names in named for to, name in zip(references[kind], names, strict=True)):
+        return
     for definition in registry.loaded.definitions:
         for reference, name in zip(references[definition.kind], definition.outline.references, strict=True):
             if name is None or registry.has(reference.kind, name):

@@ -1,7 +1,7 @@
 """What every renderer gives: files of the site, in units that are made again only when what they are made from has changed."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
@@ -42,12 +42,55 @@ class Unit(NamedTuple):
     make: Callable[[], Iterable[File]]
 
 
+class Group(NamedTuple):
+    """Units whose names and keys are known, and of which each is put together when somebody asks for its number."""
+
+    names: Sequence[str]
+    keys: Sequence[str]
+    unit: Callable[[int], Unit]
+
+
+class Units:
+    """All units of a site, by name. After one edit most are neither made nor put together: their keys are as they were."""
+
+    def __init__(self, parts: Iterable[Unit | Group]) -> None:
+        """From single ones and groups."""
+        self._parts = [Group((part.name,), (part.key,), _always(part)) if isinstance(part, Unit) else part for part in parts]
+        self.keys: dict[str, str] = {}
+        for part in self._parts:
+            self.keys.update(zip(part.names, part.keys, strict=True))
+
+    def __iter__(self) -> Iterator[Unit]:
+        """Every one."""
+        for part in self._parts:
+            yield from map(part.unit, range(len(part.names)))
+
+    def other_than(self, keys: Mapping[str, str]) -> Iterator[Unit]:
+        """Those that have not these keys (by name)."""
+        for part in self._parts:
+            for number, (name, key) in enumerate(zip(part.names, part.keys, strict=True)):
+                if keys.get(name) != key:
+                    yield part.unit(number)
+
+
+def _always(unit: Unit) -> Callable[[int], Unit]:
+    return lambda _number: unit
+
+
 def unit_of(name: str, *files: File) -> Unit:
     """A unit of files that are made already: small ones, whose bytes are their key."""
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         digest.update(file.whole())
     return Unit(name, digest.hexdigest(), tuple(place for file in files for place in (file.path, *file.twins)), lambda: iter(files))
+
+
+def with_the_like(units: Iterable[Unit]) -> list[Unit]:
+    """Units with the same inputs one behind the other: what was read for one is at hand for the next."""
+    by_key: dict[str, list[Unit]] = {}
+    for unit in units:
+        by_key.setdefault(unit.key, []).append(unit)
+    return [unit for like in by_key.values() for unit in like]
 
 
 def key_of(*parts: object) -> str:

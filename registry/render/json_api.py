@@ -14,14 +14,14 @@ from registry.diff import MISSING, Change
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition
-from registry.render.file import File, Unit, json_file, key_of, name_in_address, to_json, unit_of
+from registry.render.file import File, Group, Unit, json_file, key_of, name_in_address, to_json, unit_of
 from registry.snapshot import Snapshot, Tombstone
 
 # So many ids are in one run of answers: of some hundred kilobytes, so that one edit costs little to make and to keep.
 _IN_ONE_RUN = 128
 
 
-def render(snapshot: Snapshot) -> Iterator[Unit]:
+def render(snapshot: Snapshot) -> Iterator[Unit | Group]:
     """Every file below `api/`, but for `openapi.json`."""
     yield unit_of("api", json_file("api", index_body(snapshot)))
     yield unit_of("api/snapshot.json", File("api/snapshot.json", to_json(snapshot_body(snapshot))))
@@ -29,19 +29,28 @@ def render(snapshot: Snapshot) -> Iterator[Unit]:
     for kind in snapshot.kinds:
         yield from _lists(snapshot, kind)
         folder = f"api/{kind.name}"
-        for definition in snapshot.by_kind[kind.name]:
-            yield render_one(snapshot, definition)
-        for tombstone in snapshot.tombstones:
-            if tombstone.kind == kind.name:
-                place = f"{folder}/{tombstone.id}"
-                yield Unit(f"{folder}#{tombstone.id}", snapshot.key_of(tombstone), (place,), partial(_tombstone, snapshot, tombstone))
+        definitions = snapshot.by_kind[kind.name]
+        yield _definitions(snapshot, kind.name, definitions, snapshot.keys_of(definitions))
+        gone = [one for one in snapshot.tombstones if one.kind == kind.name]
+        for tombstone, key in zip(gone, snapshot.keys_of(gone), strict=True):
+            yield Unit(f"{folder}#{tombstone.id}", key, (f"{folder}/{tombstone.id}",), partial(_tombstone, snapshot, tombstone))
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
     """The answers of one definition alone."""
-    folder = f"api/{definition.kind}"
-    places = (f"{folder}/by-name/{definition.name}",) + ((f"{folder}/{definition.id}",) if definition.id is not None else ())
-    return Unit(f"{folder}:{definition.name}", snapshot.key_of(definition), places, partial(_definition, snapshot, definition))
+    return _definitions(snapshot, definition.kind, [definition], [snapshot.key_of(definition)]).unit(0)
+
+
+def _definitions(snapshot: Snapshot, kind: str, definitions: Sequence[Definition], keys: Sequence[str]) -> Group:
+    names = [f"api/{kind}:{one.name}" for one in definitions]
+
+    def unit(number: int) -> Unit:
+        definition = definitions[number]
+        by_name = f"api/{kind}/by-name/{definition.name}"
+        places = (by_name, f"api/{kind}/{definition.id}") if definition.id is not None else (by_name,)
+        return Unit(names[number], keys[number], places, partial(_definition, snapshot, definition))
+
+    return Group(names, keys, unit)
 
 
 def _ledger(snapshot: Snapshot) -> File:
@@ -69,13 +78,13 @@ def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Unit]:
     folder = f"api/{kind.name}"
     size = snapshot.settings.page_size
     listed = published(snapshot, kind.name)
-    keys = [*map(snapshot.key_of, listed)]
+    keys = snapshot.keys_of(listed)
     for page in range(1, page_count(len(listed), size) + 1):
         place = folder if page == 1 else f"{folder}/page/{page}"
         shown = slice((page - 1) * size, page * size)
         yield Unit(place, key_of(snapshot.common_key, len(listed), keys[shown]), (place,), partial(_list_page, snapshot, kind, page, place))
     everything = (f"{folder}/all.json", f"{folder}/all.ndjson")
-    yield Unit(everything[0], key_of(snapshot.common_key, keys), everything, partial(_everything, snapshot, kind))
+    yield Unit(everything[0], key_of(snapshot.common_key, keys), everything, partial(_everything, snapshot, kind, keys))
     yield Unit(f"{folder}/schema", snapshot.common_key, (f"{folder}/schema",), lambda: [json_file(f"{folder}/schema", kind.schema)])
 
 
@@ -92,27 +101,30 @@ def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
     return b'{"meta":' + meta + b',"objects":[' + b",".join(bodies) + b"]}\n"
 
 
-def _everything(snapshot: Snapshot, kind: Kind) -> Iterator[File]:
+def _everything(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[File]:
     folder = f"api/{kind.name}"
-    yield File(f"{folder}/all.json", partial(_as_list, snapshot, kind))
-    yield File(f"{folder}/all.ndjson", partial(_runs, snapshot, kind))
+    yield File(f"{folder}/all.json", partial(_as_list, snapshot, kind, keys))
+    yield File(f"{folder}/all.ndjson", partial(_runs, snapshot, kind, keys))
 
 
-def _as_list(snapshot: Snapshot, kind: Kind) -> Iterator[bytes]:
+def _as_list(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes]:
     before = b'{"objects":['
-    for lines in _runs(snapshot, kind):
+    for lines in _runs(snapshot, kind, keys):
         # In compact JSON a line end is the end of a body.
         yield before + lines[:-1].replace(b"\n", b",")
         before = b","
     yield b"]}\n" if before == b"," else b'{"objects":[]}\n'
 
 
-def _runs(snapshot: Snapshot, kind: Kind) -> Iterator[bytes]:
+def _runs(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes]:
     """The answers of all definitions in order of id, one a line, many at once: after one edit most of them are known."""
-    for number, some in groupby(published(snapshot, kind.name), key=lambda one: (one.id or 0) // _IN_ONE_RUN):
-        run = list(some)
+    listed = published(snapshot, kind.name)
+    start = 0
+    for number, some in groupby([(one.id or 0) // _IN_ONE_RUN for one in listed]):
+        end = start + sum(1 for _ in some)
+        run, digest = listed[start:end], hashlib.blake2b("".join(keys[start:end]).encode(), digest_size=16).digest()
+        start = end
         name = f"{kind.name} {number}"
-        digest = hashlib.blake2b("".join(map(snapshot.key_of, run)).encode(), digest_size=16).digest()
         lines = snapshot.answers.run(name, digest)
         if lines is None:
             lines = b"".join([detail_bytes(snapshot, definition) + b"\n" for definition in run])

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from registry.errors import RefusedError, UsageError
-from registry.render.file import Unit
-from registry.site.record import Record, Recorded
+from registry.render.file import Unit, Units, with_the_like
+from registry.site.record import Record, Recorded, pack
 from registry.site.shapes import count_of, paths_of
 from registry.site.writing import Tell, copy_tree, remove_files, write_units
 
@@ -66,7 +66,7 @@ class Site:
         except OSError as error:
             raise UsageError(f"{self.generations} cannot be written: {error.strerror}", "name another place with --out") from error
 
-    def write(self, units: Sequence[Unit], tell: Tell = lambda _done, _total: None, *, from_nothing: bool = False) -> Written:
+    def write(self, units: Units, tell: Tell = lambda _done, _total: None, *, from_nothing: bool = False) -> Written:
         """Make a whole new generation of these units the current one. On any error the last good one stays.
 
         Where the current one is made from just these, nothing is done. `from_nothing`: every unit is made and written.
@@ -80,7 +80,7 @@ class Site:
         except OSError as error:
             raise UsageError(f"the site cannot be written to {error.filename or self.out}: {error.strerror}", "the last good site stays") from error
 
-    def _write(self, units: Sequence[Unit], tell: Tell, *, from_nothing: bool) -> Written:
+    def _write(self, units: Units, tell: Tell, *, from_nothing: bool) -> Written:
         # Whatever is unfinished here was left behind by a build that was killed: we hold the lock.
         for left in self.generations.glob("*.partial"):
             shutil.rmtree(left)
@@ -99,14 +99,15 @@ class Site:
             os.umask(umask)
             record.close()
 
-    def _write_with(self, record: Record, units: Sequence[Unit], tell: Tell, *, from_nothing: bool) -> Written:
+    def _write_with(self, record: Record, units: Units, tell: Tell, *, from_nothing: bool) -> Written:
         names = sorted(entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name))
         known = [] if from_nothing else [one for one in record.generations() if one.folder in names]
         record.keep_only(one.slot for one in known)
         current = self.current
         latest = next((one for one in known if current is not None and one.folder == current.name), None)
-        wanted = {unit.name: unit.key for unit in units}
-        if latest is not None and record.has(latest.slot, wanted):
+        wanted = units.keys
+        packed = pack(wanted)
+        if latest is not None and record.packed(latest.slot) == packed:
             return Written(latest.files, self.generations / latest.folder, 0)
         name = f"{int(names[-1]) + 1 if names else 1:06d}"
         partial = self.generations / f"{name}.partial"
@@ -119,7 +120,7 @@ class Site:
             raise
         slot = base.slot if base is not None else next(free for free in range(_KEPT + 2) if free not in record.slots())
         folder = self.generations / name
-        record.note(partial, Recorded(slot, name, files), wanted, made, gone)
+        record.note(partial, Recorded(slot, name, files), packed, made, gone)
         partial.rename(folder)
         self._make_current(name)
         for old in names[: 1 - _KEPT]:
@@ -161,14 +162,14 @@ class Site:
         link.replace(self.out)
 
 
-def _fill(record: Record, base: Recorded | None, folder: Path, units: Sequence[Unit], tell: Tell) -> tuple[list[tuple[Unit, str]], set[str], int]:
+def _fill(record: Record, base: Recorded | None, folder: Path, units: Units, tell: Tell) -> tuple[list[tuple[Unit, str]], set[str], int]:
     """Write what is not in `folder` yet, and remove what is no more.
 
     Gives the units that were made, with the shapes of their paths; those that are gone; and how many files there are now.
     """
     keys = record.keys(base.slot) if base is not None else {}
-    changed = [unit for unit in units if keys.get(unit.name) != unit.key]
-    gone = keys.keys() - {unit.name for unit in units}
+    changed = with_the_like(units.other_than(keys))
+    gone = keys.keys() - units.keys.keys()
     before = record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)]) if base is not None else []
     made = write_units(folder, changed, tell, is_new=base is None)
     count = sum(map(count_of, made.values()))

@@ -74,16 +74,13 @@ class Record:
         self.close()
         self._remove()
 
-    def has(self, slot: int, keys: Mapping[str, str]) -> bool:
-        """True when a generation has just these units (keys by name)."""
-        return self._keys(slot) == _packed(keys)
-
     def keys(self, slot: int) -> dict[str, str]:
         """The key of each unit of a generation, by the unit's name."""
-        found: dict[str, str] = orjson.loads(self._keys(slot))
+        found: dict[str, str] = orjson.loads(self.packed(slot))
         return found
 
-    def _keys(self, slot: int) -> bytes:
+    def packed(self, slot: int) -> bytes:
+        """What `pack` made of a generation's keys."""
         assert self._connection is not None
         row = self._connection.execute("SELECT keys FROM slots WHERE slot = ?", (slot,)).fetchone()
         return bytes(row[0]) if row is not None else b"{}"
@@ -103,8 +100,8 @@ class Record:
         if self._connection is not None:
             self._connection.execute("UPDATE slots SET mark = '' WHERE slot = ?", (slot,))
 
-    def note(self, folder: Path, recorded: Recorded, keys: Mapping[str, str], made: Iterable[tuple[Unit, str]], gone: Iterable[str]) -> None:
-        """That a folder (to be called as `recorded` says) now holds units with these keys.
+    def note(self, folder: Path, recorded: Recorded, keys: bytes, made: Iterable[tuple[Unit, str]], gone: Iterable[str]) -> None:
+        """That a folder (to be called as `recorded` says) now holds units with these keys (packed).
 
         `made` are those that are new or other than they were in this slot, with the shapes of their paths, `gone` those that are no more.
         """
@@ -116,7 +113,7 @@ class Record:
             self._connection.executemany("DELETE FROM units WHERE slot = ? AND name = ?", ((slot, unit) for unit in gone))
             rows = ((slot, unit.name, "\n".join(unit.places), shape) for unit, shape in made)
             self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?)", rows)
-            facts = (slot, recorded.folder, _mark(folder), recorded.files, _packed(keys))
+            facts = (slot, recorded.folder, _mark(folder), recorded.files, keys)
             self._connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?, ?, ?)", facts)
             self._connection.execute("COMMIT")
 
@@ -152,9 +149,9 @@ class Record:
             self._connection = None
 
 
-def _packed(keys: Mapping[str, str]) -> bytes:
-    # In one piece: as rows of a table they take ten times as long to read, and each build reads them all.
-    return orjson.dumps(keys, option=orjson.OPT_SORT_KEYS)
+def pack(keys: Mapping[str, str]) -> bytes:
+    """Keys by the names of their units, in one piece: as rows of a table they take ten times as long, and each build reads them all."""
+    return orjson.dumps(keys)
 
 
 def _mark(folder: Path) -> str | None:

@@ -12,7 +12,7 @@ from registry.errors import UsageError
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition
-from registry.render.file import File, Unit, key_of, name_in_address, unit_of
+from registry.render.file import File, Group, Unit, key_of, name_in_address, unit_of
 from registry.render.html.definition import badges, definition_texts, root_of, tombstone_texts
 from registry.render.html.pages import Pages
 from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
@@ -27,7 +27,7 @@ _INDEX_ROWS = 300
 _CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
 
-def render(snapshot: Snapshot) -> Iterator[Unit]:
+def render(snapshot: Snapshot) -> Iterator[Unit | Group]:
     """Every page, and the assets that they load."""
     assets = _assets(snapshot)
     for name, path in assets.items():
@@ -39,7 +39,7 @@ def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
     """The pages of one definition alone."""
     catalog = _Catalog(snapshot, _assets(snapshot))
     kind = snapshot.kinds.by_name[definition.kind]
-    return catalog.unit(kind, catalog.kind(kind), definition)
+    return catalog.definitions(kind, catalog.kind(kind), [definition], [snapshot.key_of(definition)]).unit(0)
 
 
 def _assets(snapshot: Snapshot) -> dict[str, str]:
@@ -113,30 +113,34 @@ class _Catalog:
             "has_application": any(reference.pointer == "/definition/application" for reference in kind.references),
         }
 
-    def units(self) -> Iterator[Unit]:
+    def units(self) -> Iterator[Unit | Group]:
         """All pages."""
         snapshot = self.snapshot
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
-        shown = [[*map(snapshot.key_of, found[:_INDEX_ROWS])] for found in snapshot.by_kind.values()]
+        shown = [snapshot.keys_of(found[:_INDEX_ROWS]) for found in snapshot.by_kind.values()]
         yield Unit("index.html", key_of(snapshot.common_key, facts, counts, shown), ("index.html",), self.index)
         yield Unit("404.html", snapshot.common_key, ("404.html",), self.not_found)
         if snapshot.preview is not None:
             yield unit_of("changes", File("changes/index.html", snapshot.preview.page))
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
-            yield from self.lists(facts_of_kind, snapshot.by_kind[kind.name])
-            for definition in snapshot.by_kind[kind.name]:
-                yield self.unit(kind, facts_of_kind, definition)
-            for tombstone in snapshot.tombstones:
-                if tombstone.kind == kind.name and (kind.name, tombstone.name) not in snapshot.by_name:
-                    place = f"{kind.name}/{tombstone.name}"
-                    key = snapshot.key_of(tombstone)
-                    yield Unit(f"{kind.name}#{tombstone.id}", key, (place,), partial(self.tombstone_pages, kind, facts_of_kind, tombstone))
+            definitions = snapshot.by_kind[kind.name]
+            keys = snapshot.keys_of(definitions)
+            yield from self.lists(facts_of_kind, definitions, keys)
+            yield self.definitions(kind, facts_of_kind, definitions, keys)
+            gone = [one for one in snapshot.tombstones if one.kind == kind.name and (kind.name, one.name) not in snapshot.by_name]
+            for tombstone, key in zip(gone, snapshot.keys_of(gone), strict=True):
+                place = f"{kind.name}/{tombstone.name}"
+                yield Unit(f"{kind.name}#{tombstone.id}", key, (place,), partial(self.tombstone_pages, kind, facts_of_kind, tombstone))
 
-    def unit(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Unit:
-        """The pages of one definition."""
-        place = f"{kind.name}/{definition.name}"
-        return Unit(place, self.snapshot.key_of(definition), (place,), partial(self.definition_pages, kind, facts, definition))
+    def definitions(self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Group:
+        """The pages of each definition."""
+        places = [f"{kind.name}/{one.name}" for one in definitions]
+
+        def unit(number: int) -> Unit:
+            return Unit(places[number], keys[number], (places[number],), partial(self.definition_pages, kind, facts, definitions[number]))
+
+        return Group(places, keys, unit)
 
     @_explained
     def index(self) -> Iterator[File]:
@@ -148,13 +152,13 @@ class _Catalog:
         # Served for any unknown address at any depth, so its links start at the top.
         yield File("404.html", self.pages.render("404.html", self.snapshot.settings.base_path, self.everywhere, {}))
 
-    def lists(self, facts: dict[str, Any], definitions: Sequence[Definition]) -> Iterator[Unit]:
+    def lists(self, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Iterator[Unit]:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
         for number in range(1, count + 1):
-            shown = definitions[(number - 1) * LIST_PAGE_SIZE : number * LIST_PAGE_SIZE]
-            key = key_of(self.snapshot.common_key, count, len(definitions), [*map(self.snapshot.key_of, shown)])
+            shown = slice((number - 1) * LIST_PAGE_SIZE, number * LIST_PAGE_SIZE)
+            key = key_of(self.snapshot.common_key, count, len(definitions), keys[shown])
             place = f"list/{facts['name']}/{number}"
-            yield Unit(place, key, (place,), partial(self.list_page, facts, shown, number, count))
+            yield Unit(place, key, (place,), partial(self.list_page, facts, definitions[shown], number, count))
 
     @_explained
     def list_page(self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int) -> Iterator[File]:

@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from registry.render.html.compiled import CompiledTemplates
 from registry.render.html.skeleton import Skeleton, Texts, holes_for
 
 # The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
 _BLOCKS = ("title", "banner", "main")
 _FRAME = '{% extends "base.html" %}' + "".join(f"{{% block {block} %}}\0{block}\0{{% endblock %}}" for block in _BLOCKS)
+_NAME_OF_FRAME = "frame.html"
 _BETWEEN = re.compile(f"\0(?:{'|'.join(_BLOCKS)})\0")
 
 # Of more it is not sure that they are asked for again.
@@ -38,8 +39,9 @@ class Pages:
         # A registry's own templates come with pull requests: they must not reach out of the page they make.
         environment_class = ImmutableSandboxedEnvironment if is_own else Environment
         self._environment: Environment = environment_class(
-            loader=DictLoader(dict(texts)), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-        )
+            loader=DictLoader(dict(texts) if is_own else {**texts, _NAME_OF_FRAME: _FRAME}), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, keep_trailing_newline=True, bytecode_cache=None if is_own else CompiledTemplates(),
+        )  # fmt: skip
         self._is_own = is_own
         self._frames: tuple[Mapping[str, Any], dict[str, _Frame]] = ({}, {})
         # By template, what all its pages have in common, and which texts are there.
@@ -95,10 +97,6 @@ class Pages:
         made: Markup = getattr(self._environment.get_template(name).module, macro)(SimpleNamespace(**texts), **constant)
         return made
 
-    @cached_property
-    def _template_of_frames(self) -> Template:
-        return self._environment.from_string(_FRAME)
-
     def _frame(self, root: str, everywhere: Mapping[str, Any]) -> _Frame:
         of, frames = self._frames
         if of is not everywhere:
@@ -107,7 +105,7 @@ class Pages:
             self._skeletons.clear()
         if root not in frames:
             variables = {**self._environment.globals, "root": root, **everywhere}
-            page = self._template_of_frames.render(root=root, **everywhere)
+            page = self._environment.get_template(_NAME_OF_FRAME).render(root=root, **everywhere)
             parts = tuple(_BETWEEN.split(page))
             assert len(parts) == len(_BLOCKS) + 1, "base.html has lost a block"
             frames[root] = _Frame(parts, variables, self._environment.get_template("base.html").blocks)
