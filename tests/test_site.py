@@ -185,3 +185,43 @@ def test_a_record_that_is_lost_or_broken_means_writing_from_nothing(tmp_path: Pa
     site.write(Units([page("two"), API]))
     assert tree(tmp_path / "site") == {"api": b"/", "api/a": b"/", "api/a/index.json": b"{}", "api/a.json": b"{}", "index.html": b"two"}
     assert site.write(Units([page("two"), API])).changed == 0
+
+
+def test_what_the_latest_generation_has_is_not_made_again_for_the_oldest_folder(tmp_path: Path) -> None:
+    """As after a change of the settings: all is made once, and the builds after it, upon older generations, cost one edit."""
+    made: list[str] = []
+
+    def site_of(version: str, edited: str) -> Units:
+        def unit(number: int) -> Unit:
+            text = f"{version} {edited if number == 7 else ''}"
+            # Addresses go from one unit to another with the version.
+            twin = f"by/{number if version == 'old' else (number + 1) % 300}.json"
+
+            def make() -> Iterator[File]:
+                made.append(str(number))
+                yield File(f"d{number % 4}/{number}/index.json", text.encode(), (twin,) if number % 2 or version == "old" else ())
+
+            return Unit(str(number), f"{text} {number}", (f"d{number % 4}/{number}", twin), make)
+
+        return Units(map(unit, range(300)))
+
+    site = Site(tmp_path / "site")
+    for edited in "abc":
+        site.write(site_of("old", edited))
+    site.write(site_of("new", "d"))
+    made.clear()
+    for edited in "efg":
+        site.write(site_of("new", edited))
+        fresh = Site(tmp_path / f"fresh-{edited}")
+        before = made.copy()
+        fresh.write(site_of("new", edited))
+        assert tree(tmp_path / "site") == tree(tmp_path / f"fresh-{edited}")
+        assert before == ["7"]
+        made.clear()
+    # What somebody took out of the latest generation is made.
+    site.write(site_of("newer", "h"))
+    (tmp_path / "site/d1/1/index.json").unlink()
+    made.clear()
+    site.write(site_of("newer", "i"))
+    assert (tmp_path / "site/d1/1/index.json").read_text() == "newer "
+    assert sorted(made) == ["1", "7"]

@@ -20,13 +20,15 @@ from registry.errors import RefusedError, UsageError
 from registry.render.file import Unit, Units, with_the_like
 from registry.site.record import Record, Recorded, pack
 from registry.site.shapes import count_of, paths_of
-from registry.site.writing import Tell, copy_tree, remove_files, write_units
+from registry.site.writing import Same, Tell, copy_tree, remove_files, write_units
 
 _KEPT = 3
 _NAME = re.compile(r"[0-9]{6,}\Z")
 _LOCK_TIMEOUT_S = 600
 # From this share of changed units on, building upon an old generation saves nothing.
 _WORTH_KEEPING = 0.6
+# From so many units on, asking which of them the latest generation has saves more than it takes.
+_WORTH_LINKING = 200
 
 
 class Written(NamedTuple):
@@ -114,7 +116,7 @@ class Site:
         base = self._base(record, known, latest, wanted, names, partial)
         try:
             partial.mkdir(exist_ok=base is not None)
-            made, gone, files = _fill(record, base, partial, units, tell)
+            made, gone, files = _fill(record, base, latest, self.generations, partial, units, tell)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -162,8 +164,10 @@ class Site:
         link.replace(self.out)
 
 
-def _fill(record: Record, base: Recorded | None, folder: Path, units: Units, tell: Tell) -> tuple[list[tuple[Unit, str]], set[str], int]:
-    """Write what is not in `folder` yet, and remove what is no more.
+def _fill(  # noqa: PLR0913 - what is there, and what is wanted
+    record: Record, base: Recorded | None, latest: Recorded | None, generations: Path, folder: Path, units: Units, tell: Tell
+) -> tuple[list[tuple[Unit, str]], set[str], int]:
+    """Write what is not in `folder` yet (which was `base`), and remove what is no more; what is in `latest` need not be made.
 
     Gives the units that were made, with the shapes of their paths; those that are gone; and how many files there are now.
     """
@@ -171,7 +175,13 @@ def _fill(record: Record, base: Recorded | None, folder: Path, units: Units, tel
     changed = with_the_like(units.other_than(keys))
     gone = keys.keys() - units.keys.keys()
     before = record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)]) if base is not None else []
-    made = write_units(folder, changed, tell, is_new=base is None)
+    same = None
+    if base is not None and latest is not None and base.folder != latest.folder and len(changed) >= _WORTH_LINKING:
+        # As after a change of a template or of the settings: all was made for the latest generation, and `base` is older.
+        as_latest = record.keys(latest.slot)
+        names = {unit.name for unit in changed if as_latest.get(unit.name) == unit.key}
+        same = Same(generations / latest.folder, record.shapes(latest.slot, names))
+    made = write_units(folder, changed, tell, is_new=base is None, same=same)
     count = sum(map(count_of, made.values()))
     if base is not None:
         written = {path for unit in changed for path in paths_of(made[unit.name], unit.places)}

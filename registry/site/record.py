@@ -5,9 +5,10 @@ the next generation is written from nothing.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from sys import intern
 from typing import NamedTuple
 
 import orjson
@@ -94,6 +95,12 @@ class Record:
             if row is not None:
                 found.extend(paths_of(row[1], row[0].split("\n")))
         return found
+
+    def shapes(self, slot: int, names: Container[str]) -> dict[str, str]:
+        """The shapes of the paths of some units, by their names: of many."""
+        assert self._connection is not None
+        rows = self._connection.execute("SELECT name, shape FROM units WHERE slot = ?", (slot,))
+        return {name: intern(shape) for name, shape in rows if name in names}
 
     def forget(self, slot: int) -> None:
         """A folder is going to be changed: until `note`, nothing is known of it."""

@@ -3,15 +3,15 @@
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from registry.errors import RegistryError, UsageError
 from registry.forking import can_fork
 from registry.render.file import File, Unit
-from registry.site.shapes import shape_of
+from registry.site.shapes import paths_of, shape_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -24,6 +24,15 @@ Tell = Callable[[int, int], None]
 
 Made = dict[str, str]
 """The shape of the paths that were made, by the name of their unit: as text, two million paths are hundreds of megabytes."""
+
+
+class Same(NamedTuple):
+    """Units that lie in another folder just as they would be made: the shapes of their paths, by their names."""
+
+    folder: Path
+    shapes: Mapping[str, str]
+
+
 # So many units are taken at once; some hundred parts at 10,000 definitions.
 _PART = 100
 # Of so many it is remembered that they are there: those of the units at hand, and those above them.
@@ -34,10 +43,10 @@ _SHARED_BELOW = 3
 _WORTH_SHARING = 20
 
 
-def write_units(folder: Path, units: Sequence[Unit], tell: Tell, *, is_new: bool) -> Made:
-    """Make and write all units. `is_new`: nothing is in the folder yet."""
+def write_units(folder: Path, units: Sequence[Unit], tell: Tell, *, is_new: bool, same: "Same | None" = None) -> Made:
+    """Make and write all units, but for those that are the `same` elsewhere. `is_new`: nothing is in the folder yet."""
     parts = [units[start : start + _PART] for start in range(0, len(units), _PART)]
-    writer = _Writer(folder, is_new=is_new)
+    writer = _Writer(folder, is_new=is_new, same=same)
     writer.made.update(_shared(parts, writer.write, lambda: writer.made, tell) or {})
     return writer.made
 
@@ -103,20 +112,38 @@ def _work_and_tell(
 class _Writer:
     """Writes below one folder and remembers which folders are there."""
 
-    def __init__(self, folder: Path, *, is_new: bool) -> None:
+    def __init__(self, folder: Path, *, is_new: bool, same: Same | None) -> None:
         self.top = f"{folder}/"
+        self.same = same
         self.is_new = is_new
         self.made: Made = {}
         self.folders = {""}
 
     def write(self, units: Iterable[Unit]) -> None:
         for unit in units:
+            if self.same is not None and (shape := self.same.shapes.get(unit.name)) is not None and self.link_all(paths_of(shape, unit.places)):
+                self.made[unit.name] = shape
+                continue
             paths: list[str] = []
             for file in unit.make():
                 self.write_file(file)
                 paths.append(file.path)
                 paths.extend(file.twins)
             self.made[unit.name] = shape_of(paths, unit.places)
+
+    def link_all(self, paths: Iterable[str]) -> bool:
+        """The files at these paths as further names of those elsewhere; False where that cannot be."""
+        assert self.same is not None
+        try:
+            for path in paths:
+                self.make_folder(path.rpartition("/")[0])
+                twin = self.top + path
+                with suppress(FileNotFoundError):
+                    os.unlink(twin)  # noqa: PTH108
+                os.link(f"{self.same.folder}/{path}", twin)
+        except OSError:
+            return False  # no hard links here, or too many of one file: all of it is made
+        return True
 
     def make_folder(self, parent: str) -> None:
         if parent not in self.folders:
