@@ -7,7 +7,7 @@ import threading
 import weakref
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
@@ -23,8 +23,8 @@ Document = dict[str, Any]
 
 # So many are read at once where it is known which will be asked for next: starting git takes longer than reading them.
 _AHEAD = 500
-# The first ones alone: after one edit no others are asked for.
-_SINGLE = 8
+# Those of the first definitions alone: after one edit no others are asked for.
+_GROUPS_ALONE = 8
 _MOST_HELD = 500
 # A file in block style that starts at the first column, where a line that starts with `id:` can only be its id: quoted
 # text of several lines is left to the reader.
@@ -116,6 +116,7 @@ class Contents:
         self._expected: list[list[str]] = []
         self._place: dict[str, int] = {}
         self._misses = 0
+        self._next: Sequence[str] = ()
         self._read: dict[str, bytes] = {}
         self._held: dict[str, _Content] = {}
         self._spool: Spool | None = None
@@ -143,6 +144,10 @@ class Contents:
     def expect(self, groups: Callable[[], Iterable[Iterable[str]]]) -> None:
         """Group after group they are going to be asked for, each in any order."""
         self._groups, self._expected, self._place, self._misses = groups, [], {}, 0
+
+    def expect_now(self, blobs: Sequence[str]) -> None:
+        """What is going to be asked for next, in this order: where one has to be read from git, those after it are read with it."""
+        self._next = blobs
 
     def _note_expected(self) -> None:
         for number, group in enumerate(self._groups()):
@@ -189,7 +194,7 @@ class Contents:
             if blob not in self._read:
                 assert self._repository is not None
                 self._misses += 1
-                wanted = self._with_expected(blob) if self._misses > _SINGLE else (blob,)
+                wanted = self._with_expected(blob) if self._misses > _GROUPS_ALONE else self._with_next(blob)
                 # What was read ahead and not asked for is of no use any more.
                 self._read = dict(self._repository.read_blobs(islice(wanted, _AHEAD)))
             data = self._read.pop(blob)
@@ -201,6 +206,11 @@ class Contents:
             return _Content(None, b"")
         shown = hide_credentials(document, self._fields)
         return _Content(shown, raw if shown is document else b"")
+
+    def _with_next(self, blob: str) -> Iterator[str]:
+        """A blob and those that are asked for after it, as far as they have to be read."""
+        rest = self._next[self._next.index(blob) :] if blob in self._next else ()
+        yield from (one for one in dict.fromkeys((blob, *rest)) if one == blob or (one not in self._current and one not in self._held))
 
     def _with_expected(self, blob: str) -> Iterator[str]:
         """A blob, those of its group and of the groups after it, as far as they have to be read."""

@@ -183,7 +183,7 @@ class Snapshot:
     def blobs(self) -> Iterator[list[str]]:
         """The contents of all revisions, those of each definition together, in the order of rendering."""
         for revisions in (*map(self.revisions_of, self.definitions), *(tombstone.revisions for tombstone in self.tombstones)):
-            yield [blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None]
+            yield list(blobs_of(revisions))
 
     def document_of(self, revision: Revision) -> Document | None:
         """The whole content at one revision; None for a deletion, and for a file that cannot be read."""
@@ -218,6 +218,11 @@ class Snapshot:
     def _changes(self, before: str, after: str) -> list[Change]:
         old, new = self.contents.get(before), self.contents.get(after)
         return diff(old, new) if old is not None and new is not None else []
+
+
+def blobs_of(revisions: Iterable[Revision]) -> Iterator[str]:
+    """The contents that these revisions, and what each changed, are shown from."""
+    return (blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None)
 
 
 def take_snapshot(  # noqa: PLR0913 - what the steps before gave

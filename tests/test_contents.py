@@ -48,9 +48,10 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     assert opened is not None
     blobs = repo.git("log", "--format=", "--raw", "--no-abbrev").split("\n")
     blobs = [line.split()[3] for line in blobs if line.startswith(":")][:40]
-    one, ahead, spooled = Contents(), Contents(), Contents()
-    for contents in (one, ahead, spooled):
+    one, ahead, together, spooled = Contents(), Contents(), Contents(), Contents()
+    for contents in (one, ahead, together, spooled):
         contents.read_from(opened, ())
+    together.expect_now(list(reversed(blobs[5:])))
     ahead.expect(lambda: [blobs[:20], blobs[20:]])
     spool = Spool()
     for blob, data in opened.read_blobs(blobs):
@@ -58,7 +59,7 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     spool.finish()
     spooled.read_first_from(spool)
     for blob in reversed(blobs):
-        assert one.get(blob) == ahead.get(blob) == spooled.get(blob) is not None
+        assert one.get(blob) == ahead.get(blob) == together.get(blob) == spooled.get(blob) is not None
     assert {str((one.get(blob) or {})["title"]) for blob in blobs} == {f"T{number}" for number in range(40)}
 
 

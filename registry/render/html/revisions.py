@@ -9,7 +9,7 @@ from registry.diff import Change
 from registry.history import Revision
 from registry.render.html.pages import Pages
 from registry.render.html.text import TEXT, filled, short
-from registry.snapshot import Snapshot
+from registry.snapshot import Snapshot, blobs_of
 
 SHOWN_CHANGES = 40
 _LABEL = 50
@@ -29,6 +29,8 @@ class ShownRevision(NamedTuple):
 def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], pages: Pages) -> tuple[ShownRevision, ...]:
     """All revisions of one definition, newest first; `page` is the address of its page, from the top, `name` its name now."""
     shows_revisions = snapshot.settings.shows_revisions
+    if shows_revisions:
+        snapshot.contents.expect_now(list(blobs_of(reversed(revisions))))
     found = []
     for revision in reversed(revisions):
         changes = snapshot.changes_of(revision) if shows_revisions else []
