@@ -85,6 +85,7 @@ class Memory:
 
     def find(self, source: Source, paths: Sequence[str]) -> dict[str, Recalled]:
         """Those at these paths that were read in another state of the registry."""
+        self._files_now = {}
         if isinstance(source, WorkTree):
             # Now, before they are read: facts are never newer than what is read.
             facts, looked_ns = source.facts(paths), source.looked_ns()
