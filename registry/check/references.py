@@ -10,13 +10,15 @@ from registry.outline import sample_files
 
 def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
     references = {kind.name: kind.references for kind in registry.kinds}
-    # Nearly always all are there, which is seen at once.
+    # Each name once: many definitions have the same references, and nearly always nothing is missing.
     named = {(one.kind, one.outline.references) for one in registry.loaded.definitions}
-    if all(name is None or registry.has(to.kind, name) for kind, names in named for to, name in zip(references[kind], names, strict=True)):
+    pairs = {(to.kind, name) for kind, names in named for to, name in zip(references[kind], names, strict=True) if name is not None}
+    missing = {pair for pair in pairs if not registry.has(*pair)}
+    if not missing:
         return
     for definition in registry.loaded.definitions:
         for reference, name in zip(references[definition.kind], definition.outline.references, strict=True):
-            if name is None or registry.has(reference.kind, name):
+            if name is None or (reference.kind, name) not in missing:
                 continue
             names = registry.names.get(reference.kind, [])
             hint = nearest(name, names) or (f"there are {', '.join(names[:8])}" if names else f"add definitions/{reference.kind}/{name}.yaml")

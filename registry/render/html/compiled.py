@@ -1,4 +1,4 @@
-"""Our own templates compiled, kept where Python keeps our own code compiled: compiling them is a tenth of a build after one edit.
+"""Our own templates compiled, kept where Python keeps our own code compiled: compiling them is a twentieth of a build after one edit.
 
 Never in the registry's cache: what lies there is data, and who can write there must not get code to run. Whoever can write
 beside our modules can change these, too.
