@@ -30,10 +30,11 @@ _MOST_HELD = 500
 # text of several lines is left to the reader.
 _IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[A-Za-z_][A-Za-z0-9_-]*:(?=[ \t\r\n])")
 # What can make a line at the first column the id, or the line of an id something else.
-_TOP = re.compile(rb"^(?:id[ \t]*:[^\n]*|[\"'?{&!]|---|\.\.\.)", re.MULTILINE)
+# (From the end of the line before: a search for one character is ten times as fast as one for a place.)
+_TOP = re.compile(rb"\n(?:id[ \t]*:[^\n]*|[\"'?{&!]|---|\.\.\.)")
 _COMMENT = re.compile(rb"#[^\n]*")
 _LONG = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
-_ID = re.compile(rb"id:[ \t]+([1-9][0-9]{0,14})[ \t]*(?:#[^\n]*)?\r?\Z")
+_ID = re.compile(rb"\nid:[ \t]+([1-9][0-9]{0,14})[ \t]*(?:#[^\n]*)?\r?\Z")
 
 
 class _Content(NamedTuple):
@@ -53,6 +54,7 @@ class Spool:
         """Empty."""
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is there as long as we are
         weakref.finalize(self, self._file.close)
+        self._number = self._file.fileno()
         self._prefixes, self._starts, self._sizes = array("Q"), array("Q"), array("L")
         self._end = 0
         self.index = SpoolIndex(array("Q"), array("Q"), array("L"))
@@ -76,11 +78,14 @@ class Spool:
 
     def get(self, blob: str) -> bytes | None:
         """One, or None where it was not put."""
-        name = bytes.fromhex(blob)
-        for start, size in self.index.places(_prefix(blob)):
-            record = os.pread(self._file.fileno(), size, start)
+        name, prefix = bytes.fromhex(blob), _prefix(blob)
+        prefixes, starts, sizes = self.index
+        number = bisect_left(prefixes, prefix)
+        while number < len(prefixes) and prefixes[number] == prefix:
+            record = os.pread(self._number, sizes[number], starts[number])
             if record.startswith(name):
                 return record[len(name) :]
+            number += 1
         return None
 
 
@@ -90,13 +95,6 @@ class SpoolIndex(NamedTuple):
     prefixes: "array[int]"
     starts: "array[int]"
     sizes: "array[int]"
-
-    def places(self, prefix: int) -> Iterator[tuple[int, int]]:
-        """Start and size of each record that an id with this prefix may have."""
-        number = bisect_left(self.prefixes, prefix)
-        while number < len(self.prefixes) and self.prefixes[number] == prefix:
-            yield self.starts[number], self.sizes[number]
-            number += 1
 
 
 def _prefix(blob: str) -> int:
@@ -164,7 +162,10 @@ class Contents:
         """The text of one revision as it was written; "" where a credential is in it, or what is no map. Raises as `get` does."""
         raw = self._get(blob).raw
         # What the document holds was looked at. In a comment something may be that nobody was told of.
-        return "" if any(_hides(line) for line in _COMMENT.findall(raw)) else raw.removeprefix(b"\xef\xbb\xbf").decode()
+        for line in _COMMENT.findall(raw):
+            if _hides(line):
+                return ""
+        return raw.removeprefix(b"\xef\xbb\xbf").decode()
 
     def raw(self, blob: str) -> bytes | None:
         """The bytes of one file that was committed; None for one that never was. Without the definitions that there are now."""
@@ -223,11 +224,12 @@ class Contents:
 def id_in(data: bytes) -> int | None:
     """The id that a file carries, seen without reading the file where its form is the usual one."""
     if _IN_BLOCK_STYLE.match(data):
-        first = _TOP.search(data)
+        lines = b"\n" + data
+        first = _TOP.search(lines)
         if first is None:
             return None
-        line = _ID.match(first[0]) if _TOP.search(data, first.end()) is None else None
-        before = data[: first.start()]
+        line = _ID.match(first[0]) if _TOP.search(lines, first.end()) is None else None
+        before = lines[: first.start()]
         if line is not None and before.count(b'"') % 2 == 0 and before.count(b"'") % 2 == 0:
             return int(line[1])
     document = yaml.read_data(data)

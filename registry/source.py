@@ -130,7 +130,7 @@ class WorkTree:
         # O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
-            handle = os.open(self.root / path, flags)
+            handle = os.open(f"{self.root}/{path}", flags)  # a Path costs half as much as reading a file
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

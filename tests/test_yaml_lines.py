@@ -26,11 +26,19 @@ ENTRIES = st.builds(
 )  # fmt: skip
 ITEMS = st.builds(lambda indentation, value, end: f"{indentation}- {value}{end}", INDENTATIONS, VALUES, ENDS)
 LINES = ENTRIES | ITEMS | st.builds(str.__add__, INDENTATIONS, TEXTS)
+PIECES = st.sampled_from(
+    ["a", "b", "a b", "'a'", '"b"', "'a", "b'", '"a', 'b"', "''", '""', "'it''s'", "", " ", " a", "a ", "1", "007", "no", "a: b", "b: 1", "a: 'b", "c: \"d\"",
+     "a:  b", "a: ", "a:b", "yes: a", "a: no", "[a", "b]", "{a: b", "b}", "[]", "{}", "c: [a", "c: {d: e", "a: b: c", "'a': b", "-", "--x", "#", "a #b", "?a"]
+)  # fmt: skip
+IN_BRACKETS = st.builds(
+    lambda start, pieces, between, end: f"{start}{between.join(pieces)}{end}",
+    st.sampled_from("[{"), st.lists(PIECES, max_size=5), st.sampled_from([", ", ", ", ", ", ",", " , "]), st.sampled_from("]}"),
+)  # fmt: skip
 FILES = st.builds(lambda lines, end: "\n".join(lines) + end, st.lists(LINES, max_size=9), st.sampled_from(["\n", "\n", "\n", "", "\n\n", " \n"]))
 
 
-@given(FILES)
-def test_what_is_read_by_lines_is_what_the_parser_reads_and_refused_by_nobody(text: str) -> None:
+def assert_read_as_by_the_parser(text: str) -> None:
+    """Or left to it."""
     data = text.encode()
     try:
         found = read_lines(data)
@@ -40,6 +48,17 @@ def test_what_is_read_by_lines_is_what_the_parser_reads_and_refused_by_nobody(te
     assert not problems
     assert document is not None
     assert repr(found) == repr(document.data)  # the order of keys and the types, too
+
+
+@given(FILES)
+def test_what_is_read_by_lines_is_what_the_parser_reads_and_refused_by_nobody(text: str) -> None:
+    assert_read_as_by_the_parser(text)
+
+
+@given(st.lists(IN_BRACKETS, min_size=1, max_size=3))
+def test_what_is_read_in_brackets_is_what_the_parser_reads(values: list[str]) -> None:
+    # Several in one file: what was learnt of one must not be said of another.
+    assert_read_as_by_the_parser("".join(f"k{number}: {value}\n" for number, value in enumerate(values)))
 
 
 @given(FILES)

@@ -7,7 +7,7 @@ holds a password; a value is long and random. References (`${NAME}`, `file:/run/
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -36,7 +36,7 @@ HIDDEN = "[hidden]"
 
 def credential_in(name: str, value: str) -> str | None:
     """What the text `value` of the field or variable `name` seems to hold, in words; None for nothing secret."""
-    found = next(_found_in(name, value), None)
+    found = next(_found_in(name, value), None) if _may_hold_one(name, value) else None
     return found[0] if found else None
 
 
@@ -45,10 +45,14 @@ def is_placeholder(name: str, value: str) -> bool:
     return _is_secret_name(name) and bool(PLACEHOLDER.match(value.strip())) and value.strip().lower() not in ("none", "null")
 
 
-# The revisions of one definition hold the same values again and again.
-@lru_cache(maxsize=16_384)
 def hide(name: str, value: str) -> str:
     """`value` with every credential in it replaced by `[hidden]`."""
+    return _hide(name, value) if _may_hold_one(name, value) else value
+
+
+# The revisions of one definition hold the same values again and again.
+@lru_cache(maxsize=16_384)
+def _hide(name: str, value: str) -> str:
     for _, start, end in sorted(_found_in(name, value), key=lambda found: -found[1]):
         value = value[:start] + HIDDEN + value[end:]
     return value
@@ -69,34 +73,45 @@ Text = tuple[tuple[str | int, ...], str, str]
 def strings_in(node: Any, path: tuple[str | int, ...] = (), name: str = "") -> list[Text]:
     """Every text below `node` with its path and the name it is under; an item of a list of arguments has its option's."""
     found: list[Text] = []
-    _collect(node, path, name, found)
+    _collect(node, path, name, found, lambda _name, _value: True)
     return found
 
 
-def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text]) -> None:
+def suspects_in(node: Any, path: tuple[str | int, ...] = ()) -> list[Text]:
+    """Those of `strings_in` that may be or hold a credential, or stand for one: of most definitions one or none."""
+    found: list[Text] = []
+    _collect(node, path, "", found, _may_hold_one)
+    return found
+
+
+def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool]) -> None:
     kind = type(node)
     if kind is str:
-        found.append((path, name, node))
+        if is_wanted(name, node):
+            found.append((path, name, node))
     elif kind is dict:
         for key, value in node.items():
-            _collect(value, (*path, key), key, found)
+            if type(value) is not str:
+                _collect(value, (*path, key), key, found, is_wanted)
+            elif is_wanted(key, value):  # here, and not by a call more: nearly all are texts
+                found.append(((*path, key), key, value))
     elif kind is list:
         option = name
         for place, item in enumerate(node):
-            _collect(item, (*path, place), option, found)
+            _collect(item, (*path, place), option, found, is_wanted)
             # After `--password` comes its value, unless it is in the same item; an option that follows is no value.
             match = OPTION.match(item) if type(item) is str and item[:1] == "-" else None
             option = match["name"] if match and match["value"] is None else name
-    elif kind is int or kind is float:
+    elif (kind is int or kind is float) and is_wanted(name, str(node)):
         found.append((path, name, str(node)))  # a password of digits only, not quoted
 
 
 def _found_in(name: str, value: str) -> Iterator[tuple[str, int, int]]:
     """What is found, and where it starts and ends; parts do not overlap."""
-    if not _is_secret_name(name) and not _may_hold_one(value):
+    if not _may_hold_one(name, value):
         return  # nearly all values: this is asked for every text of every definition
     bare = value.strip()
-    if not bare or ELSEWHERE.match(bare) or len(REFERENCE.sub("", bare)) < 3:
+    if not bare or ELSEWHERE.match(bare) or len(_without_references(bare)) < 3:
         return
     if "\n" in bare or OPTION.match(bare):
         yield from _in_text(value)
@@ -113,8 +128,14 @@ def _found_in(name: str, value: str) -> Iterator[tuple[str, int, int]]:
         yield "a long random value", value.index(bare), value.index(bare) + len(bare)
 
 
-def _may_hold_one(value: str) -> bool:
-    """False when a value that has no telling name cannot hold a credential: it has no long word, no address, no lines."""
+def _without_references(text: str) -> str:
+    return REFERENCE.sub("", text) if "$" in text or "%" in text or "{{" in text else text
+
+
+def _may_hold_one(name: str, value: str) -> bool:
+    """False when a value cannot hold a credential: its name tells of none, and it has no long word, no address, no lines."""
+    if _is_secret_name(name):
+        return True
     if len(value) < 9:
         return False
     return bool(LONG_WORD.search(value)) or "@" in value or "\n" in value or "--" in value[:5] or "=" in value
@@ -124,6 +145,8 @@ def _in_text(text: str) -> Iterator[tuple[str, int, int]]:
     """Credentials in a text of any language: a script, a line of YAML, an argument."""
     shapes = list(_shapes(text))
     yield from shapes
+    if "=" not in text and ":" not in text:
+        return
     place = 0
     while found := ASSIGNED.search(text, place):
         quoted = found["value"][:1] in "\"'" and len(found["value"]) > 1
@@ -132,7 +155,7 @@ def _in_text(text: str) -> Iterator[tuple[str, int, int]]:
         place = start
         value = text[start:end]
         is_known = any(start < other_end and other_start < end for _, other_start, other_end in shapes)
-        is_reference = ELSEWHERE.match(value) or len(REFERENCE.sub("", value)) < 3
+        is_reference = ELSEWHERE.match(value) or len(_without_references(value)) < 3
         is_said = HARMLESS.match(value) or PLACEHOLDER.match(value)
         if _is_secret_name(found["name"]) and not (is_known or is_reference or is_said):
             yield "a secret, as its name says", start, end
@@ -142,20 +165,23 @@ def _in_text(text: str) -> Iterator[tuple[str, int, int]]:
 def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
     """Tokens of a known shape, and passwords in addresses."""
     taken: list[tuple[int, int]] = []
-    for what, marks, pattern in TOKENS:
+    length = len(value)
+    for what, shortest, marks, pattern in TOKENS:
+        if length < shortest:
+            continue
         for mark in marks:
             if mark in value:
                 break
         else:
             continue
         for found in re.finditer(pattern, value):
-            end = len(value) if what == "a private key" else found.end()
+            end = length if what == "a private key" else found.end()
             if not any(found.start() < other_end and other_start < end for other_start, other_end in taken):
                 taken.append((found.start(), end))
                 yield what, found.start(), end
     for found in URL_PASSWORD.finditer(value) if "://" in value else ():
         password = found["value"]
-        is_reference = len(REFERENCE.sub("", password)) < 1 or PLACEHOLDER.match(password)
+        is_reference = not _without_references(password) or PLACEHOLDER.match(password)
         start, end = found.span("value")
         if not is_reference and not any(start < other_end and other_start < end for other_start, other_end in taken):
             yield "an address with a password", start, end
@@ -168,7 +194,7 @@ def _is_secret_name(name: str) -> bool:
 
 def _is_random(name: str, value: str) -> bool:
     """A value that only a machine would write: long, of one word, and with nearly as much in it as its letters can hold."""
-    if HASH_NAME.search(name) or UUID.match(value) or not RANDOM.match(value):
+    if not RANDOM.match(value) or UUID.match(value) or HASH_NAME.search(name):
         return False
     if HEX.match(value):
         return _entropy(value) > 3

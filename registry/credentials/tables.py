@@ -28,26 +28,26 @@ HARMLESS = re.compile(
       | https?://[^\s@]*  | (?:~|\.{1,2})?/[\w./@+-]* | [\w.-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|p12|pfx|jks|env|ini|conf) )\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
-# What it is, what every such token has one of (looking for these takes a tenth of the time), and its shape, compiled when a
-# mark was found.
+# What it is, how long it is at least, what every such token has one of (looking for these takes a tenth of the time), and its
+# shape, compiled when a mark was found.
 TOKENS = (
-    ("a private key", ("-----BEGIN ", "AGE-SECRET-KEY-", "PuTTY-"), r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----|AGE-SECRET-KEY-1[0-9A-Z]{20,}|PuTTY-User-Key-File-"),
-    ("an AWS access key", ("AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ABIA", "ACCA"), r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AGPA|AIDA|AROA|ABIA|ACCA)[0-9A-Z]{16}(?![A-Za-z0-9])"),
-    ("a GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,})"),
-    ("a GitLab token", ("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glft-", "glagent-", "gloas-", "glimt-"), r"(?<![A-Za-z0-9])gl(?:pat|ptt|dt|rt|cbt|soat|ft|agent|oas|imt)-[A-Za-z0-9_-]{20,}"),
-    ("a Slack token", ("xox", "hooks.slack.com", "xapp-"), r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/services/[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+|(?<![A-Za-z0-9])xapp-[0-9]-[A-Z0-9]+-[0-9]+-[a-z0-9]+"),
-    ("a Google API key", ("AIza", "ya29.", "GOCSPX-"), r"(?<![A-Za-z0-9])(?:AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,})"),
-    ("a Stripe key", ("_live_", "_test_", "whsec_"), r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[0-9a-zA-Z]{16,}|whsec_[0-9a-zA-Z+/=]{16,})"),
-    ("a package registry's token", ("npm_", "pypi-", "dckr_", "rubygems_", "oy2"), r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgE[A-Za-z0-9_-]{20,}|dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}|rubygems_[0-9a-f]{40,}|oy2[a-z0-9]{43})"),
-    ("a JSON Web Token", ("eyJ",), r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
-    ("an API key", ("sk-", "hf_", "gsk_", "xai-", "r8_", "pplx-"), r"(?<![A-Za-z0-9])(?:sk-(?:proj-|ant-|or-|svcacct-)?[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{30,}|xai-[A-Za-z0-9]{30,}|r8_[A-Za-z0-9]{30,}|pplx-[A-Za-z0-9]{30,})"),
-    ("a service's token", ("SG.", "_v1_", "hvs.", "hvb.", "hvr.", "shp", "dapi", "glsa_", "glc_", "lin_api_", "PMAK-", "sntr", "ATATT3", "NRAK-", "secret_", "ntn_", "EAAC", "sq0", "key-", "dp.", "figd_", "CFPAT-", "HRKU-", "fo1_", "FlyV1 ", "rnd_", "A3T"), r"(?<![A-Za-z0-9])(?:SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|do[opr]_v1_[0-9a-f]{40,}|hv[sbr]\.[A-Za-z0-9_-]{20,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
+    ("a private key", 20, ("-----BEGIN ", "AGE-SECRET-KEY-", "PuTTY-"), r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----|AGE-SECRET-KEY-1[0-9A-Z]{20,}|PuTTY-User-Key-File-"),
+    ("an AWS access key", 20, ("AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ABIA", "ACCA"), r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AGPA|AIDA|AROA|ABIA|ACCA)[0-9A-Z]{16}(?![A-Za-z0-9])"),
+    ("a GitHub token", 34, ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,})"),
+    ("a GitLab token", 25, ("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glft-", "glagent-", "gloas-", "glimt-"), r"(?<![A-Za-z0-9])gl(?:pat|ptt|dt|rt|cbt|soat|ft|agent|oas|imt)-[A-Za-z0-9_-]{20,}"),
+    ("a Slack token", 12, ("xox", "hooks.slack.com", "xapp-"), r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/services/[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+|(?<![A-Za-z0-9])xapp-[0-9]-[A-Z0-9]+-[0-9]+-[a-z0-9]+"),
+    ("a Google API key", 25, ("AIza", "ya29.", "GOCSPX-"), r"(?<![A-Za-z0-9])(?:AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,})"),
+    ("a Stripe key", 22, ("_live_", "_test_", "whsec_"), r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[0-9a-zA-Z]{16,}|whsec_[0-9a-zA-Z+/=]{16,})"),
+    ("a package registry's token", 28, ("npm_", "pypi-", "dckr_", "rubygems_", "oy2"), r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgE[A-Za-z0-9_-]{20,}|dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}|rubygems_[0-9a-f]{40,}|oy2[a-z0-9]{43})"),
+    ("a JSON Web Token", 25, ("eyJ",), r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
+    ("an API key", 23, ("sk-", "hf_", "gsk_", "xai-", "r8_", "pplx-"), r"(?<![A-Za-z0-9])(?:sk-(?:proj-|ant-|or-|svcacct-)?[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{30,}|xai-[A-Za-z0-9]{30,}|r8_[A-Za-z0-9]{30,}|pplx-[A-Za-z0-9]{30,})"),
+    ("a service's token", 11, ("SG.", "_v1_", "hvs.", "hvb.", "hvr.", "shp", "dapi", "glsa_", "glc_", "lin_api_", "PMAK-", "sntr", "ATATT3", "NRAK-", "secret_", "ntn_", "EAAC", "sq0", "key-", "dp.", "figd_", "CFPAT-", "HRKU-", "fo1_", "FlyV1 ", "rnd_", "A3T"), r"(?<![A-Za-z0-9])(?:SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|do[opr]_v1_[0-9a-f]{40,}|hv[sbr]\.[A-Za-z0-9_-]{20,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
      r"|dapi[0-9a-f]{32}|glsa_[A-Za-z0-9]{20,}_[0-9a-f]{8}|glc_[A-Za-z0-9+/=]{20,}|lin_api_[A-Za-z0-9]{20,}|PMAK-[0-9a-f]{24}-[0-9a-f]{34}|sntr[yu]s_[A-Za-z0-9+/=_-]{20,}|ATATT3[A-Za-z0-9_=-]{20,}"
      r"|NRAK-[A-Z0-9]{27}|secret_[A-Za-z0-9]{43}|ntn_[A-Za-z0-9]{40,}|EAAC[A-Za-z0-9]{20,}|sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,}|key-[0-9a-f]{32}|dp\.(?:pt|st|sa|ct)\.[A-Za-z0-9.]{30,}|figd_[A-Za-z0-9_-]{30,}"
      r"|CFPAT-[A-Za-z0-9_-]{40,}|HRKU-[A-Za-z0-9_-]{30,}|fo1_[A-Za-z0-9_-]{30,}|FlyV1 [A-Za-z0-9_,=-]{30,}|rnd_[A-Za-z0-9]{30,}|tskey-[a-z]+-[A-Za-z0-9]+-[A-Za-z0-9]+|A3T[A-Z0-9]{17})"),
-    ("a chat bot's token", (":AA", "."), r"(?<![A-Za-z0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9])|(?<![A-Za-z0-9])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9])"),
-    ("a storage key", ("AccountKey=", "SharedAccess", "sig=", "Signature="), r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/%=&_.-]{16,}|[?&](?:sig|X-Amz-Signature|Signature)=[A-Za-z0-9%+/=]{20,}"),
-    ("a password hash", ("$",), r"\$(?:2[aby]|6|5|y|argon2(?:id|i|d))\$[A-Za-z0-9./$=,+]{20,}"),
+    ("a chat bot's token", 44, (":AA", "."), r"(?<![A-Za-z0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9])|(?<![A-Za-z0-9])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9])"),
+    ("a storage key", 25, ("AccountKey=", "SharedAccess", "sig=", "Signature="), r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/%=&_.-]{16,}|[?&](?:sig|X-Amz-Signature|Signature)=[A-Za-z0-9%+/=]{20,}"),
+    ("a password hash", 23, ("$",), r"\$(?:2[aby]|6|5|y|argon2(?:id|i|d))\$[A-Za-z0-9./$=,+]{20,}"),
 )  # fmt: skip
 URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@?#\"']*):(?P<value>[^\s/@\"']+)@")
 ASSIGNED = re.compile(

@@ -1,12 +1,15 @@
 """What every renderer gives: files of the site, in units that are made again only when what they are made from has changed."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
 import orjson
+
+_STANDS_AS_IT_IS = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +122,4 @@ def to_json(body: object) -> bytes:
 
 def name_in_address(name: str) -> str:
     """A definition's name as it stands in an address."""
-    return quote(name, safe="/+~")
+    return name if _STANDS_AS_IT_IS.match(name) else quote(name, safe="/+~")

@@ -8,8 +8,9 @@ refused by the strict reader; the tests compare the two on every file that they 
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any
 
 from registry.yaml.scalars import FIRST_OF_AMBIGUOUS, FORBIDDEN, QUESTION, is_word, plain_value
 
@@ -26,31 +27,35 @@ _PLAIN_IN_BRACKETS = rf"{_FIRST}[^\n:#,\[\]{{}}]*"
 _QUOTED = r""""[^"\\\n]*"|'[^'\n]*'"""
 # Groups: indentation, dash, key, plain text, text in quotes, brackets, what starts a text of several lines.
 _LINE = re.compile(rf"([ ]*)(-[ ]+)?(?:({_KEY}):(?=[ ]|\Z))?[ ]*(?:({_PLAIN})|({_QUOTED})|([\[{{][^#]*[\]}}])|([>|]-?))?[ ]*(?:(?<=[ ])#.*)?\Z")
-_NOTHING = re.compile(r"[ ]*(?:#.*)?\Z")
 # One match a thing in brackets. Groups: key, plain text, text in quotes, a sign, what is of no usual form.
 _IN_BRACKETS = re.compile(rf"[ ]*(?:({_KEY}):[ ]|({_PLAIN_IN_BRACKETS})|({_QUOTED})|([\[\]{{}},])|([^ ]))")
+_NO_GROUPS = ("",) * _LINE.groups
+_ITEM = re.compile(rf"(?:({_PLAIN_IN_BRACKETS})|{_QUOTED})\Z")
+_KEY_ALONE = re.compile(rf"{_KEY}\Z")
 
 
 class UnusualFormError(Exception):
     """The parser has to say what this is."""
 
 
-class _Line(NamedTuple):
-    """What one line says: `width` is that of a dash with the blanks behind it, `key` "" where there is none."""
+class _NoItemError(Exception):
+    """What stands between two commas is more than a single value."""
 
-    column: int
-    width: int
-    key: str
-    sort: str
-    value: Any = None
 
+_Line = tuple[int, int, str, str, Any]
+"""What one line says: its column, the width of a dash with the blanks behind it, the key ("" where there is none), the sort
+of its value, and that."""
 
 _VALUE, _FLAT, _DEEP, _BLOCK, _OPEN = "value", "flat list or map", "list or map", "text of several lines", "nothing yet"
-_BLANK = _Line(0, 0, "", "blank")
+_BLANK: _Line = (0, 0, "", "blank", None)
 # The files of a registry, and the revisions of one file more so, have many lines in common.
 _MOST_KNOWN = 8_192
 _LONGEST_KNOWN = 200
 _known: dict[str, _Line] = {}
+# Keys, by themselves; and what stands between two commas in brackets, in a list its value, in a map with its key.
+_known_keys: dict[str, str] = {}
+_known_items: dict[str, Any] = {}
+_known_pairs: dict[str, tuple[str, Any]] = {}
 
 
 def read_lines(data: bytes) -> dict[str, Any]:
@@ -124,34 +129,31 @@ def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912 - one 
 
 def _look_at(line: str) -> _Line:
     """What one line says."""
-    match = _LINE.match(line)
-    if match is not None and (match[2] or match[3]):
-        indentation, dash, key, *value = match.groups("")
-        if key and is_word(key):
-            raise UnusualFormError
-        # Interned: thousands of files have the same keys.
-        found = _Line(len(indentation), len(dash), intern(key), *_value_of(*value, is_key=bool(key)))
-    elif _NOTHING.match(line):
+    rest = line.lstrip(" ")
+    if not rest or rest[0] == "#":
         found = _BLANK
     else:
-        raise UnusualFormError
+        match = _LINE.match(line)
+        indentation, dash, key, plain, quoted, *others = match.groups("") if match is not None else _NO_GROUPS
+        if key:
+            key = _known_keys.get(key) or _key(key)
+        elif not dash:
+            raise UnusualFormError
+        if plain:
+            found = (len(indentation), len(dash), key, _VALUE, _plain(plain))
+        elif quoted:
+            found = (len(indentation), len(dash), key, _VALUE, quoted[1:-1])
+        else:
+            found = (len(indentation), len(dash), key, *_more_than_a_value(*others, is_key=bool(key)))
     if len(line) <= _LONGEST_KNOWN:
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[line] = found
+        _note(_known, line, found)
     return found
 
 
-def _value_of(plain: str, quoted: str, brackets: str, block: str, *, is_key: bool) -> tuple[str, Any]:
+def _more_than_a_value(brackets: str, block: str, *, is_key: bool) -> tuple[str, Any]:
     """Sort and value of what stands behind a key or a dash."""
-    if plain:
-        return _VALUE, _plain(plain)
-    if quoted:
-        return _VALUE, quoted[1:-1]
     if brackets:
-        value = _read_brackets(brackets)
-        inner = value.values() if value.__class__ is dict else value
-        return (_DEEP, brackets) if any(one.__class__ in (list, dict) for one in inner) else (_FLAT, value)
+        return _in_brackets(brackets)
     if block:
         return _BLOCK, block
     if is_key:
@@ -159,9 +161,57 @@ def _value_of(plain: str, quoted: str, brackets: str, block: str, *, is_key: boo
     raise UnusualFormError
 
 
+def _note(known: dict[str, Any], text: str, found: Any) -> None:
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known[text] = found
+
+
+def _key(text: str) -> str:
+    if is_word(text):
+        raise UnusualFormError
+    text = intern(text)  # thousands of files have the same keys
+    _note(_known_keys, text, text)
+    return text
+
+
 def _plain(text: str) -> Any:
     value = text.rstrip(" ")
     return plain_value(value) if value[0] in FIRST_OF_AMBIGUOUS else value
+
+
+def _in_brackets(text: str) -> tuple[str, Any]:
+    """Sort and value of a list or map in brackets."""
+    items = text[1:-1].split(", ")
+    # Most hold single values, of which many are in other files, too. What is cut in the wrong place is no item.
+    with suppress(_NoItemError):
+        if text[0] == "[" and text[-1] == "]":
+            return _FLAT, [_known_items[item] if item in _known_items else _item(item) for item in items]
+        if text[0] == "{" and text[-1] == "}":
+            pairs = dict([_known_pairs.get(item) or _pair(item) for item in items])
+            if len(pairs) == len(items):
+                return _FLAT, pairs
+    value = _read_brackets(text)
+    inner = value.values() if value.__class__ is dict else value
+    return (_DEEP, text) if any(one.__class__ in (list, dict) for one in inner) else (_FLAT, value)
+
+
+def _item(text: str) -> Any:
+    match = _ITEM.match(text)
+    if match is None:
+        raise _NoItemError
+    found = _plain(match[1]) if match[1] else text[1:-1]
+    _note(_known_items, text, found)
+    return found
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, _, value = text.partition(": ")
+    if _KEY_ALONE.match(key) is None:
+        raise _NoItemError
+    found = (_known_keys.get(key) or _key(key), _known_items[value] if value in _known_items else _item(value))
+    _note(_known_pairs, text, found)
+    return found
 
 
 def _read_brackets(text: str) -> Any:  # noqa: C901, PLR0912 - one loop, as above

@@ -68,11 +68,11 @@ def test_a_path_to_a_secret_is_none() -> None:
     assert credential_in("TOKEN_PATH", "/var/lib/app/token") is None
 
 
-@pytest.mark.parametrize(("what", "marks", "pattern"), TOKENS, ids=[what for what, _, _ in TOKENS])
-def test_every_token_has_one_of_its_marks(what: str, marks: tuple[str, ...], pattern: str) -> None:
+@pytest.mark.parametrize(("what", "shortest", "marks", "pattern"), TOKENS, ids=[what for what, *_ in TOKENS])
+def test_every_token_has_one_of_its_marks_and_its_length(what: str, shortest: int, marks: tuple[str, ...], pattern: str) -> None:
     @given(st.from_regex(pattern))
     def check(text: str) -> None:
         found = re.search(pattern, text)
-        assert found is None or any(mark in found.group() for mark in marks), what
+        assert found is None or (any(mark in found.group() for mark in marks) and len(found.group()) >= shortest), what
 
     check()

@@ -77,7 +77,7 @@ class Pages:
                 self._skeletons.clear()
             page = self.render(name, root, everywhere, {"kind": kind, **_with_attributes(holes_for(texts))})
             skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
-        return skeleton.filled(texts).encode()
+        return skeleton.encoded(texts)
 
     def fill_macro(self, name: str, macro: str, texts: Texts, **constant: str) -> Markup:
         """What a macro gives that shows texts alone, the attributes of its first argument."""

@@ -13,6 +13,13 @@ from registry.snapshot import Snapshot, blobs_of
 
 SHOWN_CHANGES = 40
 _LABEL = 50
+_TABLE = (
+    '<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th>'
+    "</tr></thead><tbody>\n"
+)
+_FIELD = f'<tr><th scope="row"><code>{TEXT}</code></th>'
+_OLD, _NEW, _NONE = f"<td><del>{TEXT}</del></td>", f"<td><ins>{TEXT}</ins></td>", '<td><span class="none">not set</span></td>'
+_ROW, _ROW_ADDED, _ROW_REMOVED = f"{_FIELD}{_OLD}{_NEW}</tr>\n", f"{_FIELD}{_NONE}{_NEW}</tr>\n", f"{_FIELD}{_OLD}{_NONE}</tr>\n"
 
 
 class ShownRevision(NamedTuple):
@@ -68,27 +75,25 @@ def choices(shown: Iterable[ShownRevision], pages: Pages) -> Markup:
 
 def _changed(changes: Sequence[Change]) -> Markup:
     """Changed fields as a table. Not a template: there are more of these than of anything else in a catalog."""
-    parts = ['<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th>'
-             '<th scope="col">After</th></tr></thead><tbody>\n']  # fmt: skip
+    parts = [_TABLE]
     texts = []
-    for change in changes[:SHOWN_CHANGES]:
-        old, new = short(change.old), short(change.new)
-        texts.append(change.pointer or "/")
-        texts.extend(text for text in (old, new) if text is not None)
-        parts += ('<tr><th scope="row"><code>', TEXT, "</code></th>", *_cell("del", old), *_cell("ins", new), "</tr>\n")
+    for pointer, old, new in changes[:SHOWN_CHANGES]:
+        before, after = short(old), short(new)
+        texts.append(pointer or "/")
+        if before is not None:
+            texts.append(before)
+        if after is not None:
+            texts.append(after)
+        parts.append(_ROW if before is not None and after is not None else _ROW_ADDED if before is None else _ROW_REMOVED)
     parts.append("</tbody></table></div>")
     if len(changes) > SHOWN_CHANGES:
         parts.append(f'<p class="note">And {len(changes) - SHOWN_CHANGES} more: see the JSON.</p>')
     return filled(parts, texts)
 
 
-def _cell(tag: str, text: str | None) -> tuple[str, ...]:
-    return ('<td><span class="none">not set</span></td>',) if text is None else (f"<td><{tag}>", TEXT, f"</{tag}></td>")
-
-
 def _note(snapshot: Snapshot, revision: Revision) -> Markup:
     text = _why_no_field(snapshot, revision)
-    return Markup('<p class="note">{}</p>').format(text) if text else Markup()
+    return Markup(f'<p class="note">{text}</p>') if text else Markup()
 
 
 def _why_no_field(snapshot: Snapshot, revision: Revision) -> str:

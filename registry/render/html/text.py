@@ -15,7 +15,7 @@ from registry.render.file import name_in_address
 from registry.render.html.skeleton import escape_all
 
 SHOWN_CHARACTERS = 400
-TEXT = "\0"
+TEXT = "%s"
 _MARKDOWN = re.compile(r"[*_`#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}|\t)| {2}$", re.MULTILINE)
 
 
@@ -64,9 +64,8 @@ def _append(value: Any, schema: Mapping[str, Any], parts: list[str], texts: list
 
 
 def filled(parts: Iterable[str], texts: Sequence[str]) -> Markup:
-    """Markup from its parts, with the next text, escaped, in place of each `TEXT`."""
-    following = iter(escape_all(texts))
-    return Markup("".join(next(following) if part is TEXT else part for part in parts))
+    """Markup from its parts, which hold no per cent sign, with the next text, escaped, in place of each `TEXT`."""
+    return Markup("".join(parts) % tuple(escape_all(texts)))
 
 
 def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
