@@ -4,7 +4,7 @@ All of it can be had again from the source; a memory that knows nothing gives th
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -90,7 +90,7 @@ class Memory:
             # Now, before they are read: facts are never newer than what is read.
             facts, looked_ns = source.facts(paths), source.looked_ns()
             self._files_now = {path: now for path in paths if (now := facts.get(path)) is not None and is_settled(now[1], looked_ns)}
-        blobs = self._blobs(source)
+        blobs = self._blobs(source, paths)
         keys = [(path, blobs[path]) for path in paths if path in blobs]
         self._fetch([key for key in keys if key not in self._kept])
         found = {path: kept[:2] for path, blob in keys if (kept := self._kept.get((path, blob))) is not None}
@@ -134,8 +134,8 @@ class Memory:
             self._new.add(key)
             self._unstored.add(key)
 
-    def _blobs(self, source: Source) -> dict[str, str]:
-        """The blob id of each path that can be known without reading."""
+    def _blobs(self, source: Source, some: Sequence[str] | None = None) -> Mapping[str, str]:
+        """The blob id of each path, or of `some` paths, that can be known without reading."""
         if isinstance(source, Commit):
             return source.blobs()
         if not isinstance(source, WorkTree):
@@ -146,7 +146,13 @@ class Memory:
                 self._files_then.update(zip(paths, map(tuple, facts), strict=True))
                 self._blob_ids.update(zip(paths, blobs, strict=True))
             self._has_files = True
-        return {path: self._blob_ids[path] for path, _ in self._files_then.items() & source.facts(self._files_then).items()}
+        then, now = self._files_then, source.facts(self._files_then if some is None else some)
+        same = (
+            [path for path, _ in then.items() & now.items()]
+            if some is None
+            else [path for path in some if path in then and then[path] == now.get(path)]
+        )
+        return {path: self._blob_ids[path] for path in same}
 
     def _outlined(self) -> dict[tuple[str, str], Kept]:
         """The definitions of the last build, their documents left in the cache."""

@@ -141,8 +141,9 @@ class WorkTree:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 return None
-            data = os.read(handle, at_most)
-            while len(data) < min(status.st_size, at_most):
+            # No more room than it needs: room for the largest file takes twice as long as reading the usual one.
+            data = os.read(handle, min(status.st_size + 1, at_most))
+            while len(data) != status.st_size and len(data) < at_most:  # it came in parts, or has grown
                 more = os.read(handle, at_most - len(data))
                 if not more:
                     break

@@ -26,6 +26,7 @@ from registry.credentials.tables import (
     PUBLIC_NAME,
     RANDOM,
     REFERENCE,
+    STEMS_OF_NAMES,
     TOKENS,
     URL_PASSWORD,
     UUID,
@@ -189,6 +190,9 @@ def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
 
 @lru_cache(maxsize=4096)
 def _is_secret_name(name: str) -> bool:
+    small = name.lower()
+    if name.isascii() and not any(stem in small for stem in STEMS_OF_NAMES):
+        return False
     return bool((NAME.search(name) or JOINED_NAME.search(name)) and not PUBLIC_NAME.search(name))
 
 

@@ -1,17 +1,39 @@
 """Patterns of names, values and tokens; each line is data. Add a token's shape here, with what it is in words."""
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
-REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Za-z_][A-Za-z0-9_]*|\{\{[^{}]*\}\}|\$\([^()]*\)|%\([^()]*\)s|%[A-Za-z_]+%")
-ELSEWHERE = re.compile(r"(?:file:|vault:|secret:|aws-?sm:|gcp-?sm:|ssm:|arn:|op://|keyring:|env:|/run/secrets/|projects/)\S*\Z", re.IGNORECASE)
-PLACEHOLDER = re.compile(
+
+class Pattern:
+    """A regular expression that is compiled when it is first used: a build after one edit needs few, and all cost it a twentieth."""
+
+    search: Callable[..., re.Match[str] | None]
+    match: Callable[..., re.Match[str] | None]
+    finditer: Callable[..., Iterator[re.Match[str]]]
+    sub: Callable[..., str]
+
+    def __init__(self, pattern: str, flags: int = 0) -> None:
+        """As `re.compile` takes them."""
+        self.given = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        """A method of the compiled expression, found at once from then on."""
+        found = getattr(re.compile(*self.given), name)
+        setattr(self, name, found)
+        return found
+
+
+REFERENCE = Pattern(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Za-z_][A-Za-z0-9_]*|\{\{[^{}]*\}\}|\$\([^()]*\)|%\([^()]*\)s|%[A-Za-z_]+%")
+ELSEWHERE = Pattern(r"(?:file:|vault:|secret:|aws-?sm:|gcp-?sm:|ssm:|arn:|op://|keyring:|env:|/run/secrets/|projects/)\S*\Z", re.IGNORECASE)
+PLACEHOLDER = Pattern(
     r"""(?: fix-?me | to-?do | tbd | changeme | change[-_ ]?(?:me|this|it) | replace[-_ ]?(?:me|this|with.*)? | set[-_ ]?me | x{3,} | \*{3,} | \.{3}
       | <[^<>]*> | \[[^\[\]]*\]? | (?:your|my|some)[-_ ].* | .*[-_ ]here | dummy.* | placeholder | redacted | hidden | insert.* | enter.* | none | null | n/?a | secret | password | token
       | example | test | sample | todo:.* | fixme:.* | unset | undefined | \?+ )\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
 # The last word of a name decides: DB_PASSWORD is one, PASSWORD_FILE and TOKEN_URL are not.
-NAME = re.compile(
+NAME = Pattern(
     r"""(?:^|[^A-Za-z0-9]|(?-i:(?<=[a-z0-9])(?=[A-Z])))
     (?: pass(?:word|wd|phrase|code)? | pwd | pw | secret | token | credentials? | creds | bearer | authorization | jwt | pat | apikey | secretkey | accesskey | otp | totp
       | (?:api|access|secret|private|priv|signing|sign|encryption|encrypt|crypt|master|auth|account|service|storage|shared|license|hmac|cipher|jwt|cookie|session|app|client|webhook|deploy|ssh|aes|rsa|gpg|pgp)[^A-Za-z0-9]?(?:access[^A-Za-z0-9]?|secret[^A-Za-z0-9]?)?(?:key|secret)
@@ -19,10 +41,12 @@ NAME = re.compile(
     (?:[^A-Za-z0-9]?(?:[0-9]+|value|plain|base64|b64|hex|prod|production|staging|dev|test|live|old|new|current|previous|primary|secondary))*\Z""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
-JOINED_NAME = re.compile(r"(?:password|passwd|passphrase|secret|apikey|authtoken|accesstoken)\Z", re.IGNORECASE)
-PUBLIC_NAME = re.compile(r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by)[^A-Za-z]", re.IGNORECASE)
+# Every such name has one of these; nearly no other name does, and looking for them is faster.
+STEMS_OF_NAMES = ("pass", "pw", "secret", "token", "cred", "bearer", "auth", "jwt", "pat", "key", "otp", "cookie", "conn")
+JOINED_NAME = Pattern(r"(?:password|passwd|passphrase|secret|apikey|authtoken|accesstoken)\Z", re.IGNORECASE)
+PUBLIC_NAME = Pattern(r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by)[^A-Za-z]", re.IGNORECASE)
 # Values under such a name that say what is done, and are no secret themselves.
-HARMLESS = re.compile(
+HARMLESS = Pattern(
     r"""(?: | true | false | yes | no | on | off | enabled? | disabled? | required | optional | auto | default | prompt | ask | stdin | env | vault | file | keyring | kerberos
       | basic | bearer | digest | oauth2? | oidc | saml | ldap | jwt | mtls | hs(?:256|384|512) | rs(?:256|384|512) | [0-9]{1,3}
       | https?://[^\s@]*  | (?:~|\.{1,2})?/[\w./@+-]* | [\w.-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|p12|pfx|jks|env|ini|conf) )\Z""",
@@ -49,15 +73,15 @@ TOKENS = (
     ("a storage key", 25, ("AccountKey=", "SharedAccess", "sig=", "Signature="), r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/%=&_.-]{16,}|[?&](?:sig|X-Amz-Signature|Signature)=[A-Za-z0-9%+/=]{20,}"),
     ("a password hash", 23, ("$",), r"\$(?:2[aby]|6|5|y|argon2(?:id|i|d))\$[A-Za-z0-9./$=,+]{20,}"),
 )  # fmt: skip
-URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@?#\"']*):(?P<value>[^\s/@\"']+)@")
-ASSIGNED = re.compile(
+URL_PASSWORD = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@?#\"']*):(?P<value>[^\s/@\"']+)@")
+ASSIGNED = Pattern(
     r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)["']?\s*(?:=|:=|:(?=\s|["']))\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&|{}\[\]][^\s"',;&|}\]]*)""",
     re.VERBOSE,
 )
-OPTION = re.compile(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
-HASH_NAME = re.compile(r"(?:sha[0-9]*|sum|hash|digest|checksum|commit|rev|revision|etag|fingerprint|uuid|guid|id|version|tag|build|md5|crc|integrity|cert|certificate|thumbprint|public[^a-z]?key|pubkey|trace|span|seed|image|path|classpath|opts|args|flags|url|uri|host|endpoint)\Z", re.IGNORECASE)  # fmt: skip
-RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{20,}\Z")
-HEX = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
-UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+OPTION = Pattern(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
+HASH_NAME = Pattern(r"(?:sha[0-9]*|sum|hash|digest|checksum|commit|rev|revision|etag|fingerprint|uuid|guid|id|version|tag|build|md5|crc|integrity|cert|certificate|thumbprint|public[^a-z]?key|pubkey|trace|span|seed|image|path|classpath|opts|args|flags|url|uri|host|endpoint)\Z", re.IGNORECASE)  # fmt: skip
+RANDOM = Pattern(r"[A-Za-z0-9+/_=-]{20,}\Z")
+HEX = Pattern(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
+UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 # Every token has such a part, and few other values have.
-LONG_WORD = re.compile(r"[A-Za-z0-9_+=-]{11,}")
+LONG_WORD = Pattern(r"[A-Za-z0-9_+=-]{11,}")

@@ -1,7 +1,7 @@
 """Who gets which id: one pure function from definitions, ledger and marks to edits, new ledger lines and problems."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry.errors import Problem, Severity
 from registry.ids.edits import insert_id, replace_id
@@ -12,8 +12,7 @@ Key = tuple[str, int]
 """Kind and id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """The id that one file is to carry. `taken_off` is the one that it carried and that is not its own, if any."""
 
     definition: Definition
@@ -22,8 +21,7 @@ class Assignment:
     is_new: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What `registry index` is to do: bytes of files by path, lines to append; or the problems that stop it."""
 
     assignments: tuple[Assignment, ...]
