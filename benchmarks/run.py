@@ -6,7 +6,8 @@
 Peers: check-jsonschema with the same files and the same schema; `git log --raw -M` on the same repository; Hugo with a page
 and a JSON file for each definition (Debian: `apt install hugo`; left out where it is not there). Each is the
 median of the rounds, taken in turns so that a busy moment of the machine meets both. Memory is the peak of the
-proportional set size (PSS), summed over all processes of a command, read ten times a second.
+proportional set size (PSS), summed over all processes of a command, read ten times a second in a round before the others:
+reading it takes a tenth of what a build with both cores does.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,29 +30,28 @@ HERE = Path(__file__).parent
 REGISTRY = [sys.executable, "-m", "registry"]
 
 
-def measure(command, cwd=None):
-    """Seconds, and the peak of memory in MB, of one command with all its children."""
+def seconds_of(command):
+    """How long one command takes, whole process."""
     started = time.monotonic()
-    looked = 0.0
-    process = psutil.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def megabytes_of(command):
+    """The peak of memory of one command with all its children."""
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
-        if (time.monotonic() - started) // 0.1 == looked:
-            time.sleep(0.002)
-            continue
-        looked = (time.monotonic() - started) // 0.1
+        time.sleep(0.1 if peak else 0.01)
         total = 0
-        try:
+        with suppress(psutil.Error):  # one of them has just ended
             for one in [process, *process.children(recursive=True)]:
                 memory = one.memory_full_info()
                 total += getattr(memory, "pss", memory.rss)
-        except psutil.Error:
-            total = 0  # one of them has just ended
         peak = max(peak, total)
-    seconds = time.monotonic() - started
     if process.returncode:
         raise SystemExit(f"{command} ended with {process.returncode}")
-    return seconds, peak / 1e6
+    return peak / 1e6
 
 
 def remove_site(site):
@@ -145,10 +146,12 @@ def table(repository, scratch, rounds):
         make_hugo_site(repository, again, scratch / "hugo")
         commands["build, commits"] = [*REGISTRY, "build", "-C", str(repository), "--out", str(site), "--from-nothing", "--history", "commits"]
         commands["hugo"] = ["hugo", "--quiet", "--source", str(scratch / "hugo"), "--destination", str(scratch / "public")]
+    peers = ("check-jsonschema", "git log", "python", "hugo")
+    peaks = dict.fromkeys(commands, 0.0)
     found = {name: [] for name in commands}
-    for number in range(rounds):
+    for number in range(rounds + 1):
         for name, command in commands.items():
-            if name == "check-jsonschema" and number:
+            if (name in peers and not number) or (name == "check-jsonschema" and number > 1):
                 continue  # minutes each, and the ratio is far from its limit
             if name in ("build", "build, commits", "hugo"):
                 remove_site(site)
@@ -158,12 +161,16 @@ def table(repository, scratch, rounds):
             if name in ("one edit", "nothing new"):
                 time.sleep(0.2)  # what was written this moment could be written again without a sign of it
             os.sync()  # what the command before has written is not for this one to wait for
-            found[name].append(measure(command))
+            if number:
+                found[name].append(seconds_of(command))
+                told = f"{found[name][-1]:.2f} s"
+            else:
+                peaks[name] = megabytes_of(command)
+                told = f"{peaks[name]:.0f} MB"
             if name != "one edit":
                 edited.write_bytes(before)
-            print(f"round {number + 1}: {name}: {found[name][-1][0]:.2f} s, {found[name][-1][1]:.0f} MB", file=sys.stderr, flush=True)
-    medians = {name: statistics.median(seconds for seconds, _ in values) for name, values in found.items()}
-    peaks = {name: max(megabytes for _, megabytes in values) for name, values in found.items()}
+            print(f"round {number}: {name}: {told}", file=sys.stderr, flush=True)
+    medians = {name: statistics.median(values) for name, values in found.items()}
     (scratch / "raw.json").write_text(json.dumps(found))
 
     def row(name, ours, theirs, limit):
