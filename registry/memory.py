@@ -146,12 +146,11 @@ class Memory:
                 self._files_then.update(zip(paths, map(tuple, facts), strict=True))
                 self._blob_ids.update(zip(paths, blobs, strict=True))
             self._has_files = True
-        then, now = self._files_then, source.facts(self._files_then if some is None else some)
-        same = (
-            [path for path, _ in then.items() & now.items()]
-            if some is None
-            else [path for path in some if path in then and then[path] == now.get(path)]
-        )
+        if some is None:
+            same: Iterable[str] = (path for path, _ in self._files_then.items() & source.facts(self._files_then).items())
+        else:
+            now = source.facts(some)
+            same = (path for path in some if path in now and now[path] == self._files_then.get(path))
         return {path: self._blob_ids[path] for path in same}
 
     def _outlined(self) -> dict[tuple[str, str], Kept]:
