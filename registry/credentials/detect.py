@@ -108,9 +108,7 @@ def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text
 
 
 def _found_in(name: str, value: str) -> Iterator[tuple[str, int, int]]:
-    """What is found, and where it starts and ends; parts do not overlap."""
-    if not _may_hold_one(name, value):
-        return  # nearly all values: this is asked for every text of every definition
+    """What is found in a value that may hold one, and where it starts and ends; parts do not overlap."""
     bare = value.strip()
     if not bare or ELSEWHERE.match(bare) or len(_without_references(bare)) < 3:
         return
@@ -134,7 +132,10 @@ def _without_references(text: str) -> str:
 
 
 def _may_hold_one(name: str, value: str) -> bool:
-    """False when a value cannot hold a credential: its name tells of none, and it has no long word, no address, no lines."""
+    """False when a value cannot hold a credential: its name tells of none, and it has no long word, no address, no lines.
+
+    So with nearly all values, and this is asked for every text of every definition.
+    """
     if _is_secret_name(name):
         return True
     if len(value) < 9:
