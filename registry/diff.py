@@ -44,6 +44,8 @@ def _collect(old: Any, new: Any, pointer: str, changes: list[Change]) -> None:
             changes.append(Change(f"{pointer}/{escape(key)}", value, MISSING))
             continue
         other = new[key]
+        if value is other:
+            continue  # from one revision to the next most of a document is
         # `1 == True` and `1 == 1.0` in Python, but not in JSON; inside of maps and lists too.
         if value != other or type(value) is not type(other) or type(value) in (dict, list):
             _collect(value, other, f"{pointer}/{escape(key)}", changes)
@@ -54,6 +56,8 @@ def _collect(old: Any, new: Any, pointer: str, changes: list[Change]) -> None:
 
 def same(old: Any, new: Any) -> bool:
     """Equal as JSON values: types count, the order of keys does not."""
+    if old is new:
+        return True
     if type(old) is not type(new):
         return False
     if isinstance(old, dict):

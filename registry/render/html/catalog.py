@@ -23,6 +23,7 @@ from registry.yaml_writer import to_yaml
 
 P = ParamSpec("P")
 LIST_PAGE_SIZE = 200
+_TOP = "./"
 _INDEX_ROWS = 300
 _CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
@@ -144,8 +145,8 @@ class _Catalog:
 
     @_explained
     def index(self) -> Iterator[File]:
-        rows = {kind.name: [self.row(one) for one in self.snapshot.by_kind[kind.name][:_INDEX_ROWS]] for kind in self.snapshot.kinds}
-        yield self.page("index.html", "index.html", 0, rows=rows)
+        rows = {kind["name"]: self.rows(kind, self.snapshot.by_kind[kind["name"]][:_INDEX_ROWS], _TOP) for kind in self.kinds}
+        yield self.page("index.html", "index.html", _TOP, rows=rows, most_rows=_INDEX_ROWS)
 
     @_explained
     def not_found(self) -> Iterator[File]:
@@ -162,8 +163,9 @@ class _Catalog:
 
     @_explained
     def list_page(self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int) -> Iterator[File]:
-        rows = [self.row(one) for one in definitions]
-        yield self.page(f"list/{facts['name']}/{number}/index.html", "list.html", 3, kind=facts, rows=rows, page=number, pages=count)
+        root = "../../../"
+        rows = self.rows(facts, definitions, root)
+        yield self.page(f"list/{facts['name']}/{number}/index.html", "list.html", root, kind=facts, rows=rows, page=number, pages=count)
 
     @_explained
     def definition_pages(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Iterator[File]:
@@ -185,8 +187,8 @@ class _Catalog:
     def shown_revisions(self, kind: Kind, name: str, revisions: Sequence[Revision]) -> tuple[ShownRevision, ...]:
         return shown_revisions(self.snapshot, href(kind.name, name), name, revisions, self.pages)
 
-    def page(self, path: str, template: str, depth: int, **context: Any) -> File:
-        return File(path, self.pages.render(template, "../" * depth or "./", self.everywhere, context))
+    def page(self, path: str, template: str, root: str, **context: Any) -> File:
+        return File(path, self.pages.render(template, root, self.everywhere, context))
 
     def history_pages(
         self, kind: Kind, facts: dict[str, Any], of: Definition | Tombstone, revisions: Sequence[Revision], shown: Sequence[ShownRevision]
@@ -208,7 +210,7 @@ class _Catalog:
             **about,
             "several": "s" if count > 1 else "",
             "choices": choices(shown, self.pages) if can_compare else Markup(""),
-            "revisions": history_list(shown, root, self.pages),
+            "revisions": history_list(shown, root),
         }
         yield self.filled_page(f"{folder}/history/index.html", "history.html", root, facts, texts)
         if not self.snapshot.settings.shows_revisions:
@@ -234,19 +236,24 @@ class _Catalog:
     def filled_page(self, path: str, template: str, root: str, facts: dict[str, Any], texts: Texts) -> File:
         return File(path, self.pages.fill(template, root, self.everywhere, facts, texts))
 
-    def row(self, definition: Definition) -> dict[str, Any]:
+    def rows(self, kind: Mapping[str, Any], definitions: Sequence[Definition], root: str) -> Markup:
+        """Definitions of one kind as lines of a table; `root` is the way to the top."""
+        return self.pages.fill_each("row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else "")
+
+    def row(self, definition: Definition) -> Texts:
         """One line of a list."""
-        revisions = self.snapshot.revisions_of(definition)
-        application = definition.outline.application
-        dates = [revision.date for revision in revisions[-1:] if revision.date]
+        kind, name, number, _, outline, _ = definition
+        newest = self.snapshot.revisions_of(definition)[-1:]
+        date = newest[0].date if newest else ""
         return {
-            "id": definition.id,
-            "href": href(definition.kind, definition.name),
-            "title": definition.outline.title or definition.name,
-            "name": definition.name,
-            "badges": badges(self.snapshot, definition),
-            "application": application,
-            "application_href": name_in_address(application) if application else "",
-            "tags": definition.outline.tags,
-            "date": dates[0] if dates else "",
+            "id": "" if number is None else str(number),
+            "href": href(kind, name),
+            "title": outline.title or name,
+            "name": name,
+            "badges": self.pages.fill_each("badge", [{"name": badge} for badge in badges(self.snapshot, definition)]),
+            "application": outline.application,
+            "application_href": name_in_address(outline.application),
+            "tags": self.pages.fill_each("tag", [{"name": tag} for tag in outline.tags]),
+            "date": date,
+            "day": date[:10],
         }

@@ -26,10 +26,10 @@ def definition_texts(snapshot: Snapshot, pages: Pages, kind: Kind, definition: D
     users = ({"href": href(other.kind, other.name), "title": other.outline.title or other.name, "name": other.name} for other in used_by)
     return {
         **_content(snapshot, pages, kind, definition.name, definition.id, definition.data),
-        **_newest(snapshot, pages, shown, root),
+        **_newest(snapshot, shown, root),
         "page.is_deleted": "",
-        "page.badges": pages.fill_each("parts.html", "badge", ({"name": badge} for badge in badges(snapshot, definition))),
-        "page.used_by": pages.fill_each("parts.html", "user", users, root=root),
+        "page.badges": pages.fill_each("badge", ({"name": badge} for badge in badges(snapshot, definition))),
+        "page.used_by": pages.fill_each("user", users, root=root),
         "page.path": definition.path,
         "page.source": definition.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"),
     }
@@ -41,9 +41,9 @@ def tombstone_texts(snapshot: Snapshot, pages: Pages, kind: Kind, tombstone: Tom
     data = (snapshot.document_of(last) if last else None) or {}
     return {
         **_content(snapshot, pages, kind, tombstone.name, tombstone.id, data),
-        **_newest(snapshot, pages, shown, root),
+        **_newest(snapshot, shown, root),
         "page.is_deleted": "yes",
-        "page.badges": pages.fill_macro("parts.html", "badge", {"name": "deleted"}),
+        "page.badges": pages.fill_macro("badge", {"name": "deleted"}),
         "page.used_by": Markup(),
         "page.path": definition_path(tombstone.kind, tombstone.name),
         "page.source": "",
@@ -90,15 +90,15 @@ def _content(snapshot: Snapshot, pages: Pages, kind: Kind, name: str, number: in
         "page.description": markdown(_text(data.get("description"))),
         "page.command": command(inside),
         "page.inside": field_html(plain, properties(kind, "definition")),
-        "page.adapters": pages.fill_each("parts.html", "adapter", adapters),
-        "page.variables": pages.fill_each("parts.html", "variable", ({"name": one} for one in template_variables(inside.get("contextualization")))),
+        "page.adapters": pages.fill_each("adapter", adapters),
+        "page.variables": pages.fill_each("variable", ({"name": one} for one in template_variables(inside.get("contextualization")))),
         "page.around": field_html(around, properties(kind)) if around else Markup(),
         "page.application": application,
         "page.application_href": href("application", application) if ("application", application) in snapshot.by_name else "",
         "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
-        "page.tags": pages.fill_each("parts.html", "tag", ({"name": _text(tag)} for tag in as_list(data.get("tags")))),
+        "page.tags": pages.fill_each("tag", ({"name": _text(tag)} for tag in as_list(data.get("tags")))),
         "page.lifecycle": _text(data.get("lifecycle", "production")),
-        "page.links": pages.fill_each("parts.html", "link", links),
+        "page.links": pages.fill_each("link", links),
         "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}" if number is not None else "",
         "page.address_href": place,
         **_deprecation(data, kind.name),
@@ -132,11 +132,11 @@ def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any]) -> Texts
     return {"side": side.capitalize(), "type": name, "text": words, "params": field_html(merged, titles) if merged else Markup()}
 
 
-def _newest(snapshot: Snapshot, pages: Pages, shown: Sequence[ShownRevision], root: str) -> Texts:
+def _newest(snapshot: Snapshot, shown: Sequence[ShownRevision], root: str) -> Texts:
     count = len(shown)
     more = f"All {count} revisions" if count > _NEWEST else "Compare any two" if snapshot.settings.shows_revisions else "History"
     return {
-        "page.revisions": history_list(shown[:_NEWEST], root, pages),
+        "page.revisions": history_list(shown[:_NEWEST], root),
         "page.revision_count": str(count) if count else "",
         "page.more_revisions": more if count > 1 else "",
     }

@@ -10,12 +10,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from registry.render.html.compiled import CompiledTemplates
-from registry.render.html.skeleton import Skeleton, Texts, holes_for
+from registry.render.html.skeleton import Skeleton, Texts, fill_all, holes_for
 
 # The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
 _BLOCKS = ("title", "banner", "main")
 _FRAME = '{% extends "base.html" %}' + "".join(f"{{% block {block} %}}\0{block}\0{{% endblock %}}" for block in _BLOCKS)
 _NAME_OF_FRAME = "frame.html"
+_PARTS = "parts.html"
 _BETWEEN = re.compile(f"\0(?:{'|'.join(_BLOCKS)})\0")
 
 # Of more it is not sure that they are asked for again.
@@ -79,22 +80,29 @@ class Pages:
             skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
         return skeleton.encoded(texts)
 
-    def fill_macro(self, name: str, macro: str, texts: Texts, **constant: str) -> Markup:
-        """What a macro gives that shows texts alone, the attributes of its first argument."""
+    def fill_macro(self, macro: str, texts: Texts, **constant: str) -> Markup:
+        """What a macro of parts.html gives that shows texts alone, the attributes of its first argument."""
+        return Markup(self.fill_macros(macro, (texts,), **constant)[0])
+
+    def fill_each(self, macro: str, items: Iterable[Texts], **constant: str) -> Markup:
+        """What `fill_macro` gives for each of the items, one behind the other."""
+        return Markup("".join(self.fill_macros(macro, items, **constant)))
+
+    def fill_macros(self, macro: str, items: Iterable[Texts], **constant: str) -> list[str]:
+        """What `fill_macro` gives for each of the items, as markup."""
         if self._is_own:
-            return self._macro(name, macro, texts, constant)
-        key = (name, macro, *constant.values(), *map(bool, texts.values()))
-        skeleton = self._skeletons.get(key)
-        if skeleton is None:
-            skeleton = self._skeletons[key] = Skeleton(self._macro(name, macro, holes_for(texts), constant), texts)
-        return Markup(skeleton.filled(texts))
+            return [self._macro(macro, item, constant) for item in items]
+        skeletons = []
+        for item in items:
+            key = (macro, *constant.values(), *map(bool, item.values()))
+            skeleton = self._skeletons.get(key)
+            if skeleton is None:
+                skeleton = self._skeletons[key] = Skeleton(self._macro(macro, holes_for(item), constant), item)
+            skeletons.append((skeleton, item))
+        return fill_all(skeletons)
 
-    def fill_each(self, name: str, macro: str, items: Iterable[Texts], **constant: str) -> Markup:
-        """What `fill_macro` gives for each of the items."""
-        return Markup("".join([self.fill_macro(name, macro, item, **constant) for item in items]))
-
-    def _macro(self, name: str, macro: str, texts: Texts, constant: Mapping[str, str]) -> Markup:
-        made: Markup = getattr(self._environment.get_template(name).module, macro)(SimpleNamespace(**texts), **constant)
+    def _macro(self, macro: str, texts: Texts, constant: Mapping[str, str]) -> Markup:
+        made: Markup = getattr(self._environment.get_template(_PARTS).module, macro)(SimpleNamespace(**texts), **constant)
         return made
 
     def _frame(self, root: str, everywhere: Mapping[str, Any]) -> _Frame:

@@ -12,6 +12,8 @@ from registry.render.html.text import TEXT, filled, short
 from registry.snapshot import Snapshot, blobs_of
 
 SHOWN_CHANGES = 40
+# Stands for the way to the top; no text of a file or a commit holds it.
+_ROOT = "\0"
 _LABEL = 50
 _TABLE = (
     '<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th>'
@@ -23,54 +25,62 @@ _ROW, _ROW_ADDED, _ROW_REMOVED = f"{_FIELD}{_OLD}{_NEW}</tr>\n", f"{_FIELD}{_NON
 
 
 class ShownRevision(NamedTuple):
-    """One revision as pages show it; `label` names it in a list of choices, `facts` says who and when, `changed` what."""
+    """One revision as pages show it: `facts` says who and when, `changed` what, `listed` all of it in a list of revisions."""
 
     number: int
     subject: str
-    label: str
-    href: str  # of its page, from the top; "" where it has none
     facts: Markup
     changed: Markup
+    listed: str
 
 
 def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], pages: Pages) -> tuple[ShownRevision, ...]:
     """All revisions of one definition, newest first; `page` is the address of its page, from the top, `name` its name now."""
     shows_revisions = snapshot.settings.shows_revisions
+    newest_first = [*reversed(revisions)]
     if shows_revisions:
-        snapshot.contents.expect_now(list(blobs_of(reversed(revisions))))
-    found = []
-    for revision in reversed(revisions):
-        changes = snapshot.changes_of(revision) if shows_revisions else []
-        subject = revision.message.split("\n", 1)[0] or "(no message)"
-        facts = {
+        snapshot.contents.expect_now(list(blobs_of(newest_first)))
+    facts = map(Markup, pages.fill_macros("facts", [
+        {
             "author": revision.author,
             "date": revision.date,
             "day": revision.date[:10],
             "commit": (revision.commit or "")[:10],
             "other_name": revision.name if revision.name != name else "",
         }
-        shown = ShownRevision(
-            number=revision.number,
-            subject=subject,
-            label=f"{revision.number}: {subject if len(subject) <= _LABEL else f'{subject[:_LABEL]}…'}",
-            href=f"{page}revisions/{revision.number}/" if shows_revisions else "",
-            facts=pages.fill_macro("parts.html", "facts", facts),
-            changed=_changed(changes) if changes else _note(snapshot, revision),
-        )
-        found.append(shown)
-    return tuple(found)
+        for revision in newest_first
+    ]))  # fmt: skip
+    subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
+    changed = []
+    for revision in newest_first:
+        changes = snapshot.changes_of(revision) if shows_revisions else ()
+        changed.append(_changed(changes) if changes else _note(snapshot, revision))
+    told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
+    # Once for all pages that list them: each puts in its way to the top.
+    listed = pages.fill_macros("revision", [
+        {
+            "number": str(number),
+            "subject": subject,
+            "href": f"{page}revisions/{number}/" if shows_revisions else "",
+            "facts": who,
+            "changed": what,
+        }
+        for number, subject, who, what in told
+    ], root=_ROOT)  # fmt: skip
+    return tuple([ShownRevision(*one, item) for one, item in zip(told, listed, strict=True)])
 
 
-def history_list(shown: Iterable[ShownRevision], root: str, pages: Pages) -> Markup:
+def history_list(shown: Iterable[ShownRevision], root: str) -> Markup:
     """These revisions one below the other; `root` is the way to the top."""
-    items = ({"number": str(one.number), "subject": one.subject, "href": one.href, "facts": one.facts, "changed": one.changed} for one in shown)
-    return pages.fill_each("parts.html", "revision", items, root=root)
+    return Markup("".join([one.listed for one in shown]).replace(_ROOT, root))
 
 
 def choices(shown: Iterable[ShownRevision], pages: Pages) -> Markup:
     """The options of a list to choose a revision from."""
-    options = ({"number": str(one.number), "label": one.label} for one in shown)
-    return pages.fill_each("parts.html", "choice", options)
+    return pages.fill_each("choice", [
+        {"number": str(one.number), "label": f"{one.number}: {one.subject if len(one.subject) <= _LABEL else f'{one.subject[:_LABEL]}…'}"}
+        for one in shown
+    ])  # fmt: skip
 
 
 def _changed(changes: Sequence[Change]) -> Markup:
