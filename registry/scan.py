@@ -1,15 +1,19 @@
 """What a look at a registry's files tells, without reading any: enough to know that something changed, and which paths."""
 
 import hashlib
+import marshal
 import os
+import signal
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import orjson
+
+from registry.forking import can_fork
 
 # What a site is made from, relative to the registry's root.
 WATCHED = ("definitions", "schema", "site_templates", "samples", "registry.yaml")
@@ -23,28 +27,47 @@ UNREADABLE: Facts = (-1, 0, 0, 0)
 """The facts of a folder that cannot be looked into."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """Facts by path: of everything watched, relative to the root, and of git's own files (absolute). Taken at `time_ns`."""
+class Look:
+    """Facts of some paths, all looked at after `time_ns`."""
 
-    facts: Mapping[str, Facts]
-    git: Mapping[str, Facts]
-    time_ns: int
+    def __init__(self, facts: Mapping[str, Facts], time_ns: int) -> None:
+        """Facts by path."""
+        self.facts = facts
+        self.time_ns = time_ns
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The same for the same facts, in any process."""
-        everything = [sorted(self.facts.items()), sorted(self.git.items())]
+        everything = sorted(self.facts.items())
         try:
             told = orjson.dumps(everything)
         except TypeError:  # a name that is not UTF-8; ten times as slow
             told = repr(everything).encode()
         return hashlib.blake2b(told, digest_size=16).hexdigest()
 
+    @cached_property
+    def is_settled(self) -> bool:
+        """True when a write after this look would show: none was shortly before."""
+        return all(is_settled(mtime, self.time_ns) for _, mtime, _, _ in self.facts.values())
+
+
+class Scan:
+    """Facts of everything watched, by path relative to the root; and of git's own files, by absolute path."""
+
+    def __init__(self, watched: Look, git: Look) -> None:
+        """Both looks of one moment."""
+        self.facts, self.git, self.time_ns = watched.facts, git.facts, watched.time_ns
+        self._looks = (watched, git)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same facts, in any process."""
+        return " ".join(look.digest for look in self._looks)
+
     @property
     def is_settled(self) -> bool:
         """True when a write after this scan would show: none was shortly before."""
-        return all(is_settled(mtime, self.time_ns) for _, mtime, _, _ in (*self.facts.values(), *self.git.values()))
+        return all(look.is_settled for look in self._looks)
 
     def changed_since(self, before: "Scan") -> set[str]:
         """The watched paths that came, went, or differ."""
@@ -58,18 +81,73 @@ def is_settled(mtime_ns: int, now_ns: int) -> bool:
 
 def scan(root: Path, git_files: Iterable[Path] = ()) -> Scan:
     """Look at every file now. Whatever cannot be looked at is not there."""
+    return Scan(_look_at_watched(root), _look_at_git(git_files))
+
+
+class PendingScan:
+    """A look at every file by a process of its own, while this one does other work; ask for its `scan` in any case."""
+
+    def __init__(self, root: Path) -> None:
+        """Starts at once, where a process can be forked."""
+        self._root = root
+        self._pipe, self._child = -1, -1
+        if can_fork():
+            self._pipe, theirs = os.pipe()
+            self._child = os.fork()
+            if not self._child:
+                _look_and_tell(root, theirs)
+            os.close(theirs)
+
+    def scan(self, git_files: Iterable[Path] = ()) -> Scan:
+        """What `scan` gives; git's files are looked at now."""
+        watched = self._told() if self._pipe >= 0 else None
+        return Scan(watched if watched is not None else _look_at_watched(self._root), _look_at_git(git_files))
+
+    def _told(self) -> Look | None:
+        """What the process tells; None where it was killed."""
+        with open(self._pipe, "rb") as pipe:  # noqa: PTH123 - no path
+            told = pipe.read()
+        self._pipe = -1
+        _, status = os.waitpid(self._child, 0)
+        if status:
+            return None
+        facts, time_ns, digest, settled = marshal.loads(told)
+        look = Look(facts, time_ns)
+        look.__dict__.update(digest=digest, is_settled=settled)
+        return look
+
+
+def _look_and_tell(root: Path, pipe: int) -> None:
+    """In the other process, which ends here."""
+    status = 1  # whatever fails: who gets no answer looks himself
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends both
+        look = _look_at_watched(root)
+        with open(pipe, "wb") as told:
+            told.write(marshal.dumps((dict(look.facts), look.time_ns, look.digest, look.is_settled), 2))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _look_at_watched(root: Path) -> Look:
     now = time.time_ns()
     facts: dict[str, Facts] = {}
     for name in WATCHED:
         _look(f"{root}/{name}", name, facts)
-    git: dict[str, Facts] = {}
-    for path in git_files:
+    return Look(facts, now)
+
+
+def _look_at_git(files: Iterable[Path]) -> Look:
+    now = time.time_ns()
+    facts: dict[str, Facts] = {}
+    for path in files:
         try:
             status = path.stat()
         except OSError:
             continue
-        git[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-    return Scan(facts, git, now)
+        facts[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return Look(facts, now)
 
 
 def _look(path: str, name: str, facts: dict[str, Facts]) -> None:

@@ -13,6 +13,7 @@ from registry.errors import UsageError, has_errors
 if TYPE_CHECKING:
     from registry.build import BuildResult
     from registry.cache import Cache
+    from registry.scan import PendingScan
     from registry.site import Site
     from registry.snapshot import Preview
     from registry.source import Source
@@ -47,21 +48,27 @@ def command(
 
     Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --preview "pull request 12" --base origin/main`
     """
-    from registry.build import build
-    from registry.cache import Cache
-    from registry.memory import Memory
+    from registry.scan import PendingScan
     from registry.settings import SETTINGS_PATH, parse_settings
-    from registry.site import Site
     from registry.source import open_source
 
+    if (preview is None) != (base is None):
+        raise UsageError("--preview and --base go together", 'as in --preview "pull request 12" --base origin/main')
     root = find_root(registry)
     opened = open_source(root, source)
     settings, _ = parse_settings(opened.read(SETTINGS_PATH))
     target = out_ if out_ is not None else root / settings.output
-    if (preview is None) != (base is None):
-        raise UsageError("--preview and --base go together", 'as in --preview "pull request 12" --base origin/main')
+    notes = not (from_nothing or preview)
+    # Meanwhile the rest of the program is read, which takes longer.
+    looking = PendingScan(root) if notes and opened.is_work_tree else None
+
+    from registry.build import build
+    from registry.cache import Cache
+    from registry.memory import Memory
+    from registry.site import Site
+
     cache = Cache(root)
-    seen = None if from_nothing or preview else Seen.now(opened, root, target, history)
+    seen = Seen.now(opened, looking, target, history) if notes else None
     if seen is not None and seen.is_built(cache):
         _say_nothing_changed(cache, seen, format_)
         return
@@ -110,15 +117,14 @@ class Seen:
         self.digest = digest
 
     @classmethod
-    def now(cls, source: "Source", root: Path, out_: Path, history: str | None) -> "Seen | None":
+    def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, history: str | None) -> "Seen | None":
         """None where a change could have left no sign. The source believes this look, and need not look at all files again."""
         from registry.cache import program
-        from registry.scan import scan
         from registry.site import Site
         from registry.source import WorkTree
 
         repository = source.repository
-        found = scan(root, repository.state_files() if repository is not None else ()) if source.is_work_tree else None
+        found = looking.scan(repository.state_files() if repository is not None else ()) if looking is not None else None
         if isinstance(source, WorkTree) and found is not None:
             source.use(found)
         if found is not None and not found.is_settled:
