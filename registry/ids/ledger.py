@@ -7,7 +7,7 @@ shows. A `Mark` is what somebody outside of the branch remembers of it.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ _KEYS = ("kind", "id", "name", "state", "commit", "prev")
 _PLAIN_TEXT = r"([A-Za-z0-9 /_.+~-]+)"
 _PLAIN_LINE = re.compile(
     rf'^{{"kind":"{_PLAIN_TEXT}","id":([1-9][0-9]{{0,14}}),"name":"{_PLAIN_TEXT}","state":"(live|moved|gone)",'
-    rf'"commit":(?:null|"{_PLAIN_TEXT}"),"prev":"{_PLAIN_TEXT}"}}\r?\n',
+    rf'"commit":(?:null|"{_PLAIN_TEXT}"),"prev":"{_PLAIN_TEXT}"}}\n',
     re.MULTILINE,
 )
 
@@ -126,12 +126,16 @@ def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Pr
 
     The problem says where its chain is broken, if it is; then the ledger holds what stands before that place.
     """
+    text = (data or b"").decode("utf-8", "replace").replace("\r\n", "\n")  # a checkout on Windows
+    found = _unbroken(text) if text else None
+    if found is not None:
+        return found, ()
     entries: list[LedgerEntry] = []
     owner = prev = registry_id
-    text = (data or b"").decode("utf-8", "replace")
     # Not splitlines, which also splits at characters that can stand inside a line.
     lines = text.split("\n")
-    for number, (line, entry) in enumerate(zip(lines[:-1], _entries(text, lines[:-1]), strict=True), 1):
+    for number, line in enumerate(lines[:-1], 1):
+        entry = _parse_entry(line)
         if entry is None:
             return Ledger(tuple(entries), owner, prev), (_broken(number, "this line is no entry of the ledger"),)
         if number == 1:
@@ -139,23 +143,27 @@ def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Pr
         if entry.prev != prev:
             return Ledger(tuple(entries), owner, prev), (_broken(number, "the line before was changed or is missing"),)
         entries.append(entry)
-        prev = _hash(line.removesuffix("\r"))  # a checkout on Windows
+        prev = _hash(line)
     if lines[-1]:
         return Ledger(tuple(entries), owner, prev), (_broken(len(lines), "the last line has no end: it may be cut off"),)
-    found = Ledger(tuple(entries), owner, prev)
-    found.__dict__["text"] = text.replace("\r\n", "\n")  # each line is as its entry would be written
-    return found, ()
+    return Ledger(tuple(entries), owner, prev), ()
 
 
-def _entries(text: str, lines: Sequence[str]) -> Iterator[LedgerEntry | None]:
-    """An entry for each line; None for what is none."""
+def _unbroken(text: str) -> Ledger | None:
+    """The ledger that a text is, all lines at once; None where one is not in the usual form, or where the chain is broken."""
+    lines = text.split("\n")
     plain = _PLAIN_LINE.findall(text)
-    if len(plain) == len(lines):
-        # A line cannot hold two, so each line is one.
-        for kind, number, name, state, commit, prev in plain:
-            yield LedgerEntry(kind, int(number), name, state, commit or None, prev)
-    else:
-        yield from (_parse_entry(line.removesuffix("\r")) for line in lines)
+    if lines.pop() or len(plain) != len(lines):  # a line cannot hold two, so each line is one
+        return None
+    kinds, numbers, names, states, commits, prevs = zip(*plain, strict=True)
+    hashes = [_hash(line) for line in lines]
+    if list(prevs[1:]) != hashes[:-1]:
+        return None
+    found = Ledger(
+        tuple(map(LedgerEntry, kinds, map(int, numbers), names, states, [commit or None for commit in commits], prevs)), prevs[0], hashes[-1]
+    )
+    found.__dict__["text"] = text  # each line is as its entry would be written
+    return found
 
 
 def _hash(line: str) -> str:
