@@ -100,6 +100,7 @@ def snapshot_of(source: Source, progress: Progress = silent, memory: "Memory | N
             memory.save(checked.loaded.definitions)
             if has_errors(checked.problems):
                 return None, checked.problems
+            progress("bringing together what was read")
             snapshot, ledger_problems = take_snapshot(source, checked.settings, checked.kinds, checked.loaded, pending, memory, progress)
         finally:
             if pending is not None:

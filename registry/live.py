@@ -115,6 +115,10 @@ class Told(NamedTuple):
     seconds: float
 
 
+class _GaveWayError(Exception):
+    """Something newer is to be shown first."""
+
+
 class Live:
     """Keeps a state; `refresh` makes a new one. One thread refreshes, any may read `state`."""
 
@@ -128,30 +132,43 @@ class Live:
         self._last_refresh_s = 0.0
         self.state = State(0, None, Pages({}, self._made))
 
-    def refresh(self, progress: Progress = silent, seen: Scan | None = None) -> None:
+    def refresh(self, progress: Progress = silent, seen: Scan | None = None, gives_way: Callable[[], bool] = lambda: False) -> bool:
         """Read all files anew, as far as they have changed. What stops it is told; answers go on from the last good state.
 
-        `seen` is a look at the files that was just taken: another one takes a tenth of a second.
+        `seen` is a look at the files that was just taken: another one takes a tenth of a second. False where it was ended
+        because `gives_way`, asked between its steps, said so: it is to be done later.
         """
+
+        def go_on(what: str = "", done: int = 0, total: int = 0) -> None:
+            if gives_way():
+                raise _GaveWayError
+            if what:
+                progress(what, done, total)
+
         with self._lock:
             started = time.monotonic()
             try:
                 source = open_source(self.root)
                 if seen is not None and isinstance(source, WorkTree):
                     source.use(seen)
-                snapshot, problems = snapshot_of(source, progress, self.memory)
+                snapshot, problems = snapshot_of(source, go_on, self.memory)
+                go_on()
                 if snapshot is None:
                     state = replace(self.state, problems=problems, error=None)
                 else:
                     units = render(snapshot)
+                    go_on()
                     pages = Pages(_by_place(units), self._made)
                     _try_out(snapshot, pages)
                     self._made.keep_only(units.keys)
                     state = State(0, snapshot, pages, problems)
+            except _GaveWayError:
+                return False
             except RegistryError as error:
                 state = replace(self.state, error=error)
             self._last_refresh_s = time.monotonic() - started
             self._take(state, started)
+            return True
 
     def pause_s(self) -> float:
         """For how long nothing should have changed before everything is read anew: longer where that takes longer."""

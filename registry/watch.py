@@ -1,9 +1,11 @@
 """A change on disk to a call: events are only a hint, a scan decides.
 
-The first event is acted upon at once, what follows within a tenth of a second is gathered. Between events a scan every few
-seconds finds what no event told (an overflowing queue, a network mount, a process that was stopped).
+The first file that is closed, moved or removed is acted upon at once, what follows within a tenth of a second is gathered. A file
+that is being written is not looked at before it is closed, or nothing came for a tenth of a second: half of it is no state to show.
+Between events a scan every few seconds finds what no event told (an overflowing queue, a network mount, a process that was stopped).
 """
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +21,8 @@ _WAIT_FOR_GIT_S = 10.0
 # Without events: how often to look. With them: how often to look all the same.
 _POLL_S = 0.5
 _SAFETY_S = 5.0
+# Elsewhere the system does not tell that a file was closed.
+_TELLS_OF_CLOSING = sys.platform == "linux"
 # Git is at work while one of these is there, and the files are on their way to somewhere.
 _AT_WORK = ("index.lock", "HEAD.lock")
 
@@ -32,7 +36,7 @@ class Watcher:
         state_files: Callable[[], list[Path]],
         changed: Callable[[set[str]], object],
         *,
-        settled: Callable[[], object] = lambda: None,
+        settled: Callable[[], bool] = lambda: True,
         pause_s: Callable[[], float] = lambda: _QUIET_S,
         poll: bool = False,
         tell: Callable[[str], None] = lambda _what: None,
@@ -40,7 +44,8 @@ class Watcher:
     ) -> None:
         """`state_files` gives git's files that matter now; `changed` gets the watched paths that differ (none: git's state does).
 
-        Where `changed` answers True, it left something to do, and `settled` is called once nothing has changed for `pause_s`.
+        Where `changed` answers True, it left something to do, and `settled` is called once nothing has changed for `pause_s`;
+        and once more after that, where it answers False: it gave way to what `is_told`.
 
         `poll`: no events, for file systems that give none. `tell` is told in words when events cannot be had, `report_bug` of
         errors that nobody foresaw: watching goes on.
@@ -50,9 +55,10 @@ class Watcher:
         self._is_pending = False
         self._report_bug = report_bug
         self._poll = poll
+        # Something happened; and a file is as somebody wants it to be, as far as the system tells.
         self._hint = threading.Event()
+        self._whole = threading.Event()
         self._stop = threading.Event()
-        self._paths: set[str] = set()
         self._observer: object | None = None
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._seen: Scan = scan(root, state_files())
@@ -61,6 +67,11 @@ class Watcher:
     def seen(self) -> Scan:
         """The last look at the files."""
         return self._seen
+
+    @property
+    def is_told(self) -> bool:
+        """True when something has happened that was not looked at yet."""
+        return self._hint.is_set()
 
     def start(self) -> None:
         """Begin. What changed since this was made is seen, too."""
@@ -71,14 +82,21 @@ class Watcher:
     def stop(self) -> None:
         """End, and wait for it."""
         self._stop.set()
-        self._hint.set()
+        self._look_soon()
         if self._thread.is_alive():
             self._thread.join(timeout=30)
         self._unobserve()
 
     def _observe(self) -> None:
         """Ask for events. Where the system has none to give (a limit is reached, say), look from time to time."""
-        from watchdog.events import EVENT_TYPE_CLOSED_NO_WRITE, EVENT_TYPE_OPENED, FileSystemEvent, FileSystemEventHandler
+        from watchdog.events import (
+            EVENT_TYPE_CLOSED_NO_WRITE,
+            EVENT_TYPE_CREATED,
+            EVENT_TYPE_MODIFIED,
+            EVENT_TYPE_OPENED,
+            FileSystemEvent,
+            FileSystemEventHandler,
+        )
         from watchdog.observers import Observer
 
         watcher = self
@@ -86,8 +104,11 @@ class Watcher:
         class Handler(FileSystemEventHandler):
             def on_any_event(self, event: FileSystemEvent) -> None:
                 # Reading is no change; our own scans would wake us for ever.
-                if event.event_type not in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
-                    watcher._note(str(event.dest_path or event.src_path))
+                if event.event_type in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
+                    return
+                if not _TELLS_OF_CLOSING or event.event_type not in (EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED):
+                    watcher._whole.set()
+                watcher._hint.set()
 
         observer = Observer()
         folders = [self._root / name for name in WATCHED if (self._root / name).is_dir() and not (self._root / name).is_symlink()]
@@ -116,8 +137,8 @@ class Watcher:
                 observer.stop()  # type: ignore[attr-defined]
                 observer.join(timeout=5)  # type: ignore[attr-defined]
 
-    def _note(self, path: str) -> None:
-        self._paths.add(path)
+    def _look_soon(self) -> None:
+        self._whole.set()
         self._hint.set()
 
     def _run(self) -> None:
@@ -138,18 +159,27 @@ class Watcher:
         if self._stop.is_set():
             return
         if self._is_pending and not is_told:
-            self._is_pending = False
-            self._settled()
+            self._is_pending = not self._settled()
             return
+        if is_told:
+            self._wait_until_written()
         self._look_again_where_folders_changed()
         self._look()
         gathered_until = time.monotonic() + _GATHER_AT_MOST_S
         has_more = False
         while self._hint.wait(_QUIET_S) and time.monotonic() < gathered_until and not self._stop.is_set():
             self._hint.clear()
+            self._whole.clear()
             has_more = True
         if has_more:
             self._look()
+
+    def _wait_until_written(self) -> None:
+        """Until a file was closed, or nothing happened for a while."""
+        deadline = time.monotonic() + _GATHER_AT_MOST_S
+        while not self._whole.wait(_QUIET_S) and self._hint.is_set() and time.monotonic() < deadline and not self._stop.is_set():
+            self._hint.clear()
+        self._whole.clear()
 
     def _look_again_where_folders_changed(self) -> None:
         """Events are of a folder, not of a path: one that was removed and made again must be asked for anew, and a new one, too."""
@@ -169,7 +199,7 @@ class Watcher:
             self._is_pending = self._changed(paths) is True
         if not found.is_settled:
             # Written so shortly before that another write might leave no sign: look once more.
-            threading.Timer(2 * _QUIET_S, self._hint.set).start()
+            threading.Timer(2 * _QUIET_S, self._look_soon).start()
 
     def _wait_for_git(self) -> None:
         """While git is at work, files come one by one, and half of a branch is no state to show."""

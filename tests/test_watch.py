@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,56 @@ def test_every_way_of_saving_is_seen(watched: tuple[RepoBuilder, Seen], save: Ca
     last = path.read_bytes()
     time.sleep(0.5)
     assert path.read_bytes() == last
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell that a file was closed")
+def test_a_file_is_not_looked_at_while_it_is_written(repo: RepoBuilder) -> None:
+    path = repo.define("a")
+    repo.commit("start")
+    whole = b"title: Whole\nowners: [t]\ndefinition: {exec: /bin/whole}\n"
+    found: list[bytes] = []
+    watcher = Watcher(repo.root, state_files_of(repo), lambda _paths: found.append(path.read_bytes()))
+    watcher.start()
+    time.sleep(0.5)
+    try:
+        for _ in range(20):
+            path.write_bytes(b"title: Before\n")
+            time.sleep(0.5)
+            found.clear()
+            stamps = [time.monotonic()]
+            with path.open("wb") as file:
+                for start in range(0, len(whole), 5):
+                    file.write(whole[start : start + 5])
+                    file.flush()
+                    time.sleep(0.02)
+                    stamps.append(time.monotonic())
+            eventually(lambda: bool(found))
+            if max(after - before for before, after in pairwise(stamps)) < 0.06:  # else we were held up, and it looked like the end
+                break
+        assert found[0] == whole
+    finally:
+        watcher.stop()
+
+
+def test_what_gave_way_is_done_when_nothing_happens_any_more(repo: RepoBuilder) -> None:
+    repo.define("a")
+    repo.commit("start")
+    answers = [False, False, True]
+    asked: list[bool] = []
+
+    def settled() -> bool:
+        asked.append(answers[len(asked)])
+        return asked[-1]
+
+    watcher = Watcher(repo.root, state_files_of(repo), lambda _paths: True, settled=settled)
+    watcher.start()
+    try:
+        repo.define("a", "title: New\nowners: [t]\ndefinition: {exec: /bin/a}\n")
+        eventually(lambda: asked == answers)
+        time.sleep(0.5)
+        assert asked == answers
+    finally:
+        watcher.stop()
 
 
 def test_files_that_come_go_and_move_and_settings_are_seen(watched: tuple[RepoBuilder, Seen]) -> None:

@@ -96,4 +96,8 @@ def watcher_of(root: Path, live: "Live", view: "StatusView", *, poll: bool) -> "
         live.refresh()
         return False
 
-    return Watcher(root, state_files, changed, settled=live.refresh, pause_s=live.pause_s, poll=poll, tell=view.note, report_bug=view.bug)
+    def settled() -> bool:
+        return live.refresh(gives_way=lambda: watcher.is_told)
+
+    watcher = Watcher(root, state_files, changed, settled=settled, pause_s=live.pause_s, poll=poll, tell=view.note, report_bug=view.bug)
+    return watcher
