@@ -4,7 +4,7 @@ from registry.cache import Cache
 from registry.shelf import Place, Shelf
 
 # So many single ones are held: a list asks for what was made for a definition's own address.
-_MOST_HELD = 10_000
+_MOST_HELD = 16_384
 
 
 class Answers:

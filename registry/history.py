@@ -74,6 +74,13 @@ class Revisions(Sequence[Revision]):
         """All of them, newest first."""
         return reversed(self._all())
 
+    @property
+    def newest(self) -> Revision | None:
+        """The last one: lists show it of many definitions, and need not take the others apart."""
+        if self._added:
+            return self._added[-1]
+        return self._history.newest(self._track) if self._history is not None else None
+
     def committed(self) -> "Revisions":
         """These without what is not committed."""
         return Revisions(self._history, self._track, tuple(one for one in self._added if one.commit is not None))
@@ -128,17 +135,24 @@ class History:
         """The revisions of one track, oldest first."""
         found = self._held.get(track)
         if found is None:
-            rows = orjson.loads(self.packed(track))
-            found = tuple(
-                [
-                    Revision(number, commit, author, date, message, name, blob, old_blob, tuple(others))
-                    for number, (commit, author, date, message, name, blob, old_blob, others) in enumerate(rows, 1)
-                ]
-            )
+            found = tuple([_revision(number, row) for number, row in enumerate(orjson.loads(self.packed(track)), 1)])
             if len(self._held) >= _MOST_HELD:
                 self._held.clear()
             self._held[track] = found
         return found
+
+    def newest(self, track: int) -> Revision | None:
+        """The last revision of one track."""
+        held = self._held.get(track)
+        if held is not None:
+            return held[-1] if held else None
+        rows = orjson.loads(self.packed(track))
+        return _revision(len(rows), rows[-1]) if rows else None
+
+
+def _revision(number: int, row: Sequence[Any]) -> Revision:
+    commit, author, date, message, name, blob, old_blob, others = row
+    return Revision(number, commit, author, date, message, name, blob, old_blob, tuple(others))
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,8 +72,14 @@ class Settings:
     @property
     def base_path(self) -> str:
         """The path part of `base_url`, with a slash at both ends: what every address in the API starts with."""
-        path = urlsplit(self.base_url).path.strip("/")
-        return f"/{path}/" if path else "/"
+        return _path_of(self.base_url)
+
+
+# Asked for several addresses in each answer.
+@lru_cache(maxsize=16)
+def _path_of(url: str) -> str:
+    path = urlsplit(url).path.strip("/")
+    return f"/{path}/" if path else "/"
 
 
 def _text(value: Any) -> str | None:

@@ -1,7 +1,7 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
@@ -77,7 +77,7 @@ class Snapshot:
     has_own_templates: bool
     preview: Preview | None = None
     answers: Answers = field(default_factory=lambda: Answers(None))
-    _keys: dict[tuple[str, str | int], str] = field(default_factory=dict, init=False, repr=False)
+    _keys: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
     # A page and an answer ask for the same, one after the other.
     _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(default_factory=dict, init=False, repr=False)
 
@@ -95,39 +95,39 @@ class Snapshot:
             facts += [self.commit, self.commit_time, self.is_dirty, self.revision_count, [len(found) for found in self.by_kind.values()]]
         return hashlib.blake2b(orjson.dumps(facts, default=repr), digest_size=16).hexdigest()
 
-    def key_of(self, one: "Definition | Tombstone") -> str:
+    def key_of(self, definition: Definition) -> str:
         """A digest of all that the pages and answers of one definition are made from."""
-        return self.keys_of((one,))[0]
+        return self.keys_of((definition,))[0]
 
-    def keys_of(self, some: "Iterable[Definition | Tombstone]") -> list[str]:
-        """The digests of many, in their order."""
-        known = self._keys
+    def keys_of(self, some: "Iterable[Definition]") -> list[str]:
+        """The digests of many definitions, in their order."""
+        known, common, applications = self._keys, self.common_key, self._applications
+        revisions, referring = self.revisions, self.referring
         found = []
-        for one in some:
-            place = (one.kind, one.name) if isinstance(one, Definition) else (one.kind, one.id)
+        for kind, name, number, _, outline, blob in some:
+            place = (kind, name)
             key = known.get(place)
             if key is None:
-                key = known[place] = self._key_of(one)
+                # Texts put together, and no JSON of them: of ten thousand definitions each has its key made in every build.
+                stored, added = revisions.get(place, NO_REVISIONS).key
+                others = referring.get(place)
+                facts = f"{common}\0{kind}\0{name}\0{number}\0{blob}\0{outline.application in applications}\0{stored}"
+                more = (added, [[other.kind, other.name, other.outline.title] for other in others or ()]) if added or others else None
+                key = known[place] = _digest(facts, more)
             found.append(key)
         return found
 
-    def _key_of(self, one: "Definition | Tombstone") -> str:
-        # Texts put together, and no JSON of them: of ten thousand definitions each has its key made in every build.
-        if isinstance(one, Definition):
-            kind, name, number, _, outline, blob = one
-            stored, added = self.revisions_of(one).key
-            referring = self.referring.get((kind, name))
-            facts = f"{self.common_key}\0{kind}\0{name}\0{number}\0{blob}\0{outline.application in self._applications}\0{stored}"
-            more = [added, [[other.kind, other.name, other.outline.title] for other in referring or ()]] if added or referring else None
-        else:
-            stored, added = one.revisions.key
-            # Its last content is read when its page is made; which application that names is not known here.
-            facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{(one.kind, one.name) in self.by_name}\0{stored}"
-            more = [added] if added else None
-        digest = hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=16)
-        if more is not None:
-            digest.update(orjson.dumps(more, default=str))
-        return digest.hexdigest()
+    @cached_property
+    def keys_by_kind(self) -> Mapping[str, list[str]]:
+        """The digests of the definitions of each kind, in the order of `by_kind`."""
+        return {kind: self.keys_of(definitions) for kind, definitions in self.by_kind.items()}
+
+    def key_of_tombstone(self, one: Tombstone) -> str:
+        """As `key_of`, of a definition that was deleted."""
+        stored, added = one.revisions.key
+        # Its last content is read when its page is made; which application that names is not known here.
+        facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{(one.kind, one.name) in self.by_name}\0{stored}"
+        return _digest(facts, (added,) if added else None)
 
     @cached_property
     def _tombstone_key(self) -> str:
@@ -220,6 +220,13 @@ class Snapshot:
         return diff(old, new) if old is not None and new is not None else []
 
 
+def _digest(facts: str, more: Sequence[object] | None) -> str:
+    digest = hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=16)
+    if more is not None:
+        digest.update(orjson.dumps(more, default=str))
+    return digest.hexdigest()
+
+
 def blobs_of(revisions: Iterable[Revision]) -> Iterator[str]:
     """The contents that these revisions, and what each changed, are shown from."""
     return (blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None)
@@ -306,7 +313,7 @@ def _matters(changed: set[str]) -> bool:
 
 def _with_uncommitted(definition: Definition, known: Revisions) -> Revisions:
     """The revisions with one more for what lies in the work tree, where that differs from the last one."""
-    last = known[-1] if known else None
+    last = known.newest
     if last is not None and last.blob == definition.blob and last.name == definition.name:
         return known
     return known.with_one_more(Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))

@@ -30,9 +30,10 @@ def render(snapshot: Snapshot) -> Iterator[Unit | Group]:
         yield from _lists(snapshot, kind)
         folder = f"api/{kind.name}"
         definitions = snapshot.by_kind[kind.name]
-        yield _definitions(snapshot, kind.name, definitions, snapshot.keys_of(definitions))
+        yield _definitions(snapshot, kind.name, definitions, snapshot.keys_by_kind[kind.name])
         gone = [one for one in snapshot.tombstones if one.kind == kind.name]
-        for tombstone, key in zip(gone, snapshot.keys_of(gone), strict=True):
+        for tombstone in gone:
+            key = snapshot.key_of_tombstone(tombstone)
             yield Unit(f"{folder}#{tombstone.id}", key, (f"{folder}/{tombstone.id}",), partial(_tombstone, snapshot, tombstone))
 
 
@@ -211,11 +212,11 @@ def page_meta(snapshot: Snapshot, kind: str, page: int, total: int) -> dict[str,
 
 def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
     """One definition: `definition` key for key as written, `id` and `resource_uri` as in 2013, and what people need."""
-    revisions = snapshot.revisions_of(definition)
+    newest = snapshot.revisions_of(definition).newest
     body = _body_of(snapshot, definition.kind, definition.id, definition.name, definition.data)
     if definition.id is not None:
         body["history_uri"] = address(snapshot, definition.kind, definition.id, "history")
-    body["revision"] = short_facts(revisions[-1]) if revisions else None
+    body["revision"] = short_facts(newest) if newest is not None else None
     return body
 
 

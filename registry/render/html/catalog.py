@@ -119,19 +119,19 @@ class _Catalog:
         snapshot = self.snapshot
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
-        shown = [snapshot.keys_of(found[:_INDEX_ROWS]) for found in snapshot.by_kind.values()]
+        shown = [keys[:_INDEX_ROWS] for keys in snapshot.keys_by_kind.values()]
         yield Unit("index.html", key_of(snapshot.common_key, facts, counts, shown), ("index.html",), self.index)
         yield Unit("404.html", snapshot.common_key, ("404.html",), self.not_found)
         if snapshot.preview is not None:
             yield unit_of("changes", File("changes/index.html", snapshot.preview.page))
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
             definitions = snapshot.by_kind[kind.name]
-            keys = snapshot.keys_of(definitions)
+            keys = snapshot.keys_by_kind[kind.name]
             yield from self.lists(facts_of_kind, definitions, keys)
             yield self.definitions(kind, facts_of_kind, definitions, keys)
             gone = [one for one in snapshot.tombstones if one.kind == kind.name and (kind.name, one.name) not in snapshot.by_name]
-            for tombstone, key in zip(gone, snapshot.keys_of(gone), strict=True):
-                place = f"{kind.name}/{tombstone.name}"
+            for tombstone in gone:
+                key, place = snapshot.key_of_tombstone(tombstone), f"{kind.name}/{tombstone.name}"
                 yield Unit(f"{kind.name}#{tombstone.id}", key, (place,), partial(self.tombstone_pages, kind, facts_of_kind, tombstone))
 
     def definitions(self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Group:
@@ -243,8 +243,8 @@ class _Catalog:
     def row(self, definition: Definition) -> Texts:
         """One line of a list."""
         kind, name, number, _, outline, _ = definition
-        newest = self.snapshot.revisions_of(definition)[-1:]
-        date = newest[0].date if newest else ""
+        newest = self.snapshot.revisions_of(definition).newest
+        date = newest.date if newest is not None else ""
         return {
             "id": "" if number is None else str(number),
             "href": href(kind, name),

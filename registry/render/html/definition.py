@@ -59,8 +59,8 @@ def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
     preview = snapshot.preview
     if preview is not None and (definition.kind, definition.name) in preview.marks:
         found.append(preview.marks[definition.kind, definition.name])
-    revisions = snapshot.revisions_of(definition)
-    if revisions and revisions[-1].commit is None:
+    newest = snapshot.revisions_of(definition).newest
+    if newest is not None and newest.commit is None:
         found.append("uncommitted")
     return found
 
