@@ -83,8 +83,13 @@ def _unknown_rules(settings: Settings, source: Source) -> tuple[Problem, ...]:
     return unknown_rules(settings, source.read(SETTINGS_PATH), TABLE)
 
 
-def snapshot_of(source: Source, progress: Progress = silent, memory: "Memory | None" = None) -> "tuple[Snapshot | None, tuple[Problem, ...]]":
-    """A checked snapshot of `source`, or None when there are errors; and all problems. `memory` is used, and learns."""
+def snapshot_of(
+    source: Source, progress: Progress = silent, memory: "Memory | None" = None, *, with_contents: bool = True
+) -> "tuple[Snapshot | None, tuple[Problem, ...]]":
+    """A checked snapshot of `source`, or None when there are errors; and all problems. `memory` is used, and learns.
+
+    `with_contents`: those of all revisions are going to be asked for.
+    """
     # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
     from registry.memory import Memory
     from registry.snapshot import take_snapshot
@@ -93,7 +98,7 @@ def snapshot_of(source: Source, progress: Progress = silent, memory: "Memory | N
     memory = memory if memory is not None else Memory()
     with _no_cyclic_garbage():
         schemas = load_kinds(source)
-        pending = begin_history(source, schemas[0], memory)
+        pending = begin_history(source, schemas[0], memory, with_contents=with_contents)
         try:
             progress("reading definitions")
             checked = check_source(source, memory=memory, schemas=schemas)
@@ -131,7 +136,8 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     started = clock()
     site.prepare()
     with _no_cyclic_garbage():
-        snapshot, problems = snapshot_of(source, progress, memory)
+        shown = history or parse_settings(source.read(SETTINGS_PATH))[0].history
+        snapshot, problems = snapshot_of(source, progress, memory, with_contents=shown == "revisions")
         if snapshot is None:
             return BuildResult(problems)  # the last good site stays
         settings = replace(snapshot.settings, history=history) if history else snapshot.settings

@@ -39,6 +39,11 @@ class Tombstone:
     name: str
     revisions: Revisions
 
+    @property
+    def last_content(self) -> Revision | None:
+        """The last revision that has one."""
+        return next((one for one in reversed(self.revisions) if one.blob is not None), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -181,7 +186,10 @@ class Snapshot:
         return self.revisions.get((definition.kind, definition.name), NO_REVISIONS)
 
     def blobs(self) -> Iterator[list[str]]:
-        """The contents of all revisions, those of each definition together, in the order of rendering."""
+        """The contents of revisions that are shown, those of each definition together, in the order of rendering."""
+        if not self.settings.shows_revisions:
+            yield from (list(blobs_of([last])) for one in self.tombstones if (last := one.last_content) is not None)
+            return
         for revisions in (*map(self.revisions_of, self.definitions), *(tombstone.revisions for tombstone in self.tombstones)):
             yield list(blobs_of(revisions))
 

@@ -29,14 +29,18 @@ Log = PendingLog | PendingLogs
 _AT_ONCE = 200
 
 
-def begin_history(source: Source, kinds: Kinds, memory: Memory) -> "PendingHistory | None":
-    """Start reading what is not known of the history of `source`; None where there is none."""
+def begin_history(source: Source, kinds: Kinds, memory: Memory, *, with_contents: bool = True) -> "PendingHistory | None":
+    """Start reading what is not known of the history of `source`; None where there is none.
+
+    `with_contents`: those of all revisions are going to be asked for, and put aside where they are read anyway.
+    """
     repository, commit = source.repository, source.commit
     if repository is None or commit is None:
         return None
     fields = sorted({field for kind in kinds for field in kind.secret_fields})  # of any kind: a file may have been of another
     memory.contents.read_from(repository, fields)
-    return PendingHistory(repository, commit, repository.prefix_of(source.root), memory, with_changes=source.is_work_tree)
+    prefix = repository.prefix_of(source.root)
+    return PendingHistory(repository, commit, prefix, memory, with_changes=source.is_work_tree, with_contents=with_contents)
 
 
 class PendingHistory:
@@ -45,7 +49,7 @@ class PendingHistory:
     `is_complete`: no older commits exist elsewhere.
     """
 
-    def __init__(self, repository: Repository, commit: str, prefix: str, memory: Memory, *, with_changes: bool) -> None:
+    def __init__(self, repository: Repository, commit: str, prefix: str, memory: Memory, *, with_changes: bool, with_contents: bool) -> None:
         """Starts at once; `prefix` is the registry's folder within the repository ("" or "folder/"). `with_changes`: of a work tree."""
         self._repository, self._commit, self._prefix, self._memory = repository, commit, prefix, memory
         self._status = repository.begin_changed_paths(prefix or ".") if with_changes else None
@@ -57,7 +61,7 @@ class PendingHistory:
         self._log: Log | None = None
         self._tracing: _Tracing | None = None
         if self._since is None and can_fork():
-            self._tracing = _Tracing(repository, commit, prefix)
+            self._tracing = _Tracing(repository, commit, prefix, Spool() if with_contents else None)
         elif self._since != commit:
             self._log = self._begin_log(self._since)
 
@@ -67,7 +71,8 @@ class PendingHistory:
             progress("reading commits")
             stored, spool = self._tracing.result()
             self._memory.learn_history(self._commit, self._about, stored)
-            self._memory.contents.read_first_from(spool)
+            if spool is not None:
+                self._memory.contents.read_first_from(spool)
         elif self._log is not None:
             progress("reading commits")
             if self._since is None:
@@ -159,11 +164,11 @@ def _blobs_in(commits: Iterable[LogCommit], prefix: str, *, with_old: bool = Fal
 class _Tracing:
     """A process that reads a whole history: reading 50,000 commits takes as long as loading 10,000 definitions."""
 
-    def __init__(self, repository: Repository, commit: str, prefix: str) -> None:
+    def __init__(self, repository: Repository, commit: str, prefix: str, spool: Spool | None) -> None:
         import multiprocessing  # late: where the history is known, nothing is forked
 
         context = multiprocessing.get_context("fork")
-        self._spool = Spool()
+        self._spool = spool
         # Through a file: in a pipe it would be there several times, and it is most of what a large build holds at this time.
         self._stored = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._ours, theirs = context.Pipe(duplex=False)
@@ -171,15 +176,16 @@ class _Tracing:
         self._process.start()
         theirs.close()
 
-    def result(self) -> tuple[bytes, Spool]:
-        """The state of the tracer that has taken every commit, as `Tracer.stored` gives it; and all contents."""
+    def result(self) -> tuple[bytes, Spool | None]:
+        """The state of the tracer that has taken every commit, as `Tracer.stored` gives it; and all contents, where they are wanted."""
         try:
             told = self._ours.recv()
             if isinstance(told, OSError):
                 raise no_room(told) from told
             if isinstance(told, BaseException):
                 raise told
-            self._spool.index = told
+            if self._spool is not None:
+                self._spool.index = told
             self._stored.seek(0)
             return self._stored.read(), self._spool
         except EOFError as error:
@@ -195,7 +201,7 @@ class _Tracing:
         self._stored.close()
 
 
-def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spool, stored: IO[bytes], told: "Connection") -> None:
+def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spool | None, stored: IO[bytes], told: "Connection") -> None:
     """In the other process: the history, or the error that stopped it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     gc.disable()
@@ -203,7 +209,7 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
         log = repository.begin_whole_log(commit, f"{prefix}{DEFINITIONS_FOLDER}")
         stored.writelines(_trace(repository, log, prefix, spool).parts())
         stored.flush()
-        told.send(spool.finish())
+        told.send(spool.finish() if spool is not None else None)
     except (OSError, RegistryError) as error:
         with suppress(OSError):  # the parent is gone, and nobody asks any more
             told.send(error)

@@ -235,7 +235,7 @@ def _body_of(snapshot: Snapshot, kind: str, number: int | None, name: str, data:
 
 def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
     """A deleted definition: `deleted` is true, `definition` its last content."""
-    last = next((one for one in reversed(tombstone.revisions) if one.blob is not None), None)
+    last = tombstone.last_content
     body = _body_of(snapshot, tombstone.kind, tombstone.id, tombstone.name, (snapshot.document_of(last) if last else None) or {})
     del body["by_name_uri"]
     body["deleted"] = True

@@ -37,7 +37,7 @@ def definition_texts(snapshot: Snapshot, pages: Pages, kind: Kind, definition: D
 
 def tombstone_texts(snapshot: Snapshot, pages: Pages, kind: Kind, tombstone: Tombstone, shown: Sequence[ShownRevision], root: str) -> Texts:
     """A deleted definition: its last content."""
-    last = next((one for one in reversed(tombstone.revisions) if one.blob is not None), None)
+    last = tombstone.last_content
     data = (snapshot.document_of(last) if last else None) or {}
     return {
         **_content(snapshot, pages, kind, tombstone.name, tombstone.id, data),
