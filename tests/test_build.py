@@ -173,6 +173,18 @@ def test_hostile_text_is_shown_as_text(repo: RepoBuilder, tmp_path: Path) -> Non
         assert "default-src &#39;none&#39;" in text
 
 
+def test_a_character_that_is_refused_today_stands_in_an_old_revision_as_it_was(repo: RepoBuilder, tmp_path: Path) -> None:
+    for title in (r'"one \0 two"', r'"<\0>"', "Three"):
+        repo.define("a", f"id: 1\ntitle: {title}\nowners: [t]\ndefinition: {{exec: x}}\n")
+        repo.commit()
+    assert build(open_source(repo.root), Site(tmp_path / "site")).files
+    for page in ("index.html", "history/index.html"):
+        text = (tmp_path / "site/process_definition/a" / page).read_text(encoding="utf-8")
+        assert "<del>one \0 two</del>" in text
+        assert "<ins>&lt;\0&gt;</ins>" in text
+        assert 'process_definition/a/revisions/3/">Revision 3</a>' in text
+
+
 def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(repo: RepoBuilder, tmp_path: Path) -> None:
     text = "# first try\ntitle: A\nowners: [t]\ndefinition:\n  exec: x   # for now\n  environment: {A_MODE: fast}\n"
     # Put together here, so that no scanner of this repository finds one.

@@ -12,8 +12,8 @@ from registry.render.html.text import TEXT, filled, short
 from registry.snapshot import Snapshot, blobs_of
 
 SHOWN_CHANGES = 40
-# Stands for the way to the top; no text of a file or a commit holds it.
-_ROOT = "\0"
+# Stands for the way to the top. No text looks like it: in markup its first sign is written in another way.
+_ROOT = Markup("<\0>")
 _LABEL = 50
 _TABLE = (
     '<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th>'
