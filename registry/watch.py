@@ -82,7 +82,8 @@ class Watcher:
     def stop(self) -> None:
         """End, and wait for it."""
         self._stop.set()
-        self._look_soon()
+        self._whole.set()
+        self._hint.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30)
         self._unobserve()
@@ -136,10 +137,6 @@ class Watcher:
             with suppress(Exception):
                 observer.stop()  # type: ignore[attr-defined]
                 observer.join(timeout=5)  # type: ignore[attr-defined]
-
-    def _look_soon(self) -> None:
-        self._whole.set()
-        self._hint.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -199,7 +196,7 @@ class Watcher:
             self._is_pending = self._changed(paths) is True
         if not found.is_settled:
             # Written so shortly before that another write might leave no sign: look once more.
-            threading.Timer(2 * _QUIET_S, self._look_soon).start()
+            threading.Timer(2 * _QUIET_S, self._hint.set).start()
 
     def _wait_for_git(self) -> None:
         """While git is at work, files come one by one, and half of a branch is no state to show."""

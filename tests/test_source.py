@@ -1,6 +1,8 @@
 """The work tree and commits as sources: the same files, nothing else, links never followed."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,18 @@ def test_a_scan_that_is_believed_tells_the_same_as_looking_again(repo: RepoBuild
     paths = [entry.path for entry in looking.entries("definitions")]
     believed, looked = believing.facts(paths), looking.facts(paths)
     assert {path: believed[path] for path in paths} == {path: looked[path] for path in paths}
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_process_of_its_own_sees_what_a_look_sees_and_need_not_live(repo: RepoBuilder, is_killed: bool) -> None:
+    for number in range(50):
+        repo.define(f"d{number}")
+    code = (
+        "import sys, psutil; from pathlib import Path; from registry.scan import PendingScan, scan\n"
+        "root = Path(sys.argv[1]); pending = PendingScan(root); children = psutil.Process().children()\n"
+        f"if {is_killed}: [child.kill() for child in children]\n"
+        "found, plain = pending.scan(), scan(root)\n"
+        "print(len(children), found.facts == plain.facts, found.digest == plain.digest, len(found.facts), psutil.Process().children())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(repo.root)], capture_output=True, text=True, check=True)
+    assert done.stdout == "1 True True 50 []\n"
