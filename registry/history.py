@@ -195,19 +195,19 @@ def _is_definition(path: str, prefix: str) -> bool:
     return kind_and_name(path) is not None if not prefix else path.startswith(prefix) and kind_and_name(path[len(prefix) :]) is not None
 
 
-def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:
+def extends(newest_first: Sequence[tuple[str, Sequence[str]]], since: str, head: str) -> bool:
     """True when, in git's topological order up to `head`, these commits (all that `since` does not hold) come after all others.
 
-    Git takes commits from a stack: a commit is put on it when all its children were taken, parents in their order. A commit
+    Each is given with its parents. Git takes commits from a stack: a commit is put on it when all its children were taken, parents in their order. A commit
     that branched off before `since` can then come before it. What comes after `since` is taken is as it is without the new ones.
     """
-    new = {commit.commit: commit for commit in newest_first}
+    new = dict(newest_first)
     if head not in new:
         return False
     children = dict.fromkeys(new, 0)
     children[since] = 0
-    for commit in newest_first:
-        for parent in commit.parents:
+    for parents in new.values():
+        for parent in parents:
             if parent in children:
                 children[parent] += 1
     stack = [head]
@@ -215,9 +215,9 @@ def extends(newest_first: Sequence[LogCommit], since: str, head: str) -> bool:
     while stack:
         name = stack.pop()
         if name == since:
-            return not stack and taken == [commit.commit for commit in newest_first]
+            return not stack and taken == list(new)
         taken.append(name)
-        for parent in new[name].parents:
+        for parent in new[name]:
             if parent in children:
                 children[parent] -= 1
                 if children[parent] == 0:

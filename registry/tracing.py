@@ -101,7 +101,11 @@ class PendingHistory:
     def _extend(self, newest_first: Sequence[LogCommit]) -> bool:
         """Go on from the known commit; False where the new ones do not all come after the known ones."""
         known = self._memory.history(self._since, self._about) if self._since is not None else None
-        if self._since is None or known is None or not extends(newest_first, self._since, self._commit):
+        if self._since is None or known is None:
+            return False
+        # The log of a folder lacks commits that changed nothing in it: where they stand between others has to be asked for.
+        order = self._repository.order_since(self._commit, self._since) if self._prefix else [(one.commit, one.parents) for one in newest_first]
+        if not extends(order, self._since, self._commit):
             return False
         tracer = Tracer(self._prefix, known)
         ids = {blob: id_in(data) for blob, data in self._repository.read_blobs(_blobs_in(newest_first, self._prefix))}

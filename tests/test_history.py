@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from registry.build import snapshot_of
+from registry.cache import Cache
+from registry.memory import Memory
 from registry.snapshot import Snapshot
 from registry.source import open_source
 from tests.support.repo import RepoBuilder
@@ -307,6 +309,31 @@ def test_a_registry_in_a_folder_of_its_repository_has_its_history(repo: RepoBuil
     found = snapshot(inner.root)
     assert told(found, "a") == ["add", "change /title"]
     assert not found.is_dirty
+
+
+def test_a_registry_in_a_folder_goes_on_from_the_last_commit_that_it_knows(repo: RepoBuilder) -> None:
+    inner = RepoBuilder.at(repo.root / "sub/registry", repo.clock)
+    inner.define("a", BODY.format("One", "-a"))
+    repo.commit("add")
+
+    def steps() -> list[str]:
+        """What a new process tells while it reads."""
+        found: list[str] = []
+        after, _ = snapshot_of(open_source(inner.root), lambda step, *_: found.append(step), memory=Memory(Cache(inner.root)))
+        assert after is not None
+        assert told(after, "a") == told(snapshot(inner.root), "a")
+        return found
+
+    assert "reading commits" in steps()
+    repo.write("other.txt", "1")
+    repo.commit("something else")
+    assert "reading all commits anew" not in steps()
+    inner.define("a", BODY.format("Two", "-a"))
+    repo.commit("change")
+    repo.write("other.txt", "2")
+    repo.commit("something else")
+    assert "reading all commits anew" not in steps()
+    assert told(snapshot(inner.root), "a") == ["add", "change /title"]
 
 
 @pytest.mark.parametrize("name", ["größe", "a b+c.d"])

@@ -58,7 +58,7 @@ class Author:
         files = self.files()
         what = rng.choice(
             ("edit", "edit", "edit", "add", "delete", "rename", "application", "commit", "commit", "index", "merge", "back", "settings", "schema",
-             "template", "sample", "swap", "touch", "rewrite")
+             "template", "sample", "swap", "touch", "rewrite", "elsewhere")
         )  # fmt: skip
         if what == "edit" and files:
             path = rng.choice(files)
@@ -99,6 +99,9 @@ class Author:
                 )
         elif what == "sample":
             repo.write("samples/a.txt", str(rng.random()))
+        elif what == "elsewhere":
+            (Path(repo.git("rev-parse", "--show-toplevel")) / "other.txt").write_text(str(rng.random()))
+            self.commits.append(repo.commit("something else"))
         elif what == "commit":
             self.commits.append(repo.commit(f"step {len(self.commits)}"))
         elif what == "merge":
@@ -109,7 +112,7 @@ class Author:
         elif what == "rewrite" and len(self.commits) > 2:
             repo.commit("keep")
             repo.clock += 1
-            repo.git("commit", "-q", "--amend", "-m", "rewritten")
+            repo.git("commit", "-q", "--amend", "--allow-empty", "-m", "rewritten")
         return what
 
     def merge(self) -> None:
@@ -133,8 +136,9 @@ class Author:
         self.commits.append(repo.git("rev-parse", "HEAD"))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_incremental_and_cold_builds_give_the_same_bytes(repo: RepoBuilder, run: Run, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "folder"), [(0, ""), (1, ""), (2, ""), (3, ""), (4, "sub/registry"), (5, "sub/registry")])
+def test_incremental_and_cold_builds_give_the_same_bytes(repo: RepoBuilder, run: Run, tmp_path: Path, seed: int, folder: str) -> None:
+    repo = RepoBuilder.at(repo.root / folder, repo.clock)
     author = Author(repo, seed)
     repo.write("registry.yaml", "registry_id: registry-1\n")
     for name in ("app", "app2"):

@@ -243,6 +243,11 @@ class Repository:
         """
         return self._begin_log("--topo-order", *_walk(folder, commit, f"^{since}"))
 
+    def order_since(self, commit: str, since: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Every commit up to `commit` that `since` does not hold, whatever it changed, with its parents. In the order of `begin_log`."""
+        listing = self._run("rev-list", "--topo-order", "--parents", "--end-of-options", commit, f"^{since}").decode().splitlines()
+        return [(name, tuple(parents)) for name, *parents in map(str.split, listing)]
+
     def begin_whole_log(self, commit: str, folder: str) -> PendingLogs:
         """Start reading every commit up to `commit` that changed a file below `folder`, oldest first: the opposite of topological order.
 

@@ -148,6 +148,11 @@ def test_a_revision_has_its_content_and_leads_to_its_neighbours(page: Page, addr
     assert "LEVEL: debug" in page.inner_text("#source")
 
 
+def test_what_a_kind_is_for_is_said_in_markdown(page: Page, address: str) -> None:
+    page.goto(f"{address}/list/process_definition/1/")
+    assert page.locator(".lead code").all_inner_texts() == ["definition"]
+
+
 @pytest.mark.parametrize(
     "path",
     [

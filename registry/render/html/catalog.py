@@ -109,7 +109,7 @@ class _Catalog:
             "name": kind.name,
             "title": kind.title,
             "plural": kind.plural,
-            "description": kind.description,
+            "description": markdown(kind.description),
             "count": len(definitions),
             "has_application": any(reference.pointer == "/definition/application" for reference in kind.references),
         }
