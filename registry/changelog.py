@@ -50,8 +50,8 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     settings, _ = parse_settings(after.read(SETTINGS_PATH))
     prefix = repository.prefix_of(root)
     folder = f"{prefix}{DEFINITIONS_FOLDER}"
-    commits = list(repository.begin_log(commit, folder, base).commits()) if base else list(repository.begin_whole_log(commit, folder).commits())[::-1]
-    entries = tuple(Entry(one, tuple(_commits_of(one, commits, prefix))) for one in comparison.changed)
+    newest_first = list(repository.begin_log(commit, folder, base).commits())[::-1]
+    entries = tuple(Entry(one, tuple(_commits_of(one, newest_first, prefix))) for one in comparison.changed)
     return Changelog(settings.title, words, comparison, entries)
 
 

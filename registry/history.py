@@ -1,7 +1,7 @@
 """Git's raw facts to the revisions of each definition; pure.
 
 A definition is followed by its id where its file carries one, else by its path and git's renames. Order is that of the
-commit graph (parents before children), never that of dates.
+commit graph (parents before children, as `registry.git.order` has it), never that of dates: a revision keeps its number.
 """
 
 import hashlib
@@ -193,36 +193,6 @@ def is_definition_row(row: Row, prefix: str) -> bool:
 
 def _is_definition(path: str, prefix: str) -> bool:
     return kind_and_name(path) is not None if not prefix else path.startswith(prefix) and kind_and_name(path[len(prefix) :]) is not None
-
-
-def extends(newest_first: Sequence[tuple[str, Sequence[str]]], since: str, head: str) -> bool:
-    """True when, in git's topological order up to `head`, these commits (all that `since` does not hold) come after all others.
-
-    Each is given with its parents. Git takes commits from a stack: a commit is put on it when all its children were taken, parents in their order. A commit
-    that branched off before `since` can then come before it. What comes after `since` is taken is as it is without the new ones.
-    """
-    new = dict(newest_first)
-    if head not in new:
-        return False
-    children = dict.fromkeys(new, 0)
-    children[since] = 0
-    for parents in new.values():
-        for parent in parents:
-            if parent in children:
-                children[parent] += 1
-    stack = [head]
-    taken: list[str] = []
-    while stack:
-        name = stack.pop()
-        if name == since:
-            return not stack and taken == list(new)
-        taken.append(name)
-        for parent in new[name]:
-            if parent in children:
-                children[parent] -= 1
-                if children[parent] == 0:
-                    stack.append(parent)
-    return False
 
 
 class Tracer:

@@ -189,9 +189,9 @@ class Memory:
     # Histories
 
     def head_before(self, repository: Repository, commit: str, about: str) -> str | None:
-        """The newest commit up to which history is known and that `commit` holds; `about` tells apart what it depends on."""
+        """The newest commit up to which history is known and that `commit` goes on from; `about` tells apart what it depends on."""
         heads = self._known_heads(about)
-        return commit if commit in heads else next((known for known in heads if repository.is_ancestor(known, commit)), None)
+        return commit if commit in heads else next((known for known in heads if repository.follows(commit, known)), None)
 
     def _known_heads(self, about: str) -> list[str]:
         inside = [key.removeprefix(f"{about}\n") for key in self._histories if key.startswith(f"{about}\n")]

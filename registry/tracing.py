@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING
 from registry.contents import Spool, id_in
 from registry.errors import RegistryError, UsageError
 from registry.forking import can_fork
-from registry.git import LogCommit, PendingLog, PendingLogs, Repository
-from registry.history import History, Tracer, extends, is_definition_row
+from registry.git import LogCommit, PendingLogs, Repository
+from registry.history import History, Tracer, is_definition_row
 from registry.kinds import Kinds
 from registry.loader import DEFINITIONS_FOLDER
 from registry.memory import Memory
@@ -24,7 +24,6 @@ from registry.source import Source
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-Log = PendingLog | PendingLogs
 # So many commits are taken at once, while git reads the contents of the next ones.
 _AT_ONCE = 200
 
@@ -44,7 +43,7 @@ def begin_history(source: Source, kinds: Kinds, memory: Memory, *, with_contents
 
 
 class PendingHistory:
-    """A history that is being read: whole in a process of its own, the commits since a known one by a thread here.
+    """A history that is being read: whole in a process of its own, the commits since a known one here.
 
     `is_complete`: no older commits exist elsewhere.
     """
@@ -58,7 +57,7 @@ class PendingHistory:
         # A clone that was cut, or made whole again, has another history up to the same commit.
         self._about = f"{prefix} {cut}"
         self._since = memory.head_before(repository, commit, self._about)
-        self._log: Log | None = None
+        self._log: PendingLogs | None = None
         self._tracing: _Tracing | None = None
         if self._since is None and can_fork():
             self._tracing = _Tracing(repository, commit, prefix, Spool() if with_contents else None)
@@ -74,15 +73,17 @@ class PendingHistory:
             if spool is not None:
                 self._memory.contents.read_first_from(spool)
         elif self._log is not None:
-            progress("reading commits")
-            if self._since is None:
-                self._learn(_trace(self._repository, self._log, self._prefix))
-            elif not self._extend(list(self._log.commits())):
-                progress("reading all commits anew")
-                self._learn(_trace(self._repository, self._begin_log(None), self._prefix))
+            progress("reading commits" if self._since is None else "reading new commits")
+            known = self._memory.history(self._since, self._about) if self._since is not None else None
+            if known is not None or self._since is None:
+                tracer = Tracer(self._prefix, known)
+                _trace(self._repository, self._log, tracer)
+                self._memory.learn_history(self._commit, self._about, tracer.stored())
         found = self._memory.history(self._commit, self._about)
         if found is None:
             # Somebody removed the cache since we looked.
+            if self._log is not None:
+                self._log.close()
             self._since, self._tracing = None, None
             self._log = self._begin_log(None)
             return self.history(progress)
@@ -92,30 +93,8 @@ class PendingHistory:
         """What the work tree has otherwise than the commit, relative to the registry's root; of a commit nothing."""
         return {path[len(self._prefix) :] for path in self._status.paths()} if self._status is not None else set()
 
-    def _begin_log(self, since: str | None) -> Log:
-        folder = f"{self._prefix}{DEFINITIONS_FOLDER}"
-        if since is None:
-            return self._repository.begin_whole_log(self._commit, folder)
-        return self._repository.begin_log(self._commit, folder, since).in_background()
-
-    def _extend(self, newest_first: Sequence[LogCommit]) -> bool:
-        """Go on from the known commit; False where the new ones do not all come after the known ones."""
-        known = self._memory.history(self._since, self._about) if self._since is not None else None
-        if self._since is None or known is None:
-            return False
-        # The log of a folder lacks commits that changed nothing in it: where they stand between others has to be asked for.
-        order = self._repository.order_since(self._commit, self._since) if self._prefix else [(one.commit, one.parents) for one in newest_first]
-        if not extends(order, self._since, self._commit):
-            return False
-        tracer = Tracer(self._prefix, known)
-        ids = {blob: id_in(data) for blob, data in self._repository.read_blobs(_blobs_in(newest_first, self._prefix))}
-        for one in reversed(newest_first):
-            tracer.take(one, ids)
-        self._learn(tracer)
-        return True
-
-    def _learn(self, tracer: Tracer) -> None:
-        self._memory.learn_history(self._commit, self._about, tracer.stored())
+    def _begin_log(self, since: str | None) -> PendingLogs:
+        return self._repository.begin_log(self._commit, f"{self._prefix}{DEFINITIONS_FOLDER}", since)
 
     def close(self) -> None:
         """End what still runs."""
@@ -127,12 +106,11 @@ class PendingHistory:
             self._tracing.close()
 
 
-def _trace(repository: Repository, log: Log, prefix: str, spool: Spool | None = None) -> Tracer:
+def _trace(repository: Repository, log: PendingLogs, tracer: Tracer, spool: Spool | None = None) -> None:
     """Follow all commits of a log, oldest first, while git still writes it; all contents are put into `spool`.
 
     Git reads the contents of some commits while it looks for the next, and those before are followed.
     """
-    tracer = Tracer(prefix)
     ids: dict[str, int | None] = {}
     waiting: deque[tuple[Sequence[LogCommit], int]] = deque()
     commits = log.commits()
@@ -148,7 +126,7 @@ def _trace(repository: Repository, log: Log, prefix: str, spool: Spool | None = 
                 tracer.take(one, ids)
 
         while some := list(islice(commits, _AT_ONCE)):
-            new = [blob for blob in _blobs_in(some, prefix, with_old=spool is not None) if blob not in ids]
+            new = [blob for blob in _blobs_in(some, tracer.prefix, with_old=spool is not None) if blob not in ids]
             ids.update(dict.fromkeys(new))  # asked for: nobody looks before they are followed
             blobs.ask(new)
             waiting.append((some, len(new)))
@@ -156,7 +134,6 @@ def _trace(repository: Repository, log: Log, prefix: str, spool: Spool | None = 
                 follow()
         while waiting:
             follow()
-    return tracer
 
 
 def _blobs_in(commits: Iterable[LogCommit], prefix: str, *, with_old: bool = False) -> list[str]:
@@ -210,8 +187,9 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     gc.disable()
     try:
-        log = repository.begin_whole_log(commit, f"{prefix}{DEFINITIONS_FOLDER}")
-        stored.writelines(_trace(repository, log, prefix, spool).parts())
+        tracer = Tracer(prefix)
+        _trace(repository, repository.begin_log(commit, f"{prefix}{DEFINITIONS_FOLDER}"), tracer, spool)
+        stored.writelines(tracer.parts())
         stored.flush()
         told.send(spool.finish() if spool is not None else None)
     except (OSError, RegistryError) as error:

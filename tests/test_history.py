@@ -248,6 +248,39 @@ def test_order_is_that_of_the_graph_whatever_the_dates_say(repo: RepoBuilder) ->
     assert told(snapshot(repo.root), "a") == ["c0", "c1 /title", "c2 /title"]
 
 
+def test_a_revision_keeps_its_number_when_an_updated_branch_is_merged(repo: RepoBuilder) -> None:
+    repo.define("a", BODY.format("One", "-a"))
+    repo.commit("add")
+    repo.git("checkout", "-q", "-b", "side")
+    repo.define("a", BODY.format("One", "-b"))
+    repo.commit("argv on the side")
+    repo.git("checkout", "-q", "main")
+    repo.define("a", BODY.format("Two", "-a"))
+    repo.commit("title on main")
+    repo.define("b")
+    repo.commit("b on main")
+    steps: list[str] = []
+
+    def read() -> Snapshot:
+        """As a new process does that knows what was read before."""
+        steps.clear()
+        found, problems = snapshot_of(open_source(repo.root), lambda step, *_: steps.append(step), memory=Memory(Cache(repo.root)))
+        assert found is not None, problems
+        return found
+
+    before = told(read(), "a")
+    assert before == ["add", "title on main /title"]
+    repo.git("checkout", "-q", "side")
+    repo.git("merge", "-q", "-m", "take in what main has", "main", ok=False)
+    repo.define("a", BODY.format("Two", "-b"))
+    repo.commit("take in what main has")
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "--no-ff", "-m", "merge the side", "side")
+    after = read()
+    assert "reading new commits" in steps
+    assert told(after, "a") == [*before, "argv on the side /definition/argv", "take in what main has"] == told(snapshot(repo.root), "a")
+
+
 def test_old_states_that_are_refused_today_still_have_their_revision(repo: RepoBuilder) -> None:
     repo.define("a", "title: [\n")
     repo.commit("broken")
@@ -327,12 +360,12 @@ def test_a_registry_in_a_folder_goes_on_from_the_last_commit_that_it_knows(repo:
     assert "reading commits" in steps()
     repo.write("other.txt", "1")
     repo.commit("something else")
-    assert "reading all commits anew" not in steps()
+    assert "reading new commits" in steps()
     inner.define("a", BODY.format("Two", "-a"))
     repo.commit("change")
     repo.write("other.txt", "2")
     repo.commit("something else")
-    assert "reading all commits anew" not in steps()
+    assert "reading new commits" in steps()
     assert told(snapshot(inner.root), "a") == ["add", "change /title"]
 
 

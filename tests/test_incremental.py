@@ -58,7 +58,7 @@ class Author:
         files = self.files()
         what = rng.choice(
             ("edit", "edit", "edit", "add", "delete", "rename", "application", "commit", "commit", "index", "merge", "back", "settings", "schema",
-             "template", "sample", "swap", "touch", "rewrite", "elsewhere")
+             "template", "sample", "swap", "touch", "rewrite", "elsewhere", "clock")
         )  # fmt: skip
         if what == "edit" and files:
             path = rng.choice(files)
@@ -99,6 +99,8 @@ class Author:
                 )
         elif what == "sample":
             repo.write("samples/a.txt", str(rng.random()))
+        elif what == "clock":  # of a machine that has never heard of the time
+            repo.clock = rng.randrange(10**9, 2 * 10**9)
         elif what == "elsewhere":
             (Path(repo.git("rev-parse", "--show-toplevel")) / "other.txt").write_text(str(rng.random()))
             self.commits.append(repo.commit("something else"))

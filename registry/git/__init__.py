@@ -2,7 +2,7 @@
 
 from registry.git.environment import git_is_installed
 from registry.git.error import GitError
-from registry.git.log import LogCommit, PendingLog, PendingLogs, Row
+from registry.git.log import LogCommit, PendingLogs, Row
 from registry.git.remote import Remote
 from registry.git.repository import HIGH_WATER, Conflict, Repository, TreeRow, as_pattern, init_repository, open_repository
 
@@ -11,7 +11,6 @@ __all__ = [
     "Conflict",
     "GitError",
     "LogCommit",
-    "PendingLog",
     "PendingLogs",
     "Remote",
     "Repository",

@@ -44,40 +44,24 @@ class LogCommit(NamedTuple):
 
 
 class PendingLog:
-    """A `git log` under way."""
+    """A `git log` under way. A thread takes its output, so that git never waits while we do other work."""
 
     def __init__(self, process: Any) -> None:
         """`process` was just started."""
         self._process = process
         widen(process.stdout)
         self._chunks: list[bytes] = []
-        self._thread: threading.Thread | None = None
         self._is_read = False
-
-    def in_background(self) -> "PendingLog":
-        """Let a thread take the output, so that git never waits while we do other work."""
-        self._thread = threading.Thread(target=lambda: self._chunks.extend(self._read()), daemon=True)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
-        return self
 
-    def _read(self) -> Iterator[bytes]:
+    def _read(self) -> None:
         while chunk := self._process.stdout.read(1 << 20):
-            yield chunk
+            self._chunks.append(chunk)
         self._is_read = True
 
-    def commits(self) -> Iterator[LogCommit]:
-        """All commits. Raises GitError where git fails."""
-        if self._thread is not None:
-            yield from _parse_log(_tokens(self.output()))
-            return
-        try:
-            yield from _parse_log(_tokens(self._read()))
-        finally:
-            self.close()  # where git failed, this says so, and not what its output lacks
-
     def output(self) -> Sequence[bytes]:
-        """All that the thread has taken, once git is done. Raises GitError where it failed."""
-        assert self._thread is not None
+        """All of it, once git is done. Raises GitError where it failed."""
         self._thread.join()
         self.close()
         return self._chunks
@@ -86,8 +70,7 @@ class PendingLog:
         """End git, if it still runs. Raises GitError where it failed."""
         if not self._is_read:
             self._process.proc.kill()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
         self._process.stdout.close()
         status = self._process.proc.wait()
         if status not in (0, -9):
@@ -108,7 +91,7 @@ class PendingLogs:
     def _start_next(self) -> None:
         piece = next(self._pieces, None)
         if piece is not None:
-            self._running.append(self._start(piece).in_background())
+            self._running.append(self._start(piece))
 
     def commits(self) -> Iterator[LogCommit]:
         """All commits, in the order of their names. Raises GitError where git fails."""
