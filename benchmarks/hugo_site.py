@@ -1,6 +1,8 @@
 """A Hugo site of the same definitions, as the peer of a build: one page and one JSON file for each.
 
 Its templates show what a definition's page shows in its simplest form: title, facts, the definition as a list, the file.
+Its sources are the files as people wrote them, in YAML, as ours are; or made JSON beforehand, which Hugo reads faster. The
+history, which Hugo cannot read, stands in them either way.
 """
 
 import json
@@ -33,8 +35,8 @@ ANSWER = '{{ dict "definition" .Params.definition "title" .Title "revisions" .Pa
 LIST = '<!doctype html><title>{{ .Title }}</title><ul>{{ range .Pages }}<li><a href="{{ .RelPermalink }}">{{ .Title }}</a></li>{{ end }}</ul>\n'
 
 
-def make_hugo_site(repository: Path, site: Path, folder: Path) -> None:
-    """Hugo's sources in `folder`: each definition of `repository` as JSON front matter with its revisions from our built `site`."""
+def make_hugo_site(repository: Path, site: Path, folder: Path, *, as_json: bool = False) -> None:
+    """Hugo's sources in `folder`: each definition of `repository` as front matter with its revisions from our built `site`."""
     layouts = folder / "layouts/_default"
     layouts.mkdir(parents=True)
     (folder / "config.toml").write_text(CONFIG)
@@ -49,5 +51,14 @@ def make_hugo_site(repository: Path, site: Path, folder: Path) -> None:
         facts = [{key: one[key] for key in ("commit", "author", "date", "message")} for one in history["revisions"]]
         place = folder / "content" / file.relative_to(repository / "definitions").with_suffix(".md")
         place.parent.mkdir(parents=True, exist_ok=True)
-        front = {"title": data["title"], "description": data.get("description", ""), "tags": data.get("tags", []), "definition": data["definition"]}
-        place.write_text(json.dumps(front | {"revisions": facts}) + f"\n\n```\n{text}\n```\n", encoding="utf-8")
+        if as_json:  # what the templates show, and no more
+            shown = {
+                "title": data["title"],
+                "description": data.get("description", ""),
+                "tags": data.get("tags", []),
+                "definition": data["definition"],
+            }
+            front = json.dumps(shown | {"revisions": facts})
+        else:  # JSON is YAML, too
+            front = f"---\n{text}revisions: {json.dumps(facts)}\n---"
+        place.write_text(f"{front}\n\n```\n{text}\n```\n", encoding="utf-8")

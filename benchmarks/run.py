@@ -4,8 +4,10 @@
     benchmarks/run.py [--definitions 10000] [--commits 50000] [--rounds 3] [--where DIR]
 
 Peers: check-jsonschema with the same files and the same schema; `git log --raw -M` on the same repository; Hugo with a page
-and a JSON file for each definition (Debian: `apt install hugo`; left out where it is not there). Each is the
-median of the rounds, taken in turns so that a busy moment of the machine meets both. Memory is the peak of the
+and a JSON file for each definition, given the same YAML, or JSON made of it before (Debian: `apt install hugo`; left out where
+it is not there). All are taken in turns; seconds are the medians of the rounds. A ratio is the median of those of each round:
+the peer of a long build is run right before and right after it, and counts with the mean of both, for machines change their
+speed within a minute. Memory is the peak of the
 proportional set size (PSS), summed over all processes of a command, read ten times a second in a round before the others:
 reading it takes a tenth of what a build with both cores does.
 """
@@ -143,19 +145,24 @@ def table(repository, scratch, rounds):
         subprocess.run(commands["one edit"], check=True, stdout=subprocess.DEVNULL)
     with_hugo = shutil.which("hugo") is not None
     if with_hugo:
-        make_hugo_site(repository, again, scratch / "hugo")
         commands["build, commits"] = [*REGISTRY, "build", "-C", str(repository), "--out", str(site), "--from-nothing", "--history", "commits"]
-        commands["hugo"] = ["hugo", "--quiet", "--source", str(scratch / "hugo"), "--destination", str(scratch / "public")]
-    peers = ("check-jsonschema", "git log", "python", "hugo")
+        for name, as_json in (("Hugo", False), ("Hugo, JSON", True)):
+            make_hugo_site(repository, again, scratch / name, as_json=as_json)
+            commands[name] = ["hugo", "--quiet", "--source", str(scratch / name), "--destination", str(scratch / "public")]
+    # A round, with the peers of long builds on both sides of them.
+    builds = ["git log", "build", "git log", *(["Hugo", "Hugo, JSON", "build, commits", "Hugo", "Hugo, JSON"] if with_hugo else [])]
+    turns = [*(name for name in commands if name not in builds), *builds]
+    peers = ("check-jsonschema", "git log", "python", "Hugo", "Hugo, JSON")
     peaks = dict.fromkeys(commands, 0.0)
     found = {name: [] for name in commands}
     for number in range(rounds + 1):
-        for name, command in commands.items():
+        for name in turns:
+            command = commands[name]
             if name in peers and not number:
                 continue  # nobody asks for their memory
             if name == "check-jsonschema" and number > 1:
                 continue  # minutes each, and the ratio is far from its limit
-            if name in ("build", "build, commits", "hugo"):
+            if name in ("build", "build, commits", "Hugo", "Hugo, JSON"):
                 remove_site(site)
                 remove_site(scratch / "public")
             if name in ("--changed", "one edit"):
@@ -176,13 +183,17 @@ def table(repository, scratch, rounds):
     (scratch / "raw.json").write_text(json.dumps(found))
 
     def row(name, ours, theirs, limit):
-        ratio = medians[ours] / medians[theirs]
+        # Both lists are in order of time; a peer that was run less often, or more often, counts with the mean of its share.
+        share = max(1, len(found[theirs]) // rounds)
+        beside = [statistics.mean(found[theirs][start : start + share]) for start in range(0, len(found[theirs]), share)]
+        ratio = statistics.median(one / other for one, other in zip(found[ours], beside, strict=False))
         return (name, f"{medians[ours]:.2f}", f"{peaks[ours]:.0f}", theirs, f"{medians[theirs]:.2f}", f"{ratio:.2f}", limit)
 
     return [
         row("`registry check`", "check", "check-jsonschema", "0.33"),
         row("`registry build --from-nothing`, all history and revisions", "build", "git log", "4"),
-        *([row("`registry build --from-nothing --history commits`", "build, commits", "hugo", "2")] if with_hugo else []),
+        *([row("`registry build --from-nothing --history commits`", "build, commits", "Hugo", "2")] if with_hugo else []),
+        *([row("the same, Hugo given JSON", "build, commits", "Hugo, JSON", "")] if with_hugo else []),
         row("`registry build`, one file changed, whole process", "one edit", "python", "1.2 s"),
         row("`registry build`, nothing changed, whole process", "nothing new", "python", "0.7 s"),
         row("`registry review` of one changed file, whole clone, whole process", "review, whole", "python", "1.5 s"),
