@@ -1,4 +1,4 @@
-"""`git log --raw` under way, and its output as commits with their changed paths."""
+"""What each commit of a log changed: `git diff-tree` under way, and its output as commits with their changed paths."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _PIECE = 2_500
 
 
 class Row(NamedTuple):
-    """One changed path of one commit, as `git log --raw` has it.
+    """One changed path of one commit, as git's raw format has it.
 
     `old_path` is the path before (other than `path` for a rename), `old_blob` and `blob` are None for "no file".
     `other_blobs` are what the further parents of a merge have.
@@ -44,7 +44,7 @@ class LogCommit(NamedTuple):
 
 
 class PendingLog:
-    """A `git log` under way. A thread takes its output, so that git never waits while we do other work."""
+    """A `git diff-tree` under way. A thread takes its output, so that git never waits while we do other work."""
 
     def __init__(self, process: Any) -> None:
         """`process` was just started."""
@@ -74,7 +74,7 @@ class PendingLog:
         self._process.stdout.close()
         status = self._process.proc.wait()
         if status not in (0, -9):
-            raise GitError(f"git log failed: {first_line(self._process.stderr.read().decode('utf-8', 'replace'))}")
+            raise GitError(f"git diff-tree failed: {first_line(self._process.stderr.read().decode('utf-8', 'replace'))}")
 
 
 class PendingLogs:
@@ -131,7 +131,7 @@ def _path(token: str) -> str:
 
 
 def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
-    """Commits from the tokens of `git log -z --raw` in our format; no field can hold a NUL, so places decide."""
+    """Commits from the tokens of `git diff-tree -z --raw` in our format; no field can hold a NUL, so places decide."""
     header: tuple[str, tuple[str, ...], str, str, str] | None = None
     rows: list[Row] = []
     for token in tokens:

@@ -61,7 +61,7 @@ def test_a_history_that_lost_a_part_is_told(long: RepoBuilder, repo: RepoBuilder
     assert opened is not None
     tree = repo.git("rev-parse", f"{commit}^{{tree}}")
     (repo.root / ".git/objects" / tree[:2] / tree[2:]).unlink()
-    with pytest.raises(GitError, match="git log failed"):
+    with pytest.raises(GitError, match="git diff-tree failed"):
         list(opened.begin_log(commit, "definitions").commits())
 
 
