@@ -149,9 +149,41 @@ def table(repository, scratch, rounds):
         for name, as_json in (("Hugo", False), ("Hugo, JSON", True)):
             make_hugo_site(repository, again, scratch / name, as_json=as_json)
             commands[name] = ["hugo", "--quiet", "--source", str(scratch / name), "--destination", str(scratch / "public")]
+    edited.write_bytes(before)
     # A round, with the peers of long builds on both sides of them.
     builds = ["git log", "build", "git log", *(["Hugo", "Hugo, JSON", "build, commits", "Hugo", "Hugo, JSON"] if with_hugo else [])]
     turns = [*(name for name in commands if name not in builds), *builds]
+    found, peaks = measured(commands, turns, rounds, edited, [site, scratch / "public"])
+    (scratch / "raw.json").write_text(json.dumps(found))
+
+    def row(name, ours, theirs, limit):
+        # A peer that was run twice in a round counts with the mean; one that was run in the first round alone, with that.
+        times = max(1, len(found[theirs]) // rounds)
+        beside = [statistics.mean(found[theirs][start : start + times]) for start in range(0, len(found[theirs]), times)]
+        ratio = statistics.median(one / other for one, other in zip(found[ours], beside, strict=False))
+        seconds = {name: statistics.median(found[name]) for name in (ours, theirs)}
+        return (name, f"{seconds[ours]:.2f}", f"{peaks[ours]:.0f}", theirs, f"{seconds[theirs]:.2f}", f"{ratio:.2f}", limit)
+
+    return [
+        row("`registry check`", "check", "check-jsonschema", "0.33"),
+        row("`registry build --from-nothing`, all history and revisions", "build", "git log", "4"),
+        *([row("`registry build --from-nothing --history commits`", "build, commits", "Hugo", "2")] if with_hugo else []),
+        *([row("the same, Hugo given JSON", "build, commits", "Hugo, JSON", "")] if with_hugo else []),
+        row("`registry build`, one file changed, whole process", "one edit", "python", "1.2 s"),
+        row("`registry build`, nothing changed, whole process", "nothing new", "python", "0.7 s"),
+        row("`registry review` of one changed file, whole clone, whole process", "review, whole", "python", "1.5 s"),
+        row("`registry review` of one changed file, clone of depth 1, whole process", "review, depth 1", "python", "1.5 s"),
+        row("`registry check`, one file, whole process", "one file", "python", "0.25 s"),
+        row("`registry check --changed`, one edit, whole process", "--changed", "python", "0.5 s"),
+    ]
+
+
+def measured(commands, turns, rounds, edited, sites):
+    """The seconds of each command, one round after the other, and its peak of memory, from a round before; `turns` are a round.
+
+    `edited` is the file that is changed for those that build or check a change; `sites` are made from nothing each time.
+    """
+    before = edited.read_bytes()
     peers = ("check-jsonschema", "git log", "python", "Hugo", "Hugo, JSON")
     peaks = dict.fromkeys(commands, 0.0)
     found = {name: [] for name in commands}
@@ -163,8 +195,8 @@ def table(repository, scratch, rounds):
             if name == "check-jsonschema" and number > 1:
                 continue  # minutes each, and the ratio is far from its limit
             if name in ("build", "build, commits", "Hugo", "Hugo, JSON"):
-                remove_site(site)
-                remove_site(scratch / "public")
+                for site in sites:
+                    remove_site(site)
             if name in ("--changed", "one edit"):
                 edited.write_bytes(before + b"# edited %d\n" % number)
             if name in ("one edit", "nothing new"):
@@ -179,28 +211,7 @@ def table(repository, scratch, rounds):
             if name != "one edit":
                 edited.write_bytes(before)
             print(f"round {number}: {name}: {told}", file=sys.stderr, flush=True)
-    medians = {name: statistics.median(values) for name, values in found.items()}
-    (scratch / "raw.json").write_text(json.dumps(found))
-
-    def row(name, ours, theirs, limit):
-        # Both lists are in order of time; a peer that was run less often, or more often, counts with the mean of its share.
-        share = max(1, len(found[theirs]) // rounds)
-        beside = [statistics.mean(found[theirs][start : start + share]) for start in range(0, len(found[theirs]), share)]
-        ratio = statistics.median(one / other for one, other in zip(found[ours], beside, strict=False))
-        return (name, f"{medians[ours]:.2f}", f"{peaks[ours]:.0f}", theirs, f"{medians[theirs]:.2f}", f"{ratio:.2f}", limit)
-
-    return [
-        row("`registry check`", "check", "check-jsonschema", "0.33"),
-        row("`registry build --from-nothing`, all history and revisions", "build", "git log", "4"),
-        *([row("`registry build --from-nothing --history commits`", "build, commits", "Hugo", "2")] if with_hugo else []),
-        *([row("the same, Hugo given JSON", "build, commits", "Hugo, JSON", "")] if with_hugo else []),
-        row("`registry build`, one file changed, whole process", "one edit", "python", "1.2 s"),
-        row("`registry build`, nothing changed, whole process", "nothing new", "python", "0.7 s"),
-        row("`registry review` of one changed file, whole clone, whole process", "review, whole", "python", "1.5 s"),
-        row("`registry review` of one changed file, clone of depth 1, whole process", "review, depth 1", "python", "1.5 s"),
-        row("`registry check`, one file, whole process", "one file", "python", "0.25 s"),
-        row("`registry check --changed`, one edit, whole process", "--changed", "python", "0.5 s"),
-    ]
+    return found, peaks
 
 
 if __name__ == "__main__":
