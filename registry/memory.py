@@ -188,10 +188,19 @@ class Memory:
 
     # Histories
 
-    def head_before(self, repository: Repository, commit: str, about: str) -> str | None:
-        """The newest commit up to which history is known and that `commit` goes on from; `about` tells apart what it depends on."""
+    def head_before(self, repository: Repository, commit: str, about: str) -> tuple[str, Sequence[str]] | None:
+        """The newest commit up to which history is known and that `commit` goes on from, and all commits after it, in order.
+
+        None where there is none; `about` tells apart what a history depends on.
+        """
         heads = self._known_heads(about)
-        return commit if commit in heads else next((known for known in heads if repository.follows(commit, known)), None)
+        if commit in heads:
+            return commit, ()
+        for known in heads:
+            names = repository.order_after(commit, known)
+            if names is not None:
+                return known, names
+        return None
 
     def _known_heads(self, about: str) -> list[str]:
         inside = [key.removeprefix(f"{about}\n") for key in self._histories if key.startswith(f"{about}\n")]

@@ -56,13 +56,16 @@ class PendingHistory:
         self.is_complete = not cut
         # A clone that was cut, or made whole again, has another history up to the same commit.
         self._about = f"{prefix} {cut}"
-        self._since = memory.head_before(repository, commit, self._about)
+        found = memory.head_before(repository, commit, self._about)
+        self._since = found[0] if found is not None else None
         self._log: PendingLogs | None = None
         self._tracing: _Tracing | None = None
-        if self._since is None and can_fork():
+        if found is not None:
+            self._log = _begin_log(repository, found[1], prefix) if commit != self._since else None
+        elif can_fork():
             self._tracing = _Tracing(repository, commit, prefix, Spool() if with_contents else None)
-        elif self._since != commit:
-            self._log = self._begin_log(self._since)
+        else:
+            self._log = _begin_log(repository, repository.order(commit), prefix)
 
     def history(self, progress: Progress = silent) -> History:
         """Every revision of every definition, once all is read; the memory knows them then."""
@@ -85,16 +88,13 @@ class PendingHistory:
             if self._log is not None:
                 self._log.close()
             self._since, self._tracing = None, None
-            self._log = self._begin_log(None)
+            self._log = _begin_log(self._repository, self._repository.order(self._commit), self._prefix)
             return self.history(progress)
         return found
 
     def changed_paths(self) -> set[str]:
         """What the work tree has otherwise than the commit, relative to the registry's root; of a commit nothing."""
         return {path[len(self._prefix) :] for path in self._status.paths()} if self._status is not None else set()
-
-    def _begin_log(self, since: str | None) -> PendingLogs:
-        return self._repository.begin_log(self._commit, f"{self._prefix}{DEFINITIONS_FOLDER}", since)
 
     def close(self) -> None:
         """End what still runs."""
@@ -104,6 +104,10 @@ class PendingHistory:
             self._log.close()
         if self._tracing is not None:
             self._tracing.close()
+
+
+def _begin_log(repository: Repository, names: Sequence[str], prefix: str) -> PendingLogs:
+    return repository.begin_log(names, f"{prefix}{DEFINITIONS_FOLDER}")
 
 
 def _trace(repository: Repository, log: PendingLogs, tracer: Tracer, spool: Spool | None = None) -> None:
@@ -188,7 +192,7 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
     gc.disable()
     try:
         tracer = Tracer(prefix)
-        _trace(repository, repository.begin_log(commit, f"{prefix}{DEFINITIONS_FOLDER}"), tracer, spool)
+        _trace(repository, _begin_log(repository, repository.order(commit), prefix), tracer, spool)
         stored.writelines(tracer.parts())
         stored.flush()
         told.send(spool.finish() if spool is not None else None)

@@ -237,13 +237,36 @@ class Repository:
         listing = self._run("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit).decode().split()
         return next((name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds), None)
 
-    def begin_log(self, commit: str, folder: str, since: str | None = None) -> PendingLogs:
-        """Start reading every commit up to `commit` that `since` does not hold and that changed a file below `folder`, in our order.
+    def order(self, commit: str, since: str | None = None) -> list[str]:
+        """Every commit up to `commit` that `since` does not hold, in the order in which logs are read."""
+        return in_order(self._parents(commit, since), commit)
+
+    def order_after(self, commit: str, since: str) -> list[str] | None:
+        """The commits that come after `since` in the order of `commit`, and all that it holds before; None where it is not so.
+
+        It is so where `since` is on the line of first parents of `commit`.
+        """
+        try:
+            parents = self._parents(commit, since)
+        except GitError:
+            return None  # it was forgotten
+        name = commit
+        while above := parents.get(name):
+            name = above.partition(" ")[0]
+        # Where clocks were wrong git may list what `since` holds, too, and then all of that, down to the first commit.
+        return in_order(parents, commit) if name == since and all(parents.values()) else None
+
+    def _parents(self, commit: str, since: str | None) -> dict[str, str]:
+        """The parents of every commit up to `commit` that `since` does not hold, with blanks between."""
+        listing = self._run("rev-list", "--parents", "--end-of-options", commit, *([f"^{since}"] if since else [])).decode().splitlines()
+        return {name: above for name, _, above in (line.partition(" ") for line in listing)}
+
+    def begin_log(self, names: Sequence[str], folder: str) -> PendingLogs:
+        """Start reading those of the commits `names` that changed a file below `folder`, in the order given.
 
         One pass for all files. A registry that fills its repository is read without a path, which saves git time, and the few
         other files are left out afterwards.
         """
-        names = in_order(self._parents(commit, since), commit)
         return PendingLogs(partial(self._begin_piece, folder), names, min(cores(), _MOST_LOGS))
 
     def _begin_piece(self, folder: str, names: Sequence[str]) -> PendingLog:
@@ -298,23 +321,6 @@ class Repository:
         except GitError:
             return False
         return True
-
-    def follows(self, commit: str, since: str) -> bool:
-        """True when `since` is on the line of first parents of `commit`: everything new then comes after all that it holds, in our order."""
-        try:
-            parents = self._parents(commit, since)
-        except GitError:
-            return False  # it was forgotten
-        name = commit
-        while above := parents.get(name):
-            name = above.partition(" ")[0]
-        # Where clocks were wrong git may list what `since` holds, too, and then all of that, down to the first commit.
-        return name == since and all(parents.values())
-
-    def _parents(self, commit: str, since: str | None) -> dict[str, str]:
-        """The parents of every commit up to `commit` that `since` does not hold, with blanks between."""
-        listing = self._run("rev-list", "--parents", *_between(commit, since)).decode().splitlines()
-        return {name: above for name, _, above in (line.partition(" ") for line in listing)}
 
     def common_ancestor(self, one: str, other: str) -> str | None:
         """The best common ancestor of two commits that is here, or None."""
@@ -413,8 +419,3 @@ def _as(author: tuple[str, str], when: int | None = None) -> dict[str, str]:
     name, email = author
     found = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
     return found if when is None else found | {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
-
-
-def _between(commit: str, since: str | None) -> list[str]:
-    """What git takes for all commits up to `commit` that `since` does not hold."""
-    return ["--end-of-options", commit, *([f"^{since}"] if since else [])]

@@ -31,7 +31,7 @@ def _long(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
 def test_all_commits_come_oldest_first_as_git_orders_them(long: RepoBuilder) -> None:
     repository = open_repository(long.root)
     assert repository is not None
-    found = list(repository.begin_log(long.git("rev-parse", "HEAD"), "definitions").commits())
+    found = list(repository.begin_log(repository.order(long.git("rev-parse", "HEAD")), "definitions").commits())
     assert [one.commit for one in found] == long.git("rev-list", "--topo-order", "--reverse", "HEAD").split()
     assert [one.message for one in found[:2]] == ["change 1", "change 2"]
     assert found[4].date == "2023-11-14T23:43:25+01:30"
@@ -46,7 +46,7 @@ def processes_of_git() -> list[str]:
 def test_a_log_that_nobody_reads_to_its_end_leaves_no_process(long: RepoBuilder) -> None:
     repository = open_repository(long.root)
     assert repository is not None
-    log = repository.begin_log(long.git("rev-parse", "HEAD"), "definitions")
+    log = repository.begin_log(repository.order(long.git("rev-parse", "HEAD")), "definitions")
     commits = log.commits()
     next(commits)
     assert processes_of_git()
@@ -62,7 +62,7 @@ def test_a_history_that_lost_a_part_is_told(long: RepoBuilder, repo: RepoBuilder
     tree = repo.git("rev-parse", f"{commit}^{{tree}}")
     (repo.root / ".git/objects" / tree[:2] / tree[2:]).unlink()
     with pytest.raises(GitError, match="git diff-tree failed"):
-        list(opened.begin_log(commit, "definitions").commits())
+        list(opened.begin_log([commit], "definitions").commits())
 
 
 def test_contents_larger_than_any_pipe_are_asked_for_and_read_in_order(repo: RepoBuilder) -> None:
