@@ -138,7 +138,7 @@ class Author:
         self.commits.append(repo.git("rev-parse", "HEAD"))
 
 
-@pytest.mark.parametrize(("seed", "folder"), [(0, ""), (1, ""), (2, ""), (3, "sub/registry"), (4, "sub/registry")])
+@pytest.mark.parametrize(("seed", "folder"), [(0, ""), (1, ""), (2, ""), (3, ""), (4, "sub/registry")])
 def test_incremental_and_cold_builds_give_the_same_bytes(repo: RepoBuilder, run: Run, tmp_path: Path, seed: int, folder: str) -> None:
     repo = RepoBuilder.at(repo.root / folder, repo.clock)
     author = Author(repo, seed)

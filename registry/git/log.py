@@ -36,7 +36,6 @@ class LogCommit(NamedTuple):
     """One commit with its changed paths; `date` is the author's, ISO 8601 with the author's offset."""
 
     commit: str
-    parents: tuple[str, ...]
     author: str
     date: str
     message: str
@@ -132,7 +131,7 @@ def _path(token: str) -> str:
 
 def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
     """Commits from the tokens of `git diff-tree -z --raw` in our format; no field can hold a NUL, so places decide."""
-    header: tuple[str, tuple[str, ...], str, str, str] | None = None
+    header: tuple[str, str, str, str] | None = None
     rows: list[Row] = []
     for token in tokens:
         facts = token.lstrip("\n")
@@ -145,8 +144,8 @@ def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
             continue
         if header is not None:
             yield LogCommit(*header, tuple(rows))
-        parents, author, date, message = next(tokens), next(tokens), next(tokens), next(tokens)
-        header = (facts, tuple(parents.split()), _text(author), _author_date(date), _text(message).strip("\n"))
+        author, date, message = next(tokens), next(tokens), next(tokens)
+        header = (facts, _text(author), _author_date(date), _text(message).strip("\n"))
         rows = []
     if header is not None:
         yield LogCommit(*header, tuple(rows))

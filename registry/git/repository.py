@@ -279,7 +279,7 @@ class Repository:
             return PendingLog(self._stream(
                 "-c", "core.deltaBaseCacheLimit=16m",
                 "diff-tree", "--stdin", "-r", "--root", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv",
-                "-c", "--combined-all-paths", "--date=raw", "--no-color", "--format=%x00%H%x00%P%x00%an%x00%ad%x00%B%x00",
+                "-c", "--combined-all-paths", "--date=raw", "--no-color", "--format=%x00%H%x00%an%x00%ad%x00%B%x00",
                 *(["--", folder] if "/" in folder else []), stdin=wanted,
             ))  # fmt: skip
 
