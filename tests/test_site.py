@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -225,3 +227,14 @@ def test_what_the_latest_generation_has_is_not_made_again_for_the_oldest_folder(
     site.write(site_of("newer", "i"))
     assert (tmp_path / "site/d1/1/index.json").read_text() == "newer "
     assert sorted(made) == ["1", "7"]
+
+
+def test_builds_that_begin_at_the_same_moment_do_not_stop_each_other(tmp_path: Path) -> None:
+    def begin(_number: int) -> None:
+        for _ in range(100):
+            with suppress(FileExistsError):
+                (tmp_path / "site").mkdir()  # an empty folder that somebody made for the site
+            Site(tmp_path / "site").prepare()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(begin, range(4)))

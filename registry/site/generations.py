@@ -6,6 +6,7 @@ from the oldest of the three, in which only the units that have changed since ar
 yet, from a copy of the current one, whose files are hard links; and from nothing where most has changed.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -54,17 +55,24 @@ class Site:
 
     def prepare(self) -> None:
         """See that the site can be written at all, before the work is done. Raises UsageError or RefusedError."""
-        if not self.out.is_symlink() and self.out.exists():
-            if not self.out.is_dir() or any(self.out.iterdir()):
-                raise RefusedError(f"{self.out} is there and was not made by `registry build`", "remove it, or name another place with --out")
-            self.out.rmdir()
+        # In this order: another build may make its link at this moment, or remove an empty folder that was there for it.
+        if self.out.exists() and not self.out.is_symlink():
+            try:
+                self.out.rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise UsageError(f"{self.out} cannot be replaced: {error.strerror}", "name another place with --out") from error
+                message = f"{self.out} is there and was not made by `registry build`"
+                raise RefusedError(message, "remove it, or name another place with --out") from error
         if self.out.is_symlink() and self.out.readlink().parent.name != self.generations.name:
             raise RefusedError(f"{self.out} is a link that `registry build` did not make", "remove it, or name another place with --out")
         try:
             self.generations.mkdir(parents=True, exist_ok=True)
             probe = self.generations / ".probe"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another build may have removed it
         except OSError as error:
             raise UsageError(f"{self.generations} cannot be written: {error.strerror}", "name another place with --out") from error
 
