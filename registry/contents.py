@@ -176,8 +176,10 @@ class Contents:
         return data
 
     def _get(self, blob: str) -> "_Content":
+        if (held := self._held.get(blob)) is not None:
+            return held  # four times in five, and needs no lock
         with self._lock:
-            found = self._held.get(blob)
+            found = self._held.get(blob)  # another thread may have read it meanwhile
             if found is None:
                 found = self._load(blob)
                 if len(self._held) >= _MOST_HELD:

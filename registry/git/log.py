@@ -13,8 +13,8 @@ from registry.git.blobs import widen
 from registry.git.error import GitError, first_line
 
 _START = datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written behind it
-# So many commits are read by one process: some hundred milliseconds of work.
-_PIECE = 2_500
+# So many commits are read by one process, at most (a second of work) and at least (more than its start takes).
+_LARGEST_PIECE, _SMALLEST_PIECE = 10_000, 1_000
 
 
 class Row(NamedTuple):
@@ -80,9 +80,11 @@ class PendingLogs:
     """One log, read in pieces by several processes of git at once: looking for what a commit changed takes git a core."""
 
     def __init__(self, start: Callable[[Sequence[str]], PendingLog], names: Sequence[str], at_once: int) -> None:
-        """`start` starts reading some commits, in the order given; `names` are all. The first ones are started now."""
+        """`start` starts reading some commits, in the order given; `names` are all, oldest first. The first ones are started now."""
         self._start = start
-        self._pieces = iter([names[place : place + _PIECE] for place in range(0, len(names), _PIECE)])
+        size = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, len(names) // (2 * at_once)))
+        # Each with its newest one first, as git itself goes through a history: with packs as they are it needs a tenth less.
+        self._pieces = iter([names[place : place + size][::-1] for place in range(0, len(names), size)])
         self._running: deque[PendingLog] = deque()
         for _ in range(at_once):
             self._start_next()
@@ -93,13 +95,13 @@ class PendingLogs:
             self._running.append(self._start(piece))
 
     def commits(self) -> Iterator[LogCommit]:
-        """All commits, in the order of their names. Raises GitError where git fails."""
+        """All commits, oldest first. Raises GitError where git fails."""
         try:
             while self._running:
                 chunks = self._running[0].output()
                 self._running.popleft()
                 self._start_next()
-                yield from _parse_log(_tokens(chunks))
+                yield from reversed([*_parse_log(_tokens(chunks))])
         finally:
             self.close()
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # More processes that read a log wait for whoever follows it.
 _MOST_LOGS = 4
 _REMOTE_TIMEOUT_S = 300
+# Git gives what it has after each commit, if it is not told otherwise: whoever reads it would wake up for some hundred bytes.
+_UNFLUSHED = {"GIT_FLUSH": "0"}
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 HIGH_WATER = "refs/registry/high-water"
@@ -149,11 +151,11 @@ class Repository:
             raise GitError(f"git {arguments[0]} failed: {first_line(said)}")
         return bytes(output)
 
-    def _stream(self, *arguments: str, stdin: IO[bytes] | int | None = None) -> Any:
+    def _stream(self, *arguments: str, stdin: IO[bytes] | int | None = None, env: Mapping[str, str] = {}) -> Any:
         """Start git; its output is read from the `stdout` of what is returned."""
         return self._repo.git.execute(
             ["git", *self._options, *NO_NETWORK, *arguments],
-            env=environment() | self._settings,
+            env={**environment(), **self._settings, **env},
             as_process=True,
             istream=stdin,  # type: ignore[arg-type]
         )
@@ -280,7 +282,7 @@ class Repository:
                 "-c", "core.deltaBaseCacheLimit=16m",
                 "diff-tree", "--stdin", "-r", "--root", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv",
                 "-c", "--combined-all-paths", "--date=raw", "--no-color", "--format=%x00%H%x00%an%x00%ad%x00%B%x00",
-                *(["--", folder] if "/" in folder else []), stdin=wanted,
+                *(["--", folder] if "/" in folder else []), stdin=wanted, env=_UNFLUSHED,
             ))  # fmt: skip
 
     def changed_paths(self, folder: str) -> dict[str, str]:
