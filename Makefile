@@ -48,7 +48,7 @@ lint: .venv/.installed-dev ## format, lint, types, import layers
 .PHONY: test
 test: lint test-tools $(NODE)/node_modules/.installed ## everything: lint, types, layers, unit, integration and browser tests
 	$(BIN)/coverage erase
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --cov --cov-branch --cov-report=term
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --cov --cov-branch --cov-report=term
 
 .PHONY: accept
 accept: .venv/.installed-dev ## write the generated documents and expected outputs anew; read the difference
