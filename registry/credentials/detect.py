@@ -26,6 +26,7 @@ from registry.credentials.tables import (
     PUBLIC_NAME,
     RANDOM,
     REFERENCE,
+    SMALL_TOKENS,
     STEMS_OF_NAMES,
     TOKENS,
     URL_PASSWORD,
@@ -168,7 +169,7 @@ def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
     """Tokens of a known shape, and passwords in addresses."""
     taken: list[tuple[int, int]] = []
     length = len(value)
-    for what, shortest, marks, pattern in TOKENS:
+    for what, shortest, marks, pattern in SMALL_TOKENS if value.islower() and "_" not in value else TOKENS:
         if length < shortest:
             continue
         for mark in marks:

@@ -73,6 +73,12 @@ TOKENS = (
     ("a storage key", 25, ("AccountKey=", "SharedAccess", "sig=", "Signature="), r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/%=&_.-]{16,}|[?&](?:sig|X-Amz-Signature|Signature)=[A-Za-z0-9%+/=]{20,}"),
     ("a password hash", 23, ("$",), r"\$(?:2[aby]|6|5|y|argon2(?:id|i|d))\$[A-Za-z0-9./$=,+]{20,}"),
 )  # fmt: skip
+# Those that a text without capitals and underscores may be: most values are paths and names of that sort, and are seen in half of the time.
+SMALL_TOKENS = tuple(
+    (what, shortest, small, shape)
+    for what, shortest, marks, shape in TOKENS
+    if (small := tuple(mark for mark in marks if mark == mark.lower() and "_" not in mark))
+)
 URL_PASSWORD = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@?#\"']*):(?P<value>[^\s/@\"']+)@")
 ASSIGNED = Pattern(
     r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)["']?\s*(?:=|:=|:(?=\s|["']))\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&|{}\[\]][^\s"',;&|}\]]*)""",
