@@ -8,6 +8,7 @@ Between events a scan every few seconds finds what no event told (an overflowing
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -100,6 +101,8 @@ class Watcher:
         )
         from watchdog.observers import Observer
 
+        # Of folders in folders that are made at once it hears twice, and says so wherever it runs. Nothing is lost by it.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         watcher = self
 
         class Handler(FileSystemEventHandler):

@@ -181,6 +181,18 @@ def test_files_that_come_go_and_move_and_settings_are_seen(watched: tuple[RepoBu
     eventually(lambda: "site_templates/404.html" in seen.paths)
 
 
+def test_folders_in_folders_made_all_at_once_are_seen_and_nothing_is_said_of_them(watched: tuple[RepoBuilder, Seen]) -> None:
+    repo, seen = watched
+    for number in range(100):
+        repo.define(f"n{number}/a/b/c/d")
+    # (What the library that brings events warns of is an error here, and ends its thread.)
+    eventually(lambda: {f"definitions/process_definition/n{number}/a/b/c/d.yaml" for number in range(100)} <= seen.paths)
+    time.sleep(0.5)
+    count = len(seen.calls)
+    repo.define("n7/a/b/c/d", "title: New\nowners: [t]\ndefinition: {exec: /bin/a}\n")
+    eventually(lambda: len(seen.calls) > count)
+
+
 def test_reading_everything_is_no_change(watched: tuple[RepoBuilder, Seen]) -> None:
     repo, seen = watched
     for _ in range(5):
