@@ -177,7 +177,7 @@ class Contents:
 
     def _get(self, blob: str) -> "_Content":
         if (held := self._held.get(blob)) is not None:
-            return held  # four times in five, and needs no lock
+            return held  # most of the time, and without the lock
         with self._lock:
             found = self._held.get(blob)  # another thread may have read it meanwhile
             if found is None:
