@@ -57,8 +57,8 @@ def megabytes_of(command):
 
 
 def remove_site(site):
-    """A cold build each time, and no site of before beside it: on a virtual machine memory that was never used costs the one
-    who is first to use it, up to 3 s a build."""
+    """A cold build each time, and no site of before beside it: on a virtual machine memory that was never used costs whoever
+    uses it first, some seconds of system time a build."""
     for path in (site, site.parent / f".{site.name}.generations"):
         if path.is_symlink():
             path.unlink()

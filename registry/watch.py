@@ -101,7 +101,7 @@ class Watcher:
         )
         from watchdog.observers import Observer
 
-        # Of folders in folders that are made at once it hears twice, and says so wherever it runs. Nothing is lost by it.
+        # Of folders in folders that are made at once it hears twice, and would say so in our status view. Nothing is lost by it.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         watcher = self
 

@@ -23,7 +23,7 @@ class Outcome:
 Run = Callable[..., Outcome]
 
 
-# They take a minute or more each: begun last, one process would be at work alone.
+# They take about a minute or more each: begun last, one process would be at work alone.
 _LONG = ("test_incremental.py", "test_histories.py", "test_watch.py", "test_flat.py")
 
 
