@@ -1,5 +1,6 @@
 """`git cat-file --batch` under way: file contents by blob id, asked for ahead of being read."""
 
+import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -11,6 +12,8 @@ from registry.git.error import GitError
 # other, both pipes full.
 _MOST_ASKED = 200
 _PIPE_BYTES = 1024 * 1024
+# So much is taken out of a pipe at once: hundreds of contents, where Python's own buffer holds a few.
+_BUFFER_BYTES = 256 * 1024
 
 
 def widen(pipe: Any) -> None:
@@ -31,6 +34,7 @@ class PendingBlobs:
         self._process = process
         self._to_ask: deque[str] = deque()
         self._asked: deque[str] = deque()
+        self._output = io.BufferedReader(process.stdout.raw, _BUFFER_BYTES)
         widen(process.stdout)
 
     def __enter__(self) -> "PendingBlobs":
@@ -41,7 +45,7 @@ class PendingBlobs:
         """End git."""
         with suppress(OSError):  # it ended by itself
             self._process.stdin.close()
-        self._process.stdout.close()
+        self._output.close()
         self._process.proc.wait()  # not GitPython's, which raises: whoever stops reading early ends git
 
     def ask(self, blobs: Iterable[str]) -> None:
@@ -51,7 +55,7 @@ class PendingBlobs:
 
     def answers(self, count: int | None = None) -> Iterator[tuple[str, bytes]]:
         """The next `count` of those asked for, or all: blob ids with their contents, in order. Raises GitError for one that git does not have."""
-        output = self._process.stdout
+        output = self._output
         left = len(self._asked) + len(self._to_ask) if count is None else count
         for _ in range(left):
             blob = self._asked.popleft()

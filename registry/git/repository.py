@@ -260,7 +260,8 @@ class Repository:
 
     def _parents(self, commit: str, since: str | None) -> dict[str, str]:
         """The parents of every commit up to `commit` that `since` does not hold, with blanks between."""
-        listing = self._run("rev-list", "--parents", "--end-of-options", commit, *([f"^{since}"] if since else [])).decode().splitlines()
+        asked = ["rev-list", "--parents", "--end-of-options", commit, *([f"^{since}"] if since else [])]
+        listing = self._run(*asked, env=_UNFLUSHED).decode().splitlines()
         return {name: above for name, _, above in (line.partition(" ") for line in listing)}
 
     def begin_log(self, names: Sequence[str], folder: str) -> PendingLogs:
