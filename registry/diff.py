@@ -28,36 +28,37 @@ def diff(old: Any, new: Any) -> list[Change]:
     A list is one value because its items have no names: an argument put in front would otherwise read as
     every argument changed.
     """
+    if type(old) is not dict or type(new) is not dict:
+        return [] if same(old, new) else [Change("", old, new)]
     changes: list[Change] = []
     _collect(old, new, "", changes)
     return changes
 
 
-def _collect(old: Any, new: Any, pointer: str, changes: list[Change]) -> None:
+def _collect(old: dict[str, Any], new: dict[str, Any], pointer: str, changes: list[Change]) -> None:
     # Appends to one list: nested generators take twice the time, and histories ask for this 50,000 times.
-    if type(old) is not dict or type(new) is not dict:
-        if not same(old, new):
-            changes.append(Change(pointer, old, new))
-        return
     for key, value in old.items():
         if key not in new:
-            changes.append(Change(f"{pointer}/{escape(key)}", value, MISSING))
+            changes.append(Change(pointer + _step(key), value, MISSING))
             continue
         other = new[key]
         if value is other:
             continue  # from one revision to the next most of a document is
-        # `1 == True` and `1 == 1.0` in Python, but not in JSON; inside of maps and lists too.
-        if value != other or type(value) is not type(other) or type(value) in (dict, list):
-            _collect(value, other, f"{pointer}/{escape(key)}", changes)
-    for key, value in new.items():
-        if key not in old:
-            changes.append(Change(f"{pointer}/{escape(key)}", MISSING, value))
+        if type(value) is dict and type(other) is dict:
+            _collect(value, other, pointer + _step(key), changes)
+        elif value != other if type(value) is str else not same(value, other):
+            changes.append(Change(pointer + _step(key), value, other))
+    if new.keys() != old.keys():
+        for key, value in new.items():
+            if key not in old:
+                changes.append(Change(pointer + _step(key), MISSING, value))
 
 
 def same(old: Any, new: Any) -> bool:
     """Equal as JSON values: types count, the order of keys does not."""
     if old is new:
         return True
+    # `1 == True` and `1 == 1.0` in Python, but not in JSON; inside of maps and lists too.
     if type(old) is not type(new):
         return False
     if isinstance(old, dict):
@@ -70,6 +71,12 @@ def same(old: Any, new: Any) -> bool:
 def escape(step: str | int) -> str:
     """One step of a JSON Pointer."""
     return str(step).replace("~", "~0").replace("/", "~1")
+
+
+# Files have the same keys again and again.
+@lru_cache(maxsize=4096)
+def _step(key: str) -> str:
+    return f"/{escape(key)}"
 
 
 def pointer_of(steps: tuple[str | int, ...]) -> str:

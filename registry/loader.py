@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from registry import yaml
-from registry.credentials import hide, suspects_in
+from registry.credentials import hidden_in
 from registry.errors import Problem, Severity, Span, nearest
 from registry.kinds import Kind, Kinds
 from registry.outline import Outline, outline_of
@@ -239,9 +239,10 @@ def hide_credentials(document: dict[str, Any], fields: Iterable[tuple[str, ...]]
         node: Any = document
         for step in start:
             node = node.get(step) if isinstance(node, dict) else None
-        for path, name, value in suspects_in(node, start):
-            hidden = hide(name, value)
-            if hidden != value and not _is_reviewed(document, path):
+        if node is None:
+            continue
+        for path, hidden in hidden_in(node, start):
+            if not _is_reviewed(document, path):
                 shown = copy.deepcopy(document) if shown is document else shown
                 holder: Any = shown
                 for place in path[:-1]:

@@ -60,6 +60,14 @@ def _hide(name: str, value: str) -> str:
     return value
 
 
+def hidden_in(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The path of every text below `node` that holds a credential, and the text with `[hidden]` in its place."""
+    for found, name, value in suspects_in(node, path):
+        hidden = _hide(name, value)
+        if hidden != value:
+            yield found, hidden
+
+
 def hide_in_line(line: str) -> str:
     """One line of a file, of any language, with what looks like a credential replaced; as long as it was."""
     spans = [(start, end) for _, start, end in _in_text(line)]
@@ -98,14 +106,21 @@ def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text
             elif is_wanted(key, value):  # here, and not by a call more: nearly all are texts
                 found.append(((*path, key), key, value))
     elif kind is list:
-        option = name
-        for place, item in enumerate(node):
-            _collect(item, (*path, place), option, found, is_wanted)
-            # After `--password` comes its value, unless it is in the same item; an option that follows is no value.
-            match = OPTION.match(item) if type(item) is str and item[:1] == "-" else None
-            option = match["name"] if match and match["value"] is None else name
+        _collect_items(node, path, name, found, is_wanted)
     elif (kind is int or kind is float) and is_wanted(name, str(node)):
         found.append((path, name, str(node)))  # a password of digits only, not quoted
+
+
+def _collect_items(node: list[Any], path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool]) -> None:
+    option = name
+    for place, item in enumerate(node):
+        if type(item) is not str:
+            _collect(item, (*path, place), option, found, is_wanted)
+        elif is_wanted(option, item):
+            found.append(((*path, place), option, item))
+        # After `--password` comes its value, unless it is in the same item; an option that follows is no value.
+        match = OPTION.match(item) if type(item) is str and item[:1] == "-" else None
+        option = match["name"] if match and match["value"] is None else name
 
 
 def _found_in(name: str, value: str) -> Iterator[tuple[str, int, int]]:
