@@ -209,7 +209,7 @@ class _Catalog:
         texts = {
             **about,
             "several": "s" if count > 1 else "",
-            "choices": choices(shown, self.pages) if can_compare else Markup(""),
+            "choices": choices(shown, self.pages) if can_compare else b"",
             "revisions": history_list(shown, root),
         }
         yield self.filled_page(f"{folder}/history/index.html", "history.html", root, facts, texts)
@@ -238,7 +238,8 @@ class _Catalog:
 
     def rows(self, kind: Mapping[str, Any], definitions: Sequence[Definition], root: str) -> Markup:
         """Definitions of one kind as lines of a table; `root` is the way to the top."""
-        return self.pages.fill_each("row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else "")
+        rows = self.pages.fill_each("row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else "")
+        return Markup(rows.decode())
 
     def row(self, definition: Definition) -> Texts:
         """One line of a list."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from registry.check.placeholders import template_variables
 from registry.kinds import Kind
 from registry.loader import Definition, definition_path
@@ -44,7 +42,7 @@ def tombstone_texts(snapshot: Snapshot, pages: Pages, kind: Kind, tombstone: Tom
         **_newest(snapshot, shown, root),
         "page.is_deleted": "yes",
         "page.badges": pages.fill_macro("badge", {"name": "deleted"}),
-        "page.used_by": Markup(),
+        "page.used_by": b"",
         "page.path": definition_path(tombstone.kind, tombstone.name),
         "page.source": "",
     }
@@ -87,12 +85,12 @@ def _content(snapshot: Snapshot, pages: Pages, kind: Kind, name: str, number: in
         "page.title": _text(data.get("title")) or name,
         "page.name": name,
         "page.id": "" if number is None else str(number),
-        "page.description": markdown(_text(data.get("description"))),
+        "page.description": markdown(_text(data.get("description"))).encode(),
         "page.command": command(inside),
         "page.inside": field_html(plain, properties(kind, "definition")),
         "page.adapters": pages.fill_each("adapter", adapters),
         "page.variables": pages.fill_each("variable", ({"name": one} for one in template_variables(inside.get("contextualization")))),
-        "page.around": field_html(around, properties(kind)) if around else Markup(),
+        "page.around": field_html(around, properties(kind)) if around else b"",
         "page.application": application,
         "page.application_href": href("application", application) if ("application", application) in snapshot.by_name else "",
         "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
@@ -129,7 +127,7 @@ def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any]) -> Texts
     titles = known.sides.get(side, {}).get("properties", {}) if known else {}
     words = known.sides.get(side, {}).get("description", "") if known else "A type of the team's own."
     merged = {**params, **rest} if isinstance(params, dict) else rest
-    return {"side": side.capitalize(), "type": name, "text": words, "params": field_html(merged, titles) if merged else Markup()}
+    return {"side": side.capitalize(), "type": name, "text": words, "params": field_html(merged, titles) if merged else b""}
 
 
 def _newest(snapshot: Snapshot, shown: Sequence[ShownRevision], root: str) -> Texts:

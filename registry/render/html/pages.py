@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
 from registry.render.html.compiled import CompiledTemplates
-from registry.render.html.skeleton import Skeleton, Texts, fill_all, holes_for
+from registry.render.html.skeleton import Skeleton, Texts, fill_all, holes_for, values_of
 
 # The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
 _BLOCKS = ("title", "banner", "main")
@@ -69,7 +68,7 @@ class Pages:
         `revision.subject` is an attribute to the template; `kind` is what pages of one kind have in common.
         """
         if self._is_own:
-            return self.render(name, root, everywhere, {"kind": kind, **_with_attributes(texts)})
+            return self.render(name, root, everywhere, {"kind": kind, **_with_attributes(values_of(texts))})
         self._frame(root, everywhere)  # what was made for other variables of all pages is forgotten
         key = (name, root, kind["name"], *map(bool, texts.values()))
         skeleton = self._skeletons.get(key)
@@ -78,20 +77,20 @@ class Pages:
                 self._skeletons.clear()
             page = self.render(name, root, everywhere, {"kind": kind, **_with_attributes(holes_for(texts))})
             skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
-        return skeleton.encoded(texts)
+        return skeleton.filled(texts)
 
-    def fill_macro(self, macro: str, texts: Texts, **constant: str) -> Markup:
+    def fill_macro(self, macro: str, texts: Texts, **constant: str) -> bytes:
         """What a macro of parts.html gives that shows texts alone, the attributes of its first argument."""
-        return Markup(self.fill_macros(macro, (texts,), **constant)[0])
+        return self.fill_macros(macro, (texts,), **constant)[0]
 
-    def fill_each(self, macro: str, items: Iterable[Texts], **constant: str) -> Markup:
+    def fill_each(self, macro: str, items: Iterable[Texts], **constant: str) -> bytes:
         """What `fill_macro` gives for each of the items, one behind the other."""
-        return Markup("".join(self.fill_macros(macro, items, **constant)))
+        return b"".join(self.fill_macros(macro, items, **constant))
 
-    def fill_macros(self, macro: str, items: Iterable[Texts], **constant: str) -> list[str]:
+    def fill_macros(self, macro: str, items: Iterable[Texts], **constant: str) -> list[bytes]:
         """What `fill_macro` gives for each of the items, as markup."""
         if self._is_own:
-            return [self._macro(macro, item, constant) for item in items]
+            return [self._macro(macro, values_of(item), constant).encode() for item in items]
         skeletons = []
         for item in items:
             key = (macro, *constant.values(), *map(bool, item.values()))
@@ -101,8 +100,8 @@ class Pages:
             skeletons.append((skeleton, item))
         return fill_all(skeletons)
 
-    def _macro(self, macro: str, texts: Texts, constant: Mapping[str, str]) -> Markup:
-        made: Markup = getattr(self._environment.get_template(_PARTS).module, macro)(SimpleNamespace(**texts), **constant)
+    def _macro(self, macro: str, texts: Mapping[str, str], constant: Mapping[str, str]) -> str:
+        made: str = getattr(self._environment.get_template(_PARTS).module, macro)(SimpleNamespace(**texts), **constant)
         return made
 
     def _frame(self, root: str, everywhere: Mapping[str, Any]) -> _Frame:
@@ -120,7 +119,7 @@ class Pages:
         return frames[root]
 
 
-def _with_attributes(texts: Texts) -> dict[str, Any]:
+def _with_attributes(texts: Mapping[str, str]) -> dict[str, Any]:
     """`a.b` as the attribute `b` of `a`."""
     found: dict[str, Any] = {}
     for name, text in texts.items():

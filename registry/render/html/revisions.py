@@ -8,7 +8,8 @@ from markupsafe import Markup
 from registry.diff import Change
 from registry.history import Revision
 from registry.render.html.pages import Pages
-from registry.render.html.text import TEXT, filled, short
+from registry.render.html.skeleton import escape_all
+from registry.render.html.text import TEXT, short
 from registry.snapshot import Snapshot, blobs_of
 
 SHOWN_CHANGES = 40
@@ -16,22 +17,23 @@ SHOWN_CHANGES = 40
 _ROOT = Markup("<\0>")
 _LABEL = 50
 _TABLE = (
-    '<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th>'
-    "</tr></thead><tbody>\n"
+    b'<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th>'
+    b"</tr></thead><tbody>\n"
 )
-_FIELD = f'<tr><th scope="row"><code>{TEXT}</code></th>'
-_OLD, _NEW, _NONE = f"<td><del>{TEXT}</del></td>", f"<td><ins>{TEXT}</ins></td>", '<td><span class="none">not set</span></td>'
-_ROW, _ROW_ADDED, _ROW_REMOVED = f"{_FIELD}{_OLD}{_NEW}</tr>\n", f"{_FIELD}{_NONE}{_NEW}</tr>\n", f"{_FIELD}{_OLD}{_NONE}</tr>\n"
+_FIELD = b'<tr><th scope="row"><code>%s</code></th>' % TEXT
+_OLD, _NEW, _NONE = b"<td><del>%s</del></td>" % TEXT, b"<td><ins>%s</ins></td>" % TEXT, b'<td><span class="none">not set</span></td>'
+_ROW, _ROW_ADDED, _ROW_REMOVED = (b"%s%s%s</tr>\n" % cells for cells in ((_FIELD, _OLD, _NEW), (_FIELD, _NONE, _NEW), (_FIELD, _OLD, _NONE)))
+_END = b"</tbody></table></div>"
 
 
 class ShownRevision(NamedTuple):
-    """One revision as pages show it: `facts` says who and when, `changed` what, `listed` all of it in a list of revisions."""
+    """One revision as pages show it: `facts` says who and when, `changed` what, `listed` all of it in a list of revisions (markup)."""
 
     number: int
     subject: str
-    facts: Markup
-    changed: Markup
-    listed: str
+    facts: bytes
+    changed: bytes
+    listed: bytes
 
 
 def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], pages: Pages) -> tuple[ShownRevision, ...]:
@@ -40,7 +42,7 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
     newest_first = [*reversed(revisions)]
     if shows_revisions:
         snapshot.contents.expect_now(list(blobs_of(newest_first)))
-    facts = map(Markup, pages.fill_macros("facts", [
+    facts = pages.fill_macros("facts", [
         {
             "author": revision.author,
             "date": revision.date,
@@ -49,12 +51,10 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
             "other_name": revision.name if revision.name != name else "",
         }
         for revision in newest_first
-    ]))  # fmt: skip
+    ])  # fmt: skip
     subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
-    changed = []
-    for revision in newest_first:
-        changes = snapshot.changes_of(revision) if shows_revisions else ()
-        changed.append(_changed(changes) if changes else _note(snapshot, revision))
+    changes = [snapshot.changes_of(revision) if shows_revisions else [] for revision in newest_first]
+    changed = [table or _note(snapshot, revision) for table, revision in zip(_tables(changes), newest_first, strict=True)]
     told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
     # Once for all pages that list them: each puts in its way to the top.
     listed = pages.fill_macros("revision", [
@@ -70,12 +70,12 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
     return tuple([ShownRevision(*one, item) for one, item in zip(told, listed, strict=True)])
 
 
-def history_list(shown: Iterable[ShownRevision], root: str) -> Markup:
+def history_list(shown: Iterable[ShownRevision], root: str) -> bytes:
     """These revisions one below the other; `root` is the way to the top."""
-    return Markup("".join([one.listed for one in shown]).replace(_ROOT, root))
+    return b"".join([one.listed for one in shown]).replace(_ROOT.encode(), root.encode())
 
 
-def choices(shown: Iterable[ShownRevision], pages: Pages) -> Markup:
+def choices(shown: Iterable[ShownRevision], pages: Pages) -> bytes:
     """The options of a list to choose a revision from."""
     return pages.fill_each("choice", [
         {"number": str(one.number), "label": f"{one.number}: {one.subject if len(one.subject) <= _LABEL else f'{one.subject[:_LABEL]}…'}"}
@@ -83,27 +83,36 @@ def choices(shown: Iterable[ShownRevision], pages: Pages) -> Markup:
     ])  # fmt: skip
 
 
-def _changed(changes: Sequence[Change]) -> Markup:
-    """Changed fields as a table. Not a template: there are more of these than of anything else in a catalog."""
-    parts = [_TABLE]
-    texts = []
-    for pointer, old, new in changes[:SHOWN_CHANGES]:
-        before, after = short(old), short(new)
-        texts.append(pointer or "/")
-        if before is not None:
-            texts.append(before)
-        if after is not None:
-            texts.append(after)
-        parts.append(_ROW if before is not None and after is not None else _ROW_ADDED if before is None else _ROW_REMOVED)
-    parts.append("</tbody></table></div>")
-    if len(changes) > SHOWN_CHANGES:
-        parts.append(f'<p class="note">And {len(changes) - SHOWN_CHANGES} more: see the JSON.</p>')
-    return filled(parts, texts)
+def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
+    """Changed fields as a table, for each of some revisions. Not a template: there are more of these than of anything else in a catalog."""
+    forms: list[tuple[bytes, int]] = []
+    texts: list[str] = []
+    for changes in some:
+        parts = [_TABLE]
+        for pointer, old, new in changes[:SHOWN_CHANGES]:
+            before, after = short(old), short(new)
+            texts.append(pointer or "/")
+            if before is not None:
+                texts.append(before)
+            if after is not None:
+                texts.append(after)
+            parts.append(_ROW if before is not None and after is not None else _ROW_ADDED if before is None else _ROW_REMOVED)
+        parts.append(_END)
+        if len(changes) > SHOWN_CHANGES:
+            parts.append(b'<p class="note">And %d more: see the JSON.</p>' % (len(changes) - SHOWN_CHANGES))
+        forms.append((b"".join(parts) if changes else b"", len(texts)))
+    escaped = escape_all(texts)
+    start = 0
+    found = []
+    for form, end in forms:
+        found.append(form % tuple(escaped[start:end]))
+        start = end
+    return found
 
 
-def _note(snapshot: Snapshot, revision: Revision) -> Markup:
+def _note(snapshot: Snapshot, revision: Revision) -> bytes:
     text = _why_no_field(snapshot, revision)
-    return Markup(f'<p class="note">{text}</p>') if text else Markup()
+    return f'<p class="note">{text}</p>'.encode() if text else b""
 
 
 def _why_no_field(snapshot: Snapshot, revision: Revision) -> str:
