@@ -36,13 +36,15 @@ class Unit(NamedTuple):
     """Files that are made together, from the same inputs.
 
     `name` is theirs for ever; `key` is a digest of all that they are made from: the same key, the same bytes. `places` are the
-    addresses (files or folders, without a slash at the end) that all of them lie at or below.
+    addresses (files or folders, without a slash at the end) that all of them lie at or below. One that `is_long` holds something of
+    everything: it is begun first, so that nobody waits for it at the end.
     """
 
     name: str
     key: str
     places: tuple[str, ...]
     make: Callable[[], Iterable[File]]
+    is_long: bool = False
 
 
 class Group(NamedTuple):

@@ -85,7 +85,7 @@ def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Unit]:
         shown = slice((page - 1) * size, page * size)
         yield Unit(place, key_of(snapshot.common_key, len(listed), keys[shown]), (place,), partial(_list_page, snapshot, kind, page, place))
     everything = (f"{folder}/all.json", f"{folder}/all.ndjson")
-    yield Unit(everything[0], key_of(snapshot.common_key, keys), everything, partial(_everything, snapshot, kind, keys))
+    yield Unit(everything[0], key_of(snapshot.common_key, keys), everything, partial(_everything, snapshot, kind, keys), is_long=True)
     yield Unit(f"{folder}/schema", snapshot.common_key, (f"{folder}/schema",), lambda: [json_file(f"{folder}/schema", kind.schema)])
 
 

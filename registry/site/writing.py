@@ -35,18 +35,19 @@ class Same(NamedTuple):
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 # So many units are taken at once; some hundred parts at 10,000 definitions.
-_PART = 100
+_PART = 50
 # Of so many it is remembered that they are there: those of the units at hand, and those above them.
 _FOLDERS_KEPT = 2_000
 # The folders of definitions lie this deep: `api/<kind>/<id>`, `<kind>/<group>/<name>`.
 _SHARED_BELOW = 3
 # From this many parts on, a second process pays for its start.
-_WORTH_SHARING = 20
+_WORTH_SHARING = 40
 
 
 def write_units(folder: Path, units: Sequence[Unit], tell: Tell, *, is_new: bool, same: "Same | None" = None) -> Made:
     """Make and write all units, but for those that are the `same` elsewhere. `is_new`: nothing is in the folder yet."""
-    parts = [units[start : start + _PART] for start in range(0, len(units), _PART)]
+    short = [unit for unit in units if not unit.is_long]
+    parts = [*([unit] for unit in units if unit.is_long), *(short[start : start + _PART] for start in range(0, len(short), _PART))]
     writer = _Writer(folder, is_new=is_new, same=same)
     writer.made.update(_shared(parts, writer.write, lambda: writer.made, tell) or {})
     return writer.made

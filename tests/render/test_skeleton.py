@@ -30,4 +30,4 @@ def test_filled_pages_are_those_of_the_template(title: str, body: str, note: str
 
 @given(st.text() | TEXTS)
 def test_a_text_is_escaped_as_templates_do_it(text: str) -> None:
-    assert escape(text) == str(markupsafe.escape(text))
+    assert escape(text) == str(markupsafe.escape(text)).encode()

@@ -3,7 +3,6 @@
 Jinja2 takes ten times as long, and a revision's page is made for each of fifty thousand revisions.
 """
 
-import html
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import chain
@@ -29,15 +28,19 @@ def values_of(texts: Texts) -> dict[str, Markup | str]:
     return {name: text if isinstance(text, str) else Markup(text.decode()) for name, text in texts.items()}
 
 
-def escape(text: str) -> str:
-    """A text as it stands in markup, just as Jinja2 writes it; MarkupSafe takes twice as long, to say that the result is markup."""
-    return html.escape(text, quote=False).replace('"', "&#34;").replace("'", "&#39;")
+def escape(text: str) -> bytes:
+    """A text as it stands in markup, just as Jinja2 writes it, as UTF-8.
+
+    Replaced in bytes, where Python looks for a character many times as fast as in text.
+    """
+    found = text.encode().replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+    return found.replace(b'"', b"&#34;").replace(b"'", b"&#39;")
 
 
 def escape_all(texts: Sequence[str]) -> list[bytes]:
-    """The texts escaped, as UTF-8, all at once: one by one it takes most of the time of a page."""
-    escaped = escape("\0".join(texts)).encode().split(b"\0") if texts else []
-    return escaped if len(escaped) == len(texts) else [escape(text).encode() for text in texts]
+    """The texts escaped, all at once: one by one it takes most of the time of a page."""
+    escaped = escape("\0".join(texts)).split(b"\0") if texts else []
+    return escaped if len(escaped) == len(texts) else [escape(text) for text in texts]
 
 
 class Skeleton:

@@ -109,7 +109,7 @@ def markdown(text: str) -> Markup:
         return Markup("")
     if not _MARKDOWN.search(text) and "`" not in _CODE.sub("", text):
         # Most descriptions are plain paragraphs, some with words as code: a tenth of the time, and the parser is not even read.
-        paragraphs = "".join([f"<p>{escape(part.strip())}</p>\n" for part in re.split(r"\n[ \t]*\n", text) if part.strip()])
+        paragraphs = "".join([f"<p>{escape(part.strip()).decode()}</p>\n" for part in re.split(r"\n[ \t]*\n", text) if part.strip()])
         return Markup(_CODE.sub(r"<code>\1</code>", paragraphs))
     return Markup(_markdown_parser().render(text))
 
