@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from registry.git.blobs import widen
@@ -15,6 +16,7 @@ from registry.git.error import GitError, first_line
 _START = datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written behind it
 # So many commits are read by one process, at most (a second of work) and at least (more than its start takes).
 _LARGEST_PIECE, _SMALLEST_PIECE = 10_000, 1_000
+_CHUNK_BYTES = 1024 * 1024
 
 
 class Row(NamedTuple):
@@ -49,21 +51,24 @@ class PendingLog:
         """`process` was just started."""
         self._process = process
         widen(process.stdout)
-        self._chunks: list[bytes] = []
+        self._chunks: SimpleQueue[bytes] = SimpleQueue()
         self._is_read = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
-        while chunk := self._process.stdout.read(1 << 20):
-            self._chunks.append(chunk)
-        self._is_read = True
+        try:
+            while chunk := self._process.stdout.read(_CHUNK_BYTES):
+                self._chunks.put(chunk)
+            self._is_read = True
+        finally:
+            self._chunks.put(b"")
 
-    def output(self) -> Sequence[bytes]:
-        """All of it, once git is done. Raises GitError where it failed."""
-        self._thread.join()
+    def output(self) -> Iterator[bytes]:
+        """Part after part, as git gives it. Raises GitError where it failed."""
+        while chunk := self._chunks.get():
+            yield chunk
         self.close()
-        return self._chunks
 
     def close(self) -> None:
         """End git, if it still runs. Raises GitError where it failed."""
@@ -98,10 +103,11 @@ class PendingLogs:
         """All commits, oldest first. Raises GitError where git fails."""
         try:
             while self._running:
-                chunks = self._running[0].output()
+                # Read while git is at it; only the order has to wait.
+                newest_first = [*_parse_log(_tokens(self._running[0].output()))]
                 self._running.popleft()
                 self._start_next()
-                yield from reversed([*_parse_log(_tokens(chunks))])
+                yield from reversed(newest_first)
         finally:
             self.close()
 
