@@ -8,7 +8,6 @@ refused by the strict reader; the tests compare the two on every file that they 
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from sys import intern
 from typing import Any
 
@@ -29,7 +28,6 @@ _QUOTED = r""""[^"\\\n]*"|'[^'\n]*'"""
 _LINE = re.compile(rf"([ ]*)(-[ ]+)?(?:({_KEY}):(?=[ ]|\Z))?[ ]*(?:({_PLAIN})|({_QUOTED})|([\[{{][^#]*[\]}}])|([>|]-?))?[ ]*(?:(?<=[ ])#.*)?\Z")
 # One match a thing in brackets. Groups: key, plain text, text in quotes, a sign, what is of no usual form.
 _IN_BRACKETS = re.compile(rf"[ ]*(?:({_KEY}):[ ]|({_PLAIN_IN_BRACKETS})|({_QUOTED})|([\[\]{{}},])|([^ ]))")
-_NO_GROUPS = ("",) * _LINE.groups
 _ITEM = re.compile(rf"(?:({_PLAIN_IN_BRACKETS})|{_QUOTED})\Z")
 _KEY_ALONE = re.compile(rf"{_KEY}\Z")
 
@@ -49,7 +47,7 @@ of its value, and that."""
 _VALUE, _FLAT, _DEEP, _BLOCK, _OPEN = "value", "flat list or map", "list or map", "text of several lines", "nothing yet"
 _BLANK: _Line = (0, 0, "", "blank", None)
 # The files of a registry, and the revisions of one file more so, have many lines in common.
-_MOST_KNOWN = 8_192
+_MOST_KNOWN = 4_096
 _LONGEST_KNOWN = 200
 _known: dict[str, _Line] = {}
 # Keys, by themselves; and what stands between two commas in brackets, in a list its value, in a map with its key.
@@ -81,12 +79,11 @@ def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912 - one 
     around: list[tuple[Any, int]] = []
     waiting: str | None = None
     next_line = 0
+    known = _known.get
     for number, line in enumerate(lines):
         if number < next_line:
             continue  # of a text of several lines
-        found = _known.get(line)
-        if found is None:
-            found = _look_at(line)
+        found = known(line) or _look_at(line)
         if found is _BLANK:
             continue
         here, width, key, sort, value = found
@@ -97,28 +94,32 @@ def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912 - one 
                 container[waiting] = container = [] if width else {}
                 column = here
             waiting = None
-        while here < column or (here == column and not width and container.__class__ is list):
-            if not around:
+        if here != column or width or container.__class__ is not dict:  # something else than one more key of the same map
+            while here < column or (here == column and not width and container.__class__ is list):
+                if not around:
+                    raise UnusualFormError
+                container, column = around.pop()
+            if here != column or (container.__class__ is list) is not bool(width):
                 raise UnusualFormError
-            container, column = around.pop()
-        if here != column or (container.__class__ is list) is not bool(width):
-            raise UnusualFormError
-        if width and key:
-            around.append((container, column))
-            inner: dict[str, Any] = {}
-            container.append(inner)
-            container, column = inner, here + width
-        if sort is _FLAT:
-            value = value.copy()
-        elif sort is _DEEP:
-            value = _read_brackets(value)
-        elif sort is _BLOCK:
-            value, next_line = _read_block(lines, number + 1, column, value)
-        elif sort is _OPEN:
-            waiting = key
+            if width and key:
+                around.append((container, column))
+                inner: dict[str, Any] = {}
+                container.append(inner)
+                container, column = inner, here + width
+            if len(around) > _MAX_DEPTH:
+                raise UnusualFormError
+        if sort is not _VALUE:
+            if sort is _FLAT:
+                value = value.copy()
+            elif sort is _DEEP:
+                value = _read_brackets(value)
+            elif sort is _BLOCK:
+                value, next_line = _read_block(lines, number + 1, column, value)
+            else:
+                waiting = key
         if not key:
             container.append(value)
-        elif key in container or len(around) > _MAX_DEPTH:
+        elif key in container:
             raise UnusualFormError
         else:
             container[key] = value
@@ -134,7 +135,9 @@ def _look_at(line: str) -> _Line:
         found = _BLANK
     else:
         match = _LINE.match(line)
-        indentation, dash, key, plain, quoted, *others = match.groups("") if match is not None else _NO_GROUPS
+        if match is None:
+            raise UnusualFormError
+        indentation, dash, key, plain, quoted, brackets, block = match.groups("")
         if key:
             key = _known_keys.get(key) or _key(key)
         elif not dash:
@@ -144,9 +147,11 @@ def _look_at(line: str) -> _Line:
         elif quoted:
             found = (len(indentation), len(dash), key, _VALUE, quoted[1:-1])
         else:
-            found = (len(indentation), len(dash), key, *_more_than_a_value(*others, is_key=bool(key)))
+            found = (len(indentation), len(dash), key, *_more_than_a_value(brackets, block, is_key=bool(key)))
     if len(line) <= _LONGEST_KNOWN:
-        _note(_known, line, found)
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[line] = found
     return found
 
 
@@ -184,13 +189,15 @@ def _in_brackets(text: str) -> tuple[str, Any]:
     """Sort and value of a list or map in brackets."""
     items = text[1:-1].split(", ")
     # Most hold single values, of which many are in other files, too. What is cut in the wrong place is no item.
-    with suppress(_NoItemError):
+    try:
         if text[0] == "[" and text[-1] == "]":
             return _FLAT, [_known_items[item] if item in _known_items else _item(item) for item in items]
         if text[0] == "{" and text[-1] == "}":
             pairs = dict([_known_pairs.get(item) or _pair(item) for item in items])
             if len(pairs) == len(items):
                 return _FLAT, pairs
+    except _NoItemError:
+        pass
     value = _read_brackets(text)
     inner = value.values() if value.__class__ is dict else value
     return (_DEEP, text) if any(one.__class__ in (list, dict) for one in inner) else (_FLAT, value)
