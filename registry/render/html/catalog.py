@@ -251,10 +251,10 @@ class _Catalog:
             "href": href(kind, name),
             "title": outline.title or name,
             "name": name,
-            "badges": self.pages.fill_each("badge", [{"name": badge} for badge in badges(self.snapshot, definition)]),
+            "badges": self.pages.words("badge", badges(self.snapshot, definition)),
             "application": outline.application,
             "application_href": name_in_address(outline.application),
-            "tags": self.pages.fill_each("tag", [{"name": tag} for tag in outline.tags]),
+            "tags": self.pages.words("tag", outline.tags),
             "date": date,
             "day": date[:10],
         }

@@ -20,6 +20,7 @@ _BETWEEN = re.compile(f"\0(?:{'|'.join(_BLOCKS)})\0")
 
 # Of more it is not sure that they are asked for again.
 _MOST_SKELETONS = 1_000
+_MOST_WORDS = 2_000
 
 
 class _Frame(NamedTuple):
@@ -46,6 +47,8 @@ class Pages:
         self._frames: tuple[Mapping[str, Any], dict[str, _Frame]] = ({}, {})
         # By template, what all its pages have in common, and which texts are there.
         self._skeletons: dict[tuple[Hashable, ...], Skeleton] = {}
+        # What macros gave for single words.
+        self._words: dict[tuple[str, str], bytes] = {}
 
     def render(self, name: str, root: str, everywhere: Mapping[str, Any], context: Mapping[str, Any]) -> bytes:
         """One page: `root` is the way to the top, `everywhere` are the variables of all pages, `context` those of this one."""
@@ -86,6 +89,17 @@ class Pages:
     def fill_each(self, macro: str, items: Iterable[Texts], **constant: str) -> bytes:
         """What `fill_macro` gives for each of the items, one behind the other."""
         return b"".join(self.fill_macros(macro, items, **constant))
+
+    def words(self, macro: str, words: Iterable[str]) -> bytes:
+        """As `fill_each`, of a macro that shows one word, its `name`: of badges and tags there are few, and they are on many pages."""
+        known = self._words
+        return b"".join([known.get((macro, word)) or self._word(macro, word) for word in words])
+
+    def _word(self, macro: str, word: str) -> bytes:
+        if len(self._words) >= _MOST_WORDS:
+            self._words.clear()
+        found = self._words[macro, word] = self.fill_macro(macro, {"name": word})
+        return found
 
     def fill_macros(self, macro: str, items: Iterable[Texts], **constant: str) -> list[bytes]:
         """What `fill_macro` gives for each of the items, as markup."""
