@@ -46,11 +46,24 @@ _WORTH_SHARING = 40
 
 def write_units(folder: Path, units: Sequence[Unit], tell: Tell, *, is_new: bool, same: "Same | None" = None) -> Made:
     """Make and write all units, but for those that are the `same` elsewhere. `is_new`: nothing is in the folder yet."""
-    short = [unit for unit in units if not unit.is_long]
-    parts = [*([unit] for unit in units if unit.is_long), *(short[start : start + _PART] for start in range(0, len(short), _PART))]
+    parts = _parts(units)
     writer = _Writer(folder, is_new=is_new, same=same)
     writer.made.update(_shared(parts, writer.write, lambda: writer.made, tell) or {})
     return writer.made
+
+
+def _parts(units: Iterable[Unit]) -> list[list[Unit]]:
+    """Units to be taken together: the long ones first, each alone; of the others those with the same inputs never apart."""
+    long: list[list[Unit]] = []
+    parts: list[list[Unit]] = [[]]
+    for unit in units:
+        if unit.is_long:
+            long.append([unit])
+        elif len(parts[-1]) < _PART or unit.key == parts[-1][-1].key:
+            parts[-1].append(unit)
+        else:
+            parts.append([unit])
+    return [*long, *parts]
 
 
 def _shared(parts: Sequence[Part], work: Callable[[Part], None], result: Callable[[], Result], tell: Tell) -> Result | None:

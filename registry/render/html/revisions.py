@@ -9,7 +9,7 @@ from registry.diff import Change
 from registry.history import Revision
 from registry.render.html.pages import Pages
 from registry.render.html.skeleton import escape_all
-from registry.render.html.text import TEXT, short
+from registry.render.html.text import SHOWN_CHARACTERS, TEXT, short
 from registry.snapshot import Snapshot, blobs_of
 
 SHOWN_CHANGES = 40
@@ -90,7 +90,9 @@ def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
     for changes in some:
         parts = [_TABLE]
         for pointer, old, new in changes[:SHOWN_CHANGES]:
-            before, after = short(old), short(new)
+            # Most are short texts: a call for each takes a fifth of the time of a table.
+            before = old if type(old) is str and len(old) <= SHOWN_CHARACTERS else short(old)
+            after = new if type(new) is str and len(new) <= SHOWN_CHARACTERS else short(new)
             texts.append(pointer or "/")
             if before is not None:
                 texts.append(before)
