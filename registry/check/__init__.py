@@ -15,6 +15,7 @@ from registry.errors import Problem, Severity, Span, UsageError, nearest
 from registry.kinds import Kinds
 from registry.loader import Definition, Loaded
 from registry.settings import SETTINGS_PATH, Settings
+from registry.yaml import StoredDocument
 
 FAMILIES: tuple[tuple[Rule, ...], ...] = (
     schema.RULES,
@@ -99,7 +100,8 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
     known_findings = known.findings(definitions) if known is not None else [None] * len(definitions)
     for definition, found in zip(definitions, known_findings, strict=True):
         if found is None:
-            found = tuple(problem for rule, find in alone[definition.kind] for problem in find(rule, definition, registry))  # noqa: PLW2901
+            held = _at_hand(definition)
+            found = tuple([problem for rule, find in alone[held.kind] for problem in find(rule, held, registry)])  # noqa: PLW2901
             if known is not None:
                 known.keep(definition, found)
         if found:
@@ -107,6 +109,12 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
         if around:
             for rule, find in around[definition.kind]:
                 yield from _asked(rule, find(rule, definition, registry))
+
+
+def _at_hand(definition: Definition) -> Definition:
+    """The same, its document not to be fetched: some fifty rules ask for it, most of them more than once."""
+    document = definition.document
+    return definition._replace(document=document.at_hand()) if isinstance(document, StoredDocument) else definition
 
 
 def _by_kind(registry: Registry, rules: Sequence[Rule]) -> dict[str, list[tuple[Rule, Find]]]:

@@ -7,7 +7,6 @@ from registry.check.placeholders import adapter_path
 from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity, nearest
 from registry.loader import Definition
-from registry.outline import text_at
 
 SIDES = ("input", "output")
 _MANUAL_PLACEHOLDERS = frozenset({"intype", "outtype", "typeofprocess"})
@@ -16,6 +15,12 @@ _MANUAL_PLACEHOLDERS = frozenset({"intype", "outtype", "typeofprocess"})
 def _adapter(definition: Definition, side: str) -> dict[str, Any]:
     adapter = definition.inside.get(f"{side}_adapter")
     return adapter if isinstance(adapter, dict) else {}
+
+
+def _type(definition: Definition, side: str) -> str:
+    """The type of a side's adapter; "" where there is none, or no text."""
+    name = _adapter(definition, side).get(f"{side}_type")
+    return name if isinstance(name, str) else ""
 
 
 def adapter_params(definition: Definition, side: str) -> tuple[str, dict[str, Any]]:
@@ -47,7 +52,7 @@ def _older_spelling(rule: Rule, definition: Definition, _registry: Registry) -> 
 
 def _unknown_type(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     for side in SIDES:
-        name = text_at(_adapter(definition, side), f"{side}_type")
+        name = _type(definition, side)
         if not name or name in registry.kinds.adapters or "/" in name.strip("/"):
             continue
         known = [adapter.name for adapter in registry.kinds.adapters.values() if side in adapter.directions]
@@ -59,7 +64,7 @@ def _unknown_type(rule: Rule, definition: Definition, registry: Registry) -> Ite
 
 def _wrong_direction(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     for side in SIDES:
-        adapter = registry.kinds.adapters.get(text_at(_adapter(definition, side), f"{side}_type") or "")
+        adapter = registry.kinds.adapters.get(_type(definition, side))
         if adapter and side not in adapter.directions:
             yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_type"),
                                f"the type `{adapter.name}` is not for {side}", f"it is for {' and '.join(adapter.directions)}")  # fmt: skip
@@ -68,7 +73,7 @@ def _wrong_direction(rule: Rule, definition: Definition, registry: Registry) -> 
 def _unfit(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     process_type = definition.inside.get("process_type")
     for side in SIDES:
-        adapter = registry.kinds.adapters.get(text_at(_adapter(definition, side), f"{side}_type") or "")
+        adapter = registry.kinds.adapters.get(_type(definition, side))
         if not adapter or (process_type or "single") in adapter.fits or process_type not in (None, "single", "service"):
             continue
         if process_type is None:
@@ -118,9 +123,8 @@ def _same_path(rule: Rule, definition: Definition, _registry: Registry) -> Itera
 
 def _no_parameters(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     for side in SIDES:
-        adapter = _adapter(definition, side)
-        name = text_at(adapter, f"{side}_type")
-        if name in registry.kinds.adapters and name != "none" and not {f"{side}_params", f"{side}_parameters"} & adapter.keys():
+        name = _type(definition, side)
+        if name in registry.kinds.adapters and name != "none" and not {f"{side}_params", f"{side}_parameters"} & _adapter(definition, side).keys():
             yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_type"), f"`{name}` without parameters says nothing about how",
                                f"add `{side}_params: {{…}}`")  # fmt: skip
 

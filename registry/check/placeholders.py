@@ -10,6 +10,7 @@ from registry.loader import Definition
 from registry.outline import text_at
 
 PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
+_PATHS = ("file_path", "pipe_path", "file")
 _ANY = re.compile(r"\$\{[^}]*\}?")
 # What Python's string.Template takes, which the old service used: $$, $name, ${name}.
 _TEMPLATE = re.compile(r"\$(?:\$|[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
@@ -17,13 +18,13 @@ _TEMPLATE = re.compile(r"\$(?:\$|[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*
 
 def adapter_path(definition: Definition, side: str) -> tuple[tuple[str, ...], str] | None:
     """Pointer and value of the path that the adapter of `side` (input, output) uses, or None."""
-    adapter = definition.inside.get(f"{side}_adapter")
-    if isinstance(adapter, dict):
-        for params in (f"{side}_params", f"{side}_parameters"):
-            for key in ("file_path", "pipe_path", "file"):
-                value = text_at(adapter, params, key)
-                if value is not None:
-                    return ("definition", f"{side}_adapter", params, key), value
+    adapter: Any = definition.inside.get(f"{side}_adapter")
+    for name in (f"{side}_params", f"{side}_parameters") if isinstance(adapter, dict) else ():
+        params = adapter.get(name)
+        for key in _PATHS if isinstance(params, dict) else ():
+            value = params.get(key)
+            if isinstance(value, str):
+                return ("definition", f"{side}_adapter", name, key), value
     return None
 
 

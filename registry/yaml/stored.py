@@ -72,6 +72,10 @@ class StoredDocument:
         found: bytes = (_fetched(self._store, self._key) if self._store is not None else self._key)[1]
         return found
 
+    def at_hand(self) -> "StoredDocument":
+        """The same, with its data: for whoever asks for it again and again."""
+        return StoredDocument(self.path, None, _fetched(self._store, self._key)) if self._store is not None else self
+
     @property
     def place(self) -> Place:
         """Where the document's first thing stands."""
