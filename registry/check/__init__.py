@@ -112,7 +112,7 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
 
 
 def _at_hand(definition: Definition) -> Definition:
-    """The same, its document not to be fetched: some fifty rules ask for it, most of them more than once."""
+    """The same, its document not to be fetched: dozens of rules ask for it, most of them more than once."""
     document = definition.document
     return definition._replace(document=document.at_hand()) if isinstance(document, StoredDocument) else definition
 

@@ -53,6 +53,7 @@ class PendingLog:
         widen(process.stdout)
         self._chunks: SimpleQueue[bytes] = SimpleQueue()
         self._is_read = False
+        self._is_closed = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -71,7 +72,10 @@ class PendingLog:
         self.close()
 
     def close(self) -> None:
-        """End git, if it still runs. Raises GitError where it failed."""
+        """End git, if it still runs. Raises GitError where it failed, once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if not self._is_read:
             self._process.proc.kill()
         self._thread.join()

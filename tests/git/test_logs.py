@@ -54,15 +54,18 @@ def test_a_log_that_nobody_reads_to_its_end_leaves_no_process(long: RepoBuilder)
     assert not processes_of_git()
 
 
-def test_a_history_that_lost_a_part_is_told(long: RepoBuilder, repo: RepoBuilder) -> None:
-    repo.define("a")
-    commit = repo.commit("one")
+def test_a_history_that_lost_a_part_is_told_as_git_tells_it(repo: RepoBuilder) -> None:
+    commits = []
+    for name in ("a", "b", "c"):
+        repo.define(name)
+        commits.append(repo.commit(name))
     opened = open_repository(repo.root)
     assert opened is not None
-    tree = repo.git("rev-parse", f"{commit}^{{tree}}")
+    # Of the first commit: of the last one git has told by then.
+    tree = repo.git("rev-parse", f"{commits[0]}^{{tree}}")
     (repo.root / ".git/objects" / tree[:2] / tree[2:]).unlink()
-    with pytest.raises(GitError, match="git diff-tree failed"):
-        list(opened.begin_log([commit], "definitions").commits())
+    with pytest.raises(GitError, match=f"git diff-tree failed: fatal: unable to read tree {tree}"):
+        list(opened.begin_log(commits, "definitions").commits())
 
 
 def test_contents_larger_than_any_pipe_are_asked_for_and_read_in_order(repo: RepoBuilder) -> None:
