@@ -237,6 +237,8 @@ class Tracer:
 
         All its rows are read against the state before it: two names can be swapped in one.
         """
+        if len(commit.rows) == 1 and self.goes_on(commit, commit.rows[0], ids):
+            return
         rows = [self.relative(row) for row in commit.rows if is_definition_row(row, self.prefix)]
         before = {path: self.paths.get(path) for row in rows for path in (row.old_path, row.path)}
         leaving = {row.old_path for row in rows if row.status in "RD" or row.old_path != row.path or _is_other(row, before[row.path], ids)}
@@ -257,6 +259,17 @@ class Tracer:
             if row.old_path in leaving and gone is not None and found and id(gone) not in claimed and gone.path == row.old_path:
                 gone.path = None
                 self.add(gone, commit, row._replace(blob=None, other_blobs=()), found[1])
+
+    def goes_on(self, commit: LogCommit, row: Row, ids: Mapping[str, int | None]) -> bool:
+        """Add the edit of one file that keeps its name and its id, as nearly all commits are; False where it may be more than that."""
+        if row.status != "M" or row.blob is None or row.old_path != row.path or not row.path.startswith(self.prefix):
+            return False
+        row = self.relative(row)
+        track, found = self.paths.get(row.path), kind_and_name(row.path)
+        if track is None or found is None or track.path != row.path or track.id != ids.get(row.blob or ""):
+            return False
+        self.add(track, commit, row, found[1])
+        return True
 
     def relative(self, row: Row) -> Row:
         return row._replace(old_path=row.old_path[len(self.prefix) :], path=row.path[len(self.prefix) :]) if self.prefix else row

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -124,13 +125,17 @@ class PendingLogs:
 
 def _tokens(chunks: Iterable[bytes]) -> Iterator[str]:
     """The NUL-ended parts of a stream; what is not UTF-8 in them as Python's surrogates."""
+    return chain.from_iterable(_token_lists(chunks))
+
+
+def _token_lists(chunks: Iterable[bytes]) -> Iterator[list[str]]:
     rest = b""
     for chunk in chunks:
         whole, _, rest = (rest + chunk).rpartition(b"\0")
         if whole:
-            yield from whole.decode("utf-8", "surrogateescape").split("\0")
+            yield whole.decode("utf-8", "surrogateescape").split("\0")
     if rest:
-        yield rest.decode("utf-8", "surrogateescape")
+        yield [rest.decode("utf-8", "surrogateescape")]
 
 
 def _text(token: str) -> str:
