@@ -33,7 +33,7 @@ def field_html(value: Any, schema: Mapping[str, Any]) -> bytes:
 
 
 def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: list[str]) -> None:
-    """Add markup to `parts`, with `TEXT` for each of the `texts`."""
+    """Add markup to `parts`, without a per cent sign but for a `TEXT` for each of the `texts`."""
     if isinstance(value, dict):
         parts.append(b'<dl class="fields">')
         for key, item in value.items():
