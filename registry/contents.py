@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from registry import yaml
 from registry.credentials import hide, hide_in_line
 from registry.git import GitError, Repository
-from registry.loader import Definition, hide_credentials, id_of
+from registry.loader import Definition, id_of
+from registry.redaction import redacted
 
 Document = dict[str, Any]
 """A file's data, credentials hidden; never changed by whoever gets it: parts of it are shared."""
@@ -207,7 +208,7 @@ class Contents:
     def _content(self, document: Any, raw: bytes) -> "_Content":
         if not isinstance(document, dict):
             return _Content(None, b"")
-        shown = hide_credentials(document, self._fields)
+        shown = redacted(document, self._fields)
         return _Content(shown, raw if shown is document else b"")
 
     def _with_next(self, blob: str) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
-import copy
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,7 +7,6 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from registry import yaml
-from registry.credentials import hidden_in
 from registry.errors import Problem, Severity, Span, nearest
 from registry.kinds import Kind, Kinds
 from registry.outline import Outline, outline_of
@@ -230,30 +228,3 @@ def _look_at(  # noqa: PLR0911 - one a sort of mistake
              nearest(steps[1], kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}")  # fmt: skip
         return None
     return kind_and_name(path)
-
-
-def hide_credentials(document: dict[str, Any], fields: Iterable[tuple[str, ...]]) -> dict[str, Any]:
-    """The document with credentials below `fields` hidden, but for those that it says were reviewed; a copy where there are any."""
-    shown = document
-    for start in fields:
-        node: Any = document
-        for step in start:
-            node = node.get(step) if isinstance(node, dict) else None
-        if node is None:
-            continue
-        for path, hidden in hidden_in(node, start):
-            if not _is_reviewed(document, path):
-                shown = copy.deepcopy(document) if shown is document else shown
-                holder: Any = shown
-                for place in path[:-1]:
-                    holder = holder[place]
-                holder[path[-1]] = hidden
-    return shown
-
-
-def _is_reviewed(document: dict[str, Any], path: tuple[str | int, ...]) -> bool:
-    pointer = "/" + "/".join(map(str, path))
-    accepted = document.get("ignore")
-    return isinstance(accepted, list) and any(
-        isinstance(one, dict) and one.get("rule") == "X001" and one.get("reason") and pointer.startswith(str(one.get("path", ""))) for one in accepted
-    )

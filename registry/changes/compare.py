@@ -13,7 +13,8 @@ from registry.changes.table import Level, Party
 from registry.credentials import hide_in_line
 from registry.diff import MISSING, Change, diff, escape, same, steps_of
 from registry.kinds import Kinds
-from registry.loader import Definition, hide_credentials
+from registry.loader import Definition
+from registry.redaction import redacted
 from registry.settings import Settings
 
 # What no promise to be careful lowers: an id that means another thing, a credential that everybody can read.
@@ -246,7 +247,7 @@ def _without_credentials(one: Meaning, before: Definition | None, after: Definit
             shown.append(value)
             continue
         kind = kinds.by_name.get(definition.kind)
-        hidden = hide_credentials(definition.data, kind.secret_fields if kind else ())
+        hidden = redacted(definition.data, kind.secret_fields if kind else ())
         shown.append(_at(hidden, one.pointer) if same(_at(definition.data, one.pointer), value) else value)
     return replace(one, old=shown[0], new=shown[1], reason=hide_in_line(one.reason))
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from registry.check import credentials
 from registry.check.rule import Registry
 from registry.credentials import HIDDEN
+from registry.diff import steps_of
 from registry.errors import Problem, Severity
-from registry.loader import Definition, kind_and_name
+from registry.loader import kind_and_name
+from registry.rule_exceptions import exceptions_in
 from registry.settings import IGNORE, Settings
 
 # How a file must be written, and ids, are not for a file or a team to decide.
@@ -26,35 +28,23 @@ def judge(found: Iterable[Problem], registry: Registry, settings: Settings, sile
 def _not_excepted(problems: list[Problem], registry: Registry) -> Iterator[Problem]:
     """Problems without those that their own file excepts, and each exception that excepts nothing."""
     excepting = {one.path: one for one in registry.loaded.definitions if one.outline.is_excepting}
+    exceptions = {path: [*exceptions_in(one.data)] for path, one in excepting.items()}
     used: dict[str, set[int]] = {path: set() for path in excepting}
     for problem in problems:
-        definition = excepting.get(problem.span.path)
-        place = next((n for n, rule, path in _exceptions(definition) if _fits(problem, rule, path)), None) if definition is not None else None
-        if place is None:
+        steps = steps_of(problem.pointer)
+        covering = (one for one in exceptions.get(problem.span.path, ()) if one.covers(problem.rule, steps))
+        found = next(covering, None) if problem.rule[:1] not in FIXED else None
+        if found is None:
             yield problem
         else:
-            used[problem.span.path].add(place)
+            used[problem.span.path].add(found.place)
     for path, definition in excepting.items():
-        for number, rule, _ in _exceptions(definition):
-            if number not in used[path]:
-                fixed = rule[:1] in FIXED
-                message = f"{rule} cannot be excepted" if fixed else f"{rule} finds nothing here"
-                yield definition.problem(
-                    "W204", Severity.WARNING, ("ignore", number), message, "mend the file" if fixed else "take the exception out"
-                )
-
-
-def _exceptions(definition: Definition) -> Iterator[tuple[int, str, str]]:
-    """Place, rule and path of each exception that says why."""
-    listed = definition.data["ignore"]
-    for number, item in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(item, dict) and isinstance(item.get("rule"), str) and item.get("reason"):
-            yield number, item["rule"], str(item.get("path", "")).rstrip("/")
-
-
-def _fits(problem: Problem, rule: str, path: str) -> bool:
-    is_below = not path or problem.pointer == path or problem.pointer.startswith(f"{path}/")
-    return problem.rule == rule and is_below and rule[:1] not in FIXED
+        for one in exceptions[path]:
+            if one.place not in used[path]:
+                fixed = one.rule[:1] in FIXED
+                message = f"{one.rule} cannot be excepted" if fixed else f"{one.rule} finds nothing here"
+                hint = "fix what it finds" if fixed else "remove the exception"
+                yield definition.problem("W204", Severity.WARNING, ("ignore", one.place), message, hint)
 
 
 def _with_severity(problem: Problem, settings: Settings, silent: frozenset[str]) -> Problem | None:
