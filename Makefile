@@ -63,7 +63,7 @@ soak: .venv/.installed-dev ## ids through 1,000 invented histories of 400 steps,
 	$(BIN)/python -m tests.server.edits
 
 .PHONY: bench
-bench: .venv/.installed-dev ## measure against check-jsonschema and git, at 10,000 definitions with 50,000 commits (15 minutes)
+bench: .venv/.installed-dev ## measure builds beside their floor, checks beside check-jsonschema, the server beside nginx (30 minutes)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/serve.py --definitions 1000 --commits 5000
 	$(BIN)/python benchmarks/serve.py

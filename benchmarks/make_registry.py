@@ -23,20 +23,27 @@ THINGS = ["batch", "chart", "clip", "frame", "grid", "invoice", "page", "sample"
 # From more definitions on, nobody keeps all of a team in one folder; and git would take hours for the history.
 FLAT = 20_000
 FIRST_COMMIT_S = 1_400_000_000
+SYLLABLES = [first + vowel for first in "bdfghklmnprstvz" for vowel in ("a", "e", "i", "o", "u", "ai", "ou")]
 APPLICATIONS = 40
 REGISTRY_ID = "00000000-0000-4000-8000-000000000000"
+
+
+def words(rng, count):
+    """Made-up words, as good as never the same twice: real descriptions do not repeat a vocabulary of ten."""
+    return ["".join(SYLLABLES[int(rng.random() * len(SYLLABLES))] for _ in range(2 + int(rng.random() * 3))) for _ in range(count)]
 
 
 def process(rng, name, number, version):
     """The text of one process definition."""
     service = rng.random() < 0.4
+    title, does, more = words(rng, 4), words(rng, 6), words(rng, 8)
     lines = [
         f"# {name}, as of change {version}",
         f"id: {number}",
-        f"title: {name.replace('-', ' ').capitalize()}",
+        f"title: {' '.join(title).capitalize()}",
         "description: >",
-        f"  Reads one {rng.choice(THINGS)} after another and {rng.choice(VERBS)}s it;",
-        "  what does not fit is put aside for a person to look at.",
+        f"  Reads {' '.join(does)} and {rng.choice(VERBS)}s it;",
+        f"  {' '.join(more)} is left for a person to review.",
         f"owners: [{rng.choice(TEAMS)}-team]",
         f"tags: [{', '.join(sorted(rng.sample(THINGS, 2)))}]",
         "definition:",
@@ -45,12 +52,13 @@ def process(rng, name, number, version):
         f"  process_type: {'service' if service else 'single'}",
         f"  cwd: /srv/{name}",
         "  environment:",
-        f"    LEVEL: {rng.choice(['debug', 'info', 'warning'])}   # what is logged",
+        f"    LEVEL: {rng.choice(['debug', 'info', 'warning'])}   # log level",
+        f"    STATION: {words(rng, 1)[0]}",
         f'    REGION: "{rng.randrange(100):02d}"',
     ]
     if service:
         lines += [
-            f'  argv: [--strict, --port, "{rng.randrange(2000, 60000)}"]',
+            f'  argv: [--strict, --name, {words(rng, 1)[0]}, --port, "{rng.randrange(2000, 60000)}"]',
             "  input_adapter:",
             "    input_type: port",
             f"    input_params: {{tcp_port: {rng.randrange(2000, 60000)}, framing: lines, chunk_size: 10KB}}",
@@ -61,7 +69,7 @@ def process(rng, name, number, version):
     else:
         lines += [
             f"  timeout: {rng.randrange(5, 4000)}  # seconds",
-            f'  argv: [--strict, --size, "{rng.randrange(9999)}"]',
+            f'  argv: [--strict, --name, {words(rng, 1)[0]}, --size, "{rng.randrange(9999)}"]',
             "  input_adapter:",
             "    input_type: file",
             "    input_params: {file_type: stream, stream_name: STDIN}",
@@ -143,7 +151,7 @@ def new_name(number, *, is_deep):
 
 
 def make(out, definitions, commits, seed):
-    """Invent the whole history."""
+    """Generate the whole history."""
     history = History(out, commits, seed)
     rng = history.random
     history.commit("Describe the applications", [("M", f"definitions/application/app-{n:02d}.yaml", application(n + 1)) for n in range(APPLICATIONS)])

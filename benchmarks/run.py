@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
-"""Measure `registry check` and `registry build` against their peers, in turns, and print a table of ratios.
+"""Measure `registry check` and `registry build` beside their peers and print a table of ratios.
 
-    benchmarks/run.py [--definitions 10000] [--commits 50000] [--rounds 3] [--where DIR]
+    benchmarks/run.py [--sizes 1000,4000,10000] [--rounds 5] [--where DIR]
 
-Peers: check-jsonschema with the same files and the same schema; `git log --raw -M` on the same repository; Hugo with a page
-and a JSON file for each definition, given the same YAML, or JSON made of it before (Debian: `apt install hugo`; left out where
-it is not there). All are taken in turns; seconds are the medians of the rounds. A ratio is the median of those of each round:
-the peer of a long build is run right before and right after it, and counts with the mean of both, for machines change their
-speed within a minute. Memory is the peak of the
-proportional set size (PSS), summed over all processes of a command, read ten times a second in a round before the others:
-reading it takes a tenth of what a build with both cores does.
+Each size has five commits per definition. The peer of a build from nothing is its floor on the same data: `git log --raw`,
+`git cat-file --batch` of the contents that the site shows, and `cp -r` of the finished site. Further peers, at the largest size
+only: check-jsonschema with the same files and schema, and Hugo with one page and one JSON file per definition (Debian:
+`apt install hugo`; left out where it is not installed).
+
+Commands alternate. Seconds are medians of the rounds; a ratio is the median of the ratios of the rounds, in which a long build
+counts against the mean of its peer right before and right after, because machines change their speed within a minute. Memory
+is the peak of the proportional set size, summed over all processes of a command, read ten times a second in a round of its own.
+Use `--where /dev/shm` to measure in memory.
 """
 
 import argparse
-import json
 import os
 import platform
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -30,17 +32,21 @@ from hugo_site import make_hugo_site
 
 HERE = Path(__file__).parent
 REGISTRY = [sys.executable, "-m", "registry"]
+COMMITS_PER_DEFINITION = 5
+# Started from scratch each time; their peers run right before and right after them.
+FROM_NOTHING = ("build", "build, commits", "Hugo", "Hugo, JSON", "floor")
+PEERS = ("check-jsonschema", "floor", "python", "Hugo", "Hugo, JSON")
 
 
 def seconds_of(command):
-    """How long one command takes, whole process."""
+    """Wall time of one whole process, in seconds."""
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - started
 
 
 def megabytes_of(command):
-    """The peak of memory of one command with all its children."""
+    """Peak memory of one command and all its children, in megabytes."""
     process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
@@ -56,18 +62,38 @@ def megabytes_of(command):
     return peak / 1e6
 
 
-def remove_site(site):
-    """A cold build each time, and no site of before beside it: on a virtual machine memory that was never used costs whoever
-    uses it first, some seconds of system time a build."""
-    for path in (site, site.parent / f".{site.name}.generations"):
-        if path.is_symlink():
-            path.unlink()
-        elif path.exists():
-            shutil.rmtree(path)
+def remove(path):
+    """Remove a site with its generations, or a copied folder: builds from nothing start without it."""
+    for one in (path, path.parent / f".{path.name}.generations"):
+        if one.is_symlink():
+            one.unlink()
+        elif one.exists():
+            shutil.rmtree(one)
+
+
+def shown_contents(repository):
+    """The ids of all file contents below `definitions/` that the history holds, one per line."""
+    log = subprocess.run(
+        ["git", "-C", str(repository), "log", "--raw", "--no-abbrev", "--format=", "--", "definitions"],
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    found = {line.split(" ", 4)[3] for line in log.splitlines() if line.endswith(".yaml")}
+    return "".join(f"{blob}\n" for blob in sorted(found) if blob.strip("0"))
+
+
+def floor_command(repository, site, scratch):
+    """What every build from nothing has to do at least: read the history, read the contents, write the files."""
+    wanted = scratch / "contents"
+    wanted.write_text(shown_contents(repository))
+    git = f"git -C {shlex.quote(str(repository))}"
+    copy = f"cp -r {shlex.quote(str(site.resolve()))} {shlex.quote(str(scratch / 'copy'))}"
+    return ["sh", "-ec", f"{git} log --raw >/dev/null; {git} cat-file --batch <{shlex.quote(str(wanted))} >/dev/null; {copy}"]
 
 
 def clones_with_a_change(repository, scratch, path):
-    """A whole clone on a branch that changes one file, and one of depth 1 of the same two commits."""
+    """A whole clone on a branch that changes one file, and a clone of depth 1 of the same two commits."""
     whole, shallow = scratch / "whole", scratch / "shallow"
 
     def git(where, *words):
@@ -88,130 +114,172 @@ def clones_with_a_change(repository, scratch, path):
     return whole, shallow
 
 
-def main():
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--definitions", type=int, default=10_000)
-    parser.add_argument("--commits", type=int, default=50_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--where", type=Path, default=HERE / "data", help="where the repository is kept between runs")
-    given = parser.parse_args()
-    repository = given.where.resolve() / f"registry-{given.definitions}-{given.commits}"
-    if not repository.exists():
-        given.where.mkdir(parents=True, exist_ok=True)
-        size = ["--definitions", str(given.definitions), "--commits", str(given.commits)]
-        subprocess.run([sys.executable, str(HERE / "make_registry.py"), str(repository), *size], check=True)
-    with tempfile.TemporaryDirectory(dir=given.where) as scratch:
-        rows = table(repository, Path(scratch), given.rounds)
-    print(f"\n{given.definitions:,} definitions, {given.commits:,} commits; Python {platform.python_version()}, "
-          f"{os.cpu_count()} cores; medians of {given.rounds} rounds\n")  # fmt: skip
-    print("| what | seconds | MB | peer | seconds | ratio | limit |\n|---|---|---|---|---|---|---|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
+class Case:
+    """One repository with the commands that are measured on it."""
 
+    def __init__(self, where, scratch, definitions, *, everything):
+        """Make the repository where it is missing; `everything` adds the peers and commands of the largest size."""
+        self.definitions = definitions
+        self.repository = repository_of(where, definitions, definitions * COMMITS_PER_DEFINITION)
+        self.scratch = scratch
+        scratch.mkdir()
+        self.site, self.again = scratch / "site", scratch / "again"
+        self.files = [str(path) for path in sorted((self.repository / "definitions/process_definition").rglob("*.yaml"))]
+        self.edited = Path(self.files[len(self.files) // 2])
+        self.before = self.edited.read_bytes()
+        self.commands = self._builds()
+        turns = [name for name in self.commands if name not in FROM_NOTHING]
+        self._fill_generations()
+        self.commands["floor"] = floor_command(self.repository, self.again, scratch)
+        turns += ["floor", "build", "floor"]
+        if everything:
+            turns = self._add_checks() + turns + self._add_hugo()
+        self.turns = turns
 
-def table(repository, scratch, rounds):
-    """The rows of the table, as text."""
-    schema = scratch / "schema.json"
-    schema.write_text(
-        subprocess.run([*REGISTRY, "schema", "process_definition", "-C", str(repository)], capture_output=True, check=True, text=True).stdout
-    )
-    files = [str(path) for path in sorted((repository / "definitions/process_definition").rglob("*.yaml"))]
-    peer = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent)) or "check-jsonschema"
-    site = scratch / "site"
-    one = scratch / "one"
-    (one / "definitions/process_definition").mkdir(parents=True)
-    (one / "definitions/process_definition/a.yaml").write_text("title: T\nowners: [team]\ndefinition: {exec: /bin/true, argv: [-v]}\n")
-    edited = Path(files[len(files) // 2])
-    before = edited.read_bytes()
-    whole, shallow = clones_with_a_change(repository, scratch, edited.relative_to(repository))
-    again = scratch / "again"
-    commands = {
-        "check": [*REGISTRY, "check", "-C", str(repository)],
-        "check-jsonschema": [peer, "--schemafile", str(schema), *files],
-        "git log": ["git", "-C", str(repository), "log", "--raw", "-M"],
-        "python": [sys.executable, "-c", "import json, subprocess, typing, dataclasses"],
-        "one file": [*REGISTRY, "check", "-C", str(one)],
-        "--changed": [*REGISTRY, "check", "--changed", "-C", str(repository)],
-        "review, whole": [*REGISTRY, "review", "-C", str(whole), "--base", "base", "--head", "change"],
-        "review, depth 1": [*REGISTRY, "review", "-C", str(shallow), "--base", "base", "--head", "change"],
-        "build": [*REGISTRY, "build", "-C", str(repository), "--out", str(site), "--from-nothing"],
-        "one edit": [*REGISTRY, "build", "-C", str(repository), "--out", str(again)],
-        "nothing new": [*REGISTRY, "build", "-C", str(repository), "--out", str(again)],
-    }
-    # The first generations of a place are copies; from the third on they are built upon.
-    for number in range(4):
-        edited.write_bytes(before + b"# %d\n" % number)
-        subprocess.run(commands["one edit"], check=True, stdout=subprocess.DEVNULL)
-    with_hugo = shutil.which("hugo") is not None
-    if with_hugo:
-        commands["build, commits"] = [*REGISTRY, "build", "-C", str(repository), "--out", str(site), "--from-nothing", "--history", "commits"]
+    def _builds(self):
+        source = ["-C", str(self.repository)]
+        return {
+            "build": [*REGISTRY, "build", *source, "--out", str(self.site), "--from-nothing"],
+            "one edit": [*REGISTRY, "build", *source, "--out", str(self.again)],
+            "nothing new": [*REGISTRY, "build", *source, "--out", str(self.again)],
+            "python": [sys.executable, "-c", "import json, subprocess, typing, dataclasses"],
+        }
+
+    def _fill_generations(self):
+        """The first generations of a place are copies; from the third on they are built upon."""
+        for number in range(4):
+            self.edited.write_bytes(self.before + b"# %d\n" % number)
+            subprocess.run(self.commands["one edit"], check=True, stdout=subprocess.DEVNULL)
+        self.edited.write_bytes(self.before)
+
+    def _add_checks(self):
+        schema = self.scratch / "schema.json"
+        printed = [*REGISTRY, "schema", "process_definition", "-C", str(self.repository)]
+        schema.write_text(subprocess.run(printed, capture_output=True, check=True, text=True).stdout)
+        one = self.scratch / "one"
+        (one / "definitions/process_definition").mkdir(parents=True)
+        text = "title: T\nowners: [team]\ndefinition: {exec: /bin/true, argv: [-v]}\n"
+        (one / "definitions/process_definition/a.yaml").write_text(text)
+        whole, shallow = clones_with_a_change(self.repository, self.scratch, self.edited.relative_to(self.repository))
+        peer = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent)) or "check-jsonschema"
+        review = [*REGISTRY, "review", "--base", "base", "--head", "change", "-C"]
+        added = {
+            "check": [*REGISTRY, "check", "-C", str(self.repository)],
+            "check-jsonschema": [peer, "--schemafile", str(schema), *self.files],
+            "one file": [*REGISTRY, "check", "-C", str(one)],
+            "--changed": [*REGISTRY, "check", "--changed", "-C", str(self.repository)],
+            "review, whole": [*review, str(whole)],
+            "review, depth 1": [*review, str(shallow)],
+        }
+        self.commands.update(added)
+        return list(added)
+
+    def _add_hugo(self):
+        if shutil.which("hugo") is None:
+            return []
+        self.commands["build, commits"] = [*self.commands["build"], "--history", "commits"]
         for name, as_json in (("Hugo", False), ("Hugo, JSON", True)):
-            make_hugo_site(repository, again, scratch / name, as_json=as_json)
-            commands[name] = ["hugo", "--quiet", "--source", str(scratch / name), "--destination", str(scratch / "public")]
-    edited.write_bytes(before)
-    # A round, with the peers of long builds on both sides of them.
-    builds = ["git log", "build", "git log", *(["Hugo", "Hugo, JSON", "build, commits", "Hugo", "Hugo, JSON"] if with_hugo else [])]
-    turns = [*(name for name in commands if name not in builds), *builds]
-    found, peaks = measured(commands, turns, rounds, edited, [site, scratch / "public"])
-    (scratch / "raw.json").write_text(json.dumps(found))
+            make_hugo_site(self.repository, self.again, self.scratch / name, as_json=as_json)
+            self.commands[name] = ["hugo", "--quiet", "--source", str(self.scratch / name), "--destination", str(self.scratch / "public")]
+        return ["Hugo", "Hugo, JSON", "build, commits", "Hugo", "Hugo, JSON"]
 
-    def row(name, ours, theirs, limit):
-        # A peer that was run twice in a round counts with the mean; one that was run in the first round alone, with that.
+    def measure(self, rounds):
+        """Seconds of each command, one round after the other, and its peak memory in megabytes, from a round before."""
+        peaks = dict.fromkeys(self.commands, 0.0)
+        found = {name: [] for name in self.commands}
+        for number in range(rounds + 1):
+            for name in self.turns:
+                if name in PEERS and not number:
+                    continue  # the memory of peers is not reported
+                if name == "check-jsonschema" and number > 1:
+                    continue  # minutes each, and the ratio is far from its limit
+                self._prepare(name, number)
+                if number:
+                    found[name].append(seconds_of(self.commands[name]))
+                    result = f"{found[name][-1]:.2f} s"
+                else:
+                    peaks[name] = megabytes_of(self.commands[name])
+                    result = f"{peaks[name]:.0f} MB"
+                if name != "one edit":
+                    self.edited.write_bytes(self.before)
+                print(f"{self.definitions:,} definitions, round {number}: {name}: {result}", file=sys.stderr, flush=True)
+        return found, peaks
+
+    def _prepare(self, name, number):
+        if name in FROM_NOTHING:
+            for site in (self.site, self.scratch / "public", self.scratch / "copy"):
+                remove(site)
+        if name in ("--changed", "one edit"):
+            self.edited.write_bytes(self.before + b"# edited %d\n" % number)
+        if name in ("one edit", "nothing new"):
+            time.sleep(0.2)  # a file written in this moment could be written again without a sign of it
+        os.sync()  # pending writes of the command before are not charged to this one
+
+
+def repository_of(where, definitions, commits):
+    """The benchmark repository of this size below `where`, made where it is missing."""
+    repository = where / f"registry-{definitions}-{commits}"
+    if not repository.exists():
+        where.mkdir(parents=True, exist_ok=True)
+        size = ["--definitions", str(definitions), "--commits", str(commits)]
+        subprocess.run([sys.executable, str(HERE / "make_registry.py"), str(repository), *size], check=True)
+    return repository
+
+
+def rows_of(case, rounds):
+    """The rows of the table for one case, as text."""
+    found, peaks = case.measure(rounds)
+
+    def row(what, ours, theirs, limit=""):
+        # A peer that ran twice in a round counts with the mean; one that ran in the first round only, with that.
         times = max(1, len(found[theirs]) // rounds)
         beside = [statistics.mean(found[theirs][start : start + times]) for start in range(0, len(found[theirs]), times)]
         ratio = statistics.median(one / other for one, other in zip(found[ours], beside, strict=False))
         seconds = {name: statistics.median(found[name]) for name in (ours, theirs)}
-        return (name, f"{seconds[ours]:.2f}", f"{peaks[ours]:.0f}", theirs, f"{seconds[theirs]:.2f}", f"{ratio:.2f}", limit)
+        cells = (f"{case.definitions:,}", what, f"{seconds[ours]:.2f}", f"{peaks[ours]:.0f}", theirs)
+        return (*cells, f"{seconds[theirs]:.2f}", f"{ratio:.2f}", limit)
 
-    return [
-        row("`registry check`", "check", "check-jsonschema", "0.33"),
-        row("`registry build --from-nothing`, all history and revisions", "build", "git log", "4"),
-        *([row("`registry build --from-nothing --history commits`", "build, commits", "Hugo", "2")] if with_hugo else []),
-        *([row("the same, Hugo given JSON", "build, commits", "Hugo, JSON", "")] if with_hugo else []),
-        row("`registry build`, one file changed, whole process", "one edit", "python", "1.2 s"),
-        row("`registry build`, nothing changed, whole process", "nothing new", "python", "0.7 s"),
-        row("`registry review` of one changed file, whole clone, whole process", "review, whole", "python", "1.5 s"),
-        row("`registry review` of one changed file, clone of depth 1, whole process", "review, depth 1", "python", "1.5 s"),
-        row("`registry check`, one file, whole process", "one file", "python", "0.25 s"),
-        row("`registry check --changed`, one edit, whole process", "--changed", "python", "0.5 s"),
+    rows = [
+        row("`build --from-nothing`", "build", "floor"),
+        row("`build`, one file changed", "one edit", "python"),
+        row("`build`, nothing changed", "nothing new", "python"),
     ]
+    if "check" in case.commands:
+        rows += [
+            row("`check`", "check", "check-jsonschema", "0.33"),
+            row("`check`, one file", "one file", "python", "0.25 s"),
+            row("`check --changed`, one edit", "--changed", "python", "0.5 s"),
+            row("`review` of one changed file, whole clone", "review, whole", "python", "1.5 s"),
+            row("`review` of one changed file, clone of depth 1", "review, depth 1", "python", "1.5 s"),
+        ]
+    if "Hugo" in case.commands:
+        rows += [
+            row("`build --from-nothing --history commits`", "build, commits", "Hugo", "2"),
+            row("the same, Hugo given JSON", "build, commits", "Hugo, JSON"),
+        ]
+    return rows
 
 
-def measured(commands, turns, rounds, edited, sites):
-    """The seconds of each command, one round after the other, and its peak of memory, from a round before; `turns` are a round.
-
-    `edited` is the file that is changed for those that build or check a change; `sites` are made from nothing each time.
-    """
-    before = edited.read_bytes()
-    peers = ("check-jsonschema", "git log", "python", "Hugo", "Hugo, JSON")
-    peaks = dict.fromkeys(commands, 0.0)
-    found = {name: [] for name in commands}
-    for number in range(rounds + 1):
-        for name in turns:
-            command = commands[name]
-            if name in peers and not number:
-                continue  # nobody asks for their memory
-            if name == "check-jsonschema" and number > 1:
-                continue  # minutes each, and the ratio is far from its limit
-            if name in ("build", "build, commits", "Hugo", "Hugo, JSON"):
-                for site in sites:
-                    remove_site(site)
-            if name in ("--changed", "one edit"):
-                edited.write_bytes(before + b"# edited %d\n" % number)
-            if name in ("one edit", "nothing new"):
-                time.sleep(0.2)  # what was written this moment could be written again without a sign of it
-            os.sync()  # what was written or removed before is not for this one to wait for
-            if number:
-                found[name].append(seconds_of(command))
-                told = f"{found[name][-1]:.2f} s"
-            else:
-                peaks[name] = megabytes_of(command)
-                told = f"{peaks[name]:.0f} MB"
-            if name != "one edit":
-                edited.write_bytes(before)
-            print(f"round {number}: {name}: {told}", file=sys.stderr, flush=True)
-    return found, peaks
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="1000,4000,10000", help="numbers of definitions, smallest first")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--where", type=Path, default=HERE / "data", help="where repositories are kept between runs")
+    given = parser.parse_args()
+    sizes = [int(size) for size in given.sizes.split(",")]
+    where = given.where.resolve()
+    where.mkdir(parents=True, exist_ok=True)
+    rows = []
+    with tempfile.TemporaryDirectory(dir=where) as scratch:
+        for size in sizes:
+            case = Case(where, Path(scratch) / str(size), size, everything=size == sizes[-1])
+            rows += rows_of(case, given.rounds)
+            shutil.rmtree(case.scratch)
+    print(f"\nPython {platform.python_version()}, {os.cpu_count()} cores; whole processes; medians of {given.rounds} rounds\n")
+    print("| definitions | command | seconds | MB | peer | seconds | ratio | limit |\n|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
 
 
 if __name__ == "__main__":

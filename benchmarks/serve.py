@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Measure `registry serve`: requests per second with wrk, the start, and the way from a saved file to the page in a browser.
+"""Measure `registry serve` beside nginx on the same site: requests per second, start, and saved file to page in a browser.
 
-    benchmarks/serve.py [--definitions 10000] [--commits 50000] [--edits 50] [--where DIR]
+    benchmarks/serve.py [--definitions 10000] [--commits 50000] [--rounds 3] [--edits 50] [--where DIR]
 
-Needs wrk and Chromium (Debian: `apt install wrk chromium`). The time of an edit is from just before the file is written to the
-moment when the open page shows it, as the page's own script sees it.
+Needs wrk, nginx and Chromium (Debian: `apt install wrk nginx chromium`). Both servers run at the same time and are asked in turns
+by one connection thread. A part of a list has no static address, so nginx answers it with a page. The time of an edit runs from
+just before the file is written until the open page shows it, as the page's own script sees it.
 """
 
 import argparse
@@ -13,16 +14,26 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from run import repository_of
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from tests.support.browser import chromium  # noqa: E402
-from tests.support.nginx import free_port  # noqa: E402
+from tests.support.nginx import free_port, nginx  # noqa: E402
+
+# What is asked of ours, and of nginx.
+ADDRESSES = {
+    "list": ("/api/process_definition/", "/api/process_definition/"),
+    "part of a list": ("/api/process_definition/?limit=20&offset=40", "/api/process_definition/page/3/"),
+    "detail": ("/api/process_definition/7/", "/api/process_definition/7/"),
+}
 
 
 def started(root, port):
@@ -78,19 +89,34 @@ def edits(root, port, count):
     return found
 
 
+def rates(root, ours, rounds):
+    """The rows of the table: requests per second and 99th percentile, ours and nginx's, and the median ratio."""
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        site, port = Path(scratch) / "site", free_port()
+        registry = [sys.executable, "-m", "registry"]
+        subprocess.run([*registry, "build", "-C", str(root), "--out", str(site)], check=True, stdout=subprocess.DEVNULL)
+        print_configuration = [*registry, "nginx", "-C", str(root), "--site", str(site), "--listen", f"127.0.0.1:{port}"]
+        block = subprocess.run(print_configuration, check=True, capture_output=True, text=True).stdout
+        with nginx(block, port, Path(scratch) / "nginx") as peer:
+            for what, (path, peer_path) in ADDRESSES.items():
+                found = [(wrk(f"http://127.0.0.1:{ours}{path}"), wrk(f"{peer}{peer_path}")) for _ in range(rounds)]
+                medians = [statistics.median(one[side][column] for one in found) for side in (0, 1) for column in (0, 1)]
+                ratio = statistics.median(mine[0] / other[0] for mine, other in found)
+                rows.append((what, *medians, ratio))
+    return rows
+
+
 def main():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--definitions", type=int, default=10_000)
     parser.add_argument("--commits", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--edits", type=int, default=50)
     parser.add_argument("--where", type=Path, default=HERE / "data")
     given = parser.parse_args()
-    root = given.where.resolve() / f"registry-{given.definitions}-{given.commits}"
-    if not root.exists():
-        given.where.mkdir(parents=True, exist_ok=True)
-        size = ["--definitions", str(given.definitions), "--commits", str(given.commits)]
-        subprocess.run([sys.executable, str(HERE / "make_registry.py"), str(root), *size], check=True)
+    root = repository_of(given.where.resolve(), given.definitions, given.commits)
     port = free_port()
     process, cold = started(root, port)
     process.terminate()
@@ -98,15 +124,14 @@ def main():
     process, warm = started(root, port)
     try:
         print(f"{given.definitions:,} definitions, {given.commits:,} commits\n")
-        print(f"start to first answer: {cold:.2f} s at first, {warm:.2f} s with a cache")
+        print(f"start to first answer: {cold:.2f} s without a cache, {warm:.2f} s with one\n")
         if shutil.which("wrk"):
-            for what, path in (("list", "/api/process_definition/"), ("part of a list", "/api/process_definition/?limit=20&offset=40"),
-                               ("detail", "/api/process_definition/7/")):  # fmt: skip
-                rate, p99 = wrk(f"http://127.0.0.1:{port}{path}")
-                print(f"{what}: {rate:,.0f} requests a second, 99 % within {p99:.1f} ms")
+            print("| answer | requests/s | p99 ms | nginx requests/s | p99 ms | ratio |\n|---|---|---|---|---|---|")
+            for what, rate, p99, peer_rate, peer_p99, ratio in rates(root, port, given.rounds):
+                print(f"| {what} | {rate:,.0f} | {p99:.1f} | {peer_rate:,.0f} | {peer_p99:.1f} | {ratio:.2f} |")
         times = sorted(edits(root, port, given.edits))
         p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
-        print(f"saved file to page: median {statistics.median(times):.0f} ms, 95 % within {p95:.0f} ms, of {len(times)} edits")
+        print(f"\nsaved file to page: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, of {len(times)} edits")
     finally:
         process.terminate()
         process.wait()
