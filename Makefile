@@ -74,8 +74,12 @@ lock: .venv/.installed-dev ## resolve the development dependencies anew
 		--no-emit-trusted-host --no-emit-options --output-file requirements-dev.lock pyproject.toml
 
 .PHONY: shape
-shape: .venv/.installed-dev ## how the code is shaped: modules, functions, lengths; a mirror, not a gate
-	@$(BIN)/python scripts/shape.py
+shape: .venv/.installed-dev ## measure the shape of the code beside two similar projects; a mirror, not a gate
+	@$(BIN)/python scripts/shape.py registry
+
+.PHONY: release
+release: ## check version, change log and tag name, then print the command that makes the tag
+	@scripts/release
 
 .PHONY: clean
 clean: ## remove what was built and installed
