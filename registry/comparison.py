@@ -8,7 +8,8 @@ from registry.changes import Comparison, Side, compare
 from registry.errors import UsageError
 from registry.git import Repository, as_pattern
 from registry.kinds import SCHEMA_FOLDER, Kinds, load_kinds
-from registry.loader import DEFINITIONS_FOLDER, Definition, definition_path, kind_and_name, load
+from registry.loader import Definition, definition_path, kind_and_name, load
+from registry.search import paths_with
 from registry.settings import SETTINGS_PATH, parse_settings, source_date_epoch
 from registry.source import Commit, Source, open_source
 
@@ -85,10 +86,7 @@ def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, .
     repository = source.repository
     if repository is None:
         return ()
-    prefix = repository.prefix_of(source.root)
-    tree = None if source.is_work_tree else source.commit
-    paths = {path.removeprefix(prefix) for path in repository.files_with([as_pattern(name)], f"{prefix}{DEFINITIONS_FOLDER}", tree)}
-    wanted = {path for path in paths if kind_and_name(path)}
+    wanted = paths_with(source, repository, [as_pattern(name)])
     if not wanted:
         return ()
     found = load(source, kinds, frozenset(wanted)).definitions

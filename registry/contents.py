@@ -173,7 +173,8 @@ class Contents:
         data = self._spool.get(blob) if self._spool is not None else None
         if data is None and self._repository is not None:
             with suppress(GitError):
-                data = next(iter(self._repository.read_blobs([blob])))[1]
+                found = next(iter(self._repository.read_blobs([blob], at_most=yaml.MAX_BYTES)))[1]
+                data = found if isinstance(found, bytes) else None
         return data
 
     def _get(self, blob: str) -> "_Content":
@@ -200,7 +201,9 @@ class Contents:
                 self._misses += 1
                 wanted = self._with_expected(blob) if self._misses > _GROUPS_ALONE else self._with_next(blob)
                 # What was read ahead and not asked for is of no use any more.
-                self._read = dict(self._repository.read_blobs(islice(wanted, _AHEAD)))
+                read = self._repository.read_blobs(islice(wanted, _AHEAD), at_most=yaml.MAX_BYTES)
+                # What is larger than any definition can be reads as nothing.
+                self._read = {name: found if isinstance(found, bytes) else b"" for name, found in read}
             data = self._read.pop(blob)
         # What an old revision holds that is refused today (`yes`, dates) stays as its text.
         return self._content(yaml.read_data(data), data)

@@ -18,7 +18,7 @@ from registry.ids import parse_ledger, verify
 from registry.loader import LEDGER_PATH
 from registry.review import Review, review_as_it_is
 from registry.settings import SETTINGS_PATH, parse_settings
-from registry.source import READ_LARGE, Commit
+from registry.source import MAX_LEDGER_BYTES, Commit
 
 _HEADS = "refs/heads/"
 # What a change must not do, and what `registry index` does on the main branch: there the ledger tells whether it is right.
@@ -89,14 +89,14 @@ def _judge(root: Path, repository: Repository, update: Update) -> Verdict:
 
 
 def _only_adds_to_the_ledger(base: Commit, source: Commit) -> bool:
-    before, after = (one.read(LEDGER_PATH, at_most=READ_LARGE) or b"" for one in (base, source))
+    before, after = (one.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b"" for one in (base, source))
     return before != after and after.startswith(before)
 
 
 def _ids(source: Commit) -> Iterator[Problem]:
     """Whether ledger and files tell the same story: then it does not matter who wrote it."""
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
-    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
+    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
     yield from problems
     yield from (problem for problem in verify(check_source(source).loaded.definitions, ledger) if problem.rule != "I010")
 

@@ -19,7 +19,7 @@ from registry.ids import Assignment, Ledger, LedgerEntry, Mark, Plan, parse_ledg
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH
 from registry.published import Published, high_water, read_published
 from registry.settings import SETTINGS_PATH, Settings, source_date_epoch
-from registry.source import READ_LARGE, Commit, Source, WorkTree, open_source
+from registry.source import MAX_LEDGER_BYTES, Commit, Source, WorkTree, open_source
 
 # What the checker says of ids is what we are here to mend.
 _MENDED_HERE = frozenset({"I010"})
@@ -130,7 +130,7 @@ def _into_local_branch(root: Path, repository: Repository, options: Options, ste
 def _into_files(source: Source, options: Options, step: Callable[[str], None]) -> IndexResult:
     """Into the work tree, for a person to commit. The ledger comes last: an id that it does not know is taken off again."""
     work = _Work.of(source, options, source.repository, source.commit)
-    before = {path: source.read(path, at_most=READ_LARGE) for path in work.files}
+    before = {path: source.read(path, at_most=MAX_LEDGER_BYTES) for path in work.files}
     try:
         for path in sorted(work.files, key=lambda path: path == LEDGER_PATH):
             replace_file(source.root / path, work.files[path])
@@ -169,7 +169,7 @@ class _Work:
         if errors:
             raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
         settings = checked.settings
-        data = source.read(LEDGER_PATH, at_most=READ_LARGE) or b""
+        data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
         registry_id = settings.registry_id or str(uuid.uuid4())
         published, notes = _published(source.root, repository, options)
         ledger, data, known_lines = _ledger(data, settings, registry_id, published, options)
@@ -182,7 +182,7 @@ class _Work:
             raise ProblemsError(planned.problems, source.read, "nothing was indexed")
         files = dict(planned.edits)
         text = data + "".join(f"{entry.line()}\n" for entry in planned.entries).encode()
-        if text != (source.read(LEDGER_PATH, at_most=READ_LARGE) or b""):
+        if text != (source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""):
             files[LEDGER_PATH] = text
         if files and not settings.registry_id:
             files[SETTINGS_PATH] = _with_registry_id(source.read(SETTINGS_PATH), registry_id)

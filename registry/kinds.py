@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import Problem, Severity, Span, UsageError
-from registry.source import READ_LARGE, EntryType, Source
+from registry.git import Oversize
+from registry.source import EntryType, Source
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -24,6 +25,9 @@ _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _ADAPTER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 # First steps of addresses that the site gives to other things; `api/<kind>/` and `<kind>/` must not meet them.
 _RESERVED_KINDS = frozenset({"api", "assets", "changes", "list", "schema", "search", "adapters", "problems"})
+MAX_SCHEMA_BYTES = 1024 * 1024
+"""A larger schema file is not read."""
+_MAX_ALL_SCHEMAS = 16 * MAX_SCHEMA_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,8 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
             adapters[name] = adapter
     written = documents.get(ADAPTERS_INDEX)
     documents[ADAPTERS_INDEX] = adapters_index(adapters)
-    own = source.read(f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}", at_most=READ_LARGE)
-    if own is not None and written != documents[ADAPTERS_INDEX]:
+    is_there = any(entry.path == f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}" for entry in source.entries(SCHEMA_FOLDER))
+    if is_there and written != documents[ADAPTERS_INDEX]:
         span = Span(f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}")
         message = "editors find the adapter types through this file, and it is not up to date"
         problems.append(Problem("K011", Severity.WARNING, span, message, "run `registry schema --write`"))
@@ -138,12 +142,7 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
         texts[file.relative_to(folder).as_posix()] = file.read_bytes()
     if not texts:
         raise UsageError("the program's own schema files are missing", "install it again")
-    for entry in source.entries(SCHEMA_FOLDER):
-        path = entry.path.removeprefix(f"{SCHEMA_FOLDER}/")
-        if entry.type is EntryType.FILE and path.endswith(".schema.json") and path.count("/") <= 1:
-            data = source.read(entry.path, at_most=READ_LARGE)
-            if data is not None:
-                texts[path] = data
+    texts |= _own_texts(source, problems)
     documents = {}
     for path, data in sorted(texts.items()):
         try:
@@ -157,6 +156,28 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
         else:
             documents[path] = document
     return documents
+
+
+def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
+    """The registry's own schema files by path below `schema/`; notes those that are too large to be read."""
+    start = len(SCHEMA_FOLDER) + 1
+    paths = [
+        entry.path
+        for entry in source.entries(SCHEMA_FOLDER)
+        if entry.type is EntryType.FILE and entry.path.endswith(".schema.json") and entry.path[start:].count("/") <= 1
+    ]
+    texts = {}
+    room = _MAX_ALL_SCHEMAS
+    for path, data in source.read_many(paths, at_most=MAX_SCHEMA_BYTES):
+        if isinstance(data, Oversize):
+            message = f"the file has {data.size:,} bytes; at most {MAX_SCHEMA_BYTES:,} are read"
+            problems.append(Problem("K010", Severity.ERROR, Span(path), message, "split the schema, or remove the file"))
+        elif data is not None:
+            room -= len(data)
+            if room < 0:
+                raise UsageError(f"the files below {SCHEMA_FOLDER}/ have more than {_MAX_ALL_SCHEMAS:,} bytes in all", "remove some")
+            texts[path[start:]] = data
+    return texts
 
 
 def _adapter(name: str, document: Any, path: str, problems: list[Problem]) -> AdapterType | None:

@@ -210,8 +210,8 @@ def _try_out(snapshot: Snapshot, pages: Pages) -> None:
 def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Definition] | None:
     """The snapshot with one definition as its file is now; None where that is not all that may differ."""
     before = snapshot.by_name.get(kind_and_name(path) or ("", ""))
-    data = WorkTree(root).read(path)
-    if before is None or data is None or before.kind != "process_definition":
+    _, data = next(WorkTree(root).read_many([path]))
+    if before is None or not isinstance(data, bytes) or before.kind != "process_definition":
         return None
     document, problems = yaml.load(data, path)
     if document is None or not isinstance(document.data, dict) or problems or document.data.get("id") != before.data.get("id"):

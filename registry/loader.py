@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from registry import yaml
 from registry.errors import Problem, Severity, Span, nearest
+from registry.git import Oversize
 from registry.kinds import Kind, Kinds
 from registry.outline import Outline, outline_of
 from registry.source import EntryType, Source, blob_id
@@ -170,8 +171,10 @@ def _wanted(source: Source, kinds: Kinds, problems: list[Problem], known: Contai
     return wanted
 
 
-def _read(path: str, kind: Kind, name: str, data: bytes | None) -> tuple[Definition | None, tuple[Problem, ...]]:
+def _read(path: str, kind: Kind, name: str, data: bytes | Oversize | None) -> tuple[Definition | None, tuple[Problem, ...]]:
     """One file as a definition, and what reading it found."""
+    if isinstance(data, Oversize):
+        return None, (yaml.too_large(path, data.size),)
     if data is None:
         return None, (Problem("Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"),)
     document, problems = yaml.load(data, path)
@@ -188,8 +191,8 @@ def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str
     named = {path for definition in definitions for path in definition.outline.samples if path.startswith(f"{SAMPLES_FOLDER}/")}
     there = {entry.path for entry in source.entries(SAMPLES_FOLDER) if entry.type is EntryType.FILE} if named else set()
     found = dict.fromkeys(named - there, "there is no file")
-    for path in named & there:
-        if len(source.read(path, at_most=MAX_SAMPLE_BYTES + 1) or b"") > MAX_SAMPLE_BYTES:
+    for path, data in source.read_many(sorted(named & there), at_most=MAX_SAMPLE_BYTES):
+        if isinstance(data, Oversize):
             found[path] = "more than 1 MiB are in"
     return found
 

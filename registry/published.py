@@ -16,7 +16,7 @@ from registry.git import HIGH_WATER, Repository
 from registry.ids import Mark, mark_of, parse_ledger
 from registry.loader import LEDGER_PATH
 from registry.settings import SETTINGS_PATH, parse_settings
-from registry.source import READ_LARGE, Commit
+from registry.source import MAX_LEDGER_BYTES, Commit
 
 SNAPSHOT_ADDRESS = "api/snapshot.json"
 LEDGER_ADDRESS = "api/ledger.ndjson"
@@ -72,9 +72,8 @@ def _get(address: str) -> bytes | None:
     request = urllib.request.Request(address, headers={"User-Agent": "process-registry", "Cache-Control": "no-cache"})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-            body = answer.read(READ_LARGE)
+            body = answer.read(MAX_LEDGER_BYTES + 1)
             assert isinstance(body, bytes)
-            return body
     except urllib.error.HTTPError as error:
         if error.code in (404, 410):
             return None
@@ -82,6 +81,9 @@ def _get(address: str) -> bytes | None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise UsageError(f"{address} cannot be read: {reason}", "nothing was given: what was published must be known") from error
+    if len(body) > MAX_LEDGER_BYTES:
+        raise UsageError(f"{address} has more than {MAX_LEDGER_BYTES:,} bytes", "is it the address of a registry's site?")
+    return body
 
 
 def _in_files(path: Path) -> Published | None:
@@ -102,7 +104,7 @@ def _in_files(path: Path) -> Published | None:
 
 def _in_commit(where: str, root: Path, repository: Repository, commit: str) -> Published | None:
     source = Commit(root, repository, commit)
-    data = source.read(LEDGER_PATH, at_most=READ_LARGE)
+    data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES)
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
     ledger, problems = parse_ledger(data, settings.registry_id)
     if problems:

@@ -12,10 +12,11 @@ from registry.errors import Problem, Severity, Span, UsageError
 from registry.git import Conflict, Repository, as_pattern, open_repository
 from registry.ids import parse_ledger
 from registry.kinds import SCHEMA_FOLDER, load_kinds
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, id_of, kind_and_name
+from registry.loader import LEDGER_PATH, definition_path, id_of, kind_and_name
 from registry.outline import text_at
+from registry.search import paths_with
 from registry.settings import SETTINGS_PATH, parse_settings
-from registry.source import READ_LARGE, Commit, Source, open_source
+from registry.source import MAX_LEDGER_BYTES, Commit, Source, open_source
 
 # From so many changed definitions on, looking for what is around them costs more than reading everything.
 _MANY = 300
@@ -98,7 +99,7 @@ def _around(source: Source, repository: Repository, changed: set[str]) -> set[st
     kinds, _ = load_kinds(source)
     found, patterns = set(), []
     for path, data in source.read_many(sorted(changed)):
-        document = yaml.read_data(data) if data is not None else None
+        document = yaml.read_data(data) if isinstance(data, bytes) else None
         kind = kinds.by_name.get((kind_and_name(path) or ("", ""))[0])
         if not isinstance(document, dict) or kind is None:
             continue
@@ -110,10 +111,7 @@ def _around(source: Source, repository: Repository, changed: set[str]) -> set[st
     for path in changed:
         _, name = kind_and_name(path) or ("", "")
         patterns.append(as_pattern(name))
-    prefix = repository.prefix_of(source.root)
-    tree = None if source.is_work_tree else source.commit
-    grown = repository.files_with(patterns, f"{prefix}{DEFINITIONS_FOLDER}", tree) if patterns else set()
-    return found | {path.removeprefix(prefix) for path in grown}
+    return found | paths_with(source, repository, patterns)
 
 
 def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bool) -> Review:
@@ -129,15 +127,15 @@ def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bo
 def _target(base: Commit, touched: frozenset[str], registry_id: str) -> Target:
     there = {entry.path for entry in base.entries("definitions")}
     wanted = [path for path in sorted(touched & there) if kind_and_name(path)]
-    ids = {path: _id_in(data) for path, data in base.read_many(wanted)}
+    ids = {path: _id_in(data) if isinstance(data, bytes) else None for path, data in base.read_many(wanted)}
     settings, _ = parse_settings(base.read(SETTINGS_PATH))
-    ledger, _ = parse_ledger(base.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
+    ledger, _ = parse_ledger(base.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
     names = {key: entry.name for key, entry in ledger.latest.items()}
     return Target(touched, ids, names, settings.registry_id not in ("", registry_id))
 
 
-def _id_in(data: bytes | None) -> int | None:
-    document = yaml.read_data(data) if data is not None else None
+def _id_in(data: bytes) -> int | None:
+    document = yaml.read_data(data)
     return id_of(document) if isinstance(document, dict) else None
 
 

@@ -13,7 +13,7 @@ from registry.answers import Answers
 from registry.cache import program
 from registry.contents import Contents, Document
 from registry.diff import Change, diff
-from registry.errors import Problem, Severity, Span
+from registry.errors import Problem, Severity, Span, UsageError
 from registry.history import NO_REVISIONS, History, Revision, Revisions
 from registry.ids import Ledger, LedgerEntry, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
@@ -21,12 +21,15 @@ from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded,
 from registry.memory import Memory
 from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings
-from registry.source import READ_LARGE, EntryType, Source
+from registry.source import MAX_LEDGER_BYTES, EntryType, Source
 
 if TYPE_CHECKING:
     from registry.tracing import PendingHistory
 
 TEMPLATES_FOLDER = "site_templates"
+MAX_TEMPLATE_BYTES = 8 * 1024 * 1024
+"""A larger template or asset of a registry's own is not read."""
+_MAX_ALL_TEMPLATES = 8 * MAX_TEMPLATE_BYTES
 _MOST_CHANGES = 500
 
 
@@ -247,7 +250,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
 
     `pending` is the history of the same source, for the same memory.
     """
-    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=READ_LARGE), settings.registry_id)
+    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
     ledger, foreign = _own_ledger(ledger, settings)
     problems = (*problems, *foreign)
     repository, commit = source.repository, source.commit
@@ -306,10 +309,14 @@ def _default_templates() -> dict[str, bytes]:
 def _own_templates(source: Source) -> dict[str, bytes]:
     """The registry's own templates and assets, which win over those of the program, file by file."""
     found = {}
-    for entry in source.entries(TEMPLATES_FOLDER):
-        data = source.read(entry.path, at_most=READ_LARGE) if entry.type is EntryType.FILE else None
+    room = _MAX_ALL_TEMPLATES
+    for path in [entry.path for entry in source.entries(TEMPLATES_FOLDER) if entry.type is EntryType.FILE]:
+        data = source.read(path, at_most=MAX_TEMPLATE_BYTES)
         if data is not None:
-            found[entry.path.removeprefix(f"{TEMPLATES_FOLDER}/")] = data
+            room -= len(data)
+            if room < 0:
+                raise UsageError(f"the files below {TEMPLATES_FOLDER}/ have more than {_MAX_ALL_TEMPLATES:,} bytes in all", "remove some")
+            found[path.removeprefix(f"{TEMPLATES_FOLDER}/")] = data
     return found
 
 

@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from registry.errors import UsageError
-from registry.git import Repository, open_repository
+from registry.git import Oversize, Repository, open_repository
 from registry.scan import UNREADABLE, WATCHED, Facts, Scan, facts_of
 from registry.yaml import MAX_BYTES
 
-# One byte more than the YAML reader takes, so that it sees that a file is too large, and says so.
-READ_AT_MOST = MAX_BYTES + 1
-# For what has no such limit: the ledger, schemas, templates and their assets.
-READ_LARGE = 256 * 1024 * 1024
+MAX_LEDGER_BYTES = 64 * 1024 * 1024
+"""A larger ledger is not read: this one has room for 400,000 events."""
+
+
+class FileTooLargeError(UsageError):
+    """A file that a registry is made of is larger than it can be, and nothing of it was read; `size` in bytes."""
+
+    def __init__(self, path: str, size: int, at_most: int) -> None:
+        """The file at `path` has `size` bytes, of at most `at_most`."""
+        super().__init__(f"{path} has {size:,} bytes; at most {at_most:,} are read", "is it the right file? make it smaller, or remove it")
+        self.size = size
 
 
 class EntryType(Enum):
@@ -58,11 +65,17 @@ class Source(Protocol):
     def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
         """Every path below `folder`, in byte order, without those in `but`; empty when there is no such folder."""
 
-    def read(self, path: str, *, at_most: int = READ_AT_MOST) -> bytes | None:
-        """The first `at_most` bytes of one file, or None when there is no such plain file."""
+    def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
+        """The bytes of one file, or None when there is no such plain file.
 
-    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Paths with their bytes, in the order given."""
+        Raises FileTooLargeError for one of more than `at_most` bytes, without reading it.
+        """
+
+    def read_many(self, paths: Iterable[str], *, at_most: int = MAX_BYTES) -> Iterator[tuple[str, bytes | Oversize | None]]:
+        """Paths with their bytes, in the order given; of a file of more than `at_most` bytes only its size is read."""
+
+    def largest_file(self, folder: str) -> int:
+        """The size in bytes of the largest file below `folder`; 0 where there is none."""
 
 
 class WorkTree:
@@ -125,8 +138,14 @@ class WorkTree:
         except PermissionError as error:
             raise UsageError(f"{folder} cannot be read: {error.strerror}", "check its permissions") from error
 
-    def read(self, path: str, *, at_most: int = READ_AT_MOST) -> bytes | None:
-        """The first `at_most` bytes of one plain file."""
+    def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
+        """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""
+        found = self._read(path, at_most)
+        if isinstance(found, Oversize):
+            raise FileTooLargeError(path, found.size, at_most)
+        return found
+
+    def _read(self, path: str, at_most: int) -> bytes | Oversize | None:
         # O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
@@ -141,21 +160,29 @@ class WorkTree:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 return None
+            if status.st_size > at_most:
+                return Oversize(status.st_size)
             # No more room than it needs: room for the largest file takes twice as long as reading the usual one.
-            data = os.read(handle, min(status.st_size + 1, at_most))
-            while len(data) != status.st_size and len(data) < at_most:  # it came in parts, or has grown
-                more = os.read(handle, at_most - len(data))
+            data = os.read(handle, status.st_size + 1)
+            while len(data) != status.st_size and len(data) <= at_most:  # it came in parts, or has grown
+                more = os.read(handle, at_most + 1 - len(data))
                 if not more:
                     break
                 data += more
-            return data
+            return data if len(data) <= at_most else Oversize(len(data))
         finally:
             os.close(handle)
 
-    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Paths with their bytes."""
+    def read_many(self, paths: Iterable[str], *, at_most: int = MAX_BYTES) -> Iterator[tuple[str, bytes | Oversize | None]]:
+        """Paths with their bytes; of a file of more than `at_most` bytes only its size is read."""
         for path in paths:
-            yield path, self.read(path)
+            yield path, self._read(path, at_most)
+
+    def largest_file(self, folder: str) -> int:
+        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+        paths = [entry.path for entry in self.entries(folder) if entry.type is EntryType.FILE]
+        facts = self.facts(paths)
+        return max((facts[path][0] for path in paths if path in facts), default=0)
 
     def facts(self, paths: Iterable[str]) -> Mapping[str, Facts]:
         """What a look at these files tells, those that are there; others may be told of, too."""
@@ -214,18 +241,24 @@ class Commit:
         found.sort(key=lambda entry: os.fsencode(entry.path))
         return found
 
-    def read(self, path: str, *, at_most: int = READ_AT_MOST) -> bytes | None:
-        """The first `at_most` bytes of one plain file."""
-        data = next(self.read_many([path]))[1]
-        return data[:at_most] if data is not None else None
+    def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
+        """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""
+        found = next(self.read_many([path], at_most=at_most))[1]
+        if isinstance(found, Oversize):
+            raise FileTooLargeError(path, found.size, at_most)
+        return found
 
-    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Paths with their bytes, all through one git process."""
+    def read_many(self, paths: Iterable[str], *, at_most: int = MAX_BYTES) -> Iterator[tuple[str, bytes | Oversize | None]]:
+        """Paths with their bytes, all through one git process; of a file of more than `at_most` bytes only its size is read."""
         wanted = [(path, self._entries.get(path)) for path in paths]
         blobs = [entry[1] for _, entry in wanted if entry and entry[0] is EntryType.FILE]
-        contents = self.repository.read_blobs(blobs)
+        contents = self.repository.read_blobs(blobs, at_most=at_most)
         for path, entry in wanted:
             yield path, next(contents)[1] if entry and entry[0] is EntryType.FILE else None
+
+    def largest_file(self, folder: str) -> int:
+        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+        return self.repository.largest_file(self.commit, f"{self.repository.prefix_of(self.root)}{folder}/")
 
 
 def _type_of_mode(mode: str) -> EntryType:

@@ -20,6 +20,7 @@ from registry.memory import Memory
 from registry.progress import Progress, silent
 from registry.shelf import no_room
 from registry.source import Source
+from registry.yaml import MAX_BYTES
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -118,14 +119,16 @@ def _trace(repository: Repository, log: PendingLogs, tracer: Tracer, spool: Spoo
     ids: dict[str, int | None] = {}
     waiting: deque[tuple[Sequence[LogCommit], int]] = deque()
     commits = log.commits()
-    with repository.begin_blobs() as blobs:
+    with repository.begin_blobs(at_most=MAX_BYTES) as blobs:
 
         def follow() -> None:
             some, count = waiting.popleft()
             for blob, data in blobs.answers(count):
-                ids[blob] = id_in(data)
+                # What is larger than any definition can be reads as nothing, in the spool as well.
+                content = data if isinstance(data, bytes) else b""
+                ids[blob] = id_in(content)
                 if spool is not None:
-                    spool.put(blob, data)
+                    spool.put(blob, content)
             for one in some:
                 tracer.take(one, ids)
 

@@ -54,7 +54,8 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     together.expect_now(list(reversed(blobs[5:])))
     ahead.expect(lambda: [blobs[:20], blobs[20:]])
     spool = Spool()
-    for blob, data in opened.read_blobs(blobs):
+    for blob, data in opened.read_blobs(blobs, at_most=1_000_000):
+        assert isinstance(data, bytes)
         spool.put(blob, data)
     spool.finish()
     spooled.read_first_from(spool)

@@ -33,11 +33,11 @@ def command(
     from registry.ids import parse_ledger, verify
     from registry.loader import LEDGER_PATH
     from registry.settings import SETTINGS_PATH
-    from registry.source import READ_LARGE, open_source
+    from registry.source import MAX_LEDGER_BYTES, open_source
 
     opened = open_source(find_root(registry), source)
     checked = check_source(opened)
-    ledger, problems = parse_ledger(opened.read(LEDGER_PATH, at_most=READ_LARGE), checked.settings.registry_id)
+    ledger, problems = parse_ledger(opened.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), checked.settings.registry_id)
     if action is Action.LIST:
         latest = sorted((entry for entry in ledger.latest.values() if kind in (None, entry.kind)), key=lambda entry: (entry.kind, entry.id))
         if problems:

@@ -1,5 +1,6 @@
 """The only package that runs git."""
 
+from registry.git.blobs import Oversize
 from registry.git.environment import git_is_installed
 from registry.git.error import GitError
 from registry.git.log import LogCommit, PendingLogs, Row
@@ -11,6 +12,7 @@ __all__ = [
     "Conflict",
     "GitError",
     "LogCommit",
+    "Oversize",
     "PendingLogs",
     "Remote",
     "Repository",

@@ -1,16 +1,16 @@
-"""`git cat-file --batch` under way: file contents by blob id, asked for ahead of being read."""
+"""`git cat-file --batch-command` under way: file contents by blob id, requested ahead of being read, and never a large one."""
 
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry.git.error import GitError
 
-# So many are asked for before one is read. What is written to git must fit into a pipe: else git and we could wait for each
-# other, both pipes full.
-_MOST_ASKED = 200
+# Ids are sent in batches of this size. Two batches must fit into a pipe next to each other (SHA-256 ids as well):
+# otherwise git and this process could wait for each other, both pipes full.
+_BATCH = 150
 _PIPE_BYTES = 1024 * 1024
 # So much is taken out of a pipe at once: hundreds of contents, where Python's own buffer holds a few.
 _BUFFER_BYTES = 256 * 1024
@@ -26,16 +26,39 @@ def widen(pipe: Any) -> None:
         fcntl(pipe.fileno(), F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-class PendingBlobs:
-    """Contents that git is reading; use it as a context."""
+class Oversize(NamedTuple):
+    """Stands for the contents of a file that is larger than the caller reads: `size` in bytes. Nothing of it was read."""
 
-    def __init__(self, process: Any) -> None:
-        """`process` is `git cat-file --batch`, just started, with pipes for its input and output."""
+    size: int
+
+
+class _Known(NamedTuple):
+    """What git says of one blob: the line that opens its contents, and its size; a size below 0 where git has no such file."""
+
+    blob: str
+    header: bytes
+    size: int
+
+
+class PendingBlobs:
+    """Contents that git is reading; use it as a context.
+
+    Git reports the sizes of a batch of blobs first, and only those that are small enough are requested. The sizes of the
+    next batch are requested in the same breath, in front of the contents, so that git always has something to do.
+    """
+
+    def __init__(self, process: Any, at_most: int) -> None:
+        """`process` is `git cat-file --batch-command --buffer`, just started, with pipes; `at_most` bytes of a file are read."""
         self._process = process
-        self._to_ask: deque[str] = deque()
-        self._asked: deque[str] = deque()
+        self._at_most = at_most
+        self._unsent: deque[str] = deque()
+        # What git will answer, in this order: sizes of a batch (ids), or contents of one (what is known of each blob).
+        self._sent: deque[tuple[bool, deque[Any]]] = deque()
+        self._asks_for_sizes = False
+        self._count = 0
         self._output = io.BufferedReader(process.stdout.raw, _BUFFER_BYTES)
         widen(process.stdout)
+        widen(process.stdin)
 
     def __enter__(self) -> "PendingBlobs":
         """This."""
@@ -49,29 +72,62 @@ class PendingBlobs:
         self._process.proc.wait()  # not GitPython's, which raises: whoever stops reading early ends git
 
     def ask(self, blobs: Iterable[str]) -> None:
-        """Ask for more; git reads them while we do something else."""
-        self._to_ask.extend(blobs)
-        self._send()
+        """Request more; git reads them while we do something else."""
+        before = len(self._unsent)
+        self._unsent.extend(blobs)
+        self._count += len(self._unsent) - before
+        if not self._asks_for_sizes:
+            self._send(())
+        if self._sent and self._sent[0][0]:  # nothing else is under way: sizes are there at once
+            self._read_sizes()
 
-    def answers(self, count: int | None = None) -> Iterator[tuple[str, bytes]]:
-        """The next `count` of those asked for, or all: blob ids with their contents, in order. Raises GitError for one that git does not have."""
-        output = self._output
-        left = len(self._asked) + len(self._to_ask) if count is None else count
-        for _ in range(left):
-            blob = self._asked.popleft()
-            header = output.readline().split()
-            if len(header) != 3 or header[1] != b"blob":
+    def answers(self, count: int | None = None) -> Iterator[tuple[str, bytes | Oversize]]:
+        """The next `count` of those requested, or all: blob ids with their contents, in order.
+
+        Raises GitError for one that git does not have.
+        """
+        sent, output, at_most = self._sent, self._output, self._at_most
+        for _ in range(self._count if count is None else count):
+            while sent[0][0] or not sent[0][1]:
+                if sent[0][0]:
+                    self._read_sizes()
+                else:
+                    sent.popleft()
+            self._count -= 1
+            blob, header, size = sent[0][1].popleft()
+            if size > at_most:
+                yield blob, Oversize(size)
+                continue
+            start = len(header)
+            data = output.read(start + size + 1) if size >= 0 else b""
+            if len(data) != start + size + 1 or not data.startswith(header):
                 raise GitError(f"git has no file contents {blob}", "is this a partial clone? fetch everything first")
-            data = output.read(int(header[2]) + 1)
-            if len(self._asked) < _MOST_ASKED // 2:
-                self._send()
-            yield blob, data[:-1]
+            yield blob, data[start:-1]
 
-    def _send(self) -> None:
-        count = min(_MOST_ASKED - len(self._asked), len(self._to_ask))
-        if count > 0:
-            blobs = [self._to_ask.popleft() for _ in range(count)]
-            self._asked.extend(blobs)
+    def _read_sizes(self) -> None:
+        """Read the sizes that are next in git's output, and request those contents."""
+        _, blobs = self._sent.popleft()
+        self._asks_for_sizes = False
+        readline = self._output.readline
+        known = []
+        for blob in blobs:
+            header = readline()
+            words = header.split()
+            known.append(_Known(blob, header, int(words[2]) if len(words) == 3 and words[1] == b"blob" else -1))
+        self._send(known)
+
+    def _send(self, known: Iterable[_Known]) -> None:
+        """Request the sizes of the next batch, and the contents of those `known` that are small enough."""
+        lines = []
+        if self._unsent:
+            blobs = deque([self._unsent.popleft() for _ in range(min(_BATCH, len(self._unsent)))])
+            lines += [f"info {blob}\n" for blob in blobs]
+            self._sent.append((True, blobs))
+            self._asks_for_sizes = True
+        if known:
+            lines += [f"contents {one.blob}\n" for one in known if 0 <= one.size <= self._at_most]
+            self._sent.append((False, deque(known)))
+        if lines:
             with suppress(BrokenPipeError):  # git ended: whoever reads its answer is told
-                self._process.stdin.write("".join(f"{blob}\n" for blob in blobs).encode())
+                self._process.stdin.write("".join([*lines, "flush\n"]).encode())
                 self._process.stdin.flush()

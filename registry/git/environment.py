@@ -14,6 +14,8 @@ OPTIONS = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
     "-c", "diff.external=", "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8",
     "-c", "commit.gpgSign=false", "-c", "core.commitGraph=true",
+    # Larger files are hashed and packed piece by piece, not whole in memory.
+    "-c", "core.bigFileThreshold=4m",
     "-c", "gc.auto=0", "-c", "maintenance.auto=false",
     # Not a whole pack of hundreds of megabytes at once in memory.
     "-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m",

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from registry.errors import UsageError
 from registry.forking import cores
-from registry.git.blobs import PendingBlobs
+from registry.git.blobs import Oversize, PendingBlobs
 from registry.git.environment import NO_NETWORK, OPTIONS, TIMEOUT_S, environment, for_hooks, for_remotes, git_is_installed, git_python
 from registry.git.error import GitError, first_line
 from registry.git.log import PendingLog, PendingLogs, iso_date
@@ -211,17 +211,26 @@ class Repository:
             mode, _, blob = facts.decode().split(" ")
             yield TreeRow(mode, blob, os.fsdecode(path))
 
-    def read_blobs(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Blob ids with their contents, in the order given. Raises GitError for one that git does not have."""
+    def read_blobs(self, blobs: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes | Oversize]]:
+        """Blob ids with their contents, in the order given; of one with more than `at_most` bytes only its size is read.
+
+        Raises GitError for one that git does not have.
+        """
         wanted = list(blobs)
         if wanted:
-            with self.begin_blobs() as pending:
+            with self.begin_blobs(at_most=at_most) as pending:
                 pending.ask(wanted)
                 yield from pending.answers()
 
-    def begin_blobs(self) -> PendingBlobs:
-        """Start reading contents that are asked for on the way."""
-        return PendingBlobs(self._stream("cat-file", "--batch", stdin=PIPE))
+    def begin_blobs(self, *, at_most: int) -> PendingBlobs:
+        """Start reading contents of at most `at_most` bytes each; they are requested on the way."""
+        return PendingBlobs(self._stream("cat-file", "--buffer", "--batch-command", stdin=PIPE), at_most)
+
+    def largest_file(self, commit: str, folder: str) -> int:
+        """The size in bytes of the largest file below `folder` ("" or "some/folder/") in a commit or tree; 0 for none."""
+        arguments = ["ls-tree", "-r", "-z", "--full-tree", "--format=%(objectsize)", commit, *(["--", folder] if folder else [])]
+        sizes = [int(size) for size in self._run(*arguments).split(b"\0")[:-1] if size.isdigit()]
+        return max(sizes, default=0)
 
     def empty_tree(self) -> str:
         """The id of a tree without files, which every repository knows."""

@@ -49,6 +49,12 @@ class _Stop(Exception):  # noqa: N818 - control flow inside this module only
     """Reading cannot go on; the problem was noted."""
 
 
+def too_large(path: str, size: int) -> Problem:
+    """The finding about a file of more than `MAX_BYTES`."""
+    message = f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read"
+    return Problem("Y002", Severity.ERROR, Span(path), message, "split it, or keep large data in a file of its own")
+
+
 def read(data: bytes, path: str) -> Reading:
     """Read one file's bytes strictly. Never raises for what is in the file."""
     reader = _Reader(path, data)
@@ -90,8 +96,7 @@ class _Reader:
     def decode(self, data: bytes) -> str:
         start = (1, 1, 1, 1)
         if len(data) > MAX_BYTES:
-            self.note("Y002", start, f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read",
-                      "split it, or keep large data in a file of its own")  # fmt: skip
+            self.problems.append(too_large(self.path, len(data)))
             raise _Stop
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             self.note("Y003", start, "the file is UTF-16, not UTF-8", "save it as UTF-8")
