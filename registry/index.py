@@ -90,30 +90,42 @@ def _into_remote_branch(
     if head is not None and not repository.is_ancestor(head, base):
         raise RefusedError(f"HEAD has commits that {branch} of {remote.name} does not have", f"push them first, or git reset --hard {base}")
     work = _Work.at(root, repository, base, options)
-    marked = repository.find(HIGH_WATER)
+    needs_mark = work.files_needed_a_mark(repository, root)
     if work.commit_needed:
         commit = work.make_commit(repository, base)
         step("commit made")
-        if not remote.push(commit, branch, base):
+        if not remote.push(commit, branch, base, with_mark=needs_mark):
             return None
         step("pushed")
     else:
         commit = base
+        if needs_mark:
+            remote.push_high_water(commit)
+            step("marked")
     notes = list(work.notes)
-    if work.files_needed_a_mark(repository, root) and not remote.push_high_water(commit, marked):
+    if needs_mark and not remote.mark_is_set:
         notes.append(f"{HIGH_WATER} could not be set on {remote.name}: the published site is the only other copy of what was given")
-    step("marked")
-    try:
-        if not repository.fast_forward(commit, branch, work.author):
-            notes.append(f"the work tree here is not at {commit[:12]}: git pull")
-    except RegistryError as error:
-        notes.append(f"the work tree here is not at {commit[:12]}: {error.message}")
+    notes += _follow(repository, branch, commit, work.author)
     return work.result(commit if work.commit_needed else None, notes)
 
 
+def _follow(repository: Repository, branch: str, commit: str, author: tuple[str, str]) -> list[str]:
+    """Let the local branch follow what was pushed, where it holds nothing else; else a note that says why not."""
+    ref = f"refs/heads/{branch}" if repository.is_bare else repository.head_ref() or "HEAD"
+    here = repository.find(ref)
+    if here == commit:
+        return []
+    try:
+        if (here is None or repository.is_ancestor(here, commit)) and repository.advance(ref, commit, here, author):
+            return []
+    except RegistryError as error:
+        return [f"the work tree here is not at {commit[:12]}: {error.message}"]
+    return [f"{ref} here is not at {commit[:12]}: git pull"]
+
+
 def _into_local_branch(root: Path, repository: Repository, options: Options, step: Callable[[str], None]) -> IndexResult | None:
-    branch = options.branch or repository.branch()
-    base = repository.find(f"refs/heads/{branch}") if repository.is_bare else repository.head()
+    ref = _local_ref(repository, options.branch)
+    base = repository.find(ref)
     if base is None:
         raise UsageError("nothing was committed yet", "git add . && git commit, then run it again; or use --no-commit")
     work = _Work.at(root, repository, base, options)
@@ -121,10 +133,21 @@ def _into_local_branch(root: Path, repository: Repository, options: Options, ste
         return work.result(None)
     commit = work.make_commit(repository, base)
     step("commit made")
-    if not repository.fast_forward(commit, branch, work.author):
-        return None  # somebody committed meanwhile
+    if not repository.advance(ref, commit, base, work.author, lambda: step("branch moved")):
+        return None  # another client committed meanwhile
     step("moved")
     return work.result(commit)
+
+
+def _local_ref(repository: Repository, branch: str | None) -> str:
+    """The full name of the branch that gets the ids; HEAD where it is detached."""
+    here = repository.head_ref()
+    if branch is None:
+        return here or "HEAD"
+    ref = f"refs/heads/{branch}"
+    if not repository.is_bare and ref != here:
+        raise UsageError(f"HEAD is not on the branch {branch}, and ids are given to what is checked out", f"git switch {branch}")
+    return ref
 
 
 def _into_files(source: Source, options: Options, step: Callable[[str], None]) -> IndexResult:
@@ -226,6 +249,7 @@ def _repository_to_commit_to(root: Path) -> Repository:
     if repository.is_bare:
         return repository
     open_source(root)
+    repository.finish_advance()
     prefix = repository.prefix_of(root)
     changed = repository.changed_paths(f"{prefix}{DEFINITIONS_FOLDER}") | repository.changed_paths(f"{prefix}{SETTINGS_PATH}")
     if changed and repository.head() is not None:

@@ -1,8 +1,12 @@
 """`registry index`, on real repositories: one line a file, one commit, a second run changes nothing."""
 
 import json
+from pathlib import Path
 
-from registry.index import index
+import pytest
+
+from registry.git import GitError
+from registry.index import Options, index
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -169,3 +173,96 @@ def test_a_fork_gives_no_ids_and_its_site_shows_none(repo: RepoBuilder, run: Run
     repo.commit()
     assert "write it back: registry_id: registry-1" in run("build", "-C", str(repo.root)).err
     assert run("index", "-C", str(repo.root)).code == 3
+
+
+@pytest.mark.parametrize("lock", ["refs/heads/main.lock", "index.lock", "HEAD.lock"])
+def test_a_lock_ends_it_with_a_clear_error_and_nothing_changes(repo: RepoBuilder, run: Run, lock: str) -> None:
+    repo.define("a")
+    head = repo.commit()
+    held = repo.write(f".git/{lock}", "")
+    outcome = run("index", "-C", str(repo.root))
+    assert (outcome.code, lock.rpartition("/")[2] in outcome.err, "hint:" in outcome.err) == (2, True, True), outcome.err
+    held.unlink()
+    assert (repo.git("rev-parse", "HEAD"), repo.git("status", "--porcelain")) == (head, "")
+    assert not (repo.root / "definitions/ledger.jsonl").exists()
+    assert run("index", "-C", str(repo.root)).code == 0
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_files_that_are_in_the_way_stop_it_before_the_branch_moves(repo: RepoBuilder) -> None:
+    a = repo.define("a")
+    head = repo.commit()
+
+    def step(name: str) -> None:
+        if name == "commit made":
+            a.write_text("work of mine\n")
+
+    with pytest.raises(GitError, match="not uptodate"):
+        index(repo.root, step=step)
+    assert (repo.git("rev-parse", "HEAD"), repo.git("diff", "--name-only", "--cached")) == (head, "")
+    assert a.read_text() == "work of mine\n"
+
+
+def test_a_commit_that_is_made_meanwhile_survives(repo: RepoBuilder) -> None:
+    repo.define("a")
+    repo.commit()
+    made: list[str] = []
+
+    def step(name: str) -> None:
+        if name == "commit made" and not made:
+            repo.define("b")
+            made.append(repo.commit("meanwhile"))
+
+    result = index(repo.root, step=step)
+    assert [entry.name for entry in result.entries] == ["a", "b"]
+    assert repo.git("rev-parse", "HEAD^") == made[0]
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_in_a_bare_repository_a_commit_that_is_pushed_meanwhile_survives(repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.define("a")
+    repo.commit()
+    repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
+    hub = RepoBuilder.at(tmp_path / "hub.git", repo.clock)
+    pushed: list[str] = []
+
+    def step(name: str) -> None:
+        if name == "commit made" and not pushed:
+            repo.define("b")
+            pushed.append(repo.commit("meanwhile"))
+            repo.git("push", "-q", str(hub.root), "main")
+
+    index(hub.root, step=step)
+    assert hub.git("rev-parse", "main^") == pushed[0]
+    assert "id: 2" in hub.git("show", "main:definitions/process_definition/b.yaml")
+
+
+def test_in_a_bare_repository_a_lock_ends_it_with_a_clear_error(repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.define("a")
+    head = repo.commit()
+    repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
+    hub = RepoBuilder.at(tmp_path / "hub.git", repo.clock)
+    (hub.root / "refs/heads/main.lock").write_text("")
+    with pytest.raises(GitError, match="refs/heads/main could not be moved, and nothing was changed"):
+        index(hub.root, Options(branch="main"))
+    assert hub.git("rev-parse", "main") == head
+
+
+def test_ids_are_given_on_the_branch_that_is_named_or_not_at_all(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a")
+    head = repo.commit()
+    repo.git("branch", "other")
+    outcome = run("index", "--branch", "other", "-C", str(repo.root))
+    assert (outcome.code, "git switch other" in outcome.err) == (2, True)
+    assert repo.git("rev-parse", "main") == repo.git("rev-parse", "other") == head
+    repo.git("tag", "main")  # a tag of the branch's name is no branch
+    assert run("index", "--branch", "main", "-C", str(repo.root)).code == 0
+    assert (repo.git("rev-parse", "refs/heads/main^"), repo.git("status", "--porcelain")) == (head, "")
+
+
+def test_head_without_a_branch_moves_alone(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a")
+    head = repo.commit()
+    repo.git("checkout", "-q", "--detach")
+    assert run("index", "-C", str(repo.root)).code == 0
+    assert (repo.git("rev-parse", "HEAD^"), repo.git("rev-parse", "main"), repo.git("status", "--porcelain")) == (head, head, "")

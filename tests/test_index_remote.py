@@ -221,3 +221,47 @@ def test_two_indexers_at_once_give_every_id_once(hub: RepoBuilder, repo: RepoBui
         thread.join(60)
     assert hub.git("log", "--format=%s", "main").splitlines()[0] == "Give ids to 6 definitions"
     assert hub.git("rev-list", "--count", "main") == "3"
+
+
+def test_main_and_the_mark_go_in_one_push(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+    seen = hub.root / "seen"
+    hook = hub.root / "hooks/pre-receive"
+    hook.write_text(f"#!/bin/sh\nsort -k 3 >> {shlex.quote(str(seen))}; echo end >> {shlex.quote(str(seen))}\n")
+    hook.chmod(0o755)
+    assert run("index", "--push", "-C", str(repo.root)).code == 0
+    words = [line.split(" ") for line in seen.read_text().splitlines()]
+    head = hub.git("rev-parse", "main")
+    assert [line[1:] for line in words] == [[head, "refs/heads/main"], [head, HIGH_WATER], []]
+
+
+def test_a_mark_that_moved_meanwhile_means_that_another_client_was_faster(hub: RepoBuilder, repo: RepoBuilder) -> None:
+    other = hub.git("rev-parse", "main")
+    seen: list[str] = []
+
+    def step(name: str) -> None:
+        seen.append(name)
+        if seen.count("commit made") == 1 and name == "commit made":
+            hub.git("update-ref", HIGH_WATER, other)
+
+    index(repo.root, Options(remote="origin"), step)
+    assert seen.count("fetched") == 2
+    assert hub.git("rev-parse", "main") == hub.git("rev-parse", HIGH_WATER) == repo.git("rev-parse", "HEAD")
+
+
+def test_a_mark_that_the_remote_has_lost_is_set_again(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+    assert run("index", "--push", "-C", str(repo.root)).code == 0
+    hub.git("update-ref", "-d", HIGH_WATER)
+    push_one(hub, "more")
+    outcome = run("index", "--push", "-C", str(repo.root))
+    assert outcome.code == 0, outcome.err
+    assert hub.git("rev-parse", "main") == hub.git("rev-parse", HIGH_WATER)
+
+
+def test_the_clone_follows_only_where_it_holds_nothing_else(hub: RepoBuilder) -> None:
+    mirror = clone(hub, "mirror.git", "--bare")
+    own = mirror.git("commit-tree", "main^{tree}", "-p", "main", "-m", "own work")
+    mirror.git("update-ref", "refs/heads/main", own)
+    result = index(mirror.root, Options(remote="origin", branch="main"))
+    assert mirror.git("rev-parse", "main") == own
+    assert any("git pull" in note for note in result.notes)
+    assert hub.git("rev-parse", "main") == result.commit

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -31,6 +31,8 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 HIGH_WATER = "refs/registry/high-water"
 """Names the last commit that gave ids, on the remote and here: a memory that setting back a branch does not touch."""
+# Exists while a branch has moved and the work tree has not yet; names where the branch was. One for each work tree.
+_UNFINISHED = "refs/worktree/registry-index"
 
 
 class TreeRow(NamedTuple):
@@ -388,21 +390,83 @@ class Repository:
         with (folder / "blobs").open("rb") as stdin:
             return self._run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=stdin).decode().split()
 
-    def fast_forward(self, commit: str, branch: str | None, author: tuple[str, str]) -> bool:
-        """Move HEAD's branch, index and work tree on to `commit`; False when HEAD holds something that it does not.
+    def head_ref(self) -> str | None:
+        """The full name of the branch that HEAD is on, as in `refs/heads/main`; None when HEAD is detached."""
+        found = self._run("symbolic-ref", "--quiet", "HEAD", ok=(0, 1, 128)).decode().strip()
+        return found or None
 
-        In a bare repository only `branch` moves. Changes that are not committed stay; where they are in the way git
-        refuses, and so do we.
+    def advance(
+        self,
+        ref: str,
+        commit: str,
+        expected: str | None,
+        author: tuple[str, str],
+        moved: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Let `ref` name `commit` if it still names `expected` (None: it must not exist); then update index and work tree.
+
+        `ref` is a full name, or HEAD where it is detached. False when `ref` names something else meanwhile: nothing has
+        changed then. Files are written only where `ref` is what HEAD is on. Uncommitted changes stay; where they are in
+        the way, or a lock is, nothing changes. `moved` is called between the two steps.
+
+        Raises GitError when the ref or the index is locked, or files cannot be written.
         """
-        if self.is_bare:
-            ref = f"refs/heads/{branch}"
-            self._run("update-ref", ref, commit, self.find(ref) or "", env=_as(author))
-            return True
-        head = self.head()
-        if head is not None and not self.is_ancestor(head, commit):
-            return False
-        self._run("-C", str(self.top), "merge", "--ff-only", "--quiet", "--no-stat", commit, env=_as(author))
+        checked_out = not self.is_bare and ref in (self.head_ref(), "HEAD")
+        before = expected or self.empty_tree()
+        if checked_out:
+            try:
+                self._check_out(before, commit, "--dry-run")
+            except GitError as error:
+                raise GitError(
+                    f"the files here cannot be updated, and nothing was changed: {error.message}",
+                    "commit or stash what is in the way; remove a .lock file if no other git process is running",
+                ) from error
+        changes = [(ref, commit, expected or "0" * len(commit))]
+        if checked_out and expected:
+            # In the same transaction: whoever comes next knows that the files may not have followed.
+            changes.append((_UNFINISHED, expected, ""))
+        try:
+            self._update_refs(changes, author)
+        except GitError as error:
+            if self.find(ref) != expected:
+                return False
+            raise GitError(
+                f"{ref} could not be moved, and nothing was changed: {error.message}",
+                "if no other git process is running, remove the .lock file that is named",
+            ) from error
+        moved()
+        if checked_out:
+            self._follow(before, commit)
         return True
+
+    def finish_advance(self) -> None:
+        """Update index and work tree where an `advance` was interrupted after it had moved the branch."""
+        before, head = self.find(_UNFINISHED), self.head()
+        if before is not None and head is not None and not self.is_bare:
+            self._follow(before, head)
+
+    def _follow(self, before: str, commit: str) -> None:
+        try:
+            self._check_out(before, commit)
+        except GitError as error:
+            raise GitError(
+                f"the branch is at {commit[:12]}, but the files here could not be updated: {error.message}",
+                "git checkout HEAD -- definitions registry.yaml, in the folder of the registry",
+            ) from error
+        self._run("update-ref", "-d", _UNFINISHED)
+
+    def _check_out(self, before: str, commit: str, *options: str) -> None:
+        """Let index and work tree follow from one commit to another, as a fast-forward does."""
+        self._run("-C", str(self.top), "read-tree", "-m", "-u", *options, before, commit)
+
+    def _update_refs(self, changes: Iterable[tuple[str, str, str]], author: tuple[str, str]) -> None:
+        """Refs with their new and old values ("": any), all of them or none."""
+        with tempfile.TemporaryFile() as stdin:
+            for ref, new, old in changes:
+                no_deref = "option no-deref\0" if ref == "HEAD" else ""
+                stdin.write(f"{no_deref}update {ref}\0{new}\0{old}\0".encode())
+            stdin.seek(0)
+            self._run("update-ref", "-z", "-m", "registry index", "--stdin", env=_as(author), stdin=stdin)
 
     def note_high_water(self, commit: str) -> None:
         """Remember here what the remote's high-water ref names."""

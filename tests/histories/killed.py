@@ -8,7 +8,7 @@ from pathlib import Path
 from registry.index import Options, index
 
 MODES = {"push": Options(remote="origin", branch="main"), "local": Options(), "files": Options(make_commit=False)}
-STEPS = {"push": ("fetched", "commit made", "pushed", "marked"), "local": ("commit made", "moved"), "files": ("file written",)}
+STEPS = {"push": ("fetched", "commit made", "pushed"), "local": ("commit made", "branch moved", "moved"), "files": ("file written",)}
 
 
 def main(folder: str, mode: str, name: str, count: str) -> None:
