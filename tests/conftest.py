@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from registry.cli import main
 from tests.support.repo import RepoBuilder
@@ -21,6 +22,10 @@ class Outcome:
 
 
 Run = Callable[..., Outcome]
+
+# A busy machine may take any time for an example, and for making one: neither says anything about the program.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 # They take about a minute or more each: begun last, one process would be at work alone.

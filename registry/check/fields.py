@@ -1,5 +1,6 @@
 """Fields inside `definition`: what is allowed and yet probably a mistake."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity
 from registry.loader import Definition
 from registry.outline import text_at
+from registry.yaml_writer import flow
 
 _SHELL_CHARACTERS = re.compile(r"[|&;<>()$`\\\"'*?\[\]#~!{}]")
 _LOADING = re.compile(r"(?:LD_[A-Z_]+|DYLD_[A-Z_]+|PATH|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS|NODE_PATH|PERL5LIB|PERL5OPT"
@@ -21,6 +23,21 @@ def changes_loading(name: str) -> bool:
 
 _UNSTEADY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/root/", "/home/")
 _DEFINITION = "definition"
+# Nobody copies a longer hint.
+_LONGEST_HINT = 500
+
+
+def is_command_line(text: str) -> bool:
+    """True when `exec` surely holds a program with its arguments, and not a path with blanks.
+
+    An option follows the program, and no later word can be the rest of a path: `/opt/My App/bin/run -v` is no command line.
+    """
+    words = text.split(" ")
+    return (
+        len(words) > 1
+        and re.match(r"--?[A-Za-z0-9]", words[1]) is not None
+        and not any("/" in word and not word.startswith("/") for word in words[1:])
+    )
 
 
 def _command_line(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -29,10 +46,14 @@ def _command_line(rule: Rule, definition: Definition, _registry: Registry) -> It
         try:
             words = shlex.split(text)
         except ValueError:
-            words = text.split()
-        rest = ", ".join(f'"{word}"' for word in words[1:])
-        yield rule.problem(definition, (_DEFINITION, "exec"), "`exec` looks like a command line",
-                           f"write exec: {words[0]} and move the rest to argv: [{rest}]" if words else "name one executable")  # fmt: skip
+            words = []
+        if len(words) < 2 or len(text) > _LONGEST_HINT:
+            hint = "name one executable, and write its arguments below argv"
+        else:
+            rest = ", ".join(json.dumps(word, ensure_ascii=False) for word in words[1:])
+            split = f"write exec: {flow(words[0])} and move the rest to argv: [{rest}]"
+            hint = split if is_command_line(text) else f"if it is a command line, {split}; a path may hold blanks"
+        yield rule.problem(definition, (_DEFINITION, "exec"), "`exec` looks like a command line", hint)
 
 
 def _shell_characters(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:

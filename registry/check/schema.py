@@ -3,9 +3,11 @@
 jsonschema-rs gives the fast yes or no; only for a "no" does jsonschema look for the reasons.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +15,7 @@ from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity, nearest
 from registry.kinds import Kind
 from registry.loader import Definition
+from registry.yaml_writer import flow
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -21,8 +24,13 @@ _TYPES = {"object": "a map", "array": "a list", "string": "text", "number": "a n
           "boolean": "true or false", "null": "nothing"}  # fmt: skip
 # Of several findings about one value, the first of these is the mistake; the others follow from it.
 _PRIORITY = ("type", "enum", "const", "not", "minLength", "minItems", "minProperties", "pattern")
-_KNOWN_MISSPELLINGS = {"args": "argv", "arguments": "argv", "env": "environment", "command": "exec", "executable": "exec",
-                       "workdir": "cwd", "working_directory": "cwd", "type": "process_type", "name": "title", "file": "file_path"}  # fmt: skip
+KNOWN_MISSPELLINGS = {"args": "argv", "arguments": "argv", "env": "environment", "command": "exec", "executable": "exec",
+                       "cmd": "exec", "exe": "exec", "arg": "argv", "workdir": "cwd", "working_directory": "cwd", "type": "process_type",
+                       "name": "title", "file": "file_path"}  # fmt: skip
+# Longer words are no slips of the finger, and comparing words takes time that grows with the square of their length.
+_LONGEST_KEY = 64
+# Nobody copies a longer hint.
+_LONGEST_TEXT = 500
 
 
 class _Finding(NamedTuple):
@@ -167,9 +175,22 @@ def _unknown_keys(schema: Any, value: Any, path: tuple[str | int, ...], kind: Ki
     for key in value:
         if key in known or any(_LinearTime.search(pattern, key) for pattern in patterns):
             continue
-        guess = _KNOWN_MISSPELLINGS.get(key)
-        hint = f"did you mean `{guess}`?" if guess in known else nearest(key, known)
+        guess = KNOWN_MISSPELLINGS.get(key)
+        hint = f"did you mean `{guess}`?" if guess in known else _guess(key, known)
         yield _Finding("S002", path, key, "additionalProperties", f"unknown key `{key}`", hint or f"known here: {', '.join(known)}")
+
+
+def _guess(key: str, known: Iterable[str]) -> str:
+    """The hint with the known key that was probably meant, or with all of them that are as likely; "" when none is near."""
+    from difflib import SequenceMatcher
+
+    if len(key) > _LONGEST_KEY:
+        return ""
+    # Nobody writes an id by hand.
+    likeness = {word: SequenceMatcher(None, word, key.lower()).ratio() for word in known if word != "id"}
+    best = max(likeness.values(), default=0.0)
+    likely = [f"`{word}`" for word, ratio in likeness.items() if ratio >= max(best - 0.05, 0.6)]
+    return f"did you mean {' or '.join(likely[:3])}?" if likely else ""
 
 
 def _known_keys(schema: Any, kind: Kind) -> tuple[dict[str, None], list[str]]:
@@ -199,41 +220,98 @@ def _wrong_type(error: "ValidationError", path: tuple[str | int, ...]) -> _Findi
     wanted: list[str] = limit if isinstance(limit, list) else [limit]
     words = " or ".join(_TYPES[one] for one in wanted)
     value = error.instance
-    return _Finding("S003", path, None, "type", f"{_name(path)} must be {words}, not {_type_of(value)}", _type_hint(value, wanted, path))
+    hint = _type_hint(value, wanted, path, error.schema)
+    return _Finding("S003", path, None, "type", f"{_name(path)} must be {words}, not {_type_of(value)}", hint)
 
 
-def _type_hint(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> str:
+def _type_hint(value: Any, wanted: list[str], path: tuple[str | int, ...], schema: Any) -> str:
     """How to write what was probably meant."""
     field = path[-1] if path else ""
     hint = ""
     if value is None:
         hint = "give it a value, or leave the key out"
-    elif "string" in wanted and isinstance(value, (bool, int, float)):
-        hint = f'quote it: "{str(value).lower() if isinstance(value, bool) else value}"'
+    elif "string" in wanted and isinstance(value, (bool, int)):
+        hint = f'quote it: "{str(value).lower()}"'
+    elif "string" in wanted and isinstance(value, float):
+        hint = 'quote it as it is written: "…"'  # `2.50` is 2.5 here
     elif "array" in wanted and isinstance(value, str):
-        hint = f"write {field}: {_as_list(value)}" if field == "argv" else f"write {field}: [{value}]"
+        hint = _list_hint(str(field), value)
     elif "object" in wanted and field == "environment" and isinstance(value, list):
         hint = 'write a map: NAME: "value"'
     elif {"number", "integer"} & set(wanted) and isinstance(value, str):
-        seconds = _seconds(value) if field == "timeout" else None
-        hint = f"write {seconds}" if seconds else "write a number, without quotes"
+        hint = _number_hint(value, schema, is_duration=field == "timeout", is_whole="number" not in wanted)
     return hint
 
 
-def _as_list(command: str) -> str:
+def _list_hint(field: str, text: str) -> str:
+    """A list in place of one text."""
+    if len(text) > _LONGEST_TEXT:
+        return "write a list"
+    if field != "argv":
+        return f"write {field}: {flow([part.strip() for part in text.split(',') if part.strip()])}"
     try:
-        words = shlex.split(command)
+        words = shlex.split(text)
     except ValueError:
-        words = command.split()
-    return "[" + ", ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words) + "]"
+        return f"write {field}: {_in_quotes([text])}, or one item for each argument"
+    as_one = f", or {field}: {_in_quotes([text])} for one argument" if len(words) > 1 and not text.startswith("-") else ""
+    return f"write {field}: {_in_quotes(words)}{as_one}"
 
 
-def _seconds(text: str) -> int | None:
-    """Seconds of a duration like 90, 1m30s, 2h, "10 min"."""
-    parts = re.findall(r"([0-9]+) *(h|m|s|)[a-z]*", text.strip().lower())
-    if not parts or re.sub(r"[0-9]+ *[a-z]* *", "", text.strip().lower()):
+def _in_quotes(words: list[str]) -> str:
+    return f"[{', '.join(json.dumps(word, ensure_ascii=False) for word in words)}]"
+
+
+def _number_hint(text: str, schema: Any, *, is_duration: bool, is_whole: bool) -> str:
+    """The number that a text stands for, where the schema takes it."""
+    number = seconds_of(text) if is_duration else None
+    if number is None and re.fullmatch(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?", text):
+        number = Decimal(text)
+    fits = number is not None and not (is_whole and number != number.to_integral_value())
+    if not fits or number is None or _is_outside(number, schema):
+        return "write a number of seconds" if is_duration else "write a number"
+    shown = f"{number.normalize():f}"
+    return f"write {shown}" if is_duration else f"write {shown}, without quotes"
+
+
+def _is_outside(number: Decimal, schema: Any) -> bool:
+    limits = schema if isinstance(schema, dict) else {}
+    return bool(
+        number < limits.get("minimum", number)
+        or number > limits.get("maximum", number)
+        or ("exclusiveMinimum" in limits and number <= limits["exclusiveMinimum"])
+    )
+
+
+_DURATION = re.compile(r"(?:(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?\s*[A-Za-z]+\s*)+\Z")
+_UNITS = {
+    name: Decimal(seconds)
+    for seconds, names in {
+        "604800": ("w", "week", "weeks"),
+        "86400": ("d", "day", "days"),
+        "3600": ("h", "hr", "hrs", "hour", "hours"),
+        "60": ("m", "min", "mins", "minute", "minutes"),
+        "1": ("s", "sec", "secs", "second", "seconds"),
+        "0.001": ("ms", "msec", "msecs", "millisecond", "milliseconds"),
+    }.items()
+    for name in names
+}
+
+
+def seconds_of(text: str) -> Decimal | None:
+    """Seconds of a duration like 90, 1m30s, 1.5h, 500ms or "10 min"; None for what is no duration, or not surely one.
+
+    Every number but a lone one needs its unit, and units go from large to small. `1M` may be a month, so it is none.
+    """
+    text = text.strip()
+    if re.fullmatch(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?", text):
+        return Decimal(text)
+    if len(text) > 64 or not _DURATION.match(text):
         return None
-    return sum(int(number) * {"h": 3600, "m": 60}.get(unit, 1) for number, unit in parts)
+    parts = re.findall(r"([0-9.]+)\s*([A-Za-z]+)", text)
+    units = [_UNITS.get("?" if unit == "M" else unit.lower(), Decimal(0)) for _, unit in parts]
+    if 0 in units or units != sorted(set(units), reverse=True):
+        return None
+    return sum((Decimal(number) * unit for (number, _), unit in zip(parts, units, strict=True)), Decimal(0))
 
 
 def _limit(error: "ValidationError", path: tuple[str | int, ...], keyword: str) -> str:

@@ -35,7 +35,7 @@ def command(
         bool, typer.Option("--changed", help="Only files that differ from the last commit (or from --base), and what has to do with them.")
     ] = False,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Mend what is safe to mend (spelling of keys, quoting, known older forms), show it, and check again.")
+        bool, typer.Option("--fix", help="Fix what is safe to fix (spelling of keys, quoting, known older forms), show the changes, and check again.")
     ] = False,
     second_opinion: Annotated[
         bool, typer.Option("--second-opinion", help="Also ask detect-secrets about credentials (pip install 'process-registry[secrets]').")
@@ -56,7 +56,7 @@ def command(
     wanted = _within(root, paths or [])
     result = _look(root, source, base, changed=changed)
     if fix:
-        _mend(root, source, [problem for problem in result.problems if _is_wanted(problem, wanted)])
+        _fix(root, source, [problem for problem in result.problems if _is_wanted(problem, wanted)])
         result = _look(root, source, base, changed=changed)
     if second_opinion:
         result = _ask_again(result)
@@ -85,23 +85,23 @@ def _ask_again(result: "Review") -> "Review":
     return replace(result, problems=tuple(sorted((*result.problems, *more), key=lambda problem: problem.sort_key)))
 
 
-def _mend(root: Path, revision: str, problems: Sequence[Problem]) -> None:
-    """Mend, and show what was changed, on stderr: the answer is what is left."""
+def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
+    """Fix the files that have problems, and show the changes on stderr: stdout has what is left."""
     from difflib import unified_diff
 
     from registry.credentials import hide_in_line
-    from registry.mend import mend
+    from registry.mend import fix_files
     from registry.reports.text import visible
 
     if revision != "worktree":
         raise UsageError("--fix changes the work tree, not a commit", "leave out --source, or --fix")
-    mended = mend(root, problems)
-    for one in mended:
+    fixed = fix_files(root, {problem.span.path for problem in problems})
+    for one in fixed:
         before, after = (data.decode("utf-8", "replace").splitlines() for data in (one.before, one.after))
         for line in unified_diff(before, after, f"a/{one.path}", f"b/{one.path}", lineterm="", n=1):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
             err.print(visible(hide_in_line(line)), style=style, markup=False)
-    err.print(f"Mended {counted(len(mended), 'file')}." if mended else "Nothing that is safe to mend.")
+    err.print(f"Fixed {counted(len(fixed), 'file')}." if fixed else "Nothing that can be fixed safely.")
 
 
 def _write(problems: Sequence[Problem], format_: Report, source: "Source") -> None:

@@ -5,6 +5,7 @@ nesting), and resolves plain scalars itself: only what every YAML version reads 
 else must be quoted. See docs/format.md, "Strict reading".
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_EVENTS = 20_000
 MAX_INTEGER = 2**53
+_LONGEST_SHOWN = 40
+# Not 0777: what has a leading zero is a code or a mode more often than a number.
+_NUMBER_LIKE = re.compile(r"[-+]?(?:[1-9]|0?\.)[0-9]*")
 
 # What libyaml says, in the author's words: (part of its message, our message, hint).
 _SYNTAX_HINTS = (
@@ -127,7 +131,7 @@ class _Reader:
                 waiting.extend(one.children.values())
                 for key, place in one.keys.items():
                     if lines[place[0] - 1][place[1] - 2 : place[1] - 1] == "?":
-                        self.note("Y011", place, f"`?{_short(key)}` is read differently by different YAML versions", f'quote it: "?{_short(key)}"')
+                        self.note("Y011", place, f"`?{_short(key)}` is read differently by different YAML versions", _quote_hint(f"?{key}"))
 
     def note_syntax(self, error: Exception) -> None:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -234,7 +238,8 @@ class _Reader:
     def checked_key(self, key: Any, place: Place, container: Mapping[str, Any], node: Node | None) -> str:
         if not isinstance(key, str):
             written = "null" if key is None else str(key).lower()
-            self.note("Y006", place, f"a key must be text, and `{written}` is not", f'quote it: "{written}"')
+            self.note("Y006", place, f"a key must be text, and `{written}` is not",
+                      'quote it: "…"' if isinstance(key, float) else _quote_hint(written))  # fmt: skip
             key = written
         if key in container:
             first = node.keys[key][0] if node else 0
@@ -250,13 +255,13 @@ class _Reader:
         if INTEGER.match(text):
             if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
                 return int(text)
-            self.note("Y011", place, f"the number {_short(text)} is too large to be kept exactly", f'quote it: "{_short(text)}"')
+            self.note("Y011", place, f"the number {_short(text)} is too large to be kept exactly", _quote_hint(text))
             return text
         if FLOAT.match(text):
             number = float(text) if len(text) <= 64 else math.inf
             if math.isfinite(number) and Decimal(text) == Decimal(repr(number)):
                 return number
-            self.note("Y011", place, f"the number {_short(text)} cannot be kept exactly", f'quote it: "{_short(text)}"')
+            self.note("Y011", place, f"the number {_short(text)} cannot be kept exactly", _quote_hint(text))
             return text
         if AMBIGUOUS.match(text):
             what = "is a date in some YAML versions and text in others" if DATE.match(text) else (
@@ -264,7 +269,7 @@ class _Reader:
             if text == "<<" and is_key:
                 self.note("Y008", place, "merge keys (`<<`) are not read", "write the keys out")
             else:
-                self.note("Y011", place, f"`{_short(text)}` {what}", f'quote it: "{_short(text)}"{_plain_form(text)}')
+                self.note("Y011", place, f"`{_short(text)}` {what}", f"{_quote_hint(text)}{_plain_form(text)}")
         return text
 
 
@@ -276,11 +281,18 @@ def _plain_form(text: str) -> str:
         return ", or write false"
     if lower in ("~", "null"):
         return ", or write null"
-    return ""
+    return ", or write a plain number" if _NUMBER_LIKE.match(lower) and not DATE.match(lower) else ""
+
+
+def _quote_hint(text: str) -> str:
+    """How to make a plain scalar text; a long one is not repeated, because a part of it would be wrong."""
+    if len(text) > _LONGEST_SHOWN:
+        return 'quote it: "…"'
+    return f"quote it: '{text}'" if '"' in text and "'" not in text else f"quote it: {json.dumps(text, ensure_ascii=False)}"
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
 def _place_at(before: str) -> Place:

@@ -24,6 +24,14 @@ HEAD = "title: T\nowners: [team]\n"
         ("{exec: x, timeout: 40000000}", "3:32 S005 `timeout` is longer than a year (31,536,000 seconds) | "),
         ("{exec: x, timeout: 1m30s}", "3:32 S003 `timeout` must be a number, not text | write 90"),
         ("{exec: x, timeout: '2 h'}", "3:32 S003 `timeout` must be a number, not text | write 7200"),
+        ("{exec: x, timeout: 500ms}", "3:32 S003 `timeout` must be a number, not text | write 0.5"),
+        ("{exec: x, timeout: 2d}", "3:32 S003 `timeout` must be a number, not text | write 172800"),
+        ("{exec: x, timeout: 1w 1d}", "3:32 S003 `timeout` must be a number, not text | write 691200"),
+        ("{exec: x, timeout: 1M}", "3:32 S003 `timeout` must be a number, not text | write a number of seconds"),
+        ("{exec: x, timeout: 99w}", "3:32 S003 `timeout` must be a number, not text | write a number of seconds"),
+        ("{exec: x, timeout: 0s}", "3:32 S003 `timeout` must be a number, not text | write a number of seconds"),
+        ("{exec: x, argv: a b}", '3:29 S003 `argv` must be a list, not text | write argv: ["a", "b"], or argv: ["a b"] for one argument'),
+        ("{exec: x, argv: [2.50]}", '3:30 S003 item 1 of `argv` must be text, not a number | quote it as it is written: "…"'),
         ("{exec: x, cwd: srv}", "3:28 S005 `cwd` must be an absolute path, without control characters | "),
         ("{exec: x, process_type: sinlge}", "3:37 S004 `process_type` cannot be `sinlge` | did you mean `single`?"),
         ("{exec: x, process_type: typeofprocess}", "3:37 S004 `process_type` cannot be `typeofprocess` | one of single, service"),
@@ -47,6 +55,14 @@ HEAD = "title: T\nowners: [team]\n"
         (
             "{exec: x, input_adapter: {input_type: file, input_params: {file_path: /x, tcp_port: 80}}}",
             "3:87 S002 unknown key `tcp_port` | known here: file_type, stream_name, file_path, suffix, content_type, framing, chunk_size, max_message_size",
+        ),
+        (
+            "{exec: x, process_type: service, input_adapter: {input_type: port, input_params: {tcp_port: '80'}}}",
+            "3:105 S003 `tcp_port` must be a whole number, not text | write 80, without quotes",
+        ),
+        (
+            "{exec: x, process_type: service, input_adapter: {input_type: port, input_params: {tcp_port: 80, port: 1}}}",
+            "3:109 S002 unknown key `port` | did you mean `tcp_port` or `udp_port`?",
         ),
         (
             "{exec: x, process_type: service, input_adapter: {input_type: port, input_params: {framing: line, tcp_port: 80}}}",

@@ -29,7 +29,7 @@ def test_usual_descriptions(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.lists(st.sampled_from(WORDS), max_size=12).map("".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_made_up_descriptions(text: str) -> None:
     assert same(text), (str(markdown(text)), PARSER.render(text))
 
