@@ -216,7 +216,8 @@ class Contents:
 
     def _with_next(self, blob: str) -> Iterator[str]:
         """A blob and those that are asked for after it, as far as they have to be read."""
-        rest = self._next[self._next.index(blob) :] if blob in self._next else ()
+        following = self._next  # once: another thread may announce others meanwhile
+        rest = following[following.index(blob) :] if blob in following else ()
         yield from (one for one in dict.fromkeys((blob, *rest)) if one == blob or (one not in self._current and one not in self._held))
 
     def _with_expected(self, blob: str) -> Iterator[str]:

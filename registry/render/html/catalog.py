@@ -14,7 +14,7 @@ from registry.kinds import Kind
 from registry.loader import Definition
 from registry.render.file import File, Group, Unit, key_of, name_in_address, unit_of
 from registry.render.html.definition import badges, definition_texts, root_of, tombstone_texts
-from registry.render.html.pages import Pages
+from registry.render.html.pages import Pages, Templates
 from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
 from registry.render.html.skeleton import Texts
 from registry.render.html.text import href, markdown
@@ -71,9 +71,9 @@ def _explained(make: Callable[P, Iterator[File]]) -> Callable[P, Iterator[File]]
 
 # One for all snapshots with the same templates: compiling them costs more than most pages.
 @lru_cache(maxsize=4)
-def _pages(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Pages:
+def _compiled(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Templates:
     texts = {name: data.decode("utf-8", "replace") for name, data in templates if name.endswith(".html")}
-    return Pages(texts, is_own=is_own)
+    return Templates(texts, is_own=is_own)
 
 
 class _Catalog:
@@ -81,9 +81,9 @@ class _Catalog:
 
     def __init__(self, snapshot: Snapshot, assets: Mapping[str, str]) -> None:
         self.snapshot = snapshot
-        self.pages = _pages(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
+        self.templates = _compiled(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
-        self.everywhere = {"csp": _CSP, "assets": dict(assets), "site": self.site()}
+        self.pages = Pages(self.templates, {"csp": _CSP, "assets": dict(assets), "site": self.site()})
 
     def site(self) -> dict[str, Any]:
         """What every page may say about the whole."""
@@ -151,7 +151,7 @@ class _Catalog:
     @_explained
     def not_found(self) -> Iterator[File]:
         # Served for any unknown address at any depth, so its links start at the top.
-        yield File("404.html", self.pages.render("404.html", self.snapshot.settings.base_path, self.everywhere, {}))
+        yield File("404.html", self.pages.render("404.html", self.snapshot.settings.base_path, {}))
 
     def lists(self, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Iterator[Unit]:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
@@ -172,7 +172,7 @@ class _Catalog:
         revisions = self.snapshot.revisions_of(definition)
         shown = self.shown_revisions(kind, definition.name, revisions)
         root = root_of(definition.name)
-        texts = definition_texts(self.snapshot, self.pages, kind, definition, shown, root)
+        texts = definition_texts(self.snapshot, self.templates, kind, definition, shown, root)
         yield self.filled_page(f"{kind.name}/{definition.name}/index.html", "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, definition, revisions, shown)
 
@@ -180,15 +180,15 @@ class _Catalog:
     def tombstone_pages(self, kind: Kind, facts: dict[str, Any], tombstone: Tombstone) -> Iterator[File]:
         shown = self.shown_revisions(kind, tombstone.name, tombstone.revisions)
         root = root_of(tombstone.name)
-        texts = tombstone_texts(self.snapshot, self.pages, kind, tombstone, shown, root)
+        texts = tombstone_texts(self.snapshot, self.templates, kind, tombstone, shown, root)
         yield self.filled_page(f"{kind.name}/{tombstone.name}/index.html", "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, tombstone, tombstone.revisions, shown)
 
     def shown_revisions(self, kind: Kind, name: str, revisions: Sequence[Revision]) -> tuple[ShownRevision, ...]:
-        return shown_revisions(self.snapshot, href(kind.name, name), name, revisions, self.pages)
+        return shown_revisions(self.snapshot, href(kind.name, name), name, revisions, self.templates)
 
     def page(self, path: str, template: str, root: str, **context: Any) -> File:
-        return File(path, self.pages.render(template, root, self.everywhere, context))
+        return File(path, self.pages.render(template, root, context))
 
     def history_pages(
         self, kind: Kind, facts: dict[str, Any], of: Definition | Tombstone, revisions: Sequence[Revision], shown: Sequence[ShownRevision]
@@ -209,7 +209,7 @@ class _Catalog:
         texts = {
             **about,
             "several": "s" if count > 1 else "",
-            "choices": choices(shown, self.pages) if can_compare else b"",
+            "choices": choices(shown, self.templates) if can_compare else b"",
             "revisions": history_list(shown, root),
         }
         yield self.filled_page(f"{folder}/history/index.html", "history.html", root, facts, texts)
@@ -234,11 +234,11 @@ class _Catalog:
             yield self.filled_page(f"{folder}/revisions/{number}/index.html", "revision.html", f"../{root}", facts, texts)
 
     def filled_page(self, path: str, template: str, root: str, facts: dict[str, Any], texts: Texts) -> File:
-        return File(path, self.pages.fill(template, root, self.everywhere, facts, texts))
+        return File(path, self.pages.fill(template, root, facts, texts))
 
     def rows(self, kind: Mapping[str, Any], definitions: Sequence[Definition], root: str) -> Markup:
         """Definitions of one kind as lines of a table; `root` is the way to the top."""
-        rows = self.pages.fill_each("row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else "")
+        rows = self.templates.fill_each("row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else "")
         return Markup(rows.decode())
 
     def row(self, definition: Definition) -> Texts:
@@ -251,10 +251,10 @@ class _Catalog:
             "href": href(kind, name),
             "title": outline.title or name,
             "name": name,
-            "badges": self.pages.words("badge", badges(self.snapshot, definition)),
+            "badges": self.templates.words("badge", badges(self.snapshot, definition)),
             "application": outline.application,
             "application_href": name_in_address(outline.application),
-            "tags": self.pages.words("tag", outline.tags),
+            "tags": self.templates.words("tag", outline.tags),
             "date": date,
             "day": date[:10],
         }

@@ -6,7 +6,7 @@ from typing import Any
 from registry.check.placeholders import template_variables
 from registry.kinds import Kind
 from registry.loader import Definition, definition_path
-from registry.render.html.pages import Pages
+from registry.render.html.pages import Templates
 from registry.render.html.revisions import ShownRevision, history_list
 from registry.render.html.skeleton import Texts
 from registry.render.html.text import as_list, command, field_html, href, markdown, properties
@@ -18,30 +18,32 @@ _NEWEST = 5
 _SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"})
 
 
-def definition_texts(snapshot: Snapshot, pages: Pages, kind: Kind, definition: Definition, shown: Sequence[ShownRevision], root: str) -> Texts:
+def definition_texts(
+    snapshot: Snapshot, templates: Templates, kind: Kind, definition: Definition, shown: Sequence[ShownRevision], root: str
+) -> Texts:
     """A definition as it is now; `shown` are its revisions, `root` is the way to the top."""
     used_by = snapshot.referring.get((definition.kind, definition.name), ())
     users = ({"href": href(other.kind, other.name), "title": other.outline.title or other.name, "name": other.name} for other in used_by)
     return {
-        **_content(snapshot, pages, kind, definition.name, definition.id, definition.data),
+        **_content(snapshot, templates, kind, definition.name, definition.id, definition.data),
         **_newest(snapshot, shown, root),
         "page.is_deleted": "",
-        "page.badges": pages.words("badge", badges(snapshot, definition)),
-        "page.used_by": pages.fill_each("user", users, root=root),
+        "page.badges": templates.words("badge", badges(snapshot, definition)),
+        "page.used_by": templates.fill_each("user", users, root=root),
         "page.path": definition.path,
         "page.source": definition.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"),
     }
 
 
-def tombstone_texts(snapshot: Snapshot, pages: Pages, kind: Kind, tombstone: Tombstone, shown: Sequence[ShownRevision], root: str) -> Texts:
+def tombstone_texts(snapshot: Snapshot, templates: Templates, kind: Kind, tombstone: Tombstone, shown: Sequence[ShownRevision], root: str) -> Texts:
     """A deleted definition: its last content."""
     last = tombstone.last_content
     data = (snapshot.document_of(last) if last else None) or {}
     return {
-        **_content(snapshot, pages, kind, tombstone.name, tombstone.id, data),
+        **_content(snapshot, templates, kind, tombstone.name, tombstone.id, data),
         **_newest(snapshot, shown, root),
         "page.is_deleted": "yes",
-        "page.badges": pages.words("badge", ["deleted"]),
+        "page.badges": templates.words("badge", ["deleted"]),
         "page.used_by": b"",
         "page.path": definition_path(tombstone.kind, tombstone.name),
         "page.source": "",
@@ -68,7 +70,7 @@ def root_of(name: str) -> str:
     return "../" * (name.count("/") + 2)
 
 
-def _content(snapshot: Snapshot, pages: Pages, kind: Kind, name: str, number: int | None, data: Mapping[str, Any]) -> Texts:
+def _content(snapshot: Snapshot, templates: Templates, kind: Kind, name: str, number: int | None, data: Mapping[str, Any]) -> Texts:
     """What a document says. Nothing is sure of the last content of a deleted definition but that it is a map."""
     inside = data.get("definition")
     inside = inside if isinstance(inside, dict) else {}
@@ -88,15 +90,15 @@ def _content(snapshot: Snapshot, pages: Pages, kind: Kind, name: str, number: in
         "page.description": markdown(_text(data.get("description"))).encode(),
         "page.command": command(inside),
         "page.inside": field_html(plain, properties(kind, "definition")),
-        "page.adapters": pages.fill_each("adapter", adapters),
-        "page.variables": pages.words("variable", template_variables(inside.get("contextualization"))),
+        "page.adapters": templates.fill_each("adapter", adapters),
+        "page.variables": templates.words("variable", template_variables(inside.get("contextualization"))),
         "page.around": field_html(around, properties(kind)) if around else b"",
         "page.application": application,
         "page.application_href": href("application", application) if ("application", application) in snapshot.by_name else "",
         "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
-        "page.tags": pages.words("tag", map(_text, as_list(data.get("tags")))),
+        "page.tags": templates.words("tag", map(_text, as_list(data.get("tags")))),
         "page.lifecycle": _text(data.get("lifecycle", "production")),
-        "page.links": pages.fill_each("link", links),
+        "page.links": templates.fill_each("link", links),
         "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}" if number is not None else "",
         "page.address_href": place,
         **_deprecation(data, kind.name),

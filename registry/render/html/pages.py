@@ -32,55 +32,22 @@ class _Frame(NamedTuple):
     defaults: Mapping[str, Callable[[Any], Iterator[str]]]
 
 
-class Pages:
-    """Renders pages from a set of templates."""
+class Templates:
+    """A set of templates, and what their macros give. Depends on nothing but the templates, so threads and snapshots share it."""
 
     def __init__(self, texts: Mapping[str, str], *, is_own: bool) -> None:
         """`texts` by name; `is_own`: some are the registry's own, which may do anything that Jinja2 allows in its sandbox."""
         # A registry's own templates come with pull requests: they must not reach out of the page they make.
         environment_class = ImmutableSandboxedEnvironment if is_own else Environment
-        self._environment: Environment = environment_class(
+        self.environment: Environment = environment_class(
             loader=DictLoader(dict(texts) if is_own else {**texts, _NAME_OF_FRAME: _FRAME}), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, keep_trailing_newline=True, bytecode_cache=None if is_own else CompiledTemplates(),
         )  # fmt: skip
-        self._is_own = is_own
-        self._frames: tuple[Mapping[str, Any], dict[str, _Frame]] = ({}, {})
-        # By template, what all its pages have in common, and which texts are there.
+        self.is_own = is_own
+        # By macro, its constant arguments, and which texts are not empty.
         self._skeletons: dict[tuple[Hashable, ...], Skeleton] = {}
         # What macros gave for single words.
         self._words: dict[tuple[str, str], bytes] = {}
-
-    def render(self, name: str, root: str, everywhere: Mapping[str, Any], context: Mapping[str, Any]) -> bytes:
-        """One page: `root` is the way to the top, `everywhere` are the variables of all pages, `context` those of this one."""
-        template = self._environment.get_template(name)
-        # Of our own templates it is known that base.html says nothing of the single page around its blocks, and that a block
-        # needs nothing from outside of it: making the frame takes four fifths of the time of a revision's page.
-        if self._is_own or not template.blocks:
-            return template.render(root=root, **everywhere, **context).encode()
-        frame = self._frame(root, everywhere)
-        shown = template.new_context({**frame.variables, **context}, shared=True)
-        filled = [frame.parts[0]]
-        for block, part in zip(_BLOCKS, frame.parts[1:], strict=True):
-            filled.extend((template.blocks.get(block) or frame.defaults[block])(shown))
-            filled.append(part)
-        return "".join(filled).encode()
-
-    def fill(self, name: str, root: str, everywhere: Mapping[str, Any], kind: Mapping[str, Any], texts: Texts) -> bytes:
-        """One page of a template that shows texts alone, and asks nothing of them but whether they are there.
-
-        `revision.subject` is an attribute to the template; `kind` is what pages of one kind have in common.
-        """
-        if self._is_own:
-            return self.render(name, root, everywhere, {"kind": kind, **_with_attributes(values_of(texts))})
-        self._frame(root, everywhere)  # what was made for other variables of all pages is forgotten
-        key = (name, root, kind["name"], *map(bool, texts.values()))
-        skeleton = self._skeletons.get(key)
-        if skeleton is None:
-            if len(self._skeletons) > _MOST_SKELETONS:
-                self._skeletons.clear()
-            page = self.render(name, root, everywhere, {"kind": kind, **_with_attributes(holes_for(texts))})
-            skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
-        return skeleton.filled(texts)
 
     def fill_macro(self, macro: str, texts: Texts, **constant: str) -> bytes:
         """What a macro of parts.html gives that shows texts alone, the attributes of its first argument."""
@@ -103,34 +70,74 @@ class Pages:
 
     def fill_macros(self, macro: str, items: Iterable[Texts], **constant: str) -> list[bytes]:
         """What `fill_macro` gives for each of the items, as markup."""
-        if self._is_own:
+        if self.is_own:
             return [self._macro(macro, values_of(item), constant).encode() for item in items]
         skeletons = []
         for item in items:
             key = (macro, *constant.values(), *map(bool, item.values()))
             skeleton = self._skeletons.get(key)
             if skeleton is None:
+                if len(self._skeletons) >= _MOST_SKELETONS:
+                    self._skeletons.clear()
                 skeleton = self._skeletons[key] = Skeleton(self._macro(macro, holes_for(item), constant), item)
             skeletons.append((skeleton, item))
         return fill_all(skeletons)
 
     def _macro(self, macro: str, texts: Mapping[str, str], constant: Mapping[str, str]) -> str:
-        made: str = getattr(self._environment.get_template(_PARTS).module, macro)(SimpleNamespace(**texts), **constant)
+        made: str = getattr(self.environment.get_template(_PARTS).module, macro)(SimpleNamespace(**texts), **constant)
         return made
 
-    def _frame(self, root: str, everywhere: Mapping[str, Any]) -> _Frame:
-        of, frames = self._frames
-        if of is not everywhere:
-            frames = {}
-            self._frames = (everywhere, frames)
-            self._skeletons.clear()
-        if root not in frames:
-            variables = {**self._environment.globals, "root": root, **everywhere}
-            page = self._environment.get_template(_NAME_OF_FRAME).render(root=root, **everywhere)
-            parts = tuple(_BETWEEN.split(page))
-            assert len(parts) == len(_BLOCKS) + 1, "base.html has lost a block"
-            frames[root] = _Frame(parts, variables, self._environment.get_template("base.html").blocks)
-        return frames[root]
+
+class Pages:
+    """Renders the pages of one snapshot. Frames and filled templates hold its title and navigation, so no other snapshot sees them."""
+
+    def __init__(self, templates: Templates, everywhere: Mapping[str, Any]) -> None:
+        """`everywhere` are the variables that all pages have; they must not change afterwards."""
+        self.templates = templates
+        self._everywhere = everywhere
+        self._frames: dict[str, _Frame] = {}
+        # By template, way to the top, kind, and which texts are not empty: all that a page depends on but for the texts.
+        self._skeletons: dict[tuple[Hashable, ...], Skeleton] = {}
+
+    def render(self, name: str, root: str, context: Mapping[str, Any]) -> bytes:
+        """One page: `root` is the way to the top, `context` are the variables of this page alone."""
+        template = self.templates.environment.get_template(name)
+        # Of our own templates it is known that base.html says nothing of the single page around its blocks, and that a block
+        # needs nothing from outside of it: making the frame takes four fifths of the time of a revision's page.
+        if self.templates.is_own or not template.blocks:
+            return template.render(root=root, **self._everywhere, **context).encode()
+        frame = self._frames.get(root) or self._add_frame(root)
+        shown = template.new_context({**frame.variables, **context}, shared=True)
+        filled = [frame.parts[0]]
+        for block, part in zip(_BLOCKS, frame.parts[1:], strict=True):
+            filled.extend((template.blocks.get(block) or frame.defaults[block])(shown))
+            filled.append(part)
+        return "".join(filled).encode()
+
+    def fill(self, name: str, root: str, kind: Mapping[str, Any], texts: Texts) -> bytes:
+        """One page of a template that shows texts alone, and asks nothing of them but whether they are there.
+
+        `revision.subject` is an attribute to the template; `kind` is what pages of one kind have in common.
+        """
+        if self.templates.is_own:
+            return self.render(name, root, {"kind": kind, **_with_attributes(values_of(texts))})
+        key = (name, root, kind["name"], *map(bool, texts.values()))
+        skeleton = self._skeletons.get(key)
+        if skeleton is None:
+            if len(self._skeletons) > _MOST_SKELETONS:
+                self._skeletons.clear()
+            page = self.render(name, root, {"kind": kind, **_with_attributes(holes_for(texts))})
+            skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
+        return skeleton.filled(texts)
+
+    def _add_frame(self, root: str) -> _Frame:
+        environment = self.templates.environment
+        variables = {**environment.globals, "root": root, **self._everywhere}
+        page = environment.get_template(_NAME_OF_FRAME).render(root=root, **self._everywhere)
+        parts = tuple(_BETWEEN.split(page))
+        assert len(parts) == len(_BLOCKS) + 1, "base.html has lost a block"
+        frame = self._frames[root] = _Frame(parts, variables, environment.get_template("base.html").blocks)
+        return frame
 
 
 def _with_attributes(texts: Mapping[str, str]) -> dict[str, Any]:

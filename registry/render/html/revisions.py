@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from registry.diff import Change
 from registry.history import Revision
-from registry.render.html.pages import Pages
+from registry.render.html.pages import Templates
 from registry.render.html.skeleton import escape_all
 from registry.render.html.text import SHOWN_CHARACTERS, TEXT, short
 from registry.snapshot import Snapshot, blobs_of
@@ -36,13 +36,13 @@ class ShownRevision(NamedTuple):
     listed: bytes
 
 
-def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], pages: Pages) -> tuple[ShownRevision, ...]:
+def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], templates: Templates) -> tuple[ShownRevision, ...]:
     """All revisions of one definition, newest first; `page` is the address of its page, from the top, `name` its name now."""
     shows_revisions = snapshot.settings.shows_revisions
     newest_first = [*reversed(revisions)]
     if shows_revisions:
         snapshot.contents.expect_now(list(blobs_of(newest_first)))
-    facts = pages.fill_macros("facts", [
+    facts = templates.fill_macros("facts", [
         {
             "author": revision.author,
             "date": revision.date,
@@ -57,7 +57,7 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
     changed = [table or _note(snapshot, revision) for table, revision in zip(_tables(changes), newest_first, strict=True)]
     told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
     # Once for all pages that list them: each puts in its way to the top.
-    listed = pages.fill_macros("revision", [
+    listed = templates.fill_macros("revision", [
         {
             "number": str(number),
             "subject": subject,
@@ -75,9 +75,9 @@ def history_list(shown: Iterable[ShownRevision], root: str) -> bytes:
     return b"".join([one.listed for one in shown]).replace(_ROOT.encode(), root.encode())
 
 
-def choices(shown: Iterable[ShownRevision], pages: Pages) -> bytes:
+def choices(shown: Iterable[ShownRevision], templates: Templates) -> bytes:
     """The options of a list to choose a revision from."""
-    return pages.fill_each("choice", [
+    return templates.fill_each("choice", [
         {"number": str(one.number), "label": f"{one.number}: {one.subject if len(one.subject) <= _LABEL else f'{one.subject[:_LABEL]}…'}"}
         for one in shown
     ])  # fmt: skip
