@@ -1,7 +1,8 @@
 """What a static host cannot do: parts of a list by `limit` and `offset`, filters, several definitions at once.
 
-As the 2013 service answered: 20 a page, at most 1,000, `limit=0` for the most there are, 400 for nonsense; parameters that it
-does not know are ignored and stand in `next` and `previous` again.
+As the 2013 service answered: 20 a page, at most 1,000, `limit=0` for the most there are, 400 for nonsense and for fields that do
+not allow filtering or ordering. A parameter that looks like a misspelled filter is 400 as well, because ignoring it would return
+everything; all other unknown parameters are ignored and appear in `next` and `previous` again.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,13 @@ from registry.snapshot import Snapshot
 
 _FORM = frozenset({"format"})  # asks for what we answer anyway
 _MOST_AT_ONCE = 1000
+_MOST_PARAMETERS = 100
+# The fields of the 2013 service; it allowed neither filtering (`id=3`, `id__in=1,2`) nor ordering by them.
+_UNFILTERED = frozenset({"id", "definition"})
+# Parameters that are meant as these are refused. The other filters have names that are too short to tell.
+_SPELLING_CHECKED = ("application", "process_type", "lifecycle")
+_OTHER_NAMES = {"tags": "tag", "names": "name", "query": "q"}
+_MOST_EDITS = 2
 
 
 class WrongQueryError(ValueError):
@@ -41,7 +49,8 @@ _FILTERS: dict[str, Callable[[Definition, str], bool]] = {
 
 def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     """The answer of `/api/<kind>/?query`. Raises WrongQueryError."""
-    parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
+    parameters = _parameters(query)
+    _refuse_unsupported(parameters)
     size = _number(parameters, "limit", snapshot.settings.page_size) or MAX_PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
     offset = _number(parameters, "offset", 0)
@@ -67,8 +76,52 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
 
 
 def asks_for_a_part(query: str) -> bool:
-    """True when a query asks for anything but the first page, as a static host gives it."""
-    return bool(query) and any(name not in _FORM for name, _ in parse_qsl(query, keep_blank_values=True, max_num_fields=100))
+    """True when a query asks for anything but the first page, as a static host gives it. Raises WrongQueryError."""
+    return bool(query) and any(name not in _FORM for name, _ in _parameters(query))
+
+
+def _parameters(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError as error:
+        raise WrongQueryError(f"more than {_MOST_PARAMETERS} parameters") from error
+
+
+def _refuse_unsupported(parameters: Sequence[tuple[str, str]]) -> None:
+    """Raises WrongQueryError for a parameter that would have to change the answer, and that we do not support."""
+    for name, value in parameters:
+        field = name.partition("__")[0]
+        if field in _UNFILTERED:
+            raise WrongQueryError(f"The '{field}' field does not allow filtering.")
+        if name == "order_by":
+            field = value.removeprefix("-").partition("__")[0]
+            known = field in _UNFILTERED
+            raise WrongQueryError(f"The '{field}' field does not allow ordering." if known else f"No matching '{field[:100]}' field for ordering on.")
+        meant = _meant(name)
+        if meant is not None:
+            raise WrongQueryError(f"unknown parameter '{name}': did you mean '{meant}'?")
+
+
+def _meant(name: str) -> str | None:
+    """The filter that an unknown parameter is a misspelling of, or None."""
+    if name in _FILTERS:
+        return None
+    word = name.lower()
+    if word in _OTHER_NAMES:
+        return _OTHER_NAMES[word]
+    return next((filter_ for filter_ in _SPELLING_CHECKED if _is_near(word, filter_)), None)
+
+
+def _is_near(word: str, other: str) -> bool:
+    """True within `_MOST_EDITS` insertions, deletions and replacements of characters (Levenshtein's distance)."""
+    if abs(len(word) - len(other)) > _MOST_EDITS:
+        return False
+    distances = list(range(len(other) + 1))
+    for row, character in enumerate(word, 1):
+        diagonal, distances[0] = distances[0], row
+        for column, wanted in enumerate(other, 1):
+            diagonal, distances[column] = distances[column], min(distances[column] + 1, distances[column - 1] + 1, diagonal + (character != wanted))
+    return distances[-1] <= _MOST_EDITS
 
 
 def set_answer(snapshot: Snapshot, kind: str, ids: str) -> bytes:

@@ -96,6 +96,57 @@ def test_nonsense_is_a_bad_request_that_says_why(address: str, query: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("query", "meant"),
+    [("applicaton=x", "application"), ("Application=app", "application"), ("aplicatio=app", "application"), ("application_=app", "application"),
+     ("process-type=single", "process_type"), ("processtype=service", "process_type"), ("proces_typ=single", "process_type"),
+     ("life_cycle=deprecated", "lifecycle"), ("lifecyle=deprecated", "lifecycle"), ("LIFECYCLE=deprecated", "lifecycle"),
+     ("tags=t1", "tag"), ("names=g/p07", "name"), ("query=17", "q"), ("limit=2&applicaton=", "application"), ("application=app&tags=t1", "tag")],
+)  # fmt: skip
+def test_a_misspelled_filter_is_refused_with_the_right_name_as_ignoring_it_would_return_everything(address: str, query: str, meant: str) -> None:
+    answer = ask(address, f"{LIST}?{query}")
+    assert (answer.status, answer.type) == (400, "application/json")
+    assert str(answer.json["error"]).endswith(f"did you mean '{meant}'?")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nope=1",
+        "_=1700000000",
+        "v=2",
+        "app=x",
+        "type=single",
+        "applicXXXn=x",
+        "life=x",
+        "nam=x",
+        "tga=x",
+        "qq=x",
+        "utm_source=a%20b",
+        "application_ids=x",
+        "format=xml",
+    ],
+)
+def test_other_unknown_parameters_are_ignored_and_carried_on(address: str, query: str) -> None:
+    answer = ask(address, f"{LIST}?limit=2&{query}")
+    assert (answer.status, ids(answer)) == (200, [1, 2])
+    meta: Any = answer.json["meta"]
+    assert meta["next"] == f"{LIST}?limit=2&offset=2&{query}"
+    assert ask(address, meta["next"]).json["meta"]["previous"] == f"{LIST}?limit=2&offset=0&{query}"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [(f"{field}{lookup}", f"The '{field}' field does not allow filtering.") for field in ("id", "definition")
+     for lookup in ("=3", "__in=1,2", "__gt=3", "__contains=x", "__nope=")]
+    + [("order_by=id", "The 'id' field does not allow ordering."), ("order_by=-definition", "The 'definition' field does not allow ordering."),
+       ("order_by=nope", "No matching 'nope' field for ordering on.")],
+)  # fmt: skip
+def test_fields_of_the_2013_service_allow_neither_filtering_nor_ordering(address: str, query: str, error: str) -> None:
+    answer = ask(address, f"{LIST}?limit=2&{query}")
+    assert (answer.status, answer.json) == (400, {"error": error})
+
+
+@pytest.mark.parametrize(
     ("query", "count"),
     [("process_type=service", 15), ("process_type=single", 30), ("application=app", 10), ("q=number+17", 1), ("tag=t3", 9), ("name=g/p07", 1),
      ("process_type=service&application=app", 4), ("q=nothing", 0), ("lifecycle=production", 45), ("lifecycle=deprecated", 0)],
