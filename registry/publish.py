@@ -60,8 +60,18 @@ server {{
 
     location @registry_read_only {{
         internal;
+        # Browsers ask first whether a page of another origin may send a header such as If-None-Match.
+        if ($request_method = OPTIONS) {{
+            add_header Access-Control-Allow-Origin "*" always;
+            add_header Access-Control-Allow-Methods "GET, HEAD, OPTIONS" always;
+            add_header Access-Control-Allow-Headers $http_access_control_request_headers always;
+            add_header Access-Control-Max-Age 600 always;
+            add_header Allow "GET, HEAD, OPTIONS" always;
+            return 204;
+        }}
         default_type application/json;
         add_header Allow "GET, HEAD" always;
+        add_header Access-Control-Allow-Origin "*" always;
         return 405 {read_only};
     }}
 }}

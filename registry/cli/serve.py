@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress
+from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -17,42 +17,59 @@ def command(
     host: Annotated[str, typer.Option("--host", help="Address to listen on; left out: this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", help="Port to listen on.", min=1, max=65535)] = 8000,
     poll: PollOption = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="Also answer requests for this host name, as from a proxy; may be given several times.", metavar="NAME"),
+    ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cors",
+            help="Let pages of this origin read the API, uncommitted content too; `*` for all. "
+            "Left out: pages of any origin, and only while everything is committed.",
+            metavar="ORIGIN",
+        ),
+    ] = None,
 ) -> None:
     """Serve catalog and API as the files are now; open pages show what is saved, at once.
 
     With errors in the files the last good state stays, and the errors are shown here and over the page. Lists take `limit`,
     `offset` and filters (`process_type`, `application`, `lifecycle`, `tag`, `name`, `q`); nothing is written.
 
-    Example: `registry serve --port 8080`
+    On a loopback address only requests for this machine's names are answered, so that a page on the web cannot read the registry
+    by DNS rebinding. There is no login.
+
+    Examples: `registry serve --port 8080` · `registry serve --allow-host registry.example.org`
     """
     import gc
-    import socket
     import sys
 
     from registry.cache import Cache
     from registry.cli.status import StatusView
     from registry.cli.watch import watcher_of
-    from registry.errors import UsageError
     from registry.live import Live
     from registry.memory import Memory
-    from registry.server import Server
+    from registry.server import AllowedHosts, CorsPolicy, Server, is_loopback, listen, url_host
     from registry.settings import SETTINGS_PATH, parse_settings
     from registry.source import open_source
 
     root = find_root(registry)
     source = open_source(root)
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise UsageError(f"{host}:{port} cannot be listened on: {error.strerror}", "choose another with --port") from error
+    policy = CorsPolicy(cors or ())
+    host = host.removeprefix("[").removesuffix("]")
+    hosts = AllowedHosts(host, allow_host or ())
+    listener = listen(host, port)
+    if not is_loopback(listener.getsockname()[0]):
+        err.print(
+            f"warning: everybody who can reach this machine at {url_host(host)}:{port} can read the registry, uncommitted content too: "
+            "there is no login and no encryption. Leave out --host to serve this machine only.",
+            markup=False,
+        )
     view = StatusView(source.read)
     teller = _Teller(view)
     live = Live(root, Memory(Cache(root)), teller)
-    server = Server(live, settings.base_path, view.bug, source.read)
+    server = Server(live, settings.base_path, view.bug, source.read, hosts, policy)
     teller.server = server
     watcher = watcher_of(root, live, view, poll=poll)
     gc.disable()
@@ -66,7 +83,7 @@ def command(
     gc.enable()
     sys.setswitchinterval(0.001)
     watcher.start()
-    out.print(f"Catalog and API on http://{host}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
+    out.print(f"Catalog and API on http://{url_host(host)}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
     teller.begin()
     try:
         server.run(listener)

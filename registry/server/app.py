@@ -24,21 +24,28 @@ from registry.live import Live, State
 from registry.publish import MISSING, READ_ONLY
 from registry.reports.text import visible
 from registry.server.compression import ENCODINGS, chosen_encoding
+from registry.server.connections import LimitedProtocol, connection_limit
+from registry.server.cors import METHODS, CorsPolicy
+from registry.server.hosts import AllowedHosts, HostGuard
 from registry.server.lists import WrongQueryError, asks_for_a_part, list_answer, set_answer
 
 if TYPE_CHECKING:
     from socket import socket
     from types import FrameType
 
+    from starlette.types import ASGIApp
+
 _TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson", ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
           ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".atom": "application/atom+xml"}  # fmt: skip
 _HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY", "cache-control": "no-cache"}
-_OPEN = {"access-control-allow-origin": "*"}
 _ASSETS = Path(__file__).with_name("assets")
 _LIVE = "_live/"
 _PLAIN_IN_PATHS = "/:@!$&'()*+,;=~"
 _LARGEST_KEPT = 256 * 1024
 _MOST_KEPT = 64 * 1024 * 1024
+# What an answer takes in memory besides its body and its address.
+_KEPT_OVERHEAD = 2048
+_LONGEST_KEPT_ADDRESS = 1024
 _SMALLEST_COMPRESSED = 1000
 _ALIVE_S = 15.0
 
@@ -46,24 +53,45 @@ _ALIVE_S = 15.0
 class Server:
     """The application over a live registry, as ASGI in `app`; one process, one thread."""
 
-    def __init__(self, live: Live, base_path: str, report_bug: Callable[[Exception], object], read: Read) -> None:
-        """`read` gives the bytes of files, for the source lines of problems; `report_bug` is told of errors that nobody foresaw."""
+    def __init__(
+        self,
+        live: Live,
+        base_path: str,
+        report_bug: Callable[[Exception], object],
+        read: Read,
+        hosts: AllowedHosts,
+        cors: CorsPolicy,
+    ) -> None:
+        """`read` gives the bytes of files, for the source lines of problems; `report_bug` receives unforeseen errors.
+
+        `hosts` says which `Host` headers are answered, `cors` which pages of other origins may read the API.
+        """
         self._live = live
+        self._cors = cors
         self._base = base_path
         self._report_bug = report_bug
         self._read = read
-        self._kept: OrderedDict[tuple[str, str, str], Response] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str, str], Response] = OrderedDict()
         self._kept_of = 0
         self._kept_bytes = 0
+        self._missing_page: tuple[int, str, Response] | None = None
         self._listeners: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ending = False
-        routes = [Route(f"{base_path}{_LIVE}events", self._events), Route("/{path:path}", self._answer)]
-        self.app = Starlette(routes=routes, exception_handlers={405: _read_only})
+        self._most_listeners = 1
+        methods = ["GET", "HEAD", "OPTIONS"]
+        routes = [Route(f"{base_path}{_LIVE}events", self._events), Route("/{path:path}", self._answer, methods=methods)]
+        self.app: ASGIApp = HostGuard(Starlette(routes=routes, exception_handlers={405: self._read_only}), hosts)
 
     def run(self, listener: "socket") -> None:
         """Answer on a socket until a signal ends it."""
-        config = uvicorn.Config(self.app, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
+        LimitedProtocol.most_connections = connection_limit()
+        # Open pages keep a connection each: some must stay free for everybody else.
+        self._most_listeners = max(1, LimitedProtocol.most_connections // 2)
+        # Errors only: a malformed request is the client's, and no news on this terminal.
+        config = uvicorn.Config(
+            self.app, http=LimitedProtocol, ws="none", log_level="error", lifespan="off", timeout_graceful_shutdown=2, server_header=False
+        )
         _Uvicorn(config, self.end).run(sockets=[listener])
 
     def wake(self) -> None:
@@ -92,39 +120,62 @@ class Server:
     def _kept_or_found(self, request: Request) -> Response:
         path: str = request.scope["path"]
         query = request.scope["query_string"].decode("latin-1")
-        if not path.startswith(self._base):
-            redirect = path == "/" or f"{path}/" == self._base
-            return RedirectResponse(self._base, 307, _HEADERS) if redirect else self._missing("api" in path)
-        inside = path.removeprefix(self._base)
-        is_api = inside == "api" or inside.startswith("api/")
-        encoding = chosen_encoding(request.headers.get("accept-encoding", ""))
         state = self._live.state
+        inside = path.removeprefix(self._base) if path.startswith(self._base) else None
+        is_api = inside is not None and (inside == "api" or inside.startswith("api/"))
+        origin = self._allowed_origin(request, state) if is_api else ""
+        if request.method == "OPTIONS":
+            return self._options(request, origin, is_api=is_api)
+        encoding = chosen_encoding(request.headers.get("accept-encoding", ""))
+        if inside is None:
+            redirect = path == "/" or f"{path}/" == self._base
+            return RedirectResponse(self._base, 307, _HEADERS) if redirect else self._missing(state, "", encoding, is_api="api" in path)
         if state.version != self._kept_of:
             self._kept.clear()
             self._kept_of, self._kept_bytes = state.version, 0
-        key = (inside, query if is_api else "", encoding)
+        key = (inside, query if is_api else "", encoding, origin)
         found = self._kept.get(key)
         if found is None:
-            found = _compressed(self._found(state, inside, query, is_api=is_api), encoding)
-            if len(found.body) <= _LARGEST_KEPT and len(query) < 200:
-                self._kept[key] = found
-                self._kept_bytes += len(found.body)
-                while self._kept_bytes > _MOST_KEPT:
-                    self._kept_bytes -= len(self._kept.popitem(last=False)[1].body)
+            made = self._found(state, inside, query, origin, is_api=is_api)
+            if made is None:
+                return self._missing(state, origin, encoding, is_api=is_api)
+            found = _compressed(made, encoding)
+            self._keep(key, found)
         if found.status_code == 200 and _is_known(found.headers, request.headers):
             return Response(None, 304, {name: value for name, value in found.headers.items() if name not in ("content-type", "content-length")})
         return found
 
+    def _allowed_origin(self, request: Request, state: State) -> str:
+        snapshot = state.snapshot
+        is_committed = snapshot is not None and snapshot.commit is not None and not snapshot.is_dirty
+        return self._cors.allowed_origin(request.headers.get("origin", ""), is_committed=is_committed)
+
+    def _options(self, request: Request, origin: str, *, is_api: bool) -> Response:
+        """What may be asked here; for a browser whether a page of another origin may ask it (a "preflight")."""
+        asked = request.headers.get("access-control-request-headers", "")
+        cors = self._cors.preflight_headers(origin, asked) if is_api else {}
+        return PlainTextResponse(f"{METHODS}\n", 200, {**_HEADERS, **cors, "allow": METHODS})
+
+    def _keep(self, key: tuple[str, str, str, str], answer: Response) -> None:
+        """Hold an answer for the next who asks, as long as there is room for it: nothing whose number has no limit of its own."""
+        address = sum(map(len, key))
+        if answer.status_code != 200 or len(answer.body) > _LARGEST_KEPT or address > _LONGEST_KEPT_ADDRESS:
+            return
+        self._kept[key] = answer
+        self._kept_bytes += _size_of(key, answer)
+        while self._kept_bytes > _MOST_KEPT:
+            self._kept_bytes -= _size_of(*self._kept.popitem(last=False))
+
     def _found(  # noqa: PLR0911 - one a sort of address
-        self, state: State, inside: str, query: str, *, is_api: bool
-    ) -> Response:
-        """What is at an address."""
+        self, state: State, inside: str, query: str, origin: str, *, is_api: bool
+    ) -> Response | None:
+        """What is at an address; None where there is nothing."""
         if inside.startswith(_LIVE):
             return self._live_asset(inside.removeprefix(_LIVE))
         steps = [step for step in inside.split("/") if step]
         if state.snapshot is None or "\0" in inside or "\\" in inside or "//" in inside or ".." in steps or "." in steps:
-            return self._missing(is_api)
-        part = self._part(state, steps, inside, query)
+            return None
+        part = self._part(state, steps, inside, query, origin)
         if part is not None:
             return part
         index = "index.json" if is_api else "index.html"
@@ -134,43 +185,44 @@ class Server:
             if body is not None:
                 if inside and not inside.endswith("/"):
                     return self._redirect(inside, query)
-                return self._ok(state, f"{place}/{index}", body, is_api=is_api)
+                return self._ok(state, f"{place}/{index}", body, origin, is_api=is_api)
             body = state.pages.get(place) if not inside.endswith("/") else None
         except RegistryError as error:  # a template that breaks on this page alone
             return PlainTextResponse(f"{visible(error.message)}\n", 500, _HEADERS)
-        return self._ok(state, place, body, is_api=is_api) if body is not None else self._missing(is_api)
+        return self._ok(state, place, body, origin, is_api=is_api) if body is not None else None
 
-    def _part(self, state: State, steps: list[str], inside: str, query: str) -> Response | None:
+    def _part(self, state: State, steps: list[str], inside: str, query: str, origin: str) -> Response | None:
         """A part of a list, or several definitions at once; None for every other address."""
         snapshot = state.snapshot
         if snapshot is None or len(steps) < 2 or steps[0] != "api" or steps[1] not in snapshot.kinds.by_name:
             return None
         is_set = len(steps) == 4 and steps[2] == "set"
-        if not is_set and not (len(steps) == 2 and asks_for_a_part(query)):
-            return None
-        if not inside.endswith("/"):
-            return self._redirect(inside, query)
         try:
+            if not is_set and not (len(steps) == 2 and asks_for_a_part(query)):
+                return None
+            if not inside.endswith("/"):
+                return self._redirect(inside, query)
             body = set_answer(snapshot, steps[1], unquote(steps[3])) if is_set else list_answer(snapshot, steps[1], query)
         except WrongQueryError as error:
-            return JSONResponse({"error": str(error)}, 400, {**_HEADERS, **_OPEN})
-        return self._ok(state, "index.json", body, is_api=True)
+            return JSONResponse({"error": str(error)}, 400, {**_HEADERS, **self._cors.headers(origin)})
+        return self._ok(state, "index.json", body, origin, is_api=True)
 
     def _redirect(self, inside: str, query: str) -> Response:
         path = quote(f"{self._base}{inside}/", safe=_PLAIN_IN_PATHS)
         return RedirectResponse(f"{path}?{query}" if query else path, 301, _HEADERS)
 
-    def _ok(self, state: State, path: str, body: bytes, *, is_api: bool) -> Response:
+    def _ok(self, state: State, path: str, body: bytes, origin: str, *, is_api: bool) -> Response:
         suffix = path[path.rfind(".") :]
         media_type = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
         if suffix == ".html":
             body = self._with_live(state, body)
         when = state.snapshot.commit_time if state.snapshot is not None and not state.snapshot.is_dirty else None
+        cors = self._cors.headers(origin) if is_api else {}
         headers = {
             **_HEADERS,
-            **(_OPEN if is_api else {}),
+            **cors,
             "content-type": media_type,
-            "vary": "accept-encoding",
+            "vary": ", ".join(["accept-encoding", *([cors["vary"]] if "vary" in cors else [])]),
             "etag": f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"',
             **({"last-modified": _http_date(when)} if when else {}),
         }
@@ -186,26 +238,38 @@ class Server:
         head, end, tail = page.rpartition(b"</body>")
         return head + tags.encode() + end + tail if end else page
 
-    def _live_asset(self, name: str) -> Response:
+    def _live_asset(self, name: str) -> Response | None:
         if name not in ("live.js", "live.css"):
-            return self._missing(is_api=False)
+            return None
         body = (_ASSETS / name).read_bytes()
         return Response(body, 200, {**_HEADERS, "content-type": _TYPES[name[name.rfind(".") :]]})
 
-    def _missing(self, is_api: bool) -> Response:
+    def _missing(self, state: State, origin: str, encoding: str, *, is_api: bool) -> Response:
+        """The answer for every address at which there is nothing; its page is compressed once."""
         if is_api:
-            return JSONResponse(MISSING, 404, {**_HEADERS, **_OPEN})
-        state = self._live.state
-        page = state.pages.get("404.html") if state.snapshot is not None else None
-        if page is None:
-            page = b"<!doctype html><title>Not yet</title><main><h1>Nothing to show yet</h1></main><body></body>"
-        return Response(self._with_live(state, page), 404, {**_HEADERS, "content-type": _TYPES[".html"]})
+            return JSONResponse(MISSING, 404, {**_HEADERS, **self._cors.headers(origin)})
+        if self._missing_page is None or self._missing_page[:2] != (state.version, encoding):
+            page = state.pages.get("404.html") if state.snapshot is not None else None
+            if page is None:
+                page = b"<!doctype html><title>Not yet</title><main><h1>Nothing to show yet</h1></main><body></body>"
+            answer = Response(self._with_live(state, page), 404, {**_HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"})
+            self._missing_page = (state.version, encoding, _compressed(answer, encoding))
+        return self._missing_page[2]
+
+    async def _read_only(self, request: Request, error: Exception) -> Response:
+        """Whatever would write."""
+        assert isinstance(error, HTTPException)
+        is_api = request.scope["path"].startswith(f"{self._base}api/")
+        cors = self._cors.headers(self._allowed_origin(request, self._live.state)) if is_api else {}
+        return JSONResponse(READ_ONLY, 405, {**_HEADERS, **cors, "allow": "GET, HEAD"})
 
     async def _events(self, request: Request) -> Response:
         """Server-sent events: each new state with the problems that there are, until the page goes away."""
         headers = {"cache-control": "no-store", "x-accel-buffering": "no", "content-type": "text/event-stream"}
         if request.method == "HEAD":
             return Response(None, 200, headers)
+        if len(self._listeners) >= self._most_listeners:
+            return PlainTextResponse("too many pages are open\n", 503, {**_HEADERS, "retry-after": "30"})
         return StreamingResponse(self._states(), headers=headers)
 
     async def _states(self) -> AsyncIterator[str]:
@@ -257,6 +321,18 @@ class _Uvicorn(uvicorn.Server):
         self._tell()
         super().handle_exit(sig, frame)
 
+    async def on_tick(self, counter: int) -> bool:
+        """About ten times a second; once a second connections that take too long are ended."""
+        if counter % 10 == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, LimitedProtocol):
+                    connection.enforce_times()
+        return await super().on_tick(counter)
+
+
+def _size_of(key: tuple[str, str, str, str], answer: Response) -> int:
+    return len(answer.body) + sum(map(len, key)) + _KEPT_OVERHEAD
+
 
 def _compressed(answer: Response, encoding: str) -> Response:
     kind = answer.headers.get("content-type", "")
@@ -266,12 +342,6 @@ def _compressed(answer: Response, encoding: str) -> Response:
     headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
     tagged = {"etag": f'{etag[:-1]}-{encoding}"'} if etag else {}
     return Response(ENCODINGS[encoding](bytes(answer.body)), answer.status_code, {**headers, **tagged, "content-encoding": encoding})
-
-
-async def _read_only(_: Request, error: Exception) -> Response:
-    """Whatever would write."""
-    assert isinstance(error, HTTPException)
-    return JSONResponse(READ_ONLY, 405, {**_HEADERS, "allow": "GET, HEAD"})
 
 
 def _is_known(have: Headers, asked: Headers) -> bool:

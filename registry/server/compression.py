@@ -24,9 +24,16 @@ def _gzip(body: bytes) -> bytes:
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "br": _br, "gzip": _gzip}
 
 
-@lru_cache(maxsize=256)
+_LONGEST_HEADER = 500
+
+
 def chosen_encoding(accepted: str) -> str:
-    """The encoding for an Accept-Encoding header (RFC 9110, section 12.5.3); "" for none."""
+    """The encoding for an Accept-Encoding header (RFC 9110, section 12.5.3); "" for none, and for one that is too long."""
+    return _chosen(accepted) if len(accepted) <= _LONGEST_HEADER else ""
+
+
+@lru_cache(maxsize=256)
+def _chosen(accepted: str) -> str:
     weights: dict[str, float] = {}
     for part in accepted.lower().split(","):
         name, _, parameters = part.strip().partition(";")

@@ -129,6 +129,17 @@ def test_unknown_ids_and_addresses_are_not_found_and_say_so_as_json(address: str
     assert answer.json == {"error": "there is nothing at this address"}
 
 
+@pytest.mark.parametrize("path", ["/api/process_definition/", "/api/process_definition/1/", "/api/nothing/"])
+def test_a_preflight_is_answered_as_reading_from_other_origins_is_offered(address: str, path: str) -> None:
+    asked = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "if-none-match"}
+    answer = ask(address, path, "OPTIONS", asked)
+    assert answer.status in (200, 204)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-headers"] == "if-none-match"
+    assert answer.headers["access-control-allow-methods"] == answer.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert ask(address, path, headers={"Origin": "https://app.example.org"}).headers["access-control-allow-origin"] == "*"
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/api/process_definition/", "/api/process_definition/1/"])
 def test_writing_is_refused_not_answered_as_if_it_had_worked(address: str, method: str, path: str) -> None:

@@ -1,0 +1,143 @@
+"""HTTP connections with limits: time for headers, body and unread answers, sizes, and how many there are.
+
+uvicorn has no such limits with httptools: a client that sends one byte a minute, or nothing, would keep its connection for ever.
+"""
+
+from asyncio import Transport
+from contextlib import suppress
+from enum import Enum
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEADERS_WITHIN_S = 10.0
+"""From the first moment, or from the last answer, to the end of a request's headers."""
+BODY_WITHIN_S = 20.0
+"""From the end of the headers to the end of the body."""
+READ_WITHIN_S = 60.0
+"""For so long a client may take nothing of an answer."""
+MOST_HEADER_BYTES = 64 * 1024
+MOST_BODY_BYTES = 2 * 1024 * 1024
+MOST_CONNECTIONS = 256
+_LATE = (b"408 Request Timeout", b"the request took too long")
+_LARGE_HEADERS = (b"431 Request Header Fields Too Large", b"address and headers are too long")
+_LARGE_BODY = (b"413 Content Too Large", b"the body is too long")
+_BUSY = (b"503 Service Unavailable", b"too many connections; try again")
+
+
+class _Receiving(Enum):
+    """What is expected of the client."""
+
+    HEADERS = HEADERS_WITHIN_S
+    BODY = BODY_WITHIN_S
+    NOTHING = None
+
+
+def connection_limit() -> int:
+    """How many connections this process can serve: `MOST_CONNECTIONS`, or half of the open files that the system allows it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MOST_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < 4 * MOST_CONNECTIONS and soft != hard:
+        wanted = 4 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 4 * MOST_CONNECTIONS)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(2, min(MOST_CONNECTIONS, soft // 2))
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. `enforce_times` is called for each about once a second."""
+
+    most_connections = MOST_CONNECTIONS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As uvicorn's protocol."""
+        super().__init__(*args, **kwargs)
+        self._receiving = _Receiving.HEADERS
+        self._since = self.loop.time()
+        self._received = 0
+        self._unsent = 0
+        self._unsent_since = self._since
+
+    @property
+    def is_idle(self) -> bool:
+        """True while no request is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        return cycle is None or cycle.response_complete
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Take the connection; the longest idle one makes room for it where there are too many."""
+        super().connection_made(transport)
+        self._expect(_Receiving.HEADERS)
+        others = [one for one in self.connections if one is not self and isinstance(one, LimitedProtocol) and not one.transport.is_closing()]
+        if len(others) < self.most_connections:
+            return
+        idle = [one for one in others if one.is_idle]
+        if idle:
+            min(idle, key=lambda one: one._since).transport.abort()
+        else:
+            self._end(_BUSY)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless it is too much."""
+        if self.transport.is_closing():
+            return
+        is_headers = self._receiving is _Receiving.HEADERS
+        # What came before, not with this piece: a short request may come in one piece with a long body.
+        if self._received > (MOST_HEADER_BYTES if is_headers else MOST_BODY_BYTES):
+            self._end(_LARGE_HEADERS if is_headers else _LARGE_BODY)
+            return
+        before = self._receiving
+        super().data_received(data)
+        if self._receiving is before:
+            self._received += len(data)
+
+    def on_headers_complete(self) -> None:
+        """The headers are whole: the body follows."""
+        super().on_headers_complete()
+        self._expect(_Receiving.BODY)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        super().on_message_complete()
+        self._expect(_Receiving.NOTHING)
+        self._expect_next()
+
+    def on_response_complete(self) -> None:
+        """The answer is whole, as far as we are concerned."""
+        super().on_response_complete()
+        self._expect_next()
+
+    def _expect(self, what: _Receiving) -> None:
+        self._receiving, self._since, self._received = what, self.loop.time(), 0
+
+    def _expect_next(self) -> None:
+        if self._receiving is _Receiving.NOTHING and self.is_idle:
+            self._expect(_Receiving.HEADERS)
+
+    def enforce_times(self) -> None:
+        """End the connection where the client takes too long to send or to read."""
+        now = self.loop.time()
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent < self._unsent:
+            self._unsent_since = now
+        self._unsent = unsent
+        if now - self._unsent_since > READ_WITHIN_S:
+            self.transport.abort()
+        elif self.transport.is_closing():
+            return
+        elif self._receiving.value is not None and now - self._since > self._receiving.value:
+            self._end(_LATE)
+
+    def _end(self, why: tuple[bytes, bytes]) -> None:
+        """Close; with an answer where the client waits for one and none has begun."""
+        waits = bool(self._received) if self._receiving is _Receiving.HEADERS else not self.cycle.response_started
+        if waits or why is _BUSY:
+            status, text = why
+            length = str(len(text) + 1).encode()
+            headers = b"content-type: text/plain; charset=utf-8\r\ncontent-length: " + length + b"\r\nconnection: close\r\n"
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + headers + b"\r\n" + text + b"\n")
+        self.transport.close()
