@@ -53,11 +53,12 @@ class RegistryError(Exception):
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        """Say what happened (`message`) and what the person can do (`hint`)."""
+    def __init__(self, message: str, hint: str = "", details: Iterable[str] = ()) -> None:
+        """Say what happened (`message`) and what the person can do (`hint`), each on one line; `details` are further lines."""
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = tuple(details)
 
 
 class UsageError(RegistryError):

@@ -19,10 +19,10 @@ def command(
     Examples: `registry blame weather/qc` · `registry blame 7 --format json`
     """
     from registry.blame import blame
+    from registry.characters import visible
     from registry.cli.lookup import find, load_snapshot, revisions_of
     from registry.render.json_api import short_facts
     from registry.reports.changes.words import value
-    from registry.reports.text import visible
 
     snapshot = load_snapshot(find_root(registry), source)
     found = find(snapshot, wanted, kind)
@@ -41,6 +41,6 @@ def command(
             else "not committed".ljust(24 + authors)
         )
         out.print(f"{revision.number:>{numbers}}  {who}", style="yellow", markup=False, end="  ")
-        out.print(f"{visible(one.pointer)}: {visible(value(one.value).replace(chr(10), '⏎'))}", markup=False)
+        out.print(f"{one.pointer}: {value(one.value).replace(chr(10), '⏎')}", markup=False)
     if not snapshot.history_complete:
         out.print("History is not complete here: what the oldest commit shows may be older.")

@@ -91,7 +91,6 @@ def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
 
     from registry.credentials import hide_in_line
     from registry.mend import fix_files
-    from registry.reports.text import visible
 
     if revision != "worktree":
         raise UsageError("--fix changes the work tree, not a commit", "leave out --source, or --fix")
@@ -100,7 +99,7 @@ def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
         before, after = (data.decode("utf-8", "replace").splitlines() for data in (one.before, one.after))
         for line in unified_diff(before, after, f"a/{one.path}", f"b/{one.path}", lineterm="", n=1):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-            err.print(visible(hide_in_line(line)), style=style, markup=False)
+            err.print(hide_in_line(line), style=style, markup=False)
     err.print(f"Fixed {counted(len(fixed), 'file')}." if fixed else "Nothing that can be fixed safely.")
 
 

@@ -58,14 +58,15 @@ def command(
 
 def _refuses(verdict: "Verdict", fail_on: FailOn | None) -> bool:
     """Say what is wrong with one branch and what the push means; True when it cannot be taken."""
+    from registry.characters import visible
     from registry.cli.diff import fails
     from registry.reports.changes import text as changes_text
     from registry.reports.changes.words import summary
-    from registry.reports.text import report, visible
+    from registry.reports.text import report
 
     name = visible(verdict.update.ref.removeprefix("refs/heads/"))
     if verdict.review is None:
-        print(f"registry: {verdict.refused}")
+        print(f"registry: {visible(verdict.refused)}")
         return True
     problems, comparison = verdict.review.problems, verdict.comparison
     if not verdict.review.source.entries("definitions"):

@@ -34,5 +34,5 @@ def command(
     for one in written:
         out.print(f"{one.file} → {one.path}", markup=False)
         for note in one.notes:
-            err.print("\n".join(f"  {line}" for line in note.split("\n")), markup=False)
+            err.print_lines("\n".join(f"  {line}" for line in note.split("\n")))
     out.print(f"{len(written)} imported. Next: `registry check`.")

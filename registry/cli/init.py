@@ -35,4 +35,4 @@ def command(
     for name in init_registry(folder, title, [forge.value for forge in ci or [Forge.GITHUB]]):
         out.print(f"  {name}", markup=False)
     out.print(f"A new registry in {folder}. Next:", markup=False)
-    out.print(f"  cd {folder} && git add . && git commit -m 'Start the registry'\n  registry index\n  registry serve", markup=False)
+    out.print_lines(f"  cd {folder} && git add . && git commit -m 'Start the registry'\n  registry index\n  registry serve")

@@ -23,7 +23,6 @@ def command(
     from registry.cli.lookup import find, load_snapshot, revisions_of
     from registry.diff import MISSING
     from registry.render.json_api import history_body, revision_facts
-    from registry.reports.text import visible
 
     snapshot = load_snapshot(find_root(registry), source)
     found = find(snapshot, wanted, kind)
@@ -34,15 +33,15 @@ def command(
         return
 
     def shown(value: object) -> str:
-        return "(not set)" if value is MISSING else visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        return "(not set)" if value is MISSING else (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
     for revision in reversed(revisions):
-        who = f"{revision.commit[:10]}  {revision.date[:10]}  {visible(revision.author)}" if revision.commit else "not committed"
+        who = f"{revision.commit[:10]}  {revision.date[:10]}  {revision.author}" if revision.commit else "not committed"
         out.print(f"[bold yellow]{revision.number}[/]  ", end="")
         out.print(who, style="yellow", markup=False)
         name = f"  as {revision.name}" if revision.name != found.name else ""
-        out.print(f"   {visible(revision.message.split(chr(10), 1)[0])}{name}", markup=False)
+        out.print(f"   {revision.message.split(chr(10), 1)[0]}{name}", markup=False)
         for change in snapshot.changes_of(revision):
-            out.print(f"     {visible(change.pointer)}: {shown(change.old)} → {shown(change.new)}", markup=False, style="dim")
+            out.print(f"     {change.pointer}: {shown(change.old)} → {shown(change.new)}", markup=False, style="dim")
     if not snapshot.history_complete:
         out.print("History is not complete here.")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from registry.characters import visible
 from registry.cli.terminal import RegistryOption, find_root, out, show_problems
 
 
@@ -41,8 +42,9 @@ def command(
         title = title or typer.prompt("Title", default=wanted.rsplit("/", 1)[-1].replace("-", " ").capitalize())
         process_type = process_type or typer.prompt("Process type, single or service", default="single")
         applications = [one.name for one in checked.loaded.definitions if one.kind == "application"]
+        known = visible(", ".join(applications[:10]))
         if applications and not application:
-            application = typer.prompt(f"Application ({', '.join(applications[:10])}; empty: the default)", default="", show_default=False)
+            application = typer.prompt(f"Application ({known}; empty: the default)", default="", show_default=False)
     elif kind == "process_definition" and not executable:
         raise UsageError("--exec is missing", "registry new process_definition NAME --exec /path/to/executable")
     path = new_definition(root, checked.kinds.by_name[kind], wanted, Start(executable, tuple(argument or ()), title, application, process_type))

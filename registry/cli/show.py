@@ -29,7 +29,6 @@ def command(
     """
     from registry.cli.lookup import find, load_snapshot
     from registry.render.json_api import detail_body, tombstone_body
-    from registry.reports.text import visible
     from registry.snapshot import Tombstone
 
     wanted, _, revision = wanted.partition("@")
@@ -52,9 +51,10 @@ def command(
     number = f"id {found.id}" if found.id is not None else "no id yet"
     revisions = snapshot.revisions_of(found)
     out.print(f"{found.kind} {found.name} ({number}, {counted(len(revisions), 'revision')})", style="bold", markup=False)
-    out.print(f"{found.path}\n", markup=False)
+    out.print(found.path, markup=False)
+    out.print()
     for line in found.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines():
-        out.print(visible(line), markup=False)
+        out.print(line, markup=False)
 
 
 def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: int, format_: Format) -> None:
@@ -62,7 +62,6 @@ def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: 
     from registry.cli.lookup import find, revisions_of
     from registry.errors import UsageError
     from registry.render.json_api import revision_body, revision_facts
-    from registry.reports.text import visible
     from registry.yaml_writer import to_yaml
 
     found = find(snapshot, wanted, kind)
@@ -74,12 +73,13 @@ def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: 
     if format_ is Format.JSON:
         write_json(revision_body(snapshot, found.id, chosen, revision_facts(snapshot, found.kind, found.id, chosen)))
         return
-    who = f"{chosen.commit[:10]}, {chosen.date[:10]}, {visible(chosen.author)}" if chosen.commit else "not committed"
+    who = f"{chosen.commit[:10]}, {chosen.date[:10]}, {chosen.author}" if chosen.commit else "not committed"
     out.print(f"{found.kind} {chosen.name}, revision {number} of {len(revisions)} ({who})", style="bold", markup=False)
-    out.print(f"{visible(chosen.message.split(chr(10), 1)[0])}\n", markup=False)
+    out.print(chosen.message.split("\n", 1)[0], markup=False)
+    out.print()
     document = snapshot.document_of(chosen)
     if document is None:
         out.print("Deleted." if chosen.blob is None else "The file could not be read at this commit.")
         return
     for line in to_yaml(document).splitlines():
-        out.print(visible(line), markup=False)
+        out.print(line, markup=False)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from registry.characters import visible
 from registry.cli.terminal import err, problems_text, report_bug, show_error
 from registry.errors import Problem, Read, RegistryError
 
@@ -21,6 +22,7 @@ class StatusView:
         self, line: str, detail: str = "", *, problems: Sequence[Problem] = (), error: RegistryError | None = None, is_news: bool = False
     ) -> None:
         """What is wrong, and below it how things are: `line`, with a `detail` that alone is worth a line only where it `is_news`."""
+        line, detail = visible(line), visible(detail)
         found = problems_text(problems, self._read, err) if problems else ""
         if error is not None:
             with err.console.capture() as captured:
@@ -38,7 +40,7 @@ class StatusView:
 
     def note(self, text: str) -> None:
         """Something that stays, whatever comes."""
-        self._write(f"note: {text}\n")
+        self._write(f"note: {visible(text)}\n")
         self._rows = 0
 
     def bug(self, error: Exception) -> None:

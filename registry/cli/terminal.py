@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from registry import __version__
+from registry.characters import dump_json, visible
 from registry.errors import Problem, Read, RegistryError, UsageError
 from registry.kinds import defaults_folder
 from registry.progress import Progress, silent
@@ -60,12 +61,22 @@ class Terminal:
         return self.console.width
 
     def print(self, text: str = "", *, markup: bool = True, style: str | None = None, end: str = "\n") -> None:
-        """Text in a style; with `markup`, `[bold]…[/]` in it is bold."""
+        """One line of text in a style; with `markup`, `[bold]…[/]` in it is bold.
+
+        Every character that a terminal would act upon is shown as an escape, a newline too: wherever the text comes from,
+        it stays one line. `print_lines` is for text that has several.
+        """
+        text = visible(text)
         if (markup and "[" in text) or self.is_terminal:
             self.console.print(text, markup=markup, style=style, end=end)
         else:
             self.file.write(text + end)
             self.file.flush()
+
+    def print_lines(self, text: str, *, style: str | None = None) -> None:
+        """Text of several lines, each made safe for itself."""
+        for line in text.split("\n"):
+            self.print(line, style=style, markup=False)
 
 
 out = Terminal()
@@ -147,14 +158,15 @@ def show_error(error: RegistryError) -> None:
     err.print(f"[bold red]error:[/] {_plain(error.message)}")
     if error.hint:
         err.print(f"[cyan]hint:[/] {_plain(error.hint)}")
+    for line in error.details:
+        err.print(f"  {line}", markup=False)
 
 
 def _plain(text: str) -> str:
+    """Text whose square brackets are no markup."""
     from rich.markup import escape
 
-    from registry.reports.text import visible
-
-    return escape("\n".join(visible(line) for line in text.split("\n")))
+    return escape(text)
 
 
 def report_bug(error: Exception) -> None:
@@ -176,9 +188,7 @@ def counted(count: int, word: str) -> str:
 
 def write_json(body: Any) -> None:
     """One JSON value on stdout, indented."""
-    import json
-
-    sys.stdout.write(json.dumps(body, ensure_ascii=True, indent=2) + "\n")
+    sys.stdout.write(dump_json(body))
 
 
 @contextmanager

@@ -40,14 +40,14 @@ def _parse(file_name: str, text: str, options: Options, notes: list[str]) -> Any
         why = _reason(error)
         if repaired == text:
             raise UsageError(f"{file_name}{why}") from error
-        difference = "\n".join(list(difflib.unified_diff(text.splitlines(), repaired.splitlines(), "as it is", "repaired", lineterm="", n=0)))
+        difference = list(difflib.unified_diff(text.splitlines(), repaired.splitlines(), "as it is", "repaired", lineterm="", n=0))
         try:
             data = _strict_or_json5(repaired, notes)
         except ValueError as again:
-            raise UsageError(f"{file_name}{why}", f"the known repairs do not help:\n{difference}") from again
+            raise UsageError(f"{file_name}{why}", "the known repairs do not help:", difference) from again
         if not options.repair:
-            raise UsageError(f"{file_name}{why}", f"--repair would change this:\n{difference}") from error
-        notes.append(f"repaired:\n{difference}")
+            raise UsageError(f"{file_name}{why}", "--repair would change this:", difference) from error
+        notes.append("\n".join(["repaired:", *difference]))
         return data
 
 

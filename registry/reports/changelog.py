@@ -1,15 +1,14 @@
 """What happened to a registry, as notes for people: breaking first."""
 
-import json
 from collections.abc import Callable, Iterator
 
 from registry.changelog import Changelog, Entry
 from registry.changes import Level, Meaning, What
+from registry.characters import dump_json, visible
 from registry.diff import MISSING
 from registry.reports.changes import json as changes_json
 from registry.reports.changes import markdown
 from registry.reports.changes.words import NO_CHANGES, affected, summary, title, value, who
-from registry.reports.text import visible
 
 _HEADINGS = {Level.BREAKING: "Breaking", Level.RISKY: "Risky", Level.SAFE: "Safe"}
 _LONGEST = 120
@@ -31,7 +30,7 @@ def as_json(changelog: Changelog) -> str:
     body = changes_json.body(changelog.comparison)
     for told, entry in zip(body["definitions"], changelog.entries, strict=True):
         told["commits"] = [{"commit": one.commit, "author": one.author, "date": one.date, "message": one.message} for one in entry.commits]
-    return json.dumps({"title": changelog.title, "since": changelog.since, **body}, ensure_ascii=True, indent=2) + "\n"
+    return dump_json({"title": changelog.title, "since": changelog.since, **body})
 
 
 def _notes(changelog: Changelog, mark: str, quote: Quote) -> str:

@@ -5,9 +5,10 @@ Source: "Workflow commands for GitHub Actions" in GitHub's documentation.
 
 from collections.abc import Mapping, Sequence
 
+from registry.characters import visible, visible_lines
 from registry.errors import Problem
-from registry.reports.line import LineOf
-from registry.reports.text import summary, visible
+from registry.reports.line import LineOf, said
+from registry.reports.text import summary
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
@@ -24,15 +25,17 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         if span.end_line == span.line:
             # GitHub takes columns only where a finding is on one line.
             facts |= {"col": span.column, "endColumn": span.end_column}
-        text = problem.message + (f"\nhint: {problem.hint}" if problem.hint else "")
-        lines.append(annotation(problem.severity.value, facts, text))
+        lines.append(annotation(problem.severity.value, facts, said(problem)))
     return "\n".join([*lines, summary(problems)]) + "\n"
 
 
 def annotation(command: str, facts: Mapping[str, str | int], text: str) -> str:
-    """One command: error, warning or notice, with the properties that GitHub knows (file, line, title, …)."""
+    """One command: error, warning or notice, with the properties that GitHub knows (file, line, title, …).
+
+    Lines of `text` stay lines.
+    """
     properties = ",".join(f"{name}={_escaped(visible(str(value)), is_property=True)}" for name, value in facts.items())
-    return f"::{command} {properties}::{_escaped(visible(text), is_property=False)}"
+    return f"::{command} {properties}::{_escaped(visible_lines(text), is_property=False)}"
 
 
 def _escaped(text: str, *, is_property: bool) -> str:

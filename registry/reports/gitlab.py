@@ -4,12 +4,12 @@ Source: "Code Quality" in GitLab's documentation, the report format (a subset of
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 
+from registry.characters import dump_json
 from registry.errors import Problem, Severity
-from registry.reports.line import LineOf
+from registry.reports.line import LineOf, said
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
@@ -21,11 +21,11 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         seen[key] += 1
         issues.append(
             {
-                "description": problem.message + (f" ({problem.hint})" if problem.hint else ""),
+                "description": said(problem, " ({})"),
                 "check_name": problem.rule,
                 "fingerprint": hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass")).hexdigest(),
                 "severity": "major" if problem.severity is Severity.ERROR else "minor",
                 "location": {"path": problem.span.path, "lines": {"begin": problem.span.line, "end": problem.span.end_line}},
             }
         )
-    return json.dumps(issues, indent=2) + "\n"
+    return dump_json(issues)

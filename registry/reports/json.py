@@ -1,8 +1,8 @@
 """Problems for programs: one JSON object."""
 
-import json
 from collections.abc import Sequence
 
+from registry.characters import dump_json
 from registry.errors import Problem, Severity
 from registry.reports.line import LineOf
 
@@ -21,4 +21,4 @@ def report(problems: Sequence[Problem], _line_of: LineOf = lambda _path, _line: 
         }
         for problem in problems
     ]
-    return json.dumps({"problems": listed, "errors": errors, "warnings": len(problems) - errors}, ensure_ascii=True, indent=2) + "\n"
+    return dump_json({"problems": listed, "errors": errors, "warnings": len(problems) - errors})

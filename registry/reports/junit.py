@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
+from registry.characters import visible
 from registry.errors import Problem, Severity
-from registry.reports.line import LineOf
-from registry.reports.text import visible
+from registry.reports.line import LineOf, said
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
@@ -31,7 +31,7 @@ def _add(suite: ElementTree.Element, problem: Problem) -> None:
     place = visible(f"{span.path}:{span.line}:{span.column}")
     name = f"{problem.rule} {span.line}:{span.column}"
     case = ElementTree.SubElement(suite, "testcase", name=name, classname=visible(span.path), file=visible(span.path), line=str(span.line))
-    text = visible(f"{place}: {problem.message}" + (f"\nhint: {problem.hint}" if problem.hint else ""))
+    text = f"{place}: {said(problem)}"
     if problem.severity is Severity.ERROR:
         ElementTree.SubElement(case, "failure", type=problem.rule, message=visible(problem.message)).text = text
     else:

@@ -3,11 +3,11 @@
 Source: reviewdog's `proto/rdf`: lines and columns from 1, columns counted in bytes of UTF-8, the end exclusive.
 """
 
-import json
 from collections.abc import Sequence
 
+from registry.characters import dump_json
 from registry.errors import Problem
-from registry.reports.line import LineOf
+from registry.reports.line import LineOf, said
 
 
 def report(problems: Sequence[Problem], line_of: LineOf) -> str:
@@ -19,7 +19,7 @@ def report(problems: Sequence[Problem], line_of: LineOf) -> str:
 
     diagnostics = [
         {
-            "message": problem.message + (f"\nhint: {problem.hint}" if problem.hint else ""),
+            "message": said(problem),
             "location": {
                 "path": problem.span.path,
                 "range": {
@@ -32,4 +32,4 @@ def report(problems: Sequence[Problem], line_of: LineOf) -> str:
         }
         for problem in problems
     ]
-    return json.dumps({"source": {"name": "process-registry"}, "diagnostics": diagnostics}, indent=2) + "\n"
+    return dump_json({"source": {"name": "process-registry"}, "diagnostics": diagnostics})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.changes import Comparison, Level
+from registry.characters import dump_json, visible
 from registry.errors import Problem, Severity, Span, UsageError
 from registry.reports import github, gitlab
 from registry.reports import json as problems_json
@@ -38,7 +39,7 @@ class Given:
 
 
 def _text(given: Given) -> str:
-    parts = [f"note: {given.note}\n"] if given.note else []
+    parts = [f"note: {visible(given.note)}\n"] if given.note else []
     if given.problems:
         parts.append(problems_text.report(given.problems, given.line_of, color=given.color))
     parts.append(changes_text.report(given.comparison, width=given.width, color=given.color) if given.comparison else f"{_NOT_COMPARED}\n")
@@ -48,7 +49,7 @@ def _text(given: Given) -> str:
 def _json(given: Given) -> str:
     body = json.loads(problems_json.report(given.problems))
     changes = changes_json.body(given.comparison) if given.comparison is not None else None
-    return json.dumps({**body, "note": given.note, "changes": changes}, ensure_ascii=True, indent=2) + "\n"
+    return dump_json({**body, "note": given.note, "changes": changes})
 
 
 def _markdown(given: Given) -> str:

@@ -1,15 +1,15 @@
 """Problems as SARIF 2.1.0 (OASIS), which code scanning of forges and many editors read."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from registry import __version__
+from registry.characters import dump_json
 from registry.check import OTHERS, RULES
 from registry.errors import Problem
-from registry.reports.line import LineOf
+from registry.reports.line import LineOf, said
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -24,7 +24,7 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(problem, places[problem.rule]) for problem in problems],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return dump_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(name: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
         "ruleId": problem.rule,
         "ruleIndex": rule,
         "level": problem.severity.value,
-        "message": {"text": problem.message + (f"\nhint: {problem.hint}" if problem.hint else "")},
+        "message": {"text": said(problem)},
         "locations": [
             {
                 "physicalLocation": {

@@ -1,8 +1,8 @@
 """Problems for a person at a terminal: place, message, the source line with a caret, hint."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
+from registry.characters import visible
 from registry.credentials import hide_in_line
 from registry.errors import Problem, Severity
 from registry.reports.line import LineOf
@@ -10,8 +10,6 @@ from registry.reports.line import LineOf
 LinkOf = Callable[[str], str | None]
 """The address that explains a rule, or None."""
 
-# Control characters and those that turn the direction of writing: in a terminal they could hide or fake text.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "soft": "2", "hint": "36"}
 _WIDEST = 160
 
@@ -74,8 +72,3 @@ def summary(problems: Sequence[Problem]) -> str:
     warnings = len(problems) - errors
     words = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((errors, "error"), (warnings, "warning")) if count]
     return f"{' and '.join(words)}." if words else "No problems."
-
-
-def visible(text: str) -> str:
-    """Text with every character that a terminal would act upon written as an escape."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from registry.characters import visible
 from registry.errors import Read, RegistryError
 from registry.live import Live, State
 from registry.publish import MISSING, READ_ONLY
-from registry.reports.text import visible
 from registry.server.compression import ENCODINGS, chosen_encoding
 from registry.server.connections import LimitedProtocol, connection_limit
 from registry.server.cors import METHODS, CorsPolicy

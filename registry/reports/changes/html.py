@@ -7,10 +7,10 @@ from functools import lru_cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from registry.changes import Comparison, Level
+from registry.characters import visible
 from registry.diff import MISSING
 from registry.kinds import defaults_folder
 from registry.reports.changes.words import affected, between, summary, title, value, who
-from registry.reports.text import visible
 
 _FOLDER = "site_templates"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.changes import TABLE, Changed, Comparison, Level, Meaning, Party, What
+from registry.characters import dump_json
 from registry.diff import MISSING
 from registry.settings import Settings
 
@@ -14,7 +15,7 @@ SCHEMA = Path(__file__).with_name("diff.schema.json")
 
 def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
     """One JSON object."""
-    return json.dumps(body(comparison), ensure_ascii=True, indent=2) + "\n"
+    return dump_json(body(comparison))
 
 
 def body(comparison: Comparison) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import re
 
 from registry.changes import Changed, Comparison, Level, Meaning
+from registry.characters import visible
 from registry.diff import MISSING
 from registry.reports.changes.words import NO_CHANGES, affected, between, summary, title, value, who
-from registry.reports.text import visible
 
 AT_MOST = 60_000
 """Bytes of a comment; forges take 65,536 characters and more."""
@@ -84,7 +84,7 @@ def folded(heading: str, parts: list[str]) -> str:
 
 def code(text: str) -> str:
     """Text of a stranger on one line, as code: no markup, no links, no mentions."""
-    plain = visible(text).replace("\n", " ")
+    plain = visible(text)
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", plain)), default=0))
     space = " " if plain.startswith("`") or plain.endswith("`") else ""
     return f"{ticks}{space}{plain}{space}{ticks}" if plain else ""
@@ -92,6 +92,6 @@ def code(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Our own words with names of strangers in them: nothing of it is markup, a link or a mention."""
-    plain = visible(text).replace("\n", " ")
+    plain = visible(text)
     plain = re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", lambda found: f"\\{found[1]}" if found[1] not in "<>&" else f"&#{ord(found[1])};", plain)
     return plain.replace("@", "@\u200b").replace("://", ":\u200b//")

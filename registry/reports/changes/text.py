@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Callable
 
 from registry.changes import Changed, Comparison, Level, Meaning
+from registry.characters import visible
 from registry.diff import MISSING
 from registry.reports.changes.words import affected, between, summary, title, value, who
-from registry.reports.text import visible
 
 _STYLES = {"breaking": "1;31", "risky": "1;33", "safe": "32", "title": "1", "soft": "2", "old": "31", "new": "32"}
 _WIDE = 140
@@ -23,7 +23,7 @@ def report(comparison: Comparison, *, width: int = 80, color: bool = False) -> s
 
     parts = [styled(between(comparison), "soft") + "\n"]
     if comparison.note:
-        parts.append(f"note: {comparison.note}\n")
+        parts.append(f"note: {visible(comparison.note)}\n")
     parts += [_definition(changed, width, styled) for changed in comparison.changed]
     return "\n".join([*parts, summary(comparison) + "\n"])
 
@@ -36,7 +36,7 @@ def _definition(changed: Changed, width: int, styled: Styled) -> str:
         lines.append(f"  {visible(affected(changed))}")
     for one in changed.meanings:
         place = f" {visible(one.pointer)}" if one.pointer else ""
-        note = f" ({one.note})" if one.note else ""
+        note = f" ({visible(one.note)})" if one.note else ""
         lines.append(f"  {styled(f'{one.level.value:<8}', one.level.value)} {one.rule}{place}: {one.title}{note}")
         lines.extend(_values(one, width, styled))
         if one.level is not Level.SAFE:
@@ -49,17 +49,23 @@ def _definition(changed: Changed, width: int, styled: Styled) -> str:
 def _values(one: Meaning, width: int, styled: Styled) -> list[str]:
     if one.old is MISSING and one.new is MISSING:
         return []
-    old, new = (visible(value(found).replace("\n", "⏎")) for found in (one.old, one.new))
+    old, new = (value(found).replace("\n", "⏎") for found in (one.old, one.new))
     old, new = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)" for text in (old, new))
+    old, new = visible(old), visible(new)
     if len(old) + len(new) + 16 <= width:
         return [f"             {styled(old, 'old')} → {styled(new, 'new')}"]
     if width < _WIDE:
         return [f"           - {styled(old, 'old')}", f"           + {styled(new, 'new')}"]
     room = (width - 16) // 2
-    columns = [textwrap.wrap(text, room, break_on_hyphens=False, drop_whitespace=False) or [""] for text in (old, new)]
+    # A row may start with what is no command in the middle of the value.
+    columns = [[visible(row) for row in _wrapped(text, room)] for text in (old, new)]
     rows = max(map(len, columns))
     left, right = ([*column, *[""] * (rows - len(column))] for column in columns)
     return [f"             {styled(_padded(a, room), 'old')} │ {styled(b, 'new')}".rstrip() for a, b in zip(left, right, strict=True)]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False, drop_whitespace=False) or [""]
 
 
 def _padded(text: str, width: int) -> str:
