@@ -60,7 +60,7 @@ def _base(repository: Repository, commit: str, since: str | None) -> tuple[str |
     if since is None:
         # The tag of the commit itself would make an empty list: notes are written when a release is tagged.
         tag = repository.newest_tag(commit, before=True)
-        return (repository.resolve(tag), tag) if tag else (None, "the beginning")
+        return (repository.resolve(f"refs/tags/{tag}"), tag) if tag else (None, "the beginning")
     if not _DATE.fullmatch(since):
         base = repository.resolve(since)
         if not repository.is_ancestor(base, commit):

@@ -14,7 +14,7 @@ from pathlib import Path
 from registry.build import check_source
 from registry.edit import replace_file
 from registry.errors import ProblemsError, RefusedError, RegistryError, Severity, UsageError
-from registry.git import HIGH_WATER, Remote, Repository
+from registry.git import HEADS, HIGH_WATER, Remote, Repository, branch_ref
 from registry.ids import Assignment, Ledger, LedgerEntry, Mark, Plan, parse_ledger, plan
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH
 from registry.published import Published, high_water, read_published
@@ -62,10 +62,22 @@ def index(root: Path, options: Options = Options(), step: Callable[[str], None] 
     repository = _repository_to_commit_to(root)
     if options.remote is None:
         return _until_done(lambda: _into_local_branch(root, repository, options, step), options)
-    remote, branch = Remote(repository, options.remote), options.branch or repository.branch()
-    if branch is None:
-        raise UsageError("HEAD is on no branch", "say which one gets the ids: --branch main")
+    remote = Remote(repository, options.remote)
+    branch = _branch_of_remote(repository, options.remote, options.branch)
     return _until_done(lambda: _into_remote_branch(root, repository, remote, branch, options, step), options)
+
+
+def _branch_of_remote(repository: Repository, remote: str, given: str | None) -> str:
+    """The branch of `remote` that gets the ids, in short: the one given, else the one that HEAD's branch tracks there.
+
+    A branch that tracks none gives its own name.
+    """
+    if given is not None:
+        return branch_ref(given).removeprefix(HEADS)
+    local = repository.branch()
+    if local is None:
+        raise UsageError("HEAD is on no branch", "say which one gets the ids: --branch main")
+    return repository.upstream(local, remote) or local
 
 
 def _until_done(attempt: Callable[[], IndexResult | None], options: Options) -> IndexResult:
@@ -111,7 +123,7 @@ def _into_remote_branch(
 
 def _follow(repository: Repository, branch: str, commit: str, author: tuple[str, str]) -> list[str]:
     """Let the local branch follow what was pushed, where it holds nothing else; else a note that says why not."""
-    ref = f"refs/heads/{branch}" if repository.is_bare else repository.head_ref() or "HEAD"
+    ref = branch_ref(branch) if repository.is_bare else repository.head_ref() or "HEAD"
     here = repository.find(ref)
     if here == commit:
         return []
@@ -144,7 +156,7 @@ def _local_ref(repository: Repository, branch: str | None) -> str:
     here = repository.head_ref()
     if branch is None:
         return here or "HEAD"
-    ref = f"refs/heads/{branch}"
+    ref = branch_ref(branch)
     if not repository.is_bare and ref != here:
         raise UsageError(f"HEAD is not on the branch {branch}, and ids are given to what is checked out", f"git switch {branch}")
     return ref

@@ -159,13 +159,18 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
 
 
 def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
-    """The registry's own schema files by path below `schema/`; notes those that are too large to be read."""
+    """The registry's own schema files by path below `schema/`.
+
+    Notes those that are too large to be read, and those that are no files of a commit.
+    """
     start = len(SCHEMA_FOLDER) + 1
-    paths = [
-        entry.path
-        for entry in source.entries(SCHEMA_FOLDER)
-        if entry.type is EntryType.FILE and entry.path.endswith(".schema.json") and entry.path[start:].count("/") <= 1
-    ]
+    paths = []
+    for entry in source.entries(SCHEMA_FOLDER):
+        if entry.type in (EntryType.LINK, EntryType.SUBMODULE):
+            message = f"a {entry.type.value} is not read, and the program's own schema would be used instead"
+            problems.append(Problem("K010", Severity.ERROR, Span(entry.path), message, "put the file itself here"))
+        elif entry.type is EntryType.FILE and entry.path.endswith(".schema.json") and entry.path[start:].count("/") <= 1:
+            paths.append(entry.path)
     texts = {}
     room = _MAX_ALL_SCHEMAS
     for path, data in source.read_many(paths, at_most=MAX_SCHEMA_BYTES):

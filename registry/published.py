@@ -49,7 +49,7 @@ def read_published(where: str, root: Path, repository: Repository | None) -> Pub
 
 def high_water(root: Path, repository: Repository) -> Published | None:
     """What the last index run noted in the repository itself, as far as it is here."""
-    commit = repository.find(HIGH_WATER)
+    commit = repository.commit_of(HIGH_WATER)
     return _in_commit(HIGH_WATER, root, repository, commit) if commit is not None else None
 
 

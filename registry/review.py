@@ -9,7 +9,7 @@ from registry.check.rule import Target
 from registry.comparison import touched_paths
 from registry.diff import steps_of
 from registry.errors import Problem, Severity, Span, UsageError
-from registry.git import Conflict, Repository, as_pattern, open_repository
+from registry.git import Conflict, Repository, as_pattern
 from registry.ids import parse_ledger
 from registry.kinds import SCHEMA_FOLDER, load_kinds
 from registry.loader import LEDGER_PATH, definition_path, id_of, kind_and_name
@@ -61,7 +61,7 @@ def review(root: Path, target: str, revision: str = "worktree", *, of_change: bo
         source, tree = Commit(root, repository, merged), merged
         if opened.is_work_tree and repository.changed_paths(repository.prefix_of(root) or "."):
             note = f"checked as merged with {target}: what is not committed was left out"
-    return _review(source, Commit(root, open_repository(root) or repository, base), tree, note, of_change=of_change)
+    return _review(source, Commit(root, repository, base), tree, note, of_change=of_change)
 
 
 def review_as_it_is(source: Commit, base: Commit) -> Review:

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from registry.errors import UsageError
-from registry.git import Oversize, Repository, open_repository
+from registry.errors import RefusedError, UsageError
+from registry.git import Oversize, Repository, find_work_tree, open_repository, refuse_embedded, suspects
 from registry.scan import UNREADABLE, WATCHED, Facts, Scan, facts_of
 from registry.yaml import MAX_BYTES
 
@@ -110,25 +110,54 @@ class WorkTree:
         """The commit that HEAD names, or None; as it was when first asked for: all that is read is of one commit."""
         return self.repository.head() if self.repository else None
 
+    @cached_property
+    def submodules(self) -> frozenset[str]:
+        """Folders that git has as submodules, whether they are checked out or not; relative to `root`.
+
+        Raises RefusedError where files of the registry are not checked out (a sparse checkout): they would read as deleted.
+        """
+        work_tree = find_work_tree(self.root)
+        if work_tree is None or not suspects(work_tree.git_dir) or self.repository is None:
+            return frozenset()
+        prefix = self.repository.prefix_of(self.root)
+        entries = self.repository.index_entries([f"{prefix}{name}" for name in WATCHED])
+        absent = [one.path for one in entries if one.is_skipped and not (self.root / one.path[len(prefix) :]).exists()]
+        if absent:
+            more = f" and {len(absent) - 1:,} more files" if len(absent) > 1 else ""
+            raise RefusedError(
+                f"{absent[0]}{more}: not checked out (sparse checkout), and would be taken for deleted",
+                "git sparse-checkout disable; or read a commit, where the command can: --source HEAD",
+            )
+        found = (one.path[len(prefix) :] for one in entries if one.is_submodule)
+        return frozenset(path for path in found if (self.root / path).is_dir() and not (self.root / path).is_symlink())
+
     def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
-        """Every path below `folder`, in byte order, without those in `but`."""
+        """Every path below `folder`, in byte order, without those in `but`; `folder` itself where it is none."""
         found: list[Entry] = []
+        top = self.root / folder
+        if top.is_symlink():
+            return [Entry(folder, EntryType.LINK)]
         if self._scan is not None and folder in WATCHED:
             facts, start = self._scan.facts, f"{folder}/"
             paths = in_byte_order([path for path in facts if path not in but and path.startswith(start)])
-            return [Entry(path, _type_of(facts[path])) for path in paths]
-        top = self.root / folder
-        if not top.is_symlink() and top.is_dir():
+            nested = {path.partition("/.git/")[0].removesuffix("/.git") for path in paths if _is_git_entry(path)}
+            found = [Entry(path, _type_of(facts[path])) for path in paths]
+            return _with_submodules(found, folder, self.submodules | nested)
+        if top.is_dir():
             self._walk(str(top), folder, found)
         found = [entry for entry in found if entry.path not in but]
         found.sort(key=lambda entry: os.fsencode(entry.path))
-        return found
+        return _with_submodules(found, folder, self.submodules)
 
     def _walk(self, folder: str, prefix: str, found: list[Entry]) -> None:
+        before = len(found)
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     path = f"{prefix}/{entry.name}"
+                    if entry.name == ".git":  # a repository of its own, which git adds as a submodule
+                        found[before:] = [Entry(prefix, EntryType.SUBMODULE)]
+                        return
                     if entry.is_symlink():
                         found.append(Entry(path, EntryType.LINK))
                     elif entry.is_dir():
@@ -199,6 +228,21 @@ class WorkTree:
         return self._scan.time_ns if self._scan is not None else time.time_ns()
 
 
+def _is_git_entry(path: str) -> bool:
+    return "/.git" in path and (path.endswith("/.git") or "/.git/" in path)
+
+
+def _with_submodules(found: list[Entry], folder: str, submodules: frozenset[str]) -> list[Entry]:
+    """Entries with these submodules, and without what is checked out in them: a commit does not hold it."""
+    inside = {path for path in submodules if path == folder or path.startswith(f"{folder}/")}
+    if not inside:
+        return found
+    outer = {path for path in inside if not any(f"{path}/".startswith(f"{other}/") for other in inside - {path})}
+    starts = tuple(f"{path}/" for path in outer)
+    kept = [entry for entry in found if entry.path not in outer and not entry.path.startswith(starts)]
+    return sorted([*kept, *(Entry(path, EntryType.SUBMODULE) for path in outer)], key=lambda entry: os.fsencode(entry.path))
+
+
 def in_byte_order(paths: Iterable[str]) -> list[str]:
     """Paths as git sorts them."""
     found = sorted(paths)
@@ -235,7 +279,10 @@ class Commit:
         return {path: blob for path, (kind, blob) in self._entries.items() if kind is EntryType.FILE}
 
     def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
-        """Every path below `folder`, in byte order, without those in `but`."""
+        """Every path below `folder`, in byte order, without those in `but`; `folder` itself where it is none."""
+        kind_of_folder = self._entries.get(folder, (EntryType.FILE, ""))[0]
+        if kind_of_folder is not EntryType.FILE:
+            return [Entry(folder, kind_of_folder)]
         start = folder.rstrip("/") + "/"
         found = [Entry(path, kind) for path, (kind, _) in self._entries.items() if path.startswith(start) and path not in but]
         found.sort(key=lambda entry: os.fsencode(entry.path))
@@ -271,8 +318,10 @@ def open_source(root: Path, revision: str = "worktree") -> WorkTree | Commit:
     """The work tree at `root`, or the commit that `revision` names in its repository."""
     if not root.is_dir():
         raise UsageError(f"{root} is not a folder", "name the folder that holds `definitions/`, with --registry")
+    refuse_embedded(root)
     if revision == "worktree":
         work_tree = WorkTree(root)
+        _ = work_tree.submodules  # refuses a sparse checkout before anything is read
         if not (root / "definitions").is_dir():
             _explain_missing_definitions(root)
         return work_tree

@@ -14,6 +14,7 @@ import typer
 from registry import __version__
 from registry.characters import dump_json, visible
 from registry.errors import Problem, Read, RegistryError, UsageError
+from registry.git import looks_like_git_dir, refuse_embedded
 from registry.kinds import defaults_folder
 from registry.progress import Progress, silent
 from registry.reports.line import LineOf
@@ -107,12 +108,16 @@ def find_root(given: Path | None) -> Path:
     if given is not None:
         if not given.is_dir():
             raise UsageError(f"{given} is not a folder", "name the folder that holds `definitions/`")
+        refuse_embedded(given)
         return given
     here = Path.cwd()
+    refuse_embedded(here)
     for folder in (here, *here.parents):
         if (folder / "definitions").is_dir():
             # Relative where that is short, so that paths in messages can be clicked and typed.
             return Path(os.path.relpath(folder)) if folder != here else Path()
+    if looks_like_git_dir(here):
+        raise UsageError("this folder is a bare repository, and is used only when it is named", "-C .")
     return Path()
 
 

@@ -3,14 +3,19 @@
 from registry.git.blobs import Oversize
 from registry.git.environment import git_is_installed
 from registry.git.error import GitError
+from registry.git.index_file import IndexEntry, suspects
+from registry.git.location import find_work_tree, looks_like_git_dir, refuse_embedded
 from registry.git.log import LogCommit, PendingLogs, Row
+from registry.git.refs import HEADS, HIGH_WATER, branch_ref
 from registry.git.remote import Remote
-from registry.git.repository import HIGH_WATER, Conflict, Repository, TreeRow, as_pattern, init_repository, open_repository
+from registry.git.repository import Conflict, Repository, TreeRow, as_pattern, init_repository, open_repository
 
 __all__ = [
+    "HEADS",
     "HIGH_WATER",
     "Conflict",
     "GitError",
+    "IndexEntry",
     "LogCommit",
     "Oversize",
     "PendingLogs",
@@ -19,7 +24,12 @@ __all__ = [
     "Row",
     "TreeRow",
     "as_pattern",
+    "branch_ref",
+    "find_work_tree",
     "git_is_installed",
     "init_repository",
+    "looks_like_git_dir",
     "open_repository",
+    "refuse_embedded",
+    "suspects",
 ]

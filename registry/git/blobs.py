@@ -2,7 +2,7 @@
 
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -47,10 +47,14 @@ class PendingBlobs:
     next batch are requested in the same breath, in front of the contents, so that git always has something to do.
     """
 
-    def __init__(self, process: Any, at_most: int) -> None:
-        """`process` is `git cat-file --batch-command --buffer`, just started, with pipes; `at_most` bytes of a file are read."""
+    def __init__(self, process: Any, at_most: int, hint: Callable[[], str] = str) -> None:
+        """`process` is `git cat-file --batch-command --buffer`, just started, with pipes; `at_most` bytes of a file are read.
+
+        `hint` says what to do when contents are missing.
+        """
         self._process = process
         self._at_most = at_most
+        self._hint = hint
         self._unsent: deque[str] = deque()
         # What git will answer, in this order: sizes of a batch (ids), or contents of one (what is known of each blob).
         self._sent: deque[tuple[bool, deque[Any]]] = deque()
@@ -101,7 +105,7 @@ class PendingBlobs:
             start = len(header)
             data = output.read(start + size + 1) if size >= 0 else b""
             if len(data) != start + size + 1 or not data.startswith(header):
-                raise GitError(f"git has no file contents {blob}", "is this a partial clone? fetch everything first")
+                raise GitError(f"git has no file contents {blob}", self._hint() or "git fsck shows what is missing")
             yield blob, data[start:-1]
 
     def _read_sizes(self) -> None:

@@ -48,9 +48,10 @@ class LogCommit(NamedTuple):
 class PendingLog:
     """A `git diff-tree` under way. A thread takes its output, so that git never waits while we do other work."""
 
-    def __init__(self, process: Any) -> None:
-        """`process` was just started."""
+    def __init__(self, process: Any, hint: Callable[[], str] = str) -> None:
+        """`process` was just started; `hint` says what to do when objects are missing."""
         self._process = process
+        self._hint = hint
         widen(process.stdout)
         self._chunks: SimpleQueue[bytes] = SimpleQueue()
         self._is_read = False
@@ -83,7 +84,8 @@ class PendingLog:
         self._process.stdout.close()
         status = self._process.proc.wait()
         if status not in (0, -9):
-            raise GitError(f"git diff-tree failed: {first_line(self._process.stderr.read().decode('utf-8', 'replace'))}")
+            said = first_line(self._process.stderr.read().decode("utf-8", "replace"))
+            raise GitError(f"git diff-tree failed: {said}", self._hint())
 
 
 class PendingLogs:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from registry.errors import UsageError
 from registry.git.error import GitError
-from registry.git.repository import HIGH_WATER, Repository
+from registry.git.refs import HIGH_WATER, branch_ref
+from registry.git.repository import Repository
 
 _INCOMING = "refs/registry/incoming"
 _MARKS = "refs/registry/marks"
@@ -38,9 +39,9 @@ class Remote:
         high_water = f"+{HIGH_WATER[:-1]}*:{_MARKS}/{self.name}/high-wate*"
         incoming = f"{_INCOMING}-{branch}"
         options = ("--quiet", "--prune", "--refmap=", "--no-tags", "--no-write-fetch-head")
-        refspecs = (f"+refs/heads/{branch}:{incoming}", high_water)
+        refspecs = (f"+{branch_ref(branch)}:{incoming}", high_water)
         self.repository.run_for_remote("fetch", *options, "--end-of-options", self.name, *refspecs)
-        found = self.repository.find(incoming)
+        found = self.repository.commit_of(incoming)
         if found is None:
             raise GitError(f"{self.name} has no branch {branch}")
         self._mark = self.repository.find(f"{_MARKS}/{self.name}/high-water")
@@ -54,7 +55,7 @@ class Remote:
         False when another client was faster: the branch no longer names `expected`, or the mark has moved since `fetch`.
         A remote that takes the branch but not the mark gets the branch alone; `mark_is_set` says so afterwards.
         """
-        ref = f"refs/heads/{branch}"
+        ref = branch_ref(branch)
         updates = [(ref, expected), *([(HIGH_WATER, self._mark)] if with_mark else [])]
         status, output, stderr = self._push(commit, updates)
         if status == 0:

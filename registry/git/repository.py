@@ -1,4 +1,4 @@
-"""One git repository: a wrapper around GitPython with a cleaned environment."""
+"""One git repository: its refs, objects, index and work tree."""
 
 import hashlib
 import os
@@ -8,29 +8,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from registry.errors import UsageError
 from registry.forking import cores
 from registry.git.blobs import Oversize, PendingBlobs
-from registry.git.environment import NO_NETWORK, OPTIONS, TIMEOUT_S, environment, for_hooks, for_remotes, git_is_installed, git_python
-from registry.git.error import GitError, first_line
+from registry.git.environment import git_python
+from registry.git.error import GitError
+from registry.git.index_file import IndexEntry, parse_entry
+from registry.git.location import locate
 from registry.git.log import PendingLog, PendingLogs, iso_date
 from registry.git.order import in_order
+from registry.git.process import Git
+from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base_of
 from registry.git.status import PendingStatus
-
-if TYPE_CHECKING:
-    import git
 
 # More processes that read a log wait for whoever follows it.
 _MOST_LOGS = 4
-_REMOTE_TIMEOUT_S = 300
 # Git gives what it has after each commit, if it is not told otherwise: whoever reads it would wake up for some hundred bytes.
 _UNFLUSHED = {"GIT_FLUSH": "0"}
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
-HIGH_WATER = "refs/registry/high-water"
-"""Names the last commit that gave ids, on the remote and here: a memory that setting back a branch does not touch."""
 # Exists while a branch has moved and the work tree has not yet; names where the branch was. One for each work tree.
 _UNFINISHED = "refs/worktree/registry-index"
 
@@ -46,24 +44,19 @@ class TreeRow(NamedTuple):
 def open_repository(path: Path, *, in_hook: bool = False) -> "Repository | None":
     """The repository that `path` lies in, or None when it lies in none (or the machine has no git).
 
-    `in_hook`: also with the objects of the push that a hook is asked about.
+    A bare repository is opened only if `path` is its folder. `in_hook`: the one that git runs the hook in, also with
+    the objects of the push. Raises RefusedError for a git directory among the files of a work tree.
     """
-    if not git_is_installed():
-        if any((folder / ".git").exists() for folder in (path.resolve(), *path.resolve().parents)):
-            git_python()  # raises the clear error: there is a repository, and nothing to read it with
-        return None
-    git = git_python()
-    try:
-        repo = git.Repo(path, search_parent_directories=True, expand_vars=False)
-    except (git.exc.InvalidGitRepositoryError, git.exc.NoSuchPathError):
-        return None
-    return Repository(repo, path, for_hooks if in_hook else {})
+    location = locate(path, in_hook=in_hook)
+    return Repository(Git(location, in_hook=in_hook)) if location is not None else None
 
 
 def init_repository(path: Path) -> "Repository":
     """Make a repository with the branch `main`."""
-    git = git_python()
-    return Repository(git.Repo.init(path, initial_branch="main"), path)
+    git_python().Repo.init(path, expand_vars=False, initial_branch="main")
+    found = open_repository(path)
+    assert found is not None
+    return found
 
 
 class Conflict(NamedTuple):
@@ -75,55 +68,19 @@ class Conflict(NamedTuple):
 class Repository:
     """One git repository, for one operation at a time; never shared between threads."""
 
-    def __init__(self, repo: "git.Repo", path: Path, objects: Mapping[str, str] = {}) -> None:
-        """Wrap an opened GitPython repository; `path` is the folder it was found from, `objects` says where more objects are."""
-        self._repo = repo
-        self._options: tuple[str, ...] = OPTIONS
-        self._path = path
-        # Whatever `core.worktree` says: the files that we read and write are those beside the repository.
-        self._settings = {**objects, **({"GIT_WORK_TREE": str(self.top)} if self.top is not None else {})}
-        self._trust_as_the_user_does()
-        self._switch_filters_off()
-
-    def _trust_as_the_user_does(self) -> None:
-        """Heed `safe.directory` of the user's own configuration, the one setting there that we need."""
-        status, _, stderr = self._repo.git.execute(
-            ["git", *self._options, "rev-parse", "--git-dir"], env=environment(), with_exceptions=False, with_extended_output=True
-        )
-        if status == 0 or "dubious ownership" not in str(stderr):
-            return
-        trusted = str(self._repo.git.execute(["git", "config", "--get-all", "safe.directory"], with_exceptions=False))
-        folders = {line.strip() for line in trusted.splitlines()}
-        if "*" not in folders and str(self.top or self._path.resolve()) not in folders:
-            raise GitError(f"{self._path} belongs to another user, so git does not read it",
-                           f"git config --global --add safe.directory {self.top or self._path.resolve()}")  # fmt: skip
-        self._options = (*self._options, "-c", "safe.directory=*")
-
-    def _switch_filters_off(self) -> None:
-        """Programs that the repository's own configuration names as filters (`git status` would run them) are not run."""
-        names = self._run("config", "--local", "--includes", "--name-only", "-z", "--get-regexp", r"^filter\.", ok=(0, 1, 128))
-        found = [name for name in names.decode("utf-8", "replace").split("\0") if name]
-        # Through the environment: a name can hold a `=`, which `-c` would take for its end.
-        for place, name in enumerate(found):
-            self._settings[f"GIT_CONFIG_KEY_{place}"] = name
-            self._settings[f"GIT_CONFIG_VALUE_{place}"] = "false" if name.endswith(".required") else ""
-        if found:
-            self._settings["GIT_CONFIG_COUNT"] = str(len(found))
+    def __init__(self, git: Git) -> None:
+        """`git` runs git for it."""
+        self._git = git
 
     @property
     def top(self) -> Path | None:
         """The top folder of the work tree; None for a bare repository."""
-        folder = self._repo.working_tree_dir
-        return Path(folder) if folder is not None else None
+        return self._git.location.top
 
     @property
     def is_bare(self) -> bool:
         """True when there is no work tree."""
-        return bool(self._repo.bare)
-
-    def close(self) -> None:
-        """End the helper processes."""
-        self._repo.close()
+        return self.top is None
 
     def prefix_of(self, root: Path) -> str:
         """The path of `root` within the repository: "" or "some/folder/"."""
@@ -135,80 +92,86 @@ class Repository:
             raise GitError(f"{root} is not in the work tree of its repository, {self.top}", "git config --unset core.worktree") from error
         return "" if relative == "." else f"{relative}/"
 
-    def _run(self, *arguments: str, ok: Sequence[int] = (0,), env: dict[str, str] | None = None, stdin: IO[bytes] | None = None) -> bytes:
-        """Run git to its end and give its output."""
-        execute: Any = self._repo.git.execute  # its overloads know of no files
-        status, output, stderr = execute(
-            ["git", *self._options, *NO_NETWORK, *arguments],
-            env=environment() | self._settings | (env or {}),
-            istream=stdin,
-            with_exceptions=False,
-            with_extended_output=True,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-            kill_after_timeout=None if os.name == "nt" else TIMEOUT_S,
-        )
-        if status not in ok:
-            said = str(stderr)
-            raise GitError(f"git {arguments[0]} failed: {first_line(said)}")
-        return bytes(output)
-
-    def _stream(self, *arguments: str, stdin: IO[bytes] | int | None = None, env: Mapping[str, str] = {}) -> Any:
-        """Start git; its output is read from the `stdout` of what is returned."""
-        return self._repo.git.execute(
-            ["git", *self._options, *NO_NETWORK, *arguments],
-            env={**environment(), **self._settings, **env},
-            as_process=True,
-            istream=stdin,  # type: ignore[arg-type]
-        )
-
     # Reading
 
     def head(self) -> str | None:
         """The commit that HEAD names, or None when nothing was committed yet."""
-        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}", ok=(0, 1, 128))
-        return found.decode().strip() or None
+        return self._verified("HEAD")[0]
 
     def resolve(self, revision: str) -> str:
-        """The commit id that a revision (branch, tag, id, HEAD~2 …) names."""
-        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", ok=(0, 1, 128))
-        name = found.decode().strip()
-        if not _OBJECT_ID.match(name):
+        """The commit id that a revision (branch, tag, id, HEAD~2 …) names. Raises UsageError as `find` does, and for none."""
+        name = self.find(revision)
+        if name is None:
             hint = "fetch it first: this is a shallow clone" if self.is_shallow() else "`git log --oneline` lists commits"
             raise UsageError(f"there is no commit {revision!r} here", hint)
         return name
 
+    def find(self, revision: str) -> str | None:
+        """The commit id that a revision names, or None. Raises UsageError where a name is that of several refs."""
+        if revision.startswith("refs/") and not self.is_ref(base_of(revision)):
+            return None  # git would also try refs/tags/refs/…
+        name, said = self._verified(revision)
+        ambiguous = ambiguous_name(said)
+        if ambiguous is not None and ambiguous != "HEAD" and not ambiguous.startswith("refs/"):
+            raise self._ambiguity(ambiguous)
+        return name
+
+    def _verified(self, revision: str) -> tuple[str | None, str]:
+        """The commit id that git finds, and its warnings."""
+        words = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        status, output, said = self._git.query(*words, ok=(0, 1, 128))
+        name = output.strip()
+        return (name if status == 0 and _OBJECT_ID.match(name) else None), said
+
+    def _ambiguity(self, name: str) -> UsageError:
+        _, listing, _ = self._git.query("for-each-ref", "--format=%(refname)", *(f"{start}{name}" for start in SHORT_FOR))
+        known = {f"{start}{name}" for start in SHORT_FOR}
+        refs = [ref for ref in listing.splitlines() if ref in known]
+        if not refs:
+            return UsageError(f"{name!r} could be the name of a ref and of an object", "give the whole id, or refs/heads/NAME")
+        branch = next((ref for ref in refs if ref.startswith(HEADS)), refs[0])
+        return UsageError(f"{name!r} is ambiguous: {', '.join(refs)}", f"name one in full, for example {branch}")
+
+    def is_ref(self, ref: str) -> bool:
+        """True when there is a ref of just this full name (`refs/…`)."""
+        return self._git.query("show-ref", "--verify", "--quiet", "--", ref, ok=(0, 1, 128))[0] == 0
+
+    def commit_of(self, ref: str) -> str | None:
+        """The commit id that the ref of just this full name names, or None."""
+        return self._verified(ref)[0] if self.is_ref(ref) else None
+
     def is_commit(self, name: str) -> bool:
         """True for the id of a commit, not for that of a tree."""
-        return self._run("cat-file", "-t", name).strip() == b"commit"
+        return self._git.run_on_objects("cat-file", "-t", name).strip() == b"commit"
 
     def is_shallow(self) -> bool:
         """True when the clone was cut: older commits exist elsewhere, not here."""
-        return self._run("rev-parse", "--is-shallow-repository").strip() == b"true"
+        return (self._git.location.common_dir / "shallow").exists()
 
     def state_files(self) -> list[Path]:
         """The files that change when HEAD, its branch, the index or the depth of a clone do; not all of them need be there."""
-        own, common = Path(self._repo.git_dir), Path(self._repo.common_dir)
+        own, common = self._git.location.git_dir, self._git.location.common_dir
         found = [own / "HEAD", own / "logs/HEAD", own / "index", common / "packed-refs", common / "shallow"]
-        branch = self._run("symbolic-ref", "--quiet", "HEAD", ok=(0, 1, 128)).decode().strip()
-        return [*found, common / branch] if branch else found
+        ref = self.head_ref()
+        return [*found, common / ref] if ref is not None else found
 
     def cut(self) -> str:
         """Where the history is cut, as a digest; "" for a whole one."""
-        if not self.is_shallow():
+        try:
+            data = (self._git.location.common_dir / "shallow").read_bytes()
+        except FileNotFoundError:
             return ""
-        data = Path(self._repo.common_dir, "shallow").read_bytes()
         return hashlib.blake2b(data, digest_size=8).hexdigest()
 
     def commit_time(self, commit: str) -> str:
         """When `commit` was committed, ISO 8601 in UTC."""
-        seconds = int(self._run("log", "-1", "--format=%ct", "--end-of-options", commit).strip() or b"0")
+        seconds = int(self._git.run_on_objects("log", "-1", "--format=%ct", "--end-of-options", commit).strip() or b"0")
         return iso_date(seconds, "+0000")
 
     def list_tree(self, commit: str, prefix: str = "") -> Iterator[TreeRow]:
         """Every file of `commit` below `prefix` ("" or "folder/"), in git's order."""
         arguments = ["ls-tree", "-r", "-z", "--full-tree", commit, *(["--", prefix] if prefix else [])]
-        for line in self._run(*arguments).split(b"\0")[:-1]:
+        for line in self._git.run_on_objects(*arguments).split(b"\0")[:-1]:
             facts, _, path = line.partition(b"\t")
             mode, _, blob = facts.decode().split(" ")
             yield TreeRow(mode, blob, os.fsdecode(path))
@@ -226,28 +189,28 @@ class Repository:
 
     def begin_blobs(self, *, at_most: int) -> PendingBlobs:
         """Start reading contents of at most `at_most` bytes each; they are requested on the way."""
-        return PendingBlobs(self._stream("cat-file", "--buffer", "--batch-command", stdin=PIPE), at_most)
+        process = self._git.stream_on_objects("cat-file", "--buffer", "--batch-command", stdin=PIPE)
+        return PendingBlobs(process, at_most, self._git.missing_hint)
 
     def largest_file(self, commit: str, folder: str) -> int:
         """The size in bytes of the largest file below `folder` ("" or "some/folder/") in a commit or tree; 0 for none."""
         arguments = ["ls-tree", "-r", "-z", "--full-tree", "--format=%(objectsize)", commit, *(["--", folder] if folder else [])]
-        sizes = [int(size) for size in self._run(*arguments).split(b"\0")[:-1] if size.isdigit()]
+        sizes = [int(size) for size in self._git.run_on_objects(*arguments).split(b"\0")[:-1] if size.isdigit()]
         return max(sizes, default=0)
 
     def empty_tree(self) -> str:
-        """The id of a tree without files, which every repository knows."""
-        with tempfile.TemporaryFile() as nothing:
-            return self._run("hash-object", "-t", "tree", "-w", "--stdin", stdin=nothing).decode().strip()
+        """The id of a tree without files, which git knows in every repository."""
+        return hashlib.new(self._git.location.object_format, b"tree 0\0", usedforsecurity=False).hexdigest()
 
     def newest_tag(self, commit: str, *, before: bool = False) -> str | None:
         """The nearest tag on the way back from `commit` along first parents; with `before`, not its own."""
         start = f"{commit}^" if before and self.find(f"{commit}^") else commit
-        found = self._run("describe", "--tags", "--abbrev=0", "--first-parent", start, ok=(0, 128)).decode().strip()
-        return found or None
+        words = ("describe", "--tags", "--abbrev=0", "--first-parent", start)
+        return self._git.query(*words, ok=(0, 128))[1].strip() or None
 
     def commit_before(self, commit: str, seconds: int) -> str | None:
         """The newest commit along first parents that was committed before a moment (seconds since 1970), or None."""
-        listing = self._run("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit).decode().split()
+        listing = self._git.run_on_objects("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit).decode().split()
         return next((name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds), None)
 
     def order(self, commit: str, since: str | None = None) -> list[str]:
@@ -272,7 +235,7 @@ class Repository:
     def _parents(self, commit: str, since: str | None) -> dict[str, str]:
         """The parents of every commit up to `commit` that `since` does not hold, with blanks between."""
         asked = ["rev-list", "--parents", "--end-of-options", commit, *([f"^{since}"] if since else [])]
-        listing = self._run(*asked, env=_UNFLUSHED).decode().splitlines()
+        listing = self._git.run_on_objects(*asked, env=_UNFLUSHED).decode().splitlines()
         return {name: above for name, _, above in (line.partition(" ") for line in listing)}
 
     def begin_log(self, names: Sequence[str], folder: str) -> PendingLogs:
@@ -290,12 +253,17 @@ class Repository:
             # What `git log --raw` prints, but for commits that changed nothing there. Combined diffs because a merge is told only
             # for the files that differ from all its parents, so a merged change is seen once, where it was made, and a merge that
             # changed something itself is seen as well. A cache of this size is as fast as one of 96 MB, and there are several.
-            return PendingLog(self._stream(
+            return PendingLog(self._git.stream_on_objects(
                 "-c", "core.deltaBaseCacheLimit=16m",
                 "diff-tree", "--stdin", "-r", "--root", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv",
                 "-c", "--combined-all-paths", "--date=raw", "--no-color", "--format=%x00%H%x00%an%x00%ad%x00%B%x00",
                 *(["--", folder] if "/" in folder else []), stdin=wanted, env=_UNFLUSHED,
-            ))  # fmt: skip
+            ), self._git.missing_hint)  # fmt: skip
+
+    def index_entries(self, paths: Sequence[str]) -> list[IndexEntry]:
+        """What the index holds below `paths`."""
+        rows = self._git.query("ls-files", "-z", "-s", "-t", "--", *paths)[1].split("\0")
+        return [parse_entry(row) for row in rows if row]
 
     def changed_paths(self, folder: str) -> dict[str, str]:
         """Paths below `folder` that differ from HEAD or are not tracked, with git's two status letters."""
@@ -303,7 +271,11 @@ class Repository:
 
     def begin_changed_paths(self, folder: str) -> PendingStatus:
         """Start looking for them: git looks at every file."""
-        return PendingStatus(self._stream("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", folder))
+        return PendingStatus(self._git.stream(
+            "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames",
+            "--ignore-submodules=dirty",  # git would run `git status` in them, with their own settings
+            "--", folder,
+        ))  # fmt: skip
 
     def files_with(self, patterns: Sequence[str], folder: str, tree: str | None = None) -> set[str]:
         """Files below `folder` in which one of `patterns` (extended regular expressions) is found.
@@ -311,44 +283,56 @@ class Repository:
         Of `tree` (a commit or tree id), or of the work tree, new ones too.
         """
         words = [word for pattern in patterns for word in ("-e", pattern)]
-        where = [tree] if tree else ["--untracked"]
-        top = ["-C", str(self.top)] if self.top else []
-        output = self._run(*top, "grep", "-l", "-z", "-E", "--no-textconv", "-I", *words, *where, "--", folder, ok=(0, 1))
+        # `--text`: with `-I` an attribute `-diff` would hide a file.
+        asked = ("grep", "-l", "-z", "-E", "--no-textconv", "--text", "--no-recurse-submodules", *words)
+        if tree is not None:
+            output = self._git.run_on_objects(*asked, tree, "--", folder, ok=(0, 1))
+        else:
+            output = self._git.run(*asked, "--untracked", "--", folder, ok=(0, 1))
         return {os.fsdecode(path).removeprefix(f"{tree}:") for path in output.split(b"\0") if path}
 
     # Branches and merges
 
-    def branch(self) -> str | None:
-        """The branch that HEAD is on, or None when it is on none."""
-        found = self._run("symbolic-ref", "--quiet", "--short", "HEAD", ok=(0, 1, 128)).decode().strip()
-        return found or None
+    def head_ref(self) -> str | None:
+        """The full name of the ref that HEAD is on, or None when it is on none."""
+        return self._git.query("symbolic-ref", "--quiet", "HEAD", ok=(0, 1, 128))[1].strip() or None
 
-    def find(self, ref: str) -> str | None:
-        """The commit id that a ref or revision names, or None."""
-        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", ok=(0, 1, 128))
-        return found.decode().strip() or None
+    def branch(self) -> str | None:
+        """The branch that HEAD is on, without `refs/heads/`, or None when it is on none."""
+        ref = self.head_ref()
+        return ref.removeprefix(HEADS) if ref is not None and ref.startswith(HEADS) else None
+
+    def upstream(self, branch: str, remote: str) -> str | None:
+        """The branch of `remote` that the local `branch` tracks, without `refs/heads/`, or None when it tracks none there."""
+        words = ("for-each-ref", "--format=%(upstream:remotename)%00%(upstream:remoteref)", f"{HEADS}{branch}")
+        for line in self._git.query(*words)[1].splitlines():
+            name, _, ref = line.partition("\0")
+            if name == remote and ref.startswith(HEADS):
+                return ref.removeprefix(HEADS)
+        return None
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """True when `newer` holds everything that `older` does."""
         try:
-            self._run("merge-base", "--is-ancestor", older, newer)
+            self._git.run_on_objects("merge-base", "--is-ancestor", older, newer)
         except GitError:
             return False
         return True
 
     def common_ancestor(self, one: str, other: str) -> str | None:
         """The best common ancestor of two commits that is here, or None."""
-        return self._run("merge-base", one, other, ok=(0, 1)).decode().strip() or None
+        return self._git.run_on_objects("merge-base", one, other, ok=(0, 1)).decode().strip() or None
 
     def merge(self, ours: str, theirs: str) -> str | Conflict:
         """The tree that merging two commits would give (nothing is checked out), or what stands against it."""
-        output = self._run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1))
+        self._git.write_objects_elsewhere()
+        output = self._git.run_on_objects("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1))
         tree, *paths = output.rstrip(b"\0").split(b"\0")
         return Conflict(tuple(os.fsdecode(path) for path in paths)) if paths else tree.decode()
 
     def changes(self, old: str, new: str, folder: str) -> dict[str, tuple[str | None, str | None]]:
         """Paths below `folder` that differ between two commits or trees, with the blobs before and after (None: no file)."""
-        output = self._run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv",
+        output = self._git.run_on_objects("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv",
                            old, new, "--", folder)  # fmt: skip
         parts = output.split(b"\0")[:-1]
         found = {}
@@ -368,7 +352,7 @@ class Repository:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             index = {"GIT_INDEX_FILE": str(folder / "index")}
-            self._run("read-tree", parent, env=index)
+            self._git.run("read-tree", "--no-sparse-checkout", parent, env=index)
             modes = {row.path: row.mode for row in self.list_tree(parent)}
             listing = b"".join(
                 f"{modes.get(path, '100644')} {blob}\t".encode() + os.fsencode(path) + b"\0"
@@ -376,10 +360,10 @@ class Repository:
             )
             (folder / "listing").write_bytes(listing)
             with (folder / "listing").open("rb") as stdin:
-                self._run("update-index", "-z", "--index-info", env=index, stdin=stdin)
-            tree = self._run("write-tree", env=index).decode().strip()
+                self._git.run("update-index", "-z", "--index-info", env=index, stdin=stdin)
+            tree = self._git.run("write-tree", env=index).decode().strip()
             (folder / "message").write_text(message, encoding="utf-8")
-            return self._run("commit-tree", tree, "-p", parent, "-F", str(folder / "message"), env=_as(author, when)).decode().strip()
+            return self._git.run("commit-tree", tree, "-p", parent, "-F", str(folder / "message"), env=_as(author, when)).decode().strip()
 
     def _write_blobs(self, contents: Sequence[bytes], folder: Path) -> list[str]:
         paths = []
@@ -388,12 +372,7 @@ class Repository:
             paths[-1].write_bytes(data)
         (folder / "blobs").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
         with (folder / "blobs").open("rb") as stdin:
-            return self._run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=stdin).decode().split()
-
-    def head_ref(self) -> str | None:
-        """The full name of the branch that HEAD is on, as in `refs/heads/main`; None when HEAD is detached."""
-        found = self._run("symbolic-ref", "--quiet", "HEAD", ok=(0, 1, 128)).decode().strip()
-        return found or None
+            return self._git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=stdin).decode().split()
 
     def advance(
         self,
@@ -453,11 +432,13 @@ class Repository:
                 f"the branch is at {commit[:12]}, but the files here could not be updated: {error.message}",
                 "git checkout HEAD -- definitions registry.yaml, in the folder of the registry",
             ) from error
-        self._run("update-ref", "-d", _UNFINISHED)
+        self._git.run("update-ref", "-d", _UNFINISHED)
 
     def _check_out(self, before: str, commit: str, *options: str) -> None:
         """Let index and work tree follow from one commit to another, as a fast-forward does."""
-        self._run("-C", str(self.top), "read-tree", "-m", "-u", *options, before, commit)
+        # A file whose time alone is new has not changed, and read-tree would take it for changed.
+        self._git.run("update-index", "--refresh", "--ignore-submodules", ok=(0, 1))
+        self._git.run("read-tree", "-m", "-u", *options, before, commit)
 
     def _update_refs(self, changes: Iterable[tuple[str, str, str]], author: tuple[str, str]) -> None:
         """Refs with their new and old values ("": any), all of them or none."""
@@ -466,24 +447,15 @@ class Repository:
                 no_deref = "option no-deref\0" if ref == "HEAD" else ""
                 stdin.write(f"{no_deref}update {ref}\0{new}\0{old}\0".encode())
             stdin.seek(0)
-            self._run("update-ref", "-z", "-m", "registry index", "--stdin", env=_as(author), stdin=stdin)
+            self._git.run("update-ref", "-z", "-m", "registry index", "--stdin", env=_as(author), stdin=stdin)
 
     def note_high_water(self, commit: str) -> None:
         """Remember here what the remote's high-water ref names."""
-        self._run("update-ref", HIGH_WATER, commit)
+        self._git.run("update-ref", HIGH_WATER, commit)
 
     def run_for_remote(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
         """Run git with the settings of whoever runs us: credentials, proxies, addresses. Gives status, output and errors."""
-        status, output, stderr = self._repo.git.execute(
-            ["git", *self._options, *arguments],
-            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **for_remotes},
-            with_exceptions=False,
-            with_extended_output=True,
-            kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
-        )
-        if status not in ok:
-            raise GitError(f"git {arguments[0]} failed: {first_line(str(stderr))}", "can this machine reach the remote, and is it allowed to?")
-        return int(status), str(output), str(stderr)
+        return self._git.run_for_remote(*arguments, ok=ok)
 
 
 def as_pattern(text: str) -> str:

@@ -88,9 +88,11 @@ def init_registry(folder: Path, title: str, forges: Sequence[str] = ("github",))
         raise UsageError(f"{folder} is not a folder")
     if not git_is_installed():
         raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
+    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    has_repository = open_repository(there) is not None
     files = {name: data for name, data in _registry_files(title, forges).items() if not (folder / name).exists()}
     create_files(folder, files)
-    if open_repository(folder) is None:
+    if not has_repository:
         init_repository(folder)
     return sorted(files)
 

@@ -1,0 +1,213 @@
+"""Where a repository is: git locates it once, and nothing that only looks like a git directory is taken for one.
+
+A change can bring `HEAD`, `objects/` and `refs/` as ordinary files. Git and GitPython would take their folder for a bare
+repository, with a configuration and a history of the author's choice. Git never checks out a path with a step `.git`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from registry.errors import RefusedError, UsageError
+from registry.git.environment import (
+    OPTIONS,
+    TIMEOUT_S,
+    environment,
+    environment_of_the_search,
+    for_hooks,
+    git_is_installed,
+    git_python,
+)
+from registry.git.error import GitError, first_line
+
+_HINT = "do not run git here; remove these files, or ask who added them"
+
+
+class Location(NamedTuple):
+    """A repository: its git directory, the one shared by all its work trees, and the top of the work tree.
+
+    `top` is None for a bare repository. `object_format` is `sha1` or `sha256`.
+    """
+
+    git_dir: Path
+    common_dir: Path
+    top: Path | None
+    object_format: str
+
+
+class _WorkTree(NamedTuple):
+    """A folder with an entry `.git`, and the git directory that this stands for."""
+
+    top: Path
+    git_dir: Path
+
+
+def locate(path: Path, *, in_hook: bool = False) -> Location | None:
+    """The repository that `path` lies in, or None when it lies in none (or the machine has no git).
+
+    A bare repository is found only if `path` is its folder. `in_hook`: the one that git names in GIT_DIR.
+    Raises RefusedError for a git directory among the ordinary files of a work tree, GitError where git refuses.
+    """
+    start = Path(os.path.realpath(path))
+    if not git_is_installed():
+        refuse_embedded(path)
+        if find_work_tree(start) is not None:
+            git_python()  # raises the clear error: there is a repository, and nothing to read it with
+        return None
+    git = git_python()
+    if in_hook and "GIT_DIR" in for_hooks:
+        git_dir = str((start / for_hooks["GIT_DIR"]).resolve())
+        return _location(_ask(git, start, (f"--git-dir={git_dir}",), environment()), None, start, in_hook=True)
+    refuse_embedded(path)
+    work_tree = find_work_tree(start)
+    if work_tree is None or (work_tree.top != start and looks_like_git_dir(start)):
+        if not looks_like_git_dir(start):
+            _refuse_inside_bare(start)
+            return None
+        return _location(_ask(git, start, ("-c", "safe.bareRepository=all"), environment_of_the_search()), None, start)
+    found = _ask(git, start, ("-c", "safe.bareRepository=explicit"), environment_of_the_search())
+    return _location(found, work_tree, start)
+
+
+def _refuse_inside_bare(start: Path) -> None:
+    """Raise UsageError where `start` is somewhere inside a bare repository."""
+    bare = next((folder for folder in start.parents if looks_like_git_dir(folder)), None)
+    if bare is not None:
+        raise UsageError(f"{start} is inside the bare repository {bare}", f"name the repository itself: -C {bare}")
+
+
+def _ask(git: Any, start: Path, options: tuple[str, ...], variables: dict[str, str]) -> tuple[str, Path] | None:
+    """Object format and git directory, as git says from the folder `start`; None when git finds no repository."""
+    status, output, stderr = git.Git(str(start)).execute(
+        ["git", *OPTIONS, *options, "rev-parse", "--show-object-format", "--absolute-git-dir"],
+        env=variables,
+        with_exceptions=False,
+        with_extended_output=True,
+        stdout_as_string=False,
+        strip_newline_in_stdout=False,
+        kill_after_timeout=None if os.name == "nt" else TIMEOUT_S,
+    )
+    if status == 0:
+        object_format, _, git_dir = bytes(output).partition(b"\n")
+        return object_format.decode(), Path(os.fsdecode(git_dir.removesuffix(b"\n")))
+    said = str(stderr)
+    if "dubious ownership" in said:
+        raise GitError(f"{start} belongs to another user, so git does not read it",
+                       f"git config --global --add safe.directory {_quoted_folder(said) or start}")  # fmt: skip
+    if "safe.bareRepository" in said:
+        raise RefusedError(f"{start} is in a folder that looks like a bare repository", _HINT)
+    if "GIT_CEILING_DIRECTORIES" in variables and "not a git repository" in said:
+        return None
+    raise GitError(f"git cannot read the repository of {start}: {first_line(said)}")
+
+
+def _quoted_folder(said: str) -> str:
+    """The folder that git's advice names (`detected dubious ownership in repository at '…'`)."""
+    return said.partition("repository at '")[2].partition("'")[0]
+
+
+def _location(found: tuple[str, Path] | None, work_tree: _WorkTree | None, start: Path, *, in_hook: bool = False) -> Location | None:
+    if found is None:
+        return None
+    object_format, git_dir = found
+    expected = work_tree.git_dir if work_tree is not None else start
+    if not in_hook and not expected.samefile(git_dir):
+        raise RefusedError(f"git takes {git_dir} for the repository of {start}, which should be {expected}", _HINT)
+    return Location(git_dir, common_dir_of(git_dir), work_tree.top if work_tree is not None else None, object_format)
+
+
+def common_dir_of(git_dir: Path) -> Path:
+    """The git directory that all work trees of a repository share."""
+    try:
+        return Path(os.path.normpath(git_dir / os.fsdecode((git_dir / "commondir").read_bytes()).rstrip("\r\n")))
+    except OSError:
+        return git_dir
+
+
+def looks_like_git_dir(folder: Path) -> bool:
+    """True for what git could take for a git directory; also for some folders that it would not."""
+    return os.path.lexists(folder / "HEAD") and (
+        os.path.lexists(folder / "commondir") or all(os.path.lexists(folder / name) for name in ("objects", "refs"))
+    )
+
+
+def find_work_tree(start: Path) -> _WorkTree | None:
+    """The nearest folder, `start` or above it, with an entry `.git` that stands for a git directory; without git."""
+    return next((found for folder in (start, *start.parents) if (found := _work_tree_at(folder))), None)
+
+
+def _work_tree_at(folder: Path) -> _WorkTree | None:
+    entry = folder / ".git"
+    if os.path.lexists(entry / "HEAD"):
+        return _WorkTree(folder, entry.resolve())
+    if not entry.is_file():
+        return None  # git goes on with the folder above
+    try:
+        line = os.fsdecode(entry.read_bytes()[:65_536])
+    except OSError as error:
+        raise GitError(f"{entry} cannot be read: {error.strerror}", "check its permissions") from error
+    named = line.removeprefix("gitdir:").strip()
+    return _WorkTree(folder, Path(os.path.realpath(folder / named))) if line.startswith("gitdir:") and named else None
+
+
+def refuse_embedded(path: Path) -> None:
+    """Refuse a git directory that is among the ordinary files of the work tree around `path`.
+
+    Looks at every folder from `path` up to the top of the work tree, and at where an entry `.git` leads. Reads names
+    only, and needs no git but where an entry `.git` leads to such files. Raises RefusedError, naming the file.
+    """
+    start = Path(os.path.realpath(path))
+    suspect = None
+    for folder in (start, *start.parents):
+        work_tree = _work_tree_at(folder)
+        if suspect is None and looks_like_git_dir(folder):
+            suspect = folder
+        if work_tree is None:
+            continue
+        if suspect is not None:
+            _refuse_suspect(suspect, work_tree)
+        _refuse_if_led_astray(work_tree)
+        return
+
+
+def _refuse_suspect(suspect: Path, around: _WorkTree) -> None:
+    if suspect in (around.git_dir, common_dir_of(around.git_dir)):
+        if ".git" in suspect.parts:
+            raise UsageError(f"{suspect} is a git directory", f"name the work tree: {around.top}")
+        return  # `.git` of the folder above leads here: a bare repository with work trees beside it
+    if ".git" in suspect.relative_to(around.top).parts:
+        raise UsageError(f"{suspect} is inside a git directory", f"name the work tree: {around.top}")
+    raise RefusedError(f"{suspect / 'HEAD'}: the files here look like a git directory inside the work tree {around.top}", _HINT)
+
+
+def _refuse_if_led_astray(work_tree: _WorkTree) -> None:
+    """Refuse an entry `.git` that leads to files which the repository around it tracks."""
+    for git_dir in {work_tree.git_dir, common_dir_of(work_tree.git_dir)}:
+        if any(step.lower() == ".git" for step in git_dir.parts):
+            continue  # no repository can bring files below a folder of this name
+        for outer in _work_trees_around(git_dir):
+            if git_dir in (outer.git_dir, common_dir_of(outer.git_dir)):
+                continue
+            if _tracks(outer, git_dir / "HEAD"):
+                raise RefusedError(f"{git_dir / 'HEAD'}: {work_tree.top / '.git'} leads to this file, and {outer.top} tracks it", _HINT)
+
+
+def _work_trees_around(folder: Path) -> Iterator[_WorkTree]:
+    for above in folder.parents:
+        found = _work_tree_at(above)
+        if found is not None:
+            yield found
+
+
+def _tracks(outer: _WorkTree, path: Path) -> bool:
+    git = git_python()
+    where = (f"--git-dir={outer.git_dir}", f"--work-tree={outer.top}")
+    _, output, _ = git.Git(str(outer.top)).execute(
+        ["git", *OPTIONS, *where, "ls-files", "-z", "--", str(path.relative_to(outer.top))],
+        env=environment(),
+        with_exceptions=False,
+        with_extended_output=True,
+        stdout_as_string=False,
+    )
+    return bool(output)

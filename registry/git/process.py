@@ -1,0 +1,196 @@
+"""Git processes of one repository, each with explicit directories: git locates nothing by itself.
+
+Commands that only need objects run on an isolated git directory that comes with the program: it has no refs, no
+attributes and no configuration but the object format, and reads the objects of the repository. So nothing that a
+repository's configuration or attributes name can start: no merge driver, filter, text conversion or remote helper.
+Commands that need refs, the index or the work tree run on the repository itself, with these settings overridden.
+"""
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from registry.git.environment import OPTIONS, TIMEOUT_S, environment, for_hooks, for_remotes, git_python
+from registry.git.error import GitError, first_line
+from registry.git.location import Location
+
+_REMOTE_TIMEOUT_S = 300
+_ISOLATED = Path(__file__).parent / "isolated"
+# Settings that name a program which a command that reads could start, and that no option switches off.
+_NAMES_A_PROGRAM = r"^(filter\..*\.(clean|smudge|process|required)|hook\..*)$"
+
+
+class Git:
+    """Runs git for one repository."""
+
+    def __init__(self, location: Location, *, in_hook: bool = False) -> None:
+        """`in_hook`: also with the objects of the push that a hook is asked about."""
+        self.location = location
+        self._runner = git_python().Git(str(location.top or location.git_dir))
+        names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
+        self._objects = {name: for_hooks[name] for name in names if in_hook and name in for_hooks}
+        self._scratch: Mapping[str, str] = {}
+
+    @cached_property
+    def _on_repository(self) -> tuple[str, ...]:
+        where = self.location
+        if where.top is None:
+            return (*OPTIONS, "--bare", f"--git-dir={where.git_dir}")
+        return (*OPTIONS, f"--git-dir={where.git_dir}", f"--work-tree={where.top}")
+
+    @cached_property
+    def _on_objects(self) -> tuple[str, ...]:
+        return (*OPTIONS, "--bare", f"--git-dir={_ISOLATED / self.location.object_format}")
+
+    @cached_property
+    def _no_programs(self) -> dict[str, str]:
+        """Variables that override the repository's settings which name programs.
+
+        Through the environment: a name can hold a `=`, which `-c` would take for its end.
+        """
+        asked = ("config", "--includes", "--name-only", "-z", "--get-regexp", _NAMES_A_PROGRAM)
+        names = self._execute(self._on_repository, asked, environment(), ok=(0, 1))
+        found = {}
+        for name in filter(None, names.decode("utf-8", "surrogateescape").split("\0")):
+            if name.startswith("hook."):
+                found[f"{name.rpartition('.')[0]}.enabled"] = "false"  # hooks in the configuration: git 2.54
+            else:
+                found[name] = "false" if name.endswith(".required") else ""
+        variables = {"GIT_CONFIG_COUNT": str(len(found))} if found else {}
+        for number, (name, value) in enumerate(found.items()):
+            variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        return variables
+
+    def _variables(self, env: Mapping[str, str]) -> dict[str, str]:
+        return {**environment(), **self._objects, **self._no_programs, **env}
+
+    def _object_variables(self) -> dict[str, str]:
+        """Variables that lead the isolated git directory to the repository's objects."""
+        common = self.location.common_dir
+        variables = {**environment(), "GIT_OBJECT_DIRECTORY": str(common / "objects"), **self._objects, **self._scratch}
+        shallow = common / "shallow"
+        if shallow.exists():
+            variables["GIT_SHALLOW_FILE"] = str(shallow)
+        return variables
+
+    def run(
+        self,
+        *arguments: str,
+        ok: Sequence[int] = (0,),
+        env: Mapping[str, str] = {},
+        stdin: IO[bytes] | None = None,
+    ) -> bytes:
+        """Output of a command that needs refs, the index or the work tree. Raises GitError for a status not in `ok`."""
+        return self._execute(self._on_repository, arguments, self._variables(env), ok=ok, stdin=stdin)
+
+    def query(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
+        """Status, output and errors of a command that reads refs, settings or the index.
+
+        Only for commands that no setting makes start a program.
+        """
+        status, output, stderr = self._run_to_end((*self._on_repository, *arguments), {**environment(), **self._objects})
+        if status not in ok:
+            raise self.error(arguments, stderr)
+        return status, os.fsdecode(output), stderr
+
+    def run_on_objects(self, *arguments: str, ok: Sequence[int] = (0,), env: Mapping[str, str] = {}) -> bytes:
+        """Output of a command that only reads objects, all named by ids. Raises GitError for a status not in `ok`."""
+        return self._execute(self._on_objects, arguments, {**self._object_variables(), **env}, ok=ok)
+
+    def stream(self, *arguments: str, env: Mapping[str, str] = {}) -> Any:
+        """Start a command that needs the work tree; its output is read from the `stdout` of what is returned."""
+        return self._popen((*self._on_repository, *arguments), self._variables(env))
+
+    def stream_on_objects(self, *arguments: str, stdin: IO[bytes] | int | None = None, env: Mapping[str, str] = {}) -> Any:
+        """Start a command that only reads objects."""
+        return self._popen((*self._on_objects, *arguments), {**self._object_variables(), **env}, stdin)
+
+    def run_for_remote(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
+        """Status, output and errors, with the settings of the user: credentials, proxies, addresses."""
+        status, output, stderr = self._runner.execute(
+            ["git", *self._on_repository, *arguments],
+            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **for_remotes},
+            with_exceptions=False,
+            with_extended_output=True,
+            kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
+        )
+        if status not in ok:
+            raise GitError(f"git {arguments[0]} failed: {first_line(str(stderr))}", "can this machine reach the remote, and is it allowed to?")
+        return int(status), str(output), str(stderr)
+
+    def write_objects_elsewhere(self) -> None:
+        """Let commands on objects write into a temporary folder from now on, and read from there as well.
+
+        A command that only reads leaves the repository as it is, and works where it cannot be written to.
+        """
+        if self._scratch:
+            return
+        folder = tempfile.mkdtemp(prefix="registry-objects-")
+        weakref.finalize(self, _remove_if_ours, folder, os.getpid())
+        variables = self._object_variables()
+        behind = [_quoted(variables["GIT_OBJECT_DIRECTORY"]), variables.get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")]
+        self._scratch = {
+            "GIT_OBJECT_DIRECTORY": folder,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(filter(None, behind)),
+        }
+
+    def _execute(
+        self,
+        base: Sequence[str],
+        arguments: Sequence[str],
+        variables: Mapping[str, str],
+        *,
+        ok: Sequence[int],
+        stdin: IO[bytes] | None = None,
+    ) -> bytes:
+        status, output, stderr = self._run_to_end((*base, *arguments), variables, stdin)
+        if status not in ok:
+            raise self.error(arguments, stderr)
+        return output
+
+    def _run_to_end(self, words: Sequence[str], variables: Mapping[str, str], stdin: IO[bytes] | None = None) -> tuple[int, bytes, str]:
+        execute: Any = self._runner.execute  # its overloads know of no files
+        status, output, stderr = execute(
+            ["git", *words],
+            env=dict(variables),
+            istream=stdin,
+            with_exceptions=False,
+            with_extended_output=True,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=None if os.name == "nt" else TIMEOUT_S,
+        )
+        return int(status), bytes(output), str(stderr)
+
+    def _popen(self, words: Sequence[str], variables: Mapping[str, str], stdin: IO[bytes] | int | None = None) -> Any:
+        return self._runner.execute(["git", *words], env=dict(variables), as_process=True, istream=stdin)
+
+    def error(self, arguments: Sequence[str], said: str) -> GitError:
+        """What to raise when a command failed and `said` this."""
+        return GitError(f"git {arguments[0]} failed: {first_line(said)}", self.missing_hint())
+
+    def missing_hint(self) -> str:
+        """In a partial clone the command that completes it, for objects that are not here; else ""."""
+        if not any((self.location.common_dir / "objects" / "pack").glob("*.promisor")):
+            return ""
+        _, remotes, _ = self.query("config", "--get-regexp", r"^remote\..*\.promisor$", ok=(0, 1))
+        named = [line.removeprefix("remote.").partition(".promisor ")[0] for line in remotes.splitlines()]
+        return f"this is a partial clone; complete it: git fetch --refetch --no-filter {named[0] if named else 'origin'}"
+
+
+def _quoted(path: str) -> str:
+    """A path as git takes it in a list of alternates."""
+    if os.pathsep not in path and not path.startswith('"'):
+        return path
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _remove_if_ours(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # not in a process that was forked from the owner
+        shutil.rmtree(folder, ignore_errors=True)
