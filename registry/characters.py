@@ -10,6 +10,7 @@ import re
 import unicodedata
 from typing import Any
 
+CONTROLS = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 _CONTROL = "\x00-\x1f\x7f-\x9f"
 # Embeddings, overrides and isolates: they change the order in which the text around them is shown (CVE-2021-42574).
 _BIDI_CONTROL = "\u202a-\u202e\u2066-\u2069"
@@ -26,7 +27,7 @@ _NO_TEXT = "\ud800-\udfff\ufffe\uffff"
 
 _INVISIBLE = re.compile(f"[{_CONTROL}{_BIDI_CONTROL}{_ZERO_WIDTH}{_BLANK}{_NO_TEXT}\ufe0e\ufe0f]")
 # Emoji are written with zero-width characters inside; there they show.
-_SYMBOL = "[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+_SYMBOL = "[\u2190-\u27ff\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
 _EMOJI = re.compile(f"{_SYMBOL}[\ufe0e\ufe0f]?(?:\u200d{_SYMBOL}\ufe0f?)*|[0-9#*]\ufe0f\u20e3")
 _BIDI = re.compile(f"[{_BIDI_CONTROL}]")
 _UNSAFE = re.compile(f"[{_CONTROL}{_BIDI_CONTROL}{_ZERO_WIDTH}\u2028\u2029{_NO_TEXT}]")

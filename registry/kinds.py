@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.errors import Problem, Severity, Span, UsageError
 from registry.git import Oversize
+from registry.git_leftovers import leftover_in
 from registry.source import EntryType, Source
 
 if TYPE_CHECKING:
@@ -151,8 +152,12 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
                 raise ValueError("a schema file must hold an object")
         except (ValueError, RecursionError) as error:
             line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
+            leftover = leftover_in(data.decode("utf-8", "replace"))
+            if leftover is not None:
+                line, column = leftover.line, 1
             span = Span(f"{SCHEMA_FOLDER}/{path}", line, column, line, column + 1)
-            problems.append(Problem("K010", Severity.ERROR, span, f"not a JSON Schema: {getattr(error, 'msg', error)}"))
+            message, hint = leftover[1:] if leftover is not None else (f"not a JSON Schema: {getattr(error, 'msg', error)}", "")
+            problems.append(Problem("K010", Severity.ERROR, span, message, hint))
         else:
             documents[path] = document
     return documents

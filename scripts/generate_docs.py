@@ -21,7 +21,7 @@ def rules() -> str:
         kind = "" if rule.kind in ("*", "process_definition") else f", for the kind `{rule.kind}`"
         asked = f" Looked for with `{rule.settings.strip()}` in registry.yaml only." if rule.settings else ""
         parts.append(f"### {rule.id} {rule.title}\n\n{rule.severity.value.capitalize()}{kind}. {rule.why}{asked}\n")
-        parts.append(f"Found in:\n\n```yaml\n{rule.bad}```\n\nNot in:\n\n```yaml\n{rule.good}```\n")
+        parts.append(f"Found in:\n\n```yaml\n{rule.shown(rule.bad)}```\n\nNot in:\n\n```yaml\n{rule.shown(rule.good)}```\n")
     return "\n".join(parts)
 
 

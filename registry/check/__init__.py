@@ -6,7 +6,7 @@ from typing import Protocol
 
 import orjson
 
-from registry.check import adapters, change, compat, credentials, fields, names, people, placeholders, references, schema
+from registry.check import adapters, change, compat, credentials, fields, names, people, placeholders, references, schema, values
 from registry.check.judgement import FIXED, judge
 from registry.check.others import OTHERS
 from registry.check.plugins import plugin_rules
@@ -25,6 +25,7 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     adapters.RULES,
     placeholders.RULES,
     fields.RULES,
+    values.RULES,
     credentials.RULES,
     people.RULES,
     compat.RULES,

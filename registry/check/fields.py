@@ -42,7 +42,7 @@ def is_command_line(text: str) -> bool:
 
 def _command_line(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     text = text_at(definition.inside, "exec")
-    if text and len(text.split()) > 1:
+    if text and len(text.strip(" ").split(" ")) > 1:
         try:
             words = shlex.split(text)
         except ValueError:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from registry.characters import described, invisible_in
 from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity
 from registry.loader import Definition
@@ -17,9 +18,10 @@ _WINDOWS = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*
 
 def _characters(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for step in definition.name.split("/"):
-        wrong = next((char for char in step if not (char.isalnum() or char in "._-+")), None)
+        # Some letters are not seen, for example U+3164 HANGUL FILLER.
+        wrong = next((char for char in step if not (char.isalnum() or char in "._-+")), None) or invisible_in(step)
         if wrong is not None:
-            shown = f"`{wrong}`" if wrong.isprintable() and wrong != " " else f"U+{ord(wrong):04X}"
+            shown = f"`{wrong}`" if wrong.isprintable() and wrong != " " and not invisible_in(wrong) else described(wrong)
             yield rule.problem(definition, (), f"the name holds the character {shown}", "letters, digits and . _ - + only")
         elif not step[0].isalnum():
             yield rule.problem(definition, (), f"`{step}` in the name does not start with a letter or digit", "rename the file")

@@ -94,6 +94,11 @@ class Rule:
     settings: str = ""
     is_asked_for: bool = False
 
+    def shown(self, example: str) -> str:
+        """An example as people see it: a very long line is cut."""
+        lines = example.splitlines(keepends=True)
+        return "".join([line if len(line) <= 500 else f"{line[:60]} … ({len(line):,} characters)\n" for line in lines])
+
     def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""
         return definition.problem(self.id, self.severity, pointer, message, hint, key=key)

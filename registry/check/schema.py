@@ -176,7 +176,7 @@ def _unknown_keys(schema: Any, value: Any, path: tuple[str | int, ...], kind: Ki
         if key in known or any(_LinearTime.search(pattern, key) for pattern in patterns):
             continue
         guess = KNOWN_MISSPELLINGS.get(key)
-        hint = f"did you mean `{guess}`?" if guess in known else _guess(key, known)
+        hint = _elsewhere(key, path, kind) or (f"did you mean `{guess}`?" if guess in known else _guess(key, known))
         yield _Finding("S002", path, key, "additionalProperties", f"unknown key `{key}`", hint or f"known here: {', '.join(known)}")
 
 
@@ -191,6 +191,17 @@ def _guess(key: str, known: Iterable[str]) -> str:
     best = max(likeness.values(), default=0.0)
     likely = [f"`{word}`" for word, ratio in likeness.items() if ratio >= max(best - 0.05, 0.6)]
     return f"did you mean {' or '.join(likely[:3])}?" if likely else ""
+
+
+def _elsewhere(key: str, path: tuple[str | int, ...], kind: Kind) -> str:
+    """Where a key belongs that stands on the wrong side of `definition:`; "" for another."""
+    around = kind.schema.get("properties", {})
+    inside = _known_keys(around.get("definition", {}), kind)[0]
+    if not path and key in inside:
+        return f"it belongs below `definition:`, indented: `  {key}: …`"
+    if path == ("definition",) and key in around:
+        return "it belongs beside `definition:`, at the start of a line"
+    return ""
 
 
 def _known_keys(schema: Any, kind: Kind) -> tuple[dict[str, None], list[str]]:

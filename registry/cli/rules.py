@@ -39,9 +39,8 @@ def command(
             out.print(f"{rule_id}  {'warning' if '(a warning)' in title else 'error':<7}  {title}", markup=False)
     else:
         rule = chosen[0]
-        out.print_lines(
-            f"{rule.id} ({rule.severity.value}): {rule.title}\n{rule.why}\n\nFound in:\n{_indented(rule.bad)}\n\nNot in:\n{_indented(rule.good)}"
-        )
+        out.print_lines(f"{rule.id} ({rule.severity.value}): {rule.title}\n{rule.why}\n")
+        out.print_lines(f"Found in:\n{_indented(rule.shown(rule.bad))}\n\nNot in:\n{_indented(rule.shown(rule.good))}")
 
 
 def _indented(text: str) -> str:

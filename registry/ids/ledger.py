@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from registry.errors import Problem, Severity, Span
+from registry.git_leftovers import leftover_in
 from registry.loader import LEDGER_PATH
 
 STATES = ("live", "moved", "gone")
@@ -137,7 +138,9 @@ def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Pr
     for number, line in enumerate(lines[:-1], 1):
         entry = _parse_entry(line)
         if entry is None:
-            return Ledger(tuple(entries), owner, prev), (_broken(number, "this line is no entry of the ledger"),)
+            leftover = leftover_in(text)
+            message = leftover.message if leftover is not None else "this line is no entry of the ledger"
+            return Ledger(tuple(entries), owner, prev), (_broken(number, message),)
         if number == 1:
             owner = prev = entry.prev
         if entry.prev != prev:

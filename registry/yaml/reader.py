@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from registry.errors import Problem, Severity, Span
+from registry.git_leftovers import leftover_in
 from registry.yaml.document import Document, Node, Place
 from registry.yaml.scalars import AMBIGUOUS, CONSTANTS, DATE, FIRST_OF_AMBIGUOUS, FLOAT, FORBIDDEN, INTEGER, QUESTION
 
@@ -91,7 +92,7 @@ class _Reader:
         except Exception as error:
             # ruamel's scanner and parser errors share a base class that costs a start-up import to name;
             # the C parser also raises plain ValueErrors for some inputs. All of them are about this file.
-            self.note_syntax(error)
+            self.note_syntax(error, text)
             raise _Stop from error
         if "?" in text and QUESTION.search(text):
             self.note_question_marks(text, document.root)
@@ -112,6 +113,9 @@ class _Reader:
             self.note("Y003", _place_at(before), f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
             raise _Stop from error
         text = text.removeprefix("\ufeff")
+        if text.startswith("version ") and (leftover := leftover_in(text)):
+            self.note("Y001", (1, 1, 1, 8), leftover.message, leftover.hint)
+            raise _Stop
         found = FORBIDDEN.search(text)
         if found:
             self.note("Y004", _place_at(text[: found.start()]),
@@ -133,10 +137,19 @@ class _Reader:
                     if lines[place[0] - 1][place[1] - 2 : place[1] - 1] == "?":
                         self.note("Y011", place, f"`?{_short(key)}` is read differently by different YAML versions", _quote_hint(f"?{key}"))
 
-    def note_syntax(self, error: Exception) -> None:
+    def note_syntax(self, error: Exception, text: str) -> None:
+        leftover = leftover_in(text)
+        if leftover is not None:
+            self.note("Y001", (leftover.line, 1, leftover.line, 8), leftover.message, leftover.hint)
+            return
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         said = str(getattr(error, "problem", None) or error).split("\n", 1)[0]
         place = (mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else (1, 1, 1, 2)
+        placeholder = _placeholder_at(text, place)
+        if placeholder:
+            message = f"not valid YAML: `{_short(placeholder)}` needs quotes in brackets"
+            self.note("Y001", place, message, f'quote it: "{_short(placeholder)}"')
+            return
         context = str(getattr(error, "context", None) or "")
         for part, message, hint in _SYNTAX_HINTS:
             if part in said or part in context:
@@ -289,6 +302,17 @@ def _quote_hint(text: str) -> str:
     if len(text) > _LONGEST_SHOWN:
         return 'quote it: "…"'
     return f"quote it: '{text}'" if '"' in text and "'" not in text else f"quote it: {json.dumps(text, ensure_ascii=False)}"
+
+
+def _placeholder_at(text: str, place: Place) -> str:
+    """The plain text with `${…}` in it that a list or map in brackets ends at, because of its `{`; "" where it is none."""
+    line = re.split(r"\r\n|\r|\n", text)[place[0] - 1 : place[0]]
+    at = place[1] - 1
+    if not line or line[0][at - 1 : at + 1] != "${":
+        return ""
+    start = max(line[0].rfind(char, 0, at) for char in " \t[]{},") + 1
+    after = re.match(r"\{[^\s{}\[\],]*\}?[^\s\[\]{},]*", line[0][at:])
+    return line[0][start:at] + (after.group() if after else "")
 
 
 def _short(text: str) -> str:

@@ -65,7 +65,7 @@ def test_rules_are_told_apart_by_their_ids_and_say_why() -> None:
     assert all(re.fullmatch(r"[SIRAWX][0-9]{3}", number) for number in ids)
     assert all(rule.title and rule.why.endswith(".") for rule in RULES)
     assert all((rule.id[0] == "W") <= (rule.severity is Severity.WARNING) for rule in RULES)
-    assert len(FAMILIES) == 10
+    assert len(FAMILIES) == 11
     assert callable(check)
 
 

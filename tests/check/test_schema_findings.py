@@ -39,8 +39,8 @@ HEAD = "title: T\nowners: [team]\n"
         ("{exec: x, environment: {FLAG: true}}", '3:43 S003 `FLAG` must be text, not true or false | quote it: "true"'),
         ("{exec: x, environment: ['A=b']}", '3:36 S003 `environment` must be a map, not a list | write a map: NAME: "value"'),
         (
-            "{exec: x, environment: {1A: b}}",
-            "3:37 S002 `1A` is no name of an environment variable: letters, digits and _, not starting with a digit | ",
+            "{exec: x, environment: {A=c: b}}",
+            "3:37 S002 `A=c` is no name of an environment variable: it must not be empty, nor hold `=` or control characters | ",
         ),
         ("{exec: x, environment: null}", "3:36 S003 `environment` must be a map, not empty | give it a value, or leave the key out"),
         ("{exec: x, input_adapter: {}}", "3:23 S001 `input_type` is missing | add `input_type: …`"),
