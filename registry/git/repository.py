@@ -127,8 +127,9 @@ class Repository:
         _, listing, _ = self._git.query("for-each-ref", "--format=%(refname)", *(f"{start}{name}" for start in SHORT_FOR))
         known = {f"{start}{name}" for start in SHORT_FOR}
         refs = [ref for ref in listing.splitlines() if ref in known]
-        if not refs:
-            return UsageError(f"{name!r} could be the name of a ref and of an object", "give the whole id, or refs/heads/NAME")
+        if len(refs) < 2:
+            named = refs[0] if refs else "refs/heads/NAME"
+            return UsageError(f"{name!r} could be the name of a ref and of an object", f"give the whole id, or {named}")
         branch = next((ref for ref in refs if ref.startswith(HEADS)), refs[0])
         return UsageError(f"{name!r} is ambiguous: {', '.join(refs)}", f"name one in full, for example {branch}")
 
