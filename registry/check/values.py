@@ -137,7 +137,7 @@ RULES = (
          "What a reviewer sees is not what the process gets (U+202A to U+202E, U+2066 to U+2069).",
          _process(argv='["--user=\\u202enimda"]'), _process(argv='["--user=admin"]'), find=_unseen_in_values),
     Rule("W112", Severity.WARNING, "An argument or variable with characters nobody sees", "Most come from copying out of a page or a mail.",
-         _process(argv='["a\u00a0b"]'), _process(argv='["a b", " ", "\\t", "🛠\ufe0f"]')),
+         _process(argv='["a\\u00a0b"]'), _process(argv='["a b", " ", "\\t", "🛠\ufe0f"]')),
     Rule("W113", Severity.WARNING, "A variable whose name no shell can set", "Scripts cannot read it, and some systems drop it.",
          _process(environment="{log.level: info}"), _process(environment="{LOG_LEVEL: info}"), find=_variable_name),
     Rule("W114", Severity.WARNING, "An argument that is too long to be passed", "Linux refuses to start the process (E2BIG).",

@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, progress, show_problems, write_json
-from registry.errors import UsageError, has_errors
+from registry.cli.terminal import (
+    Format,
+    FormatOption,
+    QuietOption,
+    RegistryOption,
+    SourceOption,
+    counted,
+    find_root,
+    out,
+    progress,
+    show_problems,
+    write_json,
+)
+from registry.errors import Severity, UsageError, has_errors
 
 if TYPE_CHECKING:
     from registry.build import BuildResult
     from registry.cache import Cache
     from registry.scan import PendingScan
     from registry.site import Site
-    from registry.snapshot import Preview
+    from registry.snapshot import Preview, Snapshot
     from registry.source import Source
 
 
@@ -40,6 +52,7 @@ def command(
     history: Annotated[History | None, typer.Option("--history", help="What to show of it: `history` of registry.yaml, else revisions.")] = None,
     from_nothing: Annotated[bool, typer.Option("--from-nothing", help="Read, make and write everything anew, as if it was never built.")] = False,
     format_: FormatOption = Format.TEXT,
+    quiet: QuietOption = False,
 ) -> None:
     """Render the JSON API and the catalog into a folder that any static host can serve.
 
@@ -70,7 +83,8 @@ def command(
     cache = Cache(root)
     seen = Seen.now(opened, looking, target, history) if notes else None
     if seen is not None and seen.is_built(cache):
-        _say_nothing_changed(cache, seen, format_)
+        if not quiet or format_ is Format.JSON:
+            _say_nothing_changed(cache, seen, format_)
         return
     with progress() as tell:
         result = build(
@@ -80,33 +94,42 @@ def command(
         )  # fmt: skip
     if seen is not None and result.snapshot is not None:
         seen.note(cache, result)
-    if result.snapshot is None and format_ is Format.JSON:
+    _show(result, target, opened, format_, quiet=quiet)
+    if result.snapshot is None:
+        raise typer.Exit(1)
+    assert not has_errors(result.problems)
+
+
+def _show(result: "BuildResult", target: Path, source: "Source", format_: Format, *, quiet: bool) -> None:
+    """What was built, or why nothing was."""
+    snapshot = result.snapshot
+    if snapshot is None and format_ is Format.JSON:
         from registry.reports.json import report
 
         sys.stdout.write(report(result.problems))
-        raise typer.Exit(1)
-    if result.problems:
-        show_problems(result.problems, opened.read)
-    if result.snapshot is None:
+        return
+    shown = [one for one in result.problems if one.severity is Severity.ERROR] if quiet else result.problems
+    if shown:
+        show_problems(shown, source.read)
+    if snapshot is None:
         out.print("Not built: the errors above come first; the last good site stays.")
-        raise typer.Exit(1)
-    snapshot = result.snapshot
-    if format_ is Format.JSON:
+    elif format_ is Format.JSON:
         write_json({"out": str(target), "definitions": len(snapshot.definitions), "revisions": snapshot.revision_count,
                     "files": result.files, "seconds": round(result.seconds, 3), "commit": snapshot.commit,
                     "history_complete": snapshot.history_complete})  # fmt: skip
-        return
-    out.print(
-        f"{counted(len(snapshot.definitions), 'definition')}, {counted(snapshot.revision_count, 'revision')}, {counted(result.files, 'file')}"
-        f" in {result.seconds:.1f} s: {target}", markup=False,
-    )  # fmt: skip
+    elif not quiet:
+        counts = f"{counted(len(snapshot.definitions), 'definition')}, {counted(snapshot.revision_count, 'revision')}"
+        out.print(f"{counts}, {counted(result.files, 'file')} in {result.seconds:.1f} s: {target}", markup=False)
+        _show_what_is_missing(snapshot)
+
+
+def _show_what_is_missing(snapshot: "Snapshot") -> None:
     if not snapshot.history_complete:
         why = "nothing is committed here" if snapshot.commit is None else "this is a shallow clone (git fetch --unshallow)"
         out.print(f"History is not complete: {why}.")
     pending = sum(definition.id is None for definition in snapshot.definitions)
     if pending:
         out.print(f"{pending:,} without an id yet: `registry index` gives ids on the main branch.")
-    assert not has_errors(result.problems)
 
 
 class Seen:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import RegistryOption, SourceOption, counted, err, find_root, lines_from, out, show_problems
-from registry.errors import Problem, UsageError, has_errors
+from registry.cli.terminal import AllOption, QuietOption, RegistryOption, SourceOption, counted, err, find_root, lines_from, out, show_problems
+from registry.errors import Problem, Severity, UsageError, has_errors
 from registry.reports import FORMATS
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def command(
     ] = False,
     format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
     max_problems: Annotated[int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)] = None,
+    every: AllOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Check the definitions: schema, references, adapters and placeholders, names, ids.
 
@@ -63,15 +65,17 @@ def command(
     problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
     if result.note:
         err.print(f"note: {result.note}", markup=False)
-    shown = problems[:max_problems]
+    shown = [one for one in problems if one.severity is Severity.ERROR] if quiet else problems
+    hidden = len(shown[max_problems:]) if max_problems is not None else 0
+    shown = shown[:max_problems]
     if format_ is not _TEXT:
         _write(shown, format_, result.source)
     elif shown:
-        show_problems(shown, result.source.read, to_stdout=True)
-    else:
+        show_problems(shown, result.source.read, to_stdout=True, is_complete=every)
+    elif not quiet:
         out.print(f"{counted(result.count, 'definition')} checked. No problems.")
-    if len(shown) < len(problems):
-        err.print(f"{len(problems) - len(shown):,} more are not shown.")
+    if hidden:
+        err.print(f"{hidden:,} more are not shown.")
     if has_errors(problems):
         raise typer.Exit(1)
 

@@ -25,8 +25,9 @@ def command(
     `registry new process_definition text/upper --exec /usr/bin/tr --arg a-z --arg A-Z`
     """
     from registry.build import check_source
-    from registry.errors import UsageError, nearest
-    from registry.scaffold import Start, new_definition
+    from registry.edit import create_files
+    from registry.errors import ProblemsError, Severity, UsageError, has_errors, nearest
+    from registry.scaffold import Start, propose_definition
     from registry.source import open_source
 
     root = find_root(registry)
@@ -47,8 +48,13 @@ def command(
             application = typer.prompt(f"Application ({known}; empty: the default)", default="", show_default=False)
     elif kind == "process_definition" and not executable:
         raise UsageError("--exec is missing", "registry new process_definition NAME --exec /path/to/executable")
-    path = new_definition(root, checked.kinds.by_name[kind], wanted, Start(executable, tuple(argument or ()), title, application, process_type))
-    out.print(f"Wrote {root / path}. Next: edit it, then `registry check`.", markup=False)
-    problems = [problem for problem in check_source(source).problems if problem.span.path == path and problem.rule != "W202"]
-    if problems:
+    start = Start(executable, tuple(argument or ()), title, application, process_type)
+    proposed = propose_definition(root, checked.kinds.by_name[kind], wanted, start)
+    before = set(checked.problems)
+    found = [problem for problem in check_source(proposed).problems if problem not in before]
+    if has_errors(found):
+        raise ProblemsError([one for one in found if one.severity is Severity.ERROR], proposed.read, "nothing was written: the check would refuse it")
+    create_files(root, {proposed.path: proposed.data})
+    out.print(f"Wrote {root / proposed.path}. Next: edit it, then `registry check`.", markup=False)
+    if problems := [problem for problem in found if problem.span.path == proposed.path and problem.rule != "W202"]:
         show_problems(problems, source.read)

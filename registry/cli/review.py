@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from registry.cli.diff import FailOnOption, fails
-from registry.cli.terminal import RegistryOption, find_root, lines_from, out
+from registry.cli.terminal import AllOption, QuietOption, RegistryOption, find_root, lines_from, out
 from registry.edit import replace_file
 from registry.errors import UsageError, has_errors
 
@@ -26,6 +26,8 @@ def command(
         typer.Option("--also", help="Write the same report to a file as well; may be given several times.", metavar="FORMAT=FILE"),
     ] = None,
     fail_on: FailOnOption = None,
+    every: AllOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Check a change as it would be after its merge, and say what it means: problems, ids and what it can break, in one report.
 
@@ -49,7 +51,9 @@ def command(
         comparison = compare_sources(result.base, result.source)
     prefix = result.source.repository.prefix_of(result.source.root) if result.source.repository is not None else ""
     color = out.has_color
-    given = Given(result.problems, comparison, lines_from(result.source.read), result.note, prefix, out.width, color)
+    given = Given(result.problems, comparison, lines_from(result.source.read), result.note, prefix, out.width, color, is_quiet=quiet)
+    if every:
+        given = replace(given, at_most_alike=None)
     for name, path in files:
         # Not to a terminal: no color, and as wide as a mail.
         replace_file(path, FORMATS[name](replace(given, color=False, width=100)).encode("utf-8", "replace"))

@@ -97,6 +97,8 @@ RegistryOption = Annotated[
 ]
 PollOption = Annotated[bool, typer.Option("--poll", help="Look at the files from time to time: for network mounts, which tell of no changes.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to say it.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only: no warnings, and nothing when all is well.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Show every warning. Without it, the first three of each rule and their count.")]
 SourceOption = Annotated[
     str,
     typer.Option("--source", help="`worktree`, or a commit, branch or tag; read from git's objects, nothing is checked out.", metavar="COMMIT"),
@@ -138,18 +140,19 @@ def lines_from(read: Read) -> LineOf:
     return line_of
 
 
-def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False) -> None:
-    """Problems with their lines as `read` gives them, on stderr unless they are the answer."""
+def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False, is_complete: bool = False) -> None:
+    """Problems with their lines as `read` gives them, on stderr unless they are the answer; `is_complete`: every warning."""
     terminal = out if to_stdout else err
-    terminal.file.write(problems_text(problems, read, terminal).encode("utf-8", "replace").decode("utf-8"))
+    terminal.file.write(problems_text(problems, read, terminal, is_complete=is_complete).encode("utf-8", "replace").decode("utf-8"))
     terminal.file.flush()
 
 
-def problems_text(problems: Sequence[Problem], read: Read, terminal: Terminal) -> str:
+def problems_text(problems: Sequence[Problem], read: Read, terminal: Terminal, *, is_complete: bool = False) -> str:
     """Problems with their lines, as they are to be shown on a terminal."""
-    from registry.reports.text import report
+    from registry.reports.text import SHOWN_ALIKE, report
 
-    return report(problems, lines_from(read), color=terminal.has_color, link_of=_explanation)
+    at_most = None if is_complete else SHOWN_ALIKE
+    return report(problems, lines_from(read), color=terminal.has_color, link_of=_explanation, at_most_alike=at_most)
 
 
 def _explanation(rule: str) -> str | None:

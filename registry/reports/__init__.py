@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # In the order that help shows them. `text` is for people; all others are for programs.
 FORMATS = ("text", "json", "github", "gitlab", "junit", "rdjson", "sarif")
 # Read by programs that know paths from the top of the repository, not from that of the registry.
-FROM_THE_TOP = frozenset({"github", "gitlab", "rdjson", "sarif"})
+FROM_THE_TOP = frozenset({"github", "gitlab", "junit", "rdjson", "sarif"})
 
 CHANGE_FORMATS = ("text", "markdown", "json", "html")
 

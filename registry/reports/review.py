@@ -26,7 +26,8 @@ _NOT_COMPARED = "What it means cannot be said before its errors are mended."
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a review found. `comparison` is None where errors stood against one; `prefix` leads from the top of the
-    repository to the registry; `width` in characters.
+    repository to the registry; `width` in characters. Text for a terminal leaves out warnings where it `is_quiet`, and all but
+    `at_most_alike` of one rule.
     """
 
     problems: Sequence[Problem]
@@ -36,13 +37,17 @@ class Given:
     prefix: str = ""
     width: int = 80
     color: bool = False
+    is_quiet: bool = False
+    at_most_alike: int | None = problems_text.SHOWN_ALIKE
 
 
 def _text(given: Given) -> str:
+    """What the change means first: findings are read one by one afterwards."""
     parts = [f"note: {visible(given.note)}\n"] if given.note else []
-    if given.problems:
-        parts.append(problems_text.report(given.problems, given.line_of, color=given.color))
     parts.append(changes_text.report(given.comparison, width=given.width, color=given.color) if given.comparison else f"{_NOT_COMPARED}\n")
+    shown = [one for one in given.problems if one.severity is Severity.ERROR] if given.is_quiet else given.problems
+    if shown:
+        parts.append(problems_text.report(shown, given.line_of, color=given.color, at_most_alike=given.at_most_alike))
     return "\n".join(parts)
 
 
@@ -70,7 +75,9 @@ def _markdown(given: Given) -> str:
     ]
     changes = markdown.sections(compared) if compared is not None else []
     listed = markdown.folded(f"{len(problems):,} findings", problems) if len(problems) > 20 else "\n".join(problems)
-    return markdown.cut("\n".join(head) + "\n", [*([listed + "\n"] if problems else []), *changes])
+    # Changes first; where both are too long for a comment, half of it is kept for the findings.
+    findings = markdown.cut("", [f"{listed}\n"], markdown.AT_MOST // 2) if problems else ""
+    return markdown.cut("\n".join(head) + "\n", changes, markdown.AT_MOST - len(findings.encode())) + findings
 
 
 def _github(given: Given) -> str:

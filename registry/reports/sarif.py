@@ -8,22 +8,33 @@ from urllib.parse import quote
 from registry import __version__
 from registry.characters import dump_json
 from registry.check import OTHERS, RULES
-from registry.errors import Problem
+from registry.errors import Problem, Severity
 from registry.reports.line import LineOf, said
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
+MAX_RESULTS = 25_000
+"""GitHub refuses a run with more results ("SARIF support for code scanning", limits)."""
+
+
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
-    """One log with one run; its rules are those that found something."""
+    """One log with one run; its rules are those that found something. Of too many problems warnings are left out first."""
+    left_out = max(0, len(problems) - MAX_RESULTS)
+    if left_out:
+        problems = sorted(problems, key=lambda problem: problem.severity is not Severity.ERROR)[:MAX_RESULTS]
     found = {problem.rule for problem in problems}
     rules = [_rule(rule) for rule in sorted(found)]
     places = {rule["id"]: place for place, rule in enumerate(rules)}
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": {"name": "process-registry", "semanticVersion": __version__, "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(problem, places[problem.rule]) for problem in problems],
     }
+    if left_out:
+        text = f"{left_out:,} more problems are left out: code scanning takes {MAX_RESULTS:,} results at most"
+        notification = {"level": "warning", "message": {"text": text}}
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [notification]}]
     return dump_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 

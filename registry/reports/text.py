@@ -14,8 +14,23 @@ _STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "soft": "2", "hint"
 _WIDEST = 160
 
 
-def report(problems: Sequence[Problem], line_of: LineOf, *, color: bool = False, link_of: LinkOf = lambda _rule: None) -> str:
-    """All problems and a closing line. With `color`, rules are links (OSC 8) to where `link_of` says, if anywhere."""
+SHOWN_ALIKE = 3
+"""So many warnings of one rule are shown in full; the others are counted."""
+
+
+def report(
+    problems: Sequence[Problem],
+    line_of: LineOf,
+    *,
+    color: bool = False,
+    link_of: LinkOf = lambda _rule: None,
+    at_most_alike: int | None = SHOWN_ALIKE,
+) -> str:
+    """Errors in order of place, then warnings by rule with their count, and a closing line.
+
+    Of the warnings of one rule `at_most_alike` are shown in full (None: all). With `color`, rules are links (OSC 8) to where
+    `link_of` says, if anywhere.
+    """
 
     def styled(text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
@@ -25,8 +40,8 @@ def report(problems: Sequence[Problem], line_of: LineOf, *, color: bool = False,
     for problem in problems:
         if problem.rule == "X001":
             secret.setdefault((problem.span.path, problem.span.line), []).append(problem)
-    parts = []
-    for problem in problems:
+
+    def shown(problem: Problem) -> str:
         span = problem.span
         place = styled(visible(f"{span.path}:{span.line}:{span.column}"), "place")
         kind = styled(problem.severity.value, problem.severity.value)
@@ -40,8 +55,25 @@ def report(problems: Sequence[Problem], line_of: LineOf, *, color: bool = False,
             lines.extend(styled(line, "soft") for line in _excerpt(source, problem))
         if problem.hint:
             lines.append(f"  {styled('hint:', 'hint')} {visible(problem.hint)}")
-        parts.append("\n".join(lines) + "\n")
+        return "\n".join(lines) + "\n"
+
+    parts = [shown(problem) for problem in problems if problem.severity is Severity.ERROR]
+    for rule, alike in _warnings_by_rule(problems).items():
+        parts += [shown(problem) for problem in alike[:at_most_alike]]
+        if more := len(alike[at_most_alike:] if at_most_alike is not None else ()):
+            files = len({problem.span.path for problem in alike})
+            told = f"{more:,} more warning{'' if more == 1 else 's'} {rule}, {len(alike):,} in {files:,} file{'' if files == 1 else 's'}"
+            parts.append(styled(f"… and {told} in all", "soft") + "\n")
     return "\n".join([*parts, summary(problems) + "\n"])
+
+
+def _warnings_by_rule(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    """Warnings by rule, in the order in which the first of each comes."""
+    found: dict[str, list[Problem]] = {}
+    for problem in problems:
+        if problem.severity is Severity.WARNING:
+            found.setdefault(problem.rule, []).append(problem)
+    return found
 
 
 def _masked(source: str, secrets: Iterable[Problem]) -> str:

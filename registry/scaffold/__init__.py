@@ -1,6 +1,7 @@
 """Files for a start: a new registry with its CI, and a new definition."""
 
 from registry.scaffold.ci import FORGES
-from registry.scaffold.start import Start, adapters_index_text, definition_text, init_registry, new_definition, write_adapters_index
+from registry.scaffold.proposed import propose_definition
+from registry.scaffold.start import Start, adapters_index_text, definition_text, init_registry, write_adapters_index
 
-__all__ = ["FORGES", "Start", "adapters_index_text", "definition_text", "init_registry", "new_definition", "write_adapters_index"]
+__all__ = ["FORGES", "Start", "adapters_index_text", "definition_text", "init_registry", "propose_definition", "write_adapters_index"]

@@ -135,15 +135,6 @@ def adapters_index_text(adapters: Mapping[str, AdapterType]) -> str:
     return json.dumps(adapters_index(adapters), indent=2, ensure_ascii=False) + "\n"
 
 
-def new_definition(root: Path, kind: Kind, name: str, start: Start) -> str:
-    """Write a new definition's file, with comments; gives its path below `root`. Never overwrites."""
-    path = definition_path(kind.name, name)
-    if (root / path).exists():
-        raise UsageError(f"{path} is there already", "choose another name, or edit that file")
-    create_files(root, {path: definition_text(path, kind, name, start).encode()})
-    return path
-
-
 def definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
     """The text of a new file: what was said, and as comments what else there is."""
     title = start.title or name.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").capitalize()

@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 
-from registry.reports import FORMATS
+from registry.errors import Problem, Severity, Span
+from registry.reports import FORMATS, report_as
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -71,7 +72,7 @@ def test_junit_fails_for_errors_and_passes_for_warnings_and_for_nothing(bad: Rep
     cases = root.findall("testsuite/testcase")
     assert int(root.attrib["failures"]) == len(root.findall("testsuite/testcase/failure"))
     assert 0 < int(root.attrib["failures"]) < len(cases) == int(root.attrib["tests"])
-    assert {case.attrib["file"] for case in cases} >= {PATH}
+    assert {case.attrib["file"] for case in cases} >= {f"processes/{PATH}"}
     for name in ("a", "b", "c"):
         (repo.root / f"processes/definitions/process_definition/{name}.yaml").unlink()
     good = run("check", "-C", str(repo.root / "processes"), "--format", "junit")
@@ -108,3 +109,25 @@ def test_a_rule_is_a_link_to_its_page_on_a_terminal_only(bad: RepoBuilder, run: 
     assert "/docs/rules.md#s002\x1b\\S002\x1b]8;;\x1b\\" in shown
     page = Path(shown.split("\x1b]8;;file://")[1].split("#")[0])
     assert "### S002" in page.read_text()
+
+
+def test_junit_names_files_from_the_top_of_the_repository(bad: RepoBuilder, run: Run) -> None:
+    cases = list(ElementTree.fromstring(report(bad, run, "junit")).iter("testcase"))
+    assert {case.get("file") for case in cases} == {f"processes/definitions/process_definition/{name}.yaml" for name in "abc"}
+
+
+def test_sarif_holds_as_many_results_as_github_takes_errors_first(bad: RepoBuilder) -> None:
+    span = Span("definitions/process_definition/a.yaml")
+    warnings = [Problem("W202", Severity.WARNING, span._replace(line=line), "w") for line in range(1, 25_001)]
+    errors = [Problem("S001", Severity.ERROR, span._replace(line=line), "e") for line in range(1, 11)]
+    log = json.loads(report_as("sarif")([*warnings, *errors], lambda _path, _line: None))
+    results = log["runs"][0]["results"]
+    assert len(results) == 25_000
+    assert sum(one["level"] == "error" for one in results) == 10
+    (note,) = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert note["message"]["text"].startswith("10 more problems are left out")
+    schema = json.loads((SCHEMAS / "sarif-2.1.0.json").read_text())
+    log["runs"][0]["results"] = results[:5]
+    assert validator_for(schema, default=Draft7Validator)(schema).is_valid(log)
+    small = json.loads(report_as("sarif")([*warnings, *errors][:25_000], lambda _path, _line: None))
+    assert "invocations" not in small["runs"][0]

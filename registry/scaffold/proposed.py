@@ -1,0 +1,40 @@
+"""A new definition as it would be, to be checked before anything is written."""
+
+import os
+from collections.abc import Container
+from pathlib import Path
+
+from registry.errors import UsageError
+from registry.git import Oversize
+from registry.kinds import Kind
+from registry.loader import definition_path
+from registry.scaffold.start import Start, definition_text
+from registry.source import Entry, EntryType, WorkTree
+
+
+class Proposed(WorkTree):
+    """The work tree with one more file, which is not written yet."""
+
+    def __init__(self, root: Path, path: str, data: bytes) -> None:
+        """`data` is what would be in the file at `path`, relative to `root`."""
+        super().__init__(root)
+        self.path, self.data = path, data
+
+    def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
+        """Every path below `folder`, in byte order, without those in `but`."""
+        found = super().entries(folder, but)
+        if self.path.startswith(f"{folder}/") and self.path not in but:
+            found.append(Entry(self.path, EntryType.FILE))
+            found.sort(key=lambda entry: os.fsencode(entry.path))
+        return found
+
+    def _read(self, path: str, at_most: int) -> bytes | Oversize | None:
+        return self.data if path == self.path else super()._read(path, at_most)
+
+
+def propose_definition(root: Path, kind: Kind, name: str, start: Start) -> Proposed:
+    """A new definition's file, with comments, as it would be written. Raises UsageError where a file is there already."""
+    path = definition_path(kind.name, name)
+    if os.path.lexists(root / path):
+        raise UsageError(f"{path} is there already", "choose another name, or edit that file")
+    return Proposed(root, path, definition_text(path, kind, name, start).encode("utf-8", "surrogateescape"))
