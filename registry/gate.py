@@ -1,32 +1,31 @@
-"""A push to a bare repository, judged before its branch moves: for teams without a forge."""
+"""A push to a bare repository, judged before its refs move: for teams without a forge."""
 
-import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
 from typing import NamedTuple
 
 from registry.build import check_source
 from registry.changes import Comparison
 from registry.comparison import compare_sources
-from registry.edit import replace_file
-from registry.errors import Problem, RefusedError, UsageError, has_errors
-from registry.git import Repository, open_repository
+from registry.errors import Problem, UsageError, has_errors
+from registry.git import HEADS, HIGH_WATER, Repository, branch_ref, open_repository
 from registry.ids import parse_ledger, verify
-from registry.loader import LEDGER_PATH
+from registry.kinds import load_kinds
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH
+from registry.pushed_ids import MAX_ID_GAP, changes_the_ledger, check_pushed_ids
 from registry.review import Review, review_as_it_is
 from registry.settings import SETTINGS_PATH, parse_settings
 from registry.source import MAX_LEDGER_BYTES, Commit
 
-_HEADS = "refs/heads/"
-# What a change must not do, and what `registry index` does on the main branch: there the ledger tells whether it is right.
+_OURS = "refs/registry/"
+# What a change must not do, and what `registry index` does on the main branch: `check_pushed_ids` decides about these.
 _DONE_BY_INDEX = frozenset({"I030", "I031", "I032", "I033", "I034"})
+_OF_THE_LEDGER = frozenset({"I020", "I022"})
 
 
 class Update(NamedTuple):
-    """One ref that a push moves, as git tells a hook: zeros stand for "not there"."""
+    """One ref that a push moves, as git gives it to a hook: zeros stand for "not there"."""
 
     old: str
     new: str
@@ -44,74 +43,140 @@ class Update(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """What a hook guards.
+
+    `branches` are names or full refs (none: the branch that HEAD is on); `folder` is where the registry lies in the
+    repository, "" or "some/folder/"; `max_id_gap` is how many numbers a push may leave out. `sees_whole_push` is False for
+    git's `update` hook, which is called for each ref alone.
+    """
+
+    branches: Sequence[str] = ()
+    folder: str = ""
+    max_id_gap: int = MAX_ID_GAP
+    sees_whole_push: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with one update, and what it means; `refused` says in words why it cannot be taken at all."""
+    """What is wrong with one update, and what it means; `refused` says in sentences why it cannot be accepted at all."""
 
     update: Update
     review: Review | None = None
     comparison: Comparison | None = None
-    refused: str = ""
+    refused: tuple[str, ...] = ()
 
 
 def parse_updates(lines: Iterable[str]) -> Iterator[Update]:
-    """The lines that git gives to `pre-receive`: old, new, ref."""
+    """The lines that git gives to `pre-receive`: old, new, ref. Raises UsageError for another one."""
     for line in lines:
         parts = line.rstrip("\n").split(" ", 2)
         if len(parts) != 3:
-            raise UsageError(f"{line!r} is no line that git gives to a hook", "this command is for hooks: `registry hook install` sets one up")
+            raise UsageError(f"{line!r} is not a line that git gives to a hook", "this command is for hooks: `registry hook install` sets one up")
         yield Update(*parts)
 
 
-def judge(root: Path, updates: Iterable[Update], branches: Sequence[str] = ()) -> list[Verdict]:
-    """Judge the updates of the protected branches (left out: the one that HEAD names); others pass unseen."""
+def guarded_refs(repository: Repository, branches: Sequence[str]) -> tuple[str, ...]:
+    """The full names of `branches`, or of the one that HEAD is on. Raises UsageError when HEAD is on none."""
+    if branches:
+        return tuple(branch_ref(branch) for branch in branches)
+    head = repository.head_ref()
+    if head is None:
+        raise UsageError("HEAD of the repository is on no branch, so there is none to guard", "name it: --branch main")
+    return (head,)
+
+
+def judge(root: Path, updates: Iterable[Update], guard: Guard = Guard()) -> list[Verdict]:
+    """Judge the updates of guarded branches and of the registry's own refs; others pass.
+
+    Raises RegistryError when that is not possible: then the push must be refused.
+    """
     repository = open_repository(root, in_hook=True)
     if repository is None:
-        raise UsageError(f"{root} is no git repository", "hooks run in the repository that is pushed to")
-    guarded = {_HEADS + name for name in branches or [repository.branch() or "main"]}
-    return [_judge(root, repository, update) for update in updates if update.ref in guarded]
+        raise UsageError(f"{root.resolve()} is not a git repository", "hooks run in the repository that is pushed to")
+    repository.registry_folder = guard.folder
+    guarded = guarded_refs(repository, guard.branches)
+    pushed = list(updates)
+    _is_any_there(repository, guarded, pushed)
+    aliases = {ref for ref, target in repository.symbolic_refs().items() if target in guarded}
+    verdicts = [_judge(root, repository, update, guard) for update in pushed if update.ref in guarded]
+    for update in pushed:
+        if update.ref in aliases:
+            verdicts.append(Verdict(update, refused=(f"{update.ref} stands for a guarded branch: push to that one",)))
+        elif update.ref.startswith(_OURS):
+            verdicts.append(Verdict(update, refused=_wrong_with_mark(root, repository, update, pushed, guarded, guard)))
+    return verdicts
 
 
-def _judge(root: Path, repository: Repository, update: Update) -> Verdict:
+def _is_any_there(repository: Repository, guarded: Sequence[str], pushed: Sequence[Update]) -> None:
+    """Raise UsageError when no guarded branch is there or coming: then the hook guards another one than people use."""
+    branches = [update.ref for update in pushed if update.ref.startswith(HEADS)]
+    if branches and not any(ref in branches or repository.commit_of(ref) for ref in guarded):
+        raise UsageError(
+            f"the guarded branch {', '.join(guarded)} does not exist", "push it first; or, on the server: registry hook install --branch NAME"
+        )
+
+
+def _wrong_with_mark(
+    root: Path, repository: Repository, update: Update, pushed: Sequence[Update], guarded: Sequence[str], guard: Guard
+) -> tuple[str, ...]:
+    """Why the high-water mark cannot be moved so. It names a commit of a guarded branch, and never forgets ids."""
+    if update.ref != HIGH_WATER:
+        return (f"{update.ref}: below {_OURS} only {HIGH_WATER} is accepted",)
     if update.deletes:
-        return Verdict(update, refused=f"{update.ref.removeprefix(_HEADS)} holds the ids and cannot be deleted by a push")
+        return (f"{HIGH_WATER} remembers the ids that were given, and cannot be deleted by a push",)
+    if not guard.sees_whole_push:
+        return (f"{HIGH_WATER} is accepted together with its branch, and an update hook sees one ref at a time: use the pre-receive hook",)
+    if not any(other.ref in guarded and other.new == update.new for other in pushed):
+        return (f"{HIGH_WATER} is accepted only in one push with {' or '.join(guarded)}, and for the same commit: registry index --push",)
+    if not update.creates:
+        before, after = (_ledger_bytes(Commit(root, repository, commit)) for commit in (update.old, update.new))
+        if not after.startswith(before):
+            return (f"{HIGH_WATER} has lines of the ledger that {update.new[:12]} does not have: registry index --recover --push",)
+    return ()
+
+
+def _judge(root: Path, repository: Repository, update: Update, guard: Guard) -> Verdict:
+    if update.deletes:
+        return Verdict(update, refused=(f"{update.ref} holds the ids and cannot be deleted by a push",))
     source = Commit(root, repository, update.new)
+    if not source.entries(DEFINITIONS_FOLDER):
+        where = f"{guard.folder}{DEFINITIONS_FOLDER}/"
+        repair = "if the registry lies elsewhere, on the server: registry hook install --folder FOLDER"
+        return Verdict(update, refused=(f"{update.ref} would have no {where}, so it cannot be checked; {repair}",))
     if update.creates:
         checked = check_source(source)
-        return Verdict(update, Review(checked.problems, source, len(checked.loaded.definitions)))
+        problems = _sorted((*checked.problems, *_ledger_problems(source)))
+        return Verdict(update, Review(problems, source, len(checked.loaded.definitions)))
+    path = repository.path_between(update.old, update.new)
+    if path is None:
+        message = f"{update.ref} would lose the commit {update.old[:12]}: fetch it, and merge or rebase your work; forced pushes are refused"
+        return Verdict(update, refused=(message,))
     base = Commit(root, repository, update.old)
     review = review_as_it_is(source, base)
-    if _only_adds_to_the_ledger(base, source):
-        others = [problem for problem in review.problems if problem.rule not in _DONE_BY_INDEX]
-        review = replace(review, problems=tuple(sorted((*others, *_ids(source)), key=lambda problem: problem.sort_key)))
+    refused: tuple[str, ...] = ()
+    gives_ids = changes_the_ledger(repository, path, update.old)
+    if gives_ids or any(problem.rule in _DONE_BY_INDEX for problem in review.problems):
+        wrong = check_pushed_ids(repository, update.old, path, load_kinds(source)[0].by_name, guard.max_id_gap)
+        if gives_ids or not wrong:
+            refused = tuple(f"commit {commit[:12]}: {refusal.message}; {refusal.hint}" for commit, refusal in wrong)
+            review = replace(review, problems=tuple(one for one in review.problems if one.rule not in _DONE_BY_INDEX))
     # Without what the files say there is nothing to compare; that is said by the problems.
     is_readable = not any(problem.rule.startswith(("Y", "K")) for problem in review.problems if has_errors([problem]))
-    return Verdict(update, review, compare_sources(base, source) if is_readable else None)
+    return Verdict(update, review, compare_sources(base, source) if is_readable else None, refused)
 
 
-def _only_adds_to_the_ledger(base: Commit, source: Commit) -> bool:
-    before, after = (one.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b"" for one in (base, source))
-    return before != after and after.startswith(before)
+def _ledger_bytes(source: Commit) -> bytes:
+    return source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
 
 
-def _ids(source: Commit) -> Iterator[Problem]:
-    """Whether ledger and files tell the same story: then it does not matter who wrote it."""
+def _ledger_problems(source: Commit) -> Iterator[Problem]:
+    """What is wrong with the ledger alone, for a branch that is new here."""
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
-    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
+    ledger, problems = parse_ledger(_ledger_bytes(source), settings.registry_id)
     yield from problems
-    yield from (problem for problem in verify(check_source(source).loaded.definitions, ledger) if problem.rule != "I010")
+    yield from (problem for problem in verify((), ledger) if problem.rule in _OF_THE_LEDGER)
 
 
-def install(repository: Path, kind: str = "pre-receive") -> Path:
-    """Write the hook into a bare repository. Raises RefusedError where another one is."""
-    found = open_repository(repository)
-    if found is None or not found.is_bare:
-        raise UsageError(f"{repository} is no bare repository", "name the one that people push to: `registry hook install REPOSITORY.git`")
-    path = repository / "hooks" / kind
-    arguments = '"$@"' if kind == "update" else ""
-    text = f"#!/bin/sh\n# Refuses a push that would break the registry.\nexec {quote(sys.executable)} -m registry hook {kind} {arguments}\n"
-    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
-        raise RefusedError(f"{path} is there already", f"call `registry hook {kind}` in it, or remove it")
-    path.parent.mkdir(exist_ok=True)
-    replace_file(path, text.encode())
-    os.chmod(path, 0o755)  # noqa: PTH101 - beside the write
-    return path
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: problem.sort_key))

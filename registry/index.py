@@ -116,7 +116,9 @@ def _into_remote_branch(
             step("marked")
     notes = list(work.notes)
     if needs_mark and not remote.mark_is_set:
-        notes.append(f"{HIGH_WATER} could not be set on {remote.name}: the published site is the only other copy of what was given")
+        notes.append(
+            f"{HIGH_WATER} could not be set on {remote.name}: until a later run sets it, the published site is the only other copy of the ids"
+        )
     notes += _follow(repository, branch, commit, work.author)
     return work.result(commit if work.commit_needed else None, notes)
 

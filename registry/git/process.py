@@ -98,9 +98,15 @@ class Git:
             raise self.error(arguments, stderr)
         return status, os.fsdecode(output), stderr
 
-    def run_on_objects(self, *arguments: str, ok: Sequence[int] = (0,), env: Mapping[str, str] = {}) -> bytes:
+    def run_on_objects(
+        self,
+        *arguments: str,
+        ok: Sequence[int] = (0,),
+        env: Mapping[str, str] = {},
+        stdin: IO[bytes] | None = None,
+    ) -> bytes:
         """Output of a command that only reads objects, all named by ids. Raises GitError for a status not in `ok`."""
-        return self._execute(self._on_objects, arguments, {**self._object_variables(), **env}, ok=ok)
+        return self._execute(self._on_objects, arguments, {**self._object_variables(), **env}, ok=ok, stdin=stdin)
 
     def stream(self, *arguments: str, env: Mapping[str, str] = {}) -> Any:
         """Start a command that needs the work tree; its output is read from the `stdout` of what is returned."""

@@ -23,6 +23,8 @@ from registry.git.process import Git
 from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base_of
 from registry.git.status import PendingStatus
 
+# So many paths go into one command line.
+_MOST_PATHS = 500
 # More processes that read a log wait for whoever follows it.
 _MOST_LOGS = 4
 # Git gives what it has after each commit, if it is not told otherwise: whoever reads it would wake up for some hundred bytes.
@@ -71,6 +73,8 @@ class Repository:
     def __init__(self, git: Git) -> None:
         """`git` runs git for it."""
         self._git = git
+        self.registry_folder = ""
+        """In a bare repository: where the registry lies in its commits, "" or "some/folder/"."""
 
     @property
     def top(self) -> Path | None:
@@ -85,7 +89,7 @@ class Repository:
     def prefix_of(self, root: Path) -> str:
         """The path of `root` within the repository: "" or "some/folder/"."""
         if self.top is None:
-            return ""
+            return self.registry_folder
         try:
             relative = root.resolve().relative_to(self.top.resolve()).as_posix()
         except ValueError as error:
@@ -177,6 +181,25 @@ class Repository:
             mode, _, blob = facts.decode().split(" ")
             yield TreeRow(mode, blob, os.fsdecode(path))
 
+    def blobs_at(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """The blob ids of those of `paths` (from the top) that are plain files in `commit`."""
+        found = {}
+        for start in range(0, len(paths), _MOST_PATHS):
+            piece = paths[start : start + _MOST_PATHS]
+            for line in self._git.run_on_objects("ls-tree", "-z", "--full-tree", commit, "--", *piece).split(b"\0")[:-1]:
+                facts, _, path = line.partition(b"\t")
+                mode, _, blob = facts.decode().split(" ")
+                if mode.startswith("100"):
+                    found[os.fsdecode(path)] = blob
+        return found
+
+    def objects_at(self, commits: Sequence[str], path: str) -> list[str]:
+        """What each commit has at `path`, by one process: its object id; another text where it has nothing there."""
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write("".join(f"{commit}:{path}\n" for commit in commits).encode())
+            stdin.seek(0)
+            return self._git.run_on_objects("cat-file", "--batch-check=%(objectname)", stdin=stdin).decode("utf-8", "replace").splitlines()
+
     def read_blobs(self, blobs: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes | Oversize]]:
         """Blob ids with their contents, in the order given; of one with more than `at_most` bytes only its size is read.
 
@@ -239,6 +262,25 @@ class Repository:
         listing = self._git.run_on_objects(*asked, env=_UNFLUSHED).decode().splitlines()
         return {name: above for name, _, above in (line.partition(" ") for line in listing)}
 
+    def path_between(self, old: str, new: str) -> list[str] | None:
+        """The commits from `old` (without it) to `new`, each the parent of the next; None when `new` does not hold `old`.
+
+        Along first parents, as long as these hold `old`: a merge of `old` into a branch of one's own has it elsewhere.
+        """
+        if old == new:
+            return []
+        listing = self._git.run_on_objects("rev-list", "--parents", "--ancestry-path", "--end-of-options", new, f"^{old}").decode().splitlines()
+        parents = {name: above.split() for name, _, above in (line.partition(" ") for line in listing)}
+        found = []
+        name = new
+        while name != old:
+            after = next((one for one in parents.get(name, ()) if one == old or one in parents), None)
+            if after is None:
+                return None
+            found.append(name)
+            name = after
+        return found[::-1]
+
     def begin_log(self, names: Sequence[str], folder: str) -> PendingLogs:
         """Start reading those of the commits `names` that changed a file below `folder`, in the order given.
 
@@ -297,6 +339,23 @@ class Repository:
     def head_ref(self) -> str | None:
         """The full name of the ref that HEAD is on, or None when it is on none."""
         return self._git.query("symbolic-ref", "--quiet", "HEAD", ok=(0, 1, 128))[1].strip() or None
+
+    def symbolic_refs(self) -> dict[str, str]:
+        """Refs that stand for another one, with the full name of that."""
+        listing = self._git.query("for-each-ref", "--format=%(refname) %(symref)")[1].splitlines()
+        return {ref: target for ref, _, target in (line.partition(" ") for line in listing) if target}
+
+    def branches(self) -> list[str]:
+        """The full names of all branches."""
+        return self._git.query("for-each-ref", "--format=%(refname)", HEADS)[1].splitlines()
+
+    def hooks_path(self) -> str | None:
+        """The folder that `core.hooksPath` names for hooks in place of the usual one, or None."""
+        for scope in ("--local", "--global", "--system"):
+            status, output, _ = self.run_for_remote("config", scope, "--get", "core.hooksPath", ok=range(256))
+            if status == 0 and output.strip():
+                return output.strip()
+        return None
 
     def branch(self) -> str | None:
         """The branch that HEAD is on, without `refs/heads/`, or None when it is on none."""

@@ -1,7 +1,7 @@
 """Who gets which id: one pure function from definitions, ledger and marks to edits, new ledger lines and problems."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from registry.errors import Problem, Severity
 from registry.ids.edits import insert_id, replace_id
@@ -10,6 +10,31 @@ from registry.loader import Definition
 
 Key = tuple[str, int]
 """Kind and id."""
+Event = tuple[str, int, str, str]
+"""Kind, id, name and state of one line of the ledger."""
+
+
+class Identified(Protocol):
+    """What decides about the id of a definition: where it is, and the id that it carries."""
+
+    @property
+    def path(self) -> str:
+        """Path of the file, relative to the registry's root."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def id(self) -> int | None:
+        """The id that it carries."""
+
+
+One = TypeVar("One", bound=Identified)
 
 
 class Assignment(NamedTuple):
@@ -30,37 +55,58 @@ class Plan(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def plan(
-    definitions: Iterable[Definition], ledger: Ledger, marks: Sequence[Mark] = (), commit: str | None = None, known_lines: int | None = None
-) -> Plan:
-    """Give every definition the id that is its own.
+class Decision(NamedTuple):
+    """The id of each definition by path, those among them that are new, and the events that the ledger lacks, in order."""
+
+    ids: Mapping[str, int]
+    new: frozenset[str]
+    events: tuple[Event, ...]
+
+
+def decide(definitions: Sequence[Identified], ledger: Ledger, marks: Sequence[Mark] = (), known_lines: int | None = None) -> Decision:
+    """Which id is whose.
 
     A file keeps the id it carries when that is its own: given before, and not to a file that is still there. A file at the
-    path of an id that nobody carries any more gets that one back. All others get the next numbers of their kind, in byte
+    path of an id that no file carries any more gets that one back. All others get the next numbers of their kind, in byte
     order of paths; a number is the next one when neither the ledger, nor a mark, nor any file knows it. The very first run
     takes over the ids that files bring along: those of a registry that moves here.
 
     `known_lines` is given where the branch was set back: so many lines of the ledger are as old as its files.
     """
-    everything = sorted(definitions, key=lambda one: one.path.encode("utf-8", "surrogateescape"))
+    everything = _in_byte_order(definitions)
     then = _names_then(ledger, len(ledger.entries) if known_lines is None else known_lines)
     owners = _with_own_back(_carriers(everything, ledger, then), everything, ledger, then)
-    own = {definition.path: number for (_, number), definition in owners.items()}
+    ids = {definition.path: number for (_, number), definition in owners.items()}
     following = _following(everything, ledger, marks)
-    assignments, events = [], list(_events_of_known(owners, ledger))
+    events, new = list(_events_of_known(owners, ledger)), []
     for definition in everything:
-        number = own.get(definition.path)
-        is_new = number is None
-        if number is None:
+        if definition.path not in ids:
             number = following[definition.kind]
-            if number > MAX_ID:
-                return Plan((), {}, (), (_exhausted(everything, definition.kind),))
             following[definition.kind] = number + 1
+            ids[definition.path] = number
+            new.append(definition.path)
             events.append((definition.kind, number, definition.name, "live"))
-        if number != definition.id:
-            assignments.append(Assignment(definition, number, definition.id, is_new))
+    return Decision(ids, frozenset(new), tuple(events))
+
+
+def plan(
+    definitions: Iterable[Definition], ledger: Ledger, marks: Sequence[Mark] = (), commit: str | None = None, known_lines: int | None = None
+) -> Plan:
+    """Give every definition the id that is its own, as `decide` says, by edits of the files and new lines of the ledger."""
+    everything = _in_byte_order(definitions)
+    decided = decide(everything, ledger, marks, known_lines)
+    exhausted = next((one.kind for one in everything if one.path in decided.new and decided.ids[one.path] > MAX_ID), None)
+    if exhausted is not None:
+        return Plan((), {}, (), (_exhausted(everything, exhausted),))
+    assignments = tuple(
+        Assignment(one, decided.ids[one.path], one.id, one.path in decided.new) for one in everything if decided.ids[one.path] != one.id
+    )
     edits, problems = _edits(assignments)
-    return Plan((), {}, (), problems) if problems else Plan(tuple(assignments), edits, append(ledger, events, commit))
+    return Plan((), {}, (), problems) if problems else Plan(assignments, edits, append(ledger, decided.events, commit))
+
+
+def _in_byte_order(definitions: Iterable[One]) -> list[One]:
+    return sorted(definitions, key=lambda one: one.path.encode("utf-8", "surrogateescape"))
 
 
 def _names_then(ledger: Ledger, known_lines: int) -> dict[Key, str]:
@@ -71,9 +117,9 @@ def _names_then(ledger: Ledger, known_lines: int) -> dict[Key, str]:
     return names
 
 
-def _carriers(everything: Sequence[Definition], ledger: Ledger, then: Mapping[Key, str]) -> dict[Key, Definition]:
+def _carriers(everything: Sequence[Identified], ledger: Ledger, then: Mapping[Key, str]) -> dict[Key, Identified]:
     """The file that each id belongs to, of those that carry it."""
-    carriers: dict[Key, Definition] = {}
+    carriers: dict[Key, Identified] = {}
     is_first_run = not ledger.entries
     for definition in everything:
         key = (definition.kind, definition.id or 0)
@@ -88,8 +134,8 @@ def _carriers(everything: Sequence[Definition], ledger: Ledger, then: Mapping[Ke
 
 
 def _with_own_back(
-    carriers: Mapping[Key, Definition], everything: Iterable[Definition], ledger: Ledger, then: Mapping[Key, str]
-) -> dict[Key, Definition]:
+    carriers: Mapping[Key, Identified], everything: Iterable[Identified], ledger: Ledger, then: Mapping[Key, str]
+) -> dict[Key, Identified]:
     """The same, and files that lost their id where they lie: they get it back, unless another carries it.
 
     If one does, the id was taken along to a new name, and what lies at the old one now is new.
@@ -109,7 +155,7 @@ def _with_own_back(
     return owners
 
 
-def _following(everything: Sequence[Definition], ledger: Ledger, marks: Sequence[Mark]) -> dict[str, int]:
+def _following(everything: Sequence[Identified], ledger: Ledger, marks: Sequence[Mark]) -> dict[str, int]:
     """For each kind the first number that nobody knows: not the ledger, no mark, no file."""
     kinds = {definition.kind for definition in everything}
     following = {kind: max([ledger.next_id(kind), *(mark.next_ids.get(kind, 1) for mark in marks)]) for kind in kinds}
@@ -119,7 +165,7 @@ def _following(everything: Sequence[Definition], ledger: Ledger, marks: Sequence
     return following
 
 
-def _events_of_known(owners: Mapping[Key, Definition], ledger: Ledger) -> Iterator[tuple[str, int, str, str]]:
+def _events_of_known(owners: Mapping[Key, Identified], ledger: Ledger) -> Iterator[Event]:
     """Kind, id, name and state for every id that is gone, back, moved, or was brought along."""
     for key, last in ledger.latest.items():
         definition = owners.get(key)

@@ -77,7 +77,7 @@ def test_an_id_by_hand_and_a_forced_push_that_forgets_ids_are_refused(clone: Rep
     clone.define("other", PROCESS)
     clone.commit("before ids were given")
     pushed = push(clone, "--force", "origin", "main")
-    assert (pushed.taken, "I034" in pushed.said) == (False, True)
+    assert (pushed.taken, "forced pushes are refused" in pushed.said) == (False, True)
 
 
 def test_giving_ids_is_let_through_but_not_a_ledger_that_lies(clone: RepoBuilder, run: Run) -> None:
@@ -126,14 +126,119 @@ def test_wrong_use_refuses_and_says_so(run: Run, repo: RepoBuilder, monkeypatch:
     assert run("hook", "update", "refs/heads/main", "0" * 40, "0" * 40).code == 2
 
 
-def test_a_repository_without_definitions_at_its_top_is_told_of_not_passed_in_silence(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
-    repo.write("README.md", "no registry here\n")
+@pytest.fixture
+def hub(repo: RepoBuilder, tmp_path: Path) -> RepoBuilder:
+    """A bare repository without a hook; `repo` has it as `origin`."""
+    repo.write("reg/registry.yaml", "registry_id: registry-1\n")
+    repo.write("reg/definitions/process_definition/a.yaml", PROCESS)
+    repo.write("README.md", "code and a registry\n")
     repo.commit("start")
-    hub = tmp_path / "hub.git"
-    repo.git("clone", "-q", "--bare", str(repo.root), str(hub))
-    assert run("hook", "install", str(hub)).code == 0
-    repo.git("remote", "add", "origin", str(hub))
-    repo.write("README.md", "still none\n")
-    repo.commit("edit")
+    repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
+    repo.git("remote", "add", "origin", str(tmp_path / "hub.git"))
+    return RepoBuilder.at(tmp_path / "hub.git", repo.clock)
+
+
+def test_a_registry_in_a_subfolder_is_guarded_there_and_nothing_passes_unchecked(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+    refused = run("hook", "install", str(hub.root))
+    assert (refused.code, "has no definitions/" in refused.err, "--folder reg" in refused.err) == (2, True, True)
+    for wrong in ("/reg", "../reg", "reg/.."):
+        assert run("hook", "install", str(hub.root), "--folder", wrong).code == 2
+    outcome = run("hook", "install", str(hub.root), "--folder", "reg/")
+    assert (outcome.code, "refs/heads/main" in outcome.out, "reg/" in outcome.out) == (0, True, True), outcome.err
+    path = repo.write("reg/definitions/process_definition/b.yaml", "title: [")
+    repo.commit("mistake")
     pushed = push(repo, "origin", "main")
-    assert (pushed.taken, "there was nothing to check" in pushed.said) == (True, True)
+    assert (pushed.taken, "definitions/process_definition/b.yaml" in pushed.said) == (False, True)
+    path.write_text(PROCESS)
+    repo.commit("mended")
+    assert push(repo, "origin", "main").taken
+    assert run("index", "--push", "-C", str(repo.root / "reg")).code == 0
+    assert hub.git("rev-parse", "main") == hub.git("rev-parse", "refs/registry/high-water")
+    repo.git("mv", "reg", "elsewhere")
+    repo.commit("moved away")
+    pushed = push(repo, "origin", "main")
+    assert (pushed.taken, "it cannot be checked" in pushed.said, "--folder FOLDER" in pushed.said) == (False, True, True)
+
+
+def test_install_keeps_its_options_and_replaces_its_own_hook_alone(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+    hub.git("branch", "release")
+    words = ("hook", "install", str(hub.root), "--folder", "reg")
+    assert run(*words).code == 0
+    outcome = run(*words, "--branch", "release", "--fail-on", "breaking", "--max-id-gap", "7")
+    assert (outcome.code, "refs/heads/release" in outcome.out) == (0, True), outcome.err
+    script = hub.root / "hooks/pre-receive"
+    assert "--branch refs/heads/release --folder reg --max-id-gap 7 --fail-on breaking" in script.read_text()
+    repo.write("reg/definitions/process_definition/a.yaml", PROCESS.replace("60", "30"))
+    repo.commit("breaking")
+    assert push(repo, "origin", "HEAD:main").taken
+    pushed = push(repo, "origin", "HEAD:release")
+    assert (pushed.taken, "breaking" in pushed.said) == (False, True)
+    script.write_text(script.read_text() + "echo mine\n")
+    assert run(*words).code == 3
+    assert "echo mine" in script.read_text()
+    script.write_text(f"#!/bin/sh\n# Refuses a push that would break the registry.\nexec {sys.executable} -m registry hook pre-receive \n")
+    assert run(*words).code == 0  # what an earlier version wrote
+
+
+def test_install_refuses_where_the_hook_would_guard_nothing(hub: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    words = ("hook", "install", str(hub.root), "--folder", "reg")
+    hub.git("symbolic-ref", "HEAD", "refs/heads/master")
+    outcome = run(*words)
+    assert (outcome.code, "HEAD names refs/heads/master, which does not exist" in outcome.err, "main" in outcome.err) == (2, True, True)
+    assert run(*words, "--branch", "refs/tags/x").code == 2
+    assert run(*words, "--branch", "a..b").code == 2
+    soon = run(*words, "--branch", "soon")
+    assert (soon.code, "does not exist yet" in soon.err) == (0, True)
+    hub.git("config", "core.hooksPath", str(tmp_path))
+    outcome = run(*words, "--branch", "main")
+    assert (outcome.code, "core.hooksPath" in outcome.err) == (2, True)
+
+
+def test_a_tag_of_the_branchs_name_changes_nothing(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+    assert run("hook", "install", str(hub.root), "--folder", "reg").code == 0
+    repo.git("tag", "main")
+    assert push(repo, "origin", "refs/tags/main").taken
+    repo.write("reg/definitions/process_definition/b.yaml", "title: [")
+    repo.commit("mistake")
+    assert not push(repo, "origin", "HEAD:refs/heads/main").taken
+
+
+def test_a_hook_that_cannot_check_refuses_and_names_the_repair(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+    assert run("hook", "install", str(hub.root), "--folder", "reg").code == 0
+    repo.write("reg/definitions/process_definition/b.yaml", PROCESS)
+    repo.commit("good")
+    script = hub.root / "hooks/pre-receive"
+    text = script.read_text()
+    script.write_text(text.replace(sys.executable, "/nowhere/python"))
+    pushed = push(repo, "origin", "main")
+    assert (pushed.taken, "/nowhere/python does not run process-registry" in pushed.said, "Repair it" in pushed.said) == (False, True, True)
+    # What the branch is at now is damaged.
+    script.write_text(text)
+    tree = hub.git("rev-parse", "main:reg")
+    damaged = hub.root / "objects" / tree[:2] / tree[2:]
+    damaged.unlink()
+    pushed = push(repo, "origin", "main")
+    assert (pushed.taken, "it cannot be checked" in pushed.said, "git fsck" in pushed.said) == (False, True, True), pushed.said
+
+
+def test_files_of_the_repository_replace_no_module_of_the_program(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+    assert run("hook", "install", str(hub.root), "--folder", "reg").code == 0
+    for name in ("registry.py", "typer.py", "json.py"):
+        (hub.root / name).write_text("raise SystemExit(0)\n")
+    repo.write("reg/definitions/process_definition/b.yaml", "title: [")
+    repo.commit("mistake")
+    assert not push(repo, "origin", "main").taken
+
+
+def test_a_pusher_who_goes_away_is_refused_all_the_same(hub: RepoBuilder, repo: RepoBuilder) -> None:
+    old = hub.git("rev-parse", "main")
+    repo.write("reg/definitions/process_definition/b.yaml", "title: [")
+    new = repo.commit("mistake")
+    hub.git("fetch", "-q", str(repo.root), "HEAD")
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-I", "-m", "registry", "hook", "pre-receive", "--folder", "reg"]
+    line = f"{old} {new} refs/heads/main\n"
+    done = subprocess.run(words, cwd=hub.root, input=line, text=True, stdout=writing, stderr=writing, check=False)
+    os.close(writing)
+    assert done.returncode != 0

@@ -1,0 +1,535 @@
+"""Ids in a push: what `registry index` gives is accepted, and nothing else that looks like it. On real bare repositories."""
+
+import random
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from registry.errors import UsageError, has_errors
+from registry.gate import Guard, Update, Verdict, judge
+from registry.ids import append, parse_ledger
+from registry.index import Options, index
+from tests.support.repo import RepoBuilder
+
+HIGH_WATER = "refs/registry/high-water"
+KIND = "process_definition"
+HUGE = 9007199254740000
+
+
+class Work:
+    """A clone with a bare repository, and what its hook would say to a push of HEAD."""
+
+    def __init__(self, folder: Path, prefix: str = "") -> None:
+        self.prefix = prefix
+        self.repo = RepoBuilder(folder / "repo")
+        self.hub = RepoBuilder.at(folder / "hub.git", 0)
+        self.write("registry.yaml", "registry_id: registry-1\n")
+        self.define("a")
+        self.define("b")
+        self.repo.commit("start")
+        self.index()
+        self.repo.git("clone", "-q", "--bare", str(self.repo.root), str(self.hub.root))
+        self.repo.git("remote", "add", "origin", str(self.hub.root))
+        self.hub.git("update-ref", HIGH_WATER, "main")
+
+    @property
+    def root(self) -> Path:
+        return self.repo.root / self.prefix
+
+    def write(self, path: str, text: str) -> Path:
+        return self.repo.write(f"{self.prefix}{path}", text)
+
+    def define(self, name: str, number: int | None = None, text: str = "") -> Path:
+        line = f"id: {number}\n" if number is not None else ""
+        return self.write(f"definitions/{KIND}/{name}.yaml", f"{line}title: T\nowners: [team]\ndefinition:\n  exec: /bin/x\n{text}")
+
+    def path(self, name: str) -> Path:
+        return self.root / f"definitions/{KIND}/{name}.yaml"
+
+    def index(self) -> None:
+        index(self.root)
+
+    def append(self, *events: tuple[int, str, str], kind: str = KIND) -> None:
+        """Lines of the ledger as somebody would forge them: rightly chained."""
+        path = self.root / "definitions/ledger.jsonl"
+        data = path.read_bytes() if path.exists() else b""
+        ledger, problems = parse_ledger(data, "registry-1")
+        assert not problems
+        entries = append(ledger, [(kind, number, name, state) for number, name, state in events], None)
+        path.write_bytes(data + "".join(f"{entry.line()}\n" for entry in entries).encode())
+
+    def judge(self, *more: Update, guard: Guard | None = None, ref: str = "refs/heads/main") -> list[Verdict]:
+        """The verdicts on a push of HEAD to main, its objects being there already."""
+        self.hub.git("fetch", "-q", str(self.repo.root), "+HEAD:refs/pushed")
+        update = Update(self.hub.git("rev-parse", "refs/heads/main"), self.hub.git("rev-parse", "refs/pushed"), ref)
+        return judge(self.hub.root, [update, *more], guard or Guard(folder=self.prefix))
+
+    def push(self, guard: Guard | None = None) -> list[str]:
+        """Why a push is refused; when it is not, it happens."""
+        verdicts = self.judge(guard=guard)
+        reasons = wrong(verdicts)
+        if not reasons:
+            self.hub.git("update-ref", "refs/heads/main", "refs/pushed")
+        return reasons
+
+
+def wrong(verdicts: Iterable[Verdict]) -> list[str]:
+    found: list[str] = []
+    for verdict in verdicts:
+        found += verdict.refused
+        if verdict.review is not None and has_errors(verdict.review.problems):
+            found += [f"{problem.rule} {problem.message}" for problem in verdict.review.problems]
+    return found
+
+
+@pytest.fixture(params=["", "reg/"], ids=["top", "subfolder"])
+def work(request: pytest.FixtureRequest, tmp_path: Path) -> Work:
+    return Work(tmp_path, request.param)
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Work:
+    return Work(tmp_path)
+
+
+# What must pass
+
+
+def test_one_push_may_add_delete_and_restore_the_same_definition(work: Work) -> None:
+    path = work.define("c")
+    work.repo.commit("add")
+    work.index()
+    text = path.read_text()
+    path.unlink()
+    work.repo.commit("delete")
+    work.index()
+    path.write_text(text)
+    work.repo.commit("restore")
+    work.index()
+    path.rename(work.path("d"))
+    work.repo.commit("rename")
+    work.index()
+    assert work.push() == []
+    assert '"state":"moved"' in work.hub.git("show", f"main:{work.prefix}definitions/ledger.jsonl")
+
+
+def test_one_commit_may_add_a_file_together_with_its_id_and_line(work: Work) -> None:
+    work.define("c", 3)
+    work.append((3, "c", "live"))
+    work.repo.commit("write")
+    work.define("d", 4)
+    work.append((4, "d", "live"))
+    work.repo.commit("write")
+    assert work.push() == []
+
+
+def test_a_commit_may_write_one_definition_while_others_wait(top: Work) -> None:
+    top.define("aa-waits")
+    top.path("b").unlink()
+    top.repo.commit("authors")
+    assert top.push() == []
+    top.define("c", 3)
+    top.append((3, "c", "live"))
+    top.repo.commit("write")
+    assert top.push() == []
+    top.index()
+    assert top.push() == []
+    assert "id: 4" in top.path("aa-waits").read_text()
+
+
+def test_a_new_file_at_the_old_name_of_a_rename_that_waits(top: Work) -> None:
+    top.path("a").rename(top.path("z"))
+    top.repo.commit("rename")
+    assert top.push() == []
+    top.define("a", 3)
+    top.append((3, "a", "live"))
+    top.repo.commit("write")
+    assert top.push() == []
+
+
+def test_what_an_author_mends_in_the_next_commit_is_no_matter(top: Work) -> None:
+    path = top.path("a")
+    text = path.read_text()
+    path.write_text("title: [\n")
+    top.repo.commit("half done")
+    path.write_text(text + "# mended\n")
+    top.define("c")
+    top.repo.commit("mended")
+    top.index()
+    assert top.push() == []
+
+
+def test_merges_are_taken_along_the_parent_that_holds_the_branch(top: Work) -> None:
+    start = top.repo.git("rev-parse", "HEAD")
+    top.define("c")
+    top.repo.commit("add")
+    top.index()
+    assert top.push() == []
+    # `git pull`: the branch as it was pushed is the second parent.
+    main = top.repo.git("rev-parse", "HEAD")
+    top.repo.git("checkout", "-q", "-B", "own", start)
+    top.define("d")
+    top.repo.commit("own work")
+    top.repo.git("merge", "-q", "--no-edit", main)
+    top.index()
+    assert top.push() == []
+    # A pull request that is merged on the server.
+    top.repo.git("checkout", "-q", "-b", "change")
+    top.define("e")
+    top.repo.commit("change")
+    top.repo.git("checkout", "-q", "own")
+    top.define("f")
+    top.repo.commit("meanwhile")
+    top.repo.git("merge", "-q", "--no-ff", "--no-edit", "change")
+    top.index()
+    assert top.push() == []
+
+
+def test_numbers_may_be_left_out_for_published_ids_up_to_a_limit(top: Work) -> None:
+    top.define("c")
+    top.repo.commit("add")
+    index(top.root, Options(accept_mark=1002))
+    assert "id: 1003" in top.path("c").read_text()
+    assert top.push() == []
+    top.define("d")
+    top.repo.commit("add")
+    index(top.root, Options(accept_mark=2004))
+    assert any("the first new id of process_definition is 2005, and may be 2004 at most" in reason for reason in top.push())
+    assert top.push(Guard(max_id_gap=1001)) == []
+
+
+def test_the_limit_is_one_for_the_whole_push(top: Work) -> None:
+    for number, name in ((903, "c"), (1804, "d")):
+        top.define(name, number)
+        top.append((number, name, "live"))
+        top.repo.commit("write")
+    assert any("may be 1004 at most" in reason for reason in top.push())
+
+
+def test_a_branch_that_was_set_back_takes_the_published_ledger_and_nothing_before_it(top: Work) -> None:
+    before = top.repo.git("rev-parse", "HEAD")
+    top.define("c")
+    top.repo.commit("add")
+    top.index()
+    assert top.push() == []
+    top.hub.git("update-ref", HIGH_WATER, "main")
+    top.hub.git("update-ref", "refs/heads/main", before)
+    top.repo.git("reset", "-q", "--hard", before)
+    top.define("other", 3)
+    top.append((3, "other", "live"))
+    top.repo.commit("gives 3 again")
+    assert any("the branch was set back" in reason for reason in top.push())
+    top.repo.git("reset", "-q", "--hard", before)
+    top.define("other")
+    top.repo.commit("add")
+    top.repo.git("fetch", "-q", str(top.hub.root), f"+{HIGH_WATER}:{HIGH_WATER}")
+    index(top.root, Options(recover=True))
+    assert "id: 4" in top.path("other").read_text()
+    assert top.push() == []
+
+
+# What must be refused
+
+
+def forge_line_for_a_huge_id(work: Work) -> None:
+    work.define("c", HUGE)
+    work.append((HUGE, "c", "live"))
+
+
+def forge_line_without_a_file(work: Work) -> None:
+    work.append((3, "c", "live"))
+
+
+def forge_event_of_nothing(work: Work) -> None:
+    work.append((1, "a", "gone"))
+
+
+def forge_gone_and_back(work: Work) -> None:
+    work.append((1, "a", "gone"), (1, "a", "live"))
+
+
+def move_an_id_to_another_file(work: Work) -> None:
+    work.define("a")
+    work.define("c", 1)
+    work.append((1, "c", "moved"))
+
+
+def swap_two_ids(work: Work) -> None:
+    work.define("a", 2)
+    work.define("b", 1)
+    work.append((1, "b", "moved"), (2, "a", "moved"))
+
+
+def give_another_id_to_a_file(work: Work) -> None:
+    work.define("a", 3)
+    work.append((1, "a", "gone"), (3, "a", "live"))
+
+
+def give_an_old_number_again(work: Work) -> None:
+    work.path("b").unlink()
+    work.define("c", 2)
+    work.append((2, "b", "gone"), (2, "c", "live"))
+
+
+def carry_an_id_that_another_file_has(work: Work) -> None:
+    work.define("c", 1)
+    work.append((1, "c", "moved"))
+
+
+def write_an_id_without_a_line(work: Work) -> None:
+    work.define("c", 3)
+    work.define("d", 4)
+    work.append((3, "c", "live"))
+
+
+def write_a_line_for_another_number(work: Work) -> None:
+    work.define("c", 4)
+    work.append((3, "c", "live"))
+
+
+def leave_out_numbers_between(work: Work) -> None:
+    work.define("c", 3)
+    work.define("d", 5)
+    work.append((3, "c", "live"), (5, "d", "live"))
+
+
+def take_numbers_in_another_order(work: Work) -> None:
+    work.define("c", 4)
+    work.define("d", 3)
+    work.append((4, "c", "live"), (3, "d", "live"))
+
+
+def change_an_earlier_line(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().replace('"name":"b"', '"name":"c"'))
+
+
+def remove_a_line(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+
+
+def remove_the_ledger(work: Work) -> None:
+    (work.root / "definitions/ledger.jsonl").unlink()
+
+
+def make_the_ledger_a_link(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    path.rename(work.root / "elsewhere")
+    path.symlink_to("../elsewhere")
+
+
+def break_the_chain(work: Work) -> None:
+    work.define("c", 3)
+    work.append((3, "c", "live"))
+    path = work.root / "definitions/ledger.jsonl"
+    *lines, last = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, last[:-5] + "0" + last[-4:]]))
+
+
+def cut_the_last_line(work: Work) -> None:
+    work.define("c", 3)
+    work.append((3, "c", "live"))
+    path = work.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().rstrip("\n"))
+
+
+def use_an_unknown_kind(work: Work) -> None:
+    work.write("definitions/nothing/c.yaml", "id: 1\ntitle: T\n")
+    work.append((1, "c", "live"), kind="nothing")
+
+
+def use_another_registrys_id(work: Work) -> None:
+    work.write("registry.yaml", "registry_id: registry-2\n")
+    work.define("c", 3)
+    work.append((3, "c", "live"))
+
+
+def delete_the_registry(work: Work) -> None:
+    shutil.rmtree(work.root / "definitions")
+
+
+ATTACKS = (
+    forge_line_for_a_huge_id, forge_line_without_a_file, forge_event_of_nothing, forge_gone_and_back, move_an_id_to_another_file,
+    swap_two_ids, give_another_id_to_a_file, give_an_old_number_again, carry_an_id_that_another_file_has, write_an_id_without_a_line,
+    write_a_line_for_another_number, leave_out_numbers_between, take_numbers_in_another_order, change_an_earlier_line, remove_a_line,
+    remove_the_ledger, make_the_ledger_a_link, break_the_chain, cut_the_last_line, use_an_unknown_kind, use_another_registrys_id,
+    delete_the_registry,
+)  # fmt: skip
+
+
+def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    start = work.repo.git("rev-parse", "HEAD")
+    for attack in ATTACKS:
+        work.repo.git("checkout", "-q", "-B", "attack", start)
+        attack(work)
+        work.repo.commit(attack.__name__)
+        assert work.push(), attack.__name__
+        if not (work.root / "definitions").exists():
+            continue
+        # Hidden behind a commit that takes it back, as far as that goes.
+        work.repo.git("revert", "--no-edit", "HEAD")
+        honest = work.push()
+        assert honest or "ledger" not in work.repo.git("show", "--stat", "HEAD"), attack.__name__
+        work.hub.git("update-ref", "refs/heads/main", start)
+
+
+def test_an_id_is_not_moved_by_a_commit_that_another_one_notes(top: Work) -> None:
+    top.define("a")
+    top.define("c", 1)
+    top.repo.commit("author: move the id")
+    top.append((1, "c", "moved"))
+    top.define("a", 3)
+    top.append((3, "a", "live"))
+    top.repo.commit("note it")
+    assert any("c.yaml carries the id 1" in reason or "has lost its id" in reason for reason in top.push())
+
+
+def test_a_forced_push_is_refused_whatever_it_holds(top: Work) -> None:
+    top.define("c")
+    top.repo.commit("add")
+    assert top.push() == []
+    top.repo.git("reset", "-q", "--hard", "HEAD~1")
+    top.define("d")
+    top.repo.commit("instead")
+    assert any("would lose the commit" in reason for reason in top.push())
+
+
+def test_a_ledger_that_is_broken_already_stops_what_gives_ids_and_names_the_repair(top: Work) -> None:
+    path = top.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().replace('"id":1', '"id":7'))
+    top.repo.commit("before the hook was there")
+    top.repo.git("push", "-q", "origin", "HEAD:main")
+    path.write_text(path.read_text() + "{}\n")
+    top.repo.commit("more")
+    with pytest.raises(UsageError, match=r"the ledger of [0-9a-f]+ is broken"):
+        top.judge()
+
+
+# The mark and other refs
+
+
+def test_the_mark_goes_with_its_branch_and_never_back(top: Work) -> None:
+    old = top.repo.git("rev-parse", "HEAD~1")
+    head = top.hub.git("rev-parse", "main")
+    top.define("c")
+    top.repo.commit("add")
+    top.index()
+    new = top.repo.git("rev-parse", "HEAD")
+    top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
+    mark = Update(head, new, HIGH_WATER)
+    assert wrong(top.judge(mark)) == []
+    alone = judge(top.hub.root, [mark])
+    assert "only in one push with refs/heads/main" in wrong(alone)[0]
+    assert wrong(top.judge(Update(head, old, HIGH_WATER)))
+    assert "cannot be deleted" in wrong(top.judge(Update(head, "0" * 40, HIGH_WATER)))[0]
+    assert "only refs/registry/high-water is accepted" in wrong(top.judge(Update("0" * 40, new, "refs/registry/high-water/x")))[0]
+    assert top.push() == []
+    assert wrong(judge(top.hub.root, [mark]))  # after its branch is too late
+    assert wrong(judge(top.hub.root, [mark], Guard(sees_whole_push=False)))
+
+
+def test_the_mark_of_a_branch_that_was_set_back_does_not_forget(top: Work) -> None:
+    head = top.hub.git("rev-parse", "main")
+    top.define("c")
+    top.repo.commit("add")
+    top.index()
+    assert top.push() == []
+    far = top.hub.git("rev-parse", "main")
+    top.hub.git("update-ref", "refs/heads/main", head)
+    top.repo.git("reset", "-q", "--hard", head)
+    top.define("d")
+    top.repo.commit("no ids here")
+    top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
+    assert "lines of the ledger" in wrong(top.judge(Update(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
+
+
+def test_names_that_stand_for_the_guarded_branch_are_guarded(top: Work) -> None:
+    top.hub.git("tag", "main", "main~1")
+    top.hub.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    top.define("c", 9)
+    top.repo.commit("by hand")
+    assert any("I030" in reason for reason in wrong(top.judge()))
+    assert "stands for a guarded branch" in wrong(top.judge(ref="refs/heads/alias"))[0]
+    assert wrong(top.judge(ref="refs/heads/draft")) == []
+
+
+def test_a_guarded_branch_that_is_not_there_is_reported(top: Work) -> None:
+    with pytest.raises(UsageError, match="refs/heads/trunk does not exist"):
+        top.judge(guard=Guard(("trunk",)))
+    top.hub.git("update-ref", "--no-deref", "HEAD", "main")
+    with pytest.raises(UsageError, match="HEAD of the repository is on no branch"):
+        top.judge()
+
+
+def test_a_new_branch_is_checked_whole(top: Work) -> None:
+    new = top.hub.git("rev-parse", "main")
+    zeros = "0" * 40
+    guard = Guard(("release",))
+    assert wrong(judge(top.hub.root, [Update(zeros, new, "refs/heads/release")], guard)) == []
+    path = top.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().replace('"id":1', '"id":7'))
+    top.repo.commit("broken ledger")
+    top.hub.git("fetch", "-q", str(top.repo.root), "+HEAD:refs/pushed")
+    broken = Update(zeros, top.hub.git("rev-parse", "refs/pushed"), "refs/heads/release")
+    assert any("I020" in reason for reason in wrong(judge(top.hub.root, [broken], guard)))
+
+
+# Invented histories
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_index_does_is_accepted_and_another_story_is_not(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    work = Work(tmp_path)
+    graves: dict[str, str] = {}
+    for _ in range(4):
+        for _ in range(chance.randrange(1, 5)):
+            for _ in range(chance.randrange(1, 3)):
+                author(work, chance, graves)
+            work.repo.commit("authors")
+            if chance.random() < 0.6:
+                work.index()
+        honest = work.repo.git("rev-parse", "HEAD")
+        if lie(work, chance):
+            work.repo.commit("lie")
+            assert work.push(), work.repo.git("show")
+            work.repo.git("reset", "-q", "--hard", honest)
+        assert work.push() == []
+
+
+def author(work: Work, chance: random.Random, graves: dict[str, str]) -> None:
+    """One thing that an author does and that reviews let through."""
+    here = sorted(path.stem for path in (work.root / f"definitions/{KIND}").glob("*.yaml"))
+    ledger, _ = parse_ledger((work.root / "definitions/ledger.jsonl").read_bytes(), "registry-1")
+    live = {one.name: f"id: {one.id}\n" for one in ledger.latest.values() if one.state != "gone"}
+    free = [name for name in "abcdefghij" if name not in (*here, *graves, *live)]
+    noted = [name for name in here if name in live and live[name] in work.path(name).read_text()]
+    fresh = [name for name in here if not work.path(name).read_text().startswith("id: ")]
+    what = chance.choice(["add", "add", "edit", "rename", "rename", "delete", "restore"])
+    if what == "add" and free:
+        work.define(chance.choice(free), text=f"# {chance.random()}\n")
+    elif what == "edit" and here:
+        path = work.path(chance.choice(here))
+        path.write_text(path.read_text() + f"# {chance.random()}\n")
+    elif what == "rename" and noted and free:
+        work.path(chance.choice([*noted, *fresh])).rename(work.path(chance.choice(free)))
+    elif what == "delete" and len(noted) > 1:
+        name = chance.choice(noted)
+        graves[name] = work.path(name).read_text()
+        work.path(name).unlink()
+    elif what == "restore" and graves:
+        name = chance.choice(sorted(graves))
+        work.path(name).write_text(graves.pop(name))
+
+
+def lie(work: Work, chance: random.Random) -> bool:
+    """A line of the ledger that is rightly chained and tells of nothing that happened."""
+    work.index()  # what waits is noted, so that nothing can be true by chance
+    here = sorted(path.stem for path in (work.root / f"definitions/{KIND}").glob("*.yaml"))
+    number, name = chance.randrange(1, 12), chance.choice([*here, "nowhere"])
+    work.append((number, name, chance.choice(["live", "moved", "gone"])))
+    return True
