@@ -134,7 +134,8 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     from registry.render import render
 
     started = clock()
-    site.prepare()
+    site.prepare(source.root)
+    from_nothing = from_nothing or _is_tracked(source, site)
     with _no_cyclic_garbage():
         shown = history or parse_settings(source.read(SETTINGS_PATH))[0].history
         snapshot, problems = snapshot_of(source, progress, memory, with_contents=shown == "revisions")
@@ -147,6 +148,16 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
         with _little_cyclic_garbage():
             written = site.write(units, partial(progress, "writing pages and answers"), from_nothing=from_nothing)
     return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)
+
+
+def _is_tracked(source: Source, site: "Site") -> bool:
+    """True where git tracks the generations of the site: then git may have written them, too."""
+    folder = site.generations
+    repository = source.repository if folder.is_dir() else None
+    if repository is None or repository.top is None:
+        return False
+    place, top = folder.parent.resolve() / folder.name, repository.top.resolve()
+    return place.is_relative_to(top) and repository.tracks(place.relative_to(top).as_posix())
 
 
 @contextmanager

@@ -15,15 +15,22 @@ from functools import lru_cache
 from pathlib import Path
 
 from registry import __version__
+from registry.errors import RefusedError
+from registry.safe_paths import create_new, link_on_the_way, make_folders
+from registry.sqlite_file import is_temporary, open_database, remove_database
 
-FOLDER = ".registry/cache"
+_TOP = ".registry"
+FOLDER = f"{_TOP}/cache"
 _FILE = "cache.sqlite"
 # A whole history of 100,000 definitions fits; beyond, the file is made anew.
 _LARGEST_BYTES = 2 * 1024**3
-_BUSY_S = 5.0
 _TABLES = ("answers", "definitions", "outlines", "files", "histories", "builds")
+_SCHEMA = {
+    **{table: f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)" for table in _TABLES},
+    "about": "CREATE TABLE about (program TEXT, file TEXT)",
+}
 _IN_ONE_QUERY = 500
-# Another one where tables are: a file of another form is emptied.
+# Another one where what is in the tables has another form.
 _FORM = 9
 _inherited: list[sqlite3.Connection] = []  # kept, so that nobody closes them: that would touch the other process's locks
 
@@ -31,13 +38,20 @@ _inherited: list[sqlite3.Connection] = []  # kept, so that nobody closes them: t
 class Cache:
     """Values (bytes) by table and key (text). Every method works, and does nothing, where there is no file to work with."""
 
-    def __init__(self, root: Path) -> None:
-        """`root` is the registry's folder. The file is made when something is first kept."""
+    def __init__(self, root: Path, is_tracked: bool = False) -> None:
+        """`root` is the registry's folder. The file is made when something is first kept.
+
+        `is_tracked`: git tracks files in its folder. They are somebody else's then, and not used.
+        """
+        self._root = root
         self._path = root / FOLDER / _FILE
         self._opened: sqlite3.Connection | None = None
         self._process = os.getpid()
         # A server reads in many threads, and what one thread writes is one transaction.
         self._lock = threading.RLock()
+        link = link_on_the_way(root, FOLDER)
+        self.unused_because = f"{link} is a link" if link is not None else f"git tracks files in {_TOP}/" if is_tracked else ""
+        """Why there is no cache, where that is not as it should be; else ""."""
         if self._path.exists():
             self._opened = self._open()
 
@@ -50,44 +64,43 @@ class Cache:
         return self._opened
 
     def _open(self) -> sqlite3.Connection | None:
-        """The file, opened and of this version; emptied where it is another's, removed where it cannot be read."""
+        """The file, opened and of this version; emptied where it is another's, made from scratch where it is odd."""
+        if self.unused_because:
+            return None
         for _ in range(2):
+            connection = open_database(self._path, _SCHEMA, _FORM)
+            if connection is None:
+                return None
             try:
-                _refuse_foreign(self._path)
-                self._path.touch(mode=0o600)  # it holds what the files hold: nobody else's to read
-                connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                form = connection.execute("PRAGMA user_version").fetchone()
                 status = self._path.stat()
                 # A file with another inode is a copy: it came with a commit, or from somewhere else.
                 about = (program(), f"{status.st_dev} {status.st_ino}")
-                is_ours = form == (_FORM,) and connection.execute("SELECT program, file FROM about").fetchone() == about
-                if not is_ours or status.st_size > _LARGEST_BYTES:
-                    self._start_anew(connection, about)
-            except (sqlite3.OperationalError, OSError):
-                return None  # locked for long, read-only, no room: go without
-            except sqlite3.DatabaseError:
-                self._remove()  # not a database, or a broken one
+                known = connection.execute("SELECT program, file FROM about LIMIT 2").fetchall()
+                if known and known[0][1] != about[1]:
+                    connection.close()
+                    remove_database(self._path)
+                    continue
+                if known != [about] or status.st_size > _LARGEST_BYTES:
+                    self._empty(connection, about)
+            except OSError:
+                return None
+            except sqlite3.DatabaseError as error:
+                connection.close()
+                if is_temporary(error):
+                    return None
+                remove_database(self._path)
             else:
                 return connection
         return None
 
-    def _start_anew(self, connection: sqlite3.Connection, about: tuple[str, str]) -> None:
+    @staticmethod
+    def _empty(connection: sqlite3.Connection, about: tuple[str, str]) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            connection.execute(f'DROP TABLE "{table}"')
-        for table in _TABLES:
-            connection.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)")
-        connection.execute("CREATE TABLE about (program TEXT, file TEXT)")
+        for table, statement in _SCHEMA.items():
+            connection.execute(f"DROP TABLE {table}")
+            connection.execute(statement)
         connection.execute("INSERT INTO about VALUES (?, ?)", about)
-        connection.execute(f"PRAGMA user_version = {_FORM}")
         connection.execute("COMMIT")
-
-    def _remove(self) -> None:
-        for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm"):
-            with suppress(OSError):
-                (self._path.parent / name).unlink()
 
     def get(self, table: str, key: str) -> bytes | None:
         """The value at a key, or None."""
@@ -113,12 +126,13 @@ class Cache:
     def keep(self, values: Mapping[str, Iterable[tuple[str, bytes]]], gone: Mapping[str, Iterable[str]] = {}) -> bool:
         """Keep values by table and key, and forget others, all of it or nothing; False when nothing was kept."""
         if self._connection is None:
+            if self.unused_because:
+                return False
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                ignore = self._path.parent.parent / ".gitignore"
-                if not ignore.exists():
-                    ignore.write_text("*\n", encoding="utf-8")
-            except OSError:
+                make_folders(self._root, FOLDER)
+                with suppress(FileExistsError):
+                    create_new(self._root / _TOP / ".gitignore", b"*\n")
+            except (OSError, RefusedError):
                 return False
             self._opened = self._open()
         connection = self._connection
@@ -142,7 +156,7 @@ class Cache:
         except sqlite3.DatabaseError as error:
             self.close()
             if not isinstance(error, sqlite3.OperationalError):
-                self._remove()
+                remove_database(self._path)
 
     def close(self) -> None:
         """Close the file; what is kept stays."""
@@ -150,14 +164,6 @@ class Cache:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._opened = None
-
-
-def _refuse_foreign(path: Path) -> None:
-    """A file that another user or a commit could have put there is not ours. Raises DatabaseError, so that it is removed."""
-    if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
-        raise sqlite3.OperationalError("a link")
-    if hasattr(os, "getuid") and path.exists() and path.stat().st_uid != os.getuid():
-        raise sqlite3.OperationalError("another user's")
 
 
 @lru_cache(maxsize=1)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.build import check_source
-from registry.edit import replace_file
+from registry.edit import replace_in
 from registry.errors import ProblemsError, RefusedError, RegistryError, Severity, UsageError
 from registry.git import HEADS, HIGH_WATER, Remote, Repository, branch_ref
 from registry.ids import Assignment, Ledger, LedgerEntry, Mark, Plan, parse_ledger, plan
 from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH
 from registry.published import Published, high_water, read_published
+from registry.safe_paths import refuse_links
 from registry.settings import SETTINGS_PATH, Settings, source_date_epoch
 from registry.source import MAX_LEDGER_BYTES, Commit, Source, WorkTree, open_source
 
@@ -167,17 +168,19 @@ def _local_ref(repository: Repository, branch: str | None) -> str:
 def _into_files(source: Source, options: Options, step: Callable[[str], None]) -> IndexResult:
     """Into the work tree, for a person to commit. The ledger comes last: an id that it does not know is taken off again."""
     work = _Work.of(source, options, source.repository, source.commit)
+    for path in work.files:
+        refuse_links(source.root, path)
     before = {path: source.read(path, at_most=MAX_LEDGER_BYTES) for path in work.files}
     try:
         for path in sorted(work.files, key=lambda path: path == LEDGER_PATH):
-            replace_file(source.root / path, work.files[path])
+            replace_in(source.root, path, work.files[path])
             step("file written")
     except BaseException:
         for path, data in before.items():
             if data is None:
                 (source.root / path).unlink(missing_ok=True)
             else:
-                replace_file(source.root / path, data)
+                replace_in(source.root, path, data)
         raise
     return work.result(None)
 

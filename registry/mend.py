@@ -21,7 +21,7 @@ from registry.check.fields import is_command_line
 from registry.check.people import key_rank
 from registry.check.schema import KNOWN_MISSPELLINGS
 from registry.diff import pointer_of, same, steps_of
-from registry.edit import replace_file
+from registry.edit import replace_in
 from registry.errors import Problem
 from registry.git import Oversize
 from registry.kinds import Kind, Kinds, load_kinds
@@ -156,7 +156,7 @@ def fix_files(root: Path, paths: Iterable[str]) -> tuple[FixedFile, ...]:
         if after != data and next(source.read_many([path]))[1] == data:
             fixed.append(FixedFile(path, data, after))
     for one in fixed:
-        replace_file(root / one.path, one.after)
+        replace_in(root, one.path, one.after)
     return tuple(fixed)
 
 

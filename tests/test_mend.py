@@ -168,7 +168,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(repo: RepoBuilder, monkeypa
 def test_nothing_is_written_where_no_fix_is_found_to_be_right(repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fix is tried in memory: a run that is ended half way leaves the file as it was."""
     repo.define("a", HEAD + "  args: [a]\n  timeout: 1M\n")
-    monkeypatch.setattr("registry.mend.replace_file", lambda *_: pytest.fail("written"))
+    monkeypatch.setattr("registry.mend.replace_in", lambda *_: pytest.fail("written"))
     monkeypatch.setattr("registry.mend._FileFixer._applied", lambda *_: None)
     assert fix_files(repo.root, ["definitions/process_definition/a.yaml"]) == ()
 

@@ -99,14 +99,18 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> No
         Site(tmp_path / "file/site").write(Units(UNITS))
 
 
-def test_a_web_server_that_is_another_user_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0o077)
-    try:
-        Site(tmp_path / "site").write(Units(UNITS))
-    finally:
-        os.umask(before)
-    for path in (tmp_path / "site").resolve().rglob("*"):
-        assert path.stat().st_mode & stat.S_IROTH
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
+def test_files_and_folders_get_the_permissions_that_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+    site = Site(tmp_path / "site")
+    for now in (0o022, umask, umask):  # also what an earlier build made under another one
+        before = os.umask(now)
+        try:
+            site.write(Units([page(f"{now:o}"), API]))
+        finally:
+            os.umask(before)
+    top = site.out.resolve()
+    for path in (top, *top.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o777 if path.is_dir() else 0o666) & ~umask, path
 
 
 def test_two_files_for_one_address_are_never_written_over_each_other(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from registry.cli.terminal import (
     SourceOption,
     counted,
     find_root,
+    open_cache,
     out,
     progress,
     show_problems,
@@ -76,11 +77,10 @@ def command(
     looking = PendingScan(root) if notes and opened.is_work_tree else None
 
     from registry.build import build
-    from registry.cache import Cache
     from registry.memory import Memory
     from registry.site import Site
 
-    cache = Cache(root)
+    cache = open_cache(opened)
     seen = Seen.now(opened, looking, target, history) if notes else None
     if seen is not None and seen.is_built(cache):
         if not quiet or format_ is Format.JSON:
@@ -143,6 +143,7 @@ class Seen:
     def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, history: str | None) -> "Seen | None":
         """None where a change could have left no sign. The source believes this look, and need not look at all files again."""
         from registry.cache import program
+        from registry.safe_paths import current_umask
         from registry.site import Site
         from registry.source import WorkTree
 
@@ -153,7 +154,7 @@ class Seen:
         if found is not None and not found.is_settled:
             return None
         cut = repository.cut() if repository is not None else ""
-        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {history or ''}")
+        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {history or ''} {current_umask():o}")
 
     def is_built(self, cache: "Cache") -> bool:
         """True when the site was built from just this."""

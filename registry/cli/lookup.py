@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from registry.build import Checked, check_source, snapshot_of
-from registry.cache import Cache
-from registry.cli.terminal import progress
+from registry.cli.terminal import open_cache, progress
 from registry.errors import ProblemsError, UsageError, nearest
 from registry.history import Revisions
 from registry.loader import Definition
@@ -22,7 +21,7 @@ def load_snapshot(root: Path, source: str) -> Snapshot:
     """A snapshot with history. Raises ProblemsError when the definitions have errors."""
     with progress() as tell:
         opened = open_source(root, source)
-        snapshot, problems = snapshot_of(opened, tell, Memory(Cache(root)))
+        snapshot, problems = snapshot_of(opened, tell, Memory(open_cache(opened)))
     if snapshot is None:
         raise ProblemsError(problems, opened.read)
     return snapshot

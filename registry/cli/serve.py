@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, out, progress
+from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, open_cache, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -44,7 +44,6 @@ def command(
     import gc
     import sys
 
-    from registry.cache import Cache
     from registry.cli.status import StatusView
     from registry.cli.watch import watcher_of
     from registry.live import Live
@@ -68,7 +67,7 @@ def command(
         )
     view = StatusView(source.read)
     teller = _Teller(view)
-    live = Live(root, Memory(Cache(root)), teller)
+    live = Live(root, Memory(open_cache(source)), teller)
     server = Server(live, settings.base_path, view.bug, source.read, hosts, policy)
     teller.server = server
     watcher = watcher_of(root, live, view, poll=poll)

@@ -23,6 +23,9 @@ from registry.settings import colors_are_forced
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from registry.cache import Cache
+    from registry.source import Source
+
 
 class Terminal:
     """Standard output, or standard error, with colours where they can be seen.
@@ -121,6 +124,19 @@ def find_root(given: Path | None) -> Path:
     if looks_like_git_dir(here):
         raise UsageError("this folder is a bare repository, and is used only when it is named", "-C .")
     return Path()
+
+
+def open_cache(source: "Source") -> "Cache":
+    """The registry's cache; a note on stderr where it is not used because of what a repository put in its place."""
+    from registry.cache import FOLDER, Cache
+
+    top = FOLDER.partition("/")[0]
+    repository = source.repository if os.path.lexists(source.root / top) else None
+    is_tracked = repository is not None and repository.top is not None and repository.tracks(f"{repository.prefix_of(source.root)}{top}")
+    cache = Cache(source.root, is_tracked=is_tracked)
+    if cache.unused_because:
+        err.print(f"note: the cache is not used, so this takes longer: {cache.unused_because}", markup=False)
+    return cache
 
 
 def lines_from(read: Read) -> LineOf:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, out, progress
+from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, open_cache, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -27,7 +27,6 @@ def command(
     import threading
 
     from registry.build import build
-    from registry.cache import Cache
     from registry.cli.status import StatusView
     from registry.errors import RegistryError
     from registry.memory import Memory
@@ -40,7 +39,7 @@ def command(
     source = open_source(root)
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
     site = Site(out_ if out_ is not None else root / settings.output)
-    memory = Memory(Cache(root))
+    memory = Memory(open_cache(source))
     view = StatusView(source.read)
 
     def make(_paths: set[str]) -> None:

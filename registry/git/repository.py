@@ -308,6 +308,10 @@ class Repository:
         rows = self._git.query("ls-files", "-z", "-s", "-t", "--", *paths)[1].split("\0")
         return [parse_entry(row) for row in rows if row]
 
+    def tracks(self, folder: str) -> bool:
+        """True when the index holds a file below `folder` (a path from the top), or that path itself."""
+        return bool(self._git.run("ls-files", "-z", "--cached", "--", folder))
+
     def changed_paths(self, folder: str) -> dict[str, str]:
         """Paths below `folder` that differ from HEAD or are not tracked, with git's two status letters."""
         return self.begin_changed_paths(folder).paths()

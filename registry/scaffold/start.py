@@ -1,14 +1,13 @@
 """A new registry, and a new definition with comments that say what else can be written."""
 
 import json
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.edit import create_files, replace_file
+from registry.edit import create_files, replace_in
 from registry.errors import RefusedError, UsageError
 from registry.git import git_is_installed, init_repository, open_repository
 from registry.kinds import ADAPTERS_INDEX, SCHEMA_FOLDER, AdapterType, Kind, adapters_index, defaults_folder, modeline
@@ -120,13 +119,10 @@ def write_adapters_index(root: Path, adapters: Mapping[str, AdapterType]) -> str
     """Write the schema file through which editors find adapter types; gives its path below `root`."""
     path = f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}"
     defaults = defaults_folder(SCHEMA_FOLDER)
-    for file in sorted(defaults.rglob("*.schema.json")):
-        # Its references are to files beside it: those that come with the program are needed there too.
-        own = root / SCHEMA_FOLDER / file.relative_to(defaults)
-        if not own.exists():
-            own.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, own)
-    replace_file(root / path, adapters_index_text(adapters).encode())
+    # Its references are to files beside it: those that come with the program are needed there too.
+    needed = {f"{SCHEMA_FOLDER}/{file.relative_to(defaults).as_posix()}": file for file in sorted(defaults.rglob("*.schema.json"))}
+    create_files(root, {name: file.read_bytes() for name, file in needed.items() if not (root / name).exists()})
+    replace_in(root, path, adapters_index_text(adapters).encode())
     return path
 
 

@@ -7,10 +7,11 @@ yet, from a copy of the current one, whose files are hard links; and from nothin
 """
 
 import errno
-import os
 import re
+import secrets
 import shutil
 import sqlite3
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,12 +20,14 @@ from filelock import FileLock, Timeout
 
 from registry.errors import RefusedError, UsageError
 from registry.render.file import Unit, Units, with_the_like
+from registry.safe_paths import create_new
+from registry.site.place import refuse_place
 from registry.site.record import Record, Recorded, pack
 from registry.site.shapes import count_of, paths_of
 from registry.site.writing import Same, Tell, copy_tree, remove_files, write_units
 
 _KEPT = 3
-_NAME = re.compile(r"[0-9]{6,}\Z")
+_NAME = re.compile(r"[0-9]{6,15}\Z")
 _LOCK_TIMEOUT_S = 600
 # From this share of changed units on, building upon an old generation saves nothing.
 _WORTH_KEEPING = 0.6
@@ -51,10 +54,21 @@ class Site:
     @property
     def current(self) -> Path | None:
         """The folder that is served now, or None."""
-        return self.out.resolve() if self.out.is_symlink() and self.out.exists() else None
+        return self.out.resolve() if self._is_own_link() and self.out.exists() else None
 
-    def prepare(self) -> None:
-        """See that the site can be written at all, before the work is done. Raises UsageError or RefusedError."""
+    def _is_own_link(self) -> bool:
+        if not self.out.is_symlink():
+            return False
+        target = self.out.readlink()
+        return target.parent == Path(self.generations.name) and _NAME.match(target.name) is not None
+
+    def prepare(self, root: Path | None = None) -> None:
+        """See that the site can be written at all, before the work is done. Raises UsageError or RefusedError.
+
+        `root` is the registry that it is made from, whose own folders are no place for it.
+        """
+        if root is not None:
+            refuse_place(root, self.out)
         # In this order: another build may make its link at this moment, or remove an empty folder that was there for it.
         if self.out.exists() and not self.out.is_symlink():
             try:
@@ -66,15 +80,24 @@ class Site:
                     raise UsageError(f"{self.out} cannot be replaced: {error.strerror}", "name another place with --out") from error
                 message = f"{self.out} is there and was not made by `registry build`"
                 raise RefusedError(message, "remove it, or name another place with --out") from error
-        if self.out.is_symlink() and self.out.readlink().parent.name != self.generations.name:
+        if self.out.is_symlink() and not self._is_own_link():
             raise RefusedError(f"{self.out} is a link that `registry build` did not make", "remove it, or name another place with --out")
+        if self.generations.is_symlink():
+            raise RefusedError(f"{self.generations} is a link", "remove it, or name another place with --out: nothing is written where it points to")
         try:
             self.generations.mkdir(parents=True, exist_ok=True)
-            probe = self.generations / ".probe"
-            probe.touch()
-            probe.unlink(missing_ok=True)  # another build may have removed it
+            self._mode_of_new_files()
         except OSError as error:
             raise UsageError(f"{self.generations} cannot be written: {error.strerror}", "name another place with --out") from error
+
+    def _mode_of_new_files(self) -> int:
+        """The permissions that a new file gets there: what the umask, or the folder's own rules, leave. Raises OSError."""
+        probe = self.generations / f".probe-{secrets.token_hex(4)}"  # another build may be at the same
+        create_new(probe, b"")
+        try:
+            return stat.S_IMODE(probe.lstat().st_mode)
+        finally:
+            probe.unlink(missing_ok=True)
 
     def write(self, units: Units, tell: Tell = lambda _done, _total: None, *, from_nothing: bool = False) -> Written:
         """Make a whole new generation of these units the current one. On any error the last good one stays.
@@ -83,7 +106,10 @@ class Site:
         """
         self.prepare()
         try:
-            with FileLock(self.generations / ".lock", timeout=_LOCK_TIMEOUT_S):
+            lock = self.generations / ".lock"
+            if lock.is_symlink():
+                lock.unlink()  # the file that it points to would be emptied
+            with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
                 return self._write(units, tell, from_nothing=from_nothing)
         except Timeout as error:
             raise UsageError(f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s", "wait for it, or end it") from error
@@ -92,26 +118,31 @@ class Site:
 
     def _write(self, units: Units, tell: Tell, *, from_nothing: bool) -> Written:
         # Whatever is unfinished here was left behind by a build that was killed: we hold the lock.
-        for left in self.generations.glob("*.partial"):
-            shutil.rmtree(left)
+        self._remove_partial()
         record = Record(self.generations)
-        # Readable for a web server that runs as another user, whatever the umask of whoever builds.
-        umask = os.umask(0o022)
         try:
             return self._write_with(record, units, tell, from_nothing=from_nothing)
         except sqlite3.DatabaseError:
             # The record broke on the way: without it everything is written.
             record.remove()
-            for left in self.generations.glob("*.partial"):
-                shutil.rmtree(left)
+            self._remove_partial()
             return self._write_with(Record(self.generations), units, tell, from_nothing=True)
         finally:
-            os.umask(umask)
             record.close()
 
+    def _remove_partial(self) -> None:
+        for left in self.generations.glob("*.partial"):
+            if left.is_symlink() or not left.is_dir():
+                left.unlink()
+            else:
+                shutil.rmtree(left)
+
     def _write_with(self, record: Record, units: Units, tell: Tell, *, from_nothing: bool) -> Written:
-        names = sorted(entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name))
-        known = [] if from_nothing else [one for one in record.generations() if one.folder in names]
+        names = sorted((entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int)
+        # Files of older generations are taken over as they are. With another umask they would keep the old permissions.
+        mode = self._mode_of_new_files()
+        fitting = {name for name in names if _has_mode(self.generations / name, mode)}
+        known = [] if from_nothing else [one for one in record.generations() if one.folder in fitting]
         record.keep_only(one.slot for one in known)
         current = self.current
         latest = next((one for one in known if current is not None and one.folder == current.name), None)
@@ -134,7 +165,7 @@ class Site:
         partial.rename(folder)
         self._make_current(name)
         for old in names[: 1 - _KEPT]:
-            shutil.rmtree(self.generations / old, ignore_errors=True)
+            _remove(self.generations / old)
         kept = {*names[1 - _KEPT :], name}
         record.keep_only(one.slot for one in record.generations() if one.folder in kept)
         return Written(files, folder, len(made))
@@ -170,6 +201,19 @@ class Site:
         link.unlink(missing_ok=True)
         link.symlink_to(Path(self.generations.name, name))
         link.replace(self.out)
+
+
+def _has_mode(folder: Path, mode: int) -> bool:
+    """True for a folder (no link) made under the umask under which a file gets this mode."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_mode & 0o666 == mode
+
+
+def _remove(generation: Path) -> None:
+    if generation.is_symlink() or not generation.is_dir():
+        generation.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(generation, ignore_errors=True)
 
 
 def _fill(  # noqa: PLR0913 - what is there, and what is wanted

@@ -15,9 +15,16 @@ import orjson
 
 from registry.render.file import Unit
 from registry.site.shapes import paths_of
+from registry.sqlite_file import open_database, remove_database
 
 _FILE = ".units.sqlite"
 _FORM = 3
+_SCHEMA = {
+    "slots": "CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB)",
+    "units": "CREATE TABLE units (slot INTEGER, name TEXT, places TEXT, shape TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID",
+}
+# A build from nothing notes tens of thousands of rows at once.
+_PAGE_SIZE = 16384
 
 
 class Recorded(NamedTuple):
@@ -35,30 +42,7 @@ class Record:
         """`folder` holds the generations."""
         self._folder = folder
         self._path = folder / _FILE
-        self._connection = self._open() or self._open()
-
-    def _open(self) -> sqlite3.Connection | None:
-        try:
-            connection = sqlite3.connect(self._path, timeout=5, isolation_level=None)
-            connection.execute("PRAGMA page_size=16384")  # of a new file: a build from nothing notes tens of thousands of rows at once
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone() != (_FORM,):
-                connection.executescript(
-                    f"BEGIN; DROP TABLE IF EXISTS slots; DROP TABLE IF EXISTS units;"
-                    f"CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB);"
-                    f"CREATE TABLE units (slot INTEGER, name TEXT, places TEXT, shape TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID;"
-                    f"PRAGMA user_version = {_FORM}; COMMIT;"
-                )
-            return connection
-        except sqlite3.DatabaseError:
-            self._remove()
-            return None
-
-    def _remove(self) -> None:
-        for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm"):
-            with suppress(OSError):
-                (self._folder / name).unlink()
+        self._connection = open_database(self._path, _SCHEMA, _FORM, _PAGE_SIZE)
 
     def generations(self) -> list[Recorded]:
         """Those that are there as they were written, oldest first."""
@@ -69,12 +53,14 @@ class Record:
         except sqlite3.DatabaseError:
             self.remove()
             return []
-        return [Recorded(slot, folder, files) for slot, folder, mark, files in rows if mark == _mark(self._folder / folder)]
+        return [
+            Recorded(slot, folder, files) for slot, folder, mark, files in rows if isinstance(folder, str) and mark == _mark(self._folder / folder)
+        ]
 
     def remove(self) -> None:
         """Remove the file: it cannot be used."""
         self.close()
-        self._remove()
+        remove_database(self._path)
 
     def keys(self, slot: int) -> dict[str, str]:
         """The key of each unit of a generation, by the unit's name."""
@@ -165,7 +151,7 @@ def pack(keys: Mapping[str, str]) -> bytes:
 def _mark(folder: Path) -> str | None:
     """What tells a folder from a copy of it, or from one that came with a commit."""
     try:
-        status = folder.stat()
+        status = folder.lstat()
     except OSError:
         return None
     return f"{status.st_dev} {status.st_ino}"

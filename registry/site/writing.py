@@ -201,7 +201,7 @@ def _has(path: str, body: bytes) -> bool:
 
 def _create(path: str, parts: Iterable[bytes]) -> None:
     # Exclusive: two files for one address are a bug, never the later one over the earlier.
-    handle = os.open(path, _NEW_FILE, 0o644)
+    handle = os.open(path, _NEW_FILE, 0o666)  # less the umask
     try:
         for part in parts:
             written = os.write(handle, part)

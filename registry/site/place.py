@@ -1,0 +1,38 @@
+"""Where a site may be written: never among the files that it is made from, and never through a link that a registry holds."""
+
+import os
+from pathlib import Path
+
+from registry.errors import RefusedError, UsageError
+from registry.safe_paths import link_on_the_way
+from registry.scan import WATCHED
+
+# Folders below a registry's root that are read, or are other programs'.
+_TAKEN = frozenset({*WATCHED, ".registry", ".git", ".github", ".gitlab", ".forgejo", ".gitea", ".vscode", ".idea"})
+_HINT = "name another place with --out, as in --out site"
+
+
+def refuse_place(root: Path, out: Path) -> None:
+    """Raises UsageError where a site at `out` would lie in a folder that is something else's, RefusedError behind a link."""
+    top = root.resolve()
+    # Its last step is the site's own link.
+    place = out.parent.resolve() / out.name if out.name not in ("", "..") else out.resolve()
+    if top.is_relative_to(place):
+        raise UsageError(f"{out} holds the registry itself", _HINT)
+    written = _lexically_inside(root, out)
+    link = link_on_the_way(root, str(written.parent)) if written is not None else None
+    if link is not None:
+        raise RefusedError(f"{root / link} is a link, and the site would be written where it points to", _HINT)
+    if place.is_relative_to(top):
+        first = place.relative_to(top).parts[0]
+        if first.casefold() in _TAKEN:
+            raise UsageError(f"{out} is in {first}/, which is not for a site", _HINT)
+    own = place.parts[len(Path(os.path.commonpath((place, top))).parts) :]
+    if any(step.casefold() == ".git" or (step.startswith(".") and step.endswith(".generations")) for step in own):
+        raise UsageError(f"{out} is in a folder that git or another site uses", _HINT)
+
+
+def _lexically_inside(root: Path, out: Path) -> Path | None:
+    """`out` relative to `root` as both are written; None where it is not below it."""
+    path, top = (Path(os.path.abspath(one)) for one in (out, root))  # noqa: PTH100 - links are not to be followed here
+    return path.relative_to(top) if path.is_relative_to(top) else None
