@@ -18,6 +18,7 @@ from registry.reports.changes import text as changes_text
 from registry.reports.changes.words import between, summary, title, who
 from registry.reports.line import LineOf
 
+_MOST_OPEN = 20
 MARKER = "<!-- process-registry review -->"
 """Opens the comment on a pull request, by which the next run finds it again."""
 _NOT_COMPARED = "What it means cannot be said before its errors are mended."
@@ -74,10 +75,12 @@ def _markdown(given: Given) -> str:
         for one in given.problems
     ]
     changes = markdown.sections(compared) if compared is not None else []
-    listed = markdown.folded(f"{len(problems):,} findings", problems) if len(problems) > 20 else "\n".join(problems)
+    findings = ""
+    if problems:
+        is_long = len(problems) > _MOST_OPEN
+        findings = markdown.folded(f"{len(problems):,} findings", problems) if is_long else markdown.cut("", problems, markdown.AT_MOST // 2)
     # Changes first; where both are too long for a comment, half of it is kept for the findings.
-    findings = markdown.cut("", [f"{listed}\n"], markdown.AT_MOST // 2) if problems else ""
-    return markdown.cut("\n".join(head) + "\n", changes, markdown.AT_MOST - len(findings.encode())) + findings
+    return markdown.cut("\n".join(head) + "\n", changes, markdown.AT_MOST - len(findings.encode())) + (f"{findings}\n" if findings else "")
 
 
 def _github(given: Given) -> str:
