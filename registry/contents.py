@@ -29,7 +29,7 @@ _GROUPS_ALONE = 8
 _MOST_HELD = 500
 # A file in block style that starts at the first column, where a line that starts with `id:` can only be its id: quoted
 # text of several lines is left to the reader.
-_IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[A-Za-z_][A-Za-z0-9_-]*:(?=[ \t\r\n])")
+_IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[A-Za-z_][A-Za-z0-9_-]*:(?=[ \t\r\n])")
 # What can make a line at the first column the id, or the line of an id something else.
 # (From the end of the line before: a search for one character is ten times as fast as one for a place.)
 _TOP = re.compile(rb"\n(?:id[ \t]*:[^\n]*|[\"'?{&!]|---|\.\.\.)")

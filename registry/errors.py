@@ -83,10 +83,21 @@ class ProblemsError(RegistryError):
         self.read = read
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """The hint "did you mean `…`?" with the choice most like `word`, or "" when none is near."""
-    from difflib import get_close_matches
+# Nobody mistypes a longer word so that a suggestion would help.
+_LONGEST_WORD = 200
+# Of 100: as much of both words must be the same, in the same order.
+_LEAST_ALIKE = 64
 
-    lowered = {choice.lower(): choice for choice in choices}
-    found = get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """The hint "did you mean `…`?" with the choice most like `word`, or "" when none is near.
+
+    Bounded: words and choices of more than 200 characters are not compared.
+    """
+    if len(word) > _LONGEST_WORD:
+        return ""
+    from rapidfuzz import fuzz, process
+
+    lowered = {choice.lower(): choice for choice in choices if len(choice) <= _LONGEST_WORD}
+    found = process.extractOne(word.lower(), lowered.keys(), scorer=fuzz.ratio, score_cutoff=_LEAST_ALIKE)
     return f"did you mean `{lowered[found[0]]}`?" if found else ""

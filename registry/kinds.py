@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ class AdapterType:
 class Kind:
     """A type of thing in the registry. `schema` is complete in itself: its references all start with `#`.
 
-    `secret_fields` are the paths below which no credential may stand.
+    `secret_fields` are the paths below which a long random value counts as a credential, too, and which are scanned even outside
+    of `definition`. Those that the program's own schema of a kind names cannot be taken away by a registry's own.
     """
 
     name: str
@@ -259,13 +261,25 @@ def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list
         jsonschema_rs.meta.validate(schema)
         kind = Kind(name, facts.get("title", document.get("title", name)), facts.get("plural", name), document.get("description", ""),
                     schema, tuple(Reference(ref["pointer"], ref["kind"]) for ref in facts.get("references", ())),
-                    facts.get("summary", ""), tuple(_steps(pointer) for pointer in facts.get("secret_fields", ())))  # fmt: skip
+                    facts.get("summary", ""), _secret_fields(name, facts))  # fmt: skip
         _ = kind.validator
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, KeyError, TypeError) as error:
         said = getattr(error, "message", None) or str(error)
         problems.append(_schema_problem(path, f"not a JSON Schema 2020-12 that can be used: {str(said).splitlines()[0]}"))
         return None
     return kind
+
+
+def _secret_fields(name: str, facts: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """What the schema names, and what the program's own schema of the kind does: a registry can only add."""
+    return tuple(dict.fromkeys((*map(_steps, facts.get("secret_fields", ())), *_own_secret_fields(name))))
+
+
+@lru_cache(maxsize=64)
+def _own_secret_fields(name: str) -> tuple[tuple[str, ...], ...]:
+    file = defaults_folder(SCHEMA_FOLDER) / f"{name}.schema.json"
+    facts = json.loads(file.read_bytes()).get("x-registry", {}) if file.is_file() else {}
+    return tuple(map(_steps, facts.get("secret_fields", ())))
 
 
 def _steps(pointer: str) -> tuple[str, ...]:

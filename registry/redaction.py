@@ -1,7 +1,7 @@
 """What is hidden of a document before anybody sees it: the one place that decides, for pages, answers, diffs and logs; pure."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from registry.credentials import hidden_in
@@ -11,27 +11,22 @@ CREDENTIAL_RULE = "X001"
 """The rule that an exception must name for a credential to be shown."""
 
 
-def redacted(document: dict[str, Any], fields: Iterable[tuple[str, ...]]) -> dict[str, Any]:
-    """The document with the credentials below `fields` replaced by `[hidden]`, except those that the document itself excepts.
+def redacted(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    """The document with the credentials in it replaced by `[hidden]`, except those that the document itself excepts.
 
-    Returns the document itself where nothing is hidden, and a copy otherwise.
+    They are looked for in `definition` and below `fields`, as the checker does. Returns the document itself where nothing is
+    hidden, and a copy otherwise.
     """
     shown = document
     exceptions = None
-    for start in fields:
-        node: Any = document
-        for step in start:
-            node = node.get(step) if isinstance(node, dict) else None
-        if node is None:
+    for path, hidden in hidden_in(document, fields):
+        if exceptions is None:
+            exceptions = list(exceptions_in(document))
+        if is_excepted(exceptions, CREDENTIAL_RULE, path):
             continue
-        for path, hidden in hidden_in(node, start):
-            if exceptions is None:
-                exceptions = list(exceptions_in(document))
-            if is_excepted(exceptions, CREDENTIAL_RULE, path):
-                continue
-            shown = copy.deepcopy(document) if shown is document else shown
-            holder: Any = shown
-            for place in path[:-1]:
-                holder = holder[place]
-            holder[path[-1]] = hidden
+        shown = copy.deepcopy(document) if shown is document else shown
+        holder: Any = shown
+        for place in path[:-1]:
+            holder = holder[place]
+        holder[path[-1]] = hidden
     return shown

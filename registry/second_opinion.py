@@ -4,9 +4,7 @@ Its own finding of random text is left out: without a file of known findings it 
 """
 
 from registry.build import Checked
-from registry.check.credentials import texts
-from registry.check.rule import Registry
-from registry.credentials import HIDDEN
+from registry.credentials import HIDDEN, texts_in
 from registry.errors import Problem, Severity, UsageError
 
 
@@ -18,11 +16,10 @@ def second_opinion(checked: Checked) -> tuple[Problem, ...]:
     except ImportError as error:
         raise UsageError("detect-secrets is not installed", "pip install 'process-registry[secrets]'") from error
     known = {(problem.span.path, problem.pointer) for problem in checked.problems if problem.rule == "X001"}
-    registry = Registry(checked.loaded, checked.kinds)
     found = []
     with default_settings():
         for definition in checked.loaded.definitions:
-            for path, name, value in texts(definition, registry):
+            for path, name, value, *_ in texts_in(definition.data, checked.kinds.by_name[definition.kind].secret_fields):
                 if HIDDEN in value or "${" in value or "\n" in value:
                     continue
                 kinds = sorted({one.type for one in scan_line(f'{name} = "{value}"') if "Entropy" not in one.type})

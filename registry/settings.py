@@ -161,7 +161,7 @@ if set(_KEYS) != {one.name for one in fields(Settings)}:
 
 def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
     """Settings from the bytes of `registry.yaml` (None: no such file), and what is wrong with them."""
-    if data is None or not re.sub(rb"(?m)^\s*(#.*)?$", b"", data).strip():
+    if data is None or not re.sub(rb"(?m)^[ \t\r]*(#.*)?$", b"", data).strip():
         return Settings(), ()
     document, problems = yaml.load(data, SETTINGS_PATH)
     if document is None:

@@ -21,7 +21,7 @@ def _is_asked(registry: Registry) -> bool:
 
 def _characters(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     if _is_asked(registry):
-        for path, _, text in strings_in(definition.inside, ("definition",)):
+        for path, _, text, *_ in strings_in(definition.inside, ("definition",)):
             wrong = next((one for one in ("'", "%", " ;") if one in text), None)
             if wrong:
                 yield rule.problem(definition, path, f"`{wrong}` ends or changes a value for 2013 clients", "write it without")

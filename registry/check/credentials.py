@@ -1,41 +1,33 @@
 """Credentials in fields where they do not belong: what was committed once stays in history, for everybody who can read it."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from registry.check.rule import Registry, Rule
-from registry.credentials import Text, credential_in, is_placeholder, strings_in, suspects_in
+from registry.credentials import Text, credential_of, is_placeholder, suspects_in
 from registry.errors import Problem, Severity
 from registry.loader import Definition
 
 _ROTATE = "write `${NAME}`, which the runner fills in, and replace the secret itself: what was committed stays in history"
 
 
-Look = Callable[[Any, tuple[str | int, ...]], list[Text]]
-"""What finds texts below a node with this path."""
-
-
-def texts(definition: Definition, registry: Registry, look: Look = strings_in) -> Iterator[Text]:
-    """Path, name and value of every text in the fields that the kind marks, or of those that `look` gives."""
-    for field in registry.kinds.by_name[definition.kind].secret_fields:
-        node: Any = definition.data
-        for step in field:
-            node = node.get(step) if isinstance(node, dict) else None
-        yield from look(node, field)
+def suspects(definition: Definition, registry: Registry) -> list[Text]:
+    """Every text of a definition that may be or hold a credential."""
+    return suspects_in(definition.data, registry.kinds.by_name[definition.kind].secret_fields)
 
 
 def values(definition: Definition, registry: Registry) -> Iterator[str]:
-    """Every value that must not be told, as messages would write it; numbers are values too."""
-    for path, name, value in texts(definition, registry, suspects_in):
-        if path and credential_in(name, value):
-            yield value
+    """Every value that no message may show, as messages would write it; numbers are values too."""
+    for text in suspects(definition, registry):
+        if text.path and credential_of(text):
+            yield text.value
 
 
 def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     """Credentials and placeholders for them, in one walk (the rules X001 and X002 are told apart by what was found)."""
     del rule
-    for path, name, value in texts(definition, registry, suspects_in):
-        if found := credential_in(name, value):
+    for text in suspects(definition, registry):
+        path, name, value = text[:3]
+        if found := credential_of(text):
             hint = _ROTATE if "argv" not in path else _ROTATE.replace("write `${NAME}`", "pass it through `environment` as `${NAME}`")
             yield definition.problem("X001", Severity.ERROR, path, f"this looks like {found}", hint)
         elif is_placeholder(name, value):

@@ -1,5 +1,29 @@
 """What looks like a credential, and text without it; pure."""
 
-from registry.credentials.detect import HIDDEN, Text, credential_in, hidden_in, hide, hide_in_line, is_placeholder, strings_in, suspects_in
+from registry.credentials.detect import (
+    HIDDEN,
+    Text,
+    credential_in,
+    credential_of,
+    hidden_in,
+    hide,
+    hide_in_line,
+    is_placeholder,
+    strings_in,
+    suspects_in,
+    texts_in,
+)
 
-__all__ = ["HIDDEN", "Text", "credential_in", "hidden_in", "hide", "hide_in_line", "is_placeholder", "strings_in", "suspects_in"]
+__all__ = [
+    "HIDDEN",
+    "Text",
+    "credential_in",
+    "credential_of",
+    "hidden_in",
+    "hide",
+    "hide_in_line",
+    "is_placeholder",
+    "strings_in",
+    "suspects_in",
+    "texts_in",
+]

@@ -1,19 +1,27 @@
 """What looks like a credential, and text without it; pure.
 
-Four signs: the name says so and the value does not say otherwise; the value has the shape of a known token; an address
-holds a password; a value is long and random. References (`${NAME}`, `file:/run/secrets/x`, `vault:path#key`) are none.
+Signs: the name says so and the value does not say otherwise; the value has the shape of a known token; an address holds a
+password or a token; a header, a netrc line or an argument of a known program holds one; a value is long and random.
+References (`${NAME}`, `file:/run/secrets/x`, `vault:path#key`) are none.
+
+Every function takes time linear in the text, whatever is in it.
 """
 
 import math
 import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
+from registry.credentials.arguments import SecretArgument, secret_arguments, secrets_in_commands
 from registry.credentials.tables import (
     ASSIGNED,
+    ASSIGNED_VALUE,
+    AUTHORIZATION,
     ELSEWHERE,
     HARMLESS,
     HASH_NAME,
@@ -21,126 +29,246 @@ from registry.credentials.tables import (
     JOINED_NAME,
     LONG_WORD,
     NAME,
+    NETRC,
     OPTION,
     PLACEHOLDER,
     PUBLIC_NAME,
     RANDOM,
     REFERENCE,
+    SCHEME,
     SMALL_TOKENS,
     STEMS_OF_NAMES,
     TOKENS,
     URL_PASSWORD,
+    URL_USER,
     UUID,
 )
 
 HIDDEN = "[hidden]"
+DEFINITION: tuple[str, ...] = ("definition",)
+"""Where credentials are looked for in every document, whatever its kind says."""
+# Longer than every reference, placeholder or path: what is longer is not taken for one.
+_LONGEST_HARMLESS = 1_000
+_LONGEST_NAME = 200
+# Values above are not remembered: thousands of them would fill the memory.
+_LONGEST_REMEMBERED = 2_000
 
 
-def credential_in(name: str, value: str) -> str | None:
+class Text(NamedTuple):
+    """A text of a document.
+
+    `name` is the key or option that it belongs to. `may_be_random`: a long random value is a finding there, even when nothing
+    else tells what it is. `argument` says where the secret is in an argument of a known program.
+    """
+
+    path: tuple[str | int, ...]
+    name: str
+    value: str
+    may_be_random: bool = True
+    argument: SecretArgument | None = None
+
+
+def credential_in(name: str, value: str, *, may_be_random: bool = True) -> str | None:
     """What the text `value` of the field or variable `name` seems to hold, in words; None for nothing secret."""
-    found = next(_found_in(name, value), None) if _may_hold_one(name, value) else None
-    return found[0] if found else None
+    return credential_of(Text((), name, value, may_be_random))
+
+
+def credential_of(text: Text) -> str | None:
+    """What a text seems to hold, in words; None for nothing secret."""
+    found = _found_in(text) if text.argument is not None or _may_hold_one(text.name, text.value) else None
+    return found[0].what if found else None
 
 
 def is_placeholder(name: str, value: str) -> bool:
     """True when a name says that a secret belongs here, and the value says that somebody will put it in later."""
-    return _is_secret_name(name) and bool(PLACEHOLDER.match(value.strip())) and value.strip().lower() not in ("none", "null")
+    bare = value.strip()
+    return _is_secret_name(name) and _matches(PLACEHOLDER, bare) and bare.lower() not in ("none", "null")
 
 
-def hide(name: str, value: str) -> str:
+def hide(name: str, value: str, *, may_be_random: bool = True) -> str:
     """`value` with every credential in it replaced by `[hidden]`."""
-    return _hide(name, value) if _may_hold_one(name, value) else value
+    return hide_text(Text((), name, value, may_be_random)) if _may_hold_one(name, value) else value
+
+
+def hide_text(text: Text) -> str:
+    """The value of a text with every credential in it replaced by `[hidden]`."""
+    rest = text._replace(path=())
+    return _hide_remembered(rest) if len(text.value) <= _LONGEST_REMEMBERED else _hide(rest)
+
+
+def _hide(text: Text) -> str:
+    return _replaced(text.value, [(one.start, one.end, HIDDEN) for one in _found_in(text)])
 
 
 # The revisions of one definition hold the same values again and again.
-@lru_cache(maxsize=16_384)
-def _hide(name: str, value: str) -> str:
-    for _, start, end in sorted(_found_in(name, value), key=lambda found: -found[1]):
-        value = value[:start] + HIDDEN + value[end:]
-    return value
+_hide_remembered = lru_cache(maxsize=16_384)(_hide)
 
 
-def hidden_in(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The path of every text below `node` that holds a credential, and the text with `[hidden]` in its place."""
-    for found, name, value in suspects_in(node, path):
-        hidden = _hide(name, value)
-        if hidden != value:
-            yield found, hidden
+def _replaced(text: str, replacements: list[tuple[int, int, str]]) -> str:
+    parts, place = [], 0
+    for start, end, by in sorted(replacements):
+        parts += [text[place:start], by]
+        place = end
+    return "".join([*parts, text[place:]])
+
+
+def hidden_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The path of every text of `suspects_in` that holds a credential, and the text with `[hidden]` in its place."""
+    for text in suspects_in(document, fields):
+        hidden = hide_text(text)
+        if hidden != text.value:
+            yield text.path, hidden
 
 
 def hide_in_line(line: str) -> str:
     """One line of a file, of any language, with what looks like a credential replaced; as long as it was."""
-    spans = [(start, end) for _, start, end in _in_text(line)]
-    for start, end in spans:
-        line = line[:start] + "•" * (end - start) + line[end:]
-    return line
+    found = _Findings(line)
+    _look_in_text(line, found, is_script=True)
+    return _replaced(line, [(one.start, one.end, "•" * (one.end - one.start)) for one in found.listed])
 
 
-Text = tuple[tuple[str | int, ...], str, str]
-"""Path, name and value of a text."""
-
-
-def strings_in(node: Any, path: tuple[str | int, ...] = (), name: str = "") -> list[Text]:
+def strings_in(node: Any, path: tuple[str | int, ...] = ()) -> list[Text]:
     """Every text below `node` with its path and the name it is under; an item of a list of arguments has its option's."""
     found: list[Text] = []
-    _collect(node, path, name, found, lambda _name, _value: True)
+    _collect(node, path, "", found, lambda _name, _value: True)
     return found
 
 
-def suspects_in(node: Any, path: tuple[str | int, ...] = ()) -> list[Text]:
-    """Those of `strings_in` that may be or hold a credential, or stand for one: of most definitions one or none."""
+def texts_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> list[Text]:
+    """Every text of a document in which a credential is looked for: what is in `definition`, and below `fields`."""
+    return _look(document, fields, lambda _name, _value: True)
+
+
+def suspects_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> list[Text]:
+    """Those of `texts_in` that may be or hold a credential, or stand for one: of most definitions one or none.
+
+    Below `fields` a long random value counts, too; in the rest of `definition` only what a name or a known form tells.
+    """
+    return _look(document, fields, _may_hold_one)
+
+
+def _look(document: dict[str, Any], fields: Sequence[tuple[str, ...]], is_wanted: Callable[[str, str], bool]) -> list[Text]:
     found: list[Text] = []
-    _collect(node, path, "", found, _may_hold_one)
-    return found
+    for root in _roots(tuple(fields)):
+        node: Any = document
+        for step in root:
+            node = node.get(step) if isinstance(node, dict) else None
+        if node is not None:
+            _collect(node, root, root[-1] if root is not DEFINITION else "", found, is_wanted)
+    if not found:
+        return found
+    return [text if any(text.path[: len(one)] == one for one in fields) else text._replace(may_be_random=False) for text in found]
 
 
-def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool]) -> None:
+@lru_cache(maxsize=64)
+def _roots(fields: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Where to start looking, none below another."""
+    outside = [one for one in dict.fromkeys(fields) if one[:1] != DEFINITION]
+    inner = {one for one in outside if any(other != one and one[: len(other)] == other for other in outside)}
+    return (DEFINITION, *(one for one in outside if one not in inner))
+
+
+def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool], program: str = "") -> None:
     kind = type(node)
     if kind is str:
         if is_wanted(name, node):
-            found.append((path, name, node))
+            found.append(Text(path, name, node))
     elif kind is dict:
         for key, value in node.items():
             if type(value) is not str:
-                _collect(value, (*path, key), key, found, is_wanted)
+                command = node.get("exec") if key == "argv" else ""
+                _collect(value, (*path, key), key, found, is_wanted, command if type(command) is str else "")
             elif is_wanted(key, value):  # here, and not by a call more: nearly all are texts
-                found.append(((*path, key), key, value))
+                found.append(Text((*path, key), key, value))
     elif kind is list:
-        _collect_items(node, path, name, found, is_wanted)
+        _collect_items(node, path, name, found, is_wanted, program)
     elif (kind is int or kind is float) and is_wanted(name, str(node)):
-        found.append((path, name, str(node)))  # a password of digits only, not quoted
+        found.append(Text(path, name, str(node)))  # a password of digits only, not quoted
 
 
-def _collect_items(node: list[Any], path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool]) -> None:
+def _collect_items(
+    node: list[Any], path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool], program: str
+) -> None:
+    secret = secret_arguments(node, program) if program or len(node) > 1 else {}
     option = name
     for place, item in enumerate(node):
         if type(item) is not str:
             _collect(item, (*path, place), option, found, is_wanted)
+        elif place in secret:
+            found.append(Text((*path, place), option, item, argument=secret[place]))
         elif is_wanted(option, item):
-            found.append(((*path, place), option, item))
+            found.append(Text((*path, place), option, item))
         # After `--password` comes its value, unless it is in the same item; an option that follows is no value.
         match = OPTION.match(item) if type(item) is str and item[:1] == "-" else None
         option = match["name"] if match and match["value"] is None else name
 
 
-def _found_in(name: str, value: str) -> Iterator[tuple[str, int, int]]:
-    """What is found in a value that may hold one, and where it starts and ends; parts do not overlap."""
+class _Finding(NamedTuple):
+    what: str
+    start: int
+    end: int
+
+
+class _Findings:
+    """Findings in one text, none over another: the first wins."""
+
+    def __init__(self, text: str) -> None:
+        self.listed: list[_Finding] = []
+        self._text = text
+        self._taken: bytearray | None = None
+
+    def add(self, what: str, start: int, end: int) -> bool:
+        """Add one, unless part of its place is taken. True when it was added."""
+        if self._taken is None:
+            self._taken = bytearray(len(self._text))
+        if start >= end or self._taken.find(1, start, end) >= 0:
+            return False
+        self._taken[start:end] = b"\1" * (end - start)
+        self.listed.append(_Finding(what, start, end))
+        return True
+
+    def add_value(self, what: str, start: int, end: int) -> bool:
+        """Add what stands where a secret belongs, unless it is a reference, a placeholder, or says how it is done."""
+        value = self._text[start:end]
+        is_nothing = (
+            value.startswith(("`", "$(")) or _matches(ELSEWHERE, value) or len(_without_references(value)) < 3 or _matches(PLACEHOLDER, value)
+        )
+        return not (is_nothing or _matches(HARMLESS, value)) and self.add(what, start, end)
+
+
+def _matches(pattern: Any, value: str) -> bool:
+    return len(value) <= _LONGEST_HARMLESS and pattern.match(value) is not None
+
+
+_BY_NAME = "a secret, as its name says"
+
+
+def _found_in(text: Text) -> list[_Finding]:
+    """What is found in a value that may hold one; parts do not overlap."""
+    _, name, value, may_be_random, argument = text
     bare = value.strip()
-    if not bare or ELSEWHERE.match(bare) or len(_without_references(bare)) < 3:
-        return
-    if "\n" in bare or OPTION.match(bare):
-        yield from _in_text(value)
-        return
-    if "=" in bare and not _is_secret_name(name) and (inside := list(_in_text(value))):
-        yield from inside
-        return
-    shapes = list(_shapes(value))
-    if shapes:
-        yield from shapes
-    elif _is_secret_name(name) and not HARMLESS.match(bare) and not PLACEHOLDER.match(bare):
-        yield "a secret, as its name says", value.index(bare), value.index(bare) + len(bare)
-    elif _is_random(name, bare):
-        yield "a long random value", value.index(bare), value.index(bare) + len(bare)
+    if not bare or _matches(ELSEWHERE, bare) or len(_without_references(bare)) < 3:
+        return []
+    found = _Findings(value)
+    if argument is not None:
+        found.add_value(f"a password for {argument.program}", *argument.span)
+        _look_for_shapes(value, found)
+        return found.listed
+    is_secret = _is_secret_name(name)
+    is_script = "\n" in bare or OPTION.match(bare) is not None
+    if is_script or (not is_secret and ("=" in bare or ":" in bare or " " in bare)):
+        _look_in_text(value, found, is_script=is_script)
+        if found.listed or is_script:
+            return found.listed
+    else:
+        _look_for_shapes(value, found)
+    if not found.listed:
+        start = value.index(bare)
+        if is_secret and not _matches(HARMLESS, bare) and not _matches(PLACEHOLDER, bare):
+            found.add(_BY_NAME, start, start + len(bare))
+        elif may_be_random and _is_random(name, bare):
+            found.add("a long random value", start, start + len(bare))
+    return found.listed
 
 
 def _without_references(text: str) -> str:
@@ -152,37 +280,82 @@ def _may_hold_one(name: str, value: str) -> bool:
 
     So with nearly all values, and this is asked for every text of every definition.
     """
-    if _is_secret_name(name):
+    if _says_secret(name if len(name) <= _LONGEST_NAME else name[-_LONGEST_NAME:]):
         return True
     if len(value) < 9:
         return False
-    return bool(LONG_WORD.search(value)) or "@" in value or "\n" in value or "--" in value[:5] or "=" in value
+    # Of an address, a line, a value, a header, an option; a chain, which takes half of the time that a loop takes.
+    if "=" in value or ":" in value or "@" in value or "\n" in value or " -" in value:
+        return True
+    return LONG_WORD.search(value) is not None or " password " in value
 
 
-def _in_text(text: str) -> Iterator[tuple[str, int, int]]:
-    """Credentials in a text of any language: a script, a line of YAML, an argument."""
-    shapes = list(_shapes(text))
-    yield from shapes
+def _look_in_text(text: str, found: _Findings, *, is_script: bool) -> None:
+    """Credentials in a text of any language: a script, a line of YAML, a header, an argument."""
+    _look_for_shapes(text, found)
+    if " " in text:
+        _look_for_headers(text, found)
+        for program, start, end in secrets_in_commands(text):
+            found.add_value(f"a password for {program}", start, end)
     if "=" not in text and ":" not in text:
         return
     place = 0
-    while found := ASSIGNED.search(text, place):
-        quoted = found["value"][:1] in "\"'" and len(found["value"]) > 1
-        start, end = found.start("value") + quoted, found.end("value") - quoted
+    while assigned := ASSIGNED.search(text, place):
         # What is no secret itself may hold one: `SETTINGS: "mode=fast;password=…"`.
-        place = start
-        value = text[start:end]
-        is_known = any(start < other_end and other_start < end for _, other_start, other_end in shapes)
-        is_reference = ELSEWHERE.match(value) or len(_without_references(value)) < 3
-        is_said = HARMLESS.match(value) or PLACEHOLDER.match(value)
-        if _is_secret_name(found["name"]) and not (is_known or is_reference or is_said):
-            yield "a secret, as its name says", start, end
-            place = end
+        place = assigned.end()
+        if not _is_secret_name(assigned["name"]):
+            continue
+        value = ASSIGNED_VALUE.match(text, place)
+        if value is None or value.lastgroup is None:
+            continue
+        start, end = value.span(value.lastgroup)
+        if assigned["colon"] and value.lastgroup == "bare" and not _is_value(text, assigned, end, is_script=is_script):
+            continue
+        if found.add_value(_BY_NAME, start, end):
+            place = max(place, end)
 
 
-def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
-    """Tokens of a known shape, and passwords in addresses."""
-    taken: list[tuple[int, int]] = []
+def _is_value(text: str, assigned: re.Match[str], end: int, *, is_script: bool) -> bool:
+    """True when what follows a colon without quotes is a value, and no prose (`forgot your password: click here`) or part of a name.
+
+    A colon makes a value where a blank or a quoted key is; in one line of text the value is the last word or the only one.
+    """
+    if not assigned["quote"] and assigned.end("colon") == assigned.end():
+        return False
+    return is_script or assigned.start() == 0 or not text[end : end + 2].strip(" ") or text[end] in "\"',;&}"
+
+
+def _look_for_headers(text: str, found: _Findings) -> None:
+    """Headers with a scheme, and lines of netrc."""
+    small = text.lower()
+    if "authorization" in small:
+        for match in AUTHORIZATION.finditer(text):
+            found.add_value("the value of an Authorization header", *match.span("value"))
+    if "bearer " in small or "basic " in small:
+        for match in SCHEME.finditer(text):
+            kind = match.lastgroup or ""
+            if _is_bearer(match[kind]) if kind == "bearer" else _is_basic(match[kind]):
+                found.add("the value of an Authorization header", *match.span(kind))
+    if "password" in text and ("login" in text or "machine" in text or "default" in text):
+        for match in NETRC.finditer(text):
+            found.add_value("a password, as netrc writes it", *match.span("value"))
+
+
+def _is_bearer(value: str) -> bool:
+    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not _is_wordy(value)
+
+
+def _is_basic(value: str) -> bool:
+    """True for `user:password` in Base64."""
+    try:
+        decoded = a2b_base64(value + "=" * (-len(value) % 4))
+    except (Base64Error, ValueError):
+        return False
+    return b":" in decoded and all(32 <= byte < 127 for byte in decoded)
+
+
+def _look_for_shapes(value: str, found: _Findings) -> None:
+    """Tokens of a known shape, and passwords and tokens in addresses."""
     length = len(value)
     for what, shortest, marks, pattern in SMALL_TOKENS if value.islower() and "_" not in value else TOKENS:
         if length < shortest:
@@ -192,21 +365,44 @@ def _shapes(value: str) -> Iterator[tuple[str, int, int]]:
                 break
         else:
             continue
-        for found in re.finditer(pattern, value):
-            end = length if what == "a private key" else found.end()
-            if not any(found.start() < other_end and other_start < end for other_start, other_end in taken):
-                taken.append((found.start(), end))
-                yield what, found.start(), end
-    for found in URL_PASSWORD.finditer(value) if "://" in value else ():
-        password = found["value"]
-        is_reference = not _without_references(password) or PLACEHOLDER.match(password)
-        start, end = found.span("value")
-        if not is_reference and not any(start < other_end and other_start < end for other_start, other_end in taken):
-            yield "an address with a password", start, end
+        for match in re.finditer(pattern, value):
+            found.add(what, match.start(), length if what == "a private key" else match.end())
+    if "://" in value and "@" in value:
+        _look_for_addresses(value, found)
+
+
+def _look_for_addresses(value: str, found: _Findings) -> None:
+    for match in URL_PASSWORD.finditer(value):
+        password = match["value"]
+        if _without_references(password) and not _matches(PLACEHOLDER, password):
+            found.add("an address with a password", *match.span("value"))
+    for match in URL_USER.finditer(value):
+        if _is_token_like(match["value"]):
+            found.add("an address with a token", *match.span("value"))
+
+
+def _is_token_like(user: str) -> bool:
+    """True for what nobody calls a user: letters and digits mixed, and not words with numbers behind them."""
+    bare = _without_references(user)
+    if len(bare) < 12 or "%40" in bare:
+        return False
+    return bool(HEX.match(bare)) or (any(map(str.isdigit, bare)) and any(map(str.isalpha, bare)) and not _is_wordy(bare))
+
+
+def _is_wordy(text: str) -> bool:
+    """True when all that stands between signs is a word or a number, or a word with a short number behind it: `app-2024`, `v2`."""
+    return all(_WORDY.fullmatch(part) for part in re.split(r"[^A-Za-z0-9]", text))
+
+
+_WORDY = re.compile(r"[A-Za-z]{0,16}[0-9]{0,4}|[0-9]{0,12}")
+
+
+def _is_secret_name(name: str) -> bool:
+    return _says_secret(name[-_LONGEST_NAME:])
 
 
 @lru_cache(maxsize=4096)
-def _is_secret_name(name: str) -> bool:
+def _says_secret(name: str) -> bool:
     small = name.lower()
     if "hex" not in small:
         small = small.replace("path", "")  # many names have one, and no `pat` in it

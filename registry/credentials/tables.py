@@ -38,7 +38,7 @@ NAME = Pattern(
     (?: pass(?:word|wd|phrase|code)? | pwd | pw | secret | token | credentials? | creds | bearer | authorization | jwt | pat | apikey | secretkey | accesskey | otp | totp
       | (?:api|access|secret|private|priv|signing|sign|encryption|encrypt|crypt|master|auth|account|service|storage|shared|license|hmac|cipher|jwt|cookie|session|app|client|webhook|deploy|ssh|aes|rsa|gpg|pgp)[^A-Za-z0-9]?(?:access[^A-Za-z0-9]?|secret[^A-Za-z0-9]?)?(?:key|secret)
       | (?:session|auth|csrf)[^A-Za-z0-9]?cookie | connection[^A-Za-z0-9]?string | conn[^A-Za-z0-9]?str | basic[^A-Za-z0-9]?auth )
-    (?:[^A-Za-z0-9]?(?:[0-9]+|value|plain|base64|b64|hex|prod|production|staging|dev|test|live|old|new|current|previous|primary|secondary))*\Z""",
+    (?:[^A-Za-z0-9]?(?:[0-9]++|value|plain|base64|b64|hex|prod|production|staging|dev|test|live|old|new|current|previous|primary|secondary)){0,8}\Z""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
 # Every such name has one of these; nearly no other name does, and looking for them is faster.
@@ -63,7 +63,7 @@ TOKENS = (
     ("a Google API key", 25, ("AIza", "ya29.", "GOCSPX-"), r"(?<![A-Za-z0-9])(?:AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,})"),
     ("a Stripe key", 22, ("_live_", "_test_", "whsec_"), r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[0-9a-zA-Z]{16,}|whsec_[0-9a-zA-Z+/=]{16,})"),
     ("a package registry's token", 28, ("npm_", "pypi-", "dckr_", "rubygems_", "oy2"), r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgE[A-Za-z0-9_-]{20,}|dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}|rubygems_[0-9a-f]{40,}|oy2[a-z0-9]{43})"),
-    ("a JSON Web Token", 25, ("eyJ",), r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
+    ("a JSON Web Token", 25, ("eyJ",), r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,1000}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
     ("an API key", 23, ("sk-", "hf_", "gsk_", "xai-", "r8_", "pplx-"), r"(?<![A-Za-z0-9])(?:sk-(?:proj-|ant-|or-|svcacct-)?[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{30,}|xai-[A-Za-z0-9]{30,}|r8_[A-Za-z0-9]{30,}|pplx-[A-Za-z0-9]{30,})"),
     ("a service's token", 11, ("SG.", "_v1_", "hvs.", "hvb.", "hvr.", "shp", "dapi", "glsa_", "glc_", "lin_api_", "PMAK-", "sntr", "ATATT3", "NRAK-", "secret_", "ntn_", "EAAC", "sq0", "key-", "dp.", "figd_", "CFPAT-", "HRKU-", "fo1_", "FlyV1 ", "rnd_", "A3T"), r"(?<![A-Za-z0-9])(?:SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|do[opr]_v1_[0-9a-f]{40,}|hv[sbr]\.[A-Za-z0-9_-]{20,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
      r"|dapi[0-9a-f]{32}|glsa_[A-Za-z0-9]{20,}_[0-9a-f]{8}|glc_[A-Za-z0-9+/=]{20,}|lin_api_[A-Za-z0-9]{20,}|PMAK-[0-9a-f]{24}-[0-9a-f]{34}|sntr[yu]s_[A-Za-z0-9+/=_-]{20,}|ATATT3[A-Za-z0-9_=-]{20,}"
@@ -79,10 +79,26 @@ SMALL_TOKENS = tuple(
     for what, shortest, marks, shape in TOKENS
     if (small := tuple(mark for mark in marks if mark == mark.lower() and "_" not in mark))
 )
-URL_PASSWORD = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@?#\"']*):(?P<value>[^\s/@\"']+)@")
-ASSIGNED = Pattern(
-    r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)["']?\s*(?:=|:=|:(?=\s|["']))\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&|{}\[\]][^\s"',;&|}\]]*)""",
-    re.VERBOSE,
+# A password may hold `@`: the last one before the path ends it.
+URL_PASSWORD = Pattern(r"""(?<=[A-Za-z0-9+.-])://[^\s/:@?#"']*:(?P<value>[^\s/@"']+(?:@[^\s/@"',;?#&]+)*)@""")
+# A token instead of a user's name; what is taken for one is for the code to say.
+URL_USER = Pattern(r"""(?<=[hH][tT][tT][pP])[sS]?://(?P<value>[^\s/:@?#"']{12,500})@""")
+# A name, and the sign that gives it a value; in JSON within a shell's quotes both quotes have a backslash.
+ASSIGNED = Pattern(r"""(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]++)(?P<quote>\\?["'])?\s{0,8}(?:=>|:=|=|(?P<colon>:))\s{0,8}""")
+ASSIGNED_VALUE = Pattern(
+    r"""\\"(?P<escaped>[^"\\]+) | "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | ["']?(?P<bare>(?:[^\s"',;&|{}\[\]\\$]|\$(?:\{[^{}\s"']*+\}|\([^()\n]*+\))?+)
+                 (?:[^\s"',;&|}\]$]|\$(?:\{[^{}\s"']*+\}|\([^()\n]*+\))?+)*+)""",
+    re.VERBOSE | re.DOTALL,
+)
+# A header of HTTP with a scheme, and the lines of a netrc file.
+AUTHORIZATION = Pattern(
+    r"""authorization\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?(?P<scheme>bearer|basic|token|digest|negotiate|apikey|api-key|key)\s{1,4}(?P<value>[^\s"'\\,;]+)""",
+    re.IGNORECASE,
+)
+SCHEME = Pattern(r"(?<![A-Za-z0-9_-])(?:(?i:bearer)\s{1,4}(?P<bearer>[A-Za-z0-9._~+/=-]{16,})|(?i:basic)\s{1,4}(?P<basic>[A-Za-z0-9+/=]{8,}))")
+NETRC = Pattern(
+    r"(?<!\S)(?:machine\s{1,8}\S{1,255}|default\s{1,8}login\s{1,8}\S{1,255})\s{1,8}"
+    r"(?:(?:login|account)\s{1,8}\S{1,255}\s{1,8}){0,2}password\s{1,8}(?P<value>\S+)"
 )
 OPTION = Pattern(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
 HASH_NAME = Pattern(r"(?:sha[0-9]*|sum|hash|digest|checksum|commit|rev|revision|etag|fingerprint|uuid|guid|id|version|tag|build|md5|crc|integrity|cert|certificate|thumbprint|public[^a-z]?key|pubkey|trace|span|seed|image|path|classpath|opts|args|flags|url|uri|host|endpoint)\Z", re.IGNORECASE)  # fmt: skip
@@ -91,3 +107,52 @@ HEX = Pattern(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
 UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 # Every token has such a part, and few other values have.
 LONG_WORD = Pattern(r"[A-Za-z0-9_+=-]{11,}")
+# Which options of a program are followed by a secret (or have it attached), and in which form it is written there. The forms:
+# `password`: all of it; `user:password` and `user%password`: what stands behind the sign; `pass:`: what stands behind this word;
+# `user,password`: as lftp writes it.
+_MYSQL = {"-p": "attached"}
+_CURL = {"-u": "user:password", "--user": "user:password", "-U": "user:password", "--proxy-user": "user:password", "--oauth2-bearer": "password",
+         "--pass": "password", "--proxy-pass": "password", "--tlspassword": "password"}  # fmt: skip
+_MONGO = {"-p": "password"}
+_LDAP = {"-w": "password"}
+_OPENSSL = {"-passin": "pass:", "-passout": "pass:", "-pass": "pass:", "-k": "password"}
+_KEYTOOL = {"-storepass": "password", "-keypass": "password", "-srcstorepass": "password", "-deststorepass": "password", "-srckeypass": "password",
+            "-destkeypass": "password"}  # fmt: skip
+_MQTT = {"-P": "password", "--pw": "password"}
+SECRET_OPTIONS: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlshow", "mysqlcheck", "mysqlbinlog", "mysqlslap", "mysqlpump", "mysqlsh",
+                     "mariadb", "mariadb-dump", "mariadb-admin", "mariadb-import", "mariadb-backup", "xtrabackup", "mycli"), _MYSQL),
+    "curl": _CURL,
+    "wget": {"--user-password": "password"},
+    "sshpass": {"-p": "password"},
+    **dict.fromkeys(("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"), _MONGO),
+    **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami", "ldappasswd"), _LDAP),
+    **{key: {"-a": "password", "--pass": "password"} for key in ("redis-cli", "valkey-cli", "keydb-cli")},
+    **{key: {"-P": "password"} for key in ("sqlcmd", "bcp", "isql")},
+    **dict.fromkeys(("mosquitto_pub", "mosquitto_sub", "mosquitto_rr"), _MQTT),
+    **{key: {"-U": "user%password", "--user": "user%password"} for key in ("smbclient", "smbget", "rpcclient")},
+    **{key: {"-a": "user:password", "--auth": "user:password", "-A": "user:password"} for key in ("http", "https", "xh", "ab")},
+    **dict.fromkeys(("keytool", "jarsigner"), _KEYTOOL),
+    **{key: {"-P": "password"} for key in ("zip", "unzip")},
+    **{key: {"-p": "attached"} for key in ("7z", "7za", "7zz")},
+    **{key: {"-p": "password"} for key in ("ncftpput", "ncftpget", "ncftpls")},
+    **{key: {"-A": "password", "-X": "password"} for key in ("snmpget", "snmpwalk", "snmpset")},
+    "openssl": _OPENSSL,
+    "lftp": {"-u": "user,password", "--user": "user,password"},
+    "ipmitool": {"-P": "password"},
+    "rabbitmqadmin": {"-p": "password"},
+    "rdesktop": {"-p": "password"},
+    "swaks": {"-ap": "password", "-a": "password"},
+}  # fmt: skip
+# These take their option only behind another word: `docker login -p x`, not `docker run -p 80:80`.
+LOGIN_OPTIONS: dict[str, dict[str, str]] = {
+    **{key: {"-p": "password"} for key in ("docker", "podman", "buildah", "skopeo", "nerdctl", "crane")},
+    **{key: {"-p": "password"} for key in ("helm", "oc", "az")},
+}
+# Those that are looked for in the text of a shell; the others are words that stand in many texts.
+_IN_SHELL = sorted({*SECRET_OPTIONS, *LOGIN_OPTIONS} - {"http", "https", "xh", "ab"}, key=len, reverse=True)
+PROGRAM = Pattern(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, _IN_SHELL))})(?![\w.-])")
+# curl takes `-fsSu joe:x`: letters of options without a value before the one that has it.
+CURL_FLAGS = Pattern(r"-[sSfLkvigGNIjJ0-6#]+(?P<last>[uU])")
+COMMAND_END = Pattern(r"[|;&\n]")
+WORD = Pattern(r"""[^\s"'`]+|"[^"\n]*"|'[^'\n]*'""")

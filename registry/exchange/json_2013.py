@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
+from string import whitespace
 from typing import Any
 
 from registry.errors import UsageError
@@ -84,11 +85,14 @@ def _no_constant(name: str) -> Any:
 
 def _reason(error: ValueError) -> str:
     """`:line:column: what is wrong`, from the message of the JSON5 library."""
-    found = re.match(r"<string>:(\d+) (.*?)(?: at column (\d+))?$", str(error), re.DOTALL)
+    found = re.match(r"<string>:(\d+) ", str(error))
     if not found:
         return f": {error}".replace("Empty strings are not legal JSON5", "the file is empty")
-    said = found[2].replace("Unexpected", "unexpected").replace('"\n"', "end of line")
-    return f":{found[1]}:{found[3] or 1}: {said}"
+    said, has_column, column = str(error)[found.end() :].rpartition(" at column ")
+    if not (has_column and column.isdecimal()):
+        said, column = str(error)[found.end() :], "1"
+    said = said.replace("Unexpected", "unexpected").replace('"\n"', "end of line")
+    return f":{found[1]}:{column}: {said}"
 
 
 def _repaired(text: str) -> str:
@@ -96,9 +100,16 @@ def _repaired(text: str) -> str:
     lines = []
     for line in text.splitlines(keepends=True):
         is_open = len(re.findall(r'(?<!\\)"', line)) % 2 == 1
-        closed = re.sub(r"([^\s\"},])(\s*[}\],][}\],\s]*)$", r'\1"\2', line) if is_open else line
+        closed = _closed(line) if is_open else line
         lines.append(re.sub(r'((?:^|[{,])\s*"[^"\n]*")(\s*)\{', r"\1:\2{", closed))
     return "".join(lines)
+
+
+def _closed(line: str) -> str:
+    """The line with a quote before the brackets and commas that end it, where it ends so."""
+    kept = line.rstrip(f"}}],{whitespace}")
+    tail = line[len(kept) :]
+    return f'{kept}"{tail}' if tail.strip() and kept and not kept.endswith('"') else line
 
 
 def _name_of(item: Any, place: int) -> str:

@@ -21,13 +21,17 @@ _USUAL_BYTES = bytes([10, *range(32, 127)])
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]{0,99}"
 # A `:` belongs to a plain text where no blank follows. A `#` in it is left to the parser, and in brackets a `:`, too.
 _FIRST = r"(?:[\w/$(.+~=<]|-{1,2}(?=[A-Za-z0-9_]))"
-_PLAIN = rf"{_FIRST}[^\n:#]*(?::[^\s:#][^\n:#]*)*"
+_PLAIN = rf"{_FIRST}[^\n:#]*+(?::[^\s:#][^\n:#]*+)*+"
 _PLAIN_IN_BRACKETS = rf"{_FIRST}[^\n:#,\[\]{{}}]*"
 _QUOTED = r""""[^"\\\n]*"|'[^'\n]*'"""
 # Groups: indentation, dash, key, plain text, text in quotes, brackets, what starts a text of several lines.
-_LINE = re.compile(rf"([ ]*)(-[ ]+)?(?:({_KEY}):(?=[ ]|\Z))?[ ]*(?:({_PLAIN})|({_QUOTED})|([\[{{][^#]*[\]}}])|([>|]-?))?[ ]*(?:(?<=[ ])#.*)?\Z")
-# One match a thing in brackets. Groups: key, plain text, text in quotes, a sign, what is of no usual form.
-_IN_BRACKETS = re.compile(rf"[ ]*(?:({_KEY}):[ ]|({_PLAIN_IN_BRACKETS})|({_QUOTED})|([\[\]{{}},])|([^ ]))")
+# Possessive (`*+`): a line that does not fit is given up at once, where trying other shares of its blanks would take cubic time.
+_LINE = re.compile(
+    rf"([ ]*+)(-[ ]++)?(?:({_KEY}):(?=[ ]|\Z))?[ ]*+"
+    rf"(?:({_PLAIN})|({_QUOTED})|([\[{{](?:[^#\]}}]*+[\]}}])++)|([>|]-?))?[ ]*+(?:(?<=[ ])#.*)?\Z"
+)
+# One match for each thing in brackets, with the blanks behind it. Groups: key, plain text, text in quotes, a sign, what is of no usual form.
+_IN_BRACKETS = re.compile(rf"(?:({_KEY}):[ ]|({_PLAIN_IN_BRACKETS})|({_QUOTED})|([\[\]{{}},])|([^ ]))[ ]*")
 _ITEM = re.compile(rf"(?:({_PLAIN_IN_BRACKETS})|{_QUOTED})\Z")
 _KEY_ALONE = re.compile(rf"{_KEY}\Z")
 
