@@ -97,7 +97,8 @@ def _is_found(repository: Repository, guarded: Sequence[str], folder: str) -> No
         paths = [row.path for row in repository.list_tree(commit)]
         if any(path.startswith(f"{folder}{DEFINITIONS_FOLDER}/") for path in paths):
             continue
-        places = sorted({found[1] for path in paths if (found := re.match(rf"(?:(.*)/)?{DEFINITIONS_FOLDER}/.+\.yaml\Z", path, re.DOTALL))}, key=str)
+        parts = [f"/{path}".rpartition(f"/{DEFINITIONS_FOLDER}/") for path in paths if path.endswith(".yaml")]
+        places = sorted({above[1:] for above, found, _ in parts if found})
         hint = "; or ".join(f"--folder {quote(place)}" if place else "leave out --folder" for place in places[:3])
         raise UsageError(
             f"{ref} has no {folder}{DEFINITIONS_FOLDER}/, so there is nothing to check",

@@ -524,7 +524,7 @@ def _command_line(place: _Place) -> _Fix | None:
 
 
 def _trailing_slash(place: _Place) -> _Fix | None:
-    new = re.sub(r"/+(?=[\"']?\Z)", "", place.raw)
+    new = re.sub(r"(?<!/)/+(?=[\"']?\Z)", "", place.raw)
     value = place.value.rstrip("/") if isinstance(place.value, str) else ""
     return place.fix(new, (place.path, value)) if value and "\n" not in place.raw else None
 

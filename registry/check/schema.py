@@ -318,7 +318,7 @@ def seconds_of(text: str) -> Decimal | None:
         return Decimal(text)
     if len(text) > 64 or not _DURATION.match(text):
         return None
-    parts = re.findall(r"([0-9.]+)\s*([A-Za-z]+)", text)
+    parts = re.findall(r"(?<![0-9.])([0-9.]+)\s*([A-Za-z]+)", text)
     units = [_UNITS.get("?" if unit == "M" else unit.lower(), Decimal(0)) for _, unit in parts]
     if 0 in units or units != sorted(set(units), reverse=True):
         return None

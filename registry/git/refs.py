@@ -11,7 +11,7 @@ SHORT_FOR = ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
 HIGH_WATER = "refs/registry/high-water"
 """Names the last commit that gave ids, on the remote and here: a memory that setting back a branch does not touch."""
 
-_AMBIGUOUS = re.compile(r"refname '(.*)' is ambiguous")
+_AMBIGUOUS = re.compile(r"refname '(.{1,4000})' is ambiguous")
 # git-check-ref-format(1).
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$|(?:^|/)\.|\.lock(?:/|$)|^-|^@$|^$")
 
