@@ -37,7 +37,12 @@ def _in_new_file(rule: Rule, registry: Registry) -> Iterator[Problem]:
         if number is None or definition.path in target.ids or _holder(registry, target, definition.kind, number) is not None:
             continue
         if (definition.kind, number) not in target.last_names:
-            yield rule.problem(definition, ("id",), f"a new file with the id {number}, which was never given", _DELETE)
+            yield rule.problem(
+                definition,
+                ("id",),
+                f"a new file with the id {number}, which was never given",
+                f"{_DELETE}; ids of another registry come with `registry import`, on the target branch itself",
+            )
 
 
 def _changed(rule: Rule, registry: Registry) -> Iterator[Problem]:

@@ -80,7 +80,8 @@ def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
         first = seen.setdefault((definition.kind, definition.id), definition)
         if first is not definition:
             yield rule.problem(definition, ("id",), f"the id {definition.id} is also that of {first.path}",
-                               "delete the id line in the copy: `registry index` gives it a new one")  # fmt: skip
+                               "if one is a copy of the other, delete the id line in the copy: `registry index` gives it a new one; "
+                               "else programs know both by this id, and one of them has to change")  # fmt: skip
 
 
 _GOOD = "title: T\ndefinition: {exec: /bin/true}\n"

@@ -1,15 +1,16 @@
 """Other formats to definitions (later: and back). Add one: write its file here, and its name to `IMPORTERS`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.edit import create_files
+from registry.edit import create_files, replace_file
 from registry.errors import UsageError
 from registry.exchange import json_2013
+from registry.exchange.imported_ids import noted
 from registry.exchange.importer import Imported, Options
 from registry.kinds import modeline
-from registry.loader import definition_path
+from registry.loader import LEDGER_PATH, definition_path
 from registry.yaml_writer import to_yaml
 
 IMPORTERS = (json_2013.IMPORTER,)
@@ -19,15 +20,19 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One definition that was imported: from which file, to which path, and what the person should know."""
+    """One definition that was imported: from which file, to which path, what the person should know, and the id that it kept."""
 
     file: str
     path: str
     notes: tuple[str, ...]
+    id: int | None = None
 
 
 def import_files(root: Path, files: Sequence[Path], folder: str, options: Options) -> list[Written]:
-    """Read every file, then write every definition below `folder`. Raises UsageError, with nothing written."""
+    """Read every file, then write every definition below `folder`, and the ids that they bring into the ledger.
+
+    Raises UsageError or RefusedError, with nothing written.
+    """
     planned: dict[str, tuple[Path, Imported]] = {}
     for file in files:
         for imported in _read(file, options):
@@ -38,8 +43,26 @@ def import_files(root: Path, files: Sequence[Path], folder: str, options: Option
             if (root / path).exists():
                 raise UsageError(f"{path} is there already", "nothing is overwritten: choose another --folder, or remove it first")
             planned[path] = (file, imported)
-    create_files(root, {path: f"{modeline(path, _KIND)}\n{to_yaml(one.document)}".encode() for path, (_, one) in planned.items()})
-    return [Written(str(file), path, imported.notes) for path, (file, imported) in planned.items()]
+    if options.new_ids:
+        for _, one in planned.values():
+            one.document.pop("id", None)
+    ids = {path: one.document["id"] for path, (_, one) in planned.items() if "id" in one.document}
+    ledger = noted(root, ids) if ids else None
+    contents = {path: f"{modeline(path, _KIND)}\n{to_yaml(one.document)}".encode() for path, (_, one) in planned.items()}
+    create_files(root, contents)
+    if ledger is not None:
+        _replace_or_take_back(root, ledger, contents)
+    return [Written(str(file), path, imported.notes, ids.get(path)) for path, (file, imported) in planned.items()]
+
+
+def _replace_or_take_back(root: Path, ledger: bytes, created: Iterable[str]) -> None:
+    """Write the ledger, or remove the files that were created for it."""
+    try:
+        replace_file(root / LEDGER_PATH, ledger)
+    except BaseException:
+        for path in created:
+            (root / path).unlink(missing_ok=True)
+        raise
 
 
 def _read(file: Path, options: Options) -> list[Imported]:

@@ -16,11 +16,15 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to import: whether the known repairs may be made, old spellings be brought up to date, secrets be replaced."""
+    """How to import: whether the known repairs may be made, old spellings be brought up to date, secrets be replaced.
+
+    `new_ids` leaves out ids that the definitions bring along.
+    """
 
     repair: bool = False
     modern: bool = False
     secrets_from_env: bool = False
+    new_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)

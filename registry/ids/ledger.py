@@ -191,4 +191,4 @@ def _parse_entry(line: str) -> LedgerEntry | None:
 
 def _broken(number: int, message: str) -> Problem:
     return Problem("I020", Severity.ERROR, Span(LEDGER_PATH, number, 1, number, 2), f"the ledger is broken: {message}",
-                   f"lines are only ever appended: git checkout COMMIT -- {LEDGER_PATH}, or registry ids recover")  # fmt: skip
+                   f"take a good one back: git checkout COMMIT -- {LEDGER_PATH}, or registry index --recover --published ADDRESS")  # fmt: skip

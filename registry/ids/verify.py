@@ -29,11 +29,18 @@ def _story(ledger: Ledger) -> Iterator[Problem]:
 
 
 def _at(number: int, message: str) -> Problem:
-    return Problem("I022", Severity.ERROR, Span(LEDGER_PATH, number, 1, number, 2), message, "compare it with a copy: registry ids recover")
+    return Problem(
+        "I022",
+        Severity.ERROR,
+        Span(LEDGER_PATH, number, 1, number, 2),
+        message,
+        f"git log -p -- {LEDGER_PATH} shows who changed it; the site has a copy, api/ledger.ndjson",
+    )
 
 
 def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
-    hint = "`registry index` on the main branch mends it"
+    hint = "`registry index` on the main branch fixes it"
+    never = "`registry index` on the main branch replaces it by a new id; `registry import` keeps ids of another registry"
     holders: dict[tuple[str, int], Definition] = {}
     for definition in definitions:
         if definition.id is None:
@@ -42,9 +49,15 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
         first = holders.setdefault(key, definition)
         last = ledger.latest.get(key)
         if first is not definition:
-            yield definition.problem("I010", Severity.ERROR, ("id",), f"the id {definition.id} is also that of {first.path}", hint)
+            yield definition.problem(
+                "I010",
+                Severity.ERROR,
+                ("id",),
+                f"the id {definition.id} is also that of {first.path}",
+                "`registry index` on the main branch gives the copy a new one",
+            )
         elif last is None:
-            yield definition.problem("I021", Severity.ERROR, ("id",), f"the id {definition.id} was never given by `registry index`", hint)
+            yield definition.problem("I021", Severity.ERROR, ("id",), f"the id {definition.id} was never given by `registry index`", never)
         elif last.state == "gone" or last.name != definition.name:
             yield definition.problem("I023", Severity.ERROR, ("id",), f"the ledger has {definition.id} as {last.name} ({last.state})", hint)
     for (kind, number), last in ledger.latest.items():

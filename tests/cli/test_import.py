@@ -122,6 +122,69 @@ def test_a_list_of_the_old_service_keeps_its_ids(repo: RepoBuilder, run: Run, wh
     assert document(repo, "bee-12")["id"] == 12
 
 
+def imported_list(folder: Path, **ids: int) -> str:
+    objects = [{"definition": {"exec": f"/opt/{name}", "process_name": name}, "id": number} for name, number in ids.items()]
+    (folder / "list.json").write_text(json.dumps({"objects": objects}))
+    return str(folder / "list.json")
+
+
+def test_a_registry_that_has_given_ids_keeps_imported_ones_too(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    repo.define("a")
+    repo.commit()
+    assert run("index", *where).code == 0
+    outcome = run("import", imported_list(tmp_path, bee=12, cat=40), *where)
+    assert (outcome.code, "Commit on the main branch" in outcome.out) == (0, True), outcome.err
+    repo.define("new")
+    repo.commit()
+    outcome = run("index", *where)
+    assert (outcome.code, "not its own" in outcome.out) == (0, False), outcome.err
+    assert [document(repo, name)["id"] for name in ("a", "bee-12", "cat-40", "new")] == [1, 12, 40, 41]
+    assert run("ids", "verify", *where).code == 0
+    assert "Nothing to do" in run("index", *where).out
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ({"bee": 1}, "the id 1 is also that of definitions/process_definition/a.yaml"),
+        ({"bee": 2}, "the id 2 was given to b, which was deleted"),
+        ({"bee": 12, "cat": 12}, "the id 12 is also that of"),
+        ({"bee": 2**53}, "is larger than"),
+    ],
+)
+def test_an_imported_id_of_another_definition_is_refused_and_nothing_written(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path, ids: dict[str, int], said: str
+) -> None:
+    repo.define("a")
+    b = repo.define("b")
+    repo.commit()
+    run("index", *where)
+    b.unlink()
+    repo.commit()
+    run("index", *where)
+    outcome = run("import", imported_list(tmp_path, **ids), *where)
+    assert (outcome.code, said in outcome.err, "--new-ids" in outcome.err) == (3, True, True), outcome.err
+    assert repo.git("status", "--porcelain") == ""
+    assert run("import", imported_list(tmp_path, **ids), "--new-ids", *where).code == 0
+    assert "id" not in document(repo, f"bee-{ids['bee']}")
+
+
+def test_a_fork_and_a_broken_ledger_take_no_ids(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+    repo.define("a")
+    repo.define("b")
+    repo.commit()
+    run("index", *where)
+    settings = (repo.root / "registry.yaml").read_text()
+    repo.write("registry.yaml", "registry_id: a-fork\n")
+    assert "a fork gives no ids" in run("import", imported_list(tmp_path, bee=12), *where).err
+    repo.write("registry.yaml", settings)
+    ledger = repo.root / "definitions/ledger.jsonl"
+    ledger.write_text(ledger.read_text().replace('"id":1', '"id":9'))
+    outcome = run("import", imported_list(tmp_path, bee=12), *where)
+    assert (outcome.code, "registry index --recover --published ADDRESS" in outcome.err) == (3, True)
+    assert not (repo.root / "definitions/process_definition/bee-12.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -1,0 +1,62 @@
+"""Ids that imported definitions bring along: noted in the ledger, or refused where another definition has them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from registry import yaml
+from registry.errors import RefusedError
+from registry.ids import append, parse_ledger
+from registry.ids.ledger import MAX_ID
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, id_of, kind_and_name
+from registry.settings import SETTINGS_PATH, parse_settings
+from registry.source import MAX_LEDGER_BYTES, EntryType, WorkTree
+
+_INSTEAD = "--new-ids imports without ids, and `registry index` gives new ones"
+
+
+def noted(root: Path, ids: Mapping[str, int]) -> bytes | None:
+    """The ledger of the registry at `root` with `ids` (by path of the definition) as given; None where it has no lines yet.
+
+    The first run of `registry index` takes over the ids of all files. Later runs know only ids that the ledger has: they
+    would replace an imported one. Raises RefusedError when an id is another definition's, or the ledger cannot go on.
+    """
+    source = WorkTree(root)
+    _are_free(source, ids)
+    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
+    ledger, problems = parse_ledger(data, settings.registry_id)
+    if problems:
+        raise RefusedError(f"{LEDGER_PATH}:{problems[0].span.line}: {problems[0].message}", problems[0].hint)
+    if not ledger.entries:
+        return None
+    if ledger.registry_id != settings.registry_id:
+        raise RefusedError(f"the ledger is of the registry {ledger.registry_id}, and this is {settings.registry_id or 'none'}", "a fork gives no ids")
+    events = []
+    for path, number in sorted(ids.items(), key=lambda item: item[1]):
+        kind, name = kind_and_name(path) or ("", "")
+        last = ledger.latest.get((kind, number))
+        if last is not None:
+            state = "which was deleted" if last.state == "gone" else "which is in use"
+            raise RefusedError(f"{path}: the id {number} was given to {last.name}, {state}", _INSTEAD)
+        events.append((kind, number, name, "live"))
+    return data + "".join(f"{entry.line()}\n" for entry in append(ledger, events, source.commit)).encode()
+
+
+def _are_free(source: WorkTree, ids: Mapping[str, int]) -> None:
+    """Raise RefusedError for an id that two definitions would carry, or that is too large."""
+    carriers: dict[str, dict[int, str]] = {(kind_and_name(path) or ("",))[0]: {} for path in ids}
+    for entry in source.entries(DEFINITIONS_FOLDER):
+        found = kind_and_name(entry.path)
+        if found is None or found[0] not in carriers or entry.type is not EntryType.FILE:
+            continue
+        for _, data in source.read_many([entry.path]):
+            document = yaml.read_data(data) if isinstance(data, bytes) else None
+            number = id_of(document) if isinstance(document, dict) else None
+            if number is not None:
+                carriers[found[0]][number] = entry.path
+    for path, number in ids.items():
+        if number > MAX_ID:
+            raise RefusedError(f"{path}: the id {number} is larger than {MAX_ID}", _INSTEAD)
+        other = carriers[(kind_and_name(path) or ("",))[0]].setdefault(number, path)
+        if other != path:
+            raise RefusedError(f"{path}: the id {number} is also that of {other}", _INSTEAD)
