@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import Problem, Severity, Span, UsageError
+from registry.foreign_json import read_json
 from registry.git import Oversize
 from registry.git_leftovers import leftover_in
 from registry.source import EntryType, Source
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 SCHEMA_FOLDER = "schema"
+# Definitions have at most 32 levels, and a schema needs two or three for each of them.
+_DEEPEST = 128
 ADAPTERS_INDEX = "adapters.schema.json"
 _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _ADAPTER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
@@ -149,10 +152,10 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
     documents = {}
     for path, data in sorted(texts.items()):
         try:
-            document = json.loads(data)
+            document = read_json(data, deepest=_DEEPEST)
             if not isinstance(document, dict):
                 raise ValueError("a schema file must hold an object")
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
             leftover = leftover_in(data.decode("utf-8", "replace"))
             if leftover is not None:

@@ -24,13 +24,14 @@ def test_every_module_is_on_the_map() -> None:
 
 
 def test_every_file_of_a_sort_is_in_its_tuple() -> None:
-    commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - {"terminal", "lookup", "status"}
+    not_commands = {"terminal", "lookup", "status", "streams", "interrupts", "failures"}
+    commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - not_commands
     assert commands == set(COMMANDS), "add the command to COMMANDS in registry/cli/__init__.py"
     families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {"rule", "others", "judgement", "plugins", "__init__"}
     text = (PACKAGE / "check/__init__.py").read_text()
     assert families == set(re.findall(r"(\w+)\.RULES", text)), "add the file's RULES to FAMILIES in registry/check/__init__.py"
     assert len(families) == len(FAMILIES)
-    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line", "review", "changelog"}
+    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line", "envelope", "review", "changelog"}
     assert reports == set(FORMATS), "add the format to FORMATS in registry/reports/__init__.py"
     forges = {path.stem for path in (PACKAGE / "forges").glob("[a-z]*.py")} - {"forge"}
     assert forges == set(FORGES), "add the forge to FORGES in registry/forges/__init__.py"

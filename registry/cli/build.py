@@ -1,6 +1,5 @@
 """`registry build`: the static site."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -104,9 +103,9 @@ def _show(result: "BuildResult", target: Path, source: "Source", format_: Format
     """What was built, or why nothing was."""
     snapshot = result.snapshot
     if snapshot is None and format_ is Format.JSON:
-        from registry.reports.json import report
+        from registry.reports.json import body
 
-        sys.stdout.write(report(result.problems))
+        write_json(body(result.problems))
         return
     shown = [one for one in result.problems if one.severity is Severity.ERROR] if quiet else result.problems
     if shown:

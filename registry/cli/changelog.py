@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import RegistryOption, find_root, out
+from registry.cli.terminal import RegistryOption, find_root, write_report
 
 Report = StrEnum("Report", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json"})
 _TEXT = Report("text")
@@ -31,6 +31,4 @@ def command(
     from registry.changelog import changelog
     from registry.reports.changelog import FORMATS
 
-    text = FORMATS[format_.value](changelog(find_root(registry), since, head))
-    out.file.write(text.encode("utf-8", "replace").decode("utf-8"))
-    out.file.flush()
+    write_report(FORMATS[format_.value](changelog(find_root(registry), since, head)), format_.value)

@@ -1,7 +1,6 @@
 """`registry check`: say everything that is wrong, in every file, in one run."""
 
 import gc
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -10,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import AllOption, QuietOption, RegistryOption, SourceOption, counted, err, find_root, lines_from, out, show_problems
+from registry.cli.terminal import (
+    AllOption,
+    QuietOption,
+    RegistryOption,
+    SourceOption,
+    counted,
+    err,
+    find_root,
+    lines_from,
+    out,
+    show_problems,
+    write_text,
+)
 from registry.errors import Problem, Severity, UsageError, has_errors
 from registry.reports import FORMATS
 
@@ -116,7 +127,7 @@ def _write(problems: Sequence[Problem], format_: Report, source: "Source") -> No
     if format_.value in FROM_THE_TOP and source.repository is not None:
         prefix = source.repository.prefix_of(source.root)
     moved = [replace(problem, span=problem.span._replace(path=prefix + problem.span.path)) for problem in problems]
-    sys.stdout.write(report_as(format_.value)(moved, lambda path, line: line_of(path.removeprefix(prefix), line)))
+    write_text(report_as(format_.value)(moved, lambda path, line: line_of(path.removeprefix(prefix), line)))
 
 
 def _look(root: Path, revision: str, base: str | None, *, changed: bool) -> "Review":

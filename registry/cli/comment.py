@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import out
+from registry.cli.terminal import out, write_text
 from registry.errors import UsageError
 from registry.forges import FORGES, forge_from, post
 
@@ -40,6 +40,6 @@ def command(
         raise UsageError(f"{report} is larger than {MOST_BYTES // 1024**2} MiB")
     body = FORMATS["markdown"](read(data))
     if dry_run:
-        out.file.write(body)
+        write_text(body)
         return
     out.print(post(forge_from(forge.value, environment_of_job()), MARKER, body), markup=False)

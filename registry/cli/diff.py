@@ -1,12 +1,11 @@
 """`registry diff`: what a change means, and to whom."""
 
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import RegistryOption, find_root, out
+from registry.cli.terminal import RegistryOption, find_root, out, write_report, write_text
 from registry.errors import UsageError
 from registry.reports import CHANGE_FORMATS
 
@@ -50,7 +49,7 @@ def command(
     if schema:
         from registry.reports.changes.json import SCHEMA
 
-        sys.stdout.write(SCHEMA.read_text(encoding="utf-8"))
+        write_text(SCHEMA.read_text(encoding="utf-8"))
         return
     base, dots, head = revisions.partition("..")
     if head.startswith("."):
@@ -65,9 +64,7 @@ def show(comparison: "Comparison", format_: str) -> None:
     """The comparison on stdout."""
     from registry.reports import changes_as
 
-    text = changes_as(format_)(comparison, width=out.width, color=out.has_color)
-    out.file.write(text.encode("utf-8", "replace").decode("utf-8"))
-    out.file.flush()
+    write_report(changes_as(format_)(comparison, width=out.width, color=out.has_color), format_)
 
 
 def fails(comparison: "Comparison", fail_on: FailOn | None) -> bool:

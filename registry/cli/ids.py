@@ -43,7 +43,8 @@ def command(
         if problems:
             show_problems(problems, opened.read)
         if format_ is Format.JSON:
-            write_json([{"kind": entry.kind, "id": entry.id, "name": entry.name, "state": entry.state} for entry in latest])
+            listed = [{"kind": entry.kind, "id": entry.id, "name": entry.name, "state": entry.state} for entry in latest]
+            write_json({"ids": listed})
             return
         for entry in latest:
             out.print(f"{entry.kind} {entry.id:>5}  {entry.state:<5}  {entry.name}", markup=False)
@@ -55,11 +56,9 @@ def command(
         problems = (*problems, Problem("I026", Severity.ERROR, Span(SETTINGS_PATH), message, "a fork gives no ids"))
     problems = (*checked.loaded.problems, *problems, *verify(checked.loaded.definitions, ledger))
     if format_ is Format.JSON:
-        import sys
+        from registry.reports.json import body
 
-        from registry.reports.json import report
-
-        sys.stdout.write(report(problems))
+        write_json(body(problems))
     elif problems:
         show_problems(problems, opened.read, to_stdout=True)
     else:

@@ -31,7 +31,7 @@ def command(
     options = Options(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
     written = import_files(find_root(registry), files, folder.strip("/"), options)
     if format_ is Format.JSON:
-        write_json([{"file": one.file, "path": one.path, "notes": list(one.notes)} for one in written])
+        write_json({"imported": [{"file": one.file, "path": one.path, "notes": list(one.notes)} for one in written]})
         return
     for one in written:
         out.print(f"{one.file} → {one.path}", markup=False)

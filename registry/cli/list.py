@@ -27,7 +27,8 @@ def command(
         err.print(f"Not in this list, because they cannot be read: {len(checked.loaded.unreadable)} (see `registry check`).")
     chosen = [one for one in checked.loaded.definitions if kind in (None, one.kind)]
     if format_ is Format.JSON:
-        write_json([{"kind": one.kind, "id": one.id, "name": one.name, "title": one.data.get("title"), "path": one.path} for one in chosen])
+        listed = [{"kind": one.kind, "id": one.id, "name": one.name, "title": one.data.get("title"), "path": one.path} for one in chosen]
+        write_json({"definitions": listed, "unreadable": sorted(checked.loaded.unreadable)})
         return
     if not chosen:
         out.print("Nothing yet: `registry new process_definition NAME` makes the first one.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, find_root, out, write_json
+from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, find_root, out, write_api_answer
 
 
 def command(
@@ -29,7 +29,7 @@ def command(
     revisions = revisions_of(snapshot, found)
     if format_ is Format.JSON:
         facts = [revision_facts(snapshot, found.kind, found.id, revision) for revision in revisions]
-        write_json(history_body(snapshot, found.id, found.name, facts))
+        write_api_answer(history_body(snapshot, found.id, found.name, facts))
         return
 
     def shown(value: object) -> str:

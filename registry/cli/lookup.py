@@ -1,5 +1,6 @@
 """Finds the one definition that a person means by a name or an id."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from registry.build import Checked, check_source, snapshot_of
@@ -10,6 +11,8 @@ from registry.loader import Definition
 from registry.memory import Memory
 from registry.snapshot import Snapshot, Tombstone
 from registry.source import open_source
+
+_MOST_SHOWN = 8
 
 
 def load_checked(root: Path, source: str) -> Checked:
@@ -30,19 +33,48 @@ def load_snapshot(root: Path, source: str) -> Snapshot:
 def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tombstone:
     """The definition or tombstone called `wanted`: a name, `kind/name`, an id, or `kind/id`.
 
-    Process definitions come first where the same word fits several kinds and none was named.
+    Raises UsageError where there is none, no such kind, or more than one: nothing is chosen for the user.
     """
-    first, _, rest = wanted.partition("/")
-    if kind is None and first in snapshot.kinds.by_name and rest:
-        kind, wanted = first, rest
-    kinds = [kind] if kind else list(snapshot.kinds.by_name)
+    by_name = snapshot.kinds.by_name
+    if kind is not None and kind not in by_name:
+        raise UsageError(f"there is no kind `{kind}`", nearest(kind, by_name) or f"the kinds are {', '.join(by_name)}")
     things: list[Definition | Tombstone] = [*snapshot.definitions, *snapshot.tombstones]
-    for name in kinds:
-        for thing in things:
-            if thing.kind == name and wanted in (thing.name, str(thing.id)):
-                return thing
+    found = _called(things, wanted, kind)
+    first, _, rest = wanted.partition("/")
+    if kind is None and first in by_name and rest:
+        found += _called(things, rest, first)
+        if not found:
+            kind, wanted = first, rest
+    if len(found) > 1:
+        shown = [_unmistakable(things, one) for one in found]
+        many = f" and {len(shown) - _MOST_SHOWN:,} more" if len(shown) > _MOST_SHOWN else ""
+        hint = f"say which: {', '.join(shown[:_MOST_SHOWN])}{many}"
+        raise UsageError(f"`{wanted}` is more than one definition", hint)
+    if found:
+        return found[0]
+    kinds = [kind] if kind else list(by_name)
     names = [thing.name for thing in things if thing.kind in kinds]
     raise UsageError(f"there is no definition `{wanted}`", nearest(wanted, names) or "`registry list` shows all")
+
+
+def _unmistakable(things: Sequence[Definition | Tombstone], wanted: Definition | Tombstone) -> str:
+    """What to write for just this one, with what it is else known by in parentheses."""
+    words = [wanted.name, *([str(wanted.id)] if wanted.id is not None else [])]
+    word = next((word for word in words if len(_called(things, word, wanted.kind)) == 1), words[-1])
+    other = f"id {wanted.id}" if word == wanted.name else wanted.name
+    return f"{wanted.kind}/{word}" + (f" ({other})" if wanted.id is not None else "")
+
+
+def _called(things: Sequence[Definition | Tombstone], wanted: str, kind: str | None) -> list[Definition | Tombstone]:
+    """Those of `kind` (None: of any) that have this name or id, what exists before what was deleted.
+
+    A name that exists again hides the deleted definitions that had it, which have their ids.
+    """
+    fitting = [one for one in things if kind in (None, one.kind)]
+    by_name = [one for one in fitting if one.name == wanted]
+    alive = [one for one in by_name if not isinstance(one, Tombstone)]
+    by_id = [one for one in fitting if str(one.id) == wanted and one not in by_name]
+    return [*(alive or by_name), *by_id]
 
 
 def revisions_of(snapshot: Snapshot, found: Definition | Tombstone) -> Revisions:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import RegistryOption, find_root
+from registry.cli.terminal import RegistryOption, find_root, write_text
 
 
 def command(
@@ -19,8 +19,6 @@ def command(
     Examples: `registry nginx > /etc/nginx/conf.d/registry.conf` ·
     `registry nginx --site /srv/registry/site --listen 80 --server-name registry.example.org`
     """
-    import sys
-
     from registry.publish import nginx_config
     from registry.settings import SETTINGS_PATH, parse_settings
     from registry.source import WorkTree
@@ -29,4 +27,4 @@ def command(
     settings, _ = parse_settings(WorkTree(root).read(SETTINGS_PATH))
     folder = site if site is not None else root / settings.output
     # Absolute, but the link at the end stays a link: nginx must follow it anew at each request.
-    sys.stdout.write(nginx_config(folder.parent.resolve() / folder.name, settings, listen, server_name))
+    write_text(nginx_config(folder.parent.resolve() / folder.name, settings, listen, server_name))

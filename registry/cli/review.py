@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from registry.cli.diff import FailOnOption, fails
-from registry.cli.terminal import AllOption, QuietOption, RegistryOption, find_root, lines_from, out
+from registry.cli.terminal import AllOption, QuietOption, RegistryOption, find_root, lines_from, out, write_report
 from registry.edit import replace_file
 from registry.errors import UsageError, has_errors
 
@@ -57,8 +57,7 @@ def command(
     for name, path in files:
         # Not to a terminal: no color, and as wide as a mail.
         replace_file(path, FORMATS[name](replace(given, color=False, width=100)).encode("utf-8", "replace"))
-    out.file.write(FORMATS[format_.value](given).encode("utf-8", "replace").decode("utf-8"))
-    out.file.flush()
+    write_report(FORMATS[format_.value](given), format_.value)
     if has_errors(result.problems) or (comparison is not None and fails(comparison, fail_on)):
         raise typer.Exit(1)
 

@@ -22,7 +22,7 @@ def command(
     if wanted is not None and wanted.upper() in OTHERS:
         rule_id = wanted.upper()
         if format_ is Format.JSON:
-            write_json([{"id": rule_id, "title": OTHERS[rule_id]}])
+            write_json({"rules": [{"id": rule_id, "title": OTHERS[rule_id]}]})
         else:
             out.print(f"{rule_id}: {OTHERS[rule_id]}", markup=False)
         return
@@ -30,8 +30,12 @@ def command(
     if not chosen:
         raise UsageError(f"there is no rule {wanted}", "`registry rules` lists them")
     if format_ is Format.JSON:
-        write_json([{"id": rule.id, "severity": rule.severity.value, "title": rule.title, "why": rule.why, "bad": rule.bad, "good": rule.good}
-                    for rule in chosen])  # fmt: skip
+        listed = [
+            {"id": rule.id, "severity": rule.severity.value, "title": rule.title, "why": rule.why, "bad": rule.bad,
+             "good": rule.good}
+            for rule in chosen
+        ]  # fmt: skip
+        write_json({"rules": listed})
     elif wanted is None:
         for rule in chosen:
             out.print(f"{rule.id}  {rule.severity.value:<7}  {rule.title}", markup=False)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import RegistryOption, find_root, out, write_json
+from registry.cli.terminal import RegistryOption, find_root, out, write_api_answer
 
 
 def command(
@@ -37,6 +37,6 @@ def command(
             out.print(f"{one.name}: {one.description}", markup=False)
         out.print(f"Adapter types: {', '.join(kinds.adapters)}.", markup=False)
     elif kind in kinds.by_name:
-        write_json(kinds.by_name[kind].schema)
+        write_api_answer(kinds.by_name[kind].schema)
     else:
         raise UsageError(f"there is no kind `{kind}`", nearest(kind, kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}")

@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, write_json
+from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, counted, find_root, out, write_api_answer
+from registry.errors import UsageError
 
 if TYPE_CHECKING:
     from registry.snapshot import Snapshot
+
+
+_MOST_DIGITS = 9
 
 
 def command(
@@ -32,7 +36,9 @@ def command(
     from registry.snapshot import Tombstone
 
     wanted, _, revision = wanted.partition("@")
-    if revision.isdecimal():
+    if revision.isdecimal() and revision.isascii():
+        if len(revision) > _MOST_DIGITS:
+            raise UsageError(f"the number of a revision has at most {_MOST_DIGITS} digits", "`registry log` lists the revisions of a definition")
         _show_revision(load_snapshot(find_root(registry), source), wanted, kind, int(revision), format_)
         return
     source = revision or source
@@ -41,12 +47,12 @@ def command(
     if isinstance(found, Tombstone):
         body = tombstone_body(snapshot, found)
         if format_ is Format.JSON:
-            write_json(body)
+            write_api_answer(body)
         else:
             out.print(f"{found.kind} {found.id}: {found.name} was deleted; `registry log {found.kind}/{found.id}` tells when.", markup=False)
         return
     if format_ is Format.JSON:
-        write_json(detail_body(snapshot, found))
+        write_api_answer(detail_body(snapshot, found))
         return
     number = f"id {found.id}" if found.id is not None else "no id yet"
     revisions = snapshot.revisions_of(found)
@@ -60,7 +66,6 @@ def command(
 def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: int, format_: Format) -> None:
     """One revision as it was; credentials are hidden, so it is the content that is shown, not the bytes of the file."""
     from registry.cli.lookup import find, revisions_of
-    from registry.errors import UsageError
     from registry.render.json_api import revision_body, revision_facts
     from registry.yaml_writer import to_yaml
 
@@ -71,7 +76,7 @@ def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: 
         there = f"it has the revisions 1 to {len(revisions)}" if revisions else "no revision of it is known"
         raise UsageError(f"{found.name} has no revision {number}", f"{there}; `registry log {found.name}` lists them")
     if format_ is Format.JSON:
-        write_json(revision_body(snapshot, found.id, chosen, revision_facts(snapshot, found.kind, found.id, chosen)))
+        write_api_answer(revision_body(snapshot, found.id, chosen, revision_facts(snapshot, found.kind, found.id, chosen)))
         return
     who = f"{chosen.commit[:10]}, {chosen.date[:10]}, {chosen.author}" if chosen.commit else "not committed"
     out.print(f"{found.kind} {chosen.name}, revision {number} of {len(revisions)} ({who})", style="bold", markup=False)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -13,6 +13,7 @@ import typer
 
 from registry import __version__
 from registry.characters import dump_json, visible
+from registry.cli.streams import OutputError
 from registry.errors import Problem, Read, RegistryError, UsageError
 from registry.git import looks_like_git_dir, refuse_embedded
 from registry.kinds import defaults_folder
@@ -159,7 +160,7 @@ def lines_from(read: Read) -> LineOf:
 def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False, is_complete: bool = False) -> None:
     """Problems with their lines as `read` gives them, on stderr unless they are the answer; `is_complete`: every warning."""
     terminal = out if to_stdout else err
-    terminal.file.write(problems_text(problems, read, terminal, is_complete=is_complete).encode("utf-8", "replace").decode("utf-8"))
+    terminal.file.write(problems_text(problems, read, terminal, is_complete=is_complete))
     terminal.file.flush()
 
 
@@ -179,30 +180,35 @@ def _explanation(rule: str) -> str | None:
 
 def show_error(error: RegistryError) -> None:
     """One line on stderr, and a hint."""
-    err.print(f"[bold red]error:[/] {_plain(error.message)}")
+    _print_labeled("error", "bold red", error.message)
     if error.hint:
-        err.print(f"[cyan]hint:[/] {_plain(error.hint)}")
+        _print_labeled("hint", "cyan", error.hint)
     for line in error.details:
         err.print(f"  {line}", markup=False)
 
 
-def _plain(text: str) -> str:
-    """Text whose square brackets are no markup."""
-    from rich.markup import escape
+def _print_labeled(label: str, style: str, text: str) -> None:
+    """A line on stderr that starts with a label, in color where it can be seen. Without Rich where it is not needed."""
+    if err.is_terminal:
+        from rich.markup import escape
 
-    return escape(text)
+        err.print(f"[{style}]{label}:[/] {escape(text)}")
+    else:
+        err.print(f"{label}: {text}", markup=False)
 
 
-def report_bug(error: Exception) -> None:
-    """Say on stderr that an error nobody foresaw is ours, with its details in a file."""
+def report_bug(error: BaseException) -> str:
+    """Report on stderr that an unexpected error is a bug, with its details in a file; gives the message."""
     import tempfile
     import traceback
 
     details = "".join(traceback.format_exception(error))
     with tempfile.NamedTemporaryFile("w", prefix="registry-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
         file.write(f"process-registry {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{details}")
-    what = _plain(f"{type(error).__name__}: {error}".split("\n", 1)[0])
-    err.print(f"[bold red]bug:[/] this is our mistake, not yours ({what}); the details are in {file.name}")
+    what = f"{type(error).__name__}: {error}".split("\n", 1)[0]
+    message = f"this is our mistake, not yours ({what}); the details are in {file.name}"
+    _print_labeled("bug", "bold red", message)
+    return message
 
 
 def counted(count: int, word: str) -> str:
@@ -210,9 +216,40 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def write_json(body: Any) -> None:
-    """One JSON value on stdout, indented."""
-    sys.stdout.write(dump_json(body))
+def write_json(body: Mapping[str, Any]) -> None:
+    """A command's answer as one JSON object on stdout, in the form that all commands share."""
+    from registry.reports.envelope import to_text
+
+    write_text(to_text(body))
+
+
+def write_api_answer(body: Any) -> None:
+    """What the API answers, or a JSON Schema, as JSON on stdout: their forms are not the commands' own."""
+    write_text(dump_json(body))
+
+
+def write_text(text: str) -> None:
+    """A document for programs on stdout: in UTF-8, whatever the terminal can show."""
+    data = text.encode("utf-8", "backslashreplace")
+    sys.stdout.flush()
+    buffer = getattr(sys.stdout, "buffer", None)
+    try:
+        if buffer is None:
+            sys.stdout.write(data.decode("utf-8"))
+        else:
+            buffer.write(data)
+    except OSError as error:
+        raise OutputError(error) from error
+    sys.stdout.flush()
+
+
+def write_report(text: str, format_: str) -> None:
+    """A report on stdout: for people in the terminal's encoding, for programs in UTF-8."""
+    if format_ != "text":
+        write_text(text)
+        return
+    out.file.write(text)
+    out.file.flush()
 
 
 @contextmanager

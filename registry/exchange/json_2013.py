@@ -5,6 +5,7 @@ has an example that lacks a closing quote and a colon: exactly those two repairs
 """
 
 import difflib
+import json
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -13,7 +14,11 @@ from typing import Any
 
 from registry.errors import UsageError
 from registry.exchange.importer import Imported, Importer, Options
+from registry.foreign_json import check_limits, read_json
+from registry.yaml import MAX_DEPTH
 
+# The file has one level more, around `definition`.
+_DEEPEST = MAX_DEPTH - 1
 _PLACEHOLDER_VALUES = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re.IGNORECASE)
 # An object of the service's lists has these beside `definition`; the registry makes them itself.
 _MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
@@ -53,21 +58,18 @@ def _parse(file_name: str, text: str, options: Options, notes: list[str]) -> Any
 
 
 def _strict_or_json5(text: str, notes: list[str]) -> Any:
-    import json
-
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        return read_json(text, deepest=_DEEPEST, pairs=_no_duplicates, constant=_no_constant)
     except json.JSONDecodeError:
         import json5
 
         try:
             data = json5.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
         except RecursionError as error:
-            raise ValueError("<string>: nested too deeply") from error
+            raise ValueError(f"nested deeper than {_DEEPEST} levels") from error
+        check_limits(data, _DEEPEST)
         notes.append("read as JSON5: it has trailing commas, comments or single quotes")
         return data
-    except RecursionError as error:
-        raise ValueError("<string>: nested too deeply") from error
 
 
 def _no_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,11 @@ from typing import IO, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from registry.errors import UsageError
+from registry.foreign_json import read_json
 
 _TIMEOUT_S = 30
+# What forges answer has a dozen.
+_DEEPEST = 100
 _READ_AT_MOST = 16 * 1024 * 1024
 _PAGE = 100
 _MOST_PAGES = 50
@@ -49,7 +52,7 @@ def event(environment: Mapping[str, str]) -> dict[str, Any]:
     """What happened, as GitHub and Forgejo tell a job in a file."""
     path = Path(needed(environment, "GITHUB_EVENT_PATH"))
     try:
-        found = json.loads(path.read_bytes())
+        found = read_json(path.read_bytes(), deepest=_DEEPEST)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as the event of a job") from error
     return found if isinstance(found, dict) else {}
@@ -79,7 +82,7 @@ class Rest:
         request = urllib.request.Request(self._base + path, data=data, headers=self._headers, method=method)
         try:
             with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
-                return json.loads(answer.read(_READ_AT_MOST))
+                return read_json(answer.read(_READ_AT_MOST), deepest=_DEEPEST)
         except urllib.error.HTTPError as error:
             hint = "may the token do this?" if error.code in (401, 403, 404) else "run it again"
             raise UsageError(f"{method} {self._base}{path} answers {error.code} {error.reason}", hint) from error

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from registry.git.environment import OPTIONS, TIMEOUT_S, environment, for_hooks, for_remotes, git_python
-from registry.git.error import GitError, first_line
+from registry.git.error import GitError, command_of, first_line
 from registry.git.location import Location
 
 _REMOTE_TIMEOUT_S = 300
@@ -126,7 +126,7 @@ class Git:
             kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
         )
         if status not in ok:
-            raise GitError(f"git {arguments[0]} failed: {first_line(str(stderr))}", "can this machine reach the remote, and is it allowed to?")
+            raise GitError(f"{command_of(arguments)} failed: {first_line(str(stderr))}", "can this machine reach the remote, and is it allowed to?")
         return int(status), str(output), str(stderr)
 
     def write_objects_elsewhere(self) -> None:
@@ -178,7 +178,7 @@ class Git:
 
     def error(self, arguments: Sequence[str], said: str) -> GitError:
         """What to raise when a command failed and `said` this."""
-        return GitError(f"git {arguments[0]} failed: {first_line(said)}", self.missing_hint())
+        return GitError(f"{command_of(arguments)} failed: {first_line(said)}", self.missing_hint())
 
     def missing_hint(self) -> str:
         """In a partial clone the command that completes it, for objects that are not here; else ""."""

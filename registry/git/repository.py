@@ -523,8 +523,13 @@ class Repository:
 
 
 def as_pattern(text: str) -> str:
-    """An extended regular expression that finds just this text, for `files_with`."""
-    return re.sub(r"[^A-Za-z0-9_/-]", lambda match: f"[{match.group()}]", text)
+    """An extended regular expression that finds this text, for `files_with`.
+
+    Git searches line by line and takes a newline in a pattern for the start of another one. Of a text with control characters
+    (a file name can have them) the longest part without any is searched for: that finds at least the files with the text.
+    """
+    part = max(re.split(r"[\x00-\x1f\x7f]", text), key=len)
+    return re.sub(r"[][\\.^$*+?(){}|]", lambda match: f"\\{match.group()}", part)
 
 
 def _as(author: tuple[str, str], when: int | None = None) -> dict[str, str]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 
 from registry.changelog import Changelog, Entry
 from registry.changes import Level, Meaning, What
-from registry.characters import dump_json, visible
+from registry.characters import visible
 from registry.diff import MISSING
 from registry.reports.changes import json as changes_json
 from registry.reports.changes import markdown
 from registry.reports.changes.words import NO_CHANGES, affected, summary, title, value, who
+from registry.reports.envelope import to_text
 
 _HEADINGS = {Level.BREAKING: "Breaking", Level.RISKY: "Risky", Level.SAFE: "Safe"}
 _LONGEST = 120
@@ -30,7 +31,7 @@ def as_json(changelog: Changelog) -> str:
     body = changes_json.body(changelog.comparison)
     for told, entry in zip(body["definitions"], changelog.entries, strict=True):
         told["commits"] = [{"commit": one.commit, "author": one.author, "date": one.date, "message": one.message} for one in entry.commits]
-    return dump_json({"title": changelog.title, "since": changelog.since, **body})
+    return to_text({"title": changelog.title, "since": changelog.since, **body})
 
 
 def _notes(changelog: Changelog, mark: str, quote: Quote) -> str:

@@ -1,13 +1,19 @@
 """Problems for programs: one JSON object."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from registry.characters import dump_json
 from registry.errors import Problem, Severity
+from registry.reports.envelope import to_text
 from registry.reports.line import LineOf
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf = lambda _path, _line: None) -> str:
+    """The problems as one JSON object."""
+    return to_text(body(problems))
+
+
+def body(problems: Sequence[Problem]) -> dict[str, Any]:
     """`{"problems": […], "errors": N, "warnings": N}`; places count from 1, the end is exclusive."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     listed = [
@@ -21,4 +27,4 @@ def report(problems: Sequence[Problem], _line_of: LineOf = lambda _path, _line: 
         }
         for problem in problems
     ]
-    return dump_json({"problems": listed, "errors": errors, "warnings": len(problems) - errors})
+    return {"problems": listed, "errors": errors, "warnings": len(problems) - errors}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.changes import Comparison, Level
-from registry.characters import dump_json, visible
+from registry.characters import visible
 from registry.errors import Problem, Severity, Span, UsageError
 from registry.reports import github, gitlab
 from registry.reports import json as problems_json
@@ -16,6 +16,7 @@ from registry.reports.changes import json as changes_json
 from registry.reports.changes import markdown
 from registry.reports.changes import text as changes_text
 from registry.reports.changes.words import between, summary, title, who
+from registry.reports.envelope import FORMAT_VERSION, to_text
 from registry.reports.line import LineOf
 
 _MOST_OPEN = 20
@@ -53,9 +54,8 @@ def _text(given: Given) -> str:
 
 
 def _json(given: Given) -> str:
-    body = json.loads(problems_json.report(given.problems))
     changes = changes_json.body(given.comparison) if given.comparison is not None else None
-    return dump_json({**body, "note": given.note, "changes": changes})
+    return to_text({**problems_json.body(given.problems), "note": given.note, "changes": changes})
 
 
 def _markdown(given: Given) -> str:
@@ -129,6 +129,8 @@ def read(data: bytes) -> Given:
     """What `--format json` wrote. Raises UsageError for anything else."""
     try:
         body: Any = json.loads(data)
+        if body.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
+            raise UsageError("this report is of another version of the program", "write and read it with the same version")
         problems = tuple(_problem(one) for one in body["problems"])
         comparison = changes_json.read(body["changes"]) if body["changes"] is not None else None
         note = body["note"]

@@ -4,8 +4,22 @@
 """
 
 from registry.yaml.document import Document, Node, Place
-from registry.yaml.reader import MAX_BYTES, Reading, read, too_large
+from registry.yaml.reader import MAX_BYTES, MAX_DEPTH, Reading, read, too_large
 from registry.yaml.scalars import is_ambiguous
 from registry.yaml.stored import Loading, StoredDocument, load, read_data
 
-__all__ = ["MAX_BYTES", "Document", "Loading", "Node", "Place", "Reading", "StoredDocument", "is_ambiguous", "load", "read", "read_data", "too_large"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "Document",
+    "Loading",
+    "Node",
+    "Place",
+    "Reading",
+    "StoredDocument",
+    "is_ambiguous",
+    "load",
+    "read",
+    "read_data",
+    "too_large",
+]

@@ -217,13 +217,14 @@ def test_list_show_and_log_for_people_and_programs(repo: RepoBuilder, run: Run) 
     run("index", "-C", str(repo.root))
     where = ("-C", str(repo.root))
     assert run("list", *where).out.splitlines() == ["process_definition      1  weather/qc  Qc", "application             1  app         App"]
-    assert [one["name"] for one in json.loads(run("list", "application", *where, "--format", "json").out)] == ["app"]
+    listed = json.loads(run("list", "application", *where, "--format", "json").out)
+    assert (listed["format_version"], [one["name"] for one in listed["definitions"]]) == (1, ["app"])
     assert "did you mean `application`?" in run("list", "applications", *where).err
     assert "exec: /bin/qc" in run("show", "weather/qc", *where).out
-    assert json.loads(run("show", "1", *where, "--format", "json").out)["resource_uri"] == "/api/process_definition/1/"
+    assert json.loads(run("show", "process_definition/1", *where, "--format", "json").out)["resource_uri"] == "/api/process_definition/1/"
     assert json.loads(run("show", "application/1", *where, "--format", "json").out)["name"] == "app"
     assert "add both" in run("log", "weather/qc", *where).out
-    history = json.loads(run("log", "1", *where, "--format", "json").out)
+    history = json.loads(run("log", "1", *where, "--kind", "process_definition", "--format", "json").out)
     assert [one["number"] for one in history["revisions"]] == [2, 1]
     missing = run("show", "weather/qs", *where)
     assert (missing.code, "did you mean `weather/qc`?" in missing.err) == (2, True)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from registry.changes import TABLE, Changed, Comparison, Level, Meaning, Party, What
-from registry.characters import dump_json
 from registry.diff import MISSING
+from registry.reports.envelope import to_text
 from registry.settings import Settings
 
 SCHEMA = Path(__file__).with_name("diff.schema.json")
@@ -15,7 +15,7 @@ SCHEMA = Path(__file__).with_name("diff.schema.json")
 
 def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
     """One JSON object."""
-    return dump_json(body(comparison))
+    return to_text(body(comparison))
 
 
 def body(comparison: Comparison) -> dict[str, Any]:

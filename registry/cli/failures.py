@@ -1,0 +1,131 @@
+"""How a command ends when it cannot do what was asked: what is reported, and the exit code."""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+from registry.cli.streams import OutputError
+from registry.cli.terminal import err, report_bug, show_error, show_problems, write_text
+from registry.errors import ProblemsError, RegistryError, UsageError
+
+INTERRUPTED = 130
+OUR_BUG = 70
+
+_HINTS = {
+    errno.EMFILE: "raise the limit on open files: `ulimit -n 1024`",
+    errno.ENFILE: "too many files are open on this machine: end other programs",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space: the quota is used up",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.ENOMEM: "end other programs, or give this one more memory",
+    errno.EAGAIN: "too many processes or threads: raise the limit (`ulimit -u`)",
+    errno.EIO: "the disk or the terminal does not answer",
+}
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """True when the words of a command line ask for answers in JSON, whether or not the command line is right."""
+    words = words[: words.index("--")] if "--" in words else words
+    given = [word.partition("=")[2] for word in words if word.startswith("--format=")]
+    given += [after for word, after in pairwise(words) if word == "--format"]
+    return given[-1:] == ["json"]
+
+
+def report_failure(error: BaseException, *, as_json: bool) -> int:
+    """Report what ended a command; gives the exit code. Never raises: stderr itself may be what fails."""
+    if isinstance(error, KeyboardInterrupt):
+        with suppress(OSError, ValueError):
+            err.print("Interrupted; nothing is left half done.")
+        return INTERRUPTED
+    is_output = isinstance(error, OutputError)
+    if isinstance(error, OutputError) and error.errno == errno.EPIPE:
+        return 0  # `registry list | head`: the reader has what it wanted
+    if (cause := _machine_cause(error)) is not None:
+        error = machine_error(cause)
+    code = error.exit_code if isinstance(error, RegistryError) else OUR_BUG
+    try:
+        _report(error, code, as_json=as_json and not is_output)
+    except (OSError, ValueError, ImportError, OutputError):
+        # What shows errors could not be loaded, or not even a file for the details be written: in fewer words.
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"error: {error}\n")
+    return code
+
+
+def _report(error: BaseException, code: int, *, as_json: bool) -> None:
+    body: dict[str, Any] = {}
+    if isinstance(error, RegistryError):
+        message, hint = error.message, error.hint
+        if isinstance(error, ProblemsError):
+            if as_json:
+                from registry.reports.json import body as problems_body
+
+                body = problems_body(error.problems)
+            else:
+                show_problems(error.problems, error.read)
+        show_error(error)
+    else:
+        message, hint = report_bug(error), ""
+    if as_json:
+        from registry.reports.envelope import error_body, to_text
+
+        write_text(to_text({**error_body(message, hint, code), **body}))
+
+
+def report_misuse(error: Any, *, as_json: bool) -> int:
+    """Report an error of the command line itself, which Typer found; gives the exit code."""
+    from typer.rich_utils import rich_format_error
+
+    with suppress(OSError, ValueError, OutputError):
+        rich_format_error(error)
+        if as_json:
+            from registry.reports.envelope import error_body, to_text
+
+            context = getattr(error, "ctx", None)
+            hint = f"see `{context.command_path} --help`" if context is not None else "see `registry --help`"
+            write_text(to_text(error_body(str(error.format_message()), hint, int(error.exit_code))))
+    return int(error.exit_code)
+
+
+# What a library wraps in an error of its own, and what is then still the machine's fault.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN)
+
+
+def _machine_cause(error: BaseException) -> OSError | MemoryError | None:
+    """What the machine refused, if that is why the command ended."""
+    if isinstance(error, (OSError, MemoryError)):
+        return error
+    if isinstance(error, RegistryError):
+        return None
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno in _EXHAUSTED):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    # GitPython keeps only the words of an error that it meets when it is imported.
+    number = next((number for number in _EXHAUSTED if f"[Errno {number}]" in str(error)), None)
+    return OSError(number, os.strerror(number)) if number is not None else None
+
+
+def machine_error(error: OSError | MemoryError) -> RegistryError:
+    """What the machine refused, as an error that a user can act upon: it is not a fault of the program."""
+    if isinstance(error, MemoryError):
+        return UsageError("there is not enough memory", _HINTS[errno.ENOMEM])
+    try:
+        os.getcwd()  # noqa: PTH109 - asks the system, and makes no path of it
+    except OSError:
+        return UsageError("the current folder was deleted", "change to a folder that exists: `cd`")
+    reason = error.strerror or str(error) or type(error).__name__
+    files = " and ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+    hint = _HINTS.get(error.errno or 0, "")
+    if not files:
+        return UsageError(f"the system refused a request: {reason}", hint)
+    return UsageError(f"{files}: {reason}", hint)

@@ -1,0 +1,10 @@
+"""Ctrl-C. While the program is loaded it ends the process at once (registry/__main__.py); in a command it is an exception."""
+
+import signal
+import threading
+
+
+def allow_interrupts() -> None:
+    """From now on Ctrl-C raises KeyboardInterrupt, if it ended the process until now."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
