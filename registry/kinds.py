@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from registry.addresses import RESERVED_KINDS
 from registry.errors import Problem, Severity, Span, UsageError
 from registry.foreign_json import read_json
 from registry.git import Oversize
@@ -28,8 +29,6 @@ _DEEPEST = 128
 ADAPTERS_INDEX = "adapters.schema.json"
 _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _ADAPTER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
-# First steps of addresses that the site gives to other things; `api/<kind>/` and `<kind>/` must not meet them.
-_RESERVED_KINDS = frozenset({"api", "assets", "changes", "list", "schema", "search", "adapters", "problems"})
 MAX_SCHEMA_BYTES = 1024 * 1024
 """A larger schema file is not read."""
 _MAX_ALL_SCHEMAS = 16 * MAX_SCHEMA_BYTES
@@ -249,8 +248,14 @@ def _adapter_side(side: str, adapters: Mapping[str, AdapterType]) -> dict[str, A
 
 def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list[Problem]) -> Kind | None:
     path = f"{name}.schema.json"
-    if not _KIND_NAME.match(name) or name in _RESERVED_KINDS:
-        problems.append(_schema_problem(path, f"`{name}` cannot be the name of a kind: lower-case letters, digits and _, not reserved"))
+    if not _KIND_NAME.match(name):
+        message = f"`{name}` cannot be the name of a kind: a lower-case letter, then lower-case letters, digits and _"
+        problems.append(_schema_problem(path, message))
+        return None
+    if name in RESERVED_KINDS:
+        others = ", ".join(sorted(RESERVED_KINDS))
+        message = f"`{name}` cannot be the name of a kind: the site needs the address"
+        problems.append(_schema_problem(path, message, f"rename the file; reserved are {others}"))
         return None
     try:
         schema = bundle(path, documents)
@@ -292,8 +297,8 @@ def _steps(pointer: str) -> tuple[str, ...]:
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
 
 
-def _schema_problem(path: str, message: str) -> Problem:
-    return Problem("K010", Severity.ERROR, Span(f"{SCHEMA_FOLDER}/{path}"), message)
+def _schema_problem(path: str, message: str, hint: str = "") -> Problem:
+    return Problem("K010", Severity.ERROR, Span(f"{SCHEMA_FOLDER}/{path}"), message, hint)
 
 
 def _unknown_references(kinds: Mapping[str, Kind]) -> Iterator[Problem]:

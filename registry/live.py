@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from registry import yaml
+from registry.addresses import INDEX_PAGE, definition_page, page_file
 from registry.build import snapshot_of
 from registry.check import check
 from registry.errors import Problem, RegistryError, has_errors
@@ -188,7 +189,7 @@ class Live:
             snapshot, definition = edited
             try:
                 pages = state.pages.upon(render_one(snapshot, definition))
-                pages.get(f"{definition.kind}/{definition.name}/index.html")
+                pages.get(page_file(definition_page(definition.kind, definition.name)))
             except RegistryError:
                 return False  # told by `refresh`
             self._take(State(0, snapshot, pages, state.problems), started)
@@ -201,10 +202,10 @@ class Live:
 
 def _try_out(snapshot: Snapshot, pages: Pages) -> None:
     """Make one page of each sort. Raises RegistryError for a template that is broken."""
-    pages.get("index.html")
+    pages.get(INDEX_PAGE)
     for definitions in snapshot.by_kind.values():
         for definition in definitions[:1]:
-            pages.get(f"{definition.kind}/{definition.name}/index.html")
+            pages.get(page_file(definition_page(definition.kind, definition.name)))
 
 
 def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Definition] | None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from registry import addresses
 from registry.settings import Settings
 
 _NGINX = """# Serves the registry built at {folder}, written by `registry nginx`.
@@ -18,9 +19,9 @@ server {{
     gzip on;
     gzip_vary on;
     gzip_types application/json application/x-ndjson text/css text/javascript image/svg+xml;
-
-    location {base}api/ {{
-        alias {folder}/api/;
+{without_slash}
+    location {base}{api}/ {{
+        alias {folder}/{api}/;
         index index.json;
         types {{ application/json json; application/x-ndjson ndjson; }}
         default_type application/json;
@@ -40,11 +41,11 @@ server {{
         add_header Referrer-Policy no-referrer always;
         add_header X-Frame-Options DENY always;
         add_header Cache-Control "no-cache" always;
-        error_page 403 404 {base}404.html;
+        error_page 403 404 {base}{missing_page};
     }}
 
-    location {base}assets/ {{
-        alias {folder}/assets/;
+    location {base}{assets}/ {{
+        alias {folder}/{assets}/;
         types {{ text/css css; text/javascript js; image/svg+xml svg; }}
         add_header X-Content-Type-Options nosniff always;
         # Their names change with their content.
@@ -77,17 +78,28 @@ server {{
 }}
 """
 
+_WITHOUT_SLASH = """
+    location = {path} {{
+        return 301 {base}$is_args$args;
+    }}
+"""
+
 MISSING = {"error": "there is nothing at this address"}
 READ_ONLY = {"error": "this registry is read only: change the files in its repository"}
 
 
 def nginx_config(folder: Path, settings: Settings, listen: str = "127.0.0.1:8080", server_name: str = "_") -> str:
     """A server block for nginx that serves the site at `folder` (an absolute path) below the registry's base path."""
+    base = settings.base_path
     return _NGINX.format(
         folder=_quoted(str(folder)),
         listen=listen,
         server_name=server_name,
-        base=settings.base_path,
+        without_slash=_WITHOUT_SLASH.format(path=base.rstrip("/"), base=base) if base != "/" else "",
+        base=base,
+        api=addresses.API,
+        assets=addresses.ASSETS,
+        missing_page=addresses.NOT_FOUND_PAGE,
         missing=f"'{json.dumps(MISSING)}'",
         read_only=f"'{json.dumps(READ_ONLY)}'",
     )

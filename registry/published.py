@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.addresses import API_LEDGER, API_SNAPSHOT
 from registry.errors import UsageError
 from registry.git import HIGH_WATER, Repository
 from registry.ids import Mark, mark_of, parse_ledger
@@ -18,8 +19,6 @@ from registry.loader import LEDGER_PATH
 from registry.settings import SETTINGS_PATH, parse_settings
 from registry.source import MAX_LEDGER_BYTES, Commit
 
-SNAPSHOT_ADDRESS = "api/snapshot.json"
-LEDGER_ADDRESS = "api/ledger.ndjson"
 _TIMEOUT_S = 30
 
 
@@ -54,9 +53,9 @@ def high_water(root: Path, repository: Repository) -> Published | None:
 
 
 def _at_address(where: str) -> Published | None:
-    snapshot = where if where.endswith(".json") else f"{where.rstrip('/')}/{SNAPSHOT_ADDRESS}"
+    snapshot = where if where.endswith(".json") else f"{where.rstrip('/')}/{API_SNAPSHOT}"
     data = _get(snapshot)
-    ledger = f"{snapshot.rpartition('/')[0]}/{LEDGER_ADDRESS.rpartition('/')[2]}"
+    ledger = f"{snapshot.rpartition('/')[0]}/{API_LEDGER.rpartition('/')[2]}"
 
     def read_ledger() -> bytes:
         found = _get(ledger)
@@ -87,7 +86,7 @@ def _get(address: str) -> bytes | None:
 
 
 def _in_files(path: Path) -> Published | None:
-    snapshot = path / SNAPSHOT_ADDRESS if path.is_dir() else path
+    snapshot = path / API_SNAPSHOT if path.is_dir() else path
     try:
         if not snapshot.exists():
             return None
@@ -99,7 +98,7 @@ def _in_files(path: Path) -> Published | None:
             return Published(mark_of(ledger, str(path)), lambda: data)
     except OSError as error:
         raise UsageError(f"{snapshot} cannot be read: {error.strerror}") from error
-    return Published(_parse_snapshot(data, str(path)), (snapshot.parent / LEDGER_ADDRESS.rpartition("/")[2]).read_bytes)
+    return Published(_parse_snapshot(data, str(path)), (snapshot.parent / API_LEDGER.rpartition("/")[2]).read_bytes)
 
 
 def _in_commit(where: str, root: Path, repository: Repository, commit: str) -> Published | None:
@@ -118,7 +117,7 @@ def _parse_snapshot(data: bytes, where: str) -> Mark:
         next_ids = {kind: one["next_id"] for kind, one in facts["kinds"].items()}
         mark = Mark(where, facts["registry_id"] or "", next_ids, facts["ledger_lines"], facts["ledger_head"] or "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{where} is no {SNAPSHOT_ADDRESS} of a registry", "name the address of the site") from error
+        raise UsageError(f"{where} is no {API_SNAPSHOT} of a registry", "name the address of the site") from error
     if not all(type(number) is int for number in (mark.lines, *next_ids.values())) or not isinstance(mark.head, str):
-        raise UsageError(f"{where} is no {SNAPSHOT_ADDRESS} of a registry", "name the address of the site")
+        raise UsageError(f"{where} is no {API_SNAPSHOT} of a registry", "name the address of the site")
     return mark

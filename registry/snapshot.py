@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from registry.addresses import folded, has_address
 from registry.answers import Answers
 from registry.cache import program
 from registry.contents import Contents, Document
@@ -134,7 +135,7 @@ class Snapshot:
         """As `key_of`, of a definition that was deleted."""
         stored, added = one.revisions.key
         # Its last content is read when its page is made; which application that names is not known here.
-        facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{(one.kind, one.name) in self.by_name}\0{stored}"
+        facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}\0{stored}"
         return _digest(facts, (added,) if added else None)
 
     @cached_property
@@ -168,6 +169,36 @@ class Snapshot:
         return {(definition.kind, definition.name): definition for definition in self.definitions}
 
     @cached_property
+    def tombstones_by_id(self) -> Mapping[tuple[str, int], Tombstone]:
+        """Deleted definitions by kind and id."""
+        return {(one.kind, one.id): one for one in self.tombstones}
+
+    @cached_property
+    def tombstones_by_name(self) -> Mapping[tuple[str, str], Tombstone]:
+        """Deleted definitions by kind and name, as long as no definition has the name: of several the one that was deleted last.
+
+        Names are compared without case, and those that can have no address are left out: a ledger can hold any.
+        """
+        found: dict[tuple[str, str], list[Tombstone]] = {}
+        for one in self.tombstones:
+            if has_address(one.name):
+                found.setdefault((one.kind, folded(one.name)), []).append(one)
+        if not found:
+            return {}
+        for kind, definitions in self.by_kind.items():
+            for definition in definitions:
+                found.pop((kind, folded(definition.name)), None)
+        if any(len(some) > 1 for some in found.values()):
+            lines = {(entry.kind, entry.id): number for number, entry in enumerate(self.ledger.entries)}
+            for some in found.values():
+                some.sort(key=lambda one: lines[one.kind, one.id])
+        return {(some[-1].kind, some[-1].name): some[-1] for some in found.values()}
+
+    def answers_by_name(self, tombstone: Tombstone) -> bool:
+        """True when a deleted definition is still found by its name."""
+        return self.tombstones_by_name.get((tombstone.kind, tombstone.name)) is tombstone
+
+    @cached_property
     def referring(self) -> Mapping[tuple[str, str], tuple[Definition, ...]]:
         """For a kind and name, the definitions that name it in a field of reference."""
         found: dict[tuple[str, str], list[Definition]] = {}
@@ -195,6 +226,10 @@ class Snapshot:
             return
         for revisions in (*map(self.revisions_of, self.definitions), *(tombstone.revisions for tombstone in self.tombstones)):
             yield list(blobs_of(revisions))
+
+    def last_document(self, tombstone: Tombstone) -> Document | None:
+        """The last content of a deleted definition that can be read; None where no commit that is here has any."""
+        return next((found for one in reversed(tombstone.revisions) if (found := self.document_of(one)) is not None), None)
 
     def document_of(self, revision: Revision) -> Document | None:
         """The whole content at one revision; None for a deletion, and for a file that cannot be read."""

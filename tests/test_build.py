@@ -178,11 +178,11 @@ def test_a_character_that_is_refused_today_stands_in_an_old_revision_as_it_was(r
         repo.define("a", f"id: 1\ntitle: {title}\nowners: [t]\ndefinition: {{exec: x}}\n")
         repo.commit()
     assert build(open_source(repo.root), Site(tmp_path / "site")).files
-    for page in ("index.html", "history/index.html"):
+    for page in ("index.html", "_history/index.html"):
         text = (tmp_path / "site/process_definition/a" / page).read_text(encoding="utf-8")
         assert "<del>one \0 two</del>" in text
         assert "<ins>&lt;\0&gt;</ins>" in text
-        assert 'process_definition/a/revisions/3/">Revision 3</a>' in text
+        assert 'process_definition/a/_revisions/3/">Revision 3</a>' in text
 
 
 def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(repo: RepoBuilder, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(repo: Rep
     repo.define("a", text)
     repo.commit("six")
     assert build(open_source(repo.root), Site(tmp_path / "site")).files
-    pages = [(tmp_path / f"site/process_definition/a/revisions/{number}/index.html").read_text(encoding="utf-8") for number in range(1, 7)]
+    pages = [(tmp_path / f"site/process_definition/a/_revisions/{number}/index.html").read_text(encoding="utf-8") for number in range(1, 7)]
     assert random not in pages[4]
     assert pages[0].count("# first try\ntitle: A") == 1
     assert "exec: x   # for now" in pages[3]

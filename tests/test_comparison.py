@@ -260,7 +260,7 @@ def test_a_preview_names_the_change_and_marks_what_it_changes(run: Run, registry
     page = {name: (tmp_path / f"site/process_definition/{name}/index.html").read_text() for name in ("a", "b", "c", "new")}
     assert ['class="badge changed"' in page["a"], 'class="badge added"' in page["new"]] == [True, True]
     assert not any('class="badge changed"' in page[name] for name in "bc")
-    assert "/definition/timeout" in (tmp_path / "site/changes/index.html").read_text()
+    assert "/definition/timeout" in (tmp_path / "site/_changes/index.html").read_text()
     assert run(*words).code == 0
     assert "Preview" not in (tmp_path / "site/index.html").read_text()
     assert not (tmp_path / "site/changes").exists()

@@ -4,15 +4,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from registry.addresses import MAX_NAME_BYTES, folded, taken_part
 from registry.characters import described, invisible_in
 from registry.check.rule import Registry, Rule
 from registry.errors import Problem, Severity
 from registry.loader import Definition
 
-MAX_NAME_BYTES = 200
-# Steps of addresses that the site gives to other things below a definition's own address.
-RESERVED_STEPS = frozenset({"history", "revisions"})
-_TAKEN_ENDINGS = (".json", ".html", ".yaml", ".yml", ".atom")
 _WINDOWS = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?\Z", re.IGNORECASE)
 
 
@@ -30,9 +27,16 @@ def _characters(rule: Rule, definition: Definition, _registry: Registry) -> Iter
 
 
 def _reserved(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
-    for step in definition.name.split("/"):
-        if step in RESERVED_STEPS or step.lower().endswith(_TAKEN_ENDINGS):
-            yield rule.problem(definition, (), f"`{step}` cannot stand in a name: the site needs this address", "rename the file")
+    taken = taken_part(definition.name)
+    if taken is None:
+        return
+    if "." in taken:
+        message, hint = f"`{taken}` cannot be part of a name: files of the site end like this", "rename the file without the ending"
+    else:
+        above = definition.name.rpartition("/")[0] or definition.kind
+        message = f"`{taken}` cannot be the last part of a name: {taken}.json answers requests for {above}/"
+        hint = "rename the file; a folder can have this name"
+    yield rule.problem(definition, (), message, hint)
 
 
 def _windows(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -54,17 +58,12 @@ def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
         return
     seen: dict[str, str] = {}
     if registry.loaded.elsewhere:
-        mine = {_folded(definition.path) for definition in registry.loaded.definitions}
-        seen = {folded: path for path in sorted(registry.loaded.elsewhere) if (folded := _folded(path)) in mine}
+        mine = {folded(definition.path) for definition in registry.loaded.definitions}
+        seen = {key: path for path in sorted(registry.loaded.elsewhere) if (key := folded(path)) in mine}
     for definition in registry.loaded.definitions:
-        first = seen.setdefault(_folded(definition.path), definition.path)
+        first = seen.setdefault(folded(definition.path), definition.path)
         if first != definition.path:
             yield rule.problem(definition, (), f"differs from {first} in upper and lower case only", "rename one of the two")
-
-
-def _folded(path: str) -> str:
-    folded = path.casefold()
-    return folded if folded.isascii() else unicodedata.normalize("NFC", folded)
 
 
 def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
@@ -88,8 +87,8 @@ _GOOD = "title: T\ndefinition: {exec: /bin/true}\n"
 RULES = (
     Rule("I001", Severity.ERROR, "A name with characters that make trouble", "Names become addresses and paths on every system.",
          "file: odd name\n" + _GOOD, _GOOD, find=_characters, kind="*"),
-    Rule("I002", Severity.ERROR, "A reserved name", "The site needs the word for something else.",
-         "file: weather/history\n" + _GOOD, _GOOD, find=_reserved, kind="*"),
+    Rule("I002", Severity.ERROR, "A reserved name", "The address of the definition would be that of something else.",
+         "file: weather/index\n" + _GOOD, "file: index/weather\n" + _GOOD, find=_reserved, kind="*"),
     Rule("I003", Severity.ERROR, "A name that is too long", "Paths have limits, and addresses are typed.",
          f"file: {'long' * 51}\n" + _GOOD, _GOOD, find=_length, kind="*"),
     Rule("I004", Severity.ERROR, "Two names that differ in case only", "They are one file on macOS and Windows.",

@@ -1,15 +1,13 @@
 """What every renderer gives: files of the site, in units that are made again only when what they are made from has changed."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import quote
 
 import orjson
 
-_STANDS_AS_IT_IS = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
+from registry.addresses import api_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +112,10 @@ def files_by_path(files: Iterable[File]) -> Iterator[tuple[str, bytes]]:
 
 def json_file(folder: str, body: object) -> File:
     """`folder/index.json` and, for hosts without directory indexes, its twin `folder.json`."""
-    return File(f"{folder}/index.json", to_json(body), (f"{folder}.json",))
+    path, twin = api_files(folder)
+    return File(path, to_json(body), (twin,))
 
 
 def to_json(body: object) -> bytes:
     """Compact JSON, keys in the order given, with a line end."""
     return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def name_in_address(name: str) -> str:
-    """A definition's name as it stands in an address."""
-    return name if _STANDS_AS_IT_IS.match(name) else quote(name, safe="/+~")

@@ -9,32 +9,36 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from registry import __version__
+from registry import __version__, addresses
 from registry.diff import MISSING, Change
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition
-from registry.render.file import File, Group, Unit, json_file, key_of, name_in_address, to_json, unit_of
+from registry.render.file import File, Group, Unit, json_file, key_of, to_json, unit_of
 from registry.snapshot import Snapshot, Tombstone
 
 # So many ids are in one run of answers: of some hundred kilobytes, so that one edit costs little to make and to keep.
 _IN_ONE_RUN = 128
+# Of a file's keys, those that are no part of an answer, or that the registry itself says. A kind's own schema may allow them, and
+# no schema is sure of the last content of a deleted definition.
+OURS = frozenset({"definition", "id", "ignore", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision", "deleted",
+                   "last_definition", "history"})  # fmt: skip
 
 
 def render(snapshot: Snapshot) -> Iterator[Unit | Group]:
     """Every file below `api/`, but for `openapi.json`."""
-    yield unit_of("api", json_file("api", index_body(snapshot)))
-    yield unit_of("api/snapshot.json", File("api/snapshot.json", to_json(snapshot_body(snapshot))))
-    yield unit_of("api/ledger.ndjson", _ledger(snapshot))
+    yield unit_of(addresses.API, json_file(addresses.API, index_body(snapshot)))
+    yield unit_of(addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot))))
+    yield unit_of(addresses.API_LEDGER, _ledger(snapshot))
     for kind in snapshot.kinds:
         yield from _lists(snapshot, kind)
-        folder = f"api/{kind.name}"
         definitions = snapshot.by_kind[kind.name]
         yield _definitions(snapshot, kind.name, definitions, snapshot.keys_by_kind[kind.name])
         gone = [one for one in snapshot.tombstones if one.kind == kind.name]
         for tombstone in gone:
             key = snapshot.key_of_tombstone(tombstone)
-            yield Unit(f"{folder}#{tombstone.id}", key, (f"{folder}/{tombstone.id}",), partial(_tombstone, snapshot, tombstone))
+            name = f"{addresses.api_list(kind.name)}#{tombstone.id}"
+            yield Unit(name, key, tombstone_places(snapshot, tombstone), partial(_tombstone, snapshot, tombstone))
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
@@ -43,12 +47,12 @@ def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
 
 
 def _definitions(snapshot: Snapshot, kind: str, definitions: Sequence[Definition], keys: Sequence[str]) -> Group:
-    names = [f"api/{kind}:{one.name}" for one in definitions]
+    names = [f"{addresses.API}/{kind}:{one.name}" for one in definitions]
 
     def unit(number: int) -> Unit:
         definition = definitions[number]
-        by_name = f"api/{kind}/by-name/{definition.name}"
-        places = (by_name, f"api/{kind}/{definition.id}") if definition.id is not None else (by_name,)
+        by_name = addresses.api_by_name(kind, definition.name)
+        places = (by_name, addresses.api_detail(kind, definition.id)) if definition.id is not None else (by_name,)
         return Unit(names[number], keys[number], places, partial(_definition, snapshot, definition))
 
     return Group(names, keys, unit)
@@ -56,37 +60,38 @@ def _definitions(snapshot: Snapshot, kind: str, definitions: Sequence[Definition
 
 def _ledger(snapshot: Snapshot) -> File:
     """`/api/ledger.ndjson`: every id ever given. A branch that was set back gets its ledger from here."""
-    return File("api/ledger.ndjson", snapshot.ledger.text.encode())
+    return File(addresses.API_LEDGER, snapshot.ledger.text.encode())
 
 
 def _definition(snapshot: Snapshot, definition: Definition) -> Iterator[File]:
-    folder = f"api/{definition.kind}"
     data = detail_bytes(snapshot, definition) + b"\n"
-    by_name = (f"{folder}/by-name/{definition.name}/index.json", f"{folder}/by-name/{definition.name}.json")
+    by_name = addresses.api_files(addresses.api_by_name(definition.kind, definition.name))
     if definition.id is None:
         yield File(by_name[0], data, by_name[1:])
     else:
-        yield File(f"{folder}/{definition.id}/index.json", data, (f"{folder}/{definition.id}.json", *by_name))
+        path, twin = addresses.api_files(addresses.api_detail(definition.kind, definition.id))
+        yield File(path, data, (twin, *by_name))
         yield from _render_history(snapshot, definition.kind, definition.id, definition.name, snapshot.revisions_of(definition))
 
 
 def _tombstone(snapshot: Snapshot, tombstone: Tombstone) -> Iterator[File]:
-    yield json_file(f"api/{tombstone.kind}/{tombstone.id}", tombstone_body(snapshot, tombstone))
+    path, *twins = [file for place in tombstone_places(snapshot, tombstone) for file in addresses.api_files(place)]
+    yield File(path, to_json(tombstone_body(snapshot, tombstone)), tuple(twins))
     yield from _render_history(snapshot, tombstone.kind, tombstone.id, tombstone.name, tombstone.revisions)
 
 
 def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Unit]:
-    folder = f"api/{kind.name}"
     size = snapshot.settings.page_size
     listed = published(snapshot, kind.name)
     keys = snapshot.keys_of(listed)
     for page in range(1, page_count(len(listed), size) + 1):
-        place = folder if page == 1 else f"{folder}/page/{page}"
+        place = addresses.api_list(kind.name, page)
         shown = slice((page - 1) * size, page * size)
         yield Unit(place, key_of(snapshot.common_key, len(listed), keys[shown]), (place,), partial(_list_page, snapshot, kind, page, place))
-    everything = (f"{folder}/all.json", f"{folder}/all.ndjson")
+    everything = _all_files(kind)
     yield Unit(everything[0], key_of(snapshot.common_key, keys), everything, partial(_everything, snapshot, kind, keys), is_long=True)
-    yield Unit(f"{folder}/schema", snapshot.common_key, (f"{folder}/schema",), lambda: [json_file(f"{folder}/schema", kind.schema)])
+    schema = addresses.api_schema(kind.name)
+    yield Unit(schema, snapshot.common_key, (schema,), lambda: [json_file(schema, kind.schema)])
 
 
 def _list_page(snapshot: Snapshot, kind: Kind, page: int, place: str) -> Iterator[File]:
@@ -94,7 +99,8 @@ def _list_page(snapshot: Snapshot, kind: Kind, page: int, place: str) -> Iterato
     listed = published(snapshot, kind.name)
     meta = to_json(page_meta(snapshot, kind.name, page, len(listed))).rstrip(b"\n")
     bodies = [detail_bytes(snapshot, definition) for definition in listed[(page - 1) * size : page * size]]
-    yield File(f"{place}/index.json", list_bytes(meta, bodies), (f"{place}.json",))
+    path, twin = addresses.api_files(place)
+    yield File(path, list_bytes(meta, bodies), (twin,))
 
 
 def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
@@ -103,9 +109,13 @@ def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
 
 
 def _everything(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[File]:
-    folder = f"api/{kind.name}"
-    yield File(f"{folder}/all.json", partial(_as_list, snapshot, kind, keys))
-    yield File(f"{folder}/all.ndjson", partial(_runs, snapshot, kind, keys))
+    as_json, as_lines = _all_files(kind)
+    yield File(as_json, partial(_as_list, snapshot, kind, keys))
+    yield File(as_lines, partial(_runs, snapshot, kind, keys))
+
+
+def _all_files(kind: Kind) -> tuple[str, str]:
+    return addresses.api_all(kind.name, "json"), addresses.api_all(kind.name, "ndjson")
 
 
 def _as_list(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes]:
@@ -144,13 +154,12 @@ def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
 
 
 def _render_history(snapshot: Snapshot, kind: str, number: int, name: str, revisions: Sequence[Revision]) -> Iterator[File]:
-    folder = f"api/{kind}/{number}"
     facts = [revision_facts(snapshot, kind, number, revision) for revision in revisions]
-    yield json_file(f"{folder}/history", history_body(snapshot, number, name, facts))
+    yield json_file(addresses.api_history(kind, number), history_body(snapshot, number, name, facts))
     if not snapshot.settings.shows_revisions:
         return
     for revision, fact in zip(revisions, facts, strict=True):
-        yield json_file(f"{folder}/revisions/{revision.number}", revision_body(snapshot, number, revision, fact))
+        yield json_file(addresses.api_revision(kind, number, revision.number), revision_body(snapshot, number, revision, fact))
 
 
 def published(snapshot: Snapshot, kind: str) -> Sequence[Definition]:
@@ -163,14 +172,20 @@ def page_count(total: int, size: int) -> int:
     return max(1, -(-total // size))
 
 
-def address(snapshot: Snapshot, *steps: str | int) -> str:
-    """The address of a part of the API as a path, with a slash at the end: `/api/process_definition/7/`."""
-    return snapshot.settings.base_path + "/".join(["api", *map(str, steps)]) + "/"
+def address(snapshot: Snapshot, path: str) -> str:
+    """A path of `registry.addresses` as bodies have it, with a slash at the end: `/api/process_definition/7/`."""
+    return f"{snapshot.settings.base_path}{path}/"
 
 
 def index_body(snapshot: Snapshot) -> dict[str, Any]:
     """`/api/`: the kinds, each with the address of its list and schema, as the 2013 service had it."""
-    return {kind.name: {"list_endpoint": address(snapshot, kind.name), "schema": address(snapshot, kind.name, "schema")} for kind in snapshot.kinds}
+    return {
+        kind.name: {
+            "list_endpoint": address(snapshot, addresses.api_list(kind.name)),
+            "schema": address(snapshot, addresses.api_schema(kind.name)),
+        }
+        for kind in snapshot.kinds
+    }
 
 
 def snapshot_body(snapshot: Snapshot) -> dict[str, Any]:
@@ -205,7 +220,7 @@ def page_meta(snapshot: Snapshot, kind: str, page: int, total: int) -> dict[str,
     def link(number: int) -> str | None:
         if not 1 <= number <= page_count(total, size):
             return None
-        return address(snapshot, kind) if number == 1 else address(snapshot, kind, "page", number)
+        return address(snapshot, addresses.api_list(kind, number))
 
     return {"limit": size, "next": link(page + 1), "offset": (page - 1) * size, "previous": link(page - 1), "total_count": total}
 
@@ -215,33 +230,67 @@ def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
     newest = snapshot.revisions_of(definition).newest
     body = _body_of(snapshot, definition.kind, definition.id, definition.name, definition.data)
     if definition.id is not None:
-        body["history_uri"] = address(snapshot, definition.kind, definition.id, "history")
+        body["history_uri"] = address(snapshot, addresses.api_history(definition.kind, definition.id))
     body["revision"] = short_facts(newest) if newest is not None else None
     return body
 
 
 def _body_of(snapshot: Snapshot, kind: str, number: int | None, name: str, data: dict[str, Any]) -> dict[str, Any]:
-    around = {key: value for key, value in data.items() if key not in ("definition", "id", "ignore")}
+    around = {key: value for key, value in data.items() if key not in OURS}
     return {
         "definition": data.get("definition"),
         "id": number,
-        "resource_uri": address(snapshot, kind, number) if number is not None else None,
+        "resource_uri": address(snapshot, addresses.api_detail(kind, number)) if number is not None else None,
         "kind": kind,
         "name": name,
-        "by_name_uri": address(snapshot, kind, "by-name", name_in_address(name)),
+        "by_name_uri": _by_name_uri(snapshot, kind, name),
         **around,
     }
 
 
+def _by_name_uri(snapshot: Snapshot, kind: str, name: str) -> str:
+    return address(snapshot, addresses.in_address(addresses.api_by_name(kind, name)))
+
+
 def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
-    """A deleted definition: `deleted` is true, `definition` its last content."""
-    last = tombstone.last_content
-    body = _body_of(snapshot, tombstone.kind, tombstone.id, tombstone.name, (snapshot.document_of(last) if last else None) or {})
-    del body["by_name_uri"]
-    body["deleted"] = True
-    body["history_uri"] = address(snapshot, tombstone.kind, tombstone.id, "history")
-    body["revision"] = short_facts(tombstone.revisions[-1]) if tombstone.revisions else None
-    return body
+    """A deleted definition. It has no `definition`, so that a client that does not know `deleted` cannot run it.
+
+    `last_definition` is its last content, None where no commit that is here has one.
+    """
+    document = snapshot.last_document(tombstone) or {}
+    kind, number, name = tombstone.kind, tombstone.id, tombstone.name
+    facts = [revision_facts(snapshot, kind, number, revision) for revision in tombstone.revisions]
+    body: dict[str, Any] = {
+        "deleted": True,
+        "last_definition": _map_or_none(document.get("definition")),
+        "id": number,
+        "resource_uri": address(snapshot, addresses.api_detail(kind, number)),
+        "kind": kind,
+        "name": name,
+        "history_uri": address(snapshot, addresses.api_history(kind, number)),
+        "revision": short_facts(tombstone.revisions[-1]) if tombstone.revisions else None,
+        "history": [*reversed(facts)],
+    }
+    if snapshot.answers_by_name(tombstone):
+        body["by_name_uri"] = _by_name_uri(snapshot, kind, name)
+    return body | {key: value for key, value in document.items() if key not in OURS}
+
+
+def tombstone_places(snapshot: Snapshot, tombstone: Tombstone) -> tuple[str, ...]:
+    """Where a deleted definition answers: by its id, and by its name as long as that is not another definition's."""
+    by_id = addresses.api_detail(tombstone.kind, tombstone.id)
+    if not snapshot.answers_by_name(tombstone):
+        return (by_id,)
+    return by_id, addresses.api_by_name(tombstone.kind, tombstone.name)
+
+
+def is_gone(snapshot: Snapshot, file: str) -> bool:
+    """True when the answer in a file of the site is that of a deleted definition: HTTP has a status for that (410)."""
+    found = addresses.parse_api_file(file)
+    if found is None:
+        return False
+    kind, what = found
+    return (kind, what) in (snapshot.tombstones_by_id if isinstance(what, int) else snapshot.tombstones_by_name)
 
 
 def short_facts(revision: Revision) -> dict[str, Any]:
@@ -264,7 +313,7 @@ def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: 
         "name": revision.name,
         "deleted": revision.blob is None,
         "changes": [change_body(change) for change in snapshot.changes_of(revision)],
-        "resource_uri": address(snapshot, kind, number, "revisions", revision.number) if number is not None else None,
+        "resource_uri": address(snapshot, addresses.api_revision(kind, number, revision.number)) if number is not None else None,
     }
 
 
@@ -287,9 +336,14 @@ def revision_body(snapshot: Snapshot, number: int | None, revision: Revision, fa
     """One revision with the content at that time; `document` is None for a deletion and for what cannot be read."""
     document = snapshot.document_of(revision)
     return {
-        "definition": document.get("definition") if document else None,
+        "definition": _map_or_none(document.get("definition")) if document else None,
         "id": number,
         **facts,
         "history_complete": snapshot.history_complete,
         "document": document,
     }
+
+
+def _map_or_none(value: Any) -> dict[str, Any] | None:
+    """What clients may take for a definition: old contents were checked by older rules, or by none."""
+    return value if isinstance(value, dict) else None

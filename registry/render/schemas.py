@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from registry.addresses import schema_file
 from registry.render.file import File, Unit, unit_of
 from registry.snapshot import Snapshot
 
@@ -10,5 +11,5 @@ from registry.snapshot import Snapshot
 def render(snapshot: Snapshot) -> Iterator[Unit]:
     """A file a kind, indented, because people open these."""
     for kind in snapshot.kinds:
-        path = f"schema/{kind.name}.schema.json"
+        path = schema_file(kind.name)
         yield unit_of(path, File(path, (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode()))

@@ -19,10 +19,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from registry.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE
 from registry.characters import visible
 from registry.errors import Read, RegistryError
 from registry.live import Live, State
 from registry.publish import MISSING, READ_ONLY
+from registry.render.json_api import is_gone
 from registry.server.compression import ENCODINGS, chosen_encoding
 from registry.server.connections import LimitedProtocol, connection_limit
 from registry.server.cors import METHODS, CorsPolicy
@@ -39,7 +41,7 @@ _TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson", ".html
           ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".atom": "application/atom+xml"}  # fmt: skip
 _HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY", "cache-control": "no-cache"}
 _ASSETS = Path(__file__).with_name("assets")
-_LIVE = "_live/"
+_LIVE = f"{LIVE}/"
 _PLAIN_IN_PATHS = "/:@!$&'()*+,;=~"
 _LARGEST_KEPT = 256 * 1024
 _MOST_KEPT = 64 * 1024 * 1024
@@ -122,14 +124,15 @@ class Server:
         query = request.scope["query_string"].decode("latin-1")
         state = self._live.state
         inside = path.removeprefix(self._base) if path.startswith(self._base) else None
-        is_api = inside is not None and (inside == "api" or inside.startswith("api/"))
+        is_api = inside is not None and (inside == API or inside.startswith(f"{API}/"))
         origin = self._allowed_origin(request, state) if is_api else ""
         if request.method == "OPTIONS":
             return self._options(request, origin, is_api=is_api)
         encoding = chosen_encoding(request.headers.get("accept-encoding", ""))
         if inside is None:
-            redirect = path == "/" or f"{path}/" == self._base
-            return RedirectResponse(self._base, 307, _HEADERS) if redirect else self._missing(state, "", encoding, is_api="api" in path)
+            if f"{path}/" == self._base:
+                return self._redirect("", query)
+            return RedirectResponse(self._base, 307, _HEADERS) if path == "/" else self._missing(state, "", encoding, is_api="api" in path)
         if state.version != self._kept_of:
             self._kept.clear()
             self._kept_of, self._kept_bytes = state.version, 0
@@ -178,7 +181,7 @@ class Server:
         part = self._part(state, steps, inside, query, origin)
         if part is not None:
             return part
-        index = "index.json" if is_api else "index.html"
+        index = API_INDEX if is_api else INDEX_PAGE
         place = "/".join(steps)
         try:
             body = state.pages.get(f"{place}/{index}" if place else index)
@@ -194,7 +197,7 @@ class Server:
     def _part(self, state: State, steps: list[str], inside: str, query: str, origin: str) -> Response | None:
         """A part of a list, or several definitions at once; None for every other address."""
         snapshot = state.snapshot
-        if snapshot is None or len(steps) < 2 or steps[0] != "api" or steps[1] not in snapshot.kinds.by_name:
+        if snapshot is None or len(steps) < 2 or steps[0] != API or steps[1] not in snapshot.kinds.by_name:
             return None
         is_set = len(steps) == 4 and steps[2] == "set"
         try:
@@ -205,10 +208,10 @@ class Server:
             body = set_answer(snapshot, steps[1], unquote(steps[3])) if is_set else list_answer(snapshot, steps[1], query)
         except WrongQueryError as error:
             return JSONResponse({"error": str(error)}, 400, {**_HEADERS, **self._cors.headers(origin)})
-        return self._ok(state, "index.json", body, origin, is_api=True)
+        return self._ok(state, API_INDEX, body, origin, is_api=True)
 
     def _redirect(self, inside: str, query: str) -> Response:
-        path = quote(f"{self._base}{inside}/", safe=_PLAIN_IN_PATHS)
+        path = quote(f"{self._base}{inside}/" if inside else self._base, safe=_PLAIN_IN_PATHS)
         return RedirectResponse(f"{path}?{query}" if query else path, 301, _HEADERS)
 
     def _ok(self, state: State, path: str, body: bytes, origin: str, *, is_api: bool) -> Response:
@@ -226,7 +229,8 @@ class Server:
             "etag": f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"',
             **({"last-modified": _http_date(when)} if when else {}),
         }
-        return Response(body, 200, headers)
+        gone = is_api and state.snapshot is not None and is_gone(state.snapshot, path)
+        return Response(body, 410 if gone else 200, headers)
 
     def _with_live(self, state: State, page: bytes) -> bytes:
         """The page with the script that brings changes into it."""
@@ -249,7 +253,7 @@ class Server:
         if is_api:
             return JSONResponse(MISSING, 404, {**_HEADERS, **self._cors.headers(origin)})
         if self._missing_page is None or self._missing_page[:2] != (state.version, encoding):
-            page = state.pages.get("404.html") if state.snapshot is not None else None
+            page = state.pages.get(NOT_FOUND_PAGE) if state.snapshot is not None else None
             if page is None:
                 page = b"<!doctype html><title>Not yet</title><main><h1>Nothing to show yet</h1></main><body></body>"
             answer = Response(self._with_live(state, page), 404, {**_HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"})
@@ -259,7 +263,7 @@ class Server:
     async def _read_only(self, request: Request, error: Exception) -> Response:
         """Whatever would write."""
         assert isinstance(error, HTTPException)
-        is_api = request.scope["path"].startswith(f"{self._base}api/")
+        is_api = request.scope["path"].startswith(f"{self._base}{API}/")
         cors = self._cors.headers(self._allowed_origin(request, self._live.state)) if is_api else {}
         return JSONResponse(READ_ONLY, 405, {**_HEADERS, **cors, "allow": "GET, HEAD"})
 

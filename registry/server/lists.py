@@ -8,9 +8,10 @@ everything; all other unknown parameters are ignored and appear in `next` and `p
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, quote, urlencode
 
+from registry.addresses import api_list
 from registry.loader import Definition
 from registry.render.file import to_json
-from registry.render.json_api import address, detail_bytes, list_bytes, published, tombstone_body
+from registry.render.json_api import address, detail_bytes, list_bytes, published
 from registry.settings import MAX_PAGE_SIZE
 from registry.snapshot import Snapshot
 
@@ -63,7 +64,7 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     others = [(name, value) for name, value in parameters if name not in ("limit", "offset")]
 
     def link(start: int) -> str:
-        return f"{address(snapshot, kind)}?{urlencode([('limit', size), ('offset', start), *others], quote_via=quote)}"
+        return f"{address(snapshot, api_list(kind))}?{urlencode([('limit', size), ('offset', start), *others], quote_via=quote)}"
 
     meta = {
         "limit": size,
@@ -125,20 +126,17 @@ def _is_near(word: str, other: str) -> bool:
 
 
 def set_answer(snapshot: Snapshot, kind: str, ids: str) -> bytes:
-    """The answer of `/api/<kind>/set/1;2/`: those that there are, deleted ones too, and which there are not. Raises WrongQueryError."""
+    """The answer of `/api/<kind>/set/1;2/`: those that exist, and the ids of the others. Raises WrongQueryError."""
     wanted = [one for one in ids.split(";") if one]
     if not wanted or len(wanted) > _MOST_AT_ONCE:
         raise WrongQueryError(f"name 1 to {_MOST_AT_ONCE} ids, as in set/1;2/")
     if not all(one.isascii() and one.isdecimal() and len(one) <= 16 for one in wanted):
         raise WrongQueryError("ids are whole numbers, as in set/1;2/")
     live = {one.id: one for one in published(snapshot, kind)}
-    gone = {one.id: one for one in snapshot.tombstones if one.kind == kind}
     bodies, missing = [], []
     for number in map(int, wanted):
         if number in live:
             bodies.append(detail_bytes(snapshot, live[number]))
-        elif number in gone:
-            bodies.append(to_json(tombstone_body(snapshot, gone[number])).rstrip(b"\n"))
         else:
             missing.append(str(number))
     end = b',"not_found":' + to_json(missing).rstrip(b"\n") if missing else b""

@@ -131,7 +131,7 @@ def test_any_two_revisions_can_be_compared(page: Page, address: str) -> None:
     page.select_option("select[name=from]", "1")
     page.wait_for_selector(".compare >> text=/id")
     assert page.url.endswith("#compare=1..3")
-    page.goto(f"{address}/process_definition/audio/encode/revisions/2/")
+    page.goto(f"{address}/process_definition/audio/encode/_revisions/2/")
     assert page.inner_text("main ins") == "1"
     page.click("text=Compare with another")
     page.wait_for_selector(".compare .none")
@@ -139,17 +139,17 @@ def test_any_two_revisions_can_be_compared(page: Page, address: str) -> None:
 
 
 def test_a_revision_has_its_content_and_leads_to_its_neighbours(page: Page, address: str) -> None:
-    page.goto(f"{address}/process_definition/audio/encode/history/")
+    page.goto(f"{address}/process_definition/audio/encode/_history/")
     page.click("text=Revision 1")
     assert "LEVEL: info" in page.inner_text("#source")
     page.click("text=Newer")
     page.click("text=Newer")
-    assert page.url == f"{address}/process_definition/audio/encode/revisions/3/"
+    assert page.url == f"{address}/process_definition/audio/encode/_revisions/3/"
     assert "LEVEL: debug" in page.inner_text("#source")
 
 
 def test_what_a_kind_is_for_is_said_in_markdown(page: Page, address: str) -> None:
-    page.goto(f"{address}/list/process_definition/1/")
+    page.goto(f"{address}/process_definition/")
     assert page.locator(".lead code").all_inner_texts() == ["definition"]
 
 
@@ -159,9 +159,9 @@ def test_what_a_kind_is_for_is_said_in_markdown(page: Page, address: str) -> Non
         "/",
         "/process_definition/audio/encode/",
         "/application/tools/",
-        "/list/process_definition/1/",
-        "/process_definition/audio/encode/history/",
-        "/process_definition/audio/encode/revisions/3/",
+        "/process_definition/",
+        "/process_definition/audio/encode/_history/",
+        "/process_definition/audio/encode/_revisions/3/",
     ],
 )
 @pytest.mark.parametrize("width", [320, 390, 1280])

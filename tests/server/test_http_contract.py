@@ -149,9 +149,21 @@ def test_writing_is_refused_not_answered_as_if_it_had_worked(address: str, metho
     assert answer.headers["allow"] == "GET, HEAD"
 
 
-def test_a_deleted_definition_answers_its_tombstone(address: str) -> None:
-    answer = ask(address, f"/api/process_definition/{COUNT + 1}/")
-    assert (answer.status, answer.json["deleted"]) == (200, True)
+@pytest.mark.parametrize(
+    "path", [f"{COUNT + 1}/", f"{COUNT + 1}.json", f"{COUNT + 1}/index.json", f"by-name/group/p{COUNT}/", f"by-name/group/p{COUNT}.json"]
+)
+def test_a_deleted_definition_answers_its_tombstone(address: str, request: pytest.FixtureRequest, path: str) -> None:
+    answer = ask(address, f"/api/process_definition/{path}")
+    is_live = "serve" in request.node.name
+    assert (answer.status, answer.type) == (410 if is_live else 200, "application/json")
+    assert (answer.json["deleted"], answer.json["id"]) == (True, COUNT + 1)
+    assert "definition" not in answer.json
+    assert answer.json["last_definition"] == {"exec": f"/bin/p{COUNT}"}
+    known = ask(address, f"/api/process_definition/{path}", headers={"If-None-Match": answer.headers["etag"]})
+    assert known.status == (410 if is_live else 304)  # a condition is for an answer that is there (RFC 9110, section 13.2.1)
+    assert ask(address, f"/api/process_definition/{path}", "HEAD").status == answer.status
+    assert ask(address, f"/api/process_definition/{COUNT + 1}/history/").status == 200
+    assert ask(address, "/api/process_definition/by-name/group/p00/").status == 200
 
 
 def test_parameters_do_not_disturb_and_head_has_no_body(address: str) -> None:
@@ -213,4 +225,8 @@ def test_a_registry_below_a_path_answers_there(registry: RepoBuilder, tmp_path: 
         assert ask(address, "/registry/api/process_definition/1/").type == "application/json"
         assert ask(address, "/registry/api/process_definition/1?a=b").headers["location"] == "/registry/api/process_definition/1/?a=b"
         assert ask(address, "/registry/").type == "text/html"
+        for path in ("/registry", "/registry?a=b", "/registry/api", "/registry/process_definition?x=1"):
+            plain, _, query = path.partition("?")
+            location = f"{plain}/?{query}" if query else f"{plain}/"
+            assert (ask(address, path).status, ask(address, path).headers["location"]) == (301, location)
         assert ask(address, "/registry/api/process_definition/999/").status == 404

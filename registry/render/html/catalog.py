@@ -8,16 +8,17 @@ from typing import Any, ParamSpec
 from jinja2 import TemplateError
 from markupsafe import Markup
 
+from registry import addresses
 from registry.errors import UsageError
 from registry.history import Revision
 from registry.kinds import Kind
 from registry.loader import Definition
-from registry.render.file import File, Group, Unit, key_of, name_in_address, unit_of
-from registry.render.html.definition import badges, definition_texts, root_of, tombstone_texts
+from registry.render.file import File, Group, Unit, key_of, unit_of
+from registry.render.html.definition import badges, definition_texts, tombstone_texts
 from registry.render.html.pages import Pages, Templates
 from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
 from registry.render.html.skeleton import Texts
-from registry.render.html.text import href, markdown
+from registry.render.html.text import markdown
 from registry.snapshot import Snapshot, Tombstone
 from registry.yaml_writer import to_yaml
 
@@ -48,8 +49,8 @@ def _assets(snapshot: Snapshot) -> dict[str, str]:
     found = {}
     for name, data in sorted(snapshot.templates.items()):
         if name.startswith("assets/"):
-            stem, _, ending = name.rpartition(".")
-            found[name.removeprefix("assets/")] = f"{stem}.{hashlib.sha256(data).hexdigest()[:10]}.{ending}"
+            short = name.removeprefix("assets/")
+            found[short] = addresses.asset(short, hashlib.sha256(data).hexdigest()[:10])
     return found
 
 
@@ -101,6 +102,10 @@ class _Catalog:
             "shows_revisions": snapshot.settings.shows_revisions,
             "kinds": self.kinds,
             "preview": snapshot.preview,
+            "changes_href": addresses.href(addresses.CHANGES),
+            "api_href": addresses.href(addresses.API),
+            "openapi_href": addresses.API_OPENAPI,
+            "snapshot_href": addresses.API_SNAPSHOT,
         }
 
     def kind(self, kind: Kind) -> dict[str, Any]:
@@ -110,6 +115,7 @@ class _Catalog:
             "title": kind.title,
             "plural": kind.plural,
             "description": markdown(kind.description),
+            "href": addresses.href(addresses.list_page(kind.name)),
             "count": len(definitions),
             "has_application": any(reference.pointer == "/definition/application" for reference in kind.references),
         }
@@ -120,23 +126,25 @@ class _Catalog:
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
         shown = [keys[:_INDEX_ROWS] for keys in snapshot.keys_by_kind.values()]
-        yield Unit("index.html", key_of(snapshot.common_key, facts, counts, shown), ("index.html",), self.index)
-        yield Unit("404.html", snapshot.common_key, ("404.html",), self.not_found)
+        home, missing = addresses.INDEX_PAGE, addresses.NOT_FOUND_PAGE
+        yield Unit(home, key_of(snapshot.common_key, facts, counts, shown), (home,), self.index)
+        yield Unit(missing, snapshot.common_key, (missing,), self.not_found)
+        yield unit_of(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
         if snapshot.preview is not None:
-            yield unit_of("changes", File("changes/index.html", snapshot.preview.page))
+            yield unit_of(addresses.CHANGES, File(addresses.page_file(addresses.CHANGES), snapshot.preview.page))
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
             definitions = snapshot.by_kind[kind.name]
             keys = snapshot.keys_by_kind[kind.name]
             yield from self.lists(facts_of_kind, definitions, keys)
             yield self.definitions(kind, facts_of_kind, definitions, keys)
-            gone = [one for one in snapshot.tombstones if one.kind == kind.name and (kind.name, one.name) not in snapshot.by_name]
+            gone = [one for one in snapshot.tombstones if one.kind == kind.name and snapshot.answers_by_name(one)]
             for tombstone in gone:
-                key, place = snapshot.key_of_tombstone(tombstone), f"{kind.name}/{tombstone.name}"
+                key, place = snapshot.key_of_tombstone(tombstone), addresses.definition_page(kind.name, tombstone.name)
                 yield Unit(f"{kind.name}#{tombstone.id}", key, (place,), partial(self.tombstone_pages, kind, facts_of_kind, tombstone))
 
     def definitions(self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Group:
         """The pages of each definition."""
-        places = [f"{kind.name}/{one.name}" for one in definitions]
+        places = [addresses.definition_page(kind.name, one.name) for one in definitions]
 
         def unit(number: int) -> Unit:
             return Unit(places[number], keys[number], (places[number],), partial(self.definition_pages, kind, facts, definitions[number]))
@@ -146,46 +154,55 @@ class _Catalog:
     @_explained
     def index(self) -> Iterator[File]:
         rows = {kind["name"]: self.rows(kind, self.snapshot.by_kind[kind["name"]][:_INDEX_ROWS], _TOP) for kind in self.kinds}
-        yield self.page("index.html", "index.html", _TOP, rows=rows, most_rows=_INDEX_ROWS)
+        yield self.page(addresses.INDEX_PAGE, "index.html", _TOP, rows=rows, most_rows=_INDEX_ROWS)
 
     @_explained
     def not_found(self) -> Iterator[File]:
         # Served for any unknown address at any depth, so its links start at the top.
-        yield File("404.html", self.pages.render("404.html", self.snapshot.settings.base_path, {}))
+        yield File(addresses.NOT_FOUND_PAGE, self.pages.render("404.html", self.snapshot.settings.base_path, {}))
 
     def lists(self, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Iterator[Unit]:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
         for number in range(1, count + 1):
             shown = slice((number - 1) * LIST_PAGE_SIZE, number * LIST_PAGE_SIZE)
             key = key_of(self.snapshot.common_key, count, len(definitions), keys[shown])
-            place = f"list/{facts['name']}/{number}"
-            yield Unit(place, key, (place,), partial(self.list_page, facts, definitions[shown], number, count))
+            file = addresses.page_file(addresses.list_page(facts["name"], number))
+            yield Unit(file, key, (file,), partial(self.list_page, facts, definitions[shown], number, count))
 
     @_explained
     def list_page(self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int) -> Iterator[File]:
-        root = "../../../"
-        rows = self.rows(facts, definitions, root)
-        yield self.page(f"list/{facts['name']}/{number}/index.html", "list.html", root, kind=facts, rows=rows, page=number, pages=count)
+        file = addresses.page_file(addresses.list_page(facts["name"], number))
+        root = addresses.top_from(file)
+
+        def link(page: int) -> str:
+            return addresses.href(addresses.list_page(facts["name"], page)) if 1 <= page <= count else ""
+
+        yield self.page(
+            file, "list.html", root, kind=facts, rows=self.rows(facts, definitions, root), page=number, pages=count,
+            previous_href=link(number - 1), next_href=link(number + 1),
+        )  # fmt: skip
 
     @_explained
     def definition_pages(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Iterator[File]:
         revisions = self.snapshot.revisions_of(definition)
         shown = self.shown_revisions(kind, definition.name, revisions)
-        root = root_of(definition.name)
+        file = addresses.page_file(addresses.definition_page(kind.name, definition.name))
+        root = addresses.top_from(file)
         texts = definition_texts(self.snapshot, self.templates, kind, definition, shown, root)
-        yield self.filled_page(f"{kind.name}/{definition.name}/index.html", "definition.html", root, facts, texts)
+        yield self.filled_page(file, "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, definition, revisions, shown)
 
     @_explained
     def tombstone_pages(self, kind: Kind, facts: dict[str, Any], tombstone: Tombstone) -> Iterator[File]:
         shown = self.shown_revisions(kind, tombstone.name, tombstone.revisions)
-        root = root_of(tombstone.name)
+        file = addresses.page_file(addresses.definition_page(kind.name, tombstone.name))
+        root = addresses.top_from(file)
         texts = tombstone_texts(self.snapshot, self.templates, kind, tombstone, shown, root)
-        yield self.filled_page(f"{kind.name}/{tombstone.name}/index.html", "definition.html", root, facts, texts)
+        yield self.filled_page(file, "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, tombstone, tombstone.revisions, shown)
 
     def shown_revisions(self, kind: Kind, name: str, revisions: Sequence[Revision]) -> tuple[ShownRevision, ...]:
-        return shown_revisions(self.snapshot, href(kind.name, name), name, revisions, self.templates)
+        return shown_revisions(self.snapshot, kind.name, name, revisions, self.templates)
 
     def page(self, path: str, template: str, root: str, **context: Any) -> File:
         return File(path, self.pages.render(template, root, context))
@@ -196,15 +213,18 @@ class _Catalog:
         """The page of all revisions, and one for each with its content at that time."""
         if not shown:
             return
-        folder = f"{kind.name}/{of.name}"
         count = len(shown)
+        history = addresses.history_page(kind.name, of.name)
         about = {
             "about.name": of.name,
-            "about.href": href(kind.name, of.name),
-            "about.api": f"api/{kind.name}/{of.id}/" if of.id is not None else "",
+            "about.href": addresses.href(addresses.definition_page(kind.name, of.name)),
+            "about.history_href": addresses.href(history),
+            "about.api_history_href": addresses.href(addresses.api_history(kind.name, of.id)) if of.id is not None else "",
+            "about.api_revisions_href": addresses.href(addresses.api_revisions(kind.name, of.id)) if of.id is not None else "",
             "about.count": str(count),
         }
-        root = f"../{root_of(of.name)}"
+        file = addresses.page_file(history)
+        root = addresses.top_from(file)
         can_compare = of.id is not None and count > 1 and self.snapshot.settings.shows_revisions
         texts = {
             **about,
@@ -212,9 +232,10 @@ class _Catalog:
             "choices": choices(shown, self.templates) if can_compare else b"",
             "revisions": history_list(shown, root),
         }
-        yield self.filled_page(f"{folder}/history/index.html", "history.html", root, facts, texts)
+        yield self.filled_page(file, "history.html", root, facts, texts)
         if not self.snapshot.settings.shows_revisions:
             return
+        encoded = addresses.in_address(of.name)
         for revision, one in zip(revisions, reversed(shown), strict=True):
             number = revision.number
             written = self.snapshot.written_at(revision)
@@ -228,10 +249,11 @@ class _Catalog:
                 "compare": "" if not can_compare else f"{number - 1}..{number}" if number > 1 else f"1..{count}",
                 "content": written or (to_yaml(document) if document is not None else ""),
                 "is_as_written": "yes" if written else "",
-                "older": str(number - 1) if number > 1 else "",
-                "newer": str(number + 1) if number < count else "",
+                "older_href": f"{addresses.revision_page(kind.name, encoded, number - 1)}/" if number > 1 else "",
+                "newer_href": f"{addresses.revision_page(kind.name, encoded, number + 1)}/" if number < count else "",
             }
-            yield self.filled_page(f"{folder}/revisions/{number}/index.html", "revision.html", f"../{root}", facts, texts)
+            file = addresses.page_file(addresses.revision_page(kind.name, of.name, number))
+            yield self.filled_page(file, "revision.html", f"../{root}", facts, texts)
 
     def filled_page(self, path: str, template: str, root: str, facts: dict[str, Any], texts: Texts) -> File:
         return File(path, self.pages.fill(template, root, facts, texts))
@@ -248,12 +270,12 @@ class _Catalog:
         date = newest.date if newest is not None else ""
         return {
             "id": "" if number is None else str(number),
-            "href": href(kind, name),
+            "href": addresses.href(addresses.definition_page(kind, name)),
             "title": outline.title or name,
             "name": name,
             "badges": self.templates.words("badge", badges(self.snapshot, definition)),
             "application": outline.application,
-            "application_href": name_in_address(outline.application),
+            "application_href": addresses.href(addresses.definition_page("application", outline.application)),
             "tags": self.templates.words("tag", outline.tags),
             "date": date,
             "day": date[:10],

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from registry import addresses
 from registry.check.placeholders import template_variables
 from registry.kinds import Kind
 from registry.loader import Definition, definition_path
 from registry.render.html.pages import Templates
 from registry.render.html.revisions import ShownRevision, history_list
 from registry.render.html.skeleton import Texts
-from registry.render.html.text import as_list, command, field_html, href, markdown, properties
+from registry.render.html.text import as_list, command, field_html, markdown, properties
 from registry.snapshot import Snapshot, Tombstone
 
 # So many on the page itself; all of them on the page of the history.
@@ -23,7 +24,10 @@ def definition_texts(
 ) -> Texts:
     """A definition as it is now; `shown` are its revisions, `root` is the way to the top."""
     used_by = snapshot.referring.get((definition.kind, definition.name), ())
-    users = ({"href": href(other.kind, other.name), "title": other.outline.title or other.name, "name": other.name} for other in used_by)
+    users = (
+        {"href": addresses.href(addresses.definition_page(other.kind, other.name)), "title": other.outline.title or other.name, "name": other.name}
+        for other in used_by
+    )
     return {
         **_content(snapshot, templates, kind, definition.name, definition.id, definition.data),
         **_newest(snapshot, shown, root),
@@ -37,8 +41,7 @@ def definition_texts(
 
 def tombstone_texts(snapshot: Snapshot, templates: Templates, kind: Kind, tombstone: Tombstone, shown: Sequence[ShownRevision], root: str) -> Texts:
     """A deleted definition: its last content."""
-    last = tombstone.last_content
-    data = (snapshot.document_of(last) if last else None) or {}
+    data = snapshot.last_document(tombstone) or {}
     return {
         **_content(snapshot, templates, kind, tombstone.name, tombstone.id, data),
         **_newest(snapshot, shown, root),
@@ -65,11 +68,6 @@ def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
     return found
 
 
-def root_of(name: str) -> str:
-    """The way to the top from the page of a definition."""
-    return "../" * (name.count("/") + 2)
-
-
 def _content(snapshot: Snapshot, templates: Templates, kind: Kind, name: str, number: int | None, data: Mapping[str, Any]) -> Texts:
     """What a document says. Nothing is sure of the last content of a deleted definition but that it is a map."""
     inside = data.get("definition")
@@ -82,7 +80,7 @@ def _content(snapshot: Snapshot, templates: Templates, kind: Kind, name: str, nu
     around = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
     links = ({"href": link["href"], "title": _text(link.get("title")) or link["href"]} for link in as_list(data.get("links"))
              if isinstance(link, dict) and str(link.get("href")).startswith("https://"))  # fmt: skip
-    place = f"api/{kind.name}/{number}/"
+    place = addresses.href(addresses.api_detail(kind.name, number)) if number is not None else ""
     return {
         "page.title": _text(data.get("title")) or name,
         "page.name": name,
@@ -94,13 +92,17 @@ def _content(snapshot: Snapshot, templates: Templates, kind: Kind, name: str, nu
         "page.variables": templates.words("variable", template_variables(inside.get("contextualization"))),
         "page.around": field_html(around, properties(kind)) if around else b"",
         "page.application": application,
-        "page.application_href": href("application", application) if ("application", application) in snapshot.by_name else "",
+        "page.application_href": addresses.href(addresses.definition_page("application", application))
+        if ("application", application) in snapshot.by_name
+        else "",
         "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
         "page.tags": templates.words("tag", map(_text, as_list(data.get("tags")))),
         "page.lifecycle": _text(data.get("lifecycle", "production")),
         "page.links": templates.fill_each("link", links),
         "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}" if number is not None else "",
         "page.address_href": place,
+        "page.api_history_href": addresses.href(addresses.api_history(kind.name, number)) if number is not None else "",
+        "page.history_href": addresses.href(addresses.history_page(kind.name, name)),
         **_deprecation(data, kind.name),
     }
 
@@ -115,7 +117,7 @@ def _deprecation(data: Mapping[str, Any], kind: str) -> Texts:
         "deprecation.since": _text(said.get("since")),
         "deprecation.sunset": _text(said.get("sunset")),
         "deprecation.replaced_by": replaced_by,
-        "deprecation.href": href(kind, replaced_by),
+        "deprecation.href": addresses.href(addresses.definition_page(kind, replaced_by)),
         "deprecation.reason": _text(said.get("reason")).rstrip("."),
     }
 

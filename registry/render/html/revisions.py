@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from registry import addresses
 from registry.diff import Change
 from registry.history import Revision
 from registry.render.html.pages import Templates
@@ -36,8 +37,8 @@ class ShownRevision(NamedTuple):
     listed: bytes
 
 
-def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequence[Revision], templates: Templates) -> tuple[ShownRevision, ...]:
-    """All revisions of one definition, newest first; `page` is the address of its page, from the top, `name` its name now."""
+def shown_revisions(snapshot: Snapshot, kind: str, name: str, revisions: Sequence[Revision], templates: Templates) -> tuple[ShownRevision, ...]:
+    """All revisions of one definition, newest first; `name` is its name now."""
     shows_revisions = snapshot.settings.shows_revisions
     newest_first = [*reversed(revisions)]
     if shows_revisions:
@@ -52,6 +53,7 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
         }
         for revision in newest_first
     ])  # fmt: skip
+    encoded = addresses.in_address(name)
     subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
     changes = [snapshot.changes_of(revision) if shows_revisions else [] for revision in newest_first]
     changed = [table or _note(snapshot, revision) for table, revision in zip(_tables(changes), newest_first, strict=True)]
@@ -61,7 +63,7 @@ def shown_revisions(snapshot: Snapshot, page: str, name: str, revisions: Sequenc
         {
             "number": str(number),
             "subject": subject,
-            "href": f"{page}revisions/{number}/" if shows_revisions else "",
+            "href": f"{addresses.revision_page(kind, encoded, number)}/" if shows_revisions else "",
             "facts": who,
             "changed": what,
         }

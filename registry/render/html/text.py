@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from registry.diff import MISSING
 from registry.kinds import Kind
-from registry.render.file import name_in_address
 from registry.render.html.skeleton import escape, escape_all
 
 SHOWN_CHARACTERS = 400
@@ -95,11 +94,6 @@ def short(value: Any) -> str | None:
 def as_list(value: Any) -> list[Any]:
     """The value where it is a list, else an empty one."""
     return value if isinstance(value, list) else []
-
-
-def href(kind: str, name: str) -> str:
-    """The address of a definition's page, from the top."""
-    return f"{kind}/{name_in_address(name)}/"
 
 
 @lru_cache(maxsize=4096)

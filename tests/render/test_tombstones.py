@@ -1,0 +1,130 @@
+"""A deleted definition answers for ever, with its last content, and never in a form that a client could run by mistake."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.ids import append, parse_ledger
+from tests.conftest import Run
+from tests.support.repo import RepoBuilder
+
+LEDGER = "definitions/ledger.jsonl"
+
+
+@pytest.fixture
+def built(repo: RepoBuilder, run: Run, tmp_path: Path) -> Any:
+    """Commits and indexes what is in the work tree, builds it, and gives what reads an answer (None: there is none)."""
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+
+    def make() -> Any:
+        repo.commit()
+        assert run("index", "-C", str(repo.root)).code == 0
+        return rebuild()
+
+    def rebuild() -> Any:
+        done = run("build", "-C", str(repo.root), "-o", str(tmp_path / "site"))
+        assert done.code == 0, done.err
+        site = tmp_path / "site"
+
+        def read(place: str) -> Any:
+            whole, twin = site / f"api/process_definition/{place}/index.json", site / f"api/process_definition/{place}.json"
+            assert whole.exists() == twin.exists()
+            return json.loads(whole.read_bytes()) if whole.exists() else None
+
+        read.site = site  # type: ignore[attr-defined]
+        return read
+
+    make.rebuild = rebuild  # type: ignore[attr-defined]
+    return make
+
+
+def remove(repo: RepoBuilder, name: str) -> None:
+    (repo.root / f"definitions/process_definition/{name}.yaml").unlink()
+
+
+def test_it_has_its_last_content_and_history_and_no_definition(repo: RepoBuilder, built: Any) -> None:
+    repo.define("a/old", "title: First\nowners: [t]\ndefinition: {exec: /bin/x}\n")
+    repo.define("other")
+    built()
+    file = repo.root / "definitions/process_definition/a/old.yaml"
+    file.write_text(file.read_text().replace("title: First", "title: Last").replace("/bin/x", "/bin/y"))
+    repo.commit("edit")
+    remove(repo, "a/old")
+    read = built()
+    body = read("1")
+    assert "definition" not in body
+    assert {key: body[key] for key in ("deleted", "last_definition", "id", "name", "kind", "title")} == {
+        "deleted": True, "last_definition": {"exec": "/bin/y"}, "id": 1, "name": "a/old", "kind": "process_definition", "title": "Last",
+    }  # fmt: skip
+    assert [(one["deleted"], one["message"]) for one in body["history"]] == [
+        (True, "change"),
+        (False, "edit"),
+        *((False, one["message"]) for one in body["history"][2:]),
+    ]
+    assert body["history"] == read("1/history")["revisions"]
+    assert (body["resource_uri"], body["history_uri"]) == ("/api/process_definition/1/", "/api/process_definition/1/history/")
+    assert body["by_name_uri"] == "/api/process_definition/by-name/a/old/"
+    assert read("by-name/a/old") == body
+    assert read("1/revisions/2")["definition"] == {"exec": "/bin/x"}
+    assert "definition" in read("2")
+    site = read.site / "api/process_definition"
+    for everywhere in (site / "index.json", site / "all.json", site / "all.ndjson"):
+        assert '"name":"a/old"' not in everywhere.read_text()
+
+
+def test_a_name_that_is_used_again_is_that_of_the_new_definition(repo: RepoBuilder, built: Any) -> None:
+    repo.define("w")
+    built()
+    remove(repo, "w")
+    assert built()("by-name/w")["id"] == 1
+    repo.define("w")
+    read = built()
+    assert (read("1")["deleted"], "by_name_uri" in read("1")) == (True, False)
+    assert (read("2")["name"], read("by-name/w")["id"]) == ("w", 2)
+    assert "was deleted" not in (read.site / "process_definition/w/index.html").read_text()
+
+
+def test_of_several_that_had_one_name_the_last_one_is_found_by_it(repo: RepoBuilder, built: Any) -> None:
+    for _ in range(3):
+        repo.define("w")
+        built()
+        remove(repo, "w")
+        read = built()
+    assert [read(str(number))["deleted"] for number in (1, 2, 3)] == [True, True, True]
+    assert [read(str(number)).get("by_name_uri") for number in (1, 2, 3)] == [None, None, "/api/process_definition/by-name/w/"]
+    assert read("by-name/w")["id"] == 3
+    assert "was deleted" in (read.site / "process_definition/w/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["w/index", "../../../../outside", "/etc/x", "a//b", "x.json", "_history", "w/_revisions/1", "", "W", "n" * 300, "a\x00b", "-a", "."]
+)
+def test_a_name_in_the_ledger_that_can_have_no_address_answers_by_id_alone(repo: RepoBuilder, built: Any, tmp_path: Path, name: str) -> None:
+    repo.define("w")
+    built()
+    ledger, _ = parse_ledger((repo.root / LEDGER).read_bytes(), "registry-1")
+    events = [("process_definition", 2, name, "live"), ("process_definition", 2, name, "gone")]
+    repo.write(LEDGER, ledger.text + "".join(f"{entry.line()}\n" for entry in append(ledger, events, None)))
+    repo.commit("a line of somebody")
+    read = built.rebuild()
+    assert (read("2")["name"], read("2")["last_definition"], "by_name_uri" in read("2")) == (name, None, False)
+    assert read("by-name/w")["id"] == 1
+    assert not list(tmp_path.rglob("*outside*"))
+    assert sorted(path.name for path in (read.site.resolve() / "process_definition").iterdir()) == ["index.html", "w"]
+
+
+@pytest.mark.parametrize("text", ["deleted: false\ndefinition: {exec: /bin/x}\nresource_uri: /evil\nname: other\nid: 1\nlast_definition: {}\nhistory: []\n",
+                                  "id: 1\ndefinition: [not, a, map]\n", "id: 1\ndefinition: rm -rf\n", "- a list\n", "{broken"])  # fmt: skip
+def test_a_last_content_that_no_rule_saw_takes_no_key_of_the_answer(repo: RepoBuilder, built: Any, text: str) -> None:
+    repo.define("w")
+    built()
+    repo.write("definitions/process_definition/w.yaml", text)
+    repo.commit("never checked")
+    remove(repo, "w")
+    body = built()("1")
+    assert (body["deleted"], body["id"], body["name"], body["resource_uri"]) == (True, 1, "w", "/api/process_definition/1/")
+    assert "definition" not in body
+    assert body["last_definition"] in (None, {"exec": "/bin/x"}, {"exec": "/bin/w"})
+    assert len(body["history"]) >= 2
