@@ -1,87 +1,164 @@
-"""`api/openapi.json`: every address of the API and the form of every body (OpenAPI 3.1)."""
+"""`api/openapi.json`: every address of the API and the form of every body (OpenAPI 3.1), for people and for client generators."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from registry import __version__
+from registry import __version__, addresses
 from registry.kinds import Kind
+from registry.render.components import Components, Schema, Shapes, pascal, reference
 from registry.render.file import File, Unit, to_json
+from registry.render.json_api import OURS
+from registry.settings import MAX_PAGE_SIZE
 from registry.snapshot import Snapshot
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
+_BOOLEAN = {"type": "boolean"}
 _INTEGER = {"type": "integer", "minimum": 0}
 _ID = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
+# Old contents followed older rules.
+_ANY_MAP = {"type": ["object", "null"], "additionalProperties": True}
+# Kinds are written in lower case: none has this tag.
+_ABOUT = "Registry"
+_LINES = "application/x-ndjson"
+_LIVE_ONLY = "Only `registry serve` heeds it; a static host answers the first page."
 
 
 def render(snapshot: Snapshot) -> Iterator[Unit]:
     """One file."""
-    path = "api/openapi.json"
+    path = addresses.API_OPENAPI
     yield Unit(path, snapshot.common_key, (path,), lambda: [File(path, to_json(openapi_body(snapshot)))])
 
 
-def openapi_body(snapshot: Snapshot) -> dict[str, Any]:
+def openapi_body(snapshot: Snapshot) -> Schema:
     """The whole description; addresses are relative to the server in `servers`."""
-    paths: dict[str, Any] = {
-        "/api/": _get("The kinds, each with its list and schema", "Index", "index"),
-        "/api/snapshot.json": _get("What this registry holds, and from which commit", "Snapshot", "snapshot"),
-        "/api/ledger.ndjson": _get("Every id ever given, one event a line", "LedgerEntry", "ledger", media_type="application/x-ndjson"),
+    paths = {
+        _path(addresses.API): _get(_ABOUT, "index", "The kinds, each with its list and schema", "Index"),
+        f"/{addresses.API_SNAPSHOT}": _get(_ABOUT, "snapshot", "What this registry holds, and from which commit", "Snapshot"),
+        f"/{addresses.API_LEDGER}": _get(_ABOUT, "ledger", "Every id ever given, one event a line", "LedgerEntry", media_type=_LINES),
     }
-    shows_revisions = snapshot.settings.shows_revisions
-    schemas = _common_schemas(shows_revisions)
+    components = Components(_common_schemas(shows_revisions=snapshot.settings.shows_revisions))
     for kind in snapshot.kinds:
-        paths |= _paths(kind)
-        if not shows_revisions:
-            del paths[f"/api/{kind.name}/{{id}}/revisions/{{number}}/"]
-        schemas |= _kind_schemas(kind)
+        names = _kind_schemas(components, kind)
+        paths |= _paths(kind, names, snapshot)
+    about = {"name": _ABOUT, "description": "What the registry holds as a whole."}
+    kinds = [{"name": kind.name, "description": kind.description or kind.plural} for kind in snapshot.kinds]
     return {
         "openapi": "3.1.0",
-        "info": {"title": snapshot.settings.title, "version": __version__, "summary": "Definitions as JSON, read only",
-                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "info": {
+            "title": snapshot.settings.title,
+            "version": __version__,
+            "summary": "Definitions as JSON, read only",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "servers": [{"url": snapshot.settings.base_url.rstrip("/") or "/"}],
+        "tags": [about, *kinds],
         "paths": paths,
-        "components": {"schemas": schemas, "responses": {"NotFound": {"description": "There is nothing at this address"}}},
-    }  # fmt: skip
-
-
-def _get(summary: str, schema: str, operation: str, *parameters: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
-    answer = {"description": "OK", "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
-    found: dict[str, Any] = {"summary": summary, "operationId": operation, "responses": {"200": answer}}
-    if parameters:
-        found |= {"parameters": list(parameters)}
-        found["responses"]["404"] = {"$ref": "#/components/responses/NotFound"}
-    return {"get": found}
-
-
-def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": schema, "description": description}
-
-
-def _paths(kind: Kind) -> dict[str, Any]:
-    name, base = kind.name, f"/api/{kind.name}"
-    number = _parameter("id", _ID, "The id of the definition")
-    revision = _parameter("number", _ID, "Number of the revision, from 1")
-    page = _parameter("page", {"type": "integer", "minimum": 2}, "Page of the list, from 2")
-    called = _parameter("name", _TEXT, "The name of the definition; a slash in it stands as it is")
-    return {
-        f"{base}/": _get(f"{kind.plural}, first page", f"{name}_list", f"list_{name}"),
-        f"{base}/page/{{page}}/": _get(f"{kind.plural}, a further page", f"{name}_list", f"list_{name}_page", page),
-        f"{base}/all.json": _get(f"{kind.plural}, all at once", f"{name}_all", f"all_{name}"),
-        f"{base}/all.ndjson": _get(f"{kind.plural}, one a line", f"{name}_object", f"all_{name}_lines", media_type="application/x-ndjson"),
-        f"{base}/schema/": _get("The JSON Schema of a file of this kind", "JsonSchema", f"schema_{name}"),
-        f"{base}/{{id}}/": _get("One definition, or the tombstone of a deleted one", f"{name}_object", f"get_{name}", number),
-        f"{base}/{{id}}/history/": _get("Its revisions, newest first", "History", f"history_{name}", number),
-        f"{base}/{{id}}/revisions/{{number}}/": _get("Its content at one revision", "Revision", f"revision_{name}", number, revision),
-        f"{base}/by-name/{{name}}/": _get("One definition, by its name", f"{name}_object", f"by_name_{name}", called),
+        # Without a body: a static host answers with a page of its own.
+        "components": {"schemas": components.schemas, "responses": {"NotFound": {"description": "There is nothing at this address"}}},
     }
 
 
-def _object(properties: dict[str, Any], *optional: str, more: bool = False) -> dict[str, Any]:
+class _Names:
+    """The components of one kind."""
+
+    def __init__(self, components: Components, kind: Kind) -> None:
+        stem = pascal(kind.name)
+        self.one = components.reserve(stem)
+        self.list = components.reserve(f"{stem}List")
+        self.all = components.reserve(f"{stem}All")
+        self.set = components.reserve(f"{stem}Set")
+        self.tombstone = components.reserve(f"{stem}Tombstone")
+
+
+def _get(  # noqa: PLR0913 - each is another part of an operation
+    tag: str, operation: str, summary: str, schema: str | Schema, *parameters: Schema, media_type: str = "application/json",
+    description: str = "", gone: str = "",
+) -> Schema:  # fmt: skip
+    """One operation. `gone` is the component of a deleted definition, where there can be one."""
+    body = reference(schema) if isinstance(schema, str) else schema
+    responses: Schema = {"200": _response("OK", body, media_type)}
+    if any(one["in"] == "path" for one in parameters):
+        responses["404"] = {"$ref": "#/components/responses/NotFound"}
+    if any(one["in"] == "query" for one in parameters) or operation.startswith("set_"):
+        responses["400"] = _response("A parameter has a value that cannot be", reference("Error"))
+    if gone:
+        responses["410"] = _response("The definition was deleted. A static host answers the same body with 200", reference(gone))
+    found: Schema = {"tags": [tag], "operationId": operation, "summary": summary, "responses": dict(sorted(responses.items()))}
+    return {"get": found | ({"description": description} if description else {}) | ({"parameters": list(parameters)} if parameters else {})}
+
+
+def _response(description: str, schema: Schema, media_type: str = "application/json") -> Schema:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
+def _parameter(name: str, schema: Schema, description: str, place: str = "path") -> Schema:
+    return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": description}
+
+
+def _query(name: str, schema: Schema, description: str) -> Schema:
+    return _parameter(name, schema, f"{description} {_LIVE_ONLY}", "query")
+
+
+def _path(place: str) -> str:
+    return f"/{place}/"
+
+
+def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
+    name = kind.name
+    number = _parameter("id", _ID, "The id of the definition. Programs store it: it never changes.")
+    revision = _parameter("number", _ID, "Number of the revision, from 1.")
+    page = _parameter("page", {"type": "integer", "minimum": 2}, "Page of the list, from 2: `meta.next` of the page before leads there.")
+    called = _parameter("name", _TEXT, "The name of the definition. A slash in it stands as it is, or as %2F.")
+    ids = _parameter("ids", _TEXT, f"Ids with `;` between them, at most {MAX_PAGE_SIZE}.")
+    definition_or_tombstone = {"anyOf": [reference(names.one), reference(names.tombstone)]}
+    plural = kind.plural
+    found = {
+        _path(addresses.api_list(name)): _get(name, f"list_{name}", f"{plural}, first page", names.list, *_filters(snapshot)),
+        f"/{addresses.api_list(name)}/page/{{page}}/": _get(name, f"page_{name}", f"{plural}, a further page", names.list, page),
+        f"/{addresses.api_all(name, 'json')}": _get(name, f"all_{name}", f"{plural}, all at once", names.all),
+        f"/{addresses.api_all(name, 'ndjson')}": _get(name, f"lines_{name}", f"{plural}, one a line", names.one, media_type=_LINES),
+        _path(addresses.api_schema(name)): _get(name, f"schema_{name}", "The JSON Schema of a file of this kind", "JsonSchema"),
+        f"/{addresses.api_list(name)}/set/{{ids}}/": _get(
+            name, f"set_{name}", "Several definitions at once", names.set, ids,
+            description="Only `registry serve` has this address. Ids of no definition and of deleted ones are in `not_found`.",
+        ),
+        f"/{addresses.api_list(name)}/{{id}}/": _get(
+            name, f"get_{name}", "One definition, or what is left of a deleted one", definition_or_tombstone, number, gone=names.tombstone
+        ),
+        f"/{addresses.api_list(name)}/{{id}}/history/": _get(name, f"history_{name}", "Its revisions, newest first", "History", number),
+        f"/{addresses.api_list(name)}/{{id}}/revisions/{{number}}/": _get(
+            name, f"revision_{name}", "Its content at one revision", "Revision", number, revision
+        ),
+        _path(addresses.api_by_name(name, "{name}")): _get(
+            name, f"by_name_{name}", "One definition, by its name", definition_or_tombstone, called, gone=names.tombstone
+        ),
+    }  # fmt: skip
+    if not snapshot.settings.shows_revisions:
+        del found[f"/{addresses.api_list(name)}/{{id}}/revisions/{{number}}/"]
+    return found
+
+
+def _filters(snapshot: Snapshot) -> tuple[Schema, ...]:
+    most = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE, "default": snapshot.settings.page_size}
+    return (
+        _query("limit", most, f"Definitions in one answer; 0 for {MAX_PAGE_SIZE}."),
+        _query("offset", {"type": "integer", "minimum": 0, "default": 0}, "How many definitions to leave out."),
+        _query("process_type", _TEXT, "Those of this type; where a definition has none it is `single`."),
+        _query("application", _TEXT, "Those that run in this application."),
+        _query("lifecycle", _TEXT, "Those in this state of life; where a definition has none it is `production`."),
+        _query("tag", _TEXT, "Those with this tag."),
+        _query("name", _TEXT, "The one with this name."),
+        _query("q", _TEXT, "Those with all of these words in name, title, description, tags or application."),
+    )
+
+
+def _object(properties: Schema, *optional: str) -> Schema:
+    """An object, open for keys that come later."""
     required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": more}
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": True}
 
 
-def _common_schemas(shows_revisions: bool) -> dict[str, Any]:
+def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
     facts = {
         "number": _ID,
         "commit": _TEXT_OR_NULL | {"description": "null: not committed yet"},
@@ -90,57 +167,70 @@ def _common_schemas(shows_revisions: bool) -> dict[str, Any]:
         "message": _TEXT,
     }
     change = _object({"pointer": _TEXT | {"description": "JSON Pointer into the file"}, "old": {}, "new": {}}, "old", "new")
-    told = {"changes": {"type": "array", "items": change}, "resource_uri": _TEXT}
-    listed = facts | {"name": _TEXT, "deleted": {"type": "boolean"}, **(told if shows_revisions else {key: {"type": "null"} for key in told})}
-    counts = _object({"count": _INTEGER, "pending": _INTEGER, "deleted": _INTEGER, "next_id": _ID})
+    told = {"changes": {"type": "array", "items": reference("Change")}, "resource_uri": _TEXT}
+    listed = facts | {"name": _TEXT, "deleted": _BOOLEAN, **(told if shows_revisions else {key: {"type": "null"} for key in told})}
+    revisions = {"type": "array", "items": reference("ListedRevision")}
     return {
-        "Index": {"type": "object", "additionalProperties": _object({"list_endpoint": _TEXT, "schema": _TEXT})},
-        "JsonSchema": {"type": "object"},
+        "Error": _object({"error": _TEXT}),
+        "Index": {"type": "object", "additionalProperties": reference("IndexEntry")},
+        "IndexEntry": _object({"list_endpoint": _TEXT, "schema": _TEXT}),
+        "JsonSchema": {"type": "object", "additionalProperties": True},
         "RevisionFacts": _object(facts),
+        "Change": change,
         "ListedRevision": _object(listed),
-        "History": _object({"id": _ID, "name": _TEXT, "history_complete": {"type": "boolean"},
-                            "revisions": {"type": "array", "items": {"$ref": "#/components/schemas/ListedRevision"}}}),
-        "Revision": _object({"definition": {"type": ["object", "null"]}, "id": _ID, **listed, "history_complete": {"type": "boolean"},
-                             "document": {"type": ["object", "null"]}}),
-        "Snapshot": _object({"title": _TEXT, "registry_id": _TEXT_OR_NULL, "commit": _TEXT_OR_NULL, "commit_time": _TEXT_OR_NULL,
-                             "dirty": {"type": "boolean"}, "history_complete": {"type": "boolean"},
-                             "kinds": {"type": "object", "additionalProperties": counts}, "revisions": _INTEGER,
-                             "ledger_lines": _INTEGER, "ledger_head": _TEXT_OR_NULL, "generator": _TEXT}),
-        "LedgerEntry": _object({"kind": _TEXT, "id": _ID, "name": _TEXT, "state": {"enum": ["live", "moved", "gone"]},
-                                "commit": _TEXT_OR_NULL | {"description": "The commit that was indexed"},
-                                "prev": _TEXT | {"description": "SHA-256 of the line before; of the first line: the registry_id"}}),
+        "History": _object({"id": _ID, "name": _TEXT, "history_complete": _BOOLEAN, "revisions": revisions}),
+        "Revision": _object({"definition": _ANY_MAP, "id": _ID, **listed, "history_complete": _BOOLEAN, "document": _ANY_MAP}),
+        "Snapshot": _object({
+            "title": _TEXT, "registry_id": _TEXT_OR_NULL, "commit": _TEXT_OR_NULL, "commit_time": _TEXT_OR_NULL, "dirty": _BOOLEAN,
+            "history_complete": _BOOLEAN, "kinds": {"type": "object", "additionalProperties": reference("Counts")},
+            "revisions": _INTEGER, "ledger_lines": _INTEGER, "ledger_head": _TEXT_OR_NULL, "generator": _TEXT,
+        }),
+        "Counts": _object({"count": _INTEGER, "pending": _INTEGER, "deleted": _INTEGER, "next_id": _ID}),
+        "LedgerEntry": _object({
+            "kind": _TEXT, "id": _ID, "name": _TEXT,
+            "state": _TEXT | {"x-extensible-enum": ["live", "moved", "gone"]},
+            "commit": _TEXT_OR_NULL | {"description": "The commit that was indexed"},
+            "prev": _TEXT | {"description": "SHA-256 of the line before; of the first line: the registry_id"},
+        }),
         "Meta": _object({"limit": _ID, "next": _TEXT_OR_NULL, "offset": _INTEGER, "previous": _TEXT_OR_NULL, "total_count": _INTEGER}),
     }  # fmt: skip
 
 
-def _kind_schemas(kind: Kind) -> dict[str, Any]:
-    name = kind.name
-    around = {key: {"$ref": f"#/components/schemas/{name}/properties/{key}"} for key in kind.schema.get("properties", {})
-              if key not in ("id", "definition", "ignore")}  # fmt: skip
+def _kind_schemas(components: Components, kind: Kind) -> _Names:
+    """Put the bodies of one kind among the components."""
+    names = _Names(components, kind)
+    stem = pascal(kind.name)
+    shapes = Shapes(components, stem, kind.schema)
+    fields = kind.schema.get("properties")
+    fields = fields if isinstance(fields, dict) else {}
+    around = {key: shapes.of(part, stem + pascal(key)) for key, part in fields.items() if key not in OURS and part is not False}
+    newest = {"anyOf": [reference("RevisionFacts"), {"type": "null"}], "description": "The newest revision; null: none is known"}
+    many = {"type": "array", "items": reference(names.one)}
     properties = {
-        "definition": {"anyOf": [{"$ref": f"#/components/schemas/{name}/properties/definition"}, {"type": ["object", "null"]}]},
-        "id": {"anyOf": [_ID, {"type": "null"}], "description": "null: not given yet"},
-        "resource_uri": _TEXT_OR_NULL,
-        "kind": {"const": name},
+        "definition": shapes.of(fields.get("definition", True), f"{stem}Definition"),
+        "id": {"type": ["integer", "null"], "description": "null: not given yet"},
+        "resource_uri": _TEXT_OR_NULL | {"description": "null as long as there is no id"},
+        "kind": {"const": kind.name},
         "name": _TEXT,
         "by_name_uri": _TEXT,
+        "history_uri": _TEXT | {"description": "Absent as long as there is no id"},
+        "revision": newest,
+    }
+    components.schemas[names.one] = _object(properties | around, "history_uri", *around) | {"description": kind.title}
+    components.schemas[names.list] = _object({"meta": reference("Meta"), "objects": many})
+    components.schemas[names.all] = _object({"objects": many})
+    components.schemas[names.set] = _object({"objects": many, "not_found": {"type": "array", "items": _TEXT}}, "not_found")
+    tombstone = {
+        "deleted": {"const": True, "description": "A deleted definition must not be run"},
+        "last_definition": _ANY_MAP | {"description": "Its last content; null: no commit that is here has any"},
+        "id": _ID,
+        "resource_uri": _TEXT,
+        "kind": {"const": kind.name},
+        "name": _TEXT | {"description": "Its last name"},
+        "by_name_uri": _TEXT | {"description": "Absent where the name is that of another definition now"},
         "history_uri": _TEXT,
-        "deleted": {"const": True, "description": "Only on the tombstone of a deleted definition; `definition` is its last content"},
-        "revision": {"anyOf": [{"$ref": "#/components/schemas/RevisionFacts"}, {"type": "null"}]},
+        "revision": newest,
+        "history": {"type": "array", "items": reference("ListedRevision"), "description": "Its revisions, newest first"},
     }
-    one = _object(properties | around, "by_name_uri", "history_uri", "deleted", *around) | {"patternProperties": {"^x-": True}}
-    many = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}_object"}}
-    return {
-        name: _moved(kind.schema, f"#/components/schemas/{name}"),
-        f"{name}_object": one,
-        f"{name}_list": _object({"meta": {"$ref": "#/components/schemas/Meta"}, "objects": many}),
-        f"{name}_all": _object({"objects": many}),
-    }
-
-
-def _moved(node: Any, place: str) -> Any:
-    """A schema with its `#/…` references pointed to where it stands now."""
-    if isinstance(node, dict):
-        return {key: place + value[1:] if key == "$ref" and isinstance(value, str) else _moved(value, place)
-                for key, value in node.items() if key != "$schema"}  # fmt: skip
-    return [_moved(item, place) for item in node] if isinstance(node, list) else node
+    components.schemas[names.tombstone] = _object(tombstone, "by_name_uri") | {"description": f"{kind.title}, deleted"}
+    return names
