@@ -14,7 +14,7 @@ from registry.errors import Problem, has_errors
 from registry.kinds import Kinds, load_kinds
 from registry.loader import Loaded, load
 from registry.progress import Progress, silent
-from registry.settings import SETTINGS_PATH, Settings, parse_settings
+from registry.settings import SETTINGS_PATH, Settings, parse_settings, with_base_url
 from registry.source import Source
 
 if TYPE_CHECKING:
@@ -124,11 +124,12 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     memory: "Memory | None" = None,
     from_nothing: bool = False,
     history: str | None = None,
+    base_url: str | None = None,
 ) -> BuildResult:
     """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.
 
     What has not changed since the last build is kept, but with `from_nothing`; what is in `memory` is not read again.
-    `history` is what to show of it, where not what the settings say.
+    `history` and `base_url` are used instead of those of the settings.
     """
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
     from registry.render import render
@@ -142,7 +143,7 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
         if snapshot is None:
             return BuildResult(problems)  # the last good site stays
         settings = replace(snapshot.settings, history=history) if history else snapshot.settings
-        snapshot = replace(snapshot, preview=preview, settings=settings)
+        snapshot = replace(snapshot, preview=preview, settings=with_base_url(settings, base_url))
         snapshot.contents.expect(snapshot.blobs)
         units = render(snapshot)
         with _little_cyclic_garbage():

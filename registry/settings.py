@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,9 +86,16 @@ def _text(value: Any) -> str | None:
     return None if isinstance(value, str) and "\n" not in value.strip() else "one line of text"
 
 
+# Without characters that a URL must escape (RFC 3986) or that mean something in the configuration of a web server.
+_HOST = r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_STEP = r"[A-Za-z0-9_~+@-][A-Za-z0-9._~+@-]*"
+_BASE_URL = re.compile(rf"(?=.)(?:{_HOST})?(?:/(?:{_STEP}/)*(?:{_STEP})?)?")
+
+
 def _base_url(value: Any) -> str | None:
-    fits = isinstance(value, str) and re.fullmatch(r"(?=.)(?:https?://[^/?#\s]+)?(?:/[^?#\s]*)?", value)
-    return None if fits else "an http(s) address or a path, as in https://registry.example.org/ or /registry/"
+    fits = isinstance(value, str) and _BASE_URL.fullmatch(value)
+    return None if fits else ("an http(s) address or a path, as in https://registry.example.org/ or /registry/; in the path letters, digits "
+                              "and . _ ~ + @ - only")  # fmt: skip
 
 
 def _registry_id(value: Any) -> str | None:
@@ -180,6 +187,16 @@ def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
         else:
             good[key] = {name.strip("/"): levels for name, levels in value.items()} if key == "folders" else value
     return Settings(**good), (*problems, *more)
+
+
+def with_base_url(settings: Settings, base_url: str | None) -> Settings:
+    """The settings with another `base_url`, as given on the command line; None: as they are. Raises UsageError for what is none."""
+    if base_url is None:
+        return settings
+    wanted = _base_url(base_url)
+    if wanted:
+        raise UsageError(f"--base-url {base_url!r} is not {wanted}")
+    return replace(settings, base_url=base_url)
 
 
 def source_date_epoch() -> int | None:

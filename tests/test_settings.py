@@ -31,7 +31,12 @@ def test_every_setting_is_read() -> None:
         ("page_size: '5'", (1, 12), "`page_size` must be a whole number from 1 to 1000", ""),
         ("output: /tmp/x", (1, 9), "`output` must be a folder inside the registry, as in `site`", ""),
         ("output: ../x", (1, 9), "`output` must be a folder inside the registry, as in `site`", ""),
-        ("base_url: 'ftp://x/'", (1, 11), "`base_url` must be an http(s) address or a path, as in https://registry.example.org/ or /registry/", ""),
+        (
+            "base_url: 'ftp://x/'",
+            (1, 11),
+            "`base_url` must be an http(s) address or a path, as in https://registry.example.org/ or /registry/; in the path letters, digits and . _ ~ + @ - only",
+            "",
+        ),
         ("- a", (1, 1), "the settings are not a map", "write `title: …`"),
         ("title: yes", (1, 8), "`yes` is read differently by different YAML versions", 'quote it: "yes", or write true'),
     ],

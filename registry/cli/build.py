@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry.cli.terminal import (
+    BaseUrlOption,
     Format,
     FormatOption,
     QuietOption,
@@ -50,6 +51,7 @@ def command(
     ] = None,
     base: Annotated[str | None, typer.Option("--base", help="For --preview: the branch that the change is meant for.", metavar="REF")] = None,
     history: Annotated[History | None, typer.Option("--history", help="What to show of it: `history` of registry.yaml, else revisions.")] = None,
+    base_url: BaseUrlOption = None,
     from_nothing: Annotated[bool, typer.Option("--from-nothing", help="Read, make and write everything anew, as if it was never built.")] = False,
     format_: FormatOption = Format.TEXT,
     quiet: QuietOption = False,
@@ -59,10 +61,11 @@ def command(
     Errors stop it (exit code 1), and the last good site stays. The same commit gives the same bytes, on any machine. What has not
     changed since the last build is not made again; what was read is kept in .registry/cache/, which may be removed at any time.
 
-    Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --preview "pull request 12" --base origin/main`
+    Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --base-url https://me.example.org/repo/` ·
+    `registry build --preview "pull request 12" --base origin/main`
     """
     from registry.scan import PendingScan
-    from registry.settings import SETTINGS_PATH, parse_settings
+    from registry.settings import SETTINGS_PATH, parse_settings, with_base_url
     from registry.source import open_source
 
     if (preview is None) != (base is None):
@@ -70,6 +73,7 @@ def command(
     root = find_root(registry)
     opened = open_source(root, source)
     settings, _ = parse_settings(opened.read(SETTINGS_PATH))
+    with_base_url(settings, base_url)  # refused before anything is read
     target = out_ if out_ is not None else root / settings.output
     notes = not (from_nothing or preview)
     # Meanwhile the rest of the program is read, which takes longer.
@@ -80,7 +84,7 @@ def command(
     from registry.site import Site
 
     cache = open_cache(opened)
-    seen = Seen.now(opened, looking, target, history) if notes else None
+    seen = Seen.now(opened, looking, target, f"{history or ''} {base_url or ''}") if notes else None
     if seen is not None and seen.is_built(cache):
         if not quiet or format_ is Format.JSON:
             _say_nothing_changed(cache, seen, format_)
@@ -89,7 +93,7 @@ def command(
         result = build(
             opened, Site(target), tell, preview=_preview(opened, preview, base) if preview and base else None,
             memory=Memory(None if from_nothing else cache), from_nothing=from_nothing,
-            history=history,
+            history=history, base_url=base_url,
         )  # fmt: skip
     if seen is not None and result.snapshot is not None:
         seen.note(cache, result)
@@ -139,7 +143,7 @@ class Seen:
         self.digest = digest
 
     @classmethod
-    def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, history: str | None) -> "Seen | None":
+    def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, options: str) -> "Seen | None":
         """None where a change could have left no sign. The source believes this look, and need not look at all files again."""
         from registry.cache import program
         from registry.safe_paths import current_umask
@@ -153,7 +157,7 @@ class Seen:
         if found is not None and not found.is_settled:
             return None
         cut = repository.cut() if repository is not None else ""
-        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {history or ''} {current_umask():o}")
+        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {options} {current_umask():o}")
 
     def is_built(self, cache: "Cache") -> bool:
         """True when the site was built from just this."""

@@ -100,6 +100,10 @@ RegistryOption = Annotated[
     typer.Option("--registry", "-C", help="The registry's folder. Left out: this one, or the nearest above with `definitions/`.", metavar="DIR"),
 ]
 PollOption = Annotated[bool, typer.Option("--poll", help="Look at the files from time to time: for network mounts, which tell of no changes.")]
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option("--base-url", help="Address or path that the site is served at: `base_url` of registry.yaml, else /.", metavar="URL"),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to say it.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only: no warnings, and nothing when all is well.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Show every warning. Without it, the first three of each rule and their count.")]

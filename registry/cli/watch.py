@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, find_root, open_cache, out, progress
+from registry.cli.terminal import BaseUrlOption, PollOption, RegistryOption, counted, find_root, open_cache, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def command(
     registry: RegistryOption = None,
     out_: Annotated[Path | None, typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR")] = None,
+    base_url: BaseUrlOption = None,
     poll: PollOption = False,
 ) -> None:
     """Build the site, and again whenever files change, until Ctrl-C. `registry serve` shows changes sooner, without writing a site.
@@ -30,7 +31,7 @@ def command(
     from registry.cli.status import StatusView
     from registry.errors import RegistryError
     from registry.memory import Memory
-    from registry.settings import SETTINGS_PATH, parse_settings
+    from registry.settings import SETTINGS_PATH, parse_settings, with_base_url
     from registry.site import Site
     from registry.source import open_source
     from registry.watch import Watcher
@@ -38,6 +39,7 @@ def command(
     root = find_root(registry)
     source = open_source(root)
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    with_base_url(settings, base_url)
     site = Site(out_ if out_ is not None else root / settings.output)
     memory = Memory(open_cache(source))
     view = StatusView(source.read)
@@ -45,7 +47,7 @@ def command(
     def make(_paths: set[str]) -> None:
         try:
             with progress() as tell:
-                result = build(open_source(root), site, tell, memory=memory)
+                result = build(open_source(root), site, tell, memory=memory, base_url=base_url)
         except RegistryError as error:
             view.show("The last good site stays.", error=error)
             return

@@ -51,7 +51,7 @@ jobs:
       - run: pip install process-registry
       # Leave out --published where the pages cannot be read without a login.
       - run: registry index --push --branch main --published "${{ steps.pages.outputs.base_url }}"
-      - run: registry build
+      - run: registry build --base-url "${{ steps.pages.outputs.base_url }}"
       - uses: actions/upload-pages-artifact@v3
         with: {path: site}
       - uses: actions/deploy-pages@v4
@@ -126,7 +126,7 @@ pages:
     - git remote set-url origin "https://registry:$REGISTRY_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git"
     # Leave out --published where the pages cannot be read without a login.
     - registry index --push --branch "$CI_DEFAULT_BRANCH" --published "$CI_PAGES_URL"
-    - registry build
+    - registry build --base-url "$CI_PAGES_URL"
     - cp -rL site public
   artifacts:
     paths: [public]
@@ -167,6 +167,7 @@ jobs:
       - run: pip install process-registry
       # Add --published and the site's address, once it has one.
       - run: registry index --push --branch main
+      # Where the site is not at the top of its host, add --base-url and its address.
       - run: registry build
       # Publish `site` here, as your host wants it.
       - uses: https://code.forgejo.org/forgejo/upload-artifact@v4
