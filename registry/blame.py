@@ -19,27 +19,34 @@ class Origin(NamedTuple):
 def blame(snapshot: Snapshot, revisions: Sequence[Revision]) -> tuple[Origin, ...]:
     """The fields of the newest of `revisions` (oldest first) that has a content, in the order of the file.
 
-    A list is one field, as in `registry diff`. What a branch set and its merge did not take is passed over.
+    Each field is followed from there along the states before it, of a merge along the first parent that has the same value,
+    to the revision before which it had another one. A list is one field, as in `registry diff`.
     """
     last = next((place for place in range(len(revisions) - 1, -1, -1) if revisions[place].blob is not None), None)
     document = snapshot.document_of(revisions[last]) if last is not None else None
-    if document is None:
+    if last is None or document is None:
         return ()
-    open_fields = dict(_leaves(document, ""))
     found: dict[str, Revision] = {}
-    for revision in reversed(revisions[: (last or 0) + 1]):
-        then = snapshot.document_of(revision)
-        if not open_fields or then is None:
-            continue
-        touched = [""] if revision.old_blob is None else [change.pointer for change in snapshot.changes_of(revision)]
-        for pointer, value in list(open_fields.items()):
-            is_touched = any(pointer == one or pointer.startswith(f"{one}/") for one in touched)
-            if is_touched and same(_at(then, pointer), value):
-                found[pointer] = revision
-                del open_fields[pointer]
-    # Where history is cut, the oldest revision that is known has set the rest.
-    oldest = next(one for one in revisions if one.blob is not None)
-    return tuple(Origin(pointer, value, found.get(pointer, oldest)) for pointer, value in _leaves(document, ""))
+    # By the place of a revision, the fields that have their present value there.
+    followed: dict[int, dict[str, Any]] = {last: dict(_leaves(document, ""))}
+    for place in range(last, -1, -1):
+        fields = followed.pop(place, {})
+        for parent, before in _parents(snapshot, revisions, place):
+            passed = {pointer: value for pointer, value in fields.items() if same(_at(before, pointer), value)}
+            followed.setdefault(parent, {}).update(passed)
+            fields = {pointer: value for pointer, value in fields.items() if pointer not in passed}
+        found.update(dict.fromkeys(fields, revisions[place]))
+    return tuple(Origin(pointer, value, found[pointer]) for pointer, value in _leaves(document, ""))
+
+
+def _parents(snapshot: Snapshot, revisions: Sequence[Revision], place: int) -> Iterator[tuple[int, Any]]:
+    """The places of the revisions before one in the commit graph, with their documents; without those that are not known or not readable."""
+    revision = revisions[place]
+    for blob in (revision.old_blob, *revision.other_blobs):
+        parent = next((number for number in range(place - 1, -1, -1) if revisions[number].blob == blob), None) if blob else None
+        document = snapshot.document_of(revisions[parent]) if parent is not None else None
+        if parent is not None and document is not None:
+            yield parent, document
 
 
 def _leaves(node: Any, pointer: str) -> Iterator[tuple[str, Any]]:

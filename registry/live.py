@@ -247,7 +247,7 @@ def _with_edit(definition: Definition, known: Revisions) -> Revisions:
     """The revisions with what is not committed as the last one."""
     committed = known.committed()
     last = committed[-1] if committed else None
-    if last is not None and last.blob == definition.blob and last.name == definition.name:
+    if last is not None and last.blob == definition.blob and committed.path == definition.path:
         return committed
     edit = Revision(len(committed) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None)
     return committed.with_one_more(edit)

@@ -14,7 +14,7 @@ from registry.answers import Answers
 from registry.cache import Cache
 from registry.contents import Contents
 from registry.errors import Problem, Severity, Span, UsageError
-from registry.git import Repository
+from registry.git import CommitOrder, Repository
 from registry.history import History
 from registry.kinds import Kinds
 from registry.loader import Definition, Recalled
@@ -188,18 +188,18 @@ class Memory:
 
     # Histories
 
-    def head_before(self, repository: Repository, commit: str, about: str) -> tuple[str, Sequence[str]] | None:
+    def head_before(self, repository: Repository, commit: str, about: str) -> tuple[str, CommitOrder] | None:
         """The newest commit up to which history is known and that `commit` goes on from, and all commits after it, in order.
 
         None where there is none; `about` tells apart what a history depends on.
         """
         heads = self._known_heads(about)
         if commit in heads:
-            return commit, ()
+            return commit, CommitOrder([], {}, frozenset())
         for known in heads:
-            names = repository.order_after(commit, known)
-            if names is not None:
-                return known, names
+            order = repository.order_after(commit, known)
+            if order is not None:
+                return known, order
         return None
 
     def _known_heads(self, about: str) -> list[str]:
@@ -219,7 +219,7 @@ class Memory:
         return found
 
     def learn_history(self, commit: str, about: str, stored: bytes) -> None:
-        """Remember the history up to a commit: what a tracer that has taken all before stored."""
+        """Remember the history up to a commit: what a `HistoryBuilder` that has taken all before stored."""
         key = f"{about}\n{commit}"
         if self.cache is not None:
             heads = [commit, *(one for one in self._known_heads(about) if one != commit)]

@@ -242,9 +242,10 @@ class Snapshot:
     def changes_of(self, revision: Revision) -> list[Change]:
         """The fields that one revision changed, against the state before it; none for the first and for a deletion.
 
-        Of a merge only those that no side had so: what came from one side was told where it was made.
+        Of a merge only those that no parent has so: what one parent has was reported where it was made. Where a merge has
+        nothing else, the fields in which it differs from the first parent from which it differs.
         """
-        if revision.blob is None or revision.old_blob is None or revision.blob == revision.old_blob:
+        if revision.blob is None or revision.old_blob is None or (revision.blob == revision.old_blob and not revision.other_blobs):
             return []
         key = (revision.old_blob, revision.blob, revision.other_blobs)
         found = self._changes_of.get(key)
@@ -255,11 +256,12 @@ class Snapshot:
         return found
 
     def _find_changes(self, old_blob: str, blob: str, other_blobs: Iterable[str]) -> list[Change]:
-        changes = self._changes(old_blob, blob)
-        for other in other_blobs:
-            theirs = [f"{change.pointer}/" for change in self._changes(other, blob)]
-            changes = [one for one in changes if any(f"{one.pointer}/".startswith(their) or their.startswith(f"{one.pointer}/") for their in theirs)]
-        return changes
+        against = [self._changes(parent, blob) for parent in (old_blob, *other_blobs)]
+        own = against[0]
+        for theirs in against[1:]:
+            pointers = [f"{change.pointer}/" for change in theirs]
+            own = [one for one in own if any(f"{one.pointer}/".startswith(their) or their.startswith(f"{one.pointer}/") for their in pointers)]
+        return own or next(filter(None, against), [])
 
     def _changes(self, before: str, after: str) -> list[Change]:
         old, new = self.contents.get(before), self.contents.get(after)
@@ -364,7 +366,7 @@ def _matters(changed: set[str]) -> bool:
 def _with_uncommitted(definition: Definition, known: Revisions) -> Revisions:
     """The revisions with one more for what lies in the work tree, where that differs from the last one."""
     last = known.newest
-    if last is not None and last.blob == definition.blob and last.name == definition.name:
+    if last is not None and last.blob == definition.blob and known.path == definition.path:
         return known
     return known.with_one_more(Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
 

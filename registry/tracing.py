@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING
 from registry.contents import Spool, id_in
 from registry.errors import RegistryError, UsageError
 from registry.forking import can_fork
-from registry.git import LogCommit, PendingLogs, Repository
-from registry.history import History, Tracer, is_definition_row
+from registry.git import CommitOrder, LogCommit, PendingLogs, Repository
+from registry.history import History
+from registry.history_builder import HistoryBuilder, is_definition_row
 from registry.kinds import Kinds
 from registry.loader import DEFINITIONS_FOLDER
 from registry.memory import Memory
@@ -60,13 +61,19 @@ class PendingHistory:
         found = memory.head_before(repository, commit, self._about)
         self._since = found[0] if found is not None else None
         self._log: PendingLogs | None = None
+        self._order = CommitOrder([], {}, frozenset())
         self._tracing: _Tracing | None = None
         if found is not None:
-            self._log = _begin_log(repository, found[1], prefix) if commit != self._since else None
+            self._order = found[1]
+            self._log = _begin_log(repository, self._order, prefix) if commit != self._since else None
         elif can_fork():
             self._tracing = _Tracing(repository, commit, prefix, Spool() if with_contents else None)
         else:
-            self._log = _begin_log(repository, repository.order(commit), prefix)
+            self._begin_whole_log()
+
+    def _begin_whole_log(self) -> None:
+        self._order = self._repository.order(self._commit)
+        self._log = _begin_log(self._repository, self._order, self._prefix)
 
     def history(self, progress: Progress = silent) -> History:
         """Every revision of every definition, once all is read; the memory knows them then."""
@@ -80,16 +87,16 @@ class PendingHistory:
             progress("reading commits" if self._since is None else "reading new commits")
             known = self._memory.history(self._since, self._about) if self._since is not None else None
             if known is not None or self._since is None:
-                tracer = Tracer(self._prefix, known)
-                _trace(self._repository, self._log, tracer)
-                self._memory.learn_history(self._commit, self._about, tracer.stored())
+                builder = HistoryBuilder(self._prefix, self._order, self._repository.read_commit, known)
+                _trace(self._repository, self._log, builder)
+                self._memory.learn_history(self._commit, self._about, builder.stored())
         found = self._memory.history(self._commit, self._about)
         if found is None:
             # Somebody removed the cache since we looked.
             if self._log is not None:
                 self._log.close()
             self._since, self._tracing = None, None
-            self._log = _begin_log(self._repository, self._repository.order(self._commit), self._prefix)
+            self._begin_whole_log()
             return self.history(progress)
         return found
 
@@ -107,11 +114,11 @@ class PendingHistory:
             self._tracing.close()
 
 
-def _begin_log(repository: Repository, names: Sequence[str], prefix: str) -> PendingLogs:
-    return repository.begin_log(names, f"{prefix}{DEFINITIONS_FOLDER}")
+def _begin_log(repository: Repository, order: CommitOrder, prefix: str) -> PendingLogs:
+    return repository.begin_log(order, f"{prefix}{DEFINITIONS_FOLDER}")
 
 
-def _trace(repository: Repository, log: PendingLogs, tracer: Tracer, spool: Spool | None = None) -> None:
+def _trace(repository: Repository, log: PendingLogs, builder: HistoryBuilder, spool: Spool | None = None) -> None:
     """Follow all commits of a log, oldest first, while git still writes it; all contents are put into `spool`.
 
     Git reads the contents of some commits while it looks for the next, and those before are followed.
@@ -130,10 +137,10 @@ def _trace(repository: Repository, log: PendingLogs, tracer: Tracer, spool: Spoo
                 if spool is not None:
                     spool.put(blob, content)
             for one in some:
-                tracer.take(one, ids)
+                builder.take(one, ids)
 
         while some := list(islice(commits, _AT_ONCE)):
-            new = [blob for blob in _blobs_in(some, tracer.prefix, with_old=spool is not None) if blob not in ids]
+            new = [blob for blob in _blobs_in(some, builder.prefix, with_old=spool is not None) if blob not in ids]
             ids.update(dict.fromkeys(new))  # asked for: nobody looks before they are followed
             blobs.ask(new)
             waiting.append((some, len(new)))
@@ -145,7 +152,7 @@ def _trace(repository: Repository, log: PendingLogs, tracer: Tracer, spool: Spoo
 
 def _blobs_in(commits: Iterable[LogCommit], prefix: str, *, with_old: bool = False) -> list[str]:
     """The new contents of definitions in these commits, `with_old` those before, too; each once."""
-    rows = (row for one in commits for row in one.rows if is_definition_row(row, prefix))
+    rows = (row for one in commits for row in (*one.rows, *one.brought) if is_definition_row(row, prefix))
     return list(dict.fromkeys(blob for row in rows for blob in ((row.blob, row.old_blob, *row.other_blobs) if with_old else (row.blob,)) if blob))
 
 
@@ -165,7 +172,7 @@ class _Tracing:
         theirs.close()
 
     def result(self) -> tuple[bytes, Spool | None]:
-        """The state of the tracer that has taken every commit, as `Tracer.stored` gives it; and all contents, where they are wanted."""
+        """The state of the builder that has taken every commit, as `HistoryBuilder.stored` gives it; and all contents, where they are wanted."""
         try:
             told = self._ours.recv()
             if isinstance(told, OSError):
@@ -194,9 +201,10 @@ def _trace_and_tell(repository: Repository, commit: str, prefix: str, spool: Spo
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     gc.disable()
     try:
-        tracer = Tracer(prefix)
-        _trace(repository, _begin_log(repository, repository.order(commit), prefix), tracer, spool)
-        stored.writelines(tracer.parts())
+        order = repository.order(commit)
+        builder = HistoryBuilder(prefix, order, repository.read_commit)
+        _trace(repository, _begin_log(repository, order, prefix), builder, spool)
+        stored.writelines(builder.parts())
         stored.flush()
         told.send(spool.finish() if spool is not None else None)
     except (OSError, RegistryError) as error:

@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 
 from registry.git.blobs import widen
 from registry.git.error import GitError, first_line
+from registry.git.order import CommitOrder
 
 _START = datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written behind it
 # So many commits are read by one process, at most (a second of work) and at least (more than its start takes).
 _LARGEST_PIECE, _SMALLEST_PIECE = 10_000, 1_000
 _CHUNK_BYTES = 1024 * 1024
+# Bytes of UTF-8 that are kept of a commit's message.
+MOST_SUBJECT, MOST_BODY = 1024, 2048
 
 
 class Row(NamedTuple):
@@ -36,13 +39,20 @@ class Row(NamedTuple):
 
 
 class LogCommit(NamedTuple):
-    """One commit with its changed paths; `date` is the author's, ISO 8601 with the author's offset."""
+    """One commit with its changed paths.
+
+    `date` is the author's, ISO 8601 with the author's offset. `message` is its subject and at most 2 KiB of its body.
+    `rows` are what it changed; of a merge the files that differ from all its parents. `brought` is what a merge changed
+    against its first parent. A merge without any of both has only its name.
+    """
 
     commit: str
     author: str
+    email: str
     date: str
     message: str
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = ()
+    brought: tuple[Row, ...] = ()
 
 
 class PendingLog:
@@ -91,38 +101,78 @@ class PendingLog:
 class PendingLogs:
     """One log, read in pieces by several processes of git at once: looking for what a commit changed takes git a core."""
 
-    def __init__(self, start: Callable[[Sequence[str]], PendingLog], names: Sequence[str], at_once: int) -> None:
-        """`start` starts reading some commits, in the order given; `names` are all, oldest first. The first ones are started now."""
+    def __init__(self, start: Callable[[Sequence[str]], PendingLog], order: CommitOrder, at_once: int) -> None:
+        """`start` starts reading some lines of commits, in the order given. The first ones are started now."""
         self._start = start
+        self._merges = order.merges
+        names = order.names
         size = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, len(names) // (2 * at_once)))
-        # Each with its newest one first, as git itself goes through a history: with packs as they are it needs a tenth less.
-        self._pieces = iter([names[place : place + size][::-1] for place in range(0, len(names), size)])
-        self._running: deque[PendingLog] = deque()
+        self._pieces = iter([names[place : place + size] for place in range(0, len(names), size)])
+        self._running: deque[tuple[Sequence[str], PendingLog]] = deque()
         for _ in range(at_once):
             self._start_next()
 
     def _start_next(self) -> None:
         piece = next(self._pieces, None)
         if piece is not None:
-            self._running.append(self._start(piece))
+            self._running.append((piece, self._start([*self._lines(piece)])))
+
+    def _lines(self, piece: Sequence[str]) -> Iterator[str]:
+        """What git is asked for, newest first, as it goes through a history itself: with packs as they are it needs a tenth less.
+
+        A merge is asked for twice: against all its parents, and then as if the first one was the only one.
+        """
+        for name in reversed(piece):
+            yield name
+            if name in self._merges:
+                yield f"{name} {self._merges[name]}"
 
     def commits(self) -> Iterator[LogCommit]:
-        """All commits, oldest first. Raises GitError where git fails."""
+        """The commits that changed something and all merges, oldest first. Raises GitError where git fails."""
         try:
             while self._running:
                 # Read while git is at it; only the order has to wait.
-                newest_first = [*_parse_log(_tokens(self._running[0].output()))]
+                piece, log = self._running[0]
+                newest_first = [*parse_log(log.output())]
                 self._running.popleft()
                 self._start_next()
-                yield from reversed(newest_first)
+                if self._merges:
+                    yield from _with_merges(piece, reversed(newest_first), self._merges)
+                else:
+                    yield from reversed(newest_first)
         finally:
             self.close()
 
     def close(self) -> None:
         """End what still runs."""
-        for log in self._running:
+        for _, log in self._running:
             log.close()
         self._running.clear()
+
+
+def _with_merges(names: Iterable[str], found: Iterator[LogCommit], merges: Container[str]) -> Iterator[LogCommit]:
+    """The commits that were `found` among `names`, both oldest first; what was found of a merge in one, and merges without changes."""
+    one = next(found, None)
+    for name in names:
+        if name not in merges:
+            if one is not None and one.commit == name:
+                yield one
+                one = next(found, None)
+            continue
+        brought: tuple[Row, ...] = ()
+        merge = LogCommit(name, "", "", "", "")
+        # What differs from all parents differs from the first one, too: of a single part it is always the latter.
+        for is_combined in (False, True):
+            if one is not None and one.commit == name:
+                brought = brought if is_combined else one.rows
+                merge = one._replace(rows=one.rows if is_combined else (), brought=brought)
+                one = next(found, None)
+        yield merge
+
+
+def parse_log(chunks: Iterable[bytes]) -> Iterator[LogCommit]:
+    """The commits in git's output, in its order."""
+    return _parse_log(_tokens(chunks))
 
 
 def _tokens(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -150,7 +200,7 @@ def _path(token: str) -> str:
 
 def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
     """Commits from the tokens of `git diff-tree -z --raw` in our format; no field can hold a NUL, so places decide."""
-    header: tuple[str, str, str, str] | None = None
+    header: tuple[str, str, str, str, str] | None = None
     rows: list[Row] = []
     for token in tokens:
         facts = token.lstrip("\n")
@@ -163,11 +213,26 @@ def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
             continue
         if header is not None:
             yield LogCommit(*header, tuple(rows))
-        author, date, message = next(tokens), next(tokens), next(tokens)
-        header = (facts, _text(author), _author_date(date), _text(message).strip("\n"))
+        author, email, date, message = next(tokens), next(tokens), next(tokens), next(tokens)
+        header = (facts, _text(author), _text(email), _author_date(date), shown_message(_text(message)))
         rows = []
     if header is not None:
         yield LogCommit(*header, tuple(rows))
+
+
+def shown_message(message: str) -> str:
+    """The subject of a message and at most 2 KiB of its body; `…` where more was written. It is stored and shown many times."""
+    message = message.strip("\n")
+    if len(message) <= MOST_SUBJECT // 4:  # characters, of which each takes at most four bytes
+        return message
+    subject, line_end, body = message.partition("\n")
+    return f"{_cut(subject, MOST_SUBJECT)}{line_end}{_cut(body, MOST_BODY)}"
+
+
+def _cut(text: str, most: int) -> str:
+    """A text of at most `most` bytes of UTF-8, `…` included."""
+    data = text.encode()
+    return text if len(data) <= most else data[: most - len("…".encode())].decode("utf-8", "ignore").rstrip() + "…"
 
 
 def _parse_row(facts: str, tokens: Iterator[str]) -> Row:
@@ -189,11 +254,13 @@ def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> Row | None:
     modes, blobs, status = fields[: parents + 1], fields[parents + 1 : -1], fields[-1]
     new_blob = _blob(modes[-1], blobs[-1])
     paths = [_path(next(tokens)) for _ in range(parents + 1)]
-    if new_blob is not None and blobs[-1] in blobs[:-1] and paths[-1] in paths[:-1]:
+    # A parent without the file is listed with the path that the merge has.
+    had = [n for n in range(parents) if _blob(modes[n], blobs[n])]
+    if new_blob is not None and any(blobs[n] == new_blob for n in had) and any(paths[n] == paths[-1] for n in had):
         return None
     # Against the first parent that has the file: against one that lacks it, all of it would read as added.
-    which = next((n for n in range(parents) if _blob(modes[n], blobs[n])), 0)
-    others = tuple(blobs[n] for n in range(parents) if n != which and _blob(modes[n], blobs[n]))
+    which = had[0] if had else 0
+    others = tuple(blobs[n] for n in had[1:])
     return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob, others)
 
 

@@ -1,6 +1,33 @@
 """The order in which commits are read: it only ever grows at its end while the main line goes on; pure."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class CommitOrder(NamedTuple):
+    """Commits in the order in which they are read, and where they stand in the graph.
+
+    `names` are the commits, oldest first. `merges` names the first parent of each merge among them. `branched` are those that
+    are not on the main line: the last commit, its first parent, the first parent of that, and so on.
+    """
+
+    names: list[str]
+    merges: Mapping[str, str]
+    branched: frozenset[str]
+
+
+def commit_order(parents: Mapping[str, str], head: str) -> CommitOrder:
+    """The commits of `parents` that `head` holds; `parents` as in `in_order`."""
+    names = in_order(parents, head)
+    merges = {name: above.partition(" ")[0] for name in names if " " in (above := parents[name])}
+    if not merges:
+        return CommitOrder(names, merges, frozenset())
+    branched = set(names)
+    name = head
+    while name in parents:
+        branched.discard(name)
+        name = parents[name].partition(" ")[0]
+    return CommitOrder(names, merges, frozenset(branched))
 
 
 def in_order(parents: Mapping[str, str], head: str) -> list[str]:

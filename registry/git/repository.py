@@ -17,8 +17,8 @@ from registry.git.environment import git_python
 from registry.git.error import GitError
 from registry.git.index_file import IndexEntry, parse_entry
 from registry.git.location import locate
-from registry.git.log import PendingLog, PendingLogs, iso_date
-from registry.git.order import in_order
+from registry.git.log import LogCommit, PendingLog, PendingLogs, iso_date, parse_log
+from registry.git.order import CommitOrder, commit_order
 from registry.git.process import Git
 from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base_of
 from registry.git.status import PendingStatus
@@ -29,6 +29,7 @@ _MOST_PATHS = 500
 _MOST_LOGS = 4
 # Git gives what it has after each commit, if it is not told otherwise: whoever reads it would wake up for some hundred bytes.
 _UNFLUSHED = {"GIT_FLUSH": "0"}
+_LOG_FORMAT = "--format=%x00%H%x00%an%x00%ae%x00%ad%x00%B%x00"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 # Exists while a branch has moved and the work tree has not yet; names where the branch was. One for each work tree.
@@ -237,11 +238,11 @@ class Repository:
         listing = self._git.run_on_objects("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit).decode().split()
         return next((name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds), None)
 
-    def order(self, commit: str, since: str | None = None) -> list[str]:
+    def order(self, commit: str, since: str | None = None) -> CommitOrder:
         """Every commit up to `commit` that `since` does not hold, in the order in which logs are read."""
-        return in_order(self._parents(commit, since), commit)
+        return commit_order(self._parents(commit, since), commit)
 
-    def order_after(self, commit: str, since: str) -> list[str] | None:
+    def order_after(self, commit: str, since: str) -> CommitOrder | None:
         """The commits that come after `since` in the order of `commit`, and all that it holds before; None where it is not so.
 
         It is so where `since` is on the line of first parents of `commit`.
@@ -254,7 +255,7 @@ class Repository:
         while above := parents.get(name):
             name = above.partition(" ")[0]
         # Where clocks were wrong git may list what `since` holds, too, and then all of that, down to the first commit.
-        return in_order(parents, commit) if name == since and all(parents.values()) else None
+        return commit_order(parents, commit) if name == since and all(parents.values()) else None
 
     def _parents(self, commit: str, since: str | None) -> dict[str, str]:
         """The parents of every commit up to `commit` that `since` does not hold, with blanks between."""
@@ -281,17 +282,25 @@ class Repository:
             name = after
         return found[::-1]
 
-    def begin_log(self, names: Sequence[str], folder: str) -> PendingLogs:
-        """Start reading those of the commits `names` that changed a file below `folder`, in the order given.
+    def begin_log(self, order: CommitOrder, folder: str) -> PendingLogs:
+        """Start reading those of the commits that changed a file below `folder`, in the order given.
 
         One pass for all files. A registry that fills its repository is read without a path, which saves git time, and the few
         other files are left out afterwards.
         """
-        return PendingLogs(partial(self._begin_piece, folder), names, min(cores(), _MOST_LOGS))
+        return PendingLogs(partial(self._begin_piece, folder), order, min(cores(), _MOST_LOGS))
 
-    def _begin_piece(self, folder: str, names: Sequence[str]) -> PendingLog:
+    def read_commit(self, name: str) -> LogCommit:
+        """Who made a commit, when and why; without what it changed."""
+        shown = self._git.run_on_objects("log", "-1", "-z", "--no-patch", "--no-color", "--date=raw", _LOG_FORMAT, "--end-of-options", name)
+        found = list(parse_log([shown]))
+        if not found:
+            raise GitError(f"git does not know the commit {name}")
+        return found[0]
+
+    def _begin_piece(self, folder: str, lines: Sequence[str]) -> PendingLog:
         with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{name}\n" for name in names).encode())
+            wanted.write("".join(f"{line}\n" for line in lines).encode())
             wanted.seek(0)
             # What `git log --raw` prints, but for commits that changed nothing there. Combined diffs because a merge is told only
             # for the files that differ from all its parents, so a merged change is seen once, where it was made, and a merge that
@@ -299,7 +308,7 @@ class Repository:
             return PendingLog(self._git.stream_on_objects(
                 "-c", "core.deltaBaseCacheLimit=16m",
                 "diff-tree", "--stdin", "-r", "--root", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv",
-                "-c", "--combined-all-paths", "--date=raw", "--no-color", "--format=%x00%H%x00%an%x00%ad%x00%B%x00",
+                "-c", "--combined-all-paths", "--date=raw", "--no-color", _LOG_FORMAT,
                 *(["--", folder] if "/" in folder else []), stdin=wanted, env=_UNFLUSHED,
             ), self._git.missing_hint)  # fmt: skip
 

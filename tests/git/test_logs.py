@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from registry.git import GitError, open_repository
+from registry.git import CommitOrder, GitError, open_repository
 from registry.source import blob_id
 from tests.support.repo import RepoBuilder
 
@@ -65,7 +65,7 @@ def test_a_history_that_lost_a_part_is_told_as_git_tells_it(repo: RepoBuilder) -
     tree = repo.git("rev-parse", f"{commits[0]}^{{tree}}")
     (repo.root / ".git/objects" / tree[:2] / tree[2:]).unlink()
     with pytest.raises(GitError, match=f"git diff-tree failed: fatal: unable to read tree {tree}"):
-        list(opened.begin_log(commits, "definitions").commits())
+        list(opened.begin_log(CommitOrder(commits, {}, frozenset()), "definitions").commits())
 
 
 def test_contents_larger_than_any_pipe_are_asked_for_and_read_in_order(repo: RepoBuilder) -> None:

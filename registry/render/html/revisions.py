@@ -56,7 +56,8 @@ def shown_revisions(snapshot: Snapshot, kind: str, name: str, revisions: Sequenc
     encoded = addresses.in_address(name)
     subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
     changes = [snapshot.changes_of(revision) if shows_revisions else [] for revision in newest_first]
-    changed = [table or _note(snapshot, revision) for table, revision in zip(_tables(changes), newest_first, strict=True)]
+    before = [*newest_first[1:], None]
+    changed = [table or _note(snapshot, revision, last) for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)]
     told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
     # Once for all pages that list them: each puts in its way to the top.
     listed = templates.fill_macros("revision", [
@@ -114,20 +115,20 @@ def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
     return found
 
 
-def _note(snapshot: Snapshot, revision: Revision) -> bytes:
-    text = _why_no_field(snapshot, revision)
+def _note(snapshot: Snapshot, revision: Revision, last: Revision | None) -> bytes:
+    text = _why_no_field(snapshot, revision, last)
     return f'<p class="note">{text}</p>'.encode() if text else b""
 
 
-def _why_no_field(snapshot: Snapshot, revision: Revision) -> str:
+def _why_no_field(snapshot: Snapshot, revision: Revision, last: Revision | None) -> str:
     if revision.blob is None:
         return "Deleted."
     if not snapshot.settings.shows_revisions:
         return ""
     if snapshot.document_of(revision) is None:
         return "The file could not be read at this commit."
+    if last is not None and last.blob is None:
+        return "Restored."
     if revision.old_blob is None:
-        return "First version." if revision.number == 1 else "Brought back."
-    if revision.other_blobs:
-        return "Branches were brought together; no field was changed in doing so."
+        return "First version."
     return "No field changed: comments, order, or the place of the file."
