@@ -200,12 +200,17 @@ class HistoryBuilder:
         self._add(lineage, commit, row, found[1])
         return True
 
-    def _take_rows(self, commit: LogCommit, rows: Sequence[Row], ids: Ids) -> None:
-        """Add changed paths. All are read against the state before them: two names can be swapped in one commit."""
-        before = {row.path: self.paths.get(row.path) for row in rows}
-        for row in rows:
+    def _take_rows(self, commit: LogCommit, rows: Sequence[Row], ids: Ids, against_first: Sequence[Row] = ()) -> None:
+        """Add changed paths. All are read against the state before them: two names can be swapped in one commit.
+
+        `against_first` is what a merge changed against its first parent: it tells, too, what left its path.
+        """
+        before = {row.path: self.paths.get(row.path) for row in (*against_first, *rows)}
+        for row in (*against_first, *rows):
             before[row.old_path] = self._standing(row.old_path, row.old_blob)
-        leaving = {row.old_path for row in rows if row.status in "RD" or row.old_path != row.path or _is_other(row, before[row.path], ids)}
+        leaving = {
+            row.old_path for row in (*against_first, *rows) if row.status in "RD" or row.old_path != row.path or _is_other(row, before[row.path], ids)
+        }
         given = {ids.get(row.blob) for row in rows if row.blob}
         claimed: set[int] = set()
         for row in rows:
@@ -240,7 +245,8 @@ class HistoryBuilder:
         if found is None:
             return None
         candidates = (*([current] if current is not None else []), *reversed(self.earlier.get(path, ())))
-        return next((one for one in candidates if one.was(found[1], blob)), current)
+        exact = next((one for one in candidates if one.was(found[1], blob)), None)
+        return exact or next((one for one in candidates if one.had(blob)), current)
 
     def _lineage_of(
         self, row: Row, kind: str, before: Mapping[str, Lineage | None], leaving: set[str], given: set[int | None], number: int | None
@@ -251,7 +257,7 @@ class HistoryBuilder:
         if known is not None and (
             known.path in (None, row.path)
             or any(before[path] is known for path in leaving)
-            or (self._is_on_branch and lineage is known and row.status != "A")
+            or (self._is_on_branch and (row.status != "A" or leaving))
         ):
             return known  # edited, moved or brought back, whatever git makes of it
         if lineage is not None and lineage.kind == kind and self._fits(lineage, row, number, given):
@@ -316,9 +322,10 @@ class HistoryBuilder:
     def _take_merge_on_branch(self, commit: LogCommit, ids: Ids) -> None:
         """A merge that is itself part of a branch: what it made, and where it discarded what the branch had."""
         rows = self._own(commit.rows)
-        self._take_rows(commit, rows, ids)
+        brought = self._own(commit.brought)
+        self._take_rows(commit, rows, ids, brought)
         made = {row.path for row in rows}
-        for row in self._own(commit.brought):
+        for row in brought:
             lineage, found = self.paths.get(row.old_path), kind_and_name(row.path)
             if row.path in made or lineage is None or found is None or row.blob == row.old_blob:
                 continue
