@@ -20,7 +20,8 @@ from registry.source import MAX_LEDGER_BYTES, Commit
 
 _OURS = "refs/registry/"
 # What a change must not do, and what `registry index` does on the main branch: `check_pushed_ids` decides about these.
-_DONE_BY_INDEX = frozenset({"I030", "I031", "I032", "I033", "I034"})
+_ABOUT_IDS = frozenset({"I030", "I031", "I032", "I033"})
+_ABOUT_THE_LEDGER = frozenset({"I034"})
 _OF_THE_LEDGER = frozenset({"I020", "I022"})
 
 
@@ -156,11 +157,12 @@ def _judge(root: Path, repository: Repository, update: Update, guard: Guard) -> 
     review = review_as_it_is(source, base)
     refused: tuple[str, ...] = ()
     gives_ids = changes_the_ledger(repository, path, update.old)
-    if gives_ids or any(problem.rule in _DONE_BY_INDEX for problem in review.problems):
+    if gives_ids or any(problem.rule in _ABOUT_IDS for problem in review.problems):
         wrong = check_pushed_ids(repository, update.old, path, load_kinds(source)[0].by_name, guard.max_id_gap)
+        decided = _ABOUT_IDS | _ABOUT_THE_LEDGER if gives_ids else _ABOUT_IDS
         if gives_ids or not wrong:
             refused = tuple(f"commit {commit[:12]}: {refusal.message}; {refusal.hint}" for commit, refusal in wrong)
-            review = replace(review, problems=tuple(one for one in review.problems if one.rule not in _DONE_BY_INDEX))
+            review = replace(review, problems=tuple(one for one in review.problems if one.rule not in decided))
     # Without what the files say there is nothing to compare; that is said by the problems.
     is_readable = not any(problem.rule.startswith(("Y", "K")) for problem in review.problems if has_errors([problem]))
     return Verdict(update, review, compare_sources(base, source) if is_readable else None, refused)

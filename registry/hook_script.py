@@ -20,9 +20,13 @@ _SCRIPT = f"""#!/bin/sh
 {_MARKER} Written by `registry hook install`.
 python=PYTHON
 "$python" -I -m registry hook pre-receive OPTIONS && exit 0
+status=$?
 if ! "$python" -I -c 'import registry.cli' 2>/dev/null; then
   echo "registry: the push is refused: it cannot be checked, because $python does not run process-registry."
   echo "registry: Repair it on the server: install process-registry again, and call its \\`registry hook install\\`."
+elif [ "$status" -gt 3 ]; then
+  echo "registry: the push is refused: it cannot be checked, because the check ended with status $status."
+  echo "registry: Repair it on the server: free memory or disk space if these are short; else report this as a bug."
 fi >&2
 exit 1
 """

@@ -75,7 +75,13 @@ class _Replay:
             if found:
                 return found
             authors = []
-        return self._without_ledger(authors)
+        return self._without_ledger(authors) or self._lost_ledger(path[-1])
+
+    def _lost_ledger(self, commit: str) -> tuple[RefusedCommit, ...]:
+        """Refuse a ledger with the same bytes that is no longer a plain file: it would not be read."""
+        if (self._read(commit, LEDGER_PATH) or b"") == self._data:
+            return ()
+        return (RefusedCommit(commit, Refusal(f"{LEDGER_PATH} is not a plain file", "put the file itself there")),)
 
     def _without_ledger(self, commits: list[str]) -> tuple[RefusedCommit, ...]:
         """Commits that leave the ledger alone: authors' work, which gives no ids.
@@ -107,40 +113,50 @@ class _Replay:
 
     def _with_ledger(self, commit: str) -> tuple[Refusal, ...]:
         """From where we are to `commit`, which has another ledger."""
-        parent = self._commit
         data = self._read(commit, LEDGER_PATH) or b""
         if not data.startswith(self._data):
-            return (
-                Refusal(f"{LEDGER_PATH}: lines were changed or removed", "lines are only ever appended; fetch the branch, and add your work to it"),
-            )
-        wrong_registry = self._wrong_registry(parent, commit)
-        if wrong_registry is not None:
-            return (wrong_registry,)
+            hint = "lines are only ever appended; fetch the branch, and add your work to it"
+            return (Refusal(f"{LEDGER_PATH}: lines were changed or removed", hint),)
         ledger, known = self._ledger, self._data
         if len(self._published) > len(known) and self._published.startswith(known):
             # The branch was set back on the server; what was published comes first.
             if not data.startswith(self._published):
-                return (Refusal(f"{HIGH_WATER} has more lines of the ledger: the branch was set back", "registry index --recover --push"),)
+                hint = "registry index --recover --push"
+                return (Refusal(f"{HIGH_WATER} has more lines of the ledger: the branch was set back", hint),)
             ledger, known = self._parse(self._published, HIGH_WATER), self._published
-        appended, problems = parse_ledger(data[len(known) :], "")
-        if problems or (appended.entries and ledger.head not in ("", appended.registry_id)):
-            line = len(ledger.entries) + (problems[0].span.line if problems else 1)
-            why = problems[0].message if problems else "the ledger is broken: the line before is another one"
-            return (Refusal(f"{LEDGER_PATH}:{line}: {why}"),)
-        strange = next((one for one in appended.entries if one.commit is not None and not _is_object_id(one.commit)), None)
-        if strange is not None:
-            return (Refusal(f"{LEDGER_PATH}: {strange.kind} {strange.id} names {strange.commit!r:.60}, which is no commit"),)
+        appended = self._appended(commit, ledger, data[len(known) :])
+        if isinstance(appended, Refusal):
+            return (appended,)
         changed = self._changed(commit)
         before = self._before(changed)
         after = self._after(changed, before)
         self._commit = commit
         self._remember(changed, after)
-        is_set_back = ledger is not self._ledger
-        refusals = self._replayed(before, after, ledger, len(self._ledger.entries) if is_set_back else None, appended.entries)
+        known_lines = len(self._ledger.entries) if ledger is not self._ledger else None
+        refusals = self._replayed(before, after, ledger, known_lines, appended.entries)
         self._data = data
-        owner = ledger.registry_id or appended.registry_id
-        self._ledger = Ledger((*ledger.entries, *appended.entries), owner, appended.head if appended.entries else ledger.head)
+        owner = ledger.registry_id if ledger.entries else appended.registry_id
+        head = appended.head if appended.entries else ledger.head
+        self._ledger = Ledger((*ledger.entries, *appended.entries), owner, head)
         return refusals
+
+    def _appended(self, commit: str, ledger: Ledger, data: bytes) -> Ledger | Refusal:
+        """The lines that `commit` adds to `ledger`, as a ledger of their own, or why they cannot follow on it."""
+        then, now = self._registry_id(self._commit), self._registry_id(commit)
+        owner = ledger.registry_id if ledger.entries else then
+        if owner not in ("", now):
+            message = f"{SETTINGS_PATH}: registry_id is {now or 'missing'}, and the ledger belongs to {owner}"
+            return Refusal(message, "a fork gives no ids")
+        appended, problems = parse_ledger(data, "")
+        if problems:
+            return Refusal(f"{LEDGER_PATH}:{len(ledger.entries) + problems[0].span.line}: {problems[0].message}")
+        if appended.entries and appended.registry_id != (ledger.head if ledger.entries else now):
+            message = "the ledger is broken: this line does not follow the one before, or the first does not follow registry_id"
+            return Refusal(f"{LEDGER_PATH}:{len(ledger.entries) + 1}: {message}")
+        strange = next((one for one in appended.entries if one.commit is not None and not _is_object_id(one.commit)), None)
+        if strange is not None:
+            return Refusal(f"{LEDGER_PATH}: {strange.kind} {strange.id} names {strange.commit!r:.60}, which is not a commit")
+        return appended
 
     def _replayed(
         self,
@@ -260,13 +276,6 @@ class _Replay:
         if problems:
             raise UsageError(f"the ledger of {where[:12]} is broken: line {problems[0].span.line}: {problems[0].message}", _BROKEN_HERE)
         return ledger
-
-    def _wrong_registry(self, parent: str, commit: str) -> Refusal | None:
-        then, now = self._registry_id(parent), self._registry_id(commit)
-        owner = self._ledger.registry_id if self._ledger.entries else then
-        if owner not in ("", now):
-            return Refusal(f"{SETTINGS_PATH}: registry_id is {now or 'missing'}, and the ledger belongs to {owner}", "a fork gives no ids")
-        return None
 
 
 _UNREADABLE = -1

@@ -189,6 +189,20 @@ def test_a_lock_ends_it_with_a_clear_error_and_nothing_changes(repo: RepoBuilder
     assert repo.git("status", "--porcelain") == ""
 
 
+def test_a_lock_that_no_step_needs_does_not_matter(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a")
+    repo.commit()
+    repo.git("pack-refs", "--all")
+    held = repo.write(".git/packed-refs.lock", "")
+    outcome = run("index", "-C", str(repo.root))
+    held.unlink()
+    assert (outcome.code, repo.git("status", "--porcelain")) == (0, ""), outcome.err
+    repo.define("b")
+    repo.commit()
+    assert run("index", "-C", str(repo.root)).code == 0
+    assert repo.git("status", "--porcelain") == ""
+
+
 def test_files_that_are_in_the_way_stop_it_before_the_branch_moves(repo: RepoBuilder) -> None:
     a = repo.define("a")
     head = repo.commit()

@@ -321,6 +321,11 @@ def make_the_ledger_a_link(work: Work) -> None:
     path.symlink_to("../elsewhere")
 
 
+def make_the_ledger_a_link_of_the_same_bytes(work: Work) -> None:
+    blob = work.repo.git("rev-parse", f"HEAD:{work.prefix}definitions/ledger.jsonl")
+    work.repo.git("update-index", "--cacheinfo", f"120000,{blob},{work.prefix}definitions/ledger.jsonl")
+
+
 def break_the_chain(work: Work) -> None:
     work.define("c", 3)
     work.append((3, "c", "live"))
@@ -355,7 +360,7 @@ ATTACKS = (
     forge_line_for_a_huge_id, forge_line_without_a_file, forge_event_of_nothing, forge_gone_and_back, move_an_id_to_another_file,
     swap_two_ids, give_another_id_to_a_file, give_an_old_number_again, carry_an_id_that_another_file_has, write_an_id_without_a_line,
     write_a_line_for_another_number, leave_out_numbers_between, take_numbers_in_another_order, change_an_earlier_line, remove_a_line,
-    remove_the_ledger, make_the_ledger_a_link, break_the_chain, cut_the_last_line, use_an_unknown_kind, use_another_registrys_id,
+    remove_the_ledger, make_the_ledger_a_link, make_the_ledger_a_link_of_the_same_bytes, break_the_chain, cut_the_last_line, use_an_unknown_kind, use_another_registrys_id,
     delete_the_registry,
 )  # fmt: skip
 
@@ -366,14 +371,19 @@ def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(tmp_p
     for attack in ATTACKS:
         work.repo.git("checkout", "-q", "-B", "attack", start)
         attack(work)
-        work.repo.commit(attack.__name__)
+        if not work.repo.git("diff", "--cached", "--name-only"):
+            work.repo.git("add", "-A")
+        work.repo.git("commit", "-q", "-m", attack.__name__)
+        work.repo.git("reset", "-q", "--hard")
         assert work.push(), attack.__name__
         if not (work.root / "definitions").exists():
             continue
         # Hidden behind a commit that takes it back, as far as that goes.
         work.repo.git("revert", "--no-edit", "HEAD")
         honest = work.push()
-        assert honest or "ledger" not in work.repo.git("show", "--stat", "HEAD"), attack.__name__
+        ledger = f"{work.prefix}definitions/ledger.jsonl"
+        bytes_then_and_now = {work.repo.git("rev-parse", f"{commit}:{ledger}", ok=False) for commit in (start, "HEAD~1")}
+        assert honest or len(bytes_then_and_now) == 1, attack.__name__
         work.hub.git("update-ref", "refs/heads/main", start)
 
 
@@ -407,6 +417,25 @@ def test_a_ledger_that_is_broken_already_stops_what_gives_ids_and_names_the_repa
     top.repo.commit("more")
     with pytest.raises(UsageError, match=r"the ledger of [0-9a-f]+ is broken"):
         top.judge()
+
+
+def test_the_first_ids_and_a_ledger_of_another_registry(tmp_path: Path) -> None:
+    repo = RepoBuilder(tmp_path / "repo")
+    repo.define("a")
+    repo.commit("start")
+    work = Work.__new__(Work)
+    work.prefix, work.repo, work.hub = "", repo, RepoBuilder.at(tmp_path / "hub.git", 0)
+    repo.git("clone", "-q", "--bare", str(repo.root), str(work.hub.root))
+    repo.write("registry.yaml", "registry_id: mine\n")
+    work.define("a", 1)
+    work.append((1, "a", "live"))  # chained to registry-1
+    repo.commit("forged")
+    assert any("does not follow registry_id" in reason for reason in work.push())
+    repo.git("reset", "-q", "--hard", "HEAD~1")
+    work.define("b")
+    repo.commit("add")
+    work.index()
+    assert work.push() == []
 
 
 # The mark and other refs

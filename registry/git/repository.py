@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -505,7 +506,8 @@ class Repository:
                 f"the branch is at {commit[:12]}, but the files here could not be updated: {error.message}",
                 "git checkout HEAD -- definitions registry.yaml, in the folder of the registry",
             ) from error
-        self._git.run("update-ref", "-d", _UNFINISHED)
+        with suppress(GitError):  # packed-refs is locked: everything is done, and the next run removes it
+            self._git.run("update-ref", "-d", _UNFINISHED)
 
     def _check_out(self, before: str, commit: str, *options: str) -> None:
         """Let index and work tree follow from one commit to another, as a fast-forward does."""

@@ -212,6 +212,12 @@ def test_a_hook_that_cannot_check_refuses_and_names_the_repair(hub: RepoBuilder,
     script.write_text(text.replace(sys.executable, "/nowhere/python"))
     pushed = push(repo, "origin", "main")
     assert (pushed.taken, "/nowhere/python does not run process-registry" in pushed.said, "Repair it" in pushed.said) == (False, True, True)
+    # The check is killed, for want of memory.
+    killed = repo.write("../killed", '#!/bin/sh\ncase "$*" in *"import registry"*) exit 0;; *) exit 137;; esac\n')
+    killed.chmod(0o755)
+    script.write_text(text.replace(sys.executable, str(killed)))
+    pushed = push(repo, "origin", "main")
+    assert (pushed.taken, "the check ended with status 137" in pushed.said, "Repair it" in pushed.said) == (False, True, True)
     # What the branch is at now is damaged.
     script.write_text(text)
     tree = hub.git("rev-parse", "main:reg")
