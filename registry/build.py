@@ -54,11 +54,13 @@ def check_source(
     *,
     memory: "Memory | None" = None,
     schemas: tuple[Kinds, tuple[Problem, ...]] | None = None,
+    base: Settings | None = None,
 ) -> Checked:
     """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it.
 
     With `only`, the definitions at these paths; others are known by name. What is in `memory` is not read and judged again.
-    `schemas` are those of `source`, where they were loaded already.
+    `schemas` are those of `source`, where they were loaded already. `base` are the settings that a change is judged by where
+    it must not judge itself.
     """
     with _no_cyclic_garbage():
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
@@ -69,7 +71,7 @@ def check_source(
         found = (
             *problems,
             *schema_problems,
-            *check(loaded, kinds, settings, target, memory),
+            *check(loaded, kinds, settings, target, memory, base),
             *_unknown_rules(settings, source),
         )
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))

@@ -1,16 +1,17 @@
 """Two revisions of a registry to what changed between them, reading only what differs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from registry.changes import Comparison, Side, compare
+from registry.changes import GUARDS, Changed, Comparison, Meaning, Side, What, compare, judged_by_settings, meaning
+from registry.changes.guards import loosened_schema, loosened_settings
 from registry.errors import UsageError
 from registry.git import Repository, as_pattern
 from registry.kinds import SCHEMA_FOLDER, Kinds, load_kinds
-from registry.loader import Definition, definition_path, kind_and_name, load
+from registry.loader import TEMPLATES_FOLDER, Definition, definition_path, kind_and_name, load
 from registry.search import paths_with
-from registry.settings import SETTINGS_PATH, parse_settings, source_date_epoch
+from registry.settings import SETTINGS_PATH, Settings, parse_settings, source_date_epoch
 from registry.source import Commit, Source, open_source
 
 
@@ -37,7 +38,9 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     if problems:
         raise UsageError(f"the settings of {before.commit[:12]} cannot be read: {problems[0].message}", "mend registry.yaml there first")
     old_kinds, _ = load_kinds(before)
-    new_kinds = load_kinds(after)[0] if any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched) else old_kinds
+    has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
+    own_kinds = load_kinds(after)[0] if has_new_schemas else old_kinds
+    new_kinds = own_kinds.with_secret_fields_of(old_kinds)  # what the base hides stays hidden
     changed = {path for path in touched if kind_and_name(path)}
     was, now = _read(before, old_kinds, changed), _read(after, new_kinds, changed)
     named = _applications((*was, *now)) - changed
@@ -49,8 +52,42 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     def used_by(kind: str, name: str) -> Sequence[str]:
         return _used_by(after, new_kinds, kind, name)
 
-    found = compare(*sides, settings=settings, today=_today(after, repository), used_by=used_by)
+    found = (
+        *_guards(after, touched, settings, old_kinds, own_kinds),
+        *compare(*sides, settings=settings, today=_today(after, repository), used_by=used_by),
+    )
     return Comparison(before.commit, None if after.is_work_tree else after.commit, found, settings)
+
+
+def loosened_guards(before: Commit, after: Source, touched: frozenset[str]) -> tuple[Changed, ...]:
+    """The entries about settings, schemas and templates of a comparison alone, without comparing definitions."""
+    if not any(path == SETTINGS_PATH or path.startswith((f"{SCHEMA_FOLDER}/", f"{TEMPLATES_FOLDER}/")) for path in touched):
+        return ()
+    kinds, _ = load_kinds(before)
+    has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
+    new_kinds = load_kinds(after)[0] if has_new_schemas else kinds
+    return tuple(_guards(after, touched, parse_settings(before.read(SETTINGS_PATH))[0], kinds, new_kinds))
+
+
+def _guards(after: Source, touched: frozenset[str], settings: Settings, old_kinds: Kinds, new_kinds: Kinds) -> Iterator[Changed]:
+    """An entry for each file with a setting or schema that the change loosens, and one for templates, as `settings` judge them."""
+    found: dict[str, list[Meaning]] = {}
+    if SETTINGS_PATH in touched:
+        found[SETTINGS_PATH] = [*loosened_settings(settings, parse_settings(after.read(SETTINGS_PATH))[0])]
+    for old in old_kinds:
+        path = f"{SCHEMA_FOLDER}/{old.name}.schema.json"
+        if new_kinds is not old_kinds and old.name in new_kinds.by_name:
+            found[path] = [*loosened_schema(old, new_kinds.by_name[old.name])]
+        elif new_kinds is not old_kinds:
+            found[path] = [meaning("C203", "", more="the kind is gone, and its definitions are read by nothing")]
+    templates = sorted(path for path in touched if path.startswith(f"{TEMPLATES_FOLDER}/"))
+    if templates:
+        shown = ", ".join(templates[:10]) + (f" and {len(templates) - 10} more" if len(templates) > 10 else "")
+        found[TEMPLATES_FOLDER] = [meaning("C204", "", more=shown)]
+    for path, meanings in found.items():
+        judged = tuple(one for each in meanings if (one := judged_by_settings(each, "", settings)) is not None)
+        if judged:
+            yield Changed(What.CHANGED, GUARDS, None, path, "", templates[0] if path == TEMPLATES_FOLDER else path, (), judged)
 
 
 def touched_paths(source: Source, repository: Repository, base: str, tree: str | None) -> frozenset[str]:

@@ -8,7 +8,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +92,15 @@ class Kinds:
 
     def __iter__(self) -> Iterator[Kind]:
         return iter(self.by_name.values())
+
+    def with_secret_fields_of(self, others: "Kinds") -> "Kinds":
+        """The same, with credentials looked for where `others` say as well: a change does not take fields out of sight."""
+        found = {}
+        for kind in self:
+            theirs = others.by_name[kind.name].secret_fields if kind.name in others.by_name else ()
+            fields = tuple(dict.fromkeys((*kind.secret_fields, *theirs)))
+            found[kind.name] = kind if fields == kind.secret_fields else replace(kind, secret_fields=fields)
+        return replace(self, by_name=found)
 
 
 def defaults_folder(name: str) -> Path:

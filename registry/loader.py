@@ -15,6 +15,7 @@ from registry.source import EntryType, Source, blob_id
 
 DEFINITIONS_FOLDER = "definitions"
 SAMPLES_FOLDER = "samples"
+TEMPLATES_FOLDER = "site_templates"
 MAX_SAMPLE_BYTES = 1024 * 1024
 LEDGER_PATH = f"{DEFINITIONS_FOLDER}/ledger.jsonl"
 SUFFIX = ".yaml"

@@ -1,12 +1,13 @@
 """A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registry import yaml
-from registry.build import check_source
+from registry.build import Checked, check_source
 from registry.check.rule import Target
-from registry.comparison import touched_paths
+from registry.comparison import loosened_guards, touched_paths
 from registry.diff import steps_of
 from registry.errors import Problem, Severity, Span, UsageError
 from registry.git import Conflict, Repository, as_pattern
@@ -79,19 +80,32 @@ def check_changed(root: Path, base: str = "HEAD") -> Review:
     if repository is None or repository.head() is None:
         raise UsageError(f"{root} has no commits to compare with", "leave out --changed")
     touched = touched_paths(source, repository, repository.resolve(base), repository.head() or "")
-    return _narrow(source, repository, touched)
+    return _narrow(source, Commit(root, repository, repository.resolve(base)), touched)
 
 
-def _narrow(source: Source, repository: Repository, touched: frozenset[str], target: Target | None = None) -> Review:
+def _narrow(source: Source, base: Commit, touched: frozenset[str], target: Target | None = None) -> Review:
     """What is wrong with the files at `touched`, and with others because of them."""
     changed = {path for path in touched if kind_and_name(path)}
-    if len(changed) > _MANY or any(path.startswith((f"{SCHEMA_FOLDER}/", SETTINGS_PATH)) for path in touched):
-        checked = check_source(source, target)  # everything may be judged anew
+    if len(changed) > _MANY or SETTINGS_PATH in touched or _touches_schemas(touched):
+        checked = _checked(source, base, touched, target)  # any file may be judged differently
         return Review(checked.problems, source, len(checked.loaded.definitions))
-    wanted = changed | _around(source, repository, changed)
-    checked = check_source(source, target, only=wanted)
+    wanted = changed | _around(source, base.repository, changed)
+    checked = _checked(source, base, touched, target, only=wanted)
     told = [one for one in checked.problems if one.span.path in touched or one.rule in _BECAUSE_OF_OTHERS]
     return Review(tuple(told), source, len(changed))
+
+
+def _touches_schemas(touched: frozenset[str]) -> bool:
+    return any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
+
+
+def _checked(source: Source, base: Commit, touched: frozenset[str], target: Target | None, only: Container[str] | None = None) -> Checked:
+    """Check `source` as a change of `base`, whose settings and schemas still decide about credentials."""
+    schemas = None
+    if _touches_schemas(touched):
+        kinds, problems = load_kinds(source)
+        schemas = kinds.with_secret_fields_of(load_kinds(base)[0]), problems
+    return check_source(source, target, only, schemas=schemas, base=parse_settings(base.read(SETTINGS_PATH))[0])
 
 
 def _around(source: Source, repository: Repository, changed: set[str]) -> set[str]:
@@ -119,8 +133,12 @@ def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bo
     touched = touched_paths(source, repository, base.commit, tree)
     target = _target(base, touched, parse_settings(source.read(SETTINGS_PATH))[0].registry_id)
     if of_change:
-        return replace(_narrow(source, repository, touched, target), note=note, base=base)
-    checked = check_source(source, target)
+        return replace(_narrow(source, base, touched, target), note=note, base=base)
+    checked = _checked(source, base, touched, target)
+    loosened = [one.name for one in loosened_guards(base, source, touched)]
+    if loosened:
+        words = f"the change loosens what it is judged by: {', '.join(loosened)} (registry review says how)"
+        note = f"{note}; {words}" if note else words
     return Review(checked.problems, source, len(checked.loaded.definitions), note, base)
 
 

@@ -18,7 +18,7 @@ from registry.errors import Problem, Severity, Span, UsageError
 from registry.history import NO_REVISIONS, History, Revision, Revisions
 from registry.ids import Ledger, LedgerEntry, parse_ledger
 from registry.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, Loaded, definition_path
+from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, TEMPLATES_FOLDER, Definition, Loaded, definition_path
 from registry.memory import Memory
 from registry.progress import Progress, silent
 from registry.settings import SETTINGS_PATH, Settings
@@ -27,7 +27,6 @@ from registry.source import MAX_LEDGER_BYTES, EntryType, Source
 if TYPE_CHECKING:
     from registry.tracing import PendingHistory
 
-TEMPLATES_FOLDER = "site_templates"
 MAX_TEMPLATE_BYTES = 8 * 1024 * 1024
 """A larger template or asset of a registry's own is not read."""
 _MAX_ALL_TEMPLATES = 8 * MAX_TEMPLATE_BYTES

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from registry.changes import application, process
+from registry.changes.guards import new_exceptions
 from registry.changes.meaning import Meaning, lowered, meaning
 from registry.changes.process import Surroundings
 from registry.changes.table import Level, Party
@@ -18,7 +19,11 @@ from registry.redaction import redacted
 from registry.settings import Settings
 
 # What no promise to be careful lowers: an id that means another thing, a credential that everybody can read.
-_NEVER_LOWERED = frozenset(("C103", "C164", "C165"))
+_NEVER_LOWERED = frozenset(("C103", "C164", "C165", "C205"))
+
+
+GUARDS = "registry"
+"""Stands for the kind of an entry that is about a setting, schema or template, and about no definition."""
 
 
 class What(StrEnum):
@@ -79,7 +84,7 @@ class Comparison:
     def count(self, of: What | Level) -> int:
         """How many definitions had this happen to them, or how many changes have this level."""
         if isinstance(of, What):
-            return sum(one.what is of for one in self.changed)
+            return sum(one.what is of for one in self.changed if one.kind != GUARDS)
         return sum(each.level is of for one in self.changed for each in one.meanings)
 
 
@@ -92,8 +97,9 @@ def compare(old: Side, new: Side, *, settings: Settings, today: date, used_by: C
     found = []
     for before, after in _pairs(old.definitions, new.definitions):
         meanings = [*_meanings(before, after, around, today)]
-        judged = [one for each in meanings if (one := _judged(each, before or after, settings)) is not None]
         there = after or before
+        name = there.name if there is not None else ""
+        judged = [one for each in meanings if (one := judged_by_settings(each, name, settings)) is not None]
         if not judged or there is None:
             continue
         is_renamed = before is not None and after is not None and before.name != after.name
@@ -131,6 +137,8 @@ def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[tup
 
 
 def _meanings(before: Definition | None, after: Definition | None, around: Surroundings, today: date) -> Iterator[Meaning]:
+    if after is not None:
+        yield from new_exceptions(before.data if before is not None else {}, after.data)
     if before is None:
         yield meaning("C104", "")
         return
@@ -183,7 +191,8 @@ def _around(before: Definition, after: Definition) -> Iterator[Meaning]:
         elif key in ("container_image", "container_resources"):
             yield from (meaning("C122", change.pointer + one.pointer, one.old, one.new) for one in diff(change.old, change.new))
         elif key in ("title", "description", "owners", "tags", "links", "ignore"):
-            yield meaning("C193", *change)
+            is_reported = key == "ignore" and any(new_exceptions(old, new))
+            yield from () if is_reported else (meaning("C193", *change),)
         else:
             yield meaning("C199" if key.startswith("x-") else "C198", *change)
 
@@ -230,9 +239,11 @@ def _inside(before: Definition, after: Definition, around: Surroundings) -> Iter
         yield from (meaning("C198", f"/definition{one.pointer}", one.old, one.new) for one in diff(before.inside, after.inside))
 
 
-def _judged(one: Meaning, definition: Definition | None, settings: Settings) -> Meaning | None:
-    """The meaning with the level that the settings give it, the longest folder's word first; None for one to ignore."""
-    name = definition.name if definition else ""
+def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning | None:
+    """The meaning with the level that the settings give it for the definition `name`; None for one to ignore.
+
+    The longest folder's word counts first.
+    """
     level = settings.level_of(one.rule, name)
     if level is None:
         return one

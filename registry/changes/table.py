@@ -155,6 +155,11 @@ _ROWS = (
     Row("C196", "removed after its sunset", _SAFE, _FIND, "that was announced, and the time is over"),
     Row("C197", "removed before its sunset", _RISKY, _FIND, "it was announced, but there was time left", "move now"),
     Row("C198", "field that the table does not know", _RISKY, (), "what it does is not known here", "ask the owners"),
+    # What changes are judged by
+    Row("C202", "setting loosened", _RISKY, (), "later changes are judged by it", "make sure that this is intended"),
+    Row("C203", "schema loosened", _RISKY, (), "definitions that were refused are accepted", "make sure that this is intended"),
+    Row("C204", "template or asset changed", _RISKY, (), "every page of the catalog may show something else", "read the files"),
+    Row("C205", "exception from a rule added", _RISKY, (), "what the rule finds there is not reported", "make sure that the reason holds"),
     Row("C199", "key of your own (x-…) changed", _RISKY, (), "unknown to the registry", "ask the owners"),
 )
 TABLE = {row.id: row for row in _ROWS}

@@ -35,7 +35,14 @@ RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 _OURS = frozenset(rule.id for rule in RULES)
 
 
-def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | None = None, known: "Known | None" = None) -> tuple[Problem, ...]:
+def check(
+    loaded: Loaded,
+    kinds: Kinds,
+    settings: Settings,
+    target: Target | None = None,
+    known: "Known | None" = None,
+    base: Settings | None = None,
+) -> tuple[Problem, ...]:
     """Every finding about every definition, those of reading included, in order of place.
 
     With `target`, also what a change may not do to the ids of the branch that it is meant for. `known` are findings of earlier
@@ -44,7 +51,7 @@ def check(loaded: Loaded, kinds: Kinds, settings: Settings, target: Target | Non
     registry = Registry(loaded, kinds, target, frozenset(settings.compat))
     rules = _rules(settings)
     silent = frozenset(rule.id for rule in rules if rule.is_asked_for)
-    return judge([*loaded.problems, *_findings(registry, rules, known)], registry, settings, silent)
+    return judge([*loaded.problems, *_findings(registry, rules, known)], registry, settings, silent, base)
 
 
 class Known(Protocol):

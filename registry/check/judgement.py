@@ -10,17 +10,22 @@ from registry.diff import steps_of
 from registry.errors import Problem, Severity
 from registry.loader import kind_and_name
 from registry.rule_exceptions import exceptions_in
-from registry.settings import IGNORE, Settings
+from registry.settings import IGNORE, LEVELS, Settings
 
 # How a file must be written, and ids, are not for a file or a team to decide.
 FIXED = frozenset("YSIK")
 
 
-def judge(found: Iterable[Problem], registry: Registry, settings: Settings, silent: frozenset[str]) -> tuple[Problem, ...]:
-    """The problems that are told, in order of place; those of `silent` rules only where the settings give them a severity."""
+def judge(
+    found: Iterable[Problem], registry: Registry, settings: Settings, silent: frozenset[str], base: Settings | None = None
+) -> tuple[Problem, ...]:
+    """The problems to report, in order of place; those of `silent` rules only where the settings give them a severity.
+
+    `base` are the settings that a change is meant for, which decide about credentials together with its own.
+    """
     problems = list(found)
     problems = [*_not_excepted(problems, registry)]
-    problems = [judged for problem in problems if (judged := _with_severity(problem, settings, silent)) is not None]
+    problems = [judged for problem in problems if (judged := _with_severity(problem, settings, silent, base)) is not None]
     problems = [_without_credentials(problem, registry) for problem in problems]
     return tuple(sorted(problems, key=lambda problem: problem.sort_key))
 
@@ -47,15 +52,24 @@ def _not_excepted(problems: list[Problem], registry: Registry) -> Iterator[Probl
                 yield definition.problem("W204", Severity.WARNING, ("ignore", one.place), message, hint)
 
 
-def _with_severity(problem: Problem, settings: Settings, silent: frozenset[str]) -> Problem | None:
-    """The problem as `registry.yaml` judges it: its folder's word counts before the whole registry's."""
-    if problem.rule[:1] in FIXED or not (settings.rules or settings.folders or problem.rule in silent):
+def _with_severity(problem: Problem, settings: Settings, silent: frozenset[str], base: Settings | None) -> Problem | None:
+    """The problem as `registry.yaml` judges it: its folder's word counts before the whole registry's.
+
+    For credentials the stricter of `settings` and `base` counts: a change that brings one does not excuse it.
+    """
+    is_judged = settings.rules or settings.folders or base is not None or problem.rule in silent
+    if problem.rule[:1] in FIXED or not is_judged:
         return problem
-    kind_name = kind_and_name(problem.span.path)
-    level = settings.level_of(problem.rule, kind_name[1] if kind_name else "")
-    if level is None:
-        return None if problem.rule in silent else problem
+    level = _level_of(problem, settings, silent)
+    if base is not None and problem.rule[:1] == "X" and problem.rule[1:].isdigit():
+        level = min(level, _level_of(problem, base, silent), key=LEVELS.index)
     return None if level == IGNORE else replace(problem, severity=Severity(level))
+
+
+def _level_of(problem: Problem, settings: Settings, silent: frozenset[str]) -> str:
+    kind_name = kind_and_name(problem.span.path)
+    default = IGNORE if problem.rule in silent else problem.severity.value
+    return settings.level_of(problem.rule, kind_name[1] if kind_name else "") or default
 
 
 def _without_credentials(problem: Problem, registry: Registry) -> Problem:

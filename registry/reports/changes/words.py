@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from registry.changes import Changed, Comparison, Level, Meaning, What
+from registry.changes import GUARDS, Changed, Comparison, Level, Meaning, What
 from registry.diff import MISSING
 
 NO_CHANGES = "No changes that programs or people would notice."
@@ -15,7 +15,13 @@ def summary(comparison: Comparison) -> str:
         return NO_CHANGES
     happened = [(comparison.count(what), what.value) for what in (What.CHANGED, What.RENAMED, What.ADDED, What.REMOVED)]
     counts = [f"{count:,} {word}" for count, word in happened if count]
-    counts[0] = counts[0].replace(" ", f" definition{'' if counts[0].startswith('1 ') else 's'} ", 1)
+    guards = sum(one.kind == GUARDS for one in comparison.changed)
+    if guards:
+        counts.append(f"{guards:,} setting, schema or template file{'' if guards == 1 else 's'}")
+    elif not counts:
+        return NO_CHANGES
+    if any(count for count, _ in happened):
+        counts[0] = counts[0].replace(" ", f" definition{'' if counts[0].startswith('1 ') else 's'} ", 1)
     levels = [f"{comparison.count(level):,} {level.value}" for level in Level if comparison.count(level)]
     return f"{', '.join(counts)}: {', '.join(levels)}."
 

@@ -1,0 +1,227 @@
+"""What a change loosens of that by which changes are judged: settings, schemas, exceptions; pure.
+
+A change must not pass because it loosened its own judge unseen. What only tightens, new kinds and new keys are not reported.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from registry.changes.meaning import Meaning, meaning
+from registry.changes.table import TABLE, Party
+from registry.check import RULES
+from registry.check.plugins import plugin_rules
+from registry.diff import MISSING, escape, pointer_of, same
+from registry.kinds import Kind
+from registry.rule_exceptions import exceptions_in
+from registry.settings import CHANGE_LEVELS, IGNORE, LEVELS, Settings
+
+_FAIL_ON = ("safe", "risky", "breaking", "never")
+
+
+def loosened_settings(old: Settings, new: Settings) -> Iterator[Meaning]:
+    """Rules and changes that count for less, levels from which less fails, and clients of old that are not checked for."""
+    yield from _levels(old, new)
+    folders = {key.strip("/") for one in (old, new) for key, value in one.fail_on.items() if isinstance(value, dict)}
+    for folder in ("", *sorted(folders)):
+        for party in Party:
+            before, after = (one.fails_from(party, f"{folder}/x" if folder else "") or "never" for one in (old, new))
+            inherits = folder and all(party not in _map(one.fail_on.get(folder) or one.fail_on.get(f"{folder}/")) for one in (old, new))
+            if _FAIL_ON.index(after) > _FAIL_ON.index(before) and not inherits:
+                steps = ("fail_on", folder, party.value) if folder else ("fail_on", party.value)
+                yield meaning("C202", pointer_of(steps), before, after, more="fewer changes fail a review")
+    for client in sorted(set(old.compat) - set(new.compat)):
+        yield meaning("C202", "/compat", list(old.compat), list(new.compat), more=f"definitions need not suit {client} any more")
+
+
+def _levels(old: Settings, new: Settings) -> Iterator[Meaning]:
+    rules = {rule for one in (old, new) for levels in (one.rules, *one.folders.values()) for rule in levels}
+    for rule in sorted(rules):
+        order = CHANGE_LEVELS if rule in TABLE else LEVELS
+        for folder in ("", *sorted({*old.folders, *new.folders})):
+            name = f"{folder}/x" if folder else ""
+            before, after = (one.level_of(rule, name) or _default(rule) for one in (old, new))
+            inherits = folder and all(rule not in one.folders.get(folder, {}) for one in (old, new))
+            if not inherits and {before, after} <= {*order} and order.index(after) > order.index(before):
+                steps = ("folders", folder, rule) if folder else ("rules", rule)
+                yield meaning("C202", pointer_of(steps), before, after, more=f"{rule} counts for less")
+
+
+def _default(rule: str) -> str:
+    if rule in TABLE:
+        return TABLE[rule].level.value
+    found = next((one for one in (*RULES, *plugin_rules()) if one.id == rule), None)
+    return IGNORE if found is None or found.is_asked_for else found.severity.value
+
+
+def new_exceptions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:
+    """Exceptions from rules that a definition did not make before, or that cover more now."""
+    before = list(exceptions_in(dict(old)))
+    for one in exceptions_in(dict(new)):
+        if not any(other.covers(one.rule, one.steps) for other in before):
+            where = pointer_of(one.steps) or "the whole file"
+            yield meaning("C205", f"/ignore/{one.place}", MISSING, new["ignore"][one.place], more=f"{one.rule} is not reported for {where}")
+
+
+# Schemas
+
+_ANNOTATIONS = frozenset(("title", "description", "examples", "default", "deprecated", "readOnly", "writeOnly", "$schema", "$id", "$comment",
+                          "x-messages", "x-registry"))  # fmt: skip
+_AT_LEAST = frozenset(("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties", "minContains"))
+_AT_MOST = frozenset(("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties", "maxContains"))
+_SCHEMAS = frozenset(("additionalProperties", "unevaluatedProperties", "items", "additionalItems", "unevaluatedItems", "propertyNames", "contains",
+                      "then", "else"))  # fmt: skip
+# Put together by the registry from all adapter types: a new type is no looser schema.
+_GENERATED = "adapters"
+Found = tuple[str, Any, Any, str]
+"""Pointer into the schema, the value before and after, and what that means."""
+
+
+def loosened_schema(old: Kind, new: Kind) -> Iterator[Meaning]:
+    """What a kind's schema accepts now that it did not accept before, or may accept: where that cannot be decided."""
+    lost = [pointer_of(one) for one in old.secret_fields if one not in new.secret_fields]
+    if lost:
+        yield meaning("C203", "/x-registry/secret_fields", lost, MISSING, more="credentials are not looked for there any more")
+    for reference in old.references:
+        if reference not in new.references:
+            words = "nobody checks any more that what is named there exists"
+            yield meaning("C203", "/x-registry/references", f"{reference.pointer} → {reference.kind}", MISSING, more=words)
+    for pointer, before, after, words in _Schemas(old.schema, new.schema).looser():
+        yield meaning("C203", pointer, before, after, more=words)
+
+
+class _Schemas:
+    """Two schemas of one kind, walked side by side."""
+
+    def __init__(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        self._old, self._new = old, new
+        self._found: list[Found] = []
+
+    def looser(self) -> list[Found]:
+        """Everything that the new one accepts, or may accept, and the old one did not."""
+        self._compare(self._old, self._new, "")
+        for reference in sorted(_negated(self._old)):
+            node = {"$ref": reference}
+            if not same(self._resolved(node, self._old), self._resolved(node, self._new)):
+                pointer = reference.removeprefix("#")
+                old, new = _short(_at(self._old, reference)), _short(_at(self._new, reference))
+                self._note(pointer, old, new, "a `not` or `if` refers to it: whether it accepts more is not decided here")
+        return self._found
+
+    def _note(self, pointer: str, old: Any, new: Any, words: str) -> None:
+        self._found.append((pointer, old, new, words))
+
+    def _compare(self, old: Any, new: Any, pointer: str) -> None:
+        if old is False or new is False or same(old, new):
+            if old is False and new is not False:
+                self._note(pointer, False, _short(new), "what was refused is accepted")
+            return
+        before, after = _map(old), _map(new)
+        for key, value in before.items():
+            if key not in _ANNOTATIONS and not key.startswith("x-") and key != "$defs":
+                self._keyword(key, value, after.get(key, MISSING), f"{pointer}/{escape(key)}", after)
+        for key in ("$defs", "definitions"):
+            for name in _map(before.get(key)).keys() & _map(after.get(key)).keys():
+                if name != _GENERATED or pointer:
+                    self._compare(before[key][name], after[key][name], f"{pointer}/{key}/{escape(name)}")
+
+    def _keyword(self, key: str, old: Any, new: Any, pointer: str, around: Mapping[str, Any]) -> None:  # noqa: C901, PLR0912
+        # One branch for each way in which keywords of JSON Schema constrain.
+        if same(old, new):
+            return
+        if key in ("properties", "patternProperties"):
+            is_closed = around.get("additionalProperties") is False or around.get("unevaluatedProperties") is False
+            for name, schema in _map(old).items():
+                if name in _map(new):
+                    self._compare(schema, new[name], f"{pointer}/{escape(name)}")
+                elif not is_closed and _constrains(schema):
+                    self._note(f"{pointer}/{escape(name)}", _short(schema), MISSING, "the value is not checked any more")
+            if key == "patternProperties":
+                for name in _map(new).keys() - _map(old).keys():
+                    if name != "^x-":
+                        self._note(f"{pointer}/{escape(name)}", MISSING, _short(new[name]), "more keys are accepted")
+        elif key == "type":
+            added = set(_list(new)) - set(_list(old)) - ({"integer"} if "number" in _list(old) else set())
+            if new is MISSING or added:
+                self._note(pointer, old, new, "values of other types are accepted")
+        elif key == "enum":
+            if new is MISSING or any(all(not same(one, other) for other in _list(old)) for one in _list(new)):
+                self._note(pointer, old, new, "more values are accepted")
+        elif key == "required":
+            if gone := [name for name in _list(old) if new is MISSING or name not in _list(new)]:
+                self._note(pointer, old, new, f"{', '.join(map(str, gone))} may be missing")
+        elif key in _AT_LEAST or key in _AT_MOST:
+            is_number = isinstance(new, int | float) and isinstance(old, int | float)
+            if not is_number or (new < old if key in _AT_LEAST else new > old):
+                self._note(pointer, old, new, "the limit is wider")
+        elif key in _SCHEMAS:
+            self._compare(old, {} if new is MISSING else new, pointer)
+            if new is MISSING and isinstance(old, dict) and _constrains(old):
+                self._note(pointer, _short(old), MISSING, "this is not checked any more")
+        elif key in ("allOf", "anyOf", "oneOf", "prefixItems"):
+            self._branches(key, _list(old), [] if new is MISSING else _list(new), pointer)
+        elif key in ("if", "not", "$ref", "$dynamicRef"):
+            if not same(self._resolved(old, self._old), self._resolved(new, self._new)):
+                self._note(pointer, _short(old), _short(new), "whether it accepts more is not decided here")
+        else:
+            # `pattern`, `const`, `format`, `uniqueItems`, `dependentRequired` … and what this program does not know.
+            self._note(pointer, _short(old), _short(new), "another value, or none, may accept more")
+
+    def _branches(self, key: str, old: list[Any], new: list[Any], pointer: str) -> None:
+        rest_old = [one for one in old if not any(same(one, other) for other in new)]
+        rest_new = [one for one in new if not any(same(one, other) for other in old)]
+        if key in ("anyOf", "oneOf") and (len(new) > len(old) or not new):
+            self._note(pointer, _short(old), _short(new), "more alternatives are accepted")
+        elif key in ("allOf", "prefixItems") and len(rest_new) < len(rest_old):
+            self._note(pointer, _short(old), _short(new), "a condition is not checked any more")
+        for number, (one, other) in enumerate(zip(rest_old, rest_new, strict=False)):
+            self._compare(one, other, f"{pointer}/{number}")
+
+    def _resolved(self, node: Any, root: dict[str, Any], depth: int = 0) -> Any:
+        """The node with what its references name in their place: a `not` or `if` may change by what it refers to."""
+        if isinstance(node, list):
+            return [self._resolved(one, root, depth) for one in node]
+        if not isinstance(node, dict):
+            return node
+        found = {key: self._resolved(value, root, depth) for key, value in node.items() if key not in _ANNOTATIONS}
+        if isinstance(node.get("$ref"), str) and depth < 8:
+            found["$ref"] = self._resolved(_at(root, node["$ref"]), root, depth + 1)
+        return found
+
+
+def _negated(node: Any, *, inside: bool = False) -> set[str]:
+    """The references within a `not` or `if`: there, what accepts less makes the whole accept more."""
+    found: set[str] = set()
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref" and inside and isinstance(value, str):
+                found.add(value)
+            found |= _negated(value, inside=inside or key in ("not", "if"))
+    elif isinstance(node, list):
+        for value in node:
+            found |= _negated(value, inside=inside)
+    return found
+
+
+def _at(root: Any, reference: str) -> Any:
+    for step in reference.removeprefix("#").split("/")[1:]:
+        root = root.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(root, dict) else None
+    return root
+
+
+def _constrains(schema: Any) -> bool:
+    return schema is False or any(key not in _ANNOTATIONS and not key.startswith("x-") for key in _map(schema))
+
+
+def _short(value: Any) -> Any:
+    """A part of a schema as it is shown: a large one only by its keywords."""
+    if isinstance(value, dict | list) and len(str(value)) > 300:
+        return f"({', '.join(map(str, value))})"[:300] if isinstance(value, dict) else f"({len(value)} items)"
+    return value
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is MISSING else [value]
