@@ -50,7 +50,9 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     settings, _ = parse_settings(after.read(SETTINGS_PATH))
     prefix = repository.prefix_of(root)
     folder = f"{prefix}{DEFINITIONS_FOLDER}"
-    newest_first = list(repository.begin_log(repository.order(commit, base), folder).commits())[::-1]
+    mailmap = repository.mailmap(commit)
+    commits = repository.begin_log(repository.order(commit, base), folder).commits()
+    newest_first = [one._replace(author=mailmap.name(one.author, one.email)) for one in commits][::-1]
     entries = tuple(Entry(one, tuple(_commits_of(one, newest_first, prefix))) for one in comparison.changed)
     return Changelog(settings.title, words, comparison, entries)
 

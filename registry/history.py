@@ -87,6 +87,13 @@ class Revisions(Sequence[Revision]):
         """
         return self._history.paths[self._lineage] if self._history is not None else None
 
+    def had_name(self, name: str) -> bool:
+        """True when one of the revisions that are committed has this name. Fast where none has: few are decoded."""
+        history, lineage = self._history, self._lineage
+        if history is None or orjson.dumps(name) not in history.packed(lineage):
+            return False
+        return any(one.name == name for one in history.revisions(lineage))
+
     def committed(self) -> "Revisions":
         """These without what is not committed."""
         return Revisions(self._history, self._lineage, tuple(one for one in self._added if one.commit is not None))
@@ -112,11 +119,8 @@ class History:
     and message are stored once for each commit, and named by their number in each revision.
     """
 
-    def __init__(self, stored: bytes, author_name: Callable[[str, str], str] | None = None) -> None:
-        """`stored`: a line of JSON, the revisions of one lineage after the other, then the commits, as JSON each.
-
-        `author_name` gives the name to show for an author's name and address.
-        """
+    def __init__(self, stored: bytes) -> None:
+        """`stored`: a line of JSON, the revisions of one lineage after the other, then the commits, as JSON each."""
         start = stored.index(b"\n") + 1
         columns: list[list[Any]] = orjson.loads(stored[:start])
         self.kinds, self.ids, self.paths, self.last_blobs, self.counts, self.digests, sizes = columns[:7]
@@ -127,7 +131,7 @@ class History:
         self.by_id: Mapping[tuple[str, int | None], int] = dict(zip(zip(self.kinds, self.ids, strict=True), count()))
         # A path keeps its lineage after a rename or delete.
         self.by_path: Mapping[str, int] = dict(zip(known_paths, lineages, strict=True))
-        self._author_name = author_name
+        self._author_name: Callable[[str, str], str] | None = None
         self._held: dict[int, tuple[Revision, ...]] = {}
         self._commits: dict[int, tuple[str, str, str]] = {}
 
@@ -140,13 +144,6 @@ class History:
             if found is None or (self.paths[found] != path and (self.ids[found] is not None or self.paths[found] is not None)):
                 return NO_REVISIONS
         return Revisions(self, found)
-
-    def once_at(self, path: str) -> list[int]:
-        """The lineages that were at a path in some commit and are not there now, the latest first."""
-        earlier = [lineage for at, lineage in zip(self.earlier_paths, self.earlier_lineages, strict=True) if at == path]
-        latest = self.by_path.get(path)
-        found = dict.fromkeys(([latest] if latest is not None else []) + earlier[::-1])
-        return [lineage for lineage in found if self.paths[lineage] != path]
 
     def packed(self, lineage: int) -> bytes:
         """The revisions of one lineage as JSON."""
@@ -184,6 +181,12 @@ class History:
             self._commits.clear()
         found = self._commits[place] = (author, date, message)
         return found
+
+    def show_authors(self, author_name: Callable[[str, str], str]) -> None:
+        """Show authors by the name that `author_name` gives for their name and address."""
+        self._author_name = author_name
+        self._held.clear()
+        self._commits.clear()
 
     @property
     def commits(self) -> bytes:

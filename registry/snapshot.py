@@ -84,6 +84,7 @@ class Snapshot:
     templates: Mapping[str, bytes]
     has_own_templates: bool
     preview: Preview | None = None
+    mailmap_digest: str = ""
     answers: Answers = field(default_factory=lambda: Answers(None))
     _keys: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
     # A page and an answer ask for the same, one after the other.
@@ -92,7 +93,7 @@ class Snapshot:
     @cached_property
     def common_key(self) -> str:
         """A digest of all that every page and answer may depend on."""
-        facts: list[Any] = [program(), repr(self.settings), self.history_complete, repr(self.preview)]
+        facts: list[Any] = [program(), repr(self.settings), self.history_complete, repr(self.preview), self.mailmap_digest]
         facts += [
             [kind.name, kind.title, kind.plural, kind.description, kind.schema, repr(kind.references), kind.secret_fields] for kind in self.kinds
         ]
@@ -317,6 +318,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         contents=memory.contents,
         templates=_default_templates() | own_templates,
         has_own_templates=bool(own_templates),
+        mailmap_digest=pending.mailmap.digest if pending is not None else "",
         answers=memory.answers,
     )
     return snapshot, problems

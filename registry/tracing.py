@@ -47,7 +47,7 @@ def begin_history(source: Source, kinds: Kinds, memory: Memory, *, with_contents
 class PendingHistory:
     """A history that is being read: whole in a process of its own, the commits since a known one here.
 
-    `is_complete`: no older commits exist elsewhere.
+    `is_complete`: no older commits exist elsewhere. `mailmap`: the names of authors, as the commit has them.
     """
 
     def __init__(self, repository: Repository, commit: str, prefix: str, memory: Memory, *, with_changes: bool, with_contents: bool) -> None:
@@ -60,6 +60,7 @@ class PendingHistory:
         self._about = f"{prefix} {cut}"
         found = memory.head_before(repository, commit, self._about)
         self._since = found[0] if found is not None else None
+        self.mailmap = repository.mailmap(commit)
         self._log: PendingLogs | None = None
         self._order = CommitOrder([], {}, frozenset())
         self._tracing: _Tracing | None = None
@@ -98,6 +99,8 @@ class PendingHistory:
             self._since, self._tracing = None, None
             self._begin_whole_log()
             return self.history(progress)
+        if self.mailmap:
+            found.show_authors(self.mailmap.name)
         return found
 
     def changed_paths(self) -> set[str]:

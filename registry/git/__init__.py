@@ -6,6 +6,7 @@ from registry.git.error import GitError
 from registry.git.index_file import IndexEntry, suspects
 from registry.git.location import find_work_tree, looks_like_git_dir, refuse_embedded
 from registry.git.log import LogCommit, PendingLogs, Row
+from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
 from registry.git.refs import HEADS, HIGH_WATER, branch_ref
 from registry.git.remote import Remote
@@ -19,6 +20,7 @@ __all__ = [
     "GitError",
     "IndexEntry",
     "LogCommit",
+    "Mailmap",
     "Oversize",
     "PendingLogs",
     "Remote",

@@ -19,6 +19,7 @@ from registry.git.error import GitError
 from registry.git.index_file import IndexEntry, parse_entry
 from registry.git.location import locate
 from registry.git.log import LogCommit, PendingLog, PendingLogs, iso_date, parse_log
+from registry.git.mailmap import LARGEST_MAILMAP_BYTES, MAILMAP_PATH, Mailmap
 from registry.git.order import CommitOrder, commit_order
 from registry.git.process import Git
 from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base_of
@@ -223,6 +224,12 @@ class Repository:
         arguments = ["ls-tree", "-r", "-z", "--full-tree", "--format=%(objectsize)", commit, *(["--", folder] if folder else [])]
         sizes = [int(size) for size in self._git.run_on_objects(*arguments).split(b"\0")[:-1] if size.isdigit()]
         return max(sizes, default=0)
+
+    def mailmap(self, commit: str) -> Mailmap:
+        """The names of authors as `.mailmap` at the top of a commit has them; neither the work tree nor any settings count."""
+        row = next((row for row in self.list_tree(commit, MAILMAP_PATH) if row.path == MAILMAP_PATH and row.mode.startswith("100")), None)
+        data = next(self.read_blobs([row.blob], at_most=LARGEST_MAILMAP_BYTES))[1] if row is not None else b""
+        return Mailmap(data if isinstance(data, bytes) else b"")
 
     def empty_tree(self) -> str:
         """The id of a tree without files, which git knows in every repository."""
