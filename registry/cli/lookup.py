@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from registry.build import Checked, check_source, snapshot_of
-from registry.cli.terminal import open_cache, progress
+from registry.cli.terminal import err, open_cache, progress
 from registry.errors import ProblemsError, UsageError, nearest
 from registry.history import Revisions
 from registry.loader import Definition
@@ -33,6 +33,8 @@ def load_snapshot(root: Path, source: str) -> Snapshot:
 def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tombstone:
     """The definition or tombstone called `wanted`: a name, `kind/name`, an id, or `kind/id`.
 
+    A name that a definition had before finds it, too, with a note.
+
     Raises UsageError where there is none, no such kind, or more than one: nothing is chosen for the user.
     """
     by_name = snapshot.kinds.by_name
@@ -52,6 +54,13 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
         raise UsageError(f"`{wanted}` is more than one definition", hint)
     if found:
         return found[0]
+    renamed = _once_called(snapshot, things, wanted, kind)
+    if len(renamed) == 1:
+        err.print(f"`{wanted}` is `{renamed[0].name}` now.", markup=False)
+        return renamed[0]
+    if renamed:
+        hint = f"these had the name: {', '.join(_unmistakable(things, one) for one in renamed[:_MOST_SHOWN])}"
+        raise UsageError(f"there is no definition `{wanted}` any more", hint)
     kinds = [kind] if kind else list(by_name)
     names = [thing.name for thing in things if thing.kind in kinds]
     raise UsageError(f"there is no definition `{wanted}`", nearest(wanted, names) or "`registry list` shows all")
@@ -75,6 +84,12 @@ def _called(things: Sequence[Definition | Tombstone], wanted: str, kind: str | N
     alive = [one for one in by_name if not isinstance(one, Tombstone)]
     by_id = [one for one in fitting if str(one.id) == wanted and one not in by_name]
     return [*(alive or by_name), *by_id]
+
+
+def _once_called(snapshot: Snapshot, things: Sequence[Definition | Tombstone], wanted: str, kind: str | None) -> list[Definition | Tombstone]:
+    """Those that had a name in an earlier revision, what exists before what was deleted."""
+    found = [one for one in things if kind in (None, one.kind) and revisions_of(snapshot, one).had_name(wanted)]
+    return [one for one in found if not isinstance(one, Tombstone)] or found
 
 
 def revisions_of(snapshot: Snapshot, found: Definition | Tombstone) -> Revisions:

@@ -117,3 +117,24 @@ def test_a_changelog_that_cannot_be_told_says_so(run: Run, history: RepoBuilder)
 
 def test_nothing_happened_is_said(run: Run, history: RepoBuilder) -> None:
     assert "No changes" in run("changelog", "--since", "HEAD", "-C", str(history.root)).out
+
+
+def test_an_old_name_finds_the_definition(run: Run, history: RepoBuilder) -> None:
+    for command in ("log", "show", "blame"):
+        outcome = run(command, "a", "-C", str(history.root))
+        assert outcome.code == 0, outcome.err
+        assert "`a` is `b` now" in outcome.err
+    assert as_json(run, history, "log", "a") == as_json(run, history, "log", "b")
+    assert as_json(run, history, "show", "process_definition/a@1") == as_json(run, history, "show", "b@1")
+
+
+def test_an_old_name_of_several_definitions_names_them(run: Run, repo: RepoBuilder) -> None:
+    for name in ("one", "two"):
+        repo.define("a", f"title: {name}\nowners: [t]\ndefinition: {{exec: /bin/{name}}}\n")
+        repo.commit(f"add {name}")
+        repo.git("mv", "definitions/process_definition/a.yaml", f"definitions/process_definition/{name}.yaml")
+        repo.commit(f"rename to {name}")
+    outcome = run("log", "a", "-C", str(repo.root))
+    assert outcome.code == 2
+    assert "process_definition/one" in outcome.err
+    assert "process_definition/two" in outcome.err
