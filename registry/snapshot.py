@@ -1,8 +1,9 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -31,16 +32,21 @@ MAX_TEMPLATE_BYTES = 8 * 1024 * 1024
 """A larger template or asset of a registry's own is not read."""
 _MAX_ALL_TEMPLATES = 8 * MAX_TEMPLATE_BYTES
 _MOST_CHANGES = 500
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A definition that was deleted; its id answers for ever. `revisions` oldest first, the last one the deletion."""
+    """A definition that was deleted; its id answers for ever. `revisions` oldest first, the last one the deletion.
+
+    `lost_blob` is its content where no commit of the history has any: the branch was set back, and the ledger recovered.
+    """
 
     kind: str
     id: int
     name: str
     revisions: Revisions
+    lost_blob: str | None = None
 
     @property
     def last_content(self) -> Revision | None:
@@ -135,7 +141,7 @@ class Snapshot:
         """As `key_of`, of a definition that was deleted."""
         stored, added = one.revisions.key
         # Its last content is read when its page is made; which application that names is not known here.
-        facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}\0{stored}"
+        facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}\0{one.lost_blob}\0{stored}"
         return _digest(facts, (added,) if added else None)
 
     @cached_property
@@ -229,7 +235,8 @@ class Snapshot:
 
     def last_document(self, tombstone: Tombstone) -> Document | None:
         """The last content of a deleted definition that can be read; None where no commit that is here has any."""
-        return next((found for one in reversed(tombstone.revisions) if (found := self.document_of(one)) is not None), None)
+        found = next((found for one in reversed(tombstone.revisions) if (found := self.document_of(one)) is not None), None)
+        return self.contents.get(tombstone.lost_blob) if found is None and tombstone.lost_blob else found
 
     def document_of(self, revision: Revision) -> Document | None:
         """The whole content at one revision; None for a deletion, and for a file that cannot be read."""
@@ -314,7 +321,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         is_dirty=source.is_work_tree and (changed is None or _matters(changed)),
         history_complete=pending is not None and pending.is_complete,
         revisions=revisions,
-        tombstones=_tombstones(loaded, ledger, kinds, history),
+        tombstones=_tombstones(source, loaded, ledger, kinds, history),
         contents=memory.contents,
         templates=_default_templates() | own_templates,
         has_own_templates=bool(own_templates),
@@ -372,7 +379,7 @@ def _with_uncommitted(definition: Definition, known: Revisions) -> Revisions:
     return known.with_one_more(Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
 
 
-def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History | None) -> tuple[Tombstone, ...]:
+def _tombstones(source: Source, loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History | None) -> tuple[Tombstone, ...]:
     """Every id that was given and that no definition carries, in order of kind and id."""
     there = set(map(itemgetter(0, 2), loaded.definitions))  # kind and id
     gone = [entry for key, entry in ledger.latest.items() if key not in there and entry.kind in kinds.by_name]
@@ -381,4 +388,22 @@ def _tombstones(loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History |
         return history.of(entry.kind, entry.id, definition_path(entry.kind, entry.name)) if history is not None else NO_REVISIONS
 
     found = [Tombstone(entry.kind, entry.id, entry.name, revisions(entry)) for entry in gone]
+    lost = _lost_blobs(source, ledger, {(one.kind, one.id) for one in found if not one.revisions})
+    found = [replace(one, lost_blob=lost.get((one.kind, one.id))) for one in found] if lost else found
     return tuple(sorted(found, key=lambda tombstone: (tombstone.kind, tombstone.id)))
+
+
+def _lost_blobs(source: Source, ledger: Ledger, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """The contents of definitions that the history does not lead to, from the commits that the ledger names for them.
+
+    Git keeps commits of a branch that was set back for some time, in the repository where that happened; elsewhere there is nothing.
+    """
+    repository = source.repository
+    if repository is None or not wanted:
+        return {}
+    prefix = repository.prefix_of(source.root)
+    lines = [one for one in ledger.entries if (one.kind, one.id) in wanted and one.state != "gone"]
+    lines = [one for one in lines if one.commit is not None and _COMMIT.fullmatch(one.commit) and has_address(one.name)]
+    objects = repository.objects_at_places([(one.commit or "", prefix + definition_path(one.kind, one.name)) for one in lines]) if lines else []
+    # Later lines win: they are of later states.
+    return {(one.kind, one.id): blob for one, blob in zip(lines, objects, strict=True) if _COMMIT.fullmatch(blob)}

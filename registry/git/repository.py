@@ -198,8 +198,12 @@ class Repository:
 
     def objects_at(self, commits: Sequence[str], path: str) -> list[str]:
         """What each commit has at `path`, by one process: its object id; another text where it has nothing there."""
+        return self.objects_at_places([(commit, path) for commit in commits])
+
+    def objects_at_places(self, places: Sequence[tuple[str, str]]) -> list[str]:
+        """What each commit has at a path (without a line end in it), as `objects_at`; the commit itself may be missing, too."""
         with tempfile.TemporaryFile() as stdin:
-            stdin.write("".join(f"{commit}:{path}\n" for commit in commits).encode())
+            stdin.write("".join(f"{commit}:{path}\n" for commit, path in places).encode())
             stdin.seek(0)
             return self._git.run_on_objects("cat-file", "--batch-check=%(objectname)", stdin=stdin).decode("utf-8", "replace").splitlines()
 

@@ -128,3 +128,46 @@ def test_a_last_content_that_no_rule_saw_takes_no_key_of_the_answer(repo: RepoBu
     assert "definition" not in body
     assert body["last_definition"] in (None, {"exec": "/bin/x"}, {"exec": "/bin/w"})
     assert len(body["history"]) >= 2
+
+
+@pytest.mark.parametrize("folder", ["", "reg/"])
+def test_after_recovery_the_last_content_comes_from_the_commits_that_the_ledger_names(
+    repo: RepoBuilder, run: Run, tmp_path: Path, folder: str
+) -> None:
+    registry = str(repo.root / folder)
+    repo.write(f"{folder}registry.yaml", "registry_id: registry-1\n")
+
+    def step(name: str) -> None:
+        repo.write(f"{folder}definitions/process_definition/{name}.yaml", f"title: T\nowners: [t]\ndefinition: {{exec: /bin/{name}}}\n")
+        repo.commit("add")
+        assert run("index", "-C", registry).code == 0
+
+    step("kept")
+    good = repo.git("rev-parse", "HEAD")
+    step("lost")
+    assert run("build", "-C", registry, "-o", str(tmp_path / "published")).code == 0
+    repo.git("reset", "-q", "--hard", good)
+    assert run("index", "-C", registry, "--recover", "--published", str(tmp_path / "published")).code == 0
+    site = tmp_path / "site"
+    for _ in range(2):  # the second time nothing is made again
+        assert run("build", "-C", registry, "-o", str(site)).code == 0
+        body = json.loads((site / "api/process_definition/2/index.json").read_bytes())
+        assert (body["deleted"], body["name"], body["last_definition"], body["history"]) == (True, "lost", {"exec": "/bin/lost"}, [])
+        assert "definition" not in body
+        assert "/bin/lost" in (site / "process_definition/lost/index.html").read_text()
+    # A clone has the branch alone: the answer is there all the same.
+    repo.git("clone", "-q", repo.root.as_uri(), str(tmp_path / "clone"))
+    assert run("build", "-C", str(tmp_path / "clone" / folder), "-o", str(tmp_path / "other")).code == 0
+    body = json.loads((tmp_path / "other/api/process_definition/2/index.json").read_bytes())
+    assert (body["deleted"], body["last_definition"]) == (True, None)
+
+
+@pytest.mark.parametrize("commit", ["HEAD", "--output=/tmp/x", "0" * 40, "a" * 64, "main:x\nHEAD"])
+def test_a_commit_in_the_ledger_that_is_none_gives_no_content(repo: RepoBuilder, built: Any, commit: str) -> None:
+    repo.define("w")
+    built()
+    ledger, _ = parse_ledger((repo.root / LEDGER).read_bytes(), "registry-1")
+    entries = append(ledger, [("process_definition", 2, "x", "live")], commit)
+    repo.write(LEDGER, ledger.text + "".join(f"{entry.line()}\n" for entry in entries))
+    repo.commit("a line of somebody")
+    assert built.rebuild()("2")["last_definition"] is None

@@ -56,7 +56,7 @@ def shown_revisions(snapshot: Snapshot, kind: str, name: str, revisions: Sequenc
     encoded = addresses.in_address(name)
     subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
     changes = [snapshot.changes_of(revision) if shows_revisions else [] for revision in newest_first]
-    before = [*newest_first[1:], None]
+    before = [*newest_first[1:], None][: len(newest_first)]  # a recovered definition may have no revision
     changed = [table or _note(snapshot, revision, last) for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)]
     told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
     # Once for all pages that list them: each puts in its way to the top.
