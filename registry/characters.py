@@ -8,6 +8,7 @@ programs). `invisible_in` and
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 CONTROLS = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
@@ -29,6 +30,9 @@ _INVISIBLE = re.compile(f"[{_CONTROL}{_BIDI_CONTROL}{_ZERO_WIDTH}{_BLANK}{_NO_TE
 # Emoji are written with zero-width characters inside; there they show.
 _SYMBOL = "[\u2190-\u27ff\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
 _EMOJI = re.compile(f"{_SYMBOL}[\ufe0e\ufe0f]?(?:\u200d{_SYMBOL}\ufe0f?)*|[0-9#*]\ufe0f\u20e3")
+# What pages mark: all of these but the ends of lines, tabs, and U+0000, which no text holds.
+_MARKED_CHARACTER = re.compile(f"[\x01-\x08\x0b-\x1f\x7f-\x9f{_BIDI_CONTROL}{_ZERO_WIDTH}{_BLANK}{_NO_TEXT}\ufe0e\ufe0f]")
+_MARKED = re.compile(f"({_EMOJI.pattern})|{_MARKED_CHARACTER.pattern}")
 _BIDI = re.compile(f"[{_BIDI_CONTROL}]")
 _UNSAFE = re.compile(f"[{_CONTROL}{_BIDI_CONTROL}{_ZERO_WIDTH}\u2028\u2029{_NO_TEXT}]")
 # What CI systems take for a command in the output of a job: `::name …::` at the start of a line and `##[name]` anywhere
@@ -78,6 +82,21 @@ def invisible_in(text: str, *, but: str = "") -> str | None:
 def without_emoji(text: str) -> str:
     """Text without its emoji, which are written with zero-width characters that do show."""
     return text if text.isascii() else _EMOJI.sub("", text)
+
+
+# What is seen of ASCII, line ends, tabs, and U+0000, which pages put between texts.
+_SEEN_ASCII = bytes([0, 9, 10, *range(32, 127)])
+
+
+def may_hold_invisible(text: str) -> bool:
+    """False for text without any character that `replace_invisible` replaces; fast, most of all for ASCII."""
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _SEEN_ASCII)
+    return bool(rest) and _MARKED_CHARACTER.search(rest.decode("utf-8", "surrogatepass")) is not None
+
+
+def replace_invisible(text: str, write: Callable[[str], str]) -> str:
+    """Text with what `write` gives in place of each character that is not seen; emoji, line ends and tabs stay."""
+    return _MARKED.sub(lambda match: match.group() if match.group(1) else write(match.group()), text)
 
 
 def bidi_control_in(text: str) -> str | None:

@@ -180,8 +180,8 @@ def test_a_character_that_is_refused_today_stands_in_an_old_revision_as_it_was(r
     assert build(open_source(repo.root), Site(tmp_path / "site")).files
     for page in ("index.html", "_history/index.html"):
         text = (tmp_path / "site/process_definition/a" / page).read_text(encoding="utf-8")
-        assert "<del>one \0 two</del>" in text
-        assert "<ins>&lt;\0&gt;</ins>" in text
+        assert "<del><bdi>one \0 two</bdi></del>" in text
+        assert "<ins><bdi>&lt;\0&gt;</bdi></ins>" in text
         assert 'process_definition/a/_revisions/3/">Revision 3</a>' in text
 
 

@@ -56,10 +56,24 @@ const enhance = () => {
       const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
       return keys.flatMap((key) => differences(Object.hasOwn(one, key) ? one[key] : undefined, Object.hasOwn(other, key) ? other[key] : undefined, pointer + step(key)));
     };
+    // As the pages do: a value cannot turn the text around it, and characters that are not seen are marked.
+    const unseen = /((?<!\p{Extended_Pictographic}\ufe0f?)\u200d|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200c\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0d\ufeff\uffa0\u{e0000}-\u{e0fff}])/u;
+    const isolated = (text) => {
+      const whole = document.createElement("bdi");
+      text.split(unseen).forEach((part, place) => {
+        if (place % 2 === 0) return whole.append(part);
+        const mark = document.createElement("bdi");
+        mark.className = "unseen";
+        mark.dataset.code = `U+${part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+        mark.textContent = part;
+        whole.append(mark);
+      });
+      return whole;
+    };
     const shown = (value, tag) => {
       const element = document.createElement(value === undefined ? "span" : tag);
       if (value === undefined) element.className = "none";
-      element.textContent = value === undefined ? "not set" : typeof value === "string" ? value : JSON.stringify(value);
+      element.append(value === undefined ? "not set" : isolated(typeof value === "string" ? value : JSON.stringify(value)));
       return element;
     };
     const row = (cells, tag) => {

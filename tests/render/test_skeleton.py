@@ -1,10 +1,14 @@
 """Pages that are filled in say the same as templates would, whatever their texts hold."""
 
+import re
+
 import markupsafe
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
+from registry.characters import replace_invisible
+from registry.render.html.marks import mark_signed
 from registry.render.html.skeleton import Skeleton, Texts, escape, fill_all, holes_for, values_of
 
 TEMPLATE = (
@@ -30,4 +34,17 @@ def test_filled_pages_are_those_of_the_template(title: str, body: str, note: str
 
 @given(st.text() | TEXTS)
 def test_a_text_is_escaped_as_templates_do_it(text: str) -> None:
-    assert escape(text) == str(markupsafe.escape(text)).encode()
+    before, after = b'<p title="', b'">'
+    # In an attribute no character is marked, so all signs are gone again.
+    if "\x01" not in text:
+        assert mark_signed(before + escape(text) + after) == before + str(markupsafe.escape(text)).encode() + after
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(st.sampled_from("a<\u202e\u200b\u00a0\U000e0041 👨\u200d👩\ufe0f\x1b\x01\x02"), max_size=8))
+def test_every_character_that_is_not_seen_is_marked_once_in_an_element(text: str) -> None:
+    page = mark_signed(b"<p>" + escape(text) + b"</p>").decode()
+    marks = re.findall('<bdi class="unseen" title="[^"]*" data-code="U\\+([0-9A-F]+)">', page)
+    signed = replace_invisible(text, lambda char: f"({ord(char):04X})")
+    assert marks == re.findall(r"\(([0-9A-F]{4,})\)", signed)
+    assert mark_signed(b"<title>" + escape(text) + b"</title>").decode().count("<") == 2

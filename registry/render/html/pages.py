@@ -9,6 +9,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from registry.render.html.compiled import CompiledTemplates
+from registry.render.html.marks import mark_signed
 from registry.render.html.skeleton import Skeleton, Texts, fill_all, holes_for, values_of
 
 # The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
@@ -105,14 +106,14 @@ class Pages:
         # Of our own templates it is known that base.html says nothing of the single page around its blocks, and that a block
         # needs nothing from outside of it: making the frame takes four fifths of the time of a revision's page.
         if self.templates.is_own or not template.blocks:
-            return template.render(root=root, **self._everywhere, **context).encode()
+            return mark_signed(template.render(root=root, **self._everywhere, **context).encode())
         frame = self._frames.get(root) or self._add_frame(root)
         shown = template.new_context({**frame.variables, **context}, shared=True)
         filled = [frame.parts[0]]
         for block, part in zip(_BLOCKS, frame.parts[1:], strict=True):
             filled.extend((template.blocks.get(block) or frame.defaults[block])(shown))
             filled.append(part)
-        return "".join(filled).encode()
+        return mark_signed("".join(filled).encode())
 
     def fill(self, name: str, root: str, kind: Mapping[str, Any], texts: Texts) -> bytes:
         """One page of a template that shows texts alone, and asks nothing of them but whether they are there.
@@ -128,7 +129,7 @@ class Pages:
                 self._skeletons.clear()
             page = self.render(name, root, {"kind": kind, **_with_attributes(holes_for(texts))})
             skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
-        return skeleton.filled(texts)
+        return mark_signed(skeleton.filled(texts))
 
     def _add_frame(self, root: str) -> _Frame:
         environment = self.templates.environment

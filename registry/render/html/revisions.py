@@ -21,8 +21,9 @@ _TABLE = (
     b'<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th>'
     b"</tr></thead><tbody>\n"
 )
-_FIELD = b'<tr><th scope="row"><code>%s</code></th>' % TEXT
-_OLD, _NEW, _NONE = b"<td><del>%s</del></td>" % TEXT, b"<td><ins>%s</ins></td>" % TEXT, b'<td><span class="none">not set</span></td>'
+_FIELD = b'<tr><th scope="row"><code><bdi>%s</bdi></code></th>' % TEXT
+_OLD, _NEW = (b"<td><%s><bdi>%s</bdi></%s></td>" % (tag, TEXT, tag) for tag in (b"del", b"ins"))
+_NONE = b'<td><span class="none">not set</span></td>'
 _ROW, _ROW_ADDED, _ROW_REMOVED = (b"%s%s%s</tr>\n" % cells for cells in ((_FIELD, _OLD, _NEW), (_FIELD, _NONE, _NEW), (_FIELD, _OLD, _NONE)))
 _END = b"</tbody></table></div>"
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from registry.characters import may_hold_invisible
+from registry.render.html.marks import sign_invisible
+
 Texts = Mapping[str, str | bytes]
 """What a template shows, by name: text, which is escaped, and markup as UTF-8. What is not there is "" or b""; a template may ask
 for that, and no more."""
@@ -24,16 +27,22 @@ def holes_for(texts: Texts) -> dict[str, Markup | str]:
 
 
 def values_of(texts: Texts) -> dict[str, Markup | str]:
-    """The texts as a template takes them."""
-    return {name: text if isinstance(text, str) else Markup(text.decode()) for name, text in texts.items()}
+    """The texts as a template takes them; those with characters that are not seen as markup, in which signs stand for them."""
+    return {name: _value(text) for name, text in texts.items()}
+
+
+def _value(text: str | bytes) -> Markup | str:
+    if isinstance(text, bytes):
+        return Markup(text.decode())
+    return Markup(escape(text).decode()) if may_hold_invisible(text) else text
 
 
 def escape(text: str) -> bytes:
-    """A text as it stands in markup, just as Jinja2 writes it, as UTF-8.
+    """A text as it stands in markup, just as Jinja2 writes it, as UTF-8; characters that are not seen get a sign.
 
     Replaced in bytes, where Python looks for a character many times as fast as in text.
     """
-    found = text.encode().replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+    found = sign_invisible(text).encode().replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
     return found.replace(b'"', b"&#34;").replace(b"'", b"&#39;")
 
 

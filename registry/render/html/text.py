@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from registry.diff import MISSING
 from registry.kinds import Kind
+from registry.render.html.marks import sign_in_markup
 from registry.render.html.skeleton import escape, escape_all
 
 SHOWN_CHARACTERS = 400
@@ -40,10 +41,10 @@ def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: li
             about = about if isinstance(about, dict) else {}
             words = about.get("description", "")
             if words:
-                parts += (b'<div><dt title="', TEXT, b'">', TEXT, b"</dt><dd>")
+                parts += (b'<div><dt title="', TEXT, b'"><bdi>', TEXT, b"</bdi></dt><dd>")
                 texts += (words, key)
             else:
-                parts += (b"<div><dt>", TEXT, b"</dt><dd>")
+                parts += (b"<div><dt><bdi>", TEXT, b"</bdi></dt><dd>")
                 texts.append(key)
             _append(item, about.get("properties", {}), parts, texts)
             parts.append(b"</dd></div>")
@@ -59,7 +60,7 @@ def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: li
         parts.append(b'<span class="none">empty</span>')
     else:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        parts += (b"<pre>", TEXT, b"</pre>") if "\n" in text else (b"<code>", TEXT, b"</code>")
+        parts += (b"<pre><bdi>", TEXT, b"</bdi></pre>") if "\n" in text else (b"<code><bdi>", TEXT, b"</bdi></code>")
         texts.append(text)
 
 
@@ -105,7 +106,7 @@ def markdown(text: str) -> Markup:
         # Most descriptions are plain paragraphs, some with words as code: a tenth of the time, and the parser is not even read.
         paragraphs = "".join([f"<p>{escape(part.strip()).decode()}</p>\n" for part in re.split(r"\n[ \t]*\n", text) if part.strip()])
         return Markup(_CODE.sub(r"<code>\1</code>", paragraphs))
-    return Markup(_markdown_parser().render(text))
+    return Markup(sign_in_markup(_markdown_parser().render(text)))
 
 
 @lru_cache(maxsize=1)
