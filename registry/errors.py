@@ -1,5 +1,6 @@
 """The two ways something can be wrong: a `Problem` in a file, or a `RegistryError` that stops the run."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -87,6 +88,12 @@ class ProblemsError(RegistryError):
 _LONGEST_WORD = 200
 # Of 100: as much of both words must be the same, in the same order.
 _LEAST_ALIKE = 64
+
+
+def system_message(error: OSError) -> str:
+    """What the system refused, in one line: the file, where there is one, and the reason."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{os.fsdecode(error.filename)}: {reason}" if isinstance(error.filename, (str, bytes)) else reason
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from registry import yaml
 from registry.addresses import INDEX_PAGE, definition_page, page_file
 from registry.build import snapshot_of
 from registry.check import check
-from registry.errors import Problem, RegistryError, has_errors
+from registry.errors import Problem, RegistryError, UsageError, has_errors, system_message
 from registry.history import Revision, Revisions
 from registry.loader import Definition, Loaded, kind_and_name
 from registry.memory import Memory
@@ -167,6 +167,9 @@ class Live:
                 return False
             except RegistryError as error:
                 state = replace(self.state, error=error)
+            except OSError as error:
+                # Files that vanish while they are read, too many open ones …: a condition of the machine, which may pass.
+                state = replace(self.state, error=UsageError(system_message(error)))
             self._last_refresh_s = time.monotonic() - started
             self._take(state, started)
             return True

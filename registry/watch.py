@@ -12,9 +12,13 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from registry.errors import RegistryError
+from registry.errors import RegistryError, system_message
 from registry.scan import WATCHED, Scan, scan
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
 
 _QUIET_S = 0.1
 _GATHER_AT_MOST_S = 2.0
@@ -51,6 +55,8 @@ class Watcher:
         `poll`: no events, for file systems that give none. `tell` is told in words when events cannot be had, `report_bug` of
         errors that nobody foresaw: watching goes on.
         """
+        # Absolute: the folder that we were started in may be deleted and made again.
+        root = root.absolute()
         self._root, self._state_files, self._changed, self._tell = root, state_files, changed, tell
         self._settled, self._pause_s = settled, pause_s
         self._is_pending = False
@@ -114,25 +120,34 @@ class Watcher:
                     watcher._whole.set()
                 watcher._hint.set()
 
-        observer = Observer()
+        observer: BaseObserver | None = None
         folders = [self._root / name for name in WATCHED if (self._root / name).is_dir() and not (self._root / name).is_symlink()]
         try:
+            observer = Observer()
             for folder in folders:
                 observer.schedule(Handler(), str(folder), recursive=True)
             # Of the top itself only what lies directly in it: registry.yaml, and folders that come and go.
             observer.schedule(Handler(), str(self._root), recursive=False)
-            for folder in sorted({path.parent for path in self._state_files()}):
-                if folder.is_dir():
-                    observer.schedule(Handler(), str(folder), recursive=False)
+            for folder in self._git_folders():
+                observer.schedule(Handler(), str(folder), recursive=False)
             observer.start()
         except (OSError, RuntimeError) as error:
             self._poll = True
             self._tell(f"no events from the file system ({getattr(error, 'strerror', None) or error}): looking every {_POLL_S:g} s instead")
-            with suppress(Exception):
-                observer.stop()
+            if observer is not None:
+                with suppress(Exception):
+                    observer.stop()
             return
         self._observer = observer
         self._observed = [(folder, _identity(folder)) for folder in (self._root, *folders)]
+
+    def _git_folders(self) -> list[Path]:
+        """Where git's files lie; none while the repository cannot be read, which the next look reports."""
+        try:
+            found = {path.parent for path in self._state_files()}
+        except RegistryError:
+            return []
+        return sorted(folder for folder in found if folder.is_dir())
 
     def _unobserve(self) -> None:
         observer, self._observer = self._observer, None
@@ -142,14 +157,21 @@ class Watcher:
                 observer.join(timeout=5)  # type: ignore[attr-defined]
 
     def _run(self) -> None:
+        last = ""
         while not self._stop.is_set():
             try:
                 self._turn()
-            except RegistryError as error:
-                self._tell(error.message)
+                last = ""
+            except (RegistryError, OSError) as error:
+                # The folder is gone, no file can be opened …: that may pass, and is said once.
+                message = error.message if isinstance(error, RegistryError) else system_message(error)
+                if message != last:
+                    self._tell(message)
+                last = message
+                self._stop.wait(_POLL_S)
             except Exception as error:  # noqa: BLE001 - the edge of a thread: it must not end in silence
                 self._report_bug(error)
-                time.sleep(_POLL_S)
+                self._stop.wait(_POLL_S)
 
     def _turn(self) -> None:
         """Wait for something to happen, and act upon it."""

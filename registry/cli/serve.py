@@ -52,7 +52,8 @@ def command(
     from registry.settings import SETTINGS_PATH, parse_settings
     from registry.source import open_source
 
-    root = find_root(registry)
+    # Absolute: the folder that we were started in may be deleted and made again.
+    root = find_root(registry).absolute()
     source = open_source(root)
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
     policy = CorsPolicy(cors or ())

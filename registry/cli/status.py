@@ -1,42 +1,57 @@
 """How things are, for commands that go on: on a terminal one view in place of the one before, elsewhere a line for what is different."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rich.text import Text
 
 from registry.characters import visible
-from registry.cli.terminal import err, problems_text, report_bug, show_error
-from registry.errors import Problem, Read, RegistryError
+from registry.cli.terminal import err, problems_text, report_bug
+from registry.errors import Problem, Read, RegistryError, Severity
+
+_ERROR = Severity.ERROR
 
 
 class StatusView:
-    """Shows the newest state and nothing of those before."""
+    """Shows the newest state and nothing of those before: warnings once, when they are new; errors as long as they last."""
 
     def __init__(self, read: Read) -> None:
         """`read` gives the lines that problems point to."""
         self._read = read
         self._rows = 0
         self._said = ("", "")
+        self._known: set[tuple[str, ...]] = set()
 
     def show(
         self, line: str, detail: str = "", *, problems: Sequence[Problem] = (), error: RegistryError | None = None, is_news: bool = False
     ) -> None:
         """What is wrong, and below it how things are: `line`, with a `detail` that alone is worth a line only where it `is_news`."""
         line, detail = visible(line), visible(detail)
-        found = problems_text(problems, self._read, err) if problems else ""
+        found = self._problems(problems, is_whole=error is None)
         if error is not None:
-            with err.console.capture() as captured:
-                show_error(error)
-            found += captured.get()
+            found += _error_text(error)
         if err.is_terminal:
             view = f"{found}{line}{detail}\n"
             # What has scrolled out of the window cannot be taken back.
             erase = f"\x1b[{self._rows}F\x1b[J" if 0 < self._rows < err.console.height else ""
             self._write(erase + view)
             self._rows = sum(max(1, -(-Text.from_ansi(one).cell_len // err.width)) for one in view.splitlines())
-        elif is_news or self._said != (found, line):
+        elif is_news or line != self._said[1] or (found and found != self._said[0]):
             self._write(f"{found if found != self._said[0] else ''}{line}{detail}\n")
         self._said = (found, line)
+
+    def _problems(self, problems: Sequence[Problem], *, is_whole: bool) -> str:
+        """Errors, warnings that were not there before, and how many others there are. `is_whole`: these are all there are."""
+        warnings = {_identity(one) for one in problems if one.severity is not _ERROR}
+        shown = [one for one in problems if one.severity is _ERROR or _identity(one) not in self._known]
+        known = len(problems) - len(shown)
+        # With errors some files are not checked: their warnings are no news once they are.
+        has_errors = any(one.severity is _ERROR for one in problems)
+        self._known = warnings if is_whole and not has_errors else self._known | warnings
+        found = problems_text(shown, self._read, err) if shown else ""
+        more = f"{known:,} warning{'' if known == 1 else 's'} as before; `registry check` shows all.\n" if known else ""
+        # Elsewhere than on a terminal nothing is erased: the old ones can still be read above.
+        return found + more if shown or err.is_terminal else ""
 
     def note(self, text: str) -> None:
         """Something that stays, whatever comes."""
@@ -45,10 +60,30 @@ class StatusView:
 
     def bug(self, error: Exception) -> None:
         """An error of ours, which stays, too."""
-        report_bug(error)
+        with suppress(OSError, ValueError):
+            report_bug(error)
         self._rows = 0
 
     @staticmethod
     def _write(text: str) -> None:
-        err.file.write(text.encode("utf-8", "replace").decode("utf-8"))
-        err.file.flush()
+        # Whoever read it may be gone (`registry serve 2>&1 | head`), or the disk be full: what is served does not depend on that.
+        with suppress(OSError, ValueError):
+            err.file.write(text.encode("utf-8", "replace").decode("utf-8"))
+            err.file.flush()
+
+
+def _error_text(error: RegistryError) -> str:
+    lines = [f"{_label('error', '1;31')} {visible(error.message)}"]
+    if error.hint:
+        lines.append(f"{_label('hint', '36')} {visible(error.hint)}")
+    lines.extend(f"  {visible(line)}" for line in error.details)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _label(word: str, style: str) -> str:
+    return f"\x1b[{style}m{word}:\x1b[0m" if err.has_color else f"{word}:"
+
+
+def _identity(problem: Problem) -> tuple[str, ...]:
+    """The same for a problem that only moved to another line."""
+    return (problem.rule, problem.span.path, problem.pointer, problem.message)

@@ -28,6 +28,7 @@ def command(
     import threading
 
     from registry.build import build
+    from registry.cli.failures import machine_error
     from registry.cli.status import StatusView
     from registry.errors import RegistryError
     from registry.memory import Memory
@@ -36,11 +37,14 @@ def command(
     from registry.source import open_source
     from registry.watch import Watcher
 
-    root = find_root(registry)
+    given = find_root(registry)
+    # Absolute: the folder that we were started in may be deleted and made again.
+    root = given.absolute()
     source = open_source(root)
     settings, _ = parse_settings(source.read(SETTINGS_PATH))
     with_base_url(settings, base_url)
-    site = Site(out_ if out_ is not None else root / settings.output)
+    shown = out_ if out_ is not None else given / settings.output
+    site = Site(shown.absolute())
     memory = Memory(open_cache(source))
     view = StatusView(source.read)
 
@@ -48,15 +52,15 @@ def command(
         try:
             with progress() as tell:
                 result = build(open_source(root), site, tell, memory=memory, base_url=base_url)
-        except RegistryError as error:
-            view.show("The last good site stays.", error=error)
+        except (RegistryError, OSError) as error:
+            view.show("The last good site stays.", error=error if isinstance(error, RegistryError) else machine_error(error))
             return
         if result.snapshot is None:
             view.show("The last good site stays until the errors are mended.", problems=result.problems)
         else:
             made = f" {result.changed:,} parts were made anew in {result.seconds:.1f} s."
             view.show(
-                f"{counted(len(result.snapshot.definitions), 'definition')} in {site.out}.",
+                f"{counted(len(result.snapshot.definitions), 'definition')} in {shown}.",
                 made,
                 problems=result.problems,
                 is_news=result.changed > 0,

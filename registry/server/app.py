@@ -115,6 +115,9 @@ class Server:
         """Whatever is asked for."""
         try:
             return self._kept_or_found(request)
+        except OSError as error:  # too many open files, a full disk: no bug, and it may pass
+            body = {"error": f"the server's system refused a request: {error.strerror or type(error).__name__}"}
+            return JSONResponse(body, 503, {**_HEADERS, "retry-after": "5"})
         except Exception as error:  # noqa: BLE001 - the edge: one request must not end the server
             self._report_bug(error)
             return JSONResponse({"error": "internal error; the server's terminal says where the details are"}, 500, _HEADERS)

@@ -99,3 +99,31 @@ def test_a_log_of_watch_has_a_line_for_each_build_that_made_something(repo: Repo
     finally:
         process.terminate()
         process.wait(20)
+
+
+def test_only_new_warnings_are_repeated(repo: RepoBuilder) -> None:
+    """Saving a file is no reason to show all warnings again; one that moved to another line is not new."""
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    plain = "title: T\ndefinition: {exec: /bin/%s}\n"  # W202: no owners
+    for number in range(3):
+        repo.define(f"p{number}", plain % number)
+    repo.commit("start")
+    log = repo.root.parent / "serve.log"
+
+    def said() -> str:
+        return log.read_text()
+
+    with served(repo.root) as (address, _):
+        eventually(lambda: "Showing 3 definitions." in said(), "the first state", 60)
+        assert said().count("warning W202") == 3
+        repo.define("p0", "# more\n\n" + plain % "edited")
+        eventually(lambda: b"/bin/edited" in get(f"{address}/process_definition/p0/"), "the edit", 60)
+        repo.define("p3", plain % 3)
+        eventually(lambda: "Showing 4 definitions." in said(), "the new file", 60)
+        assert said().count("warning W202") == 4
+        assert said().count("p3.yaml") == 1
+        repo.define("p1", "title: [\n")
+        eventually(lambda: "p1.yaml:2:1: error" in said(), "the error", 60)
+        repo.define("p1", plain % 1)
+        eventually(lambda: said().count("Showing 4 definitions.") == 2, "the end of the error", 60)
+        assert said().count("warning W202") == 4

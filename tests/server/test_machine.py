@@ -1,0 +1,148 @@
+"""`serve` and `watch` on a machine in a bad way: no events, few open files, a deleted folder, nobody who reads what they say."""
+
+import ctypes
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.server.connections import connection_limit
+from tests.support.nginx import free_port
+from tests.support.repo import RepoBuilder
+from tests.support.served import eventually, get
+
+PATIENCE_S = 90.0
+EDITED = "title: A\nowners: [t]\ndefinition: {{exec: /bin/{}}}\n"
+
+
+@pytest.fixture
+def registry(repo: RepoBuilder) -> RepoBuilder:
+    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.define("a")
+    repo.commit("add")
+    return repo
+
+
+class Running:
+    """A command that goes on, and what it said."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path, port: int) -> None:
+        self.process, self.log, self.port = process, log, port
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def eventually(self, holds: Callable[[], bool], what: str) -> None:
+        def is_so() -> bool:
+            assert self.process.poll() is None, self.said
+            with suppress(OSError):
+                return holds()
+            return False
+
+        eventually(is_so, f"{what}: {self.said}", PATIENCE_S)
+
+    def shows(self, text: str, root: Path) -> bool:
+        if self.port:
+            return text.encode() in get(f"http://127.0.0.1:{self.port}/process_definition/a/")
+        return text.encode() in (root / "site/process_definition/a/index.html").read_bytes()
+
+
+@contextmanager
+def running(command: str, root: Path, setup: Callable[[], None] | None = None, **options: Any) -> Iterator[Running]:
+    port = free_port() if command == "serve" else 0
+    words = [sys.executable, "-u", "-m", "registry", command, *(["--port", str(port)] if port else [])]
+    log = root.parent / f"{command}.log"
+    with log.open("wb") as file:
+        streams = {"stdout": file, "stderr": file, **options}
+        process = subprocess.Popen(words, cwd=root, env={"PATH": os.environ["PATH"]}, preexec_fn=setup, **streams)  # noqa: PLW1509
+    found = Running(process, log, port)
+    try:
+        yield found
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+    assert "Traceback" not in found.said
+    assert "bug:" not in found.said
+
+
+@contextmanager
+def no_inotify_instances() -> Iterator[None]:
+    """Every inotify instance that this user may have is taken."""
+    libc = ctypes.CDLL(None)
+    taken = []
+    while (handle := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
+        taken.append(handle)
+    try:
+        yield
+    finally:
+        for handle in taken:
+            os.close(handle)
+
+
+def gone(said: str) -> int:
+    """How often it was said that the folder is gone."""
+    return said.count("is not a folder") + said.count("cannot read the repository")
+
+
+@pytest.mark.parametrize("command", ["serve", "watch"])
+class TestGoingOn:
+    @pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+    def test_without_events_the_files_are_polled_and_that_is_said(self, registry: RepoBuilder, command: str) -> None:
+        limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and hard < limit + 200:
+            pytest.skip("cannot open so many files")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, limit + 200)), hard))
+        try:
+            with no_inotify_instances(), running(command, registry.root) as found:
+                found.eventually(lambda: "no events from the file system" in found.said, "the note")
+                found.eventually(lambda: found.shows("/bin/a", registry.root), "the first state")
+                registry.define("a", EDITED.format("edited"))
+                found.eventually(lambda: found.shows("/bin/edited", registry.root), "the edit")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def test_a_folder_that_is_deleted_and_made_again_is_followed(self, registry: RepoBuilder, tmp_path: Path, command: str) -> None:
+        shutil.copytree(registry.root, tmp_path / "copy")
+        with running(command, registry.root) as found:
+            found.eventually(lambda: found.shows("/bin/a", registry.root), "the first state")
+            shutil.rmtree(registry.root)
+            found.eventually(lambda: gone(found.said) > 0, "the note")
+            time.sleep(3)  # for what would be said again and again
+            assert gone(found.said) <= 3
+            shutil.move(tmp_path / "copy", registry.root)
+            registry.define("a", EDITED.format("again"))
+            found.eventually(lambda: found.shows("/bin/again", registry.root), "the new folder")
+
+    def test_nobody_who_reads_what_is_said_is_no_reason_to_stop(self, registry: RepoBuilder, command: str) -> None:
+        reader, writer = os.pipe()
+        with running(command, registry.root, stdout=writer, stderr=writer) as found:
+            os.close(writer)
+            found.eventually(lambda: found.shows("/bin/a", registry.root), "the first state")
+            os.close(reader)
+            for number in range(3):
+                registry.define("a", EDITED.format(f"edit-{number}"))
+                found.eventually(lambda number=number: found.shows(f"/bin/edit-{number}", registry.root), "the edit")  # type: ignore[misc]
+
+
+def test_there_are_never_more_connections_than_files_that_can_be_open() -> None:
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "from registry.server.connections import connection_limit; print(connection_limit())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    assert int(done.stdout) == 32
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        assert connection_limit() >= 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
