@@ -1,14 +1,17 @@
 """`registry`, and `python -m registry`."""
 
+# Before anything else is imported, which takes most of the start: Ctrl-C ends the process, without a traceback. `signal` itself
+# imports others; `_signal` is part of the interpreter.
+import _signal  # type: ignore[import-not-found]
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
 import os
 import signal
 import sys
 from contextlib import suppress
 from typing import NoReturn
-
-# Before anything else is imported, which takes most of the start: Ctrl-C ends the process, without a traceback.
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run() -> NoReturn:

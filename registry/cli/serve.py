@@ -48,7 +48,7 @@ def command(
     from registry.cli.watch import watcher_of
     from registry.live import Live
     from registry.memory import Memory
-    from registry.server import AllowedHosts, CorsPolicy, Server, is_loopback, listen, url_host
+    from registry.server import AllowedHosts, CorsPolicy, Server, connection_limit, is_loopback, listen, url_host
     from registry.settings import SETTINGS_PATH, parse_settings
     from registry.source import open_source
 
@@ -59,6 +59,7 @@ def command(
     policy = CorsPolicy(cors or ())
     host = host.removeprefix("[").removesuffix("]")
     hosts = AllowedHosts(host, allow_host or ())
+    most = connection_limit()
     listener = listen(host, port)
     if not is_loopback(listener.getsockname()[0]):
         err.print(
@@ -86,7 +87,7 @@ def command(
     out.print(f"Catalog and API on http://{url_host(host)}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
     teller.begin()
     try:
-        server.run(listener)
+        server.run(listener, most)
     finally:
         watcher.stop()
 

@@ -1,8 +1,9 @@
 """The live server: the site over HTTP as its files are now, parts of lists, live reload. Later: writes, login."""
 
 from registry.server.app import Server
+from registry.server.connections import connection_limit
 from registry.server.cors import CorsPolicy
 from registry.server.hosts import AllowedHosts, is_loopback
 from registry.server.listening import listen, url_host
 
-__all__ = ["AllowedHosts", "CorsPolicy", "Server", "is_loopback", "listen", "url_host"]
+__all__ = ["AllowedHosts", "CorsPolicy", "Server", "connection_limit", "is_loopback", "listen", "url_host"]

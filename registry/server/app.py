@@ -26,7 +26,7 @@ from registry.live import Live, State
 from registry.publish import MISSING, READ_ONLY
 from registry.render.json_api import is_gone
 from registry.server.compression import ENCODINGS, chosen_encoding
-from registry.server.connections import LimitedProtocol, connection_limit
+from registry.server.connections import LimitedProtocol
 from registry.server.cors import METHODS, CorsPolicy
 from registry.server.hosts import AllowedHosts, HostGuard
 from registry.server.lists import WrongQueryError, asks_for_a_part, list_answer, set_answer
@@ -85,11 +85,11 @@ class Server:
         routes = [Route(f"{base_path}{_LIVE}events", self._events), Route("/{path:path}", self._answer, methods=methods)]
         self.app: ASGIApp = HostGuard(Starlette(routes=routes, exception_handlers={405: self._read_only}), hosts)
 
-    def run(self, listener: "socket") -> None:
-        """Answer on a socket until a signal ends it."""
-        LimitedProtocol.most_connections = connection_limit()
+    def run(self, listener: "socket", most_connections: int) -> None:
+        """Answer on a socket until a signal ends it, at most so many connections at once."""
+        LimitedProtocol.most_connections = most_connections
         # Open pages keep a connection each: some must stay free for everybody else.
-        self._most_listeners = max(1, LimitedProtocol.most_connections // 2)
+        self._most_listeners = max(1, most_connections // 2)
         # Errors only: a malformed request is the client's, and no news on this terminal.
         config = uvicorn.Config(
             self.app, http=LimitedProtocol, ws="none", log_level="error", lifespan="off", timeout_graceful_shutdown=2, server_header=False

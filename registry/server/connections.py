@@ -10,6 +10,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from registry.errors import UsageError
+
 HEADERS_WITHIN_S = 10.0
 """From the first moment, or from the last answer, to the end of a request's headers."""
 BODY_WITHIN_S = 20.0
@@ -19,6 +21,8 @@ READ_WITHIN_S = 60.0
 MOST_HEADER_BYTES = 64 * 1024
 MOST_BODY_BYTES = 2 * 1024 * 1024
 MOST_CONNECTIONS = 256
+# Git's processes, the cache, templates, events, a few connections.
+_FEWEST_FILES = 64
 _LATE = (b"408 Request Timeout", b"the request took too long")
 _LARGE_HEADERS = (b"431 Request Header Fields Too Large", b"address and headers are too long")
 _LARGE_BODY = (b"413 Content Too Large", b"the body is too long")
@@ -34,7 +38,10 @@ class _Receiving(Enum):
 
 
 def connection_limit() -> int:
-    """How many connections this process can serve: `MOST_CONNECTIONS`, or half of the open files that the system allows it."""
+    """How many connections this process can serve: `MOST_CONNECTIONS`, or half of the open files that the system allows it.
+
+    The limit on open files is raised as far as that is allowed. Raises UsageError where too few may be open to serve anything.
+    """
     try:
         import resource
     except ImportError:  # Windows
@@ -45,7 +52,12 @@ def connection_limit() -> int:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
-    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(2, min(MOST_CONNECTIONS, soft // 2))
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    if soft < _FEWEST_FILES:
+        message = f"too few open files are allowed: the limit is {soft}, and a server needs {_FEWEST_FILES}"
+        raise UsageError(message, "raise the limit: `ulimit -n 1024`")
+    return min(MOST_CONNECTIONS, soft // 2)
 
 
 class LimitedProtocol(HttpToolsProtocol):

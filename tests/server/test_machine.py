@@ -4,6 +4,7 @@ import ctypes
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -132,6 +133,40 @@ class TestGoingOn:
             for number in range(3):
                 registry.define("a", EDITED.format(f"edit-{number}"))
                 found.eventually(lambda number=number: found.shows(f"/bin/edit-{number}", registry.root), "the edit")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("command", ["serve --port 0", "watch", "build"])
+@pytest.mark.parametrize("limit", [12, 20, 40, 64])
+def test_with_few_open_files_it_works_or_says_what_is_missing(registry: RepoBuilder, command: str, limit: int) -> None:
+    words = [sys.executable, "-m", "registry", *command.replace("--port 0", f"--port {free_port()}").split()]
+    process = subprocess.Popen(
+        words, cwd=registry.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={"PATH": os.environ["PATH"]},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),  # noqa: PLW1509
+    )  # fmt: skip
+    try:
+        said, _ = process.communicate(timeout=8)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode in (0, 2, 130, -signal.SIGINT), said
+    assert ("Traceback" in said, "bug:" in said) == (False, False), said
+    assert process.returncode != 2 or "open files" in said
+
+
+@pytest.mark.parametrize("command", ["serve", "watch"])
+def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_traceback(registry: RepoBuilder, command: str) -> None:
+    for wait in (0.05, 0.15, 0.3, 0.5, 0.8):
+        words = [sys.executable, "-m", "registry", command, *(["--port", str(free_port())] if command == "serve" else [])]
+        process = subprocess.Popen(words, cwd=registry.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE_S)
+        # Python itself may be interrupted before a line of ours has run; that is not ours to prevent.
+        if "Traceback" in said:
+            assert "registry/__main__" not in said, said
+            assert "registry/cli" not in said, said
+        else:
+            assert process.returncode in (0, 130, -signal.SIGINT), said
 
 
 def test_there_are_never_more_connections_than_files_that_can_be_open() -> None:
