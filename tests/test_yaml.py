@@ -1,6 +1,5 @@
 """The strict reader: what it takes comes back exactly, what it refuses has a place and a hint."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -95,10 +94,7 @@ def test_columns_count_characters_not_bytes() -> None:
     ],
 )  # fmt: skip
 def test_each_thing_that_is_refused_has_its_rule(data: bytes, rule: str) -> None:
-    started = time.monotonic()
     assert rule in rules_of(data)
-    # No measure of speed: a hang would be minutes.
-    assert time.monotonic() - started < 5
 
 
 def test_all_findings_of_a_file_come_in_one_reading() -> None:

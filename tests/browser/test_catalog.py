@@ -16,6 +16,7 @@ from registry.source import open_source
 from tests.support.browser import chromium
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
+from tests.support.waiting import PATIENCE_S
 
 LONG = "averylongwordwithoutanybreak" * 6
 
@@ -54,6 +55,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     """A page that fails the test when anything is blocked, missing or loaded from elsewhere."""
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_S * 1000)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
     page = context.new_page()
     wrong: list[str] = []
@@ -113,6 +115,7 @@ def test_the_filter_narrows_the_lists(page: Page, address: str) -> None:
 
 def test_everything_is_there_without_javascript(browser: Browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.goto(address)
     page.click("text=Encode")
@@ -167,6 +170,7 @@ def test_what_a_kind_is_for_is_said_in_markdown(page: Page, address: str) -> Non
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_no_page_is_wider_than_a_phone_and_text_can_be_read(browser: Browser, address: str, path: str, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800})
+    context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.goto(address + path)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -191,6 +195,7 @@ def test_pages_have_one_heading_landmarks_labels_and_names(page: Page, address: 
 
 def test_the_security_policy_really_stops_a_script_from_elsewhere(browser: Browser, address: str, tmp_path: Path) -> None:
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.goto(address)
     page.evaluate("""() => {

@@ -14,6 +14,7 @@ from registry.source import open_source
 from tests.support.browser import chromium
 from tests.support.repo import RepoBuilder
 from tests.support.served import eventually, get, served
+from tests.support.waiting import PATIENCE_S
 
 TEXT = "title: T{0}\nowners: [t]\ndescription: {1}\ndefinition:\n  exec: /bin/x\n  application: app\n"
 LONG = "word " * 1900
@@ -29,6 +30,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page on which no script fails."""
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     yield page
@@ -126,7 +128,7 @@ def test_ctrl_c_ends_it_though_pages_are_open(registry: RepoBuilder, page: Page)
         page.goto(address)
         page.wait_for_timeout(300)
         process.send_signal(2)
-        assert process.wait(15) in (0, 130, -2)
+        assert process.wait(PATIENCE_S) in (0, 130, -2)
     log = (registry.root.parent / "serve.log").read_text()
     assert "Traceback" not in log
     assert subprocess.run(["git", "status", "--porcelain"], cwd=registry.root, capture_output=True, check=True).stdout == b""

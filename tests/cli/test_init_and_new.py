@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
+from tests.support.waiting import PATIENCE_S
 
 
 def test_a_new_registry_checks_indexes_and_builds(tmp_path: Path, run: Run) -> None:
@@ -86,7 +87,7 @@ def test_on_a_terminal_it_asks(repo: RepoBuilder) -> None:
         os.execv(sys.executable, [sys.executable, "-m", "registry", "new", "process_definition", "asked", "-C", str(repo.root)])
     seen = b""
     for question, answer in ((b"Executable", b"/bin/echo\n"), (b"Title", b"Asked for\n"), (b"single or service", b"\n"), (b"Application", b"app\n")):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while question not in seen and time.monotonic() < deadline:
             seen += os.read(terminal, 1024)
         os.write(terminal, answer)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from tests.support.repo import RepoBuilder
+from tests.support.waiting import PATIENCE_S
 
 PROGRAM = (sys.executable, "-m", "registry")
 READING = (
     "check", "check --format json", "check --format junit", "list", "list --format json", "show b", "show b --format json", "log b", "blame b",
     "changelog", "diff HEAD~1", "diff HEAD~1 --format markdown", "review --base HEAD~1", "ids verify", "rules", "schema", "nginx", "build",
 )  # fmt: skip
-LIMIT_S = 300
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def run(
     **env: str,
 ) -> subprocess.CompletedProcess[bytes]:
     done = subprocess.run([*program, *command.split()], cwd=folder, env={**os.environ, **env}, stdout=stdout, stderr=subprocess.PIPE,
-                          preexec_fn=setup, timeout=LIMIT_S, check=False)  # fmt: skip
+                          preexec_fn=setup, timeout=PATIENCE_S, check=False)  # fmt: skip
     assert done.returncode != 70, done.stderr
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr

@@ -20,6 +20,7 @@ from registry.site import Site
 from registry.source import open_source
 from tests.support.nginx import free_port, nginx, wait_for
 from tests.support.repo import RepoBuilder
+from tests.support.waiting import PATIENCE_S
 
 COUNT = 45
 
@@ -69,12 +70,12 @@ def address(request: pytest.FixtureRequest, registry: RepoBuilder, tmp_path_fact
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def ask(address: str, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
     """One request, redirects not followed."""
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
     try:
         connection.request(method, path, headers=headers or {}, body=b"{}" if method == "POST" else None)
         response = connection.getresponse()

@@ -17,6 +17,7 @@ from registry.cli import main
 from tests.server.test_http_contract import ask
 from tests.support.repo import RepoBuilder
 from tests.support.served import served
+from tests.support.waiting import PATIENCE_S
 
 COUNT = 45
 LIST = "/api/process_definition/"
@@ -222,7 +223,7 @@ def test_every_file_of_a_build_is_served_with_the_same_bytes(repo: RepoBuilder, 
 
 
 def test_what_tells_open_pages_of_changes_is_a_stream_and_no_answer_to_head(address: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
     connection.request("HEAD", "/_live/events")
     response = connection.getresponse()
     assert (response.status, response.getheader("content-type"), response.read()) == (200, "text/event-stream", b"")

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -14,6 +13,8 @@ import pytest
 from tests.conftest import Run
 from tests.support.nginx import free_port, wait_for
 from tests.support.repo import RepoBuilder
+from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import eventually as wait_until
 
 
 @pytest.fixture
@@ -30,20 +31,17 @@ def served(repo: RepoBuilder) -> Iterator[tuple[RepoBuilder, str, "subprocess.Po
         yield repo, f"http://127.0.0.1:{port}", process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def get(address: str) -> str:
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
         return str(answer.read().decode())
 
 
 def eventually(address: str, text: str) -> None:
     """Reload until `text` is there, as a person would."""
-    deadline = time.monotonic() + 20
-    while text not in get(address):
-        assert time.monotonic() < deadline, f"{text!r} never came"
-        time.sleep(0.1)
+    wait_until(lambda: text in get(address), repr(text))
 
 
 def test_an_edit_is_shown_a_mistake_keeps_the_last_good_site_and_mending_it_goes_on(
@@ -55,20 +53,15 @@ def test_an_edit_is_shown_a_mistake_keeps_the_last_good_site_and_mending_it_goes
     eventually(f"{address}/process_definition/a/", "/bin/edited")
     eventually(f"{address}/", "uncommitted")
     path.write_text("title: [\n")
-    time.sleep(1)
-    assert "/bin/edited" in get(f"{address}/process_definition/a/")
     log = repo.root.parent / "serve.log"
-    deadline = time.monotonic() + 20
-    while "a.yaml:2:1: error Y001" not in log.read_text():
-        assert time.monotonic() < deadline
-        get(address)
-        time.sleep(0.1)
+    wait_until(lambda: bool(get(address)) and "a.yaml:2:1: error Y001" in log.read_text(), "the finding")
+    assert "/bin/edited" in get(f"{address}/process_definition/a/")
     path.write_text("title: A\nowners: [t]\ndefinition: {exec: /bin/mended}\n")
     eventually(f"{address}/process_definition/a/", "/bin/mended")
     repo.commit("mend it")
     eventually(f"{address}/process_definition/a/", "mend it")
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) in (0, 130, -signal.SIGINT)
+    assert process.wait(PATIENCE_S) in (0, 130, -signal.SIGINT)
     assert "Traceback" not in log.read_text()
 
 
@@ -77,11 +70,9 @@ def test_a_broken_template_is_told_and_the_last_good_site_stays(served: tuple[Re
     eventually(f"{address}/process_definition/a/", "/bin/a")
     template = repo.write("site_templates/definition.html", "{% if %}")
     log = repo.root.parent / "serve.log"
-    deadline = time.monotonic() + 20
-    while "error: site_templates/definition.html:1:" not in log.read_text():
-        assert time.monotonic() < deadline
-        assert "/bin/a" in get(f"{address}/process_definition/a/")
-        time.sleep(0.1)
+    page = f"{address}/process_definition/a/"
+    wait_until(lambda: "error: site_templates/definition.html:1:" in log.read_text(), "the error")
+    assert "/bin/a" in get(page)
     template.write_text("Ours: {{ page.name }}")
     eventually(f"{address}/process_definition/a/", "Ours: a")
 

@@ -4,10 +4,11 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 def free_port() -> int:
@@ -19,15 +20,13 @@ def free_port() -> int:
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     """Wait until something answers on `port`."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(f"the server ended with {process.returncode}")
+
+    def answers() -> bool:
+        assert process.poll() is None, f"the server ended with {process.returncode}"
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server does not answer")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    eventually(answers, "an answer of the server")
 
 
 @contextmanager
@@ -50,4 +49,4 @@ def nginx(server_block: str, port: int, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)

@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.nginx import free_port, wait_for
+from tests.support.waiting import PATIENCE_S, eventually
+
+__all__ = ["eventually", "get", "served"]
 
 
 @contextmanager
@@ -24,19 +26,11 @@ def served(root: Path, *options: str) -> Iterator[tuple[str, "subprocess.Popen[b
         yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 def get(address: str) -> bytes:
     """The body at an address."""
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
         body: bytes = answer.read()
         return body
-
-
-def eventually(holds: Callable[[], bool], what: str = "it", seconds: float = 20) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"{what} never came"
-        time.sleep(0.02)
