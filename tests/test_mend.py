@@ -79,7 +79,7 @@ def test_a_command_line_is_taken_apart(repo: RepoBuilder, run: Run) -> None:
         "  cmd: /bin/x\n",  # one letter from `cwd`
         "  process_type: service\n  input_adapter: {input_type: port, input_params: {port: 8090}}\n",  # TCP, or UDP
         "  input_adapter: {input_type: acme/x, input_params: {ack: yes, level: 0777}}\n",  # text, or not: no schema says
-        "  enviroment: {DB_PASSWORD: kXq9Lr2vTz81Wm4p}\n",  # the right name would show a new finding
+        "  enviroment: [a, b]\n",  # the right name would show a new finding
         "  zzz: 1\n",
         "  timeout: soon\n",
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry.cli.diff import FailOn, FailOnOption
+from registry.cli.streams import OutputError
 from registry.cli.terminal import err, lines_from, out
 from registry.errors import RegistryError, UsageError, has_errors
 
@@ -106,7 +107,7 @@ def _print(text: str) -> None:
         return
     try:
         print(text, flush=True)
-    except OSError:
+    except (OSError, OutputError):
         # The pusher is gone. What is left in the buffer must not be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
