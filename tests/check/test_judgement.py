@@ -13,7 +13,7 @@ UNOWNED = "title: T\ndefinition: {exec: /bin/a}\n"
 
 
 def rules(repo: RepoBuilder, run: Run) -> list[str]:
-    lines = run("check", "-C", str(repo.root)).out.splitlines()
+    lines = run("check", "--all", "-C", str(repo.root)).out.splitlines()
     return [" ".join(line.split(": ")[1].split()) for line in lines if ": error " in line or ": warning " in line]
 
 
