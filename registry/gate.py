@@ -100,9 +100,14 @@ def judge(root: Path, updates: Iterable[Update], guard: Guard = Guard()) -> list
     pushed = list(updates)
     _is_any_there(repository, guarded, pushed)
     aliases = {ref for ref, target in repository.symbolic_refs().items() if target in guarded}
-    verdicts = [_judge(root, repository, update, guard) for update in pushed if update.ref in guarded]
+    verdicts = []
     for update in pushed:
-        if update.ref in aliases:
+        if update.ref in (*guarded, HIGH_WATER) and repository.commit_of(update.ref) != (None if update.creates else update.old):
+            # Git would refuse this ref alone, and move the others of the push.
+            verdicts.append(Verdict(update, refused=(f"{update.ref} has moved meanwhile: fetch it and push again",)))
+        elif update.ref in guarded:
+            verdicts.append(_judge(root, repository, update, guard))
+        elif update.ref in aliases:
             verdicts.append(Verdict(update, refused=(f"{update.ref} stands for a guarded branch: push to that one",)))
         elif update.ref.startswith(_OURS):
             verdicts.append(Verdict(update, refused=_wrong_with_mark(root, repository, update, pushed, guarded, guard)))

@@ -456,6 +456,9 @@ def test_the_mark_goes_with_its_branch_and_never_back(top: Work) -> None:
     assert wrong(top.judge(Update(head, old, HIGH_WATER)))
     assert "cannot be deleted" in wrong(top.judge(Update(head, "0" * 40, HIGH_WATER)))[0]
     assert "only refs/registry/high-water is accepted" in wrong(top.judge(Update("0" * 40, new, "refs/registry/high-water/x")))[0]
+    # A client that gives a false old value gets its branch refused by git, but not its mark.
+    false = Update(old, new, "refs/heads/main")
+    assert "has moved meanwhile" in wrong(judge(top.hub.root, [false, mark]))[0]
     assert top.push() == []
     assert wrong(judge(top.hub.root, [mark]))  # after its branch is too late
     assert wrong(judge(top.hub.root, [mark], Guard(sees_whole_push=False)))
@@ -473,6 +476,7 @@ def test_the_mark_of_a_branch_that_was_set_back_does_not_forget(top: Work) -> No
     top.define("d")
     top.repo.commit("no ids here")
     top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
+    top.hub.git("update-ref", HIGH_WATER, far)
     assert "lines of the ledger" in wrong(top.judge(Update(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
 
 
