@@ -10,6 +10,7 @@ import pytest
 
 import registry
 from registry import yaml
+from registry.changes.process import Surroundings, inside_changes
 from registry.contents import id_in
 from registry.credentials import credential_in, hide, hide_in_line
 from registry.errors import nearest
@@ -197,3 +198,14 @@ def test_suggestions_are_bounded() -> None:
     assert [one for one in _in_child(_suggest, None) if one] == ["done"]
     assert nearest("a" * 5_000, ["a" * 5_000 + "b"]) == ""
     assert nearest("sinlge", ["service", "single"]) == "did you mean `single`?"
+
+
+def _compare_arguments(there: Connection, _nothing: None) -> None:
+    there.send("")
+    for before, after in ((["a"] * 9_000, ["a"] * 8_999 + ["b"]), (["a", "b"] * 4_000, ["b", "a", "c"] * 3_000), (["a"] * 9_000, ["b"] * 9_000)):
+        found = [one.rule for one in inside_changes({"argv": before}, {"argv": after}, Surroundings())]
+        there.send(found)
+
+
+def test_long_lists_of_arguments_are_compared_in_linear_time() -> None:
+    assert [one for one in _in_child(_compare_arguments, None) if one] == [["C171"], ["C171"], ["C171"]]

@@ -26,6 +26,7 @@ _ADDRESS = frozenset(
      "suffix", "start")
 )  # fmt: skip
 _STANDARD = {side: {"file_type": "stream", "stream_name": name} for side, name in (("input", "STDIN"), ("output", "STDOUT"))}
+_MOST_COMPARED = 250_000
 SiteNames = Callable[[Any], tuple[str, ...]]
 """Names of the sites of an application, by its name; empty when there is none."""
 
@@ -133,15 +134,25 @@ def _argv(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _aroun
     if Counter(before) == Counter(after):
         yield meaning("C172", *change)
         return
-    removed = put = 0
+    removed, added = _removed_and_added(before, after)
+    if removed:
+        yield meaning("C170", *change)
+    if added:
+        yield meaning("C171", *change)
+
+
+def _removed_and_added(before: list[str], after: list[str]) -> tuple[bool, bool]:
+    """Whether arguments are gone, and whether some are new or in the place of others."""
+    if len(before) * len(after) > _MOST_COMPARED:
+        # Comparing the order of thousands of arguments takes hours; which there are says nearly as much.
+        old, new = Counter(before), Counter(after)
+        return sum((old - new).values()) > sum((new - old).values()), bool(new - old)
+    removed = added = 0
     for what, from_, to, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if what != "equal":
             removed += max(0, (to - from_) - (end - start))
-            put += end - start
-    if removed:
-        yield meaning("C170", *change)
-    if put:
-        yield meaning("C171", *change)
+            added += end - start
+    return bool(removed), bool(added)
 
 
 def _adapter(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, around: Surroundings) -> Iterator[Meaning]:

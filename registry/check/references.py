@@ -7,6 +7,9 @@ from registry.diff import steps_of
 from registry.errors import Problem, Severity, nearest
 from registry.outline import sample_files
 
+# Each is compared with all names: beyond, what is wrong is not the spelling of one.
+_MOST_SUGGESTIONS = 500
+
 
 def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
     references = {kind.name: kind.references for kind in registry.kinds}
@@ -16,12 +19,18 @@ def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
     missing = {pair for pair in pairs if not registry.has(*pair)}
     if not missing:
         return
+    hints: dict[tuple[str, str], str] = {}
     for definition in registry.loaded.definitions:
         for reference, name in zip(references[definition.kind], definition.outline.references, strict=True):
             if name is None or (reference.kind, name) not in missing:
                 continue
-            names = registry.names.get(reference.kind, [])
-            hint = nearest(name, names) or (f"there are {', '.join(names[:8])}" if names else f"add definitions/{reference.kind}/{name}.yaml")
+            pair = (reference.kind, name)
+            if pair not in hints:
+                names = registry.names.get(reference.kind, [])
+                guess = nearest(name, names) if len(hints) < _MOST_SUGGESTIONS else ""
+                shown = f"there are {', '.join(names[:8])}" if names else f"add definitions/{reference.kind}/{name}.yaml"
+                hints[pair] = guess or shown
+            hint = hints[pair]
             yield rule.problem(definition, steps_of(reference.pointer), f"there is no {reference.kind} `{name}`", hint)
 
 

@@ -61,7 +61,7 @@ def secret_arguments(items: Sequence[Any], program: str) -> dict[int, SecretArgu
 
 
 def _basename(path: str) -> str:
-    return path[path.rfind("/") + 1 :]
+    return path[path.rfind("/") + 1 :].removesuffix(".exe")
 
 
 def _in_option(item: str, program: str, options: dict[str, str]) -> tuple[str, tuple[int, int] | None]:

@@ -25,6 +25,7 @@ from registry.credentials.tables import (
     ELSEWHERE,
     HARMLESS,
     HASH_NAME,
+    HEADER_NAME,
     HEX,
     JOINED_NAME,
     LONG_WORD,
@@ -227,11 +228,11 @@ class _Findings:
         self.listed.append(_Finding(what, start, end))
         return True
 
-    def add_value(self, what: str, start: int, end: int) -> bool:
+    def add_value(self, what: str, start: int, end: int, *, shortest: int = 3) -> bool:
         """Add what stands where a secret belongs, unless it is a reference, a placeholder, or says how it is done."""
         value = self._text[start:end]
         is_nothing = (
-            value.startswith(("`", "$(")) or _matches(ELSEWHERE, value) or len(_without_references(value)) < 3 or _matches(PLACEHOLDER, value)
+            value.startswith(("`", "$(")) or _matches(ELSEWHERE, value) or len(_without_references(value)) < shortest or _matches(PLACEHOLDER, value)
         )
         return not (is_nothing or _matches(HARMLESS, value)) and self.add(what, start, end)
 
@@ -247,13 +248,13 @@ def _found_in(text: Text) -> list[_Finding]:
     """What is found in a value that may hold one; parts do not overlap."""
     _, name, value, may_be_random, argument = text
     bare = value.strip()
-    if not bare or _matches(ELSEWHERE, bare) or len(_without_references(bare)) < 3:
-        return []
     found = _Findings(value)
     if argument is not None:
-        found.add_value(f"a password for {argument.program}", *argument.span)
+        found.add_value(f"a password for {argument.program}", *argument.span, shortest=1)
         _look_for_shapes(value, found)
         return found.listed
+    if not bare or _matches(ELSEWHERE, bare) or len(_without_references(bare)) < 3:
+        return []
     is_secret = _is_secret_name(name)
     is_script = "\n" in bare or OPTION.match(bare) is not None
     if is_script or (not is_secret and ("=" in bare or ":" in bare or " " in bare)):
@@ -296,7 +297,7 @@ def _look_in_text(text: str, found: _Findings, *, is_script: bool) -> None:
     if " " in text:
         _look_for_headers(text, found)
         for program, start, end in secrets_in_commands(text):
-            found.add_value(f"a password for {program}", start, end)
+            found.add_value(f"a password for {program}", start, end, shortest=1)
     if "=" not in text and ":" not in text:
         return
     place = 0
@@ -311,7 +312,9 @@ def _look_in_text(text: str, found: _Findings, *, is_script: bool) -> None:
         start, end = value.span(value.lastgroup)
         if assigned["colon"] and value.lastgroup == "bare" and not _is_value(text, assigned, end, is_script=is_script):
             continue
-        if found.add_value(_BY_NAME, start, end):
+        # In JSON and in a header one character is a value, too: no prose is written so.
+        is_certain = (assigned["quote"] and value.lastgroup != "bare") or HEADER_NAME.match(assigned["name"][-_LONGEST_NAME:])
+        if found.add_value(_BY_NAME, start, end, shortest=1 if is_certain else 3):
             place = max(place, end)
 
 
@@ -320,6 +323,8 @@ def _is_value(text: str, assigned: re.Match[str], end: int, *, is_script: bool) 
 
     A colon makes a value where a blank or a quoted key is; in one line of text the value is the last word or the only one.
     """
+    if HEADER_NAME.match(assigned["name"][-_LONGEST_NAME:]) and assigned.start() == 0:
+        return True
     if not assigned["quote"] and assigned.end("colon") == assigned.end():
         return False
     return is_script or assigned.start() == 0 or not text[end : end + 2].strip(" ") or text[end] in "\"',;&}"
@@ -330,7 +335,7 @@ def _look_for_headers(text: str, found: _Findings) -> None:
     small = text.lower()
     if "authorization" in small:
         for match in AUTHORIZATION.finditer(text):
-            found.add_value("the value of an Authorization header", *match.span("value"))
+            found.add_value("the value of an Authorization header", *match.span("value"), shortest=1)
     if "bearer " in small or "basic " in small:
         for match in SCHEME.finditer(text):
             kind = match.lastgroup or ""
@@ -338,7 +343,8 @@ def _look_for_headers(text: str, found: _Findings) -> None:
                 found.add("the value of an Authorization header", *match.span(kind))
     if "password" in text and ("login" in text or "machine" in text or "default" in text):
         for match in NETRC.finditer(text):
-            found.add_value("a password, as netrc writes it", *match.span("value"))
+            if match["login"] is None or not match["value"].isalpha():  # `login with password authentication` is prose
+                found.add_value("a password, as netrc writes it", *match.span("value"))
 
 
 def _is_bearer(value: str) -> bool:

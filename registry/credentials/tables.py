@@ -97,7 +97,7 @@ AUTHORIZATION = Pattern(
 )
 SCHEME = Pattern(r"(?<![A-Za-z0-9_-])(?:(?i:bearer)\s{1,4}(?P<bearer>[A-Za-z0-9._~+/=-]{16,})|(?i:basic)\s{1,4}(?P<basic>[A-Za-z0-9+/=]{8,}))")
 NETRC = Pattern(
-    r"(?<!\S)(?:machine\s{1,8}\S{1,255}|default\s{1,8}login\s{1,8}\S{1,255})\s{1,8}"
+    r"(?<!\S)(?:machine\s{1,8}\S{1,255}|default\s{1,8}login\s{1,8}\S{1,255}|(?P<login>login\s{1,8}\S{1,255}))\s{1,8}"
     r"(?:(?:login|account)\s{1,8}\S{1,255}\s{1,8}){0,2}password\s{1,8}(?P<value>\S+)"
 )
 OPTION = Pattern(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
@@ -123,7 +123,7 @@ SECRET_OPTIONS: dict[str, dict[str, str]] = {
     **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlshow", "mysqlcheck", "mysqlbinlog", "mysqlslap", "mysqlpump", "mysqlsh",
                      "mariadb", "mariadb-dump", "mariadb-admin", "mariadb-import", "mariadb-backup", "xtrabackup", "mycli"), _MYSQL),
     "curl": _CURL,
-    "wget": {"--user-password": "password"},
+    "wget": {"-u": "user:password"},
     "sshpass": {"-p": "password"},
     **dict.fromkeys(("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"), _MONGO),
     **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami", "ldappasswd"), _LDAP),
@@ -155,4 +155,6 @@ PROGRAM = Pattern(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, _IN_SHELL))})(?![\w.
 # curl takes `-fsSu joe:x`: letters of options without a value before the one that has it.
 CURL_FLAGS = Pattern(r"-[sSfLkvigGNIjJ0-6#]+(?P<last>[uU])")
 COMMAND_END = Pattern(r"[|;&\n]")
-WORD = Pattern(r"""[^\s"'`]+|"[^"\n]*"|'[^'\n]*'""")
+WORD = Pattern(r"""(?:[^\s"'`]|"[^"\n]*"|'[^'\n]*')+""")
+# Headers whose value is a secret even where no blank is behind the colon: `curl -H X-Api-Key:abc`.
+HEADER_NAME = Pattern(r"(?:-H)?(?:x-[a-z0-9-]{0,40}(?:key|token|secret|password)|private-token|api-?key)\Z", re.IGNORECASE)
