@@ -54,11 +54,12 @@ def git_python() -> Any:
     """
     _take_variables_out_of_the_environment()
     os.environ[_OWN] = "quiet"
-    if shutil.which("git") is None:
+    program = shutil.which("git")
+    if program is None:
         raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
     import git
 
-    _require_version(tuple(git.Git().version_info), shutil.which("git") or "")
+    _require_version(program)
     return git
 
 
@@ -79,7 +80,11 @@ def _take_variables_out_of_the_environment() -> None:
 
 
 @cache
-def _require_version(version: tuple[int, ...], program: str) -> None:
+def _require_version(program: str) -> None:
+    """Raise UsageError for a git that is too old; asked once."""
+    import git
+
+    version = tuple(git.Git().version_info)
     if version < MINIMUM_GIT:
         needed = ".".join(map(str, MINIMUM_GIT))
         raise UsageError(f"{program} is git {'.'.join(map(str, version))}, and {needed} or newer is needed", "install a newer git")

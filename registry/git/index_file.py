@@ -20,10 +20,10 @@ class IndexEntry(NamedTuple):
 def suspects(git_dir: Path) -> bool:
     """True when the index may hold submodules, or files that are not checked out; decided without git, in a millisecond."""
     for file in (git_dir / "index", *git_dir.glob("sharedindex.*")):
+        if not file.is_file():
+            continue
         try:
             data = file.read_bytes()
-        except FileNotFoundError:
-            continue
         except OSError:
             return True  # git says why
         if not data.startswith(_WITHOUT_FLAGS) or _SUBMODULE in data:

@@ -57,7 +57,7 @@ def locate(path: Path, *, in_hook: bool = False) -> Location | None:
         return None
     git = git_python()
     if in_hook and "GIT_DIR" in for_hooks:
-        git_dir = str((start / for_hooks["GIT_DIR"]).resolve())
+        git_dir = os.path.realpath(start / for_hooks["GIT_DIR"])
         return _location(_ask(git, start, (f"--git-dir={git_dir}",), environment()), None, start, in_hook=True)
     refuse_embedded(path)
     work_tree = find_work_tree(start)
@@ -95,7 +95,7 @@ def _ask(git: Any, start: Path, options: tuple[str, ...], variables: dict[str, s
     if "dubious ownership" in said:
         raise GitError(f"{start} belongs to another user, so git does not read it",
                        f"git config --global --add safe.directory {_quoted_folder(said) or start}")  # fmt: skip
-    if "safe.bareRepository" in said:
+    if "cannot use bare repository" in said:
         raise RefusedError(f"{start} is in a folder that looks like a bare repository", _HINT)
     if "GIT_CEILING_DIRECTORIES" in variables and "not a git repository" in said:
         return None
@@ -119,10 +119,8 @@ def _location(found: tuple[str, Path] | None, work_tree: _WorkTree | None, start
 
 def common_dir_of(git_dir: Path) -> Path:
     """The git directory that all work trees of a repository share."""
-    try:
-        return Path(os.path.normpath(git_dir / os.fsdecode((git_dir / "commondir").read_bytes()).rstrip("\r\n")))
-    except OSError:
-        return git_dir
+    named = _first_line_of(git_dir / "commondir")
+    return Path(os.path.normpath(git_dir / named)) if named else git_dir
 
 
 def looks_like_git_dir(folder: Path) -> bool:
@@ -140,15 +138,22 @@ def find_work_tree(start: Path) -> _WorkTree | None:
 def _work_tree_at(folder: Path) -> _WorkTree | None:
     entry = folder / ".git"
     if os.path.lexists(entry / "HEAD"):
-        return _WorkTree(folder, entry.resolve())
-    if not entry.is_file():
-        return None  # git goes on with the folder above
-    try:
-        line = os.fsdecode(entry.read_bytes()[:65_536])
-    except OSError as error:
-        raise GitError(f"{entry} cannot be read: {error.strerror}", "check its permissions") from error
+        return _WorkTree(folder, Path(os.path.realpath(entry)))
+    line = _first_line_of(entry)
     named = line.removeprefix("gitdir:").strip()
+    # Of any other entry git takes no notice and goes on with the folder above.
     return _WorkTree(folder, Path(os.path.realpath(folder / named))) if line.startswith("gitdir:") and named else None
+
+
+def _first_line_of(path: Path) -> str:
+    """The line in one of git's files that name a folder; "" where there is no such plain file."""
+    if not os.path.isfile(path):  # noqa: PTH113 - False also for what cannot be looked at
+        return ""
+    try:
+        with path.open("rb") as file:
+            return os.fsdecode(file.read(65_536)).rstrip("\r\n")
+    except OSError as error:
+        raise GitError(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
 
 
 def refuse_embedded(path: Path) -> None:

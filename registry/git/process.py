@@ -49,25 +49,19 @@ class Git:
 
     @cached_property
     def _no_programs(self) -> dict[str, str]:
-        """Variables that override the repository's settings which name programs.
-
-        Through the environment: a name can hold a `=`, which `-c` would take for its end.
-        """
+        """Settings that override those of the repository which name programs."""
         asked = ("config", "--includes", "--name-only", "-z", "--get-regexp", _NAMES_A_PROGRAM)
         names = self._execute(self._on_repository, asked, environment(), ok=(0, 1))
-        found = {}
+        found: dict[str, str] = {}
         for name in filter(None, names.decode("utf-8", "surrogateescape").split("\0")):
             if name.startswith("hook."):
                 found[f"{name.rpartition('.')[0]}.enabled"] = "false"  # hooks in the configuration: git 2.54
             else:
                 found[name] = "false" if name.endswith(".required") else ""
-        variables = {"GIT_CONFIG_COUNT": str(len(found))} if found else {}
-        for number, (name, value) in enumerate(found.items()):
-            variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-        return variables
+        return found
 
     def _variables(self, env: Mapping[str, str]) -> dict[str, str]:
-        return {**environment(), **self._objects, **self._no_programs, **env}
+        return {**environment(), **self._objects, **_as_variables(self._no_programs), **env}
 
     def _object_variables(self) -> dict[str, str]:
         """Variables that lead the isolated git directory to the repository's objects."""
@@ -120,7 +114,7 @@ class Git:
         """Status, output and errors, with the settings of the user: credentials, proxies, addresses."""
         status, output, stderr = self._runner.execute(
             ["git", *self._on_repository, *arguments],
-            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **for_remotes},
+            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **for_remotes, **_as_variables(self._no_programs, for_remotes)},
             with_exceptions=False,
             with_extended_output=True,
             kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
@@ -187,6 +181,18 @@ class Git:
         _, remotes, _ = self.query("config", "--get-regexp", r"^remote\..*\.promisor$", ok=(0, 1))
         named = [line.removeprefix("remote.").partition(".promisor ")[0] for line in remotes.splitlines()]
         return f"this is a partial clone; complete it: git fetch --refetch --no-filter {named[0] if named else 'origin'}"
+
+
+def _as_variables(settings: Mapping[str, str], after: Mapping[str, str] = {}) -> dict[str, str]:
+    """Settings as variables, behind those in `after`; not as `-c`, which ends a name at its first `=`."""
+    if not settings:
+        return {}
+    given = after.get("GIT_CONFIG_COUNT", "")
+    start = int(given) if given.isdecimal() and given.isascii() and len(given) < 5 else 0
+    variables = {"GIT_CONFIG_COUNT": str(start + len(settings))}
+    for number, (name, value) in enumerate(settings.items(), start):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def _quoted(path: str) -> str:

@@ -256,3 +256,30 @@ def test_the_checks_at_the_library_are_those_of_the_commands(nested: RepoBuilder
         open_repository(nested.root / "reg")
     with pytest.raises(UsageError):
         open_repository(nested.root / ".git")
+
+
+def test_settings_that_never_end_are_given_up(repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.define("a")
+    repo.commit()
+    os.mkfifo(repo.root / ".git/endless")
+    settings = repo.root / ".git/config"
+    settings.write_text(settings.read_text() + "[include]\n\tpath = endless\n")
+    monkeypatch.setattr("registry.git.location.TIMEOUT_S", 1)
+    outcome = run("log", "a", "-C", str(repo.root))
+    assert (outcome.code, "it took longer than 1 secs" in outcome.err) == (2, True), outcome.err
+
+
+def test_odd_entries_above_do_no_harm(repo: RepoBuilder, run: Run) -> None:
+    repo.define("a")
+    shutil.rmtree(repo.root / ".git")
+    for make in (os.mkfifo, lambda path: path.symlink_to(path), lambda path: path.mkdir(), lambda path: path.write_bytes(b"\xff")):
+        entry = repo.root / ".git"
+        make(entry)
+        assert run("check", "-C", str(repo.root)).code == 0
+        entry.rmdir() if entry.is_dir() else entry.unlink()
+
+
+def test_a_new_registry_is_not_made_inside_one(nested: RepoBuilder, run: Run) -> None:
+    embed(nested, "reg")
+    outcome = run("init", str(nested.root / "reg/inner"))
+    assert (outcome.code, (nested.root / "reg/inner").exists()) == (3, False)
