@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from registry.cli.terminal import BaseUrlOption, RegistryOption, find_root, write_text
+from registry.errors import ProblemsError, has_errors
 
 
 def command(
@@ -25,7 +26,10 @@ def command(
     from registry.source import WorkTree
 
     root = find_root(registry)
-    settings, _ = parse_settings(WorkTree(root).read(SETTINGS_PATH))
+    source = WorkTree(root)
+    settings, problems = parse_settings(source.read(SETTINGS_PATH))
+    if has_errors(problems):
+        raise ProblemsError(problems, source.read, "no configuration was written: the settings have errors")
     folder = site if site is not None else root / settings.output
     # Absolute, but the link at the end stays a link: nginx must follow it anew at each request.
     write_text(nginx_config(folder.parent.resolve() / folder.name, with_base_url(settings, base_url), listen, server_name))

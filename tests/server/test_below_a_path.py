@@ -167,6 +167,8 @@ def test_what_is_no_base_is_refused_on_the_command_line_and_in_the_settings(repo
     repo.write("registry.yaml", f"base_url: {json.dumps(wrong)}\n")
     done = run("check", "-C", str(repo.root))
     assert (done.code, "registry.yaml:1" in done.out) == (1, True)
+    refused = run("nginx", "-C", str(repo.root))
+    assert (refused.code, refused.out, "registry.yaml:1" in refused.err) == (1, "", True)
 
 
 @pytest.mark.parametrize(
