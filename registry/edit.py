@@ -44,11 +44,9 @@ def create_files(root: Path, files: dict[str, bytes]) -> None:
         root.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
             path = make_folders(root, str(Path(name).parent)) / Path(name).name
-            made.append(path)
             create_new(path, data)
+            made.append(path)
     except BaseException as error:
-        if isinstance(error, FileExistsError) and made:
-            made.pop()  # somebody else's
         for path in made:
             path.unlink(missing_ok=True)
         if isinstance(error, OSError):

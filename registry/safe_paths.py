@@ -41,11 +41,16 @@ def make_folders(root: Path, name: str) -> Path:
 def create_new(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a file that must not be there yet, also not as a link that points to nothing. Raises FileExistsError, OSError.
 
-    `mode` is reduced by the umask.
+    `mode` is reduced by the umask. Where writing fails the file is removed again.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, mode), "wb") as file:
-        file.write(data)
+    handle = os.open(path, flags, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def is_own_file(path: Path) -> bool:

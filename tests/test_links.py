@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from registry.cache import Cache
+from registry.edit import create_files
+from registry.errors import UsageError
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -104,6 +106,14 @@ class TestLinks:
             assert (outcome.code, "is a link" in outcome.err) == (3, True)
             assert untouched(outside)
             assert [path.name for path in folder.rglob("*") if path.is_file()] == ["precious.txt"] * path_count(folder)
+
+    @pytest.mark.parametrize("last", ["b", "b/x"])
+    def test_new_files_are_written_all_or_none_and_what_was_there_stays(self, tmp_path: Path, last: str) -> None:
+        (tmp_path / "b").write_text("mine")
+        with pytest.raises(UsageError, match="cannot be written"):
+            create_files(tmp_path, {"a": b"1", "c/d": b"2", last: b"3"})
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["b"]
+        assert (tmp_path / "b").read_text() == "mine"
 
     @pytest.mark.parametrize("name", ["schema", "schema/adapters", "schema/adapters.schema.json", "schema/application.schema.json"])
     @pytest.mark.parametrize("target", ["", "new"])
