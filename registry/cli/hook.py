@@ -114,6 +114,7 @@ def _print(text: str) -> None:
 
 def _report(verdict: "Verdict", fail_on: FailOn | None) -> tuple[bool, str]:
     """Whether one ref cannot be moved so; and what is wrong with that, and what the push means."""
+    from registry.changes import GUARDS
     from registry.characters import visible
     from registry.cli.diff import fails
     from registry.reports.changes import text as changes_text
@@ -129,5 +130,6 @@ def _report(verdict: "Verdict", fail_on: FailOn | None) -> tuple[bool, str]:
     if problems:
         lines.append(report(problems, lines_from(verdict.review.source.read)))
     if comparison is not None:
-        lines.append(changes_text.report(comparison) if too_grave else f"registry: {name}: {summary(comparison)}")
+        loosens = any(one.kind == GUARDS for one in comparison.changed)
+        lines.append(changes_text.report(comparison) if too_grave or loosens else f"registry: {name}: {summary(comparison)}")
     return has_errors(problems) or too_grave or bool(verdict.refused), "\n".join(lines)

@@ -248,3 +248,16 @@ def test_a_pusher_who_goes_away_is_refused_all_the_same(hub: RepoBuilder, repo: 
     done = subprocess.run(words, cwd=hub.root, input=line, text=True, stdout=writing, stderr=writing, check=False)
     os.close(writing)
     assert done.returncode != 0
+
+
+def test_a_push_does_not_excuse_its_own_credential(clone: RepoBuilder) -> None:
+    clone.write("registry.yaml", "registry_id: registry-1\nrules: {X001: ignore}\n")
+    clone.define("a", "id: 1\n" + PROCESS + "  environment: {DB_PASSWORD: kXq9Lr2vTz81Wm4p}\n")
+    clone.commit("both")
+    pushed = push(clone, "origin", "main")
+    assert (pushed.taken, "error X001" in pushed.said, "kXq9Lr2vTz81Wm4p" in pushed.said) == (False, True, False), pushed.said
+    clone.define("a", "id: 1\n" + PROCESS)
+    clone.commit("the settings alone")
+    pushed = push(clone, "origin", "main")
+    assert pushed.taken, pushed.said
+    assert "C202 /rules/X001: setting loosened" in pushed.said
