@@ -7,7 +7,7 @@ MAILMAP_PATH = ".mailmap"
 LARGEST_MAILMAP_BYTES = 1024 * 1024
 """A larger file is ignored: every author's name would be looked up in it."""
 _LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
-_LINE = re.compile(r"\s*([^<]*?)\s*<([^>]+)>(?:\s*([^<]*?)\s*<([^>]*)>)?")
+_LINE = re.compile(r"([^<]*)<([^>]+)>(?:([^<]*)<([^>]*)>)?")
 
 
 class Mailmap:
@@ -28,6 +28,7 @@ class Mailmap:
         if found is None:
             return
         shown, address, old_name, old_address = found.groups()
+        shown, old_name = shown.strip(), (old_name or "").strip()
         if old_address is None:
             old_name, old_address = "", address
         if not old_name:

@@ -9,7 +9,7 @@ import re
 from registry.characters import described, may_hold_invisible, replace_invisible
 
 _SIGN = re.compile(rb"\x01([0-9a-f]{1,6})\x02")
-_TAG = re.compile(rb"(<[^>]*>)")
+_TAG = re.compile(rb"(<[^<>]*>)")
 # Elements that hold text alone.
 _TEXT_ONLY = (b"<title", b"<option", b"<script", b"<style", b"<textarea")
 
@@ -25,7 +25,7 @@ def sign_in_markup(markup: str) -> str:
     """The same for the texts in markup, tags left as they are."""
     if not may_hold_invisible(markup):
         return markup
-    parts = re.split(r"(<[^>]*>)", markup)
+    parts = re.split(r"(<[^<>]*>)", markup)
     parts[::2] = [sign_invisible(part) for part in parts[::2]]
     return "".join(parts)
 
