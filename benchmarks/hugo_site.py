@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from registry import yaml
+from registry.load import yaml
 
 CONFIG = """baseURL = "https://example.org/"
 title = "Definitions"
@@ -47,8 +47,15 @@ def make_hugo_site(repository: Path, site: Path, folder: Path, *, as_json: bool 
     for file in sorted((repository / "definitions").rglob("*.yaml")):
         text = file.read_text(encoding="utf-8")
         data = yaml.read_data(text.encode())
-        history = json.loads((site / f"api/{file.relative_to(repository / 'definitions').parts[0]}/{data['id']}/history/index.json").read_text())
-        facts = [{key: one[key] for key in ("commit", "author", "date", "message")} for one in history["revisions"]]
+        history = json.loads(
+            (
+                site
+                / f"api/{file.relative_to(repository / 'definitions').parts[0]}/{data['id']}/history/index.json"
+            ).read_text()
+        )
+        facts = [
+            {key: one[key] for key in ("commit", "author", "date", "message")} for one in history["revisions"]
+        ]
         place = folder / "content" / file.relative_to(repository / "definitions").with_suffix(".md")
         place.parent.mkdir(parents=True, exist_ok=True)
         if as_json:  # what the templates show, and no more

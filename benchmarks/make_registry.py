@@ -30,7 +30,10 @@ REGISTRY_ID = "00000000-0000-4000-8000-000000000000"
 
 def words(rng, count):
     """Made-up words, as good as never the same twice: real descriptions do not repeat a vocabulary of ten."""
-    return ["".join(SYLLABLES[int(rng.random() * len(SYLLABLES))] for _ in range(2 + int(rng.random() * 3))) for _ in range(count)]
+    return [
+        "".join(SYLLABLES[int(rng.random() * len(SYLLABLES))] for _ in range(2 + int(rng.random() * 3)))
+        for _ in range(count)
+    ]
 
 
 def process(rng, name, number, version):
@@ -106,7 +109,11 @@ class History:
         name, mail = self.random.choice(AUTHORS)
         text = message.encode()
         put = self.git.stdin.write
-        put(f"commit refs/heads/main\nmark :{self.count}\ncommitter {name} <{mail}> {self.when} +0100\ndata {len(text)}\n".encode() + text + b"\n")
+        put(
+            f"commit refs/heads/main\nmark :{self.count}\ncommitter {name} <{mail}> {self.when} +0100\ndata {len(text)}\n".encode()
+            + text
+            + b"\n"
+        )
         if self.count > 1:
             put(f"from :{self.count - 1}\n".encode())
         if also_merges:
@@ -129,7 +136,9 @@ class History:
 def ledger(lives, gone):
     """The ledger for applications, living definitions (id to name) and deleted ones."""
     facts = [("application", number + 1, f"app-{number:02d}", "live") for number in range(APPLICATIONS)]
-    facts += [("process_definition", number, name, "live") for number, name in sorted({**lives, **gone}.items())]
+    facts += [
+        ("process_definition", number, name, "live") for number, name in sorted({**lives, **gone}.items())
+    ]
     facts += [("process_definition", number, name, "gone") for number, name in sorted(gone.items())]
     prev, lines = REGISTRY_ID, []
     for kind, number, name, state in facts:
@@ -154,7 +163,10 @@ def make(out, definitions, commits, seed):
     """Generate the whole history."""
     history = History(out, commits, seed)
     rng = history.random
-    history.commit("Describe the applications", [("M", f"definitions/application/app-{n:02d}.yaml", application(n + 1)) for n in range(APPLICATIONS)])
+    history.commit(
+        "Describe the applications",
+        [("M", f"definitions/application/app-{n:02d}.yaml", application(n + 1)) for n in range(APPLICATIONS)],
+    )
     live, names, gone, made = [], {}, {}, 0
     batch = max(1, definitions // max(1, commits // 3))
     while history.count < commits - 1 or len(live) < definitions:
@@ -167,7 +179,10 @@ def make(out, definitions, commits, seed):
                 names[made] = new_name(made, is_deep=definitions > FLAT)
                 fresh.append(made)
             live += fresh
-            history.commit(f"Add {names[fresh[0]]}", [("M", path_of(names[n]), process(rng, names[n].rpartition("/")[2], n, 0)) for n in fresh])
+            history.commit(
+                f"Add {names[fresh[0]]}",
+                [("M", path_of(names[n]), process(rng, names[n].rpartition("/")[2], n, 0)) for n in fresh],
+            )
             continue
         place = rng.randrange(len(live))
         number = live[place]
@@ -182,7 +197,9 @@ def make(out, definitions, commits, seed):
             gone[number] = name
             history.commit(f"Remove {name}", [("D", path_of(name))])
         elif dice < 0.42 and history.count > 3:
-            history.commit(f"Merge the work on {name}", [("M", path_of(name), text)], also_merges=history.count - 1)
+            history.commit(
+                f"Merge the work on {name}", [("M", path_of(name), text)], also_merges=history.count - 1
+            )
         else:
             history.commit(f"Adjust {name}\n\nMeasured on last week's data.", [("M", path_of(name), text)])
     lives = {number: names[number] for number in live}
@@ -194,7 +211,9 @@ def make(out, definitions, commits, seed):
 
 def main():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out")
     parser.add_argument("--definitions", type=int, default=10_000)
     parser.add_argument("--commits", type=int, default=50_000)

@@ -89,7 +89,11 @@ def floor_command(repository, site, scratch):
     wanted.write_text(shown_contents(repository))
     git = f"git -C {shlex.quote(str(repository))}"
     copy = f"cp -r {shlex.quote(str(site.resolve()))} {shlex.quote(str(scratch / 'copy'))}"
-    return ["sh", "-ec", f"{git} log --raw >/dev/null; {git} cat-file --batch <{shlex.quote(str(wanted))} >/dev/null; {copy}"]
+    return [
+        "sh",
+        "-ec",
+        f"{git} log --raw >/dev/null; {git} cat-file --batch <{shlex.quote(str(wanted))} >/dev/null; {copy}",
+    ]
 
 
 def clones_with_a_change(repository, scratch, path):
@@ -98,7 +102,9 @@ def clones_with_a_change(repository, scratch, path):
 
     def git(where, *words):
         subprocess.run(
-            ["git", "-C", str(where), "-c", "user.name=a", "-c", "user.email=a@example.org", *words], check=True, stdout=subprocess.DEVNULL
+            ["git", "-C", str(where), "-c", "user.name=a", "-c", "user.email=a@example.org", *words],
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
 
     git(scratch, "clone", "-q", str(repository), str(whole))
@@ -124,7 +130,9 @@ class Case:
         self.scratch = scratch
         scratch.mkdir()
         self.site, self.again = scratch / "site", scratch / "again"
-        self.files = [str(path) for path in sorted((self.repository / "definitions/process_definition").rglob("*.yaml"))]
+        self.files = [
+            str(path) for path in sorted((self.repository / "definitions/process_definition").rglob("*.yaml"))
+        ]
         self.edited = Path(self.files[len(self.files) // 2])
         self.before = self.edited.read_bytes()
         self.commands = self._builds()
@@ -160,7 +168,9 @@ class Case:
         (one / "definitions/process_definition").mkdir(parents=True)
         text = "title: T\nowners: [team]\ndefinition: {exec: /bin/true, argv: [-v]}\n"
         (one / "definitions/process_definition/a.yaml").write_text(text)
-        whole, shallow = clones_with_a_change(self.repository, self.scratch, self.edited.relative_to(self.repository))
+        whole, shallow = clones_with_a_change(
+            self.repository, self.scratch, self.edited.relative_to(self.repository)
+        )
         peer = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent)) or "check-jsonschema"
         review = [*REGISTRY, "review", "--base", "base", "--head", "change", "-C"]
         added = {
@@ -180,7 +190,14 @@ class Case:
         self.commands["build, commits"] = [*self.commands["build"], "--history", "commits"]
         for name, as_json in (("Hugo", False), ("Hugo, JSON", True)):
             make_hugo_site(self.repository, self.again, self.scratch / name, as_json=as_json)
-            self.commands[name] = ["hugo", "--quiet", "--source", str(self.scratch / name), "--destination", str(self.scratch / "public")]
+            self.commands[name] = [
+                "hugo",
+                "--quiet",
+                "--source",
+                str(self.scratch / name),
+                "--destination",
+                str(self.scratch / "public"),
+            ]
         return ["Hugo", "Hugo, JSON", "build, commits", "Hugo", "Hugo, JSON"]
 
     def measure(self, rounds):
@@ -202,7 +219,11 @@ class Case:
                     result = f"{peaks[name]:.0f} MB"
                 if name != "one edit":
                     self.edited.write_bytes(self.before)
-                print(f"{self.definitions:,} definitions, round {number}: {name}: {result}", file=sys.stderr, flush=True)
+                print(
+                    f"{self.definitions:,} definitions, round {number}: {name}: {result}",
+                    file=sys.stderr,
+                    flush=True,
+                )
         return found, peaks
 
     def _prepare(self, name, number):
@@ -233,7 +254,10 @@ def rows_of(case, rounds):
     def row(what, ours, theirs, limit=""):
         # A peer that ran twice in a round counts with the mean; one that ran in the first round only, with that.
         times = max(1, len(found[theirs]) // rounds)
-        beside = [statistics.mean(found[theirs][start : start + times]) for start in range(0, len(found[theirs]), times)]
+        beside = [
+            statistics.mean(found[theirs][start : start + times])
+            for start in range(0, len(found[theirs]), times)
+        ]
         ratio = statistics.median(one / other for one, other in zip(found[ours], beside, strict=False))
         seconds = {name: statistics.median(found[name]) for name in (ours, theirs)}
         cells = (f"{case.definitions:,}", what, f"{seconds[ours]:.2f}", f"{peaks[ours]:.0f}", theirs)
@@ -262,10 +286,14 @@ def rows_of(case, rounds):
 
 def main():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", default="1000,4000,10000", help="numbers of definitions, smallest first")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--where", type=Path, default=HERE / "data", help="where repositories are kept between runs")
+    parser.add_argument(
+        "--where", type=Path, default=HERE / "data", help="where repositories are kept between runs"
+    )
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
     where = given.where.resolve()
@@ -276,8 +304,12 @@ def main():
             case = Case(where, Path(scratch) / str(size), size, everything=size == sizes[-1])
             rows += rows_of(case, given.rounds)
             shutil.rmtree(case.scratch)
-    print(f"\nPython {platform.python_version()}, {os.cpu_count()} cores; whole processes; medians of {given.rounds} rounds\n")
-    print("| definitions | command | seconds | MB | peer | seconds | ratio | limit |\n|---|---|---|---|---|---|---|---|")
+    print(
+        f"\nPython {platform.python_version()}, {os.cpu_count()} cores; whole processes; medians of {given.rounds} rounds\n"
+    )
+    print(
+        "| definitions | command | seconds | MB | peer | seconds | ratio | limit |\n|---|---|---|---|---|---|---|---|"
+    )
     for row in rows:
         print("| " + " | ".join(row) + " |")
 

@@ -43,7 +43,9 @@ def started(root, port):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/process_definition/1/", timeout=60) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{port}/api/process_definition/1/", timeout=60
+            ) as answer:
                 answer.read()
             return process, time.monotonic() - begun
         except (OSError, urllib.error.URLError):
@@ -54,9 +56,15 @@ def started(root, port):
 
 def wrk(address):
     """Requests per second and the 99th percentile in milliseconds."""
-    text = subprocess.run(["wrk", "-t1", "-c8", "-d5s", "--latency", address], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(
+        ["wrk", "-t1", "-c8", "-d5s", "--latency", address], capture_output=True, text=True, check=True
+    ).stdout
     value, unit = re.search(r"99%\s+([0-9.]+)(us|ms|s)", text).groups()
-    return float(re.search(r"Requests/sec:\s+([0-9.]+)", text)[1]), float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    return float(re.search(r"Requests/sec:\s+([0-9.]+)", text)[1]), float(value) * {
+        "us": 0.001,
+        "ms": 1,
+        "s": 1000,
+    }[unit]
 
 
 def edits(root, port, count):
@@ -95,13 +103,30 @@ def rates(root, ours, rounds):
     with tempfile.TemporaryDirectory() as scratch:
         site, port = Path(scratch) / "site", free_port()
         registry = [sys.executable, "-m", "registry"]
-        subprocess.run([*registry, "build", "-C", str(root), "--out", str(site)], check=True, stdout=subprocess.DEVNULL)
-        print_configuration = [*registry, "nginx", "-C", str(root), "--site", str(site), "--listen", f"127.0.0.1:{port}"]
+        subprocess.run(
+            [*registry, "build", "-C", str(root), "--out", str(site)], check=True, stdout=subprocess.DEVNULL
+        )
+        print_configuration = [
+            *registry,
+            "nginx",
+            "-C",
+            str(root),
+            "--site",
+            str(site),
+            "--listen",
+            f"127.0.0.1:{port}",
+        ]
         block = subprocess.run(print_configuration, check=True, capture_output=True, text=True).stdout
         with nginx(block, port, Path(scratch) / "nginx") as peer:
             for what, (path, peer_path) in ADDRESSES.items():
-                found = [(wrk(f"http://127.0.0.1:{ours}{path}"), wrk(f"{peer}{peer_path}")) for _ in range(rounds)]
-                medians = [statistics.median(one[side][column] for one in found) for side in (0, 1) for column in (0, 1)]
+                found = [
+                    (wrk(f"http://127.0.0.1:{ours}{path}"), wrk(f"{peer}{peer_path}")) for _ in range(rounds)
+                ]
+                medians = [
+                    statistics.median(one[side][column] for one in found)
+                    for side in (0, 1)
+                    for column in (0, 1)
+                ]
                 ratio = statistics.median(mine[0] / other[0] for mine, other in found)
                 rows.append((what, *medians, ratio))
     return rows
@@ -109,7 +134,9 @@ def rates(root, ours, rounds):
 
 def main():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--definitions", type=int, default=10_000)
     parser.add_argument("--commits", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -126,12 +153,18 @@ def main():
         print(f"{given.definitions:,} definitions, {given.commits:,} commits\n")
         print(f"start to first answer: {cold:.2f} s without a cache, {warm:.2f} s with one\n")
         if shutil.which("wrk"):
-            print("| answer | requests/s | p99 ms | nginx requests/s | p99 ms | ratio |\n|---|---|---|---|---|---|")
+            print(
+                "| answer | requests/s | p99 ms | nginx requests/s | p99 ms | ratio |\n|---|---|---|---|---|---|"
+            )
             for what, rate, p99, peer_rate, peer_p99, ratio in rates(root, port, given.rounds):
-                print(f"| {what} | {rate:,.0f} | {p99:.1f} | {peer_rate:,.0f} | {peer_p99:.1f} | {ratio:.2f} |")
+                print(
+                    f"| {what} | {rate:,.0f} | {p99:.1f} | {peer_rate:,.0f} | {peer_p99:.1f} | {ratio:.2f} |"
+                )
         times = sorted(edits(root, port, given.edits))
         p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
-        print(f"\nsaved file to page: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, of {len(times)} edits")
+        print(
+            f"\nsaved file to page: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, of {len(times)} edits"
+        )
     finally:
         process.terminate()
         process.wait()

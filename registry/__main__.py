@@ -23,7 +23,9 @@ def run() -> NoReturn:
 
     code = main()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what remains takes a moment, and is not worth another exit code
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # what remains takes a moment, and is not worth another exit code
     import atexit
 
     atexit._run_exitfuncs()

@@ -2,51 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+from registry.model.problem import Problem
 
 Read = Callable[[str], bytes | None]
 """The bytes of the file at a path, or None when there is none: for the lines that a report shows."""
-
-
-class Severity(StrEnum):
-    """How much a finding matters: an error stops a build, a warning does not."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-class Span(NamedTuple):
-    """A place in a file; lines and columns count from 1, columns count characters, the end is exclusive."""
-
-    path: str
-    line: int = 1
-    column: int = 1
-    end_line: int = 1
-    end_column: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One finding about one file: what is wrong (message) and what to type instead (hint)."""
-
-    rule: str
-    severity: Severity
-    span: Span
-    message: str
-    hint: str = ""
-    pointer: str = ""
-
-    @property
-    def sort_key(self) -> tuple[str, int, int, str, str]:
-        """Order of reports: by file, then place, then rule."""
-        return (self.span.path, self.span.line, self.span.column, self.rule, self.message)
-
-
-def has_errors(problems: Iterable[Problem]) -> bool:
-    """True when at least one of `problems` is an error."""
-    return any(problem.severity is Severity.ERROR for problem in problems)
 
 
 class RegistryError(Exception):
@@ -77,7 +38,9 @@ class ProblemsError(RegistryError):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, problems: Iterable[Problem], read: Read, message: str = "the definitions have problems") -> None:
+    def __init__(
+        self, problems: Iterable[Problem], read: Read, message: str = "the definitions have problems"
+    ) -> None:
         """Carry `problems`, and what reads the files they are in, to the edge, which prints them."""
         super().__init__(message)
         self.problems = tuple(problems)

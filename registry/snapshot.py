@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from registry.addresses import folded, has_address
-from registry.answers import Answers
-from registry.cache import program
-from registry.contents import Contents, Document
-from registry.diff import Change, diff
-from registry.errors import Problem, Severity, Span, UsageError
-from registry.history import NO_REVISIONS, History, Revision, Revisions
+from registry.cache.answers import AnswerCache
+from registry.cache.build_cache import BuildCache
+from registry.cache.cache_file import program
+from registry.errors import UsageError
+from registry.history.archive import NO_REVISIONS, History, Revisions
+from registry.history.blobs import BlobReader, DocumentData
 from registry.ids import Ledger, LedgerEntry, parse_ledger
-from registry.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, TEMPLATES_FOLDER, Definition, Loaded, definition_path
-from registry.memory import Memory
+from registry.load.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
+from registry.load.loader import TEMPLATES_FOLDER, Loaded
+from registry.load.settings import SETTINGS_PATH, Settings
+from registry.load.source import MAX_LEDGER_BYTES, EntryType, Source
+from registry.model.addresses import folded, has_address
+from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, definition_path
+from registry.model.diff import Change, diff
+from registry.model.problem import Problem, Severity, Span
+from registry.model.revision import Revision
 from registry.progress import Progress, silent
-from registry.settings import SETTINGS_PATH, Settings
-from registry.source import MAX_LEDGER_BYTES, EntryType, Source
 
 if TYPE_CHECKING:
-    from registry.tracing import PendingHistory
+    from registry.history.reader import PendingHistory
 
 MAX_TEMPLATE_BYTES = 8 * 1024 * 1024
 """A larger template or asset of a registry's own is not read."""
@@ -86,28 +89,51 @@ class Snapshot:
     history_complete: bool
     revisions: Mapping[tuple[str, str], Revisions]
     tombstones: tuple[Tombstone, ...]
-    contents: Contents
+    contents: BlobReader
     templates: Mapping[str, bytes]
     has_own_templates: bool
     preview: Preview | None = None
     mailmap_digest: str = ""
-    answers: Answers = field(default_factory=lambda: Answers(None))
+    answers: AnswerCache = field(default_factory=lambda: AnswerCache(None))
     _keys: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
     # A page and an answer ask for the same, one after the other.
-    _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(default_factory=dict, init=False, repr=False)
+    _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @cached_property
     def common_key(self) -> str:
         """A digest of all that every page and answer may depend on."""
-        facts: list[Any] = [program(), repr(self.settings), self.history_complete, repr(self.preview), self.mailmap_digest]
+        facts: list[Any] = [
+            program(),
+            repr(self.settings),
+            self.history_complete,
+            repr(self.preview),
+            self.mailmap_digest,
+        ]
         facts += [
-            [kind.name, kind.title, kind.plural, kind.description, kind.schema, repr(kind.references), kind.secret_fields] for kind in self.kinds
+            [
+                kind.name,
+                kind.title,
+                kind.plural,
+                kind.description,
+                kind.schema,
+                repr(kind.references),
+                kind.secret_fields,
+            ]
+            for kind in self.kinds
         ]
         facts += [repr(adapter) for adapter in self.kinds.adapters.values()]
         facts += [[name, hashlib.blake2b(data).hexdigest()] for name, data in self.templates.items()]
         if self.has_own_templates:
             # They may show on any page what ours show on one.
-            facts += [self.commit, self.commit_time, self.is_dirty, self.revision_count, [len(found) for found in self.by_kind.values()]]
+            facts += [
+                self.commit,
+                self.commit_time,
+                self.is_dirty,
+                self.revision_count,
+                [len(found) for found in self.by_kind.values()],
+            ]
         return hashlib.blake2b(orjson.dumps(facts, default=repr), digest_size=16).hexdigest()
 
     def key_of(self, definition: Definition) -> str:
@@ -119,15 +145,19 @@ class Snapshot:
         known, common, applications = self._keys, self.common_key, self._applications
         revisions, referring = self.revisions, self.referring
         found = []
-        for kind, name, number, _, outline, blob in some:
+        for kind, name, number, _, summary, blob in some:
             place = (kind, name)
             key = known.get(place)
             if key is None:
                 # Texts put together, and no JSON of them: of ten thousand definitions each has its key made in every build.
                 stored, added = revisions.get(place, NO_REVISIONS).key
                 others = referring.get(place)
-                facts = f"{common}\0{kind}\0{name}\0{number}\0{blob}\0{outline.application in applications}\0{stored}"
-                more = (added, [[other.kind, other.name, other.outline.title] for other in others or ()]) if added or others else None
+                facts = f"{common}\0{kind}\0{name}\0{number}\0{blob}\0{summary.application in applications}\0{stored}"
+                more = (
+                    (added, [[other.kind, other.name, other.summary.title] for other in others or ()])
+                    if added or others
+                    else None
+                )
                 key = known[place] = _digest(facts, more)
             found.append(key)
         return found
@@ -157,7 +187,9 @@ class Snapshot:
     def published(self) -> Mapping[str, tuple[Definition, ...]]:
         """The definitions of each kind that have an id, in order of id."""
         return {
-            kind: tuple(sorted((one for one in definitions if one.id is not None), key=lambda one: one.id or 0))
+            kind: tuple(
+                sorted((one for one in definitions if one.id is not None), key=lambda one: one.id or 0)
+            )
             for kind, definitions in self.by_kind.items()
         }
 
@@ -211,7 +243,7 @@ class Snapshot:
         for kind in self.kinds:
             for place, reference in enumerate(kind.references):
                 for definition in self.by_kind[kind.name]:
-                    name = definition.outline.references[place]
+                    name = definition.summary.references[place]
                     if name is not None:
                         found.setdefault((reference.kind, name), []).append(definition)
         return {key: tuple(definitions) for key, definitions in found.items()}
@@ -219,7 +251,9 @@ class Snapshot:
     @cached_property
     def revision_count(self) -> int:
         """How many revisions all definitions have, tombstones included."""
-        return sum(map(len, self.revisions.values())) + sum(len(tombstone.revisions) for tombstone in self.tombstones)
+        return sum(map(len, self.revisions.values())) + sum(
+            len(tombstone.revisions) for tombstone in self.tombstones
+        )
 
     def revisions_of(self, definition: Definition) -> Revisions:
         """Revisions of one definition, oldest first."""
@@ -228,17 +262,25 @@ class Snapshot:
     def blobs(self) -> Iterator[list[str]]:
         """The contents of revisions that are shown, those of each definition together, in the order of rendering."""
         if not self.settings.shows_revisions:
-            yield from (list(blobs_of([last])) for one in self.tombstones if (last := one.last_content) is not None)
+            yield from (
+                list(blobs_of([last])) for one in self.tombstones if (last := one.last_content) is not None
+            )
             return
-        for revisions in (*map(self.revisions_of, self.definitions), *(tombstone.revisions for tombstone in self.tombstones)):
+        for revisions in (
+            *map(self.revisions_of, self.definitions),
+            *(tombstone.revisions for tombstone in self.tombstones),
+        ):
             yield list(blobs_of(revisions))
 
-    def last_document(self, tombstone: Tombstone) -> Document | None:
+    def last_document(self, tombstone: Tombstone) -> DocumentData | None:
         """The last content of a deleted definition that can be read; None where no commit that is here has any."""
-        found = next((found for one in reversed(tombstone.revisions) if (found := self.document_of(one)) is not None), None)
+        found = next(
+            (found for one in reversed(tombstone.revisions) if (found := self.document_of(one)) is not None),
+            None,
+        )
         return self.contents.get(tombstone.lost_blob) if found is None and tombstone.lost_blob else found
 
-    def document_of(self, revision: Revision) -> Document | None:
+    def document_of(self, revision: Revision) -> DocumentData | None:
         """The whole content at one revision; None for a deletion, and for a file that cannot be read."""
         return self.contents.get(revision.blob) if revision.blob else None
 
@@ -252,14 +294,20 @@ class Snapshot:
         Of a merge only those that no parent has so: what one parent has was reported where it was made. Where a merge has
         nothing else, the fields in which it differs from the first parent from which it differs.
         """
-        if revision.blob is None or revision.old_blob is None or (revision.blob == revision.old_blob and not revision.other_blobs):
+        if (
+            revision.blob is None
+            or revision.old_blob is None
+            or (revision.blob == revision.old_blob and not revision.other_blobs)
+        ):
             return []
         key = (revision.old_blob, revision.blob, revision.other_blobs)
         found = self._changes_of.get(key)
         if found is None:
             if len(self._changes_of) >= _MOST_CHANGES:
                 self._changes_of.clear()
-            found = self._changes_of[key] = self._find_changes(revision.old_blob, revision.blob, revision.other_blobs)
+            found = self._changes_of[key] = self._find_changes(
+                revision.old_blob, revision.blob, revision.other_blobs
+            )
         return found
 
     def _find_changes(self, old_blob: str, blob: str, other_blobs: Iterable[str]) -> list[Change]:
@@ -267,7 +315,14 @@ class Snapshot:
         own = against[0]
         for theirs in against[1:]:
             pointers = [f"{change.pointer}/" for change in theirs]
-            own = [one for one in own if any(f"{one.pointer}/".startswith(their) or their.startswith(f"{one.pointer}/") for their in pointers)]
+            own = [
+                one
+                for one in own
+                if any(
+                    f"{one.pointer}/".startswith(their) or their.startswith(f"{one.pointer}/")
+                    for their in pointers
+                )
+            ]
         return own or next(filter(None, against), [])
 
     def _changes(self, before: str, after: str) -> list[Change]:
@@ -284,11 +339,19 @@ def _digest(facts: str, more: Sequence[object] | None) -> str:
 
 def blobs_of(revisions: Iterable[Revision]) -> Iterator[str]:
     """The contents that these revisions, and what each changed, are shown from."""
-    return (blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None)
+    return (
+        blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None
+    )
 
 
 def take_snapshot(  # noqa: PLR0913 - what the steps before gave
-    source: Source, settings: Settings, kinds: Kinds, loaded: Loaded, pending: "PendingHistory | None", memory: Memory, progress: Progress = silent
+    source: Source,
+    settings: Settings,
+    kinds: Kinds,
+    loaded: Loaded,
+    pending: "PendingHistory | None",
+    memory: BuildCache,
+    progress: Progress = silent,
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong with the ledger.
 
@@ -314,7 +377,9 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     snapshot = Snapshot(
         settings=settings,
         kinds=kinds,
-        definitions=tuple(one._replace(id=None) for one in loaded.definitions) if foreign else loaded.definitions,
+        definitions=tuple(one._replace(id=None) for one in loaded.definitions)
+        if foreign
+        else loaded.definitions,
         ledger=ledger,
         commit=commit,
         commit_time=repository.commit_time(commit) if repository is not None and commit is not None else None,
@@ -339,16 +404,28 @@ def _own_ledger(ledger: Ledger, settings: Settings) -> tuple[Ledger, tuple[Probl
     if not settings.registry_id:
         hint = f"write it back: registry_id: {ledger.registry_id}"
         return ledger, (
-            Problem("I026", Severity.ERROR, span, f"the ledger is of the registry {ledger.registry_id}, and no registry_id is set", hint),
+            Problem(
+                "I026",
+                Severity.ERROR,
+                span,
+                f"the ledger is of the registry {ledger.registry_id}, and no registry_id is set",
+                hint,
+            ),
         )
     message = f"the ids here are of the registry {ledger.registry_id}: all definitions are shown without one"
     hint = f"a registry of its own starts with a ledger of its own: git rm {LEDGER_PATH}"
-    return Ledger((), settings.registry_id, settings.registry_id), (Problem("I027", Severity.WARNING, span, message, hint),)
+    return Ledger((), settings.registry_id, settings.registry_id), (
+        Problem("I027", Severity.WARNING, span, message, hint),
+    )
 
 
 def _default_templates() -> dict[str, bytes]:
     folder = defaults_folder(TEMPLATES_FOLDER)
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
 
 
 def _own_templates(source: Source) -> dict[str, bytes]:
@@ -360,7 +437,10 @@ def _own_templates(source: Source) -> dict[str, bytes]:
         if data is not None:
             room -= len(data)
             if room < 0:
-                raise UsageError(f"the files below {TEMPLATES_FOLDER}/ have more than {_MAX_ALL_TEMPLATES:,} bytes in all", "remove some")
+                raise UsageError(
+                    f"the files below {TEMPLATES_FOLDER}/ have more than {_MAX_ALL_TEMPLATES:,} bytes in all",
+                    "remove some",
+                )
             found[path.removeprefix(f"{TEMPLATES_FOLDER}/")] = data
     return found
 
@@ -376,16 +456,33 @@ def _with_uncommitted(definition: Definition, known: Revisions) -> Revisions:
     last = known.newest
     if last is not None and last.blob == definition.blob and known.path == definition.path:
         return known
-    return known.with_one_more(Revision(len(known) + 1, None, "", "", "uncommitted", definition.name, definition.blob, last.blob if last else None))
+    return known.with_one_more(
+        Revision(
+            len(known) + 1,
+            None,
+            "",
+            "",
+            "uncommitted",
+            definition.name,
+            definition.blob,
+            last.blob if last else None,
+        )
+    )
 
 
-def _tombstones(source: Source, loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History | None) -> tuple[Tombstone, ...]:
+def _tombstones(
+    source: Source, loaded: Loaded, ledger: Ledger, kinds: Kinds, history: History | None
+) -> tuple[Tombstone, ...]:
     """Every id that was given and that no definition carries, in order of kind and id."""
     there = set(map(itemgetter(0, 2), loaded.definitions))  # kind and id
     gone = [entry for key, entry in ledger.latest.items() if key not in there and entry.kind in kinds.by_name]
 
     def revisions(entry: LedgerEntry) -> Revisions:
-        return history.of(entry.kind, entry.id, definition_path(entry.kind, entry.name)) if history is not None else NO_REVISIONS
+        return (
+            history.of(entry.kind, entry.id, definition_path(entry.kind, entry.name))
+            if history is not None
+            else NO_REVISIONS
+        )
 
     found = [Tombstone(entry.kind, entry.id, entry.name, revisions(entry)) for entry in gone]
     lost = _lost_blobs(source, ledger, {(one.kind, one.id) for one in found if not one.revisions})
@@ -393,7 +490,9 @@ def _tombstones(source: Source, loaded: Loaded, ledger: Ledger, kinds: Kinds, hi
     return tuple(sorted(found, key=lambda tombstone: (tombstone.kind, tombstone.id)))
 
 
-def _lost_blobs(source: Source, ledger: Ledger, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
+def _lost_blobs(
+    source: Source, ledger: Ledger, wanted: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], str]:
     """The contents of definitions that the history does not lead to, from the commits that the ledger names for them.
 
     Git keeps commits of a branch that was set back for some time, in the repository where that happened; elsewhere there is nothing.
@@ -403,7 +502,19 @@ def _lost_blobs(source: Source, ledger: Ledger, wanted: Collection[tuple[str, in
         return {}
     prefix = repository.prefix_of(source.root)
     lines = [one for one in ledger.entries if (one.kind, one.id) in wanted and one.state != "gone"]
-    lines = [one for one in lines if one.commit is not None and _COMMIT.fullmatch(one.commit) and has_address(one.name)]
-    objects = repository.objects_at_places([(one.commit or "", prefix + definition_path(one.kind, one.name)) for one in lines]) if lines else []
+    lines = [
+        one
+        for one in lines
+        if one.commit is not None and _COMMIT.fullmatch(one.commit) and has_address(one.name)
+    ]
+    objects = (
+        repository.objects_at_places(
+            [(one.commit or "", prefix + definition_path(one.kind, one.name)) for one in lines]
+        )
+        if lines
+        else []
+    )
     # Later lines win: they are of later states.
-    return {(one.kind, one.id): blob for one, blob in zip(lines, objects, strict=True) if _COMMIT.fullmatch(blob)}
+    return {
+        (one.kind, one.id): blob for one, blob in zip(lines, objects, strict=True) if _COMMIT.fullmatch(blob)
+    }

@@ -20,8 +20,12 @@ def rules() -> str:
     for rule in RULES:
         kind = "" if rule.kind in ("*", "process_definition") else f", for the kind `{rule.kind}`"
         asked = f" Looked for with `{rule.settings.strip()}` in registry.yaml only." if rule.settings else ""
-        parts.append(f"### {rule.id} {rule.title}\n\n{rule.severity.value.capitalize()}{kind}. {rule.why}{asked}\n")
-        parts.append(f"Found in:\n\n```yaml\n{rule.shown(rule.bad)}```\n\nNot in:\n\n```yaml\n{rule.shown(rule.good)}```\n")
+        parts.append(
+            f"### {rule.id} {rule.title}\n\n{rule.severity.value.capitalize()}{kind}. {rule.why}{asked}\n"
+        )
+        parts.append(
+            f"Found in:\n\n```yaml\n{rule.shown(rule.bad)}```\n\nNot in:\n\n```yaml\n{rule.shown(rule.good)}```\n"
+        )
     return "\n".join(parts)
 
 
@@ -60,7 +64,13 @@ Without either, no change fails: `registry diff` ends with 0, and `registry revi
 def commands() -> str:
     """The page of all commands: what `--help` says."""
     parts = ["# Commands\n", "What `registry COMMAND --help` says; written by `make accept`.\n"]
-    environment = {"PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "LC_ALL": "C.UTF-8",
+    }
     for name in ("", *COMMANDS):
         words = [sys.executable, "-m", "registry", *([name] if name else []), "--help"]
         text = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout

@@ -25,8 +25,26 @@ MODELS = {
     "functions of complexity over 10, %": (1.9, 0),
 }
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
-BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.comprehension, ast.Assert, ast.match_case)
-NOT_CODE = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT, tokenize.ENCODING, tokenize.ENDMARKER}
+BRANCHES = (
+    ast.If,
+    ast.IfExp,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.ExceptHandler,
+    ast.comprehension,
+    ast.Assert,
+    ast.match_case,
+)
+NOT_CODE = {
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.COMMENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
 
 
 def complexity(function):
@@ -42,12 +60,20 @@ def complexity(function):
 
 def functions(tree):
     """All functions except `typing.overload` declarations."""
-    return [n for n in ast.walk(tree) if isinstance(n, FUNCTION) and not any("overload" in ast.unparse(d) for d in n.decorator_list)]
+    return [
+        n
+        for n in ast.walk(tree)
+        if isinstance(n, FUNCTION) and not any("overload" in ast.unparse(d) for d in n.decorator_list)
+    ]
 
 
 def tokens_of(text):
     """The tokens of code as (line, type, text); comments and layout are left out."""
-    return [(t.start[0], t.type, t.string) for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type not in NOT_CODE]
+    return [
+        (t.start[0], t.type, t.string)
+        for t in tokenize.generate_tokens(io.StringIO(text).readline)
+        if t.type not in NOT_CODE
+    ]
 
 
 def imports_of(tree, modules):
@@ -114,7 +140,9 @@ def depth_of(graph, parts):
 def is_table(line):
     """True for a `fmt: skip` that closes a table of data: a bracket alone, or a line of literals in brackets."""
     code = line.split("#")[0].strip()
-    return code[:1] in ")]}" or all(part.strip()[:1] in "\"'([{0123456789" for part in code.strip("()[]{},").split(",") if part.strip())
+    return code[:1] in ")]}" or all(
+        part.strip()[:1] in "\"'([{0123456789" for part in code.strip("()[]{},").split(",") if part.strip()
+    )
 
 
 def share(part, whole, digits=1):
@@ -141,7 +169,9 @@ def measure(folder):
         comments += sum(line.lstrip().startswith("#") for line in lines)
         over_100 += sum(len(line) > 100 for line in lines)
         long_lines += [f"{name}:{n}" for n, line in enumerate(lines, 1) if len(line) > 110]
-        skips += [f"{name}:{n}" for n, line in enumerate(lines, 1) if "fmt: skip" in line and not is_table(line)]
+        skips += [
+            f"{name}:{n}" for n, line in enumerate(lines, 1) if "fmt: skip" in line and not is_table(line)
+        ]
         code = tokens_of(text)
         for function in functions(trees[name]):
             first = min([function.lineno] + [d.lineno for d in function.decorator_list])
@@ -151,7 +181,8 @@ def measure(folder):
     tops = {
         p.stem if p.suffix == ".py" else p.name
         for p in folder.iterdir()
-        if (p.suffix == ".py" and p.stem not in ("__init__", "__main__", "py")) or (p.is_dir() and p.name != "__pycache__" and any(p.rglob("*.py")))
+        if (p.suffix == ".py" and p.stem not in ("__init__", "__main__", "py"))
+        or (p.is_dir() and p.name != "__pycache__" and any(p.rglob("*.py")))
     }
     figures = {
         "modules": len(modules),
@@ -172,7 +203,9 @@ def measure(folder):
         "modules in import cycles": [", ".join(part) for part in parts if len(part) > 1],
         "lines over 110 characters": long_lines,
         "fmt: skip outside data tables": skips,
-        "functions of complexity over 10, %": [f"{c} {where}" for c, where in sorted(complex_ones, reverse=True)],
+        "functions of complexity over 10, %": [
+            f"{c} {where}" for c, where in sorted(complex_ones, reverse=True)
+        ],
     }
     return figures, worst
 

@@ -9,21 +9,61 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry import addresses
-from registry.build import build
-from registry.live import Live
-from registry.memory import Memory
-from registry.render.file import files_by_path
+from registry.cache.build_cache import BuildCache
+from registry.load.source import WorkTree
+from registry.model import addresses
+from registry.pipeline import build
+from registry.render.target import files_by_path
+from registry.server.live import LiveRegistry
 from registry.site import Site
-from registry.source import WorkTree
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 GOOD = "title: T\nowners: [t]\ndefinition: {exec: /bin/x}\n"
 # Words of the site's own addresses, and names that look like them.
-WORDS = ["history", "revisions", "page", "schema", "all", "set", "by-name", "api", "list", "changes", "search", "assets", "folders", "tags", "1", "2"]
-NAMES = [*WORDS, "w", "w/history", "w/revisions", "w/revisions/3", "w/page/2", "w/1", "w/all", "1/history", "1/revisions/1", "set/1", "index/w", "index/index/w",
-         "history/history", "by-name/w", "all.ndjson", "history.ndjson", "snapshot", "openapi", "process_definition/w", "404", "w.d/x", "ü/history"]  # fmt: skip
+WORDS = [
+    "history",
+    "revisions",
+    "page",
+    "schema",
+    "all",
+    "set",
+    "by-name",
+    "api",
+    "list",
+    "changes",
+    "search",
+    "assets",
+    "folders",
+    "tags",
+    "1",
+    "2",
+]
+NAMES = [
+    *WORDS,
+    "w",
+    "w/history",
+    "w/revisions",
+    "w/revisions/3",
+    "w/page/2",
+    "w/1",
+    "w/all",
+    "1/history",
+    "1/revisions/1",
+    "set/1",
+    "index/w",
+    "index/index/w",
+    "history/history",
+    "by-name/w",
+    "all.ndjson",
+    "history.ndjson",
+    "snapshot",
+    "openapi",
+    "process_definition/w",
+    "404",
+    "w.d/x",
+    "ü/history",
+]
 TAKEN = [
     "index",
     "w/index",
@@ -64,7 +104,9 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
 
-def test_names_like_addresses_are_free_and_each_answers_as_itself(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_names_like_addresses_are_free_and_each_answers_as_itself(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     for name in NAMES:
         repo.define(name, GOOD)
     repo.commit("add")
@@ -78,13 +120,15 @@ def test_names_like_addresses_are_free_and_each_answers_as_itself(repo: RepoBuil
         assert by_name == json.loads(files[f"api/process_definition/{by_name['id']}/index.json"])
         for page in ("index.html", "_history/index.html", "_revisions/1/index.html"):
             assert f'<span class="name">{name}</span>' in files[f"process_definition/{name}/{page}"].decode()
-    live = Live(repo.root, Memory(None), lambda _told: None)
+    live = LiveRegistry(repo.root, BuildCache(None), lambda _told: None)
     live.refresh()
     for path in files:
         assert live.state.pages.get(path) == files[path], path
 
 
-def test_a_build_after_each_new_name_is_as_one_from_nothing(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_a_build_after_each_new_name_is_as_one_from_nothing(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     site = Site(tmp_path / "site")
     for some in (NAMES[:12], NAMES[12:24], NAMES[24:], ["w/x"]):
         for name in some:
@@ -100,7 +144,9 @@ def test_a_build_after_each_new_name_is_as_one_from_nothing(repo: RepoBuilder, r
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_a_name_that_would_meet_an_address_is_refused_with_its_file(repo: RepoBuilder, run: Run, name: str) -> None:
+def test_a_name_that_would_meet_an_address_is_refused_with_its_file(
+    repo: RepoBuilder, run: Run, name: str
+) -> None:
     repo.define(name)
     done = run("check", "-C", str(repo.root))
     assert done.code == 1
@@ -130,14 +176,18 @@ def test_kinds_called_like_addresses_are_free_too(repo: RepoBuilder, run: Run, t
 
 
 @pytest.mark.parametrize("kind", TAKEN_KINDS)
-def test_a_kind_that_would_meet_an_address_is_refused_with_its_file(repo: RepoBuilder, run: Run, kind: str) -> None:
+def test_a_kind_that_would_meet_an_address_is_refused_with_its_file(
+    repo: RepoBuilder, run: Run, kind: str
+) -> None:
     repo.define("a")
     repo.write(f"schema/{kind}.schema.json", '{"type": "object"}')
     done = run("check", "-C", str(repo.root))
     assert (done.code, f"schema/{kind}.schema.json" in done.out, "K010" in done.out) == (1, True, True)
 
 
-def test_pages_that_are_no_definitions_have_a_part_that_no_name_can_have(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_pages_that_are_no_definitions_have_a_part_that_no_name_can_have(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     repo.define("a/b")
     repo.commit("add")
     assert run("index", "-C", str(repo.root)).code == 0
@@ -157,18 +207,41 @@ def test_pages_that_are_no_definitions_have_a_part_that_no_name_can_have(repo: R
 
 def addresses_of(name: str, number: int) -> Iterator[str]:
     kind = "process_definition"
-    for answer in (addresses.api_by_name(kind, name), addresses.api_detail(kind, number), addresses.api_history(kind, number),
-                   addresses.api_revision(kind, number, 1)):  # fmt: skip
+    for answer in (
+        addresses.api_by_name(kind, name),
+        addresses.api_detail(kind, number),
+        addresses.api_history(kind, number),
+        addresses.api_revision(kind, number, 1),
+    ):
         yield from addresses.api_files(answer)
-    for page in (addresses.definition_page(kind, name), addresses.history_page(kind, name), addresses.revision_page(kind, name, 1)):
+    for page in (
+        addresses.definition_page(kind, name),
+        addresses.history_page(kind, name),
+        addresses.revision_page(kind, name, 1),
+    ):
         yield addresses.page_file(page)
 
 
 def addresses_of_all() -> Iterator[str]:
     kind = "process_definition"
-    yield from (addresses.API_SNAPSHOT, addresses.API_LEDGER, addresses.API_OPENAPI, addresses.INDEX_PAGE, addresses.NOT_FOUND_PAGE)
-    yield from (addresses.api_all(kind, "json"), addresses.api_all(kind, "ndjson"), addresses.schema_file(kind))
-    for answer in (addresses.API, addresses.api_list(kind), addresses.api_list(kind, 2), addresses.api_schema(kind)):
+    yield from (
+        addresses.API_SNAPSHOT,
+        addresses.API_LEDGER,
+        addresses.API_OPENAPI,
+        addresses.INDEX_PAGE,
+        addresses.NOT_FOUND_PAGE,
+    )
+    yield from (
+        addresses.api_all(kind, "json"),
+        addresses.api_all(kind, "ndjson"),
+        addresses.schema_file(kind),
+    )
+    for answer in (
+        addresses.API,
+        addresses.api_list(kind),
+        addresses.api_list(kind, 2),
+        addresses.api_schema(kind),
+    ):
         yield from addresses.api_files(answer)
     for page in (addresses.list_page(kind), addresses.list_page(kind, 2), addresses.CHANGES):
         yield addresses.page_file(page)
@@ -176,11 +249,19 @@ def addresses_of_all() -> Iterator[str]:
 
 
 part = st.one_of(
-    st.sampled_from([*WORDS, "index", "Index", "w", "W", "x.json", "w.json", "index.json"]), st.from_regex(r"[a-z0-9][a-z.+-]{0,3}", fullmatch=True)
+    st.sampled_from([*WORDS, "index", "Index", "w", "W", "x.json", "w.json", "index.json"]),
+    st.from_regex(r"[a-z0-9][a-z.+-]{0,3}", fullmatch=True),
 )
 
 
-@given(st.lists(st.lists(part, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6, unique_by=addresses.folded))
+@given(
+    st.lists(
+        st.lists(part, min_size=1, max_size=3).map("/".join),
+        min_size=1,
+        max_size=6,
+        unique_by=addresses.folded,
+    )
+)
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=200)
 def test_no_two_files_of_any_accepted_names_are_one_or_below_one_another(names: list[str]) -> None:
     accepted = [name for name in names if addresses.has_address(name)]
@@ -201,9 +282,22 @@ def test_an_address_holds_what_a_url_may_hold(path: str) -> None:
 def test_files_of_answers_are_told_from_others() -> None:
     assert addresses.parse_api_file("api/process_definition/7/index.json") == ("process_definition", 7)
     assert addresses.parse_api_file("api/process_definition/7.json") == ("process_definition", 7)
-    assert addresses.parse_api_file("api/process_definition/by-name/a/b.json") == ("process_definition", "a/b")
-    assert addresses.parse_api_file("api/process_definition/by-name/7/history/index.json") == ("process_definition", "7/history")
-    for other in ("api/process_definition/7/history.json", "api/process_definition/page/2.json", "api/process_definition.json", "api/snapshot.json",
-                  "api/process_definition/schema/index.json", "index.html", "api/process_definition/7/revisions/1/index.json"):  # fmt: skip
+    assert addresses.parse_api_file("api/process_definition/by-name/a/b.json") == (
+        "process_definition",
+        "a/b",
+    )
+    assert addresses.parse_api_file("api/process_definition/by-name/7/history/index.json") == (
+        "process_definition",
+        "7/history",
+    )
+    for other in (
+        "api/process_definition/7/history.json",
+        "api/process_definition/page/2.json",
+        "api/process_definition.json",
+        "api/snapshot.json",
+        "api/process_definition/schema/index.json",
+        "index.html",
+        "api/process_definition/7/revisions/1/index.json",
+    ):
         assert addresses.parse_api_file(other) is None
     assert dict(files_by_path([])) == {}

@@ -9,8 +9,8 @@ import pytest
 
 from registry.check import FAMILIES
 from registry.cli import COMMANDS
-from registry.forges import FORGES
 from registry.reports import FORMATS
+from registry.review.forges import FORGES
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "registry"
@@ -18,8 +18,14 @@ PACKAGE = ROOT / "registry"
 
 def test_every_module_is_on_the_map() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    names = [path.name + ("/" if path.is_dir() else "") for path in PACKAGE.iterdir() if not path.name.startswith("_")]
-    missing = [name for name in sorted(names) if not re.search(rf"^  {re.escape(name)}\s", page, re.MULTILINE)]
+    names = [
+        path.name + ("/" if path.is_dir() else "")
+        for path in PACKAGE.iterdir()
+        if not path.name.startswith("_")
+    ]
+    missing = [
+        name for name in sorted(names) if not re.search(rf"^  {re.escape(name)}\s", page, re.MULTILINE)
+    ]
     assert missing == [], "add them to the folder map in docs/architecture.md"
 
 
@@ -27,14 +33,28 @@ def test_every_file_of_a_sort_is_in_its_tuple() -> None:
     not_commands = {"terminal", "lookup", "status", "streams", "interrupts", "failures"}
     commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - not_commands
     assert commands == set(COMMANDS), "add the command to COMMANDS in registry/cli/__init__.py"
-    families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {"rule", "others", "judgement", "plugins", "__init__"}
+    families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {
+        "rule",
+        "registry_rules",
+        "severity_policy",
+        "detect_secrets",
+        "plugins",
+        "__init__",
+    }
     text = (PACKAGE / "check/__init__.py").read_text()
-    assert families == set(re.findall(r"(\w+)\.RULES", text)), "add the file's RULES to FAMILIES in registry/check/__init__.py"
+    assert families == set(re.findall(r"(\w+)\.RULES", text)), (
+        "add the file's RULES to FAMILIES in registry/check/__init__.py"
+    )
     assert len(families) == len(FAMILIES)
-    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {"line", "envelope", "review", "changelog"}
+    reports = {path.stem for path in (PACKAGE / "reports").glob("[a-z]*.py")} - {
+        "line",
+        "envelope",
+        "review",
+        "changelog",
+    }
     assert reports == set(FORMATS), "add the format to FORMATS in registry/reports/__init__.py"
-    forges = {path.stem for path in (PACKAGE / "forges").glob("[a-z]*.py")} - {"forge"}
-    assert forges == set(FORGES), "add the forge to FORGES in registry/forges/__init__.py"
+    forges = {path.stem for path in (PACKAGE / "review/forges").glob("[a-z]*.py")} - {"forge"}
+    assert forges == set(FORGES), "add the forge to FORGES in registry/review/forges/__init__.py"
 
 
 @pytest.mark.parametrize("name", ["rules.md", "changes.md", "commands.md"])
@@ -43,9 +63,14 @@ def test_generated_documents_are_up_to_date(name: str, monkeypatch: pytest.Monke
     import generate_docs  # type: ignore[import-not-found, unused-ignore]
 
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert written == {"rules.md": generate_docs.rules, "changes.md": generate_docs.changes, "commands.md": generate_docs.commands}[name](), (
-        "run `make accept`"
-    )
+    assert (
+        written
+        == {
+            "rules.md": generate_docs.rules,
+            "changes.md": generate_docs.changes,
+            "commands.md": generate_docs.commands,
+        }[name]()
+    ), "run `make accept`"
 
 
 def test_links_between_documents_lead_somewhere() -> None:
@@ -60,6 +85,8 @@ def test_checking_starts_without_the_libraries_it_does_not_need() -> None:
         "import sys; from registry.cli import main; code = main(['check', '-C', sys.argv[1]]);"
         "print(sorted({'git', 'jsonschema', 'starlette', 'uvicorn', 'jinja2', 'json5', 'watchdog'} & set(sys.modules))); sys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "[]"

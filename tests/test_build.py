@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.build import build
+from registry.load.source import open_source
+from registry.pipeline import build
 from registry.site import Site
-from registry.source import open_source
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -32,7 +32,10 @@ def filled(repo: RepoBuilder, run: Run) -> RepoBuilder:
     repo.write("registry.yaml", "title: Täst\nregistry_id: registry-1\n")
     repo.define("app", kind="application")
     for name in ("zoo", "Äpfel", "b/x", "b-x", "B2", "deleted"):
-        repo.define(name, f"title: Ünï {name}\nowners: [t]\ndescription: '**bold** <b>no</b>'\ndefinition: {{exec: x, application: app}}\n")
+        repo.define(
+            name,
+            f"title: Ünï {name}\nowners: [t]\ndescription: '**bold** <b>no</b>'\ndefinition: {{exec: x, application: app}}\n",
+        )
     repo.commit("add")
     run("index", "-C", str(repo.root))
     (repo.root / "definitions/process_definition/deleted.yaml").unlink()
@@ -42,23 +45,50 @@ def filled(repo: RepoBuilder, run: Run) -> RepoBuilder:
     return repo
 
 
-def test_the_same_commit_gives_the_same_bytes_whatever_the_machine_is_like(filled: RepoBuilder, tmp_path: Path) -> None:
+def test_the_same_commit_gives_the_same_bytes_whatever_the_machine_is_like(
+    filled: RepoBuilder, tmp_path: Path
+) -> None:
     found = set()
     clone = tmp_path / "clone"
     filled.git("clone", "-q", str(filled.root), str(clone))
     for index, (environment, umask, root, source) in enumerate(
         [
             ({"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "1"}, 0o022, filled.root, "worktree"),
-            ({"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kolkata", "PYTHONHASHSEED": "2", "COLUMNS": "40"}, 0o077, filled.root, "HEAD"),
-            ({"LC_ALL": "C", "TZ": "America/St_Johns", "PYTHONHASHSEED": "3", "SOURCE_DATE_EPOCH": "1"}, 0o002, clone, "main"),
+            (
+                {"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kolkata", "PYTHONHASHSEED": "2", "COLUMNS": "40"},
+                0o077,
+                filled.root,
+                "HEAD",
+            ),
+            (
+                {"LC_ALL": "C", "TZ": "America/St_Johns", "PYTHONHASHSEED": "3", "SOURCE_DATE_EPOCH": "1"},
+                0o002,
+                clone,
+                "main",
+            ),
             ({"LC_ALL": "POSIX", "PYTHONHASHSEED": "4", "HOME": "/nonexistent"}, 0o022, clone, "worktree"),
         ]
     ):
         out = tmp_path / f"site{index}"
         done = subprocess.run(
-            [sys.executable, "-m", "registry", "build", "-C", str(root), "--source", source, "--out", str(out)],
-            env={"PATH": os.environ["PATH"], **environment}, umask=umask, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "registry",
+                "build",
+                "-C",
+                str(root),
+                "--source",
+                source,
+                "--out",
+                str(out),
+            ],
+            env={"PATH": os.environ["PATH"], **environment},
+            umask=umask,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         found.add(digest(out))
     assert len(found) == 1
@@ -98,15 +128,27 @@ def test_every_link_in_the_catalog_leads_somewhere(filled: RepoBuilder, tmp_path
             link = link.partition("#")[0]  # noqa: PLW2901
             if link.startswith("https://"):
                 continue
-            place = root / unquote(link.removeprefix("/")) if link.startswith("/") else page.parent / unquote(link)
-            target = place / ("index.json" if "/api/" in f"{place}/" else "index.html") if link.endswith("/") or not link else place
+            place = (
+                root / unquote(link.removeprefix("/"))
+                if link.startswith("/")
+                else page.parent / unquote(link)
+            )
+            target = (
+                place / ("index.json" if "/api/" in f"{place}/" else "index.html")
+                if link.endswith("/") or not link
+                else place
+            )
             assert target.resolve().is_file(), f"{page.relative_to(root)}: {link}"
             checked += 1
     assert checked > 100
 
 
-@pytest.mark.parametrize(("limit", "said"), [(500, "the temporary folder"), (9000, "the site cannot be written")])
-def test_a_full_disk_is_one_clear_line_and_the_last_good_site_stays(filled: RepoBuilder, tmp_path: Path, limit: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("limit", "said"), [(500, "the temporary folder"), (9000, "the site cannot be written")]
+)
+def test_a_full_disk_is_one_clear_line_and_the_last_good_site_stays(
+    filled: RepoBuilder, tmp_path: Path, limit: int, said: str
+) -> None:
     out = tmp_path / "site"
     assert build(open_source(filled.root), Site(out)).files
     good = digest(out)
@@ -115,7 +157,12 @@ def test_a_full_disk_is_one_clear_line_and_the_last_good_site_stays(filled: Repo
         f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "from registry.cli import main; sys.exit(main(['build', '-C', sys.argv[1], '-o', sys.argv[2]]))"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(filled.root), str(out)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(filled.root), str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert f"error: {said}" in done.stderr
     assert "Traceback" not in done.stderr
@@ -141,7 +188,9 @@ def test_own_templates_win_and_a_broken_one_is_told(filled: RepoBuilder, run: Ru
 
 def test_a_copy_of_our_templates_as_ones_own_changes_no_page(filled: RepoBuilder, tmp_path: Path) -> None:
     # Ours are rendered in a faster way, which must give the same.
-    filled.define("old", "title: T\nowners: [t]\nlifecycle: deprecated\ndefinition: {exec: x, argv: [a, b]}\n")
+    filled.define(
+        "old", "title: T\nowners: [t]\nlifecycle: deprecated\ndefinition: {exec: x, argv: [a, b]}\n"
+    )
     filled.commit("one more")
     ours, own = Site(tmp_path / "ours"), Site(tmp_path / "own")
     build(open_source(filled.root, "HEAD"), ours)
@@ -150,7 +199,11 @@ def test_a_copy_of_our_templates_as_ones_own_changes_no_page(filled: RepoBuilder
 
     def pages(site: Site) -> dict[str, bytes]:
         top = site.out.resolve()
-        return {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*.html") if path.name != "404.html"}
+        return {
+            path.relative_to(top).as_posix(): path.read_bytes()
+            for path in top.rglob("*.html")
+            if path.name != "404.html"
+        }
 
     differing = {path for path, page in pages(ours).items() if pages(own)[path] != page}
     assert differing == {"index.html"}  # it says that the templates are not committed
@@ -160,9 +213,10 @@ def test_a_copy_of_our_templates_as_ones_own_changes_no_page(filled: RepoBuilder
 def test_hostile_text_is_shown_as_text(repo: RepoBuilder, tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>\"'&"
     repo.define(
-        "a", f"title: '{evil.replace(chr(39), chr(39) * 2)}'\nowners: [t]\ndescription: 'x [a](javascript:alert(1)) ![i](https://e.org/i.png) <img src=x>'\n"
+        "a",
+        f"title: '{evil.replace(chr(39), chr(39) * 2)}'\nowners: [t]\ndescription: 'x [a](javascript:alert(1)) ![i](https://e.org/i.png) <img src=x>'\n"
         f"definition: {{exec: x, argv: ['{evil.replace(chr(39), chr(39) * 2)}']}}\n",
-    )  # fmt: skip
+    )
     repo.commit(evil)
     assert build(open_source(repo.root), Site(tmp_path / "site")).files
     for page in (tmp_path / "site").resolve().rglob("*.html"):
@@ -173,7 +227,9 @@ def test_hostile_text_is_shown_as_text(repo: RepoBuilder, tmp_path: Path) -> Non
         assert "default-src &#39;none&#39;" in text
 
 
-def test_a_character_that_is_refused_today_stands_in_an_old_revision_as_it_was(repo: RepoBuilder, tmp_path: Path) -> None:
+def test_a_character_that_is_refused_today_stands_in_an_old_revision_as_it_was(
+    repo: RepoBuilder, tmp_path: Path
+) -> None:
     for title in (r'"one \0 two"', r'"<\0>"', "Three"):
         repo.define("a", f"id: 1\ntitle: {title}\nowners: [t]\ndefinition: {{exec: x}}\n")
         repo.commit()
@@ -185,7 +241,9 @@ def test_a_character_that_is_refused_today_stands_in_an_old_revision_as_it_was(r
         assert 'process_definition/a/_revisions/3/">Revision 3</a>' in text
 
 
-def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(repo: RepoBuilder, tmp_path: Path) -> None:
+def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(
+    repo: RepoBuilder, tmp_path: Path
+) -> None:
     text = "# first try\ntitle: A\nowners: [t]\ndefinition:\n  exec: x   # for now\n  environment: {A_MODE: fast}\n"
     # Put together here, so that no scanner of this repository finds one.
     token = "gh" + "p_" + "a1B2c3D4e5" * 4
@@ -197,13 +255,18 @@ def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(repo: Rep
     repo.commit("three")
     repo.define("a", text)
     repo.commit("four")
-    random = "".join(chr(97 + number * 7 % 26) + str(number * 3 % 10) + chr(65 + number * 11 % 26) for number in range(12))
+    random = "".join(
+        chr(97 + number * 7 % 26) + str(number * 3 % 10) + chr(65 + number * 11 % 26) for number in range(12)
+    )
     repo.define("a", text.replace("# for now", f"# ({random})"))
     repo.commit("five")
     repo.define("a", text)
     repo.commit("six")
     assert build(open_source(repo.root), Site(tmp_path / "site")).files
-    pages = [(tmp_path / f"site/process_definition/a/_revisions/{number}/index.html").read_text(encoding="utf-8") for number in range(1, 7)]
+    pages = [
+        (tmp_path / f"site/process_definition/a/_revisions/{number}/index.html").read_text(encoding="utf-8")
+        for number in range(1, 7)
+    ]
     assert random not in pages[4]
     assert pages[0].count("# first try\ntitle: A") == 1
     assert "exec: x   # for now" in pages[3]

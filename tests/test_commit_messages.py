@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.build import build
-from registry.cache import Cache
+from registry.cache.build_cache import BuildCache
+from registry.cache.cache_file import CacheFile
 from registry.git.log import MOST_BODY, MOST_SUBJECT, shown_message
-from registry.memory import Memory
+from registry.load.source import open_source
+from registry.pipeline import build
 from registry.site import Site
-from registry.source import open_source
 from tests.support.repo import RepoBuilder
 
 
@@ -28,12 +28,16 @@ def test_of_any_message_a_bounded_part_is_shown(subject: str, body: str) -> None
     assert rest == written.partition("\n")[2] or rest.endswith("…")
 
 
-@pytest.mark.parametrize("message", ["", "fix", "fix\n\nbecause", "s" * MOST_SUBJECT + "\n" + "b" * MOST_BODY])
+@pytest.mark.parametrize(
+    "message", ["", "fix", "fix\n\nbecause", "s" * MOST_SUBJECT + "\n" + "b" * MOST_BODY]
+)
 def test_a_message_that_fits_is_shown_whole(message: str) -> None:
     assert shown_message(f"{message}\n") == message
 
 
-def test_a_long_message_of_a_commit_that_adds_many_definitions_is_stored_once(repo: RepoBuilder, tmp_path: Path) -> None:
+def test_a_long_message_of_a_commit_that_adds_many_definitions_is_stored_once(
+    repo: RepoBuilder, tmp_path: Path
+) -> None:
     for number in range(100):
         repo.define(f"d{number}")
     message = tmp_path / "message"
@@ -41,8 +45,8 @@ def test_a_long_message_of_a_commit_that_adds_many_definitions_is_stored_once(re
     repo.git("add", "-A")
     repo.git("commit", "-q", "-F", str(message))
     site = Site(tmp_path / "site")
-    assert build(open_source(repo.root), site, memory=Memory(Cache(repo.root))).snapshot is not None
-    histories = b"".join(Cache(repo.root).all_of("histories").values())
+    assert build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root))).snapshot is not None
+    histories = b"".join(CacheFile(repo.root).all_of("histories").values())
     assert histories.count(b"Add a hundred") == 1
     assert len(histories) < 100_000
     answer = orjson.loads((site.out / "api/process_definition/by-name/d7/index.json").read_bytes())

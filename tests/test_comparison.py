@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from registry.diff import MISSING, diff, same, steps_of
+from registry.model.diff import MISSING, diff, same
+from registry.model.pointer import steps_of
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -63,25 +64,46 @@ def test_the_work_tree_and_two_commits_are_compared_alike(run: Run, registry: Re
     committed = compared(run, registry, "HEAD~1..HEAD")
     assert in_work_tree["definitions"] == committed["definitions"]
     assert in_work_tree["head"] is None
-    assert committed["summary"] == {"added": 1, "removed": 1, "renamed": 0, "changed": 1, "breaking": 2, "risky": 0, "safe": 1}
+    assert committed["summary"] == {
+        "added": 1,
+        "removed": 1,
+        "renamed": 0,
+        "changed": 1,
+        "breaking": 2,
+        "risky": 0,
+        "safe": 1,
+    }
     (a,) = [one for one in committed["definitions"] if one["name"] == "a"]
-    assert (a["changes"][0]["pointer"], a["changes"][0]["old"], a["changes"][0]["new"], a["changes"][0]["line"]) == ("/definition/timeout", 60, 30, 6)
+    assert (
+        a["changes"][0]["pointer"],
+        a["changes"][0]["old"],
+        a["changes"][0]["new"],
+        a["changes"][0]["line"],
+    ) == ("/definition/timeout", 60, 30, 6)
 
 
 def test_a_changed_application_names_those_it_reaches(run: Run, registry: RepoBuilder) -> None:
     registry.define("unrelated")
     registry.define(
-        "app", "title: App\nowners: [team]\ndefinition:\n  mappings: {inn: {iaas_image: image, iaas_allocation: small}}\n", kind="application"
+        "app",
+        "title: App\nowners: [team]\ndefinition:\n  mappings: {inn: {iaas_image: image, iaas_allocation: small}}\n",
+        kind="application",
     )
     (app,) = [one for one in compared(run, registry)["definitions"] if one["kind"] == "application"]
     assert app["affects"] == ["a", "b", "c"]
     registry.commit("change")
-    (app,) = [one for one in compared(run, registry, "HEAD~1..HEAD")["definitions"] if one["kind"] == "application"]
+    (app,) = [
+        one for one in compared(run, registry, "HEAD~1..HEAD")["definitions"] if one["kind"] == "application"
+    ]
     assert app["affects"] == ["a", "b", "c"]
 
 
 def test_another_application_tells_of_sites(run: Run, registry: RepoBuilder) -> None:
-    registry.define("other", "title: O\nowners: [team]\ndefinition:\n  mappings: {inn: {iaas_image: i, iaas_allocation: s}}\n", kind="application")
+    registry.define(
+        "other",
+        "title: O\nowners: [team]\ndefinition:\n  mappings: {inn: {iaas_image: i, iaas_allocation: s}}\n",
+        kind="application",
+    )
     registry.commit("another")
     registry.define("a", PROCESS.replace("application: app", "application: other"))
     (a,) = compared(run, registry)["definitions"]
@@ -115,7 +137,9 @@ def test_a_change_does_not_loosen_what_it_is_judged_by(run: Run, registry: RepoB
     assert run("diff", "-C", str(registry.root)).code == 1
 
 
-def test_what_cannot_be_compared_is_said_and_is_no_silence(run: Run, registry: RepoBuilder, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_said_and_is_no_silence(
+    run: Run, registry: RepoBuilder, tmp_path: Path
+) -> None:
     registry.define("a", "title: [")
     outcome = run("diff", "-C", str(registry.root))
     assert outcome.code == 2
@@ -165,24 +189,41 @@ def test_a_review_looks_at_the_result_of_the_merge(run: Run, registry: RepoBuild
     registry.git("checkout", "-q", "main")
     registry.define("b", PROCESS.replace("60", "10"))
     registry.commit("beside it")
-    outcome = run("review", "-C", str(registry.root), "--base", "main", "--head", "change", "--format", "json")
+    outcome = run(
+        "review", "-C", str(registry.root), "--base", "main", "--head", "change", "--format", "json"
+    )
     body = json.loads(outcome.out)
     assert outcome.code == 0
-    assert [one["name"] for one in body["changes"]["definitions"]] == ["a"]  # not b: that is no change of this branch
-    assert run("review", "-C", str(registry.root), "--base", "main", "--head", "change", "--fail-on", "breaking").code == 1
+    assert [one["name"] for one in body["changes"]["definitions"]] == [
+        "a"
+    ]  # not b: that is no change of this branch
+    assert (
+        run(
+            "review", "-C", str(registry.root), "--base", "main", "--head", "change", "--fail-on", "breaking"
+        ).code
+        == 1
+    )
 
 
 def test_a_review_says_problems_and_meaning_in_one_report(run: Run, registry: RepoBuilder) -> None:
     registry.git("checkout", "-q", "-b", "change")
     registry.define("a", PROCESS.replace("app\n", "ap\n").replace("60", "30"))
     registry.commit("mistake")
-    outcome = run("review", "-C", str(registry.root), "--base", "main", "--head", "change", "--format", "markdown")
+    outcome = run(
+        "review", "-C", str(registry.root), "--base", "main", "--head", "change", "--format", "markdown"
+    )
     assert outcome.code == 1
     assert outcome.out.startswith("<!-- process-registry review -->")
     assert "R001" in outcome.out
     assert "C140" in outcome.out
-    annotations = run("review", "-C", str(registry.root), "--base", "main", "--head", "change", "--format", "github").out.splitlines()
-    assert [line.split(" ")[0] for line in annotations if line.startswith("::")] == ["::error", "::warning", "::warning"]
+    annotations = run(
+        "review", "-C", str(registry.root), "--base", "main", "--head", "change", "--format", "github"
+    ).out.splitlines()
+    assert [line.split(" ")[0] for line in annotations if line.startswith("::")] == [
+        "::error",
+        "::warning",
+        "::warning",
+    ]
     assert "file=definitions/process_definition/a.yaml,line=6," in "\n".join(annotations)
 
 
@@ -208,7 +249,11 @@ def test_a_clone_of_depth_one_is_reviewed_as_it_is(run: Run, registry: RepoBuild
     registry.commit("lower")
     cold = tmp_path / "cold"
     cold.mkdir()
-    for words in (["init", "-q"], ["fetch", "-q", "--depth=1", registry.root.as_uri(), "main:main", "change:change"], ["checkout", "-q", "change"]):
+    for words in (
+        ["init", "-q"],
+        ["fetch", "-q", "--depth=1", registry.root.as_uri(), "main:main", "change:change"],
+        ["checkout", "-q", "change"],
+    ):
         subprocess.run(["git", *words], cwd=cold, check=True)
     outcome = run("review", "-C", str(cold), "--base", "main", "--head", "change")
     assert outcome.code == 0, outcome.err
@@ -245,7 +290,9 @@ def test_a_difference_applied_gives_the_other_document() -> None:
         assert diff(one, one) == []
 
 
-def test_a_preview_names_the_change_and_marks_what_it_changes(run: Run, registry: RepoBuilder, tmp_path: Path) -> None:
+def test_a_preview_names_the_change_and_marks_what_it_changes(
+    run: Run, registry: RepoBuilder, tmp_path: Path
+) -> None:
     registry.git("checkout", "-q", "-b", "change")
     registry.define("a", PROCESS.replace("60", "30"))
     registry.define("new")
@@ -257,7 +304,10 @@ def test_a_preview_names_the_change_and_marks_what_it_changes(run: Run, registry
     assert run(*words, "--preview", "pull request <12>", "--base", "main").code == 0
     index = (tmp_path / "site/index.html").read_text()
     assert "Preview of pull request &lt;12&gt;, not published yet: 1 definition changed, 1 added" in index
-    page = {name: (tmp_path / f"site/process_definition/{name}/index.html").read_text() for name in ("a", "b", "c", "new")}
+    page = {
+        name: (tmp_path / f"site/process_definition/{name}/index.html").read_text()
+        for name in ("a", "b", "c", "new")
+    }
     assert ['class="badge changed"' in page["a"], 'class="badge added"' in page["new"]] == [True, True]
     assert not any('class="badge changed"' in page[name] for name in "bc")
     assert "/definition/timeout" in (tmp_path / "site/_changes/index.html").read_text()

@@ -7,18 +7,51 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import yaml
-from registry.contents import Contents, Spool, id_in
 from registry.git import GitError, open_repository
-from registry.loader import id_of
-from registry.source import open_source
+from registry.history.blobs import BlobReader, BlobSpool, id_in
+from registry.load import yaml
+from registry.load.source import open_source
+from registry.model.definition import id_of
 from tests.support.repo import RepoBuilder
 
 LINES = st.sampled_from(
-    ["id: 7", "id: 8  # given", "id : 9", '"id": 3', "? id", ": 4", "id: 0", "id: 07", "id: seven", "title: it's", "title: 'a", "id: 5'", 'x: "a', '  id: 6"',
-     "  id: 6", "definition:", "text: |", "  id: 12", "- id: 4", "{id: 5}", "---", "...", "# id: 3", "", "\ufeffid: 4", "  - id: 5", "%YAML 1.2", "id: &a 5",
-     "!!map", "x: [", "]", "id:\t5", "title: a", "Id: 4"]
-)  # fmt: skip
+    [
+        "id: 7",
+        "id: 8  # given",
+        "id : 9",
+        '"id": 3',
+        "? id",
+        ": 4",
+        "id: 0",
+        "id: 07",
+        "id: seven",
+        "title: it's",
+        "title: 'a",
+        "id: 5'",
+        'x: "a',
+        '  id: 6"',
+        "  id: 6",
+        "definition:",
+        "text: |",
+        "  id: 12",
+        "- id: 4",
+        "{id: 5}",
+        "---",
+        "...",
+        "# id: 3",
+        "",
+        "\ufeffid: 4",
+        "  - id: 5",
+        "%YAML 1.2",
+        "id: &a 5",
+        "!!map",
+        "x: [",
+        "]",
+        "id:\t5",
+        "title: a",
+        "Id: 4",
+    ]
+)
 
 
 def read_id(data: bytes) -> int | None:
@@ -48,12 +81,12 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     assert opened is not None
     blobs = repo.git("log", "--format=", "--raw", "--no-abbrev").split("\n")
     blobs = [line.split()[3] for line in blobs if line.startswith(":")][:40]
-    one, ahead, together, spooled = Contents(), Contents(), Contents(), Contents()
+    one, ahead, together, spooled = BlobReader(), BlobReader(), BlobReader(), BlobReader()
     for contents in (one, ahead, together, spooled):
         contents.read_from(opened, ())
     together.expect_now(list(reversed(blobs[5:])))
     ahead.expect(lambda: [blobs[:20], blobs[20:]])
-    spool = Spool()
+    spool = BlobSpool()
     for blob, data in opened.read_blobs(blobs, at_most=1_000_000):
         assert isinstance(data, bytes)
         spool.put(blob, data)
@@ -69,7 +102,7 @@ def test_contents_that_git_does_not_have_are_told(repo: RepoBuilder) -> None:
     repo.commit("start")
     opened = open_repository(Path(repo.root))
     assert opened is not None
-    contents = Contents()
+    contents = BlobReader()
     contents.read_from(opened, ())
     with pytest.raises(GitError, match="git has no file contents"):
         contents.get("0123456789" * 4)

@@ -6,11 +6,18 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.diff import MISSING, Change, diff, pointer_of, steps_of
+from registry.model.diff import MISSING, Change, diff
+from registry.model.pointer import pointer_of, steps_of
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from([0.5, 1.0]) | st.text("ab/~0", max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab/~0", max_size=2), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.sampled_from([0.5, 1.0])
+    | st.text("ab/~0", max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab/~0", max_size=2), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 DOCUMENTS = st.dictionaries(st.text("ab/~", max_size=2), JSON, max_size=4)

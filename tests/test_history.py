@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from registry.build import snapshot_of
-from registry.cache import Cache
-from registry.memory import Memory
+from registry.cache.build_cache import BuildCache
+from registry.cache.cache_file import CacheFile
+from registry.load.source import open_source
+from registry.pipeline import snapshot_of
 from registry.snapshot import Snapshot
-from registry.source import open_source
 from tests.support.repo import RepoBuilder
 
 BODY = "title: {0}\nowners: [team]\ndefinition:\n  exec: /bin/x\n  argv: [{1}]\n  cwd: /srv/some/where\n  environment: {{LEVEL: info}}\n"
@@ -25,7 +25,12 @@ def told(found: Snapshot, name: str) -> list[str]:
     lines = []
     for revision in found.revisions["process_definition", name]:
         changes = " ".join(change.pointer for change in found.changes_of(revision))
-        parts = [revision.message.split("\n")[0], f"as {revision.name}" if revision.name != name else "", changes, "" if revision.blob else "deleted"]
+        parts = [
+            revision.message.split("\n")[0],
+            f"as {revision.name}" if revision.name != name else "",
+            changes,
+            "" if revision.blob else "deleted",
+        ]
         lines.append(" ".join(part for part in parts if part))
     return lines
 
@@ -70,9 +75,14 @@ def test_a_rename_that_git_cannot_see_is_followed_by_the_id(repo: RepoBuilder) -
     repo.define("a", "id: 5\ntitle: One\nowners: [t]\ndefinition: {exec: x}\n")
     repo.commit("add")
     (repo.root / "definitions/process_definition/a.yaml").unlink()
-    repo.define("b", "id: 5\n# all new\n" + BODY.format("Wholly another text with many other words", "a, b, c, d"))
+    repo.define(
+        "b", "id: 5\n# all new\n" + BODY.format("Wholly another text with many other words", "a, b, c, d")
+    )
     repo.commit("rename and rewrite")
-    assert [line.split(" /")[0] for line in told(snapshot(repo.root), "b")] == ["add as a", "rename and rewrite"]
+    assert [line.split(" /")[0] for line in told(snapshot(repo.root), "b")] == [
+        "add as a",
+        "rename and rewrite",
+    ]
 
 
 def test_two_names_swapped_in_one_commit_keep_their_histories(repo: RepoBuilder) -> None:
@@ -130,7 +140,12 @@ def test_a_merge_is_seen_once_and_only_where_it_changed_something_itself(repo: R
     repo.git("merge", "-q", "--no-ff", "--no-commit", "again")
     repo.define("a", BODY.format("Made in the merge", "-a"))
     repo.commit("evil merge")
-    assert told(snapshot(repo.root), "a") == ["add", "on the side /title", "main again /title", "evil merge /title"]
+    assert told(snapshot(repo.root), "a") == [
+        "add",
+        "on the side /title",
+        "main again /title",
+        "evil merge /title",
+    ]
     assert told(snapshot(repo.root), "b") == ["add", "on main /title", "again /title"]
 
 
@@ -210,7 +225,9 @@ def test_a_rename_made_in_a_merge_is_followed(repo: RepoBuilder) -> None:
 def test_a_rename_of_upper_and_lower_case_alone_is_followed(repo: RepoBuilder) -> None:
     repo.define("Mixed", BODY.format("One", "-a"))
     repo.commit("add")
-    repo.git("mv", "-f", "definitions/process_definition/Mixed.yaml", "definitions/process_definition/mixed.yaml")
+    repo.git(
+        "mv", "-f", "definitions/process_definition/Mixed.yaml", "definitions/process_definition/mixed.yaml"
+    )
     repo.commit("lower case")
     lines = told(snapshot(repo.root), "mixed")
     assert lines == ["add as Mixed", "lower case"]
@@ -237,7 +254,11 @@ def test_an_edit_under_the_old_name_on_a_branch_belongs_to_the_renamed_definitio
     repo.git("mv", "definitions/process_definition/a.yaml", "definitions/process_definition/b.yaml")
     repo.commit("rename")
     repo.git("merge", "-q", "--no-ff", "-m", "merge", "side")
-    assert sorted(told(snapshot(repo.root), "b")) == ["add as a", "edit on the side as a /definition/argv", "rename"]
+    assert sorted(told(snapshot(repo.root), "b")) == [
+        "add as a",
+        "edit on the side as a /definition/argv",
+        "rename",
+    ]
 
 
 def test_order_is_that_of_the_graph_whatever_the_dates_say(repo: RepoBuilder) -> None:
@@ -264,7 +285,11 @@ def test_a_revision_keeps_its_number_when_an_updated_branch_is_merged(repo: Repo
     def read() -> Snapshot:
         """As a new process does that knows what was read before."""
         steps.clear()
-        found, problems = snapshot_of(open_source(repo.root), lambda step, *_: steps.append(step), memory=Memory(Cache(repo.root)))
+        found, problems = snapshot_of(
+            open_source(repo.root),
+            lambda step, *_: steps.append(step),
+            memory=BuildCache(CacheFile(repo.root)),
+        )
         assert found is not None, problems
         return found
 
@@ -291,7 +316,11 @@ def test_old_states_that_are_refused_today_still_have_their_revision(repo: RepoB
     repo.commit("strict")
     found = snapshot(repo.root)
     assert told(found, "a") == ["broken", "loose", "strict /title"]
-    assert [found.document_of(r) is None for r in found.revisions["process_definition", "a"]] == [True, False, False]
+    assert [found.document_of(r) is None for r in found.revisions["process_definition", "a"]] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_without_git_or_commits_it_works_and_says_so(tmp_path: Path) -> None:
@@ -300,7 +329,9 @@ def test_without_git_or_commits_it_works_and_says_so(tmp_path: Path) -> None:
     plain.define("a")
     found = snapshot(plain.root)
     assert (found.history_complete, found.is_dirty, found.commit) == (False, True, None)
-    assert [(r.number, r.commit, r.message) for r in found.revisions["process_definition", "a"]] == [(1, None, "uncommitted")]
+    assert [(r.number, r.commit, r.message) for r in found.revisions["process_definition", "a"]] == [
+        (1, None, "uncommitted")
+    ]
     fresh = RepoBuilder(tmp_path / "fresh")
     fresh.define("a")
     found = snapshot(fresh.root)
@@ -353,7 +384,11 @@ def test_a_registry_in_a_folder_goes_on_from_the_last_commit_that_it_knows(repo:
     def steps() -> list[str]:
         """What a new process tells while it reads."""
         found: list[str] = []
-        after, _ = snapshot_of(open_source(inner.root), lambda step, *_: found.append(step), memory=Memory(Cache(inner.root)))
+        after, _ = snapshot_of(
+            open_source(inner.root),
+            lambda step, *_: found.append(step),
+            memory=BuildCache(CacheFile(inner.root)),
+        )
         assert after is not None
         assert told(after, "a") == told(snapshot(inner.root), "a")
         return found

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from registry.blame import blame
-from registry.build import snapshot_of
-from registry.cache import Cache
-from registry.history import Revision
-from registry.memory import Memory
+from registry.cache.build_cache import BuildCache
+from registry.cache.cache_file import CacheFile
+from registry.load.source import open_source
+from registry.model.revision import Revision
+from registry.pipeline import snapshot_of
+from registry.review.blame import blame
 from registry.snapshot import Snapshot
-from registry.source import open_source
 from tests.conftest import Run
 from tests.support.merged_history import KIND, GitView, MergedHistory
 from tests.support.repo import RepoBuilder
 
 
-def _snapshot(root: Path, commit: str, memory: Memory | None = None) -> Snapshot:
+def _snapshot(root: Path, commit: str, memory: BuildCache | None = None) -> Snapshot:
     found, problems = snapshot_of(open_source(root, commit), memory=memory)
     assert found is not None, problems
     return found
@@ -77,15 +77,21 @@ def test_the_commit_that_blame_names_has_the_value(repo: RepoBuilder, seed: int,
             ).stdout
             value = origin.value if not isinstance(origin.value, list) else origin.value[0]
             key = origin.pointer.rpartition("/")[2]
-            assert f"{key}: {value}\n" in written or f"{key}: [{value}]\n" in written or (key == "description" and "description: >" in written)
+            assert (
+                f"{key}: {value}\n" in written
+                or f"{key}: [{value}]\n" in written
+                or (key == "description" and "description: >" in written)
+            )
 
 
 @pytest.mark.parametrize("reuses_names", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_reading_new_commits_gives_what_reading_all_gives(repo: RepoBuilder, seed: int, reuses_names: bool) -> None:
+def test_reading_new_commits_gives_what_reading_all_gives(
+    repo: RepoBuilder, seed: int, reuses_names: bool
+) -> None:
     history = MergedHistory(seed, reuses_names=reuses_names)
     names = history.write(repo.root)
-    memory = Memory(Cache(repo.root))
+    memory = BuildCache(CacheFile(repo.root))
     before: dict[int, list[Revision]] = {}
     git = GitView(repo.root)
     for number in dict.fromkeys(history.main_line):
@@ -108,11 +114,17 @@ BODY = "title: {0}\nowners: [team]\ndefinition:\n  exec: /bin/x\n  cwd: /srv/som
 def _told(snapshot: Snapshot, name: str) -> list[str]:
     """Each revision: subject, and the changed fields."""
     revisions = snapshot.revisions["process_definition", name]
-    return [" ".join([one.message.split("\n")[0], *(change.pointer for change in snapshot.changes_of(one))]) for one in revisions]
+    return [
+        " ".join([one.message.split("\n")[0], *(change.pointer for change in snapshot.changes_of(one))])
+        for one in revisions
+    ]
 
 
 def _blamed(snapshot: Snapshot, name: str) -> dict[str, str]:
-    return {one.pointer: one.revision.message for one in blame(snapshot, snapshot.revisions["process_definition", name])}
+    return {
+        one.pointer: one.revision.message
+        for one in blame(snapshot, snapshot.revisions["process_definition", name])
+    }
 
 
 def test_an_edit_on_a_branch_from_before_the_id_is_a_revision(repo: RepoBuilder, run: Run) -> None:
@@ -156,7 +168,9 @@ def test_a_conflict_resolved_by_keeping_one_side_ends_with_that_side(repo: RepoB
     assert _blamed(snapshot, "a")["/definition/timeout"] == "80 on main"
 
 
-def test_a_new_file_of_the_old_name_does_not_take_the_history_of_a_renamed_definition(repo: RepoBuilder) -> None:
+def test_a_new_file_of_the_old_name_does_not_take_the_history_of_a_renamed_definition(
+    repo: RepoBuilder,
+) -> None:
     repo.define("a", BODY.format("One", 60))
     repo.commit("add a")
     repo.git("checkout", "-q", "-b", "side")
@@ -165,9 +179,13 @@ def test_a_new_file_of_the_old_name_does_not_take_the_history_of_a_renamed_defin
     repo.git("checkout", "-q", "main")
     (repo.root / "definitions/process_definition/a.yaml").unlink()
     repo.commit("remove a")
-    repo.define("a", "title: Another\nowners: [others]\ndefinition: {exec: /opt/another, argv: [--all, --new]}\n")
+    repo.define(
+        "a", "title: Another\nowners: [others]\ndefinition: {exec: /opt/another, argv: [--all, --new]}\n"
+    )
     repo.commit("add another a")
-    repo.define("a", "title: Another one\nowners: [others]\ndefinition: {exec: /opt/another, argv: [--all, --new]}\n")
+    repo.define(
+        "a", "title: Another one\nowners: [others]\ndefinition: {exec: /opt/another, argv: [--all, --new]}\n"
+    )
     repo.commit("retitle a")
     repo.git("merge", "-q", "--no-ff", "--no-commit", "-s", "ours", "side")
     repo.define("b", BODY.format("One", 60))
@@ -186,7 +204,9 @@ def test_an_edit_of_a_file_whose_name_another_definition_has_by_now(repo: RepoBu
     repo.git("checkout", "-q", "main")
     repo.git("mv", "definitions/process_definition/a.yaml", "definitions/process_definition/b.yaml")
     repo.commit("rename to b")
-    repo.define("a", "title: Another\nowners: [others]\ndefinition: {exec: /opt/another, argv: [--all, --new]}\n")
+    repo.define(
+        "a", "title: Another\nowners: [others]\ndefinition: {exec: /opt/another, argv: [--all, --new]}\n"
+    )
     repo.commit("add another a")
     repo.git("merge", "-q", "--no-ff", "--no-commit", "-s", "ours", "side")
     repo.define("b", BODY.format("One", 70))

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from registry import yaml
 from registry.ids import Ledger, Mark, append, insert_id, mark_of, parse_ledger, plan, replace_id, verify
-from registry.loader import Definition
-from registry.outline import outline_of
+from registry.load import yaml
+from registry.model.definition import Definition, summary_of
 
 CORPUS = sorted((Path(__file__).parent / "corpus" / "good").glob("*.yaml"))
 
 
-def definition(name: str, number: int | None = None, kind: str = "process_definition", raw: bytes = b"title: T\n") -> Definition:
+def definition(
+    name: str, number: int | None = None, kind: str = "process_definition", raw: bytes = b"title: T\n"
+) -> Definition:
     document = yaml.read(raw, f"definitions/{kind}/{name}.yaml").document
     assert document is not None
-    return Definition(kind, name, number, document, outline_of(document.data, ()))
+    return Definition(kind, name, number, document, summary_of(document.data, ()))
 
 
 def after(ledger: Ledger, *definitions: Definition) -> tuple[Ledger, list[str]]:
@@ -32,7 +33,9 @@ EMPTY = Ledger((), "registry-1", "registry-1")
 
 
 def test_ids_count_up_for_each_kind_in_byte_order_of_paths() -> None:
-    _, events = after(EMPTY, definition("b"), definition("a/z"), definition("a-z"), definition("x", kind="application"))
+    _, events = after(
+        EMPTY, definition("b"), definition("a/z"), definition("a-z"), definition("x", kind="application")
+    )
     assert events == ["live app 1 x", "live pro 1 a-z", "live pro 2 a/z", "live pro 3 b"]
 
 
@@ -66,7 +69,9 @@ def ids(ledger: Ledger, *definitions: Definition, marks: tuple[Mark, ...] = ()) 
     """What each file carries after one more run."""
     planned = plan(definitions, ledger, marks)
     assert not planned.problems
-    return {one.name: one.id for one in definitions} | {one.definition.name: one.id for one in planned.assignments}
+    return {one.name: one.id for one in definitions} | {
+        one.definition.name: one.id for one in planned.assignments
+    }
 
 
 def known(*names: str) -> Ledger:
@@ -109,7 +114,9 @@ def test_on_a_branch_that_was_set_back_files_get_the_ids_that_they_had_then() ->
     whole = Ledger((), "registry-1", "registry-1")
     for event in (*events, *lost):
         entries = append(whole, [event], None)
-        whole = parse_ledger("".join(f"{one.line()}\n" for one in (*whole.entries, *entries)).encode(), "registry-1")[0]
+        whole = parse_ledger(
+            "".join(f"{one.line()}\n" for one in (*whole.entries, *entries)).encode(), "registry-1"
+        )[0]
     planned = plan([definition("a"), with_id("x", 2)], whole, known_lines=2)
     assert {one.definition.name: one.id for one in planned.assignments} == {"a": 1}
     # One that carries what is not its own gets what it had last, if it lay elsewhere then.
@@ -132,7 +139,9 @@ def test_a_mark_from_outside_counts_as_well() -> None:
 def test_when_no_number_is_left_it_says_which_file_took_the_last() -> None:
     largest = 2**53 - 1
     planned = plan([with_id("a", largest), definition("b")], EMPTY)
-    assert [(one.rule, one.span.path) for one in planned.problems] == [("I025", "definitions/process_definition/a.yaml")]
+    assert [(one.rule, one.span.path) for one in planned.problems] == [
+        ("I025", "definitions/process_definition/a.yaml")
+    ]
     assert planned.edits == {}
 
 
@@ -149,10 +158,22 @@ def test_a_ledger_that_contradicts_itself_or_the_files_is_told() -> None:
     ledger = known("a", "b")
     assert verify([with_id("a", 1), with_id("b", 2), definition("new")], ledger) == ()
     told = verify([with_id("a", 1), with_id("c", 2), with_id("d", 9), with_id("e", 1)], ledger)
-    assert [(one.rule, one.span.path.rpartition("/")[2]) for one in told] == [("I023", "c.yaml"), ("I021", "d.yaml"), ("I010", "e.yaml")]
-    assert [one.message for one in verify([with_id("a", 1)], ledger)] == ["no file carries process_definition 2 (b)"]
+    assert [(one.rule, one.span.path.rpartition("/")[2]) for one in told] == [
+        ("I023", "c.yaml"),
+        ("I021", "d.yaml"),
+        ("I010", "e.yaml"),
+    ]
+    assert [one.message for one in verify([with_id("a", 1)], ledger)] == [
+        "no file carries process_definition 2 (b)"
+    ]
     entries = append(
-        ledger, [("process_definition", 1, "z", "live"), ("process_definition", 5, "b", "gone"), ("process_definition", 1, "b", "moved")], None
+        ledger,
+        [
+            ("process_definition", 1, "z", "live"),
+            ("process_definition", 5, "b", "gone"),
+            ("process_definition", 1, "b", "moved"),
+        ],
+        None,
     )
     story = verify([], Ledger((*ledger.entries, *entries), "registry-1", ""))
     assert [one.span.line for one in story if one.rule == "I022"] == [3, 4, 5]
@@ -205,7 +226,9 @@ def test_a_file_that_cannot_take_a_line_is_refused_not_damaged() -> None:
 
 def test_a_ledger_checked_out_on_windows_is_published_with_the_line_ends_it_was_written_with() -> None:
     first, _ = parse_ledger(None, "registry-1")
-    entries = append(first, [("process_definition", 1, "a", "live"), ("process_definition", 2, "b/ü", "live")], "c0")
+    entries = append(
+        first, [("process_definition", 1, "a", "live"), ("process_definition", 2, "b/ü", "live")], "c0"
+    )
     text = "".join(f"{entry.line()}\n" for entry in entries)
     for written in (text, text.replace("\n", "\r\n")):
         ledger, problems = parse_ledger(written.encode(), "registry-1")

@@ -14,25 +14,26 @@ from pathlib import Path
 
 import pytest
 
-from registry.build import build, snapshot_of
-from registry.cache import FOLDER, Cache
+from registry.cache.build_cache import BuildCache
+from registry.cache.cache_file import FOLDER, CacheFile
 from registry.errors import UsageError
-from registry.memory import Memory
+from registry.load.source import open_source
+from registry.pipeline import build, snapshot_of
 from registry.site import Site
-from registry.source import open_source
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 KIND = "definitions/process_definition"
-SCHEMA = (
-    '{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "%s", "type": "object", "x-registry": {"title": "%s", "plural": "Sites"}}'
-)
+SCHEMA = '{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "%s", "type": "object", "x-registry": {"title": "%s", "plural": "Sites"}}'
 
 
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below a folder with its bytes; folders as well."""
     folder = folder.resolve()
-    return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b"/" for path in folder.rglob("*")}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b"/"
+        for path in folder.rglob("*")
+    }
 
 
 class Author:
@@ -57,13 +58,36 @@ class Author:
         repo, rng = self.repo, self.rng
         files = self.files()
         what = rng.choice(
-            ("edit", "edit", "edit", "add", "delete", "rename", "application", "commit", "commit", "index", "merge", "back", "settings", "schema",
-             "template", "sample", "swap", "touch", "rewrite", "elsewhere", "clock")
-        )  # fmt: skip
+            (
+                "edit",
+                "edit",
+                "edit",
+                "add",
+                "delete",
+                "rename",
+                "application",
+                "commit",
+                "commit",
+                "index",
+                "merge",
+                "back",
+                "settings",
+                "schema",
+                "template",
+                "sample",
+                "swap",
+                "touch",
+                "rewrite",
+                "elsewhere",
+                "clock",
+            )
+        )
         if what == "edit" and files:
             path = rng.choice(files)
             old = path.read_text()
-            path.write_text(self.text(int(old.split("\n")[0].removeprefix("id: ")) if old.startswith("id: ") else None))
+            path.write_text(
+                self.text(int(old.split("\n")[0].removeprefix("id: ")) if old.startswith("id: ") else None)
+            )
         elif what == "add":
             repo.define(f"{rng.choice('xyz')}/n{rng.randrange(100)}", self.text())
         elif what == "delete" and len(files) > 3:
@@ -85,7 +109,10 @@ class Author:
         elif what == "touch" and files:
             os.utime(rng.choice(files))
         elif what == "settings":
-            repo.write("registry.yaml", f"registry_id: registry-1\ntitle: {rng.choice(('One', 'Two'))}\npage_size: {rng.choice((3, 20))}\n")
+            repo.write(
+                "registry.yaml",
+                f"registry_id: registry-1\ntitle: {rng.choice(('One', 'Two'))}\npage_size: {rng.choice((3, 20))}\n",
+            )
         elif what == "schema":
             title = rng.choice("AB")
             repo.write("schema/site.schema.json", SCHEMA % (title, title))
@@ -95,7 +122,8 @@ class Author:
                 shutil.rmtree(own.parent)
             else:
                 repo.write(
-                    "site_templates/404.html", '{% extends "base.html" %}{% block main %}{{ site.commit }} {{ site.revision_count }}{% endblock %}'
+                    "site_templates/404.html",
+                    '{% extends "base.html" %}{% block main %}{{ site.commit }} {{ site.revision_count }}{% endblock %}',
                 )
         elif what == "sample":
             repo.write("samples/a.txt", str(rng.random()))
@@ -139,7 +167,9 @@ class Author:
 
 
 @pytest.mark.parametrize(("seed", "folder"), [(0, ""), (1, ""), (2, ""), (3, ""), (4, "sub/registry")])
-def test_incremental_and_cold_builds_give_the_same_bytes(repo: RepoBuilder, run: Run, tmp_path: Path, seed: int, folder: str) -> None:
+def test_incremental_and_cold_builds_give_the_same_bytes(
+    repo: RepoBuilder, run: Run, tmp_path: Path, seed: int, folder: str
+) -> None:
     repo = RepoBuilder.at(repo.root / folder, repo.clock)
     author = Author(repo, seed)
     repo.write("registry.yaml", "registry_id: registry-1\n")
@@ -149,14 +179,14 @@ def test_incremental_and_cold_builds_give_the_same_bytes(repo: RepoBuilder, run:
         repo.define(f"x/d{number}", author.text())
     repo.commit("start")
     site = Site(tmp_path / "site")
-    memory = Memory(Cache(repo.root))
+    memory = BuildCache(CacheFile(repo.root))
     built = 0
     for number in range(30):
         what = author.step()
         if what == "index":
             run("index", "-C", str(repo.root), "--no-commit")
         if author.rng.random() < 0.3:
-            memory = Memory(Cache(repo.root))  # another process
+            memory = BuildCache(CacheFile(repo.root))  # another process
         result = build(open_source(repo.root), site, memory=memory)
         cold = Site(tmp_path / f"cold{number}")
         expected = build(open_source(repo.root), cold, from_nothing=True)
@@ -164,7 +194,11 @@ def test_incremental_and_cold_builds_give_the_same_bytes(repo: RepoBuilder, run:
         if expected.snapshot is not None:
             built += 1
             assert tree(site.out) == tree(cold.out), what
-            assert result.files == expected.files == sum(data != b"/" or path.endswith(".x") for path, data in tree(site.out).items())
+            assert (
+                result.files
+                == expected.files
+                == sum(data != b"/" or path.endswith(".x") for path, data in tree(site.out).items())
+            )
             shutil.rmtree(cold.generations)
     assert built > 10
 
@@ -174,9 +208,9 @@ def test_one_edit_makes_only_what_shows_it(repo: RepoBuilder, tmp_path: Path) ->
         repo.define(f"d{number}", f"title: T\nowners: [t]\ndefinition: {{exec: /bin/{number}}}\n")
     repo.commit("start")
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     repo.define("d7", "title: T\nowners: [t]\ndefinition: {exec: /bin/other}\n")
-    result = build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    result = build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     # Its page and answers, the index, its page of the list, the snapshot.
     assert result.changed == 5
     assert result.files > 150
@@ -188,15 +222,15 @@ def test_many_definitions_whose_documents_are_put_aside(repo: RepoBuilder, run: 
     repo.commit("start")
     assert run("index", "-C", str(repo.root)).code == 0
     site, cold = Site(tmp_path / "site"), Site(tmp_path / "cold")
-    memory = Memory(Cache(repo.root))
+    memory = BuildCache(CacheFile(repo.root))
     build(open_source(repo.root), site, memory=memory)
     path = repo.root / KIND / "g/d300.yaml"
     path.write_text(path.read_text().replace("/bin/300", "/bin/other"))
     (repo.root / KIND / "g/d5.yaml").unlink()
     repo.commit("one edited, one gone")
-    for known in (memory, Memory(Cache(repo.root))):
+    for known in (memory, BuildCache(CacheFile(repo.root))):
         assert build(open_source(repo.root), site, memory=known).changed < 60  # lists tell how many there are
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     build(open_source(repo.root), cold, from_nothing=True)
     assert tree(site.out) == tree(cold.out)
     api = site.out / "api/process_definition"
@@ -211,13 +245,18 @@ def test_references_of_a_kind_that_change_under_a_running_program(repo: RepoBuil
     repo.write("schema/site.schema.json", schema)
     repo.define("oslo", "title: Oslo\nowners: [t]\nowner: nobody\n", "site")
     repo.commit("start")
-    memory = Memory(Cache(repo.root))
+    memory = BuildCache(CacheFile(repo.root))
     site = Site(tmp_path / "site")
     assert build(open_source(repo.root), site, memory=memory).snapshot is not None
-    repo.write("schema/site.schema.json", schema.replace('"plural"', '"references": [{"pointer": "/owner", "kind": "application"}], "plural"'))
-    for known in (memory, Memory(Cache(repo.root))):
+    repo.write(
+        "schema/site.schema.json",
+        schema.replace('"plural"', '"references": [{"pointer": "/owner", "kind": "application"}], "plural"'),
+    )
+    for known in (memory, BuildCache(CacheFile(repo.root))):
         found = build(open_source(repo.root), site, memory=known)
-        assert [(problem.rule, problem.message) for problem in found.problems] == [("R001", "there is no application `nobody`")]
+        assert [(problem.rule, problem.message) for problem in found.problems] == [
+            ("R001", "there is no application `nobody`")
+        ]
 
 
 def test_a_cache_that_is_emptied_while_it_is_used(repo: RepoBuilder) -> None:
@@ -226,8 +265,8 @@ def test_a_cache_that_is_emptied_while_it_is_used(repo: RepoBuilder) -> None:
     repo.commit("start")
     repo.define("two")
     time.sleep(0.2)  # what was written this moment is read again
-    snapshot_of(open_source(repo.root), memory=Memory(Cache(repo.root)))
-    snapshot, _ = snapshot_of(open_source(repo.root), memory=Memory(Cache(repo.root)))
+    snapshot_of(open_source(repo.root), memory=BuildCache(CacheFile(repo.root)))
+    snapshot, _ = snapshot_of(open_source(repo.root), memory=BuildCache(CacheFile(repo.root)))
     assert snapshot is not None
     with closing(sqlite3.connect(repo.root / FOLDER / "cache.sqlite")) as connection:
         connection.execute("DELETE FROM definitions")
@@ -239,7 +278,9 @@ def test_a_cache_that_is_emptied_while_it_is_used(repo: RepoBuilder) -> None:
         _ = two.data
 
 
-def test_a_command_that_finds_nothing_changed_says_so_and_writes_nothing(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_a_command_that_finds_nothing_changed_says_so_and_writes_nothing(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     path = repo.define("a")
     repo.commit("start")
     old = time.time() - 60
@@ -257,13 +298,15 @@ def test_a_command_that_finds_nothing_changed_says_so_and_writes_nothing(repo: R
 
 
 @pytest.mark.parametrize("damage", ["removed", "garbage", "folder", "read-only", "link", "older form"])
-def test_whatever_becomes_of_the_cache_the_site_is_right(repo: RepoBuilder, tmp_path: Path, damage: str) -> None:
+def test_whatever_becomes_of_the_cache_the_site_is_right(
+    repo: RepoBuilder, tmp_path: Path, damage: str
+) -> None:
     repo.define("a")
     repo.commit("start")
     repo.define("a", "title: Two\nowners: [t]\ndefinition: {exec: /bin/a}\n")
     repo.commit("two")
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     file = repo.root / FOLDER / "cache.sqlite"
     assert file.exists()
     if damage == "removed":
@@ -277,25 +320,27 @@ def test_whatever_becomes_of_the_cache_the_site_is_right(repo: RepoBuilder, tmp_
         file.chmod(0o400)
     elif damage == "older form":
         with closing(sqlite3.connect(file)) as connection:
-            connection.executescript("DROP TABLE about; CREATE TABLE about (program TEXT); PRAGMA user_version = 1")
+            connection.executescript(
+                "DROP TABLE about; CREATE TABLE about (program TEXT); PRAGMA user_version = 1"
+            )
     else:
         shutil.move(file, tmp_path / "elsewhere")
         file.symlink_to(tmp_path / "elsewhere")
     repo.define("a", "title: Three\nowners: [t]\ndefinition: {exec: /bin/a}\n")
-    assert build(open_source(repo.root), site, memory=Memory(Cache(repo.root))).snapshot is not None
+    assert build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root))).snapshot is not None
     cold = Site(tmp_path / "cold")
     build(open_source(repo.root), cold, from_nothing=True)
     assert tree(site.out) == tree(cold.out)
     if damage in ("removed", "garbage", "older form"):
-        assert Cache(repo.root).all_of("definitions")  # and there is one again
+        assert CacheFile(repo.root).all_of("definitions")  # and there is one again
 
 
 def test_a_cache_that_came_with_a_commit_is_not_believed(repo: RepoBuilder, tmp_path: Path) -> None:
     repo.define("a")
     repo.commit("start")
-    build(open_source(repo.root), Site(tmp_path / "site"), memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), Site(tmp_path / "site"), memory=BuildCache(CacheFile(repo.root)))
     (repo.root / ".registry/.gitignore").unlink()
-    cache = Cache(repo.root)
+    cache = CacheFile(repo.root)
     name, value = next(iter(cache.all_of("definitions").items()))
     assert b"/bin/a" in value
     cache.keep({"definitions": [(name, value.replace(b"/bin/a", b"/evil"))]})
@@ -304,11 +349,20 @@ def test_a_cache_that_came_with_a_commit_is_not_believed(repo: RepoBuilder, tmp_
         file.chmod(0o644)
     repo.commit("with a cache")
     repo.git("clone", "-q", str(repo.root), str(tmp_path / "clone"))
-    assert build(open_source(tmp_path / "clone", "HEAD"), Site(tmp_path / "other"), memory=Memory(Cache(tmp_path / "clone"))).snapshot is not None
+    assert (
+        build(
+            open_source(tmp_path / "clone", "HEAD"),
+            Site(tmp_path / "other"),
+            memory=BuildCache(CacheFile(tmp_path / "clone")),
+        ).snapshot
+        is not None
+    )
     assert "/evil" not in "".join(path.read_text() for path in (tmp_path / "other").resolve().rglob("*.json"))
 
 
-def test_a_build_killed_at_any_moment_leaves_a_cache_and_a_site_to_go_on_from(repo: RepoBuilder, tmp_path: Path) -> None:
+def test_a_build_killed_at_any_moment_leaves_a_cache_and_a_site_to_go_on_from(
+    repo: RepoBuilder, tmp_path: Path
+) -> None:
     for number in range(60):
         repo.define(f"d{number}")
     repo.commit("start")
@@ -340,7 +394,9 @@ def test_two_builds_at_once_give_one_right_site(repo: RepoBuilder, tmp_path: Pat
     assert tree(tmp_path / "site") == tree(cold.out)
 
 
-def test_the_page_of_a_deleted_definition_follows_its_application(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_the_page_of_a_deleted_definition_follows_its_application(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.define("app", kind="application")
     repo.define("a", "title: A\nowners: [t]\ndefinition: {exec: /bin/a, application: app}\n")
@@ -351,18 +407,20 @@ def test_the_page_of_a_deleted_definition_follows_its_application(repo: RepoBuil
     repo.commit("delete a")
     assert run("index", "-C", str(repo.root)).code == 0
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     page = site.out / "process_definition/a/index.html"
     assert 'href="../../application/app/"' in page.read_text()
     # Not indexed yet: there is no page of the application's tombstone to lead to.
     (repo.root / "definitions/application/app.yaml").unlink()
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     build(open_source(repo.root), Site(tmp_path / "cold"), from_nothing=True)
     assert page.read_text() == (tmp_path / "cold/process_definition/a/index.html").read_text()
     assert tree(site.out) == tree(tmp_path / "cold")
 
 
-def test_a_clone_made_whole_is_built_anew_though_the_commit_is_the_same(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_a_clone_made_whole_is_built_anew_though_the_commit_is_the_same(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     for title in ("One", "Two"):
         repo.define("a", f"title: {title}\nowners: [t]\ndefinition: {{exec: /bin/a}}\n")
         repo.commit(title)
@@ -374,11 +432,15 @@ def test_a_clone_made_whole_is_built_anew_though_the_commit_is_the_same(repo: Re
     assert "2 revisions," in run(*words).out
 
 
-def test_other_fields_with_credentials_hide_them_in_old_pages_too(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_other_fields_with_credentials_hide_them_in_old_pages_too(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     """A schema that marks a further field: what was shown before is hidden, in pages that nothing else has changed."""
     token = "Zx81kLq9" + "3vbnTT42pq"
-    schema = ('{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Site", "type": "object", '
-              '"x-registry": {"title": "Site", "plural": "Sites", "secret_fields": %s}}')  # fmt: skip
+    schema = (
+        '{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Site", "type": "object", '
+        '"x-registry": {"title": "Site", "plural": "Sites", "secret_fields": %s}}'
+    )
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.write("schema/site.schema.json", schema % "[]")
     repo.define("s", f"title: S\nowners: [t]\ndefinition: {{login: {{password: {token}}}}}\n", kind="site")
@@ -387,12 +449,16 @@ def test_other_fields_with_credentials_hide_them_in_old_pages_too(repo: RepoBuil
     repo.commit("mend")
     assert run("index", "-C", str(repo.root)).code == 0
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
 
     def told() -> bool:
-        return any(token in path.read_text() for path in site.out.resolve().rglob("*") if path.suffix in (".html", ".json"))
+        return any(
+            token in path.read_text()
+            for path in site.out.resolve().rglob("*")
+            if path.suffix in (".html", ".json")
+        )
 
     assert told()
     repo.write("schema/site.schema.json", schema % '["/definition/login"]')
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     assert not told()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.git import GitError
-from registry.index import Options, index
+from registry.indexing.indexer import IndexOptions, index
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -18,8 +18,14 @@ def test_ids_go_into_the_files_and_the_ledger_in_one_commit(repo: RepoBuilder, r
     head = repo.commit()
     outcome = run("index", "-C", str(repo.root))
     assert outcome.code == 0, outcome.err
-    assert a.read_bytes() == b"# keep me\r\nid: 1\r\ntitle: 'A'   # and me\r\nowners: [t]\r\ndefinition: {exec: x}\r\n"
-    assert repo.git("log", "-1", "--format=%P %an <%ae> %at") == f"{head} Process Registry <process-registry@localhost> 1700500000"
+    assert (
+        a.read_bytes()
+        == b"# keep me\r\nid: 1\r\ntitle: 'A'   # and me\r\nowners: [t]\r\ndefinition: {exec: x}\r\n"
+    )
+    assert (
+        repo.git("log", "-1", "--format=%P %an <%ae> %at")
+        == f"{head} Process Registry <process-registry@localhost> 1700500000"
+    )
     assert f"Registry-Index: {head}" in repo.git("log", "-1", "--format=%B")
     lines = [json.loads(line) for line in (repo.root / "definitions/ledger.jsonl").read_text().splitlines()]
     assert [list(line) for line in lines] == [["kind", "id", "name", "state", "commit", "prev"]] * 2
@@ -69,7 +75,10 @@ def test_a_delete_leaves_its_number_unused(repo: RepoBuilder) -> None:
     repo.define("c")
     repo.commit()
     result = index(repo.root)
-    assert [(entry.id, entry.name, entry.state) for entry in result.entries] == [(2, "b", "gone"), (3, "c", "live")]
+    assert [(entry.id, entry.name, entry.state) for entry in result.entries] == [
+        (2, "b", "gone"),
+        (3, "c", "live"),
+    ]
 
 
 def test_uncommitted_work_never_gets_into_the_commit(repo: RepoBuilder, run: Run) -> None:
@@ -137,7 +146,9 @@ def test_hooks_of_the_repository_are_not_run(repo: RepoBuilder, run: Run) -> Non
     assert run("index", "-C", str(repo.root)).code == 0
 
 
-def test_a_copy_that_kept_its_id_gets_one_of_its_own_and_the_commit_says_so(repo: RepoBuilder, run: Run) -> None:
+def test_a_copy_that_kept_its_id_gets_one_of_its_own_and_the_commit_says_so(
+    repo: RepoBuilder, run: Run
+) -> None:
     path = repo.define("b", "# b\ntitle: B\nowners: [t]\ndefinition: {exec: x}   # x\n")
     repo.commit()
     run("index", "-C", str(repo.root))
@@ -163,7 +174,10 @@ def test_a_fork_gives_no_ids_and_its_site_shows_none(repo: RepoBuilder, run: Run
     repo.define("b")
     head = repo.commit()
     outcome = run("index", "-C", str(repo.root))
-    assert (outcome.code, "is of the registry registry-1, and registry.yaml says a-fork-of-it" in outcome.err) == (3, True)
+    assert (
+        outcome.code,
+        "is of the registry registry-1, and registry.yaml says a-fork-of-it" in outcome.err,
+    ) == (3, True)
     assert repo.git("rev-parse", "HEAD") == head
     built = run("build", "-C", str(repo.root))
     assert (built.code, "warning I027" in built.err) == (0, True)
@@ -176,12 +190,18 @@ def test_a_fork_gives_no_ids_and_its_site_shows_none(repo: RepoBuilder, run: Run
 
 
 @pytest.mark.parametrize("lock", ["refs/heads/main.lock", "index.lock", "HEAD.lock"])
-def test_a_lock_ends_it_with_a_clear_error_and_nothing_changes(repo: RepoBuilder, run: Run, lock: str) -> None:
+def test_a_lock_ends_it_with_a_clear_error_and_nothing_changes(
+    repo: RepoBuilder, run: Run, lock: str
+) -> None:
     repo.define("a")
     head = repo.commit()
     held = repo.write(f".git/{lock}", "")
     outcome = run("index", "-C", str(repo.root))
-    assert (outcome.code, lock.rpartition("/")[2] in outcome.err, "hint:" in outcome.err) == (2, True, True), outcome.err
+    assert (outcome.code, lock.rpartition("/")[2] in outcome.err, "hint:" in outcome.err) == (
+        2,
+        True,
+        True,
+    ), outcome.err
     held.unlink()
     assert (repo.git("rev-parse", "HEAD"), repo.git("status", "--porcelain")) == (head, "")
     assert not (repo.root / "definitions/ledger.jsonl").exists()
@@ -233,7 +253,9 @@ def test_a_commit_that_is_made_meanwhile_survives(repo: RepoBuilder) -> None:
     assert repo.git("status", "--porcelain") == ""
 
 
-def test_in_a_bare_repository_a_commit_that_is_pushed_meanwhile_survives(repo: RepoBuilder, tmp_path: Path) -> None:
+def test_in_a_bare_repository_a_commit_that_is_pushed_meanwhile_survives(
+    repo: RepoBuilder, tmp_path: Path
+) -> None:
     repo.define("a")
     repo.commit()
     repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
@@ -258,7 +280,7 @@ def test_in_a_bare_repository_a_lock_ends_it_with_a_clear_error(repo: RepoBuilde
     hub = RepoBuilder.at(tmp_path / "hub.git", repo.clock)
     (hub.root / "refs/heads/main.lock").write_text("")
     with pytest.raises(GitError, match="refs/heads/main could not be moved, and nothing was changed"):
-        index(hub.root, Options(branch="main"))
+        index(hub.root, IndexOptions(branch="main"))
     assert hub.git("rev-parse", "main") == head
 
 
@@ -279,4 +301,8 @@ def test_head_without_a_branch_moves_alone(repo: RepoBuilder, run: Run) -> None:
     head = repo.commit()
     repo.git("checkout", "-q", "--detach")
     assert run("index", "-C", str(repo.root)).code == 0
-    assert (repo.git("rev-parse", "HEAD^"), repo.git("rev-parse", "main"), repo.git("status", "--porcelain")) == (head, head, "")
+    assert (
+        repo.git("rev-parse", "HEAD^"),
+        repo.git("rev-parse", "main"),
+        repo.git("status", "--porcelain"),
+    ) == (head, head, "")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import UsageError
-from registry.index import Options, index
+from registry.indexing.indexer import IndexOptions, index
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -57,7 +57,9 @@ def serve(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_the_remote_gets_the_commit_and_the_mark_and_the_clone_follows(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_the_remote_gets_the_commit_and_the_mark_and_the_clone_follows(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     outcome = run("index", "--push", "-C", str(repo.root))
     assert outcome.code == 0, outcome.err
     assert "pushed to origin" in outcome.out
@@ -76,10 +78,14 @@ def test_who_was_slower_throws_away_and_starts_again(hub: RepoBuilder, repo: Rep
         if seen.count("commit made") == 1 and name == "commit made":
             push_one(hub, "faster")
 
-    result = index(repo.root, Options(remote="origin"), step)
+    result = index(repo.root, IndexOptions(remote="origin"), step)
     assert seen.count("fetched") == 2
     assert [(entry.id, entry.name) for entry in result.entries] == [(1, "a"), (2, "faster")]
-    assert hub.git("log", "--format=%s", "main").splitlines() == ["Give ids to 2 definitions", "add faster", "change"]
+    assert hub.git("log", "--format=%s", "main").splitlines() == [
+        "Give ids to 2 definitions",
+        "add faster",
+        "change",
+    ]
 
 
 def test_it_gives_up_after_a_while_and_nothing_was_given(hub: RepoBuilder, repo: RepoBuilder) -> None:
@@ -90,7 +96,7 @@ def test_it_gives_up_after_a_while_and_nothing_was_given(hub: RepoBuilder, repo:
             push_one(hub, f"n{next(names)}")
 
     with pytest.raises(UsageError, match=r"others were faster \d+ times in 0\.3 s; nothing was given"):
-        index(repo.root, Options(remote="origin", give_up_after_s=0.3), step)
+        index(repo.root, IndexOptions(remote="origin", give_up_after_s=0.3), step)
     assert "id: " not in hub.git("show", "main:definitions/process_definition/a.yaml")
 
 
@@ -100,15 +106,24 @@ def test_a_remote_that_says_no_is_one_clear_line(hub: RepoBuilder, repo: RepoBui
     hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
     hook.chmod(0o755)
     outcome = run("index", "--push", "-C", str(repo.root))
-    assert (outcome.code, "origin does not take the commit: [remote rejected] (pre-receive hook declined)" in outcome.err) == (2, True), outcome.err
+    assert (
+        outcome.code,
+        "origin does not take the commit: [remote rejected] (pre-receive hook declined)" in outcome.err,
+    ) == (2, True), outcome.err
     assert repo.git("rev-parse", "HEAD") == hub.git("rev-parse", "main") == head
     repo.git("remote", "set-url", "origin", "/nowhere.git")
     assert run("index", "--push", "-C", str(repo.root)).code == 2
     missing = run("index", "--push", "--remote", "upstream", "-C", str(repo.root))
-    assert (missing.code, "there is no remote `upstream`" in missing.err, "there is origin" in missing.err) == (2, True, True)
+    assert (
+        missing.code,
+        "there is no remote `upstream`" in missing.err,
+        "there is origin" in missing.err,
+    ) == (2, True, True)
 
 
-def test_a_remote_without_room_for_the_mark_is_told_and_all_else_is_done(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_a_remote_without_room_for_the_mark_is_told_and_all_else_is_done(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     hook = hub.root / "hooks/update"
     hook.write_text('#!/bin/sh\ncase "$1" in refs/registry/*) exit 1;; esac\n')
     hook.chmod(0o755)
@@ -117,7 +132,9 @@ def test_a_remote_without_room_for_the_mark_is_told_and_all_else_is_done(hub: Re
     assert "id: 1" in hub.git("show", "main:definitions/process_definition/a.yaml")
 
 
-def test_work_that_was_not_pushed_and_a_head_without_a_branch(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_work_that_was_not_pushed_and_a_head_without_a_branch(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     repo.define("mine")
     repo.commit()
     outcome = run("index", "--push", "-C", str(repo.root))
@@ -149,8 +166,13 @@ def test_a_branch_that_was_set_back_is_refused_and_the_command_that_is_printed_m
     if where != "the ref":
         for one in (repo, hub):
             one.git("update-ref", "-d", HIGH_WATER)
-    places = {"the ref": [], "the site": [f"{serve}/registry/"], "its folder": [str(site)], "its snapshot": [str(site / "api/snapshot.json")],
-              "a revision": ["published"]}  # fmt: skip
+    places = {
+        "the ref": [],
+        "the site": [f"{serve}/registry/"],
+        "its folder": [str(site)],
+        "its snapshot": [str(site / "api/snapshot.json")],
+        "a revision": ["published"],
+    }
     published = [word for place in places[where] for word in ("--published", place)]
     push_one(hub, "added-meanwhile")
     outcome = run("index", "--push", *published, "-C", str(repo.root))
@@ -167,12 +189,19 @@ def test_a_branch_that_was_set_back_is_refused_and_the_command_that_is_printed_m
 
 
 @pytest.mark.usefixtures("hub")
-def test_what_was_published_must_be_known_or_not_be_there_yet(repo: RepoBuilder, run: Run, serve: str, tmp_path: Path) -> None:
+def test_what_was_published_must_be_known_or_not_be_there_yet(
+    repo: RepoBuilder, run: Run, serve: str, tmp_path: Path
+) -> None:
     for nonsense in ("http://127.0.0.1:1/", "no-such-thing"):
         outcome = run("index", "--published", nonsense, "-C", str(repo.root))
         assert (outcome.code, nonsense.rstrip("/") in outcome.err) == (2, True)
     (tmp_path / "web/api").mkdir()
-    for text in ("<html>", "[]", '{"kinds": {}}', '{"kinds": {"p": {"next_id": "7"}}, "registry_id": "r", "ledger_lines": 0, "ledger_head": null}'):
+    for text in (
+        "<html>",
+        "[]",
+        '{"kinds": {}}',
+        '{"kinds": {"p": {"next_id": "7"}}, "registry_id": "r", "ledger_lines": 0, "ledger_head": null}',
+    ):
         (tmp_path / "web/api/snapshot.json").write_text(text)
         assert run("index", "--published", serve, "-C", str(repo.root)).code == 2
     (tmp_path / "web/api/snapshot.json").unlink()
@@ -189,14 +218,23 @@ def test_a_published_site_of_another_registry_is_refused(repo: RepoBuilder, run:
 
 
 @pytest.mark.usefixtures("hub")
-def test_the_next_id_is_above_what_was_published_even_of_ids_that_were_never_here(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
-    mark = {"registry_id": "registry-1", "kinds": {"process_definition": {"next_id": 30}}, "ledger_lines": 0, "ledger_head": None}
+def test_the_next_id_is_above_what_was_published_even_of_ids_that_were_never_here(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    mark = {
+        "registry_id": "registry-1",
+        "kinds": {"process_definition": {"next_id": 30}},
+        "ledger_lines": 0,
+        "ledger_head": None,
+    }
     (tmp_path / "snapshot.json").write_text(json.dumps(mark))
     assert run("index", "--published", str(tmp_path / "snapshot.json"), "-C", str(repo.root)).code == 0
     assert "id: 30\n" in repo.git("show", "HEAD:definitions/process_definition/a.yaml")
 
 
-def test_a_shallow_clone_without_any_mark_is_refused_until_somebody_says_what_was_given(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_a_shallow_clone_without_any_mark_is_refused_until_somebody_says_what_was_given(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     repo.commit()
     repo.git("push", "-q", "origin", "main")
     shallow = clone(hub, "shallow", "--depth=1")
@@ -214,7 +252,9 @@ def test_two_indexers_at_once_give_every_id_once(hub: RepoBuilder, repo: RepoBui
     repo.commit()
     repo.git("push", "-q", "origin", "main")
     clones = [clone(hub, f"indexer-{number}") for number in range(4)]
-    threads = [threading.Thread(target=index, args=(one.root, Options(remote="origin"))) for one in clones]
+    threads = [
+        threading.Thread(target=index, args=(one.root, IndexOptions(remote="origin"))) for one in clones
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -226,7 +266,9 @@ def test_two_indexers_at_once_give_every_id_once(hub: RepoBuilder, repo: RepoBui
 def test_main_and_the_mark_go_in_one_push(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
     seen = hub.root / "seen"
     hook = hub.root / "hooks/pre-receive"
-    hook.write_text(f"#!/bin/sh\nsort -k 3 >> {shlex.quote(str(seen))}; echo end >> {shlex.quote(str(seen))}\n")
+    hook.write_text(
+        f"#!/bin/sh\nsort -k 3 >> {shlex.quote(str(seen))}; echo end >> {shlex.quote(str(seen))}\n"
+    )
     hook.chmod(0o755)
     assert run("index", "--push", "-C", str(repo.root)).code == 0
     words = [line.split(" ") for line in seen.read_text().splitlines()]
@@ -234,7 +276,9 @@ def test_main_and_the_mark_go_in_one_push(hub: RepoBuilder, repo: RepoBuilder, r
     assert [line[1:] for line in words] == [[head, "refs/heads/main"], [head, HIGH_WATER], []]
 
 
-def test_a_mark_that_moved_meanwhile_means_that_another_client_was_faster(hub: RepoBuilder, repo: RepoBuilder) -> None:
+def test_a_mark_that_moved_meanwhile_means_that_another_client_was_faster(
+    hub: RepoBuilder, repo: RepoBuilder
+) -> None:
     other = hub.git("rev-parse", "main")
     seen: list[str] = []
 
@@ -243,7 +287,7 @@ def test_a_mark_that_moved_meanwhile_means_that_another_client_was_faster(hub: R
         if seen.count("commit made") == 1 and name == "commit made":
             hub.git("update-ref", HIGH_WATER, other)
 
-    index(repo.root, Options(remote="origin"), step)
+    index(repo.root, IndexOptions(remote="origin"), step)
     assert seen.count("fetched") == 2
     assert hub.git("rev-parse", "main") == hub.git("rev-parse", HIGH_WATER) == repo.git("rev-parse", "HEAD")
 
@@ -261,7 +305,7 @@ def test_the_clone_follows_only_where_it_holds_nothing_else(hub: RepoBuilder) ->
     mirror = clone(hub, "mirror.git", "--bare")
     own = mirror.git("commit-tree", "main^{tree}", "-p", "main", "-m", "own work")
     mirror.git("update-ref", "refs/heads/main", own)
-    result = index(mirror.root, Options(remote="origin", branch="main"))
+    result = index(mirror.root, IndexOptions(remote="origin", branch="main"))
     assert mirror.git("rev-parse", "main") == own
     assert any("git pull" in note for note in result.notes)
     assert hub.git("rev-parse", "main") == result.commit

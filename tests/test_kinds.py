@@ -12,21 +12,41 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
-from registry import yaml
-from registry.build import check_source
-from registry.kinds import Kinds, defaults_folder, load_kinds
+from registry.load import yaml
+from registry.load.kinds import Kinds, defaults_folder, load_kinds
+from registry.load.source import WorkTree
+from registry.pipeline import check_source
 from registry.scaffold import adapters_index_text
-from registry.source import WorkTree
 from tests.support.repo import RepoBuilder
 
 ROOT = Path(__file__).parent.parent
 NODE = Path(__file__).parent / "support" / "node"
 FIELDS = {
-    "id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "interface", "examples", "ignore", "definition",
-}  # fmt: skip
+    "id",
+    "title",
+    "description",
+    "owners",
+    "tags",
+    "lifecycle",
+    "deprecation",
+    "links",
+    "interface",
+    "examples",
+    "ignore",
+    "definition",
+}
 INSIDE = {
-    "exec", "application", "process_type", "process_name", "timeout", "cwd", "environment", "argv", "input_adapter", "output_adapter",
-}  # fmt: skip
+    "exec",
+    "application",
+    "process_type",
+    "process_name",
+    "timeout",
+    "cwd",
+    "environment",
+    "argv",
+    "input_adapter",
+    "output_adapter",
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +76,11 @@ def test_every_field_of_the_format_is_there(kinds: Kinds) -> None:
     process = kinds.by_name["process_definition"].schema
     assert set(process["properties"]) == FIELDS
     assert set(process["$defs"]["definition"]["properties"]) == INSIDE
-    assert set(kinds.by_name["application"].schema["properties"]) >= {"container_image", "container_resources", "definition"}
+    assert set(kinds.by_name["application"].schema["properties"]) >= {
+        "container_image",
+        "container_resources",
+        "definition",
+    }
     assert set(kinds.adapters) == {"append", "file", "http", "none", "pipe", "port", "stream"}
 
 
@@ -79,8 +103,12 @@ def test_patterns_mean_the_same_in_every_engine(path: Path) -> None:
         patterns = [node["pattern"]] if isinstance(node.get("pattern"), str) else []
         patterns += node.get("patternProperties", {})
         for pattern in patterns:
-            assert not re.search(r"\\[dDwWsSbB]", pattern), f"{place}: {pattern} has a class that engines read differently"
-            assert pattern == "^x-" or pattern.endswith("$(?!\\n)"), f"{place}: {pattern} may let a last newline pass"
+            assert not re.search(r"\\[dDwWsSbB]", pattern), (
+                f"{place}: {pattern} has a class that engines read differently"
+            )
+            assert pattern == "^x-" or pattern.endswith("$(?!\\n)"), (
+                f"{place}: {pattern} may let a last newline pass"
+            )
         step = node.get("multipleOf")
         assert step is None or isinstance(step, int), f"{place}: multipleOf {step}"
 
@@ -94,7 +122,9 @@ def test_no_anchored_pattern_is_passed_by_a_text_that_ends_in_a_newline(kinds: K
                     tried += 1
                     for engine in (Draft202012Validator, jsonschema_rs.Draft202012Validator):
                         assert engine({"pattern": node["pattern"]}).is_valid(example), f"{place}: {example!r}"
-                        assert not engine({"pattern": node["pattern"]}).is_valid(f"{example}\n"), f"{place}: {example!r} with a newline"
+                        assert not engine({"pattern": node["pattern"]}).is_valid(f"{example}\n"), (
+                            f"{place}: {example!r} with a newline"
+                        )
     assert tried > 30
 
 
@@ -110,7 +140,10 @@ def cases(kinds: Kinds) -> list[tuple[str, Any, bool]]:
     for adapter in kinds.adapters.values():
         for side in adapter.directions:
             for example in adapter.sides[side]["examples"]:
-                body = {"exec": "x", f"{side}_adapter": {f"{side}_type": adapter.name, f"{side}_params": example}}
+                body = {
+                    "exec": "x",
+                    f"{side}_adapter": {f"{side}_type": adapter.name, f"{side}_params": example},
+                }
                 good.append(("process_definition", {"definition": body}))
                 wrong = json.loads(json.dumps(body))
                 wrong[f"{side}_adapter"][f"{side}_params"]["no_such_parameter"] = 1
@@ -118,15 +151,26 @@ def cases(kinds: Kinds) -> list[tuple[str, Any, bool]]:
     for name, value in good:
         found.append((name, value, True))
         text = json.dumps(value)
-        for old, new in (('"exec": "', '"exec": "\\n'), ('"single"', '"Single"'), ('"timeout": ', '"timeout": -'), ('"cwd": "/', '"cwd": "'),
-                         ('"tags": ["', '"tags": ["É'), ('"title": "', '"title": 5, "titel": "'), ('"method": "', '"method": "x')):  # fmt: skip
+        for old, new in (
+            ('"exec": "', '"exec": "\\n'),
+            ('"single"', '"Single"'),
+            ('"timeout": ', '"timeout": -'),
+            ('"cwd": "/', '"cwd": "'),
+            ('"tags": ["', '"tags": ["É'),
+            ('"title": "', '"title": 5, "titel": "'),
+            ('"method": "', '"method": "x'),
+        ):
             if old in text:
                 found.append((name, json.loads(text.replace(old, new, 1)), False))
     for path in ("/srv\n", "/srv/٣", "/srv\u2028"):
-        found.append(("process_definition", {"definition": {"exec": "x", "cwd": path}}, not path.endswith("\n")))
+        found.append(
+            ("process_definition", {"definition": {"exec": "x", "cwd": path}}, not path.endswith("\n"))
+        )
     found.append(("process_definition", {"definition": {"exec": "x", "environment": {"A=b": "x"}}}, False))
     found.append(("process_definition", {"definition": {"exec": "x", "environment": {"A\n": "x"}}}, False))
-    found.append(("process_definition", {"deprecation": {"since": "२०२६-01-01"}, "definition": {"exec": "x"}}, False))
+    found.append(
+        ("process_definition", {"deprecation": {"since": "२०२६-01-01"}, "definition": {"exec": "x"}}, False)
+    )
     return found
 
 
@@ -137,7 +181,13 @@ def test_python_rust_and_ecmascript_agree_on_every_example(kinds: Kinds) -> None
     assert len(tried) > 60
     schemas = {kind.name: kind.schema for kind in kinds}
     request = {"schemas": schemas, "cases": [{"schema": name, "value": value} for name, value, _ in tried]}
-    done = subprocess.run([node, str(NODE / "validate.mjs")], input=json.dumps(request), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [node, str(NODE / "validate.mjs")],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     ecmascript = json.loads(done.stdout)
     python = {name: Draft202012Validator(schema) for name, schema in schemas.items()}
@@ -147,26 +197,54 @@ def test_python_rust_and_ecmascript_agree_on_every_example(kinds: Kinds) -> None
 
 
 def test_the_file_for_editors_is_up_to_date(kinds: Kinds) -> None:
-    assert (ROOT / "schema/adapters.schema.json").read_text(encoding="utf-8") == adapters_index_text(kinds.adapters)
+    assert (ROOT / "schema/adapters.schema.json").read_text(encoding="utf-8") == adapters_index_text(
+        kinds.adapters
+    )
 
 
 def test_a_new_adapter_type_is_one_file(repo: RepoBuilder) -> None:
-    repo.write("schema/adapters/tape.schema.json", json.dumps({
-        "title": "Tape", "description": "A tape.", "x-registry": {"directions": ["input"], "fits": ["single"]},
-        "$defs": {"input": {"type": "object", "allOf": [{"$ref": "common.schema.json#/$defs/parameters"}],
-                            "properties": {"drive": {"type": "integer"}}, "required": ["drive"], "unevaluatedProperties": False}},
-    }))  # fmt: skip
+    repo.write(
+        "schema/adapters/tape.schema.json",
+        json.dumps(
+            {
+                "title": "Tape",
+                "description": "A tape.",
+                "x-registry": {"directions": ["input"], "fits": ["single"]},
+                "$defs": {
+                    "input": {
+                        "type": "object",
+                        "allOf": [{"$ref": "common.schema.json#/$defs/parameters"}],
+                        "properties": {"drive": {"type": "integer"}},
+                        "required": ["drive"],
+                        "unevaluatedProperties": False,
+                    }
+                },
+            }
+        ),
+    )
     text = "title: T\nowners: [t]\ndefinition: {exec: x, input_adapter: {input_type: tape, input_params: {%s}}}\n"
     repo.define("good", text % "drive: 1, framing: whole")
     repo.define("bad", text % "driev: 1")
-    found = [(p.span.path.rsplit("/", 1)[1], p.rule, p.message, p.hint) for p in check_source(WorkTree(repo.root)).problems]
+    found = [
+        (p.span.path.rsplit("/", 1)[1], p.rule, p.message, p.hint)
+        for p in check_source(WorkTree(repo.root)).problems
+    ]
     assert found == [("bad.yaml", "S002", "unknown key `driev`", "did you mean `drive`?")]
 
 
 def test_a_new_kind_is_one_file_and_a_folder(repo: RepoBuilder) -> None:
-    schema = {"title": "Site", "type": "object", "required": ["definition"], "x-registry": {"title": "Site", "plural": "Sites"},
-              "properties": {"id": {"type": "integer"}, "title": {"type": "string"}, "owners": {"type": "array"},
-                             "definition": {"type": "object", "required": ["host"]}}}  # fmt: skip
+    schema = {
+        "title": "Site",
+        "type": "object",
+        "required": ["definition"],
+        "x-registry": {"title": "Site", "plural": "Sites"},
+        "properties": {
+            "id": {"type": "integer"},
+            "title": {"type": "string"},
+            "owners": {"type": "array"},
+            "definition": {"type": "object", "required": ["host"]},
+        },
+    }
     repo.write("schema/site.schema.json", json.dumps(schema))
     repo.define("oslo", "title: Oslo\nowners: [t]\ndefinition: {port: 5}\n", "site")
     checked = check_source(WorkTree(repo.root))
@@ -174,19 +252,36 @@ def test_a_new_kind_is_one_file_and_a_folder(repo: RepoBuilder) -> None:
     assert [p.message for p in checked.problems] == ["`host` is missing"]
 
 
-@pytest.mark.parametrize("reference", ["http://127.0.0.1:9/x.json", "file:///etc/passwd", "/etc/passwd", "../../../etc/passwd", "none.schema.json"])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "http://127.0.0.1:9/x.json",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "../../../etc/passwd",
+        "none.schema.json",
+    ],
+)
 def test_a_reference_out_of_the_schema_folder_is_never_followed(repo: RepoBuilder, reference: str) -> None:
-    repo.write("schema/evil.schema.json", json.dumps({"type": "object", "properties": {"definition": {"$ref": reference}}}))
+    repo.write(
+        "schema/evil.schema.json",
+        json.dumps({"type": "object", "properties": {"definition": {"$ref": reference}}}),
+    )
     _, problems = load_kinds(WorkTree(repo.root))
     assert [(p.rule, p.span.path) for p in problems] == [("K010", "schema/evil.schema.json")]
     assert reference in problems[0].message
 
 
-@pytest.mark.parametrize(("text", "line"), [("{", 1), ("[]", 1), ('{"type": 5}', 1), ('{\n"a": }', 2), ('{"$ref": "#/$defs/none"}', 1)])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("{", 1), ("[]", 1), ('{"type": 5}', 1), ('{\n"a": }', 2), ('{"$ref": "#/$defs/none"}', 1)],
+)
 def test_a_broken_schema_file_is_a_problem_with_its_path(repo: RepoBuilder, text: str, line: int) -> None:
     repo.write("schema/site.schema.json", text)
     _, problems = load_kinds(WorkTree(repo.root))
-    assert [(p.rule, p.span.path, p.span.line) for p in problems] == [("K010", "schema/site.schema.json", line)]
+    assert [(p.rule, p.span.path, p.span.line) for p in problems] == [
+        ("K010", "schema/site.schema.json", line)
+    ]
 
 
 def test_own_schemas_win_file_by_file(repo: RepoBuilder) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.cache import Cache
-from registry.edit import create_files
+from registry.cache.cache_file import CacheFile
 from registry.errors import UsageError
+from registry.files.atomic_write import create_files
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -47,7 +47,9 @@ def link(place: Path, target: Path) -> None:
 
 
 class TestLinks:
-    def test_generations_that_are_a_link_are_refused(self, registry: RepoBuilder, outside: Path, run: Run) -> None:
+    def test_generations_that_are_a_link_are_refused(
+        self, registry: RepoBuilder, outside: Path, run: Run
+    ) -> None:
         link(registry.root / ".site.generations", outside)
         registry.commit("hostile")
         outcome = run("build", "-C", str(registry.root))
@@ -55,8 +57,19 @@ class TestLinks:
         assert untouched(outside)
 
     @pytest.mark.parametrize("target", ["", "precious.txt", "new.txt"])
-    def test_links_among_the_generations_are_not_followed(self, registry: RepoBuilder, outside: Path, run: Run, target: str) -> None:
-        for name in (".lock", ".probe", ".units.sqlite", ".units.sqlite-wal", ".next", "000001", "000007.partial", "000003/index.html"):
+    def test_links_among_the_generations_are_not_followed(
+        self, registry: RepoBuilder, outside: Path, run: Run, target: str
+    ) -> None:
+        for name in (
+            ".lock",
+            ".probe",
+            ".units.sqlite",
+            ".units.sqlite-wal",
+            ".next",
+            "000001",
+            "000007.partial",
+            "000003/index.html",
+        ):
             link(registry.root / ".site.generations" / name, outside / target)
         registry.commit("hostile")
         for number in range(4):
@@ -74,10 +87,15 @@ class TestLinks:
         link(registry.root / name, outside)
         registry.commit("hostile")
         outcome = run(command, *(["a"] if command != "build" else []), "-C", str(registry.root))
-        assert (outcome.code, f"the cache is not used, so this takes longer: {name} is a link" in outcome.err) == (0, True)
+        assert (
+            outcome.code,
+            f"the cache is not used, so this takes longer: {name} is a link" in outcome.err,
+        ) == (0, True)
         assert untouched(outside)
 
-    @pytest.mark.parametrize("name", [".gitignore", "cache/cache.sqlite", "cache/cache.sqlite-wal", "cache/cache.sqlite-shm"])
+    @pytest.mark.parametrize(
+        "name", [".gitignore", "cache/cache.sqlite", "cache/cache.sqlite-wal", "cache/cache.sqlite-shm"]
+    )
     @pytest.mark.parametrize("target", ["precious.txt", "new.txt"])
     @pytest.mark.parametrize("is_committed", [True, False])
     def test_links_among_the_files_of_the_cache_are_not_followed(
@@ -91,39 +109,57 @@ class TestLinks:
             assert untouched(outside)
 
     @pytest.mark.parametrize("name", ["definitions/process_definition/new", "definitions/application"])
-    def test_new_definitions_are_not_written_through_a_link(self, registry: RepoBuilder, outside: Path, run: Run, name: str) -> None:
+    def test_new_definitions_are_not_written_through_a_link(
+        self, registry: RepoBuilder, outside: Path, run: Run, name: str
+    ) -> None:
         link(registry.root / name, outside)
-        kind, words = ("application", []) if name.endswith("application") else ("process_definition", ["--exec", "/bin/x"])
+        kind, words = (
+            ("application", [])
+            if name.endswith("application")
+            else ("process_definition", ["--exec", "/bin/x"])
+        )
         outcome = run("new", kind, "new/b", "-C", str(registry.root), *words)
         assert (outcome.code, "is a link" in outcome.err) == (3, True)
         assert untouched(outside)
 
-    def test_new_files_of_a_registry_are_not_written_through_a_link(self, tmp_path: Path, outside: Path, run: Run) -> None:
+    def test_new_files_of_a_registry_are_not_written_through_a_link(
+        self, tmp_path: Path, outside: Path, run: Run
+    ) -> None:
         for name in (".github", ".vscode", "schema"):
             folder = tmp_path / name.strip(".")
             link(folder / name, outside)
             outcome = run("init", str(folder))
             assert (outcome.code, "is a link" in outcome.err) == (3, True)
             assert untouched(outside)
-            assert [path.name for path in folder.rglob("*") if path.is_file()] == ["precious.txt"] * path_count(folder)
+            assert [path.name for path in folder.rglob("*") if path.is_file()] == [
+                "precious.txt"
+            ] * path_count(folder)
 
     @pytest.mark.parametrize("last", ["b", "b/x"])
-    def test_new_files_are_written_all_or_none_and_what_was_there_stays(self, tmp_path: Path, last: str) -> None:
+    def test_new_files_are_written_all_or_none_and_what_was_there_stays(
+        self, tmp_path: Path, last: str
+    ) -> None:
         (tmp_path / "b").write_text("mine")
         with pytest.raises(UsageError, match="cannot be written"):
             create_files(tmp_path, {"a": b"1", "c/d": b"2", last: b"3"})
         assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["b"]
         assert (tmp_path / "b").read_text() == "mine"
 
-    @pytest.mark.parametrize("name", ["schema", "schema/adapters", "schema/adapters.schema.json", "schema/application.schema.json"])
+    @pytest.mark.parametrize(
+        "name", ["schema", "schema/adapters", "schema/adapters.schema.json", "schema/application.schema.json"]
+    )
     @pytest.mark.parametrize("target", ["", "new"])
-    def test_schemas_for_editors_are_not_written_through_a_link(self, registry: RepoBuilder, outside: Path, run: Run, name: str, target: str) -> None:
+    def test_schemas_for_editors_are_not_written_through_a_link(
+        self, registry: RepoBuilder, outside: Path, run: Run, name: str, target: str
+    ) -> None:
         link(registry.root / name, outside / target)
         assert run("schema", "--write", "-C", str(registry.root)).code in (0, 1, 2, 3)
         assert untouched(outside)
 
     @pytest.mark.parametrize("name", ["definitions/ledger.jsonl", "registry.yaml"])
-    def test_ids_are_not_given_through_a_link(self, repo: RepoBuilder, outside: Path, run: Run, name: str) -> None:
+    def test_ids_are_not_given_through_a_link(
+        self, repo: RepoBuilder, outside: Path, run: Run, name: str
+    ) -> None:
         repo.define("a")
         link(repo.root / name, outside / "new.txt")
         outcome = run("index", "--no-commit", "-C", str(repo.root))
@@ -138,11 +174,29 @@ def path_count(folder: Path) -> int:
 
 
 class TestPlaces:
-    @pytest.mark.parametrize("place", ["definitions/site", "definitions/process_definition/x", "schema/site", "samples", "samples/a/b", "site_templates/x",
-                                       ".git/site", ".git/hooks/x", ".registry/site", ".github/site", "x/.git/site", ".site.generations/x",
-                                       "Definitions/site", "registry.yaml"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "place",
+        [
+            "definitions/site",
+            "definitions/process_definition/x",
+            "schema/site",
+            "samples",
+            "samples/a/b",
+            "site_templates/x",
+            ".git/site",
+            ".git/hooks/x",
+            ".registry/site",
+            ".github/site",
+            "x/.git/site",
+            ".site.generations/x",
+            "Definitions/site",
+            "registry.yaml",
+        ],
+    )
     @pytest.mark.parametrize("way", ["option", "setting"])
-    def test_a_place_among_other_files_is_refused(self, registry: RepoBuilder, run: Run, place: str, way: str) -> None:
+    def test_a_place_among_other_files_is_refused(
+        self, registry: RepoBuilder, run: Run, place: str, way: str
+    ) -> None:
         before = sorted(registry.root.rglob("*"))
         if way == "setting":
             registry.write("registry.yaml", f"registry_id: registry-1\noutput: {place}\n")
@@ -155,7 +209,9 @@ class TestPlaces:
         assert run("build", "-C", str(registry.root)).code == 0
 
     @pytest.mark.parametrize("place", [".", "..", "site/x", "docs/../definitions/x", "way/x"])
-    def test_ways_around_are_refused_too(self, registry: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def test_ways_around_are_refused_too(
+        self, registry: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, place: str
+    ) -> None:
         assert run("build", "-C", str(registry.root)).code == 0
         (registry.root / "docs").mkdir()
         (registry.root / "way").symlink_to("definitions")
@@ -163,7 +219,9 @@ class TestPlaces:
         assert run("build", "--out", place).code in (2, 3)
         assert run("build").code == 0
 
-    def test_a_place_behind_a_link_of_the_registry_is_refused(self, registry: RepoBuilder, outside: Path, run: Run) -> None:
+    def test_a_place_behind_a_link_of_the_registry_is_refused(
+        self, registry: RepoBuilder, outside: Path, run: Run
+    ) -> None:
         link(registry.root / "public", outside)
         registry.write("registry.yaml", "registry_id: registry-1\noutput: public/site\n")
         registry.commit("hostile")
@@ -171,7 +229,9 @@ class TestPlaces:
         assert (outcome.code, "public is a link" in outcome.err) == (3, True)
         assert untouched(outside)
 
-    def test_a_place_of_the_user_may_be_behind_a_link(self, registry: RepoBuilder, tmp_path: Path, run: Run) -> None:
+    def test_a_place_of_the_user_may_be_behind_a_link(
+        self, registry: RepoBuilder, tmp_path: Path, run: Run
+    ) -> None:
         (tmp_path / "disk").mkdir()
         (tmp_path / "srv").symlink_to(tmp_path / "disk")
         (tmp_path / "clone").symlink_to(registry.root)
@@ -191,7 +251,9 @@ def hostile_view(place: Path) -> None:
         for name in names:
             columns = [row[1] for row in made.execute(f"PRAGMA table_info({name})")]
             made.execute(f"DROP TABLE {name}")
-            made.execute(f"CREATE VIEW {name} AS SELECT {', '.join(f'key AS {one}' for one in columns)} FROM ({ENDLESS})")
+            made.execute(
+                f"CREATE VIEW {name} AS SELECT {', '.join(f'key AS {one}' for one in columns)} FROM ({ENDLESS})"
+            )
     made.close()
 
 
@@ -200,7 +262,9 @@ def hostile_trigger(place: Path) -> None:
     with sqlite3.connect(place) as made:
         for (name,) in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for event in ("INSERT", "UPDATE", "DELETE"):
-                made.execute(f"CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN SELECT count(*) FROM ({ENDLESS}); END")
+                made.execute(
+                    f"CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN SELECT count(*) FROM ({ENDLESS}); END"
+                )
     made.close()
 
 
@@ -209,7 +273,9 @@ def hostile_table(place: Path) -> None:
     with sqlite3.connect(place) as made:
         for (name,) in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             made.execute(f"DROP TABLE {name}")
-            made.execute(f"CREATE TABLE {name} (key, value, program, file, slot, folder, mark, files, keys, name, places, shape)")
+            made.execute(
+                f"CREATE TABLE {name} (key, value, program, file, slot, folder, mark, files, keys, name, places, shape)"
+            )
             made.execute(f"INSERT INTO {name} (key, value, folder, mark) VALUES (1, 2, 3, 4)")
     made.close()
 
@@ -227,7 +293,11 @@ class TestHostileCaches:
     @pytest.mark.parametrize("name", [".registry/cache/cache.sqlite", ".site.generations/.units.sqlite"])
     @pytest.mark.parametrize(
         ("spoil", "way"),
-        [(spoil, way) for spoil in (hostile_view, hostile_trigger) for way in ("committed", "copied", "in place")]
+        [
+            (spoil, way)
+            for spoil in (hostile_view, hostile_trigger)
+            for way in ("committed", "copied", "in place")
+        ]
         + [(spoil, "in place") for spoil in (hostile_table, nonsense, folder)],
     )
     def test_a_build_ends_and_gives_the_same_site(
@@ -254,7 +324,9 @@ class TestHostileCaches:
             assert (root / "site/api/snapshot.json").read_bytes() == expected
         assert (root / "site/process_definition/a/index.html").is_file()
 
-    def test_a_cache_that_git_tracks_is_neither_used_nor_changed(self, registry: RepoBuilder, run: Run) -> None:
+    def test_a_cache_that_git_tracks_is_neither_used_nor_changed(
+        self, registry: RepoBuilder, run: Run
+    ) -> None:
         build(registry.root)
         cache = registry.root / ".registry/cache/cache.sqlite"
         (registry.root / ".registry/.gitignore").unlink()
@@ -269,28 +341,31 @@ class TestHostileCaches:
 
     def test_a_cache_with_another_name_is_made_from_scratch(self, tmp_path: Path) -> None:
         """A hard link could come from an archive: what is written would be another file's."""
-        cache = Cache(tmp_path)
+        cache = CacheFile(tmp_path)
         assert cache.keep({"answers": [("a", b"1")]})
         cache.close()
         place = tmp_path / ".registry/cache/cache.sqlite"
         os.link(place, tmp_path / "other")
         before = (tmp_path / "other").read_bytes()
-        again = Cache(tmp_path)
+        again = CacheFile(tmp_path)
         assert again.get("answers", "a") is None
         assert again.keep({"answers": [("a", b"2")]})
         again.close()
         assert (tmp_path / "other").read_bytes() == before
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
-        assert Cache(tmp_path).get("answers", "a") == b"2"
+        assert CacheFile(tmp_path).get("answers", "a") == b"2"
 
     def test_several_processes_make_one_cache(self, tmp_path: Path) -> None:
         program = (
-            "import sys; from pathlib import Path; from registry.cache import Cache; cache = Cache(Path(sys.argv[1]))\n"
+            "import sys; from pathlib import Path; from registry.cache.cache_file import CacheFile; cache = CacheFile(Path(sys.argv[1]))\n"
             "for number in range(20): assert cache.keep({'answers': [(f'{sys.argv[2]} {number}', b'1')]})\n"
         )
-        started = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(number)]) for number in range(4)]
+        started = [
+            subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(number)])
+            for number in range(4)
+        ]
         assert [one.wait(120) for one in started] == [0] * 4
-        assert len(Cache(tmp_path).all_of("answers")) == 80
+        assert len(CacheFile(tmp_path).all_of("answers")) == 80
 
 
 def build(root: Path) -> None:

@@ -1,7 +1,7 @@
 """A live registry is brought up to date, and gives way to what is newer at any of its steps."""
 
-from registry.live import Live, Told
-from registry.memory import Memory
+from registry.cache.build_cache import BuildCache
+from registry.server.live import LiveRegistry, LiveUpdate
 from tests.support.repo import RepoBuilder
 
 PAGE = "process_definition/a/index.html"
@@ -11,8 +11,8 @@ def test_a_look_that_gives_way_leaves_all_as_it_was_and_can_be_taken_again(repo:
     repo.define("a")
     repo.define("b")
     repo.commit("start")
-    told: list[Told] = []
-    live = Live(repo.root, Memory(), told.append)
+    told: list[LiveUpdate] = []
+    live = LiveRegistry(repo.root, BuildCache(), told.append)
     assert live.refresh()
     before = live.state
     for steps in range(20):
@@ -27,15 +27,18 @@ def test_a_look_that_gives_way_leaves_all_as_it_was_and_can_be_taken_again(repo:
     page = live.state.pages.get(PAGE)
     assert page is not None
     assert f"Edited {steps} times" in page.decode()
-    fresh = Live(repo.root, Memory(), told.append)
+    fresh = LiveRegistry(repo.root, BuildCache(), told.append)
     fresh.refresh()
-    assert all(fresh.state.pages.get(path) == live.state.pages.get(path) for path in (PAGE, "index.html", "api/process_definition.json"))
+    assert all(
+        fresh.state.pages.get(path) == live.state.pages.get(path)
+        for path in (PAGE, "index.html", "api/process_definition.json")
+    )
 
 
 def test_an_edit_is_shown_at_once_where_reading_everything_gave_way(repo: RepoBuilder) -> None:
     path = repo.define("a")
     repo.commit("start")
-    live = Live(repo.root, Memory(), lambda _told: None)
+    live = LiveRegistry(repo.root, BuildCache(), lambda _told: None)
     live.refresh()
     path.write_text("title: First\nowners: [t]\ndefinition: {exec: /bin/a}\n")
     assert live.edit("definitions/process_definition/a.yaml")

@@ -4,40 +4,69 @@ from pathlib import Path
 
 import pytest
 
-from registry.build import check_source
-from registry.kinds import load_kinds
-from registry.loader import Loaded, load
-from registry.source import WorkTree, open_source
+from registry.load.kinds import load_kinds
+from registry.load.loader import Loaded, load_definitions
+from registry.load.source import WorkTree, open_source
+from registry.pipeline import check_source
 from tests.support.repo import RepoBuilder
 
 
 def loaded(repo: RepoBuilder) -> Loaded:
     source = WorkTree(repo.root)
-    return load(source, load_kinds(source)[0])
+    return load_definitions(source, load_kinds(source)[0])
 
 
 def test_name_kind_and_id_come_from_path_and_file(repo: RepoBuilder) -> None:
     repo.define("weather/qc", "id: 7\ntitle: T\ndefinition: {exec: x, argv: [b, a]}\n")
     repo.define("weatherapp", kind="application")
     both = loaded(repo).definitions
-    assert [(one.kind, one.name, one.id) for one in both] == [("process_definition", "weather/qc", 7), ("application", "weatherapp", None)]
+    assert [(one.kind, one.name, one.id) for one in both] == [
+        ("process_definition", "weather/qc", 7),
+        ("application", "weatherapp", None),
+    ]
     assert list(both[0].inside.items()) == [("exec", "x"), ("argv", ["b", "a"])]
 
 
 @pytest.mark.parametrize(
     ("path", "text", "rule", "message", "hint"),
     [
-        ("process_definition/a.yml", "title: x", "Y023", "files of definitions end in .yaml, not .yml", "git mv"),
-        ("process_definition/a.YAML", "title: x", "Y023", "files of definitions end in .yaml, not .YAML", "git mv"),
-        ("a.yaml", "title: x", "Y024", "a definition lies in the folder of its kind", "move it to definitions/process_definition/"),
+        (
+            "process_definition/a.yml",
+            "title: x",
+            "Y023",
+            "files of definitions end in .yaml, not .yml",
+            "git mv",
+        ),
+        (
+            "process_definition/a.YAML",
+            "title: x",
+            "Y023",
+            "files of definitions end in .yaml, not .YAML",
+            "git mv",
+        ),
+        (
+            "a.yaml",
+            "title: x",
+            "Y024",
+            "a definition lies in the folder of its kind",
+            "move it to definitions/process_definition/",
+        ),
         ("aplication/a.yaml", "title: x", "Y024", "`aplication` is no kind", "did you mean `application`?"),
-        ("process_definition/a.yaml", "- x", "Y021", "the file is a list, not a map", "start with `title:` and `definition:`"),
+        (
+            "process_definition/a.yaml",
+            "- x",
+            "Y021",
+            "the file is a list, not a map",
+            "start with `title:` and `definition:`",
+        ),
         ("process_definition/a.yaml", "just text", "Y021", "the file is text, not a map", "start with"),
         ("process_definition/a.yaml", "null", "Y021", "the file holds nothing", "start with"),
         ("process_definition/a.yaml", "", "Y007", "the file is empty", "start with"),
     ],
 )
-def test_what_cannot_be_meant_is_told(repo: RepoBuilder, path: str, text: str, rule: str, message: str, hint: str) -> None:
+def test_what_cannot_be_meant_is_told(
+    repo: RepoBuilder, path: str, text: str, rule: str, message: str, hint: str
+) -> None:
     repo.define("good")
     repo.write(f"definitions/{path}", text)
     found = loaded(repo)
@@ -64,6 +93,13 @@ def test_samples_are_there_and_small_or_told(repo: RepoBuilder) -> None:
     repo.write("samples/large", "x" * (1024 * 1024 + 1))
     (repo.root / "samples/link").symlink_to("/etc/hostname")
     for source in (WorkTree(repo.root), open_source(repo.root, repo.commit())):
-        found = {one.span.path.rpartition("/")[2]: one.message for one in check_source(source).problems if one.rule == "R004"}
-        assert found == {"large.yaml": "more than 1 MiB are in samples/large", "none.yaml": "there is no file samples/none",
-                         "link.yaml": "there is no file samples/link"}  # fmt: skip
+        found = {
+            one.span.path.rpartition("/")[2]: one.message
+            for one in check_source(source).problems
+            if one.rule == "R004"
+        }
+        assert found == {
+            "large.yaml": "more than 1 MiB are in samples/large",
+            "none.yaml": "there is no file samples/none",
+            "link.yaml": "there is no file samples/link",
+        }

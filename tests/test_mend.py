@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry import yaml
-from registry.build import check_source
-from registry.mend import fix_files
-from registry.source import WorkTree
+from registry.autofix import fix_files
+from registry.load import yaml
+from registry.load.source import WorkTree
+from registry.pipeline import check_source
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -24,7 +24,10 @@ HEAD = "# keep me\ntitle: T   # and me\nowners: [t]\ndefinition:\n  exec: /usr/b
         ("  timout: 5\n  enviroment: {A: b}\n", "  timeout: 5\n  environment: {A: b}\n"),
         ("  argv: [1, -v, 2.50, true]\n", '  argv: ["1", -v, "2.50", "true"]\n'),
         ("  args: [1]\n", '  argv: ["1"]\n'),
-        ("  environment: {A: 1, B: yes, C: 0777}  # x\n", '  environment: {A: "1", B: "yes", C: "0777"}  # x\n'),
+        (
+            "  environment: {A: 1, B: yes, C: 0777}  # x\n",
+            '  environment: {A: "1", B: "yes", C: "0777"}  # x\n',
+        ),
         ('  environment: ["A=b", "C=d e=f"]\n', '  environment: {A: "b", C: "d e=f"}\n'),
         ("  argv: -d x\n", '  argv: ["-d", "x"]\n'),
         ("  timeout: 1m30s\n", "  timeout: 90\n"),
@@ -34,16 +37,24 @@ HEAD = "# keep me\ntitle: T   # and me\nowners: [t]\ndefinition:\n  exec: /usr/b
         ("  timeout: 1.5h\n", "  timeout: 5400\n"),
         ("  timeout: '10 min'\n", "  timeout: 600\n"),
         ("  enviroment: [A=b]\n", '  environment: {A: "b"}\n'),
-        ("  environment:\n    - A=b  # why\n    # both\n    - 'C=d e'\n", '  environment:\n    A: "b"  # why\n    # both\n    C: "d e"\n'),
+        (
+            "  environment:\n    - A=b  # why\n    # both\n    - 'C=d e'\n",
+            '  environment:\n    A: "b"  # why\n    # both\n    C: "d e"\n',
+        ),
         ("  environment:\n  - A=b\n  timeout: 5\n", '  environment:\n    A: "b"\n  timeout: 5\n'),
         ("  environment: {ON: yes, B: ~}\n", '  environment: {"ON": "yes", B: "~"}\n'),
         ("  cwd: /srv/x/\n", "  cwd: /srv/x\n"),
         ('  cwd: "/srv/x//"   # here\n', '  cwd: "/srv/x"   # here\n'),
-        ("  environment: {AWS_SECRET_ACCESS_KEY: FIXME}\n", '  environment: {AWS_SECRET_ACCESS_KEY: "${AWS_SECRET_ACCESS_KEY}"}\n'),
-        ("  input_adapter:\n    input_type: file\n    input_parameters: {file_type: stream, stream_name: STDIN}\n",
-         "  input_adapter:\n    input_type: file\n    input_params: {file_type: stream, stream_name: STDIN}\n"),
+        (
+            "  environment: {AWS_SECRET_ACCESS_KEY: FIXME}\n",
+            '  environment: {AWS_SECRET_ACCESS_KEY: "${AWS_SECRET_ACCESS_KEY}"}\n',
+        ),
+        (
+            "  input_adapter:\n    input_type: file\n    input_parameters: {file_type: stream, stream_name: STDIN}\n",
+            "  input_adapter:\n    input_type: file\n    input_params: {file_type: stream, stream_name: STDIN}\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_it_is_mended_and_all_else_stays(repo: RepoBuilder, run: Run, before: str, after: str) -> None:
     path = repo.define("a", HEAD + before)
     outcome = run("check", "--fix", "-C", str(repo.root))
@@ -56,7 +67,10 @@ def test_it_is_mended_and_all_else_stays(repo: RepoBuilder, run: Run, before: st
 def test_a_command_line_is_taken_apart(repo: RepoBuilder, run: Run) -> None:
     path = repo.define("a", "title: T\nowners: [t]\ndefinition:\n  exec: /usr/bin/tr -d x\n  timeout: 5\n")
     run("check", "--fix", "-C", str(repo.root))
-    assert path.read_text() == 'title: T\nowners: [t]\ndefinition:\n  exec: /usr/bin/tr\n  argv: ["-d", "x"]\n  timeout: 5\n'
+    assert (
+        path.read_text()
+        == 'title: T\nowners: [t]\ndefinition:\n  exec: /usr/bin/tr\n  argv: ["-d", "x"]\n  timeout: 5\n'
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +106,16 @@ def test_what_a_person_must_decide_is_left_alone(repo: RepoBuilder, run: Run, re
 
 
 @pytest.mark.parametrize(
-    "exec_", ['"/opt/My App/bin/run"', "/opt/My App", "/opt/My App/bin/run -v", "/opt/a -b/c d", "Google Chrome", "/opt/a  -v b/c", "|\n    tr -d x"]
+    "exec_",
+    [
+        '"/opt/My App/bin/run"',
+        "/opt/My App",
+        "/opt/My App/bin/run -v",
+        "/opt/a -b/c d",
+        "Google Chrome",
+        "/opt/a  -v b/c",
+        "|\n    tr -d x",
+    ],
 )
 def test_a_path_with_blanks_is_not_taken_apart(repo: RepoBuilder, run: Run, exec_: str) -> None:
     text = f"title: T\nowners: [t]\ndefinition:\n  exec: {exec_}\n"
@@ -104,27 +127,98 @@ def test_a_path_with_blanks_is_not_taken_apart(repo: RepoBuilder, run: Run, exec
 
 def test_files_with_findings_that_stay_are_fixed_too(repo: RepoBuilder, run: Run) -> None:
     """Without `owners`, and with a misspelled key that nobody can guess."""
-    path = repo.define("a", "title: T\nzzz: 1\ndefinition:\n  exce: /usr/bin/tr -d x\n  environment:\n  - A=b\n  - C=d")
+    path = repo.define(
+        "a", "title: T\nzzz: 1\ndefinition:\n  exce: /usr/bin/tr -d x\n  environment:\n  - A=b\n  - C=d"
+    )
     outcome = run("check", "--fix", "-C", str(repo.root))
-    assert path.read_text() == ('title: T\nzzz: 1\ndefinition:\n  exec: /usr/bin/tr\n  argv: ["-d", "x"]\n  environment:\n    A: "b"\n    C: "d"')
+    assert path.read_text() == (
+        'title: T\nzzz: 1\ndefinition:\n  exec: /usr/bin/tr\n  argv: ["-d", "x"]\n  environment:\n    A: "b"\n    C: "d"'
+    )
     assert [word for word in ("S002", "S003", "W101", "W202") if word in outcome.out] == ["S002", "W202"]
 
 
 _SCALARS = st.sampled_from(
-    ["a", "1", "2.50", "yes", "~", "0777", "1e3", "2d", "500ms", "'x y'", '"q"', "A=b", "A=b # c", "[A=b, C=d]", "[1, yes, -v]", "{A: 1, B: no}",
-     "-d x", "/srv/x/", "/opt/My App/run", "/usr/bin/tr -d x", "|\n    text\n", ">-\n    -d x", "\n    - A=b\n    - C=d  # c", "\n  - A=b\n  - 1",
-     "\n    A: 1\n    # c\n    B: yes", "", "[]", "{}", "FIXME", "8090", "{input_type: port, input_params: {port: 80}}", "'it''s'", '"\\x41"', "ü",
-     "{input_type: file, input_parameters: {file: /x}}", "2026-01-01", "12:30", "[a, [b]]", "[A=1, A=2]", '["A=b", "C=\'d\'"]', "a#b", "[ -x , y ]"]
-)  # fmt: skip
+    [
+        "a",
+        "1",
+        "2.50",
+        "yes",
+        "~",
+        "0777",
+        "1e3",
+        "2d",
+        "500ms",
+        "'x y'",
+        '"q"',
+        "A=b",
+        "A=b # c",
+        "[A=b, C=d]",
+        "[1, yes, -v]",
+        "{A: 1, B: no}",
+        "-d x",
+        "/srv/x/",
+        "/opt/My App/run",
+        "/usr/bin/tr -d x",
+        "|\n    text\n",
+        ">-\n    -d x",
+        "\n    - A=b\n    - C=d  # c",
+        "\n  - A=b\n  - 1",
+        "\n    A: 1\n    # c\n    B: yes",
+        "",
+        "[]",
+        "{}",
+        "FIXME",
+        "8090",
+        "{input_type: port, input_params: {port: 80}}",
+        "'it''s'",
+        '"\\x41"',
+        "ü",
+        "{input_type: file, input_parameters: {file: /x}}",
+        "2026-01-01",
+        "12:30",
+        "[a, [b]]",
+        "[A=1, A=2]",
+        '["A=b", "C=\'d\'"]',
+        "a#b",
+        "[ -x , y ]",
+    ]
+)
 _KEYS = st.sampled_from(
-    ["exec", "exce", "command", "argv", "args", "arg", "environment", "enviroment", "env", "timeout", "timout", "cwd", "cmd", "process_type", "type",
-     "input_adapter", "output_adaptor", "zzz", "x-a", '"args"', "application", "name", "FIXME"]
-)  # fmt: skip
+    [
+        "exec",
+        "exce",
+        "command",
+        "argv",
+        "args",
+        "arg",
+        "environment",
+        "enviroment",
+        "env",
+        "timeout",
+        "timout",
+        "cwd",
+        "cmd",
+        "process_type",
+        "type",
+        "input_adapter",
+        "output_adaptor",
+        "zzz",
+        "x-a",
+        '"args"',
+        "application",
+        "name",
+        "FIXME",
+    ]
+)
 _COMMENTS = st.sampled_from(["", "", "   # c", "\n  # c", "\n"])
 
 
 @settings(max_examples=80)
-@given(st.lists(st.tuples(_KEYS, _SCALARS, _COMMENTS), min_size=1, max_size=5), st.sampled_from(["\n", "\r\n"]), st.booleans())
+@given(
+    st.lists(st.tuples(_KEYS, _SCALARS, _COMMENTS), min_size=1, max_size=5),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
 def test_what_is_fixed_is_the_same_definition_with_fewer_findings(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str, str]], line_end: str, has_head: bool
 ) -> None:
@@ -147,29 +241,35 @@ def test_what_is_fixed_is_the_same_definition_with_fewer_findings(
         assert yaml.read(file.read_bytes(), path).document is not None
         assert after < before, f"{dict(before)} became {dict(after)}"
         assert file.read_bytes().count(b"#") == data.count(b"#")
-        assert file.read_bytes().count(b"\r") - data.count(b"\r") in ((0, 1) if line_end == "\r\n" else (0,))  # `argv` gets a line of its own
+        assert file.read_bytes().count(b"\r") - data.count(b"\r") in (
+            (0, 1) if line_end == "\r\n" else (0,)
+        )  # `argv` gets a line of its own
         assert fix_files(root, [path]) == ()
     else:
         assert after == before
 
 
-def test_a_file_that_changes_meanwhile_is_left_alone(repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_meanwhile_is_left_alone(
+    repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = repo.define("a", HEAD + "  args: [a]\n")
 
     def edit_and_check(*words: Any, **named: Any) -> Any:
         path.write_text(HEAD + "  args: [b]\n")
         return check_source(*words, **named)
 
-    monkeypatch.setattr("registry.mend.check_source", edit_and_check)
+    monkeypatch.setattr("registry.autofix.check_source", edit_and_check)
     assert fix_files(repo.root, ["definitions/process_definition/a.yaml"]) == ()
     assert path.read_text() == HEAD + "  args: [b]\n"
 
 
-def test_nothing_is_written_where_no_fix_is_found_to_be_right(repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_where_no_fix_is_found_to_be_right(
+    repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fix is tried in memory: a run that is ended half way leaves the file as it was."""
     repo.define("a", HEAD + "  args: [a]\n  timeout: 1M\n")
-    monkeypatch.setattr("registry.mend.replace_in", lambda *_: pytest.fail("written"))
-    monkeypatch.setattr("registry.mend._FileFixer._applied", lambda *_: None)
+    monkeypatch.setattr("registry.autofix.replace_in", lambda *_: pytest.fail("written"))
+    monkeypatch.setattr("registry.autofix._FileFixer._applied", lambda *_: None)
     assert fix_files(repo.root, ["definitions/process_definition/a.yaml"]) == ()
 
 
@@ -179,13 +279,19 @@ def test_line_ends_a_byte_order_mark_and_other_files_stay(repo: RepoBuilder, run
     other = repo.define("b", "title: T\nowners: [t]\ndefinition: {exec: x, args: []}\n")
     outcome = run("check", "--fix", "definitions/process_definition/a.yaml", "-C", str(repo.root))
     assert outcome.code == 0
-    assert path.read_bytes() == b'\xef\xbb\xbftitle: \xc3\x9c\r\nowners: [t]\r\ndefinition: {exec: x, argv: ["1"]}\r\n'
+    assert (
+        path.read_bytes()
+        == b'\xef\xbb\xbftitle: \xc3\x9c\r\nowners: [t]\r\ndefinition: {exec: x, argv: ["1"]}\r\n'
+    )
     assert "args" in other.read_text()
     assert run("check", "--fix", "--source", "HEAD", "-C", str(repo.root)).code == 2
 
 
 def test_a_credential_is_not_told_in_what_it_shows(repo: RepoBuilder, run: Run) -> None:
-    repo.define("a", "title: T\nowners: [t]\ndefinition:\n  exec: x\n  args: [a]\n  environment: {DB_PASSWORD: kXq9Lr2vTz81Wm4p}\n")
+    repo.define(
+        "a",
+        "title: T\nowners: [t]\ndefinition:\n  exec: x\n  args: [a]\n  environment: {DB_PASSWORD: kXq9Lr2vTz81Wm4p}\n",
+    )
     outcome = run("check", "--fix", "-C", str(repo.root))
     assert "+  argv: [a]" in outcome.err
     assert "kXq9Lr2vTz81Wm4p" not in outcome.out + outcome.err

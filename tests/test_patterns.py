@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import registry
-from registry import yaml
 from registry.changes.process import Surroundings, inside_changes
-from registry.contents import id_in
 from registry.credentials import credential_in, hide, hide_in_line
 from registry.errors import nearest
 from registry.exchange.json_2013 import _repaired
+from registry.history.blobs import id_in
+from registry.load import yaml
 from tests.support.patterns import SIZE, Used, lint, patterns_of, worst_texts
 
 LIMIT_S = 60
@@ -23,7 +23,9 @@ PATTERNS = patterns_of(registry)
 
 def test_no_pattern_is_ambiguous_without_limit() -> None:
     assert len(PATTERNS) > 90
-    wrong = {one.where: found for one in PATTERNS if (found := lint(one.pattern, one.flags, searches=one.searches))}
+    wrong = {
+        one.where: found for one in PATTERNS if (found := lint(one.pattern, one.flags, searches=one.searches))
+    }
     assert wrong == {}
 
 
@@ -164,8 +166,17 @@ def test_credentials_are_looked_for_in_linear_time() -> None:
 def _read_files(there: Connection, _nothing: None) -> None:
     there.send("")
     blanks = " " * 250_000
-    for text in ("a: b\n" + " " * 15_000 + "}\n", f"a: [{' ' * 15_000}\n", "#\r\n" * 80_000 + "- a\n", f"a: {blanks}}}\n", "a: [" + "] " * 7_000 + "}\n",
-                 f"a: {'x ' * 7_000}:\n", "\n" * 250_000 + "x", f"{blanks}a: b\n", "\t\n" * 100_000 + "x"):  # fmt: skip
+    for text in (
+        "a: b\n" + " " * 15_000 + "}\n",
+        f"a: [{' ' * 15_000}\n",
+        "#\r\n" * 80_000 + "- a\n",
+        f"a: {blanks}}}\n",
+        "a: [" + "] " * 7_000 + "}\n",
+        f"a: {'x ' * 7_000}:\n",
+        "\n" * 250_000 + "x",
+        f"{blanks}a: b\n",
+        "\t\n" * 100_000 + "x",
+    ):
         data = text.encode()
         yaml.read_data(data)
         yaml.load(data, "a.yaml")
@@ -202,7 +213,11 @@ def test_suggestions_are_bounded() -> None:
 
 def _compare_arguments(there: Connection, _nothing: None) -> None:
     there.send("")
-    for before, after in ((["a"] * 9_000, ["a"] * 8_999 + ["b"]), (["a", "b"] * 4_000, ["b", "a", "c"] * 3_000), (["a"] * 9_000, ["b"] * 9_000)):
+    for before, after in (
+        (["a"] * 9_000, ["a"] * 8_999 + ["b"]),
+        (["a", "b"] * 4_000, ["b", "a", "c"] * 3_000),
+        (["a"] * 9_000, ["b"] * 9_000),
+    ):
         found = [one.rule for one in inside_changes({"argv": before}, {"argv": after}, Surroundings())]
         there.send(found)
 

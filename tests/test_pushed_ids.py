@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from registry.errors import UsageError, has_errors
-from registry.gate import Guard, Update, Verdict, judge
+from registry.errors import UsageError
 from registry.ids import append, parse_ledger
-from registry.index import Options, index
+from registry.indexing.indexer import IndexOptions, index
+from registry.model.problem import has_errors
+from registry.review.pre_receive import Guard, RefUpdate, Verdict, judge_push
 from tests.support.repo import RepoBuilder
 
 HIGH_WATER = "refs/registry/high-water"
@@ -43,7 +44,10 @@ class Work:
 
     def define(self, name: str, number: int | None = None, text: str = "") -> Path:
         line = f"id: {number}\n" if number is not None else ""
-        return self.write(f"definitions/{KIND}/{name}.yaml", f"{line}title: T\nowners: [team]\ndefinition:\n  exec: /bin/x\n{text}")
+        return self.write(
+            f"definitions/{KIND}/{name}.yaml",
+            f"{line}title: T\nowners: [team]\ndefinition:\n  exec: /bin/x\n{text}",
+        )
 
     def path(self, name: str) -> Path:
         return self.root / f"definitions/{KIND}/{name}.yaml"
@@ -60,11 +64,15 @@ class Work:
         entries = append(ledger, [(kind, number, name, state) for number, name, state in events], None)
         path.write_bytes(data + "".join(f"{entry.line()}\n" for entry in entries).encode())
 
-    def judge(self, *more: Update, guard: Guard | None = None, ref: str = "refs/heads/main") -> list[Verdict]:
+    def judge(
+        self, *more: RefUpdate, guard: Guard | None = None, ref: str = "refs/heads/main"
+    ) -> list[Verdict]:
         """The verdicts on a push of HEAD to main, its objects being there already."""
         self.hub.git("fetch", "-q", str(self.repo.root), "+HEAD:refs/pushed")
-        update = Update(self.hub.git("rev-parse", "refs/heads/main"), self.hub.git("rev-parse", "refs/pushed"), ref)
-        return judge(self.hub.root, [update, *more], guard or Guard(folder=self.prefix))
+        update = RefUpdate(
+            self.hub.git("rev-parse", "refs/heads/main"), self.hub.git("rev-parse", "refs/pushed"), ref
+        )
+        return judge_push(self.hub.root, [update, *more], guard or Guard(folder=self.prefix))
 
     def push(self, guard: Guard | None = None) -> list[str]:
         """Why a push is refused; when it is not, it happens."""
@@ -190,13 +198,16 @@ def test_merges_are_taken_along_the_parent_that_holds_the_branch(top: Work) -> N
 def test_numbers_may_be_left_out_for_published_ids_up_to_a_limit(top: Work) -> None:
     top.define("c")
     top.repo.commit("add")
-    index(top.root, Options(accept_mark=1002))
+    index(top.root, IndexOptions(accept_mark=1002))
     assert "id: 1003" in top.path("c").read_text()
     assert top.push() == []
     top.define("d")
     top.repo.commit("add")
-    index(top.root, Options(accept_mark=2004))
-    assert any("the first new id of process_definition is 2005, and may be 2004 at most" in reason for reason in top.push())
+    index(top.root, IndexOptions(accept_mark=2004))
+    assert any(
+        "the first new id of process_definition is 2005, and may be 2004 at most" in reason
+        for reason in top.push()
+    )
     assert top.push(Guard(max_id_gap=1001)) == []
 
 
@@ -225,7 +236,7 @@ def test_a_branch_that_was_set_back_takes_the_published_ledger_and_nothing_befor
     top.define("other")
     top.repo.commit("add")
     top.repo.git("fetch", "-q", str(top.hub.root), f"+{HIGH_WATER}:{HIGH_WATER}")
-    index(top.root, Options(recover=True))
+    index(top.root, IndexOptions(recover=True))
     assert "id: 4" in top.path("other").read_text()
     assert top.push() == []
 
@@ -357,12 +368,30 @@ def delete_the_registry(work: Work) -> None:
 
 
 ATTACKS = (
-    forge_line_for_a_huge_id, forge_line_without_a_file, forge_event_of_nothing, forge_gone_and_back, move_an_id_to_another_file,
-    swap_two_ids, give_another_id_to_a_file, give_an_old_number_again, carry_an_id_that_another_file_has, write_an_id_without_a_line,
-    write_a_line_for_another_number, leave_out_numbers_between, take_numbers_in_another_order, change_an_earlier_line, remove_a_line,
-    remove_the_ledger, make_the_ledger_a_link, make_the_ledger_a_link_of_the_same_bytes, break_the_chain, cut_the_last_line, use_an_unknown_kind, use_another_registrys_id,
+    forge_line_for_a_huge_id,
+    forge_line_without_a_file,
+    forge_event_of_nothing,
+    forge_gone_and_back,
+    move_an_id_to_another_file,
+    swap_two_ids,
+    give_another_id_to_a_file,
+    give_an_old_number_again,
+    carry_an_id_that_another_file_has,
+    write_an_id_without_a_line,
+    write_a_line_for_another_number,
+    leave_out_numbers_between,
+    take_numbers_in_another_order,
+    change_an_earlier_line,
+    remove_a_line,
+    remove_the_ledger,
+    make_the_ledger_a_link,
+    make_the_ledger_a_link_of_the_same_bytes,
+    break_the_chain,
+    cut_the_last_line,
+    use_an_unknown_kind,
+    use_another_registrys_id,
     delete_the_registry,
-)  # fmt: skip
+)
 
 
 def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(tmp_path: Path) -> None:
@@ -382,7 +411,9 @@ def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(tmp_p
         work.repo.git("revert", "--no-edit", "HEAD")
         honest = work.push()
         ledger = f"{work.prefix}definitions/ledger.jsonl"
-        bytes_then_and_now = {work.repo.git("rev-parse", f"{commit}:{ledger}", ok=False) for commit in (start, "HEAD~1")}
+        bytes_then_and_now = {
+            work.repo.git("rev-parse", f"{commit}:{ledger}", ok=False) for commit in (start, "HEAD~1")
+        }
         assert honest or len(bytes_then_and_now) == 1, attack.__name__
         work.hub.git("update-ref", "refs/heads/main", start)
 
@@ -449,19 +480,22 @@ def test_the_mark_goes_with_its_branch_and_never_back(top: Work) -> None:
     top.index()
     new = top.repo.git("rev-parse", "HEAD")
     top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
-    mark = Update(head, new, HIGH_WATER)
+    mark = RefUpdate(head, new, HIGH_WATER)
     assert wrong(top.judge(mark)) == []
-    alone = judge(top.hub.root, [mark])
+    alone = judge_push(top.hub.root, [mark])
     assert "only in one push with refs/heads/main" in wrong(alone)[0]
-    assert wrong(top.judge(Update(head, old, HIGH_WATER)))
-    assert "cannot be deleted" in wrong(top.judge(Update(head, "0" * 40, HIGH_WATER)))[0]
-    assert "only refs/registry/high-water is accepted" in wrong(top.judge(Update("0" * 40, new, "refs/registry/high-water/x")))[0]
+    assert wrong(top.judge(RefUpdate(head, old, HIGH_WATER)))
+    assert "cannot be deleted" in wrong(top.judge(RefUpdate(head, "0" * 40, HIGH_WATER)))[0]
+    assert (
+        "only refs/registry/high-water is accepted"
+        in wrong(top.judge(RefUpdate("0" * 40, new, "refs/registry/high-water/x")))[0]
+    )
     # A client that gives a false old value gets its branch refused by git, but not its mark.
-    false = Update(old, new, "refs/heads/main")
-    assert "has moved meanwhile" in wrong(judge(top.hub.root, [false, mark]))[0]
+    false = RefUpdate(old, new, "refs/heads/main")
+    assert "has moved meanwhile" in wrong(judge_push(top.hub.root, [false, mark]))[0]
     assert top.push() == []
-    assert wrong(judge(top.hub.root, [mark]))  # after its branch is too late
-    assert wrong(judge(top.hub.root, [mark], Guard(sees_whole_push=False)))
+    assert wrong(judge_push(top.hub.root, [mark]))  # after its branch is too late
+    assert wrong(judge_push(top.hub.root, [mark], Guard(sees_whole_push=False)))
 
 
 def test_the_mark_of_a_branch_that_was_set_back_does_not_forget(top: Work) -> None:
@@ -477,7 +511,10 @@ def test_the_mark_of_a_branch_that_was_set_back_does_not_forget(top: Work) -> No
     top.repo.commit("no ids here")
     top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
     top.hub.git("update-ref", HIGH_WATER, far)
-    assert "lines of the ledger" in wrong(top.judge(Update(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
+    assert (
+        "lines of the ledger"
+        in wrong(top.judge(RefUpdate(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
+    )
 
 
 def test_names_that_stand_for_the_guarded_branch_are_guarded(top: Work) -> None:
@@ -502,13 +539,13 @@ def test_a_new_branch_is_checked_whole(top: Work) -> None:
     new = top.hub.git("rev-parse", "main")
     zeros = "0" * 40
     guard = Guard(("release",))
-    assert wrong(judge(top.hub.root, [Update(zeros, new, "refs/heads/release")], guard)) == []
+    assert wrong(judge_push(top.hub.root, [RefUpdate(zeros, new, "refs/heads/release")], guard)) == []
     path = top.root / "definitions/ledger.jsonl"
     path.write_text(path.read_text().replace('"id":1', '"id":7'))
     top.repo.commit("broken ledger")
     top.hub.git("fetch", "-q", str(top.repo.root), "+HEAD:refs/pushed")
-    broken = Update(zeros, top.hub.git("rev-parse", "refs/pushed"), "refs/heads/release")
-    assert any("I020" in reason for reason in wrong(judge(top.hub.root, [broken], guard)))
+    broken = RefUpdate(zeros, top.hub.git("rev-parse", "refs/pushed"), "refs/heads/release")
+    assert any("I020" in reason for reason in wrong(judge_push(top.hub.root, [broken], guard)))
 
 
 # Invented histories

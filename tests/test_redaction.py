@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry.build import check_source
 from registry.credentials import HIDDEN
-from registry.diff import pointer_of
-from registry.redaction import redacted
-from registry.rule_exceptions import exceptions_in, is_excepted
-from registry.source import WorkTree
+from registry.load.source import WorkTree
+from registry.model.pointer import pointer_of
+from registry.model.redaction import redacted
+from registry.model.rule_exceptions import exceptions_in, is_excepted
+from registry.pipeline import check_source
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -22,7 +22,10 @@ FIELDS = (("definition",),)
 
 
 def document(inside: dict[str, Any], *paths: str, **more: Any) -> dict[str, Any]:
-    return {"ignore": [{"rule": "X001", "path": path, "reason": "Reviewed"} | more for path in paths], "definition": inside}
+    return {
+        "ignore": [{"rule": "X001", "path": path, "reason": "Reviewed"} | more for path in paths],
+        "definition": inside,
+    }
 
 
 @pytest.mark.parametrize(
@@ -53,10 +56,24 @@ def test_an_exception_for_an_argument_is_not_one_for_ten_others() -> None:
     assert [HIDDEN in item for item in shown] == [number != 1 for number in range(12)]
 
 
-@pytest.mark.parametrize("more", [{"reason": ""}, {"reason": "  "}, {"reason": None}, {"reason": ["x"]}, {"rule": "X0011"}, {"path": None}, {"path": 1}, {"path": []},
-                                  {"path": "definition/password"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"reason": ""},
+        {"reason": "  "},
+        {"reason": None},
+        {"reason": ["x"]},
+        {"rule": "X0011"},
+        {"path": None},
+        {"path": 1},
+        {"path": []},
+        {"path": "definition/password"},
+    ],
+)
 def test_an_exception_that_is_none_shows_nothing(more: dict[str, Any]) -> None:
-    assert redacted(document({"password": SECRET}, "/definition/password", **more), FIELDS)["definition"] == {"password": HIDDEN}
+    assert redacted(document({"password": SECRET}, "/definition/password", **more), FIELDS)["definition"] == {
+        "password": HIDDEN
+    }
 
 
 def test_nothing_to_hide_makes_no_copy() -> None:
@@ -64,9 +81,15 @@ def test_nothing_to_hide_makes_no_copy() -> None:
     assert redacted(there, FIELDS) is there
 
 
-_KEYS = st.sampled_from(["PASS", "PASSWORD", "DB_PASS", "DB_PASSWORD", "a/TOKEN", "TOKEN", "~TOKEN", "0", "00", "LEVEL"])
+_KEYS = st.sampled_from(
+    ["PASS", "PASSWORD", "DB_PASS", "DB_PASSWORD", "a/TOKEN", "TOKEN", "~TOKEN", "0", "00", "LEVEL"]
+)
 _VALUES = st.sampled_from([SECRET, OTHER, "info", "${NAME}"])
-_TREES = st.recursive(_VALUES, lambda inner: st.dictionaries(_KEYS, inner, max_size=4) | st.lists(inner, max_size=3), max_leaves=10)
+_TREES = st.recursive(
+    _VALUES,
+    lambda inner: st.dictionaries(_KEYS, inner, max_size=4) | st.lists(inner, max_size=3),
+    max_leaves=10,
+)
 
 
 def _texts(node: Any, steps: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], Any]]:
@@ -99,12 +122,16 @@ def test_checker_and_pages_agree_on_what_an_exception_covers(repo: RepoBuilder, 
     found = [one.pointer for one in check_source(WorkTree(repo.root)).problems if one.rule == "X001"]
     assert found == ["/definition/environment/DB_PASSWORD", "/definition/environment/DB_PASS_2"]
     repo.commit("add it")
-    repo.define("a", ignore + HEAD + f'  environment: {{DB_PASS: {SECRET}, DB_PASSWORD: "${{DB_PASSWORD}}"}}\n')
+    repo.define(
+        "a", ignore + HEAD + f'  environment: {{DB_PASS: {SECRET}, DB_PASSWORD: "${{DB_PASSWORD}}"}}\n'
+    )
     repo.commit("take the others out")
     assert run("index", "-C", str(repo.root)).code == 0
     assert run("build", "-C", str(repo.root)).code == 0
     files = [path for path in Path(repo.root / "site").resolve().rglob("*") if path.is_file()]
     assert [path for path in files if OTHER.encode() in path.read_bytes()] == []
-    assert f'"DB_PASS":"{SECRET}"' in (repo.root / "site/api/process_definition/1/revisions/1.json").read_text()
+    assert (
+        f'"DB_PASS":"{SECRET}"' in (repo.root / "site/api/process_definition/1/revisions/1.json").read_text()
+    )
     for command in (("log", "a"), ("diff", "HEAD~2..HEAD"), ("show", "a@1")):
         assert OTHER not in run(*command, "-C", str(repo.root)).out

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from registry.build import check_source
-from registry.review import review
-from registry.source import open_source
+from registry.load.source import open_source
+from registry.pipeline import check_source
+from registry.review.review import review
 from tests.conftest import Outcome, Run
 from tests.support.repo import RepoBuilder
 
@@ -36,7 +36,10 @@ def text(repo: RepoBuilder, name: str) -> str:
 
 def check(repo: RepoBuilder, run: Run) -> tuple[Outcome, list[str]]:
     outcome = run("check", "--base", "main", "-C", str(repo.root), "--format", "json")
-    return outcome, [f"{one['rule']} {one['path'].removeprefix(FOLDER + '/')}" for one in json.loads(outcome.out)["problems"]]
+    return outcome, [
+        f"{one['rule']} {one['path'].removeprefix(FOLDER + '/')}"
+        for one in json.loads(outcome.out)["problems"]
+    ]
 
 
 def test_good_changes_pass(target: RepoBuilder, run: Run) -> None:
@@ -57,7 +60,9 @@ def test_a_re_add_without_an_id_is_a_new_definition(target: RepoBuilder, run: Ru
 
 
 @pytest.mark.parametrize("is_committed", [True, False])
-def test_each_thing_that_a_change_must_not_do_has_its_rule_place_and_hint(target: RepoBuilder, run: Run, is_committed: bool) -> None:
+def test_each_thing_that_a_change_must_not_do_has_its_rule_place_and_hint(
+    target: RepoBuilder, run: Run, is_committed: bool
+) -> None:
     target.define("by-hand", "id: 9\n" + "title: T\nowners: [t]\ndefinition: {exec: x}\n")
     target.define("a", text(target, "a").replace("id: 1", "id: 4"))
     target.define("copy-of-b", text(target, "b"))
@@ -69,7 +74,13 @@ def test_each_thing_that_a_change_must_not_do_has_its_rule_place_and_hint(target
         target.commit()
     outcome, problems = check(target, run)
     assert outcome.code == 1
-    expected = ["I031 a.yaml", "I030 by-hand.yaml", "I010 copy-of-b.yaml", "I033 elsewhere.yaml", "I035 registry.yaml"]
+    expected = [
+        "I031 a.yaml",
+        "I030 by-hand.yaml",
+        "I010 copy-of-b.yaml",
+        "I033 elsewhere.yaml",
+        "I035 registry.yaml",
+    ]
     assert sorted(problems) == sorted([*expected, "I034 definitions/ledger.jsonl"])
     said = run("check", "--base", "main", "-C", str(target.root)).out
     assert "the id 2 is also that of definitions/process_definition/b.yaml" in said
@@ -88,7 +99,11 @@ def test_an_id_removed_and_one_given_to_another_file(target: RepoBuilder, run: R
 
 def test_what_counts_is_the_merge_with_the_target_as_it_is_now(target: RepoBuilder, run: Run) -> None:
     target.git("mv", f"{FOLDER}/a.yaml", f"{FOLDER}/renamed-and-changed.yaml")
-    target.define("renamed-and-changed", "id: 1\n# all new\n" + "title: Other\nowners: [x]\ndefinition:\n  exec: /usr/bin/other\n  argv: [a, b, c]\n")
+    target.define(
+        "renamed-and-changed",
+        "id: 1\n# all new\n"
+        + "title: Other\nowners: [x]\ndefinition:\n  exec: /usr/bin/other\n  argv: [a, b, c]\n",
+    )
     target.commit()
     assert check(target, run)[1] == []
     # Meanwhile somebody deletes `a` on main, and the index notes it.
@@ -125,7 +140,10 @@ def told(repo: RepoBuilder, run: Run, *words: str) -> list[str]:
 
 def test_changed_files_are_told_of_as_when_everything_is_checked(repo: RepoBuilder, run: Run) -> None:
     for number in range(8):
-        repo.define(f"p{number}", f"id: {number + 1}\ntitle: T\nowners: [t]\ndefinition: {{exec: x, application: app-{number % 2}}}\n")
+        repo.define(
+            f"p{number}",
+            f"id: {number + 1}\ntitle: T\nowners: [t]\ndefinition: {{exec: x, application: app-{number % 2}}}\n",
+        )
     for number in range(2):
         repo.define(f"app-{number}", kind="application")
     repo.define("warned", "title: T\ndefinition: {exec: x}\n")
@@ -133,22 +151,33 @@ def test_changed_files_are_told_of_as_when_everything_is_checked(repo: RepoBuild
     assert told(repo, run) == ["W202 warned.yaml"]
     assert told(repo, run, "--changed") == []
     steps: dict[str, Any] = {
-        "a mistake": lambda: repo.define("p0", "id: 1\ntitle: T\nowners: [t]\ndefinition: {exec: x, args: []}\n"),
-        "a copy with its id": lambda: repo.define("copy", "id: 3\ntitle: T\nowners: [t]\ndefinition: {exec: x}\n"),
+        "a mistake": lambda: repo.define(
+            "p0", "id: 1\ntitle: T\nowners: [t]\ndefinition: {exec: x, args: []}\n"
+        ),
+        "a copy with its id": lambda: repo.define(
+            "copy", "id: 3\ntitle: T\nowners: [t]\ndefinition: {exec: x}\n"
+        ),
         "an application goes": (repo.root / "definitions/application/app-1.yaml").unlink,
         "an application is deprecated": lambda: repo.define(
-            "app-0", "title: A\nowners: [t]\nlifecycle: deprecated\ndeprecation: {since: '2026-01-01'}\n"
-            "definition: {mappings: {s: {iaas_image: i, iaas_allocation: a}}}\n", "application"),
+            "app-0",
+            "title: A\nowners: [t]\nlifecycle: deprecated\ndeprecation: {since: '2026-01-01'}\n"
+            "definition: {mappings: {s: {iaas_image: i, iaas_allocation: a}}}\n",
+            "application",
+        ),
         "a name in other letters": lambda: repo.define("P5"),
         "nothing uses it": lambda: repo.define("lonely", kind="application"),
-        "an unknown application": lambda: repo.define("p6", "id: 7\ntitle: T\nowners: [t]\ndefinition: {exec: x, application: nowhere}\n"),
+        "an unknown application": lambda: repo.define(
+            "p6", "id: 7\ntitle: T\nowners: [t]\ndefinition: {exec: x, application: nowhere}\n"
+        ),
         "no YAML": lambda: repo.define("p7", "title: ["),
         "a schema": lambda: repo.write("registry.yaml", "rules: {W202: error}\n"),
-    }  # fmt: skip
+    }
     for name, step in steps.items():
         step()
         everything = [one for one in told(repo, run) if one != "W202 warned.yaml" or name == "a schema"]
-        assert told(repo, run, "--changed") == [one for one in everything if not (one.startswith("R002 app-") and name != "a schema")], name
+        assert told(repo, run, "--changed") == [
+            one for one in everything if not (one.startswith("R002 app-") and name != "a schema")
+        ], name
     assert run("check", "--changed", "--source", "HEAD", "-C", str(repo.root)).code == 2
 
 
@@ -161,13 +190,17 @@ def test_changed_can_be_told_since_a_branch(target: RepoBuilder, run: Run) -> No
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_reviewing_only_the_change_finds_what_reviewing_everything_finds(repo: RepoBuilder, seed: int) -> None:
+def test_reviewing_only_the_change_finds_what_reviewing_everything_finds(
+    repo: RepoBuilder, seed: int
+) -> None:
     rng = random.Random(seed)
     names = [f"{folder}/{stem}" for folder in ("x", "y") for stem in "abcdef"]
 
     def text(number: int | None) -> str:
         application = f"  application: {rng.choice(('app', 'app2', 'apq'))}\n" if rng.random() < 0.6 else ""
-        return (f"id: {number}\n" if number else "") + f"title: T{rng.random()}\nowners: [team]\ndefinition:\n  exec: /bin/x\n{application}"
+        return (
+            f"id: {number}\n" if number else ""
+        ) + f"title: T{rng.random()}\nowners: [team]\ndefinition:\n  exec: /bin/x\n{application}"
 
     for name in ("app", "app2"):
         repo.define(name, kind="application")
@@ -191,8 +224,15 @@ def test_reviewing_only_the_change_finds_what_reviewing_everything_finds(repo: R
     repo.git("commit", "-q", "--allow-empty", "-m", "change")
     touched = set(repo.git("diff", "--name-only", "--no-renames", "main", "change").splitlines())
     everything = review(repo.root, "main", "change").problems
-    there_before = {(one.rule, one.span.path, one.message) for one in check_source(open_source(repo.root, "main")).problems}
+    there_before = {
+        (one.rule, one.span.path, one.message)
+        for one in check_source(open_source(repo.root, "main")).problems
+    }
     # R002, an application that nobody uses any more, is for the whole registry alone to say.
     wanted = {one for one in everything if one.rule != "R002"}
-    wanted = {one for one in wanted if one.span.path in touched or (one.rule, one.span.path, one.message) not in there_before}
+    wanted = {
+        one
+        for one in wanted
+        if one.span.path in touched or (one.rule, one.span.path, one.message) not in there_before
+    }
     assert wanted <= set(review(repo.root, "main", "change", of_change=True).problems) <= set(everything)

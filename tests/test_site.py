@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from registry.errors import RefusedError, UsageError
-from registry.render.file import File, Unit, Units, unit_of
+from registry.render.target import File, Target, Targets, target_of
 from registry.site import Site
 
-API = unit_of("api", File("api/a/index.json", b"{}", ("api/a.json",)))
+API = target_of("api", File("api/a/index.json", b"{}", ("api/a.json",)))
 
 
-def page(text: str) -> Unit:
+def page(text: str) -> Target:
     """The index page as a unit."""
-    return unit_of("index", File("index.html", text.encode()))
+    return target_of("index", File("index.html", text.encode()))
 
 
 UNITS = [page("one"), API]
@@ -36,7 +36,7 @@ def names(site: Site) -> list[str]:
 def test_a_site_is_a_link_to_its_generation_and_the_last_three_stay(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
     for number in range(5):
-        written = site.write(Units([page(str(number)), API]))
+        written = site.write(Targets([page(str(number)), API]))
         assert written.files == 3
     assert (tmp_path / "site").is_symlink()
     assert (tmp_path / "site/index.html").read_bytes() == b"4"
@@ -46,32 +46,35 @@ def test_a_site_is_a_link_to_its_generation_and_the_last_three_stay(tmp_path: Pa
 
 def test_an_error_on_the_way_leaves_the_last_good_site(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Units(UNITS))
+    site.write(Targets(UNITS))
 
     def broken() -> Iterator[File]:
         yield File("index.html", b"two")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "disk")
 
-    for units in ([Unit("index", "new", ("index.html",), broken)], [API, Unit("index", "new", ("index.html",), broken)]):
+    for units in (
+        [Target("index", "new", ("index.html",), broken)],
+        [API, Target("index", "new", ("index.html",), broken)],
+    ):
         with pytest.raises(UsageError, match="No space left on device"):
-            site.write(Units(units))
+            site.write(Targets(units))
         assert (tmp_path / "site/index.html").read_bytes() == b"one"
         assert names(site) == ["000001"]
 
 
 def test_a_build_that_is_killed_leaves_the_last_good_site_and_the_next_one_cleans_up(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Units(UNITS))
+    site.write(Targets(UNITS))
     program = (
-        "import os, signal, sys; from pathlib import Path; from registry.site import Site; from registry.render.file import File, Unit, Units\n"
+        "import os, signal, sys; from pathlib import Path; from registry.site import Site; from registry.render.target import File, Target, Targets\n"
         "def files():\n    yield File('index.html', b'two'); os.kill(os.getpid(), signal.SIGKILL)\n"
-        "Site(Path(sys.argv[1])).write(Units([Unit('index', 'new', ('index.html',), files)]))"
+        "Site(Path(sys.argv[1])).write(Targets([Target('index', 'new', ('index.html',), files)]))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "site")], check=False)
     assert done.returncode == -9
     assert (tmp_path / "site/index.html").read_bytes() == b"one"
     assert names(site) == ["000001", "000002.partial"]
-    site.write(Units([page("three")]))
+    site.write(Targets([page("three")]))
     assert (tmp_path / "site/index.html").read_bytes() == b"three"
     assert names(site) == ["000001", "000002"]
 
@@ -80,23 +83,23 @@ def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site/mine.txt").write_text("mine")
     with pytest.raises(RefusedError, match="was not made by"):
-        Site(tmp_path / "site").write(Units(UNITS))
+        Site(tmp_path / "site").write(Targets(UNITS))
     (tmp_path / "other").symlink_to(tmp_path / "site")
     with pytest.raises(RefusedError, match="is a link that"):
-        Site(tmp_path / "other").write(Units(UNITS))
+        Site(tmp_path / "other").write(Targets(UNITS))
     assert (tmp_path / "site/mine.txt").read_text() == "mine"
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    Site(tmp_path / "site").write(Units(UNITS))
+    Site(tmp_path / "site").write(Targets(UNITS))
     assert (tmp_path / "site/index.html").exists()
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        Site(tmp_path / "file/site").write(Units(UNITS))
+        Site(tmp_path / "file/site").write(Targets(UNITS))
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
@@ -105,7 +108,7 @@ def test_files_and_folders_get_the_permissions_that_the_umask_leaves(tmp_path: P
     for now in (0o022, umask, umask):  # also what an earlier build made under another one
         before = os.umask(now)
         try:
-            site.write(Units([page(f"{now:o}"), API]))
+            site.write(Targets([page(f"{now:o}"), API]))
         finally:
             os.umask(before)
     top = site.out.resolve()
@@ -115,32 +118,35 @@ def test_files_and_folders_get_the_permissions_that_the_umask_leaves(tmp_path: P
 
 def test_two_files_for_one_address_are_never_written_over_each_other(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="File exists"):
-        Site(tmp_path / "site").write(Units([unit_of("a", File("a", b"1"), File("a", b"2"))]))
+        Site(tmp_path / "site").write(Targets([target_of("a", File("a", b"1"), File("a", b"2"))]))
 
 
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below a folder with its bytes, and every folder."""
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b"/" for path in sorted(folder.rglob("*"))}
+    found = {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b"/"
+        for path in sorted(folder.rglob("*"))
+    }
     return {name: data for name, data in found.items() if not name.startswith(".")}
 
 
 def test_nothing_changed_makes_no_new_generation(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Units(UNITS))
-    again = site.write(Units(UNITS))
+    site.write(Targets(UNITS))
+    again = site.write(Targets(UNITS))
     assert (again.files, again.changed, names(site)) == (3, 0, ["000001"])
 
 
 def test_only_what_changed_is_made_and_other_files_stay_the_same_ones(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Units(UNITS))
+    site.write(Targets(UNITS))
     inode = (tmp_path / "site/api/a.json").stat().st_ino
 
     def never() -> Iterator[File]:
         raise AssertionError("made again")
 
     for number in range(5):
-        assert site.write(Units([page(str(number)), API._replace(make=never)])).changed == 1
+        assert site.write(Targets([page(str(number)), API._replace(make=never)])).changed == 1
         assert (tmp_path / "site/index.html").read_text() == str(number)
         assert (tmp_path / "site/api/a.json").stat().st_ino == inode
     assert names(site) == ["000004", "000005", "000006"]
@@ -160,11 +166,17 @@ def test_a_new_generation_upon_an_old_one_is_what_writing_from_nothing_gives(tmp
                 # The address by number goes from one unit to another when the first is gone.
                 twins = (f"by/{number}.json",) if rng.random() < 0.9 else ()
                 name = f"{number}{rng.choice(('', '', '-renamed'))}"
-                units.append(unit_of(name, File(f"{folder}/index.json", text.encode(), twins), File(f"{folder}/{name}.html", name.encode())))
+                units.append(
+                    target_of(
+                        name,
+                        File(f"{folder}/index.json", text.encode(), twins),
+                        File(f"{folder}/{name}.html", name.encode()),
+                    )
+                )
                 units[-1] = units[-1]._replace(key=f"{units[-1].key} {twins}")
-        site.write(Units(units))
+        site.write(Targets(units))
         fresh = Site(tmp_path / f"fresh{step}")
-        fresh.write(Units(units))
+        fresh.write(Targets(units))
         assert tree(tmp_path / "site") == tree(tmp_path / f"fresh{step}")
         shutil.rmtree(tmp_path / f".fresh{step}.generations")
 
@@ -172,44 +184,56 @@ def test_a_new_generation_upon_an_old_one_is_what_writing_from_nothing_gives(tmp
 def test_a_folder_that_we_did_not_write_is_not_built_upon(tmp_path: Path) -> None:
     """As when somebody commits generations: the same names, forged content."""
     site = Site(tmp_path / "site")
-    site.write(Units(UNITS))
+    site.write(Targets(UNITS))
     shutil.copytree(tmp_path, tmp_path / "copy", symlinks=True)
     (tmp_path / "copy/.site.generations/000001/api/a.json").write_text("forged")
     copied = Site(tmp_path / "copy/site")
-    assert copied.write(Units(UNITS)).changed == 2
+    assert copied.write(Targets(UNITS)).changed == 2
     assert (tmp_path / "copy/site/api/a.json").read_bytes() == b"{}"
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a database at all", None])
-def test_a_record_that_is_lost_or_broken_means_writing_from_nothing(tmp_path: Path, damage: bytes | None) -> None:
+def test_a_record_that_is_lost_or_broken_means_writing_from_nothing(
+    tmp_path: Path, damage: bytes | None
+) -> None:
     site = Site(tmp_path / "site")
-    site.write(Units(UNITS))
+    site.write(Targets(UNITS))
     for file in site.generations.glob(".units.sqlite*"):
         file.unlink()
     if damage is not None:
         (site.generations / ".units.sqlite").write_bytes(damage)
-    site.write(Units([page("two"), API]))
-    assert tree(tmp_path / "site") == {"api": b"/", "api/a": b"/", "api/a/index.json": b"{}", "api/a.json": b"{}", "index.html": b"two"}
-    assert site.write(Units([page("two"), API])).changed == 0
+    site.write(Targets([page("two"), API]))
+    assert tree(tmp_path / "site") == {
+        "api": b"/",
+        "api/a": b"/",
+        "api/a/index.json": b"{}",
+        "api/a.json": b"{}",
+        "index.html": b"two",
+    }
+    assert site.write(Targets([page("two"), API])).changed == 0
 
 
 def test_what_the_latest_generation_has_is_not_made_again_for_the_oldest_folder(tmp_path: Path) -> None:
     """As after a change of the settings: all is made once, and the builds after it, upon older generations, cost one edit."""
     made: list[str] = []
 
-    def site_of(version: str, edited: str) -> Units:
-        def unit(number: int) -> Unit:
+    def site_of(version: str, edited: str) -> Targets:
+        def unit(number: int) -> Target:
             text = f"{version} {edited if number == 7 else ''}"
             # Addresses go from one unit to another with the version.
             twin = f"by/{number if version == 'old' else (number + 1) % 300}.json"
 
             def make() -> Iterator[File]:
                 made.append(str(number))
-                yield File(f"d{number % 4}/{number}/index.json", text.encode(), (twin,) if number % 2 or version == "old" else ())
+                yield File(
+                    f"d{number % 4}/{number}/index.json",
+                    text.encode(),
+                    (twin,) if number % 2 or version == "old" else (),
+                )
 
-            return Unit(str(number), f"{text} {number}", (f"d{number % 4}/{number}", twin), make)
+            return Target(str(number), f"{text} {number}", (f"d{number % 4}/{number}", twin), make)
 
-        return Units(map(unit, range(300)))
+        return Targets(map(unit, range(300)))
 
     site = Site(tmp_path / "site")
     for edited in "abc":

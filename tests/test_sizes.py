@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from registry.git import GitError, Oversize, open_repository
-from registry.source import FileTooLargeError, open_source
+from registry.load.source import FileTooLargeError, open_source
 from tests.conftest import Outcome
 from tests.support.repo import RepoBuilder
 
@@ -43,7 +43,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
 def limited(registry: RepoBuilder) -> Limited:
     """Run one command with little memory."""
 
-    def run(*words: str, stdin: str = "", cwd: Path = registry.root, program: tuple[str, ...] = (sys.executable, "-m", "registry")) -> Outcome:
+    def run(
+        *words: str,
+        stdin: str = "",
+        cwd: Path = registry.root,
+        program: tuple[str, ...] = (sys.executable, "-m", "registry"),
+    ) -> Outcome:
         done = subprocess.run(
             [*program, *words],
             cwd=cwd,
@@ -111,14 +116,28 @@ def test_a_hook_refuses_a_push_with_it(registry: RepoBuilder, limited: Limited) 
     ("path", "said", "code"),
     [
         ("schema/sensor.schema.json", "K010: the file has 419,430,400 bytes; at most 1,048,576 are read", 1),
-        ("schema/adapters/mqtt.schema.json", "K010: the file has 419,430,400 bytes; at most 1,048,576 are read", 1),
+        (
+            "schema/adapters/mqtt.schema.json",
+            "K010: the file has 419,430,400 bytes; at most 1,048,576 are read",
+            1,
+        ),
         ("registry.yaml", "registry.yaml has 419,430,400 bytes; at most 262,144 are read", 2),
         ("samples/huge", "more than 1 MiB are in samples/huge", 1),
-        ("definitions/ledger.jsonl", "definitions/ledger.jsonl has 419,430,400 bytes; at most 67,108,864 are read", 2),
-        ("site_templates/assets/huge.css", "site_templates/assets/huge.css has 419,430,400 bytes; at most 8,388,608 are read", 2),
+        (
+            "definitions/ledger.jsonl",
+            "definitions/ledger.jsonl has 419,430,400 bytes; at most 67,108,864 are read",
+            2,
+        ),
+        (
+            "site_templates/assets/huge.css",
+            "site_templates/assets/huge.css has 419,430,400 bytes; at most 8,388,608 are read",
+            2,
+        ),
     ],
 )
-def test_every_other_file_of_a_registry_is_refused_by_its_size(registry: RepoBuilder, limited: Limited, path: str, said: str, code: int) -> None:
+def test_every_other_file_of_a_registry_is_refused_by_its_size(
+    registry: RepoBuilder, limited: Limited, path: str, said: str, code: int
+) -> None:
     change = "examples: [{title: t, input_file: samples/huge}]\n" if path.startswith("samples") else ""
     branch = branch_with(registry, path, change)
     outcome = limited("build", "--source", branch, "--out", str(registry.root.parent / "site"))
@@ -157,7 +176,10 @@ def test_a_file_in_the_work_tree_is_refused_by_its_size(registry: RepoBuilder, l
         for words in (["check"], ["check", "--changed"], ["review", "--base", "main"], ["build"]):
             outcome = limited(*words)
             said = outcome.out + outcome.err
-            assert outcome.code == 1 and "the file has 419,430,400 bytes; at most 262,144 are read" in said, (words, outcome)
+            assert outcome.code == 1 and "the file has 419,430,400 bytes; at most 262,144 are read" in said, (
+                words,
+                outcome,
+            )
     finally:
         huge.unlink()
         edited.write_text(before)

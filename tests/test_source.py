@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from registry.errors import UsageError
-from registry.scan import scan
-from registry.source import Commit, Entry, EntryType, WorkTree, blob_id, open_source
+from registry.load.file_stats import scan
+from registry.load.source import Commit, EntryType, SourceEntry, WorkTree, blob_id, open_source
 from tests.support.repo import RepoBuilder
 
 
@@ -43,7 +43,7 @@ def test_a_registry_in_a_folder_of_its_repository_sees_only_that_folder(repo: Re
     repo.write("definitions/process_definition/outside.yaml", "x")
     repo.commit()
     found = open_source(repo.root / "registry", "HEAD").entries("definitions")
-    assert found == [Entry("definitions/process_definition/a.yaml", EntryType.FILE)]
+    assert found == [SourceEntry("definitions/process_definition/a.yaml", EntryType.FILE)]
 
 
 def test_links_pipes_and_missing_files_are_never_read(repo: RepoBuilder, tmp_path: Path) -> None:
@@ -61,7 +61,9 @@ def test_links_pipes_and_missing_files_are_never_read(repo: RepoBuilder, tmp_pat
         types = {entry.path.rsplit("/", 1)[1]: entry.type for entry in source.entries("definitions")}
         assert types["link.yaml"] is types["linked"] is EntryType.LINK
     assert WorkTree(repo.root).read("definitions/process_definition/pipe.yaml") is None
-    assert {e.path: e.type for e in WorkTree(repo.root).entries("definitions")}["definitions/process_definition/pipe.yaml"] is EntryType.OTHER
+    assert {e.path: e.type for e in WorkTree(repo.root).entries("definitions")}[
+        "definitions/process_definition/pipe.yaml"
+    ] is EntryType.OTHER
 
 
 @pytest.mark.parametrize("revision", ["nonsense", "--help", "HEAD~99", "-x", "main:definitions", ""])
@@ -89,7 +91,9 @@ def test_blob_ids_are_those_of_git(repo: RepoBuilder) -> None:
     assert blob_id(path.read_bytes()) == repo.git("hash-object", str(path))
 
 
-def test_environment_and_configuration_of_whoever_runs_it_do_not_matter(repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_and_configuration_of_whoever_runs_it_do_not_matter(
+    repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     repo.define("a")
     commit = repo.commit()
     evil = tmp_path / "ran"
@@ -126,15 +130,19 @@ def test_a_scan_that_is_believed_tells_the_same_as_looking_again(repo: RepoBuild
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
-def test_a_process_of_its_own_sees_what_a_look_sees_and_need_not_live(repo: RepoBuilder, is_killed: bool) -> None:
+def test_a_process_of_its_own_sees_what_a_look_sees_and_need_not_live(
+    repo: RepoBuilder, is_killed: bool
+) -> None:
     for number in range(50):
         repo.define(f"d{number}")
     code = (
-        "import sys, psutil; from pathlib import Path; from registry.scan import PendingScan, scan\n"
+        "import sys, psutil; from pathlib import Path; from registry.load.file_stats import PendingScan, scan\n"
         "root = Path(sys.argv[1]); pending = PendingScan(root); children = psutil.Process().children()\n"
         f"if {is_killed}: [child.kill() for child in children]\n"
         "found, plain = pending.scan(), scan(root)\n"
         "print(len(children), found.facts == plain.facts, found.digest == plain.digest, len(found.facts), psutil.Process().children())"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(repo.root)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(repo.root)], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "1 True True 50 []\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from registry.git import open_repository
-from registry.watch import Watcher
+from registry.watcher import Watcher
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually, settled
 
@@ -48,7 +48,9 @@ def watched(request: pytest.FixtureRequest, repo: RepoBuilder) -> Iterator[tuple
     repo.commit("start")
     time.sleep(0.1)
     seen = Seen()
-    watcher = Watcher(repo.root, state_files_of(repo), seen.changed, poll=request.param == "poll", tell=seen.notes.append)
+    watcher = Watcher(
+        repo.root, state_files_of(repo), seen.changed, poll=request.param == "poll", tell=seen.notes.append
+    )
     watcher.start()
     time.sleep(0.2)
     yield repo, seen
@@ -107,7 +109,9 @@ def in_pieces(path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("save", [in_place, renamed_over, backup_and_new, safe_write, mapped, in_pieces])
-def test_every_way_of_saving_is_seen(watched: tuple[RepoBuilder, Seen], save: Callable[[Path, bytes], None]) -> None:
+def test_every_way_of_saving_is_seen(
+    watched: tuple[RepoBuilder, Seen], save: Callable[[Path, bytes], None]
+) -> None:
     repo, seen = watched
     path = repo.root / FILE
     save(path, b"title: Saved\nowners: [t]\ndefinition: {exec: /bin/saved}\n")
@@ -117,7 +121,9 @@ def test_every_way_of_saving_is_seen(watched: tuple[RepoBuilder, Seen], save: Ca
     assert path.read_bytes() == last
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell that a file was closed")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere the system does not tell that a file was closed"
+)
 def test_a_file_is_not_looked_at_while_it_is_written(repo: RepoBuilder) -> None:
     path = repo.define("a")
     repo.commit("start")
@@ -139,7 +145,9 @@ def test_a_file_is_not_looked_at_while_it_is_written(repo: RepoBuilder) -> None:
                     time.sleep(0.02)
                     stamps.append(time.monotonic())
             eventually(lambda: bool(found))
-            if max(after - before for before, after in pairwise(stamps)) < 0.06:  # else we were held up, and it looked like the end
+            if (
+                max(after - before for before, after in pairwise(stamps)) < 0.06
+            ):  # else we were held up, and it looked like the end
                 assert found[0] == whole
                 break
         else:
@@ -175,20 +183,32 @@ def test_files_that_come_go_and_move_and_settings_are_seen(watched: tuple[RepoBu
     eventually(lambda: "definitions/process_definition/new/folder/c.yaml" in seen.paths)
     repo.define("new/folder/d")  # in a folder that was not there
     eventually(lambda: "definitions/process_definition/new/folder/d.yaml" in seen.paths)
-    (repo.root / "definitions/process_definition/b.yaml").rename(repo.root / "definitions/process_definition/e.yaml")
-    eventually(lambda: {"definitions/process_definition/b.yaml", "definitions/process_definition/e.yaml"} <= seen.paths)
+    (repo.root / "definitions/process_definition/b.yaml").rename(
+        repo.root / "definitions/process_definition/e.yaml"
+    )
+    eventually(
+        lambda: (
+            {"definitions/process_definition/b.yaml", "definitions/process_definition/e.yaml"} <= seen.paths
+        )
+    )
     repo.write("registry.yaml", "title: New\n")
     eventually(lambda: "registry.yaml" in seen.paths)
     repo.write("site_templates/404.html", "x")
     eventually(lambda: "site_templates/404.html" in seen.paths)
 
 
-def test_folders_in_folders_made_all_at_once_are_seen_and_nothing_is_said_of_them(watched: tuple[RepoBuilder, Seen]) -> None:
+def test_folders_in_folders_made_all_at_once_are_seen_and_nothing_is_said_of_them(
+    watched: tuple[RepoBuilder, Seen],
+) -> None:
     repo, seen = watched
     for number in range(100):
         repo.define(f"n{number}/a/b/c/d")
     # (What the library that brings events warns of is an error here, and ends its thread.)
-    eventually(lambda: {f"definitions/process_definition/n{number}/a/b/c/d.yaml" for number in range(100)} <= seen.paths)
+    eventually(
+        lambda: (
+            {f"definitions/process_definition/n{number}/a/b/c/d.yaml" for number in range(100)} <= seen.paths
+        )
+    )
     count = settled(lambda: len(seen.calls), 0.5)
     repo.define("n7/a/b/c/d", "title: New\nowners: [t]\ndefinition: {exec: /bin/a}\n")
     eventually(lambda: len(seen.calls) > count)
@@ -251,7 +271,9 @@ def test_many_changes_at_once_are_all_seen_and_gathered(watched: tuple[RepoBuild
     assert len(seen.calls) < 60
 
 
-def test_links_are_not_followed_out_of_the_registry(watched: tuple[RepoBuilder, Seen], tmp_path: Path) -> None:
+def test_links_are_not_followed_out_of_the_registry(
+    watched: tuple[RepoBuilder, Seen], tmp_path: Path
+) -> None:
     repo, seen = watched
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -262,7 +284,9 @@ def test_links_are_not_followed_out_of_the_registry(watched: tuple[RepoBuilder, 
     assert not any("x.yaml" in path for path in seen.paths)
 
 
-def test_where_the_system_gives_no_more_events_it_looks_and_says_so(repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_system_gives_no_more_events_it_looks_and_says_so(
+    repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The limit of the system is for everybody on the machine; so it is the library's answer to it that is brought about."""
     from watchdog.observers import Observer
 
@@ -289,8 +313,12 @@ def test_watch_builds_again_does_not_loop_and_survives_being_stopped(repo: RepoB
     repo.commit("start")
     log = repo.root.parent / "watch.log"
     with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", "registry", "watch", "-C", str(repo.root)], stdout=file, stderr=file,
-                                   env={"PATH": os.environ["PATH"]})  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", "registry", "watch", "-C", str(repo.root)],
+            stdout=file,
+            stderr=file,
+            env={"PATH": os.environ["PATH"]},
+        )
     page = repo.root / "site/process_definition/a/index.html"
     try:
         eventually(lambda: page.exists() and "Watching" in log.read_text())

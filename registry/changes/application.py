@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from registry.changes.meaning import Meaning, meaning
-from registry.diff import MISSING, Change, diff, escape, same
+from registry.model.diff import MISSING, Change, diff, same
+from registry.model.pointer import escape_step
 
 
 def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:
     """What the changes from one `definition` to another mean, field by field."""
     for key in dict.fromkeys((*old, *new)):
-        change = Change(f"/definition/{escape(key)}", old.get(key, MISSING), new.get(key, MISSING))
+        change = Change(f"/definition/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))
         if same(change.old, change.new):
             continue
         if key == "mappings":
@@ -24,7 +25,7 @@ def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[M
 def _mappings(change: Change) -> Iterator[Meaning]:
     before, after = (value if isinstance(value, dict) else {} for value in (change.old, change.new))
     for site in dict.fromkeys((*before, *after)):
-        pointer = f"{change.pointer}/{escape(site)}"
+        pointer = f"{change.pointer}/{escape_step(site)}"
         if site not in after:
             yield meaning("C121", pointer, before[site], MISSING, more=f"it was {site}")
         elif site not in before:
@@ -38,7 +39,9 @@ def _mappings(change: Change) -> Iterator[Meaning]:
 def _contextualization(change: Change) -> Iterator[Meaning]:
     before, after = (value if isinstance(value, dict) else {} for value in (change.old, change.new))
     if before.get("method") != after.get("method") or bool(before) != bool(after):
-        yield meaning("C123", f"{change.pointer}/method", before.get("method", MISSING), after.get("method", MISSING))
+        yield meaning(
+            "C123", f"{change.pointer}/method", before.get("method", MISSING), after.get("method", MISSING)
+        )
     for one in diff(before, after):
         if one.pointer != "/method":
             yield meaning("C122", change.pointer + one.pointer, one.old, one.new)

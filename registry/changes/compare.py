@@ -12,11 +12,12 @@ from registry.changes.meaning import Meaning, lowered, meaning
 from registry.changes.process import Surroundings
 from registry.changes.table import Level, Party
 from registry.credentials import hide_in_line
-from registry.diff import MISSING, Change, diff, escape, same, steps_of
-from registry.kinds import Kinds
-from registry.loader import Definition
-from registry.redaction import redacted
-from registry.settings import Settings
+from registry.load.kinds import Kinds
+from registry.load.settings import Settings
+from registry.model.definition import Definition
+from registry.model.diff import MISSING, Change, diff, same
+from registry.model.pointer import escape_step, steps_of
+from registry.model.redaction import redacted
 
 # What no promise to be careful lowers: an id that means another thing, a credential that everybody can read.
 _NEVER_LOWERED = frozenset(("C103", "C164", "C165", "C205"))
@@ -88,7 +89,9 @@ class Comparison:
         return sum(each.level is of for one in self.changed for each in one.meanings)
 
 
-def compare(old: Side, new: Side, *, settings: Settings, today: date, used_by: Callable[[str, str], Sequence[str]]) -> tuple[Changed, ...]:
+def compare(
+    old: Side, new: Side, *, settings: Settings, today: date, used_by: Callable[[str, str], Sequence[str]]
+) -> tuple[Changed, ...]:
     """What changed from `old` to `new`, as `settings` judge it.
 
     `used_by` gives the names of the definitions that refer to the one of this kind and name.
@@ -103,18 +106,43 @@ def compare(old: Side, new: Side, *, settings: Settings, today: date, used_by: C
         if not judged or there is None:
             continue
         is_renamed = before is not None and after is not None and before.name != after.name
-        what = What.ADDED if before is None else What.REMOVED if after is None else What.RENAMED if is_renamed else What.CHANGED
-        shown = [_without_credentials(one, before, after, new.kinds if after else old.kinds) for one in judged]
-        affects = tuple(used_by(there.kind, there.name)) if there.kind != "process_definition" and what is not What.ADDED else ()
-        found.append(Changed(
-            what, there.kind, there.id if there.id is not None else before.id if before else None, there.name,
-            before.name if before is not None and is_renamed else "", there.path, _owners(there),
-            tuple(sorted(shown, key=lambda one: one.sort_key)), affects, _lines(after, shown) if after else {},
-        ))  # fmt: skip
+        what = (
+            What.ADDED
+            if before is None
+            else What.REMOVED
+            if after is None
+            else What.RENAMED
+            if is_renamed
+            else What.CHANGED
+        )
+        shown = [
+            _without_credentials(one, before, after, new.kinds if after else old.kinds) for one in judged
+        ]
+        affects = (
+            tuple(used_by(there.kind, there.name))
+            if there.kind != "process_definition" and what is not What.ADDED
+            else ()
+        )
+        found.append(
+            Changed(
+                what,
+                there.kind,
+                there.id if there.id is not None else before.id if before else None,
+                there.name,
+                before.name if before is not None and is_renamed else "",
+                there.path,
+                _owners(there),
+                tuple(sorted(shown, key=lambda one: one.sort_key)),
+                affects,
+                _lines(after, shown) if after else {},
+            )
+        )
     return tuple(sorted(found, key=lambda one: (one.level.rank, one.kind, one.name)))
 
 
-def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[tuple[Definition | None, Definition | None]]:
+def _pairs(
+    old: Iterable[Definition], new: Iterable[Definition]
+) -> Iterator[tuple[Definition | None, Definition | None]]:
     """Each definition of both sides once, with what it was before."""
     was, now = list(old), list(new)
     same_id = {(one.kind, one.id): one for one in was if one.id is not None}
@@ -136,7 +164,9 @@ def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[tup
     yield from ((None, one) for one in now)
 
 
-def _meanings(before: Definition | None, after: Definition | None, around: Surroundings, today: date) -> Iterator[Meaning]:
+def _meanings(
+    before: Definition | None, after: Definition | None, around: Surroundings, today: date
+) -> Iterator[Meaning]:
     if after is not None:
         yield from new_exceptions(before.data if before is not None else {}, after.data)
     if before is None:
@@ -148,7 +178,9 @@ def _meanings(before: Definition | None, after: Definition | None, around: Surro
     found = [*_whole(before, after), *_around(before, after), *_inside(before, after, around)]
     is_experimental = before.data.get("lifecycle") == "experimental"
     note = "it was experimental"
-    yield from (lowered(one, note) if is_experimental and one.rule not in _NEVER_LOWERED else one for one in found)
+    yield from (
+        lowered(one, note) if is_experimental and one.rule not in _NEVER_LOWERED else one for one in found
+    )
 
 
 def _removal(before: Definition, today: date) -> Meaning:
@@ -159,7 +191,9 @@ def _removal(before: Definition, today: date) -> Meaning:
     said = "; ".join(part for part in (owners, successor) if part)
     if before.data.get("lifecycle") != "deprecated":
         found = meaning("C101", "", more=said)
-        return lowered(found, "it was experimental") if before.data.get("lifecycle") == "experimental" else found
+        return (
+            lowered(found, "it was experimental") if before.data.get("lifecycle") == "experimental" else found
+        )
     sunset = announced.get("sunset")
     is_over = isinstance(sunset, str) and sunset <= today.isoformat()
     when = f"its sunset is {sunset}" if isinstance(sunset, str) else "no sunset was announced"
@@ -177,7 +211,7 @@ def _around(before: Definition, after: Definition) -> Iterator[Meaning]:
     """What stands around `definition`."""
     old, new = before.data, after.data
     for key in dict.fromkeys((*old, *new)):
-        change = Change(f"/{escape(key)}", old.get(key, MISSING), new.get(key, MISSING))
+        change = Change(f"/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))
         if key in ("definition", "id") or same(change.old, change.new):
             continue
         if key == "lifecycle":
@@ -189,7 +223,10 @@ def _around(before: Definition, after: Definition) -> Iterator[Meaning]:
         elif key == "examples":
             yield meaning("C194" if _answers(change.old, change.new) else "C193", *change)
         elif key in ("container_image", "container_resources"):
-            yield from (meaning("C122", change.pointer + one.pointer, one.old, one.new) for one in diff(change.old, change.new))
+            yield from (
+                meaning("C122", change.pointer + one.pointer, one.old, one.new)
+                for one in diff(change.old, change.new)
+            )
         elif key in ("title", "description", "owners", "tags", "links", "ignore"):
             is_reported = key == "ignore" and any(new_exceptions(old, new))
             yield from () if is_reported else (meaning("C193", *change),)
@@ -205,12 +242,18 @@ def _lifecycle(change: Change, new: Mapping[str, Any]) -> Meaning:
         announced = new.get("deprecation")
         announced = announced if isinstance(announced, dict) else {}
         said = (("sunset", "sunset"), ("replaced_by", "replaced by"))
-        return meaning("C190", *change, more="; ".join(f"{word} {announced[key]}" for key, word in said if announced.get(key)))
+        return meaning(
+            "C190",
+            *change,
+            more="; ".join(f"{word} {announced[key]}" for key, word in said if announced.get(key)),
+        )
     return meaning("C191" if after == "production" else "C195", *change)
 
 
 def _deprecation(change: Change, *, is_new: bool) -> Meaning:
-    before, after = (value.get("sunset") if isinstance(value, dict) else None for value in (change.old, change.new))
+    before, after = (
+        value.get("sunset") if isinstance(value, dict) else None for value in (change.old, change.new)
+    )
     is_sooner = isinstance(after, str) and (not isinstance(before, str) or after < before)
     return meaning("C192" if is_sooner and not is_new else "C193", *change)
 
@@ -219,7 +262,9 @@ def _answers(old: Any, new: Any) -> bool:
     """True when an example that was there expects another output now."""
     keys = ("output_text", "output_file", "output_sha256", "exit_code")
     expected = [
-        {_given(one): tuple(str(one.get(key)) for key in keys) for one in value if isinstance(one, dict)} if isinstance(value, list) else {}
+        {_given(one): tuple(str(one.get(key)) for key in keys) for one in value if isinstance(one, dict)}
+        if isinstance(value, list)
+        else {}
         for value in (old, new)
     ]
     return any(given in expected[1] and expected[1][given] != answer for given, answer in expected[0].items())
@@ -236,7 +281,10 @@ def _inside(before: Definition, after: Definition, around: Surroundings) -> Iter
     elif before.kind == "application":
         yield from application.inside_changes(before.inside, after.inside)
     else:
-        yield from (meaning("C198", f"/definition{one.pointer}", one.old, one.new) for one in diff(before.inside, after.inside))
+        yield from (
+            meaning("C198", f"/definition{one.pointer}", one.old, one.new)
+            for one in diff(before.inside, after.inside)
+        )
 
 
 def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning | None:
@@ -250,7 +298,9 @@ def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning |
     return None if level == "ignore" else replace(one, level=Level(level), note="as registry.yaml says")
 
 
-def _without_credentials(one: Meaning, before: Definition | None, after: Definition | None, kinds: Kinds) -> Meaning:
+def _without_credentials(
+    one: Meaning, before: Definition | None, after: Definition | None, kinds: Kinds
+) -> Meaning:
     """The meaning with credentials in its values hidden."""
     shown = []
     for value, definition in ((one.old, before), (one.new, after)):
@@ -276,7 +326,7 @@ def _lines(definition: Definition, meanings: Iterable[Meaning]) -> dict[str, int
     found = {}
     for one in meanings:
         steps: tuple[str, ...] = steps_of(one.pointer)
-        while steps and _at(definition.data, "".join(f"/{escape(step)}" for step in steps)) is MISSING:
+        while steps and _at(definition.data, "".join(f"/{escape_step(step)}" for step in steps)) is MISSING:
             steps = steps[:-1]
         found[one.pointer] = definition.document.span(steps, key=bool(steps)).line
     return found

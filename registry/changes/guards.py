@@ -10,10 +10,11 @@ from registry.changes.meaning import Meaning, meaning
 from registry.changes.table import TABLE, Party
 from registry.check import RULES
 from registry.check.plugins import plugin_rules
-from registry.diff import MISSING, escape, pointer_of, same
-from registry.kinds import Kind
-from registry.rule_exceptions import exceptions_in
-from registry.settings import CHANGE_LEVELS, IGNORE, LEVELS, Settings
+from registry.load.kinds import Kind
+from registry.load.settings import CHANGE_LEVELS, IGNORE, LEVELS, Settings
+from registry.model.diff import MISSING, same
+from registry.model.pointer import escape_step, pointer_of
+from registry.model.rule_exceptions import exceptions_in
 
 _FAIL_ON = ("safe", "risky", "breaking", "never")
 
@@ -21,16 +22,29 @@ _FAIL_ON = ("safe", "risky", "breaking", "never")
 def loosened_settings(old: Settings, new: Settings) -> Iterator[Meaning]:
     """Rules and changes that count for less, levels from which less fails, and clients of old that are not checked for."""
     yield from _levels(old, new)
-    folders = {key.strip("/") for one in (old, new) for key, value in one.fail_on.items() if isinstance(value, dict)}
+    folders = {
+        key.strip("/") for one in (old, new) for key, value in one.fail_on.items() if isinstance(value, dict)
+    }
     for folder in ("", *sorted(folders)):
         for party in Party:
-            before, after = (one.fails_from(party, f"{folder}/x" if folder else "") or "never" for one in (old, new))
-            inherits = folder and all(party not in _map(one.fail_on.get(folder) or one.fail_on.get(f"{folder}/")) for one in (old, new))
+            before, after = (
+                one.fails_from(party, f"{folder}/x" if folder else "") or "never" for one in (old, new)
+            )
+            inherits = folder and all(
+                party not in _map(one.fail_on.get(folder) or one.fail_on.get(f"{folder}/"))
+                for one in (old, new)
+            )
             if _FAIL_ON.index(after) > _FAIL_ON.index(before) and not inherits:
                 steps = ("fail_on", folder, party.value) if folder else ("fail_on", party.value)
                 yield meaning("C202", pointer_of(steps), before, after, more="fewer changes fail a review")
     for client in sorted(set(old.compat) - set(new.compat)):
-        yield meaning("C202", "/compat", list(old.compat), list(new.compat), more=f"definitions need not suit {client} any more")
+        yield meaning(
+            "C202",
+            "/compat",
+            list(old.compat),
+            list(new.compat),
+            more=f"definitions need not suit {client} any more",
+        )
 
 
 def _levels(old: Settings, new: Settings) -> Iterator[Meaning]:
@@ -59,17 +73,50 @@ def new_exceptions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[M
     for one in exceptions_in(dict(new)):
         if not any(other.covers(one.rule, one.steps) for other in before):
             where = pointer_of(one.steps) or "the whole file"
-            yield meaning("C205", f"/ignore/{one.place}", MISSING, new["ignore"][one.place], more=f"{one.rule} is not reported for {where}")
+            yield meaning(
+                "C205",
+                f"/ignore/{one.place}",
+                MISSING,
+                new["ignore"][one.place],
+                more=f"{one.rule} is not reported for {where}",
+            )
 
 
 # Schemas
 
-_ANNOTATIONS = frozenset(("title", "description", "examples", "default", "deprecated", "readOnly", "writeOnly", "$schema", "$id", "$comment",
-                          "x-messages", "x-registry"))  # fmt: skip
-_AT_LEAST = frozenset(("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties", "minContains"))
+_ANNOTATIONS = frozenset(
+    (
+        "title",
+        "description",
+        "examples",
+        "default",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "$schema",
+        "$id",
+        "$comment",
+        "x-messages",
+        "x-registry",
+    )
+)
+_AT_LEAST = frozenset(
+    ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties", "minContains")
+)
 _AT_MOST = frozenset(("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties", "maxContains"))
-_SCHEMAS = frozenset(("additionalProperties", "unevaluatedProperties", "items", "additionalItems", "unevaluatedItems", "propertyNames", "contains",
-                      "then", "else"))  # fmt: skip
+_SCHEMAS = frozenset(
+    (
+        "additionalProperties",
+        "unevaluatedProperties",
+        "items",
+        "additionalItems",
+        "unevaluatedItems",
+        "propertyNames",
+        "contains",
+        "then",
+        "else",
+    )
+)
 # Put together by the registry from all adapter types: a new type is no looser schema.
 _GENERATED = "adapters"
 Found = tuple[str, Any, Any, str]
@@ -80,11 +127,23 @@ def loosened_schema(old: Kind, new: Kind) -> Iterator[Meaning]:
     """What a kind's schema accepts now that it did not accept before, or may accept: where that cannot be decided."""
     lost = [pointer_of(one) for one in old.secret_fields if one not in new.secret_fields]
     if lost:
-        yield meaning("C203", "/x-registry/secret_fields", lost, MISSING, more="credentials are not looked for there any more")
+        yield meaning(
+            "C203",
+            "/x-registry/secret_fields",
+            lost,
+            MISSING,
+            more="credentials are not looked for there any more",
+        )
     for reference in old.references:
         if reference not in new.references:
             words = "nobody checks any more that what is named there exists"
-            yield meaning("C203", "/x-registry/references", f"{reference.pointer} → {reference.kind}", MISSING, more=words)
+            yield meaning(
+                "C203",
+                "/x-registry/references",
+                f"{reference.pointer} → {reference.kind}",
+                MISSING,
+                more=words,
+            )
     for pointer, before, after, words in _Schemas(old.schema, new.schema).looser():
         yield meaning("C203", pointer, before, after, more=words)
 
@@ -104,7 +163,12 @@ class _Schemas:
             if not same(self._resolved(node, self._old), self._resolved(node, self._new)):
                 pointer = reference.removeprefix("#")
                 old, new = _short(_at(self._old, reference)), _short(_at(self._new, reference))
-                self._note(pointer, old, new, "a `not` or `if` refers to it: whether it accepts more is not decided here")
+                self._note(
+                    pointer,
+                    old,
+                    new,
+                    "a `not` or `if` refers to it: whether it accepts more is not decided here",
+                )
         return self._found
 
     def _note(self, pointer: str, old: Any, new: Any, words: str) -> None:
@@ -118,27 +182,39 @@ class _Schemas:
         before, after = _map(old), _map(new)
         for key, value in before.items():
             if key not in _ANNOTATIONS and not key.startswith("x-") and key != "$defs":
-                self._keyword(key, value, after.get(key, MISSING), f"{pointer}/{escape(key)}", after)
+                self._keyword(key, value, after.get(key, MISSING), f"{pointer}/{escape_step(key)}", after)
         for key in ("$defs", "definitions"):
             for name in _map(before.get(key)).keys() & _map(after.get(key)).keys():
                 if name != _GENERATED or pointer:
-                    self._compare(before[key][name], after[key][name], f"{pointer}/{key}/{escape(name)}")
+                    self._compare(before[key][name], after[key][name], f"{pointer}/{key}/{escape_step(name)}")
 
     def _keyword(self, key: str, old: Any, new: Any, pointer: str, around: Mapping[str, Any]) -> None:  # noqa: C901, PLR0912
         # One branch for each way in which keywords of JSON Schema constrain.
         if same(old, new):
             return
         if key in ("properties", "patternProperties"):
-            is_closed = around.get("additionalProperties") is False or around.get("unevaluatedProperties") is False
+            is_closed = (
+                around.get("additionalProperties") is False or around.get("unevaluatedProperties") is False
+            )
             for name, schema in _map(old).items():
                 if name in _map(new):
-                    self._compare(schema, new[name], f"{pointer}/{escape(name)}")
+                    self._compare(schema, new[name], f"{pointer}/{escape_step(name)}")
                 elif not is_closed and _constrains(schema):
-                    self._note(f"{pointer}/{escape(name)}", _short(schema), MISSING, "the value is not checked any more")
+                    self._note(
+                        f"{pointer}/{escape_step(name)}",
+                        _short(schema),
+                        MISSING,
+                        "the value is not checked any more",
+                    )
             if key == "patternProperties":
                 for name in _map(new).keys() - _map(old).keys():
                     if name != "^x-":
-                        self._note(f"{pointer}/{escape(name)}", MISSING, _short(new[name]), "more keys are accepted")
+                        self._note(
+                            f"{pointer}/{escape_step(name)}",
+                            MISSING,
+                            _short(new[name]),
+                            "more keys are accepted",
+                        )
         elif key == "type":
             added = set(_list(new)) - set(_list(old)) - ({"integer"} if "number" in _list(old) else set())
             if new is MISSING or added:
@@ -182,7 +258,9 @@ class _Schemas:
             return [self._resolved(one, root, depth) for one in node]
         if not isinstance(node, dict):
             return node
-        found = {key: self._resolved(value, root, depth) for key, value in node.items() if key not in _ANNOTATIONS}
+        found = {
+            key: self._resolved(value, root, depth) for key, value in node.items() if key not in _ANNOTATIONS
+        }
         if isinstance(node.get("$ref"), str) and depth < 8:
             found["$ref"] = self._resolved(_at(root, node["$ref"]), root, depth + 1)
         return found
@@ -209,7 +287,9 @@ def _at(root: Any, reference: str) -> Any:
 
 
 def _constrains(schema: Any) -> bool:
-    return schema is False or any(key not in _ANNOTATIONS and not key.startswith("x-") for key in _map(schema))
+    return schema is False or any(
+        key not in _ANNOTATIONS and not key.startswith("x-") for key in _map(schema)
+    )
 
 
 def _short(value: Any) -> Any:

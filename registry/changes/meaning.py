@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.changes.table import TABLE, Level, Party
-from registry.diff import MISSING
+from registry.model.diff import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,15 @@ class Meaning:
         return self.level.rank, [str(order.index(party)) for party in self.parties], self.rule, self.pointer
 
 
-def meaning(rule: str, pointer: str, old: Any = MISSING, new: Any = MISSING, *, parties: Iterable[Party] = (), more: str = "") -> Meaning:
+def meaning(
+    rule: str,
+    pointer: str,
+    old: Any = MISSING,
+    new: Any = MISSING,
+    *,
+    parties: Iterable[Party] = (),
+    more: str = "",
+) -> Meaning:
     """A row of the table for one place; `parties` narrows those of the row, `more` is added to its reason."""
     row = TABLE[rule]
     reason = f"{row.reason}; {more}" if more else row.reason
@@ -51,4 +59,8 @@ def meaning(rule: str, pointer: str, old: Any = MISSING, new: Any = MISSING, *, 
 def lowered(one: Meaning, note: str) -> Meaning:
     """The same, one level less grave."""
     levels = list(Level)
-    return replace(one, level=levels[min(one.level.rank + 1, 2)], note=note) if one.level is not Level.SAFE else one
+    return (
+        replace(one, level=levels[min(one.level.rank + 1, 2)], note=note)
+        if one.level is not Level.SAFE
+        else one
+    )

@@ -13,19 +13,40 @@ from registry.changes.table import Level, Party
 from registry.check.fields import changes_loading
 from registry.check.placeholders import PLACEHOLDERS
 from registry.credentials import credential_in
-from registry.diff import MISSING, Change, diff, escape, same, steps_of
+from registry.model.diff import MISSING, Change, diff, same
+from registry.model.pointer import escape_step, steps_of
 
-SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "csh", "tcsh", "busybox", "cmd.exe", "powershell", "pwsh"))
+SHELLS = frozenset(
+    ("sh", "bash", "dash", "zsh", "ksh", "fish", "csh", "tcsh", "busybox", "cmd.exe", "powershell", "pwsh")
+)
 _OTHERS_WRITE = re.compile(r"/(?:tmp|var/tmp|dev/shm)(?:/|\Z)")
 _FROM_HOST = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 _SIZE = re.compile(r"([0-9]+) ?([kKMGT]?)(i?)B?\Z")
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 _PARTY = {"input": (Party.FEED,), "output": (Party.YIELD,)}
 _ADDRESS = frozenset(
-    ("file", "file_path", "pipe_path", "tcp_port", "udp_port", "host", "url", "path", "stream_name", "file_type", "role", "method", "reply",
-     "suffix", "start")
-)  # fmt: skip
-_STANDARD = {side: {"file_type": "stream", "stream_name": name} for side, name in (("input", "STDIN"), ("output", "STDOUT"))}
+    (
+        "file",
+        "file_path",
+        "pipe_path",
+        "tcp_port",
+        "udp_port",
+        "host",
+        "url",
+        "path",
+        "stream_name",
+        "file_type",
+        "role",
+        "method",
+        "reply",
+        "suffix",
+        "start",
+    )
+)
+_STANDARD = {
+    side: {"file_type": "stream", "stream_name": name}
+    for side, name in (("input", "STDIN"), ("output", "STDOUT"))
+}
 _MOST_COMPARED = 250_000
 SiteNames = Callable[[Any], tuple[str, ...]]
 """Names of the sites of an application, by its name; empty when there is none."""
@@ -44,7 +65,7 @@ class Surroundings:
 def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any], around: Surroundings) -> Iterator[Meaning]:
     """What the changes from one `definition` to another mean, field by field."""
     for key in dict.fromkeys((*old, *new)):
-        change = Change(f"/definition/{escape(key)}", old.get(key, MISSING), new.get(key, MISSING))
+        change = Change(f"/definition/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))
         if same(change.old, change.new):
             continue
         if key in _FIELDS:
@@ -53,7 +74,9 @@ def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any], around: Surro
             yield meaning("C199" if key.startswith("x-") else "C198", *change)
 
 
-def _exec(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _around: Surroundings) -> Iterator[Meaning]:
+def _exec(
+    old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _around: Surroundings
+) -> Iterator[Meaning]:
     before, after = _text(change.old), _text(change.new)
     if posixpath.basename(before) != posixpath.basename(after):
         yield meaning("C110", *change)
@@ -65,30 +88,52 @@ def _exec(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _aroun
         yield meaning("C114", *change)
 
 
-def _application(_old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, around: Surroundings) -> Iterator[Meaning]:
+def _application(
+    _old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, around: Surroundings
+) -> Iterator[Meaning]:
     before, after = set(around.sites_before(change.old)), set(around.sites_after(change.new))
-    said = [f"{word}: {', '.join(sorted(sites))}" for word, sites in (("sites lost", before - after), ("sites won", after - before)) if sites]
+    said = [
+        f"{word}: {', '.join(sorted(sites))}"
+        for word, sites in (("sites lost", before - after), ("sites won", after - before))
+        if sites
+    ]
     yield meaning("C120", *change, more="; ".join(said))
 
 
-def _process_type(_old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, _around: Surroundings) -> Iterator[Meaning]:
+def _process_type(
+    _old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, _around: Surroundings
+) -> Iterator[Meaning]:
     before, after = ("single" if value is MISSING else value for value in (change.old, change.new))
     yield meaning("C131" if before == after else "C130", *change)
 
 
-def _timeout(_old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, _around: Surroundings) -> Iterator[Meaning]:
-    before, after = (value if isinstance(value, int | float) else float("inf") for value in (change.old, change.new))
+def _timeout(
+    _old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, _around: Surroundings
+) -> Iterator[Meaning]:
+    before, after = (
+        value if isinstance(value, int | float) else float("inf") for value in (change.old, change.new)
+    )
     if after < before:
         yield meaning("C140", *change, more=f"the limit is {after:g} s now")
     else:
         yield meaning("C141" if after <= 2 * before and after != float("inf") else "C142", *change)
 
 
-def _cwd(_old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _around: Surroundings) -> Iterator[Meaning]:
-    paths = [item for item in (_text(new.get("exec")), *map(_text, _items(new.get("argv")))) if _is_relative_path(item)]
+def _cwd(
+    _old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _around: Surroundings
+) -> Iterator[Meaning]:
+    paths = [
+        item
+        for item in (_text(new.get("exec")), *map(_text, _items(new.get("argv"))))
+        if _is_relative_path(item)
+    ]
     for side in ("input", "output"):
         params = _params(_map(new.get(f"{side}_adapter")), side)
-        paths += [path for key in ("file_path", "pipe_path") if (path := _text(params.get(key))) and not path.startswith(("/", "${"))]
+        paths += [
+            path
+            for key in ("file_path", "pipe_path")
+            if (path := _text(params.get(key))) and not path.startswith(("/", "${"))
+        ]
     yield meaning("C151", *change, more=", ".join(paths)) if paths else meaning("C150", *change)
 
 
@@ -97,12 +142,18 @@ def _is_relative_path(text: str) -> bool:
     return "/" in value and not value.startswith(("/", "-", "${")) and "://" not in value
 
 
-def _environment(_old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, _around: Surroundings) -> Iterator[Meaning]:
+def _environment(
+    _old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, _around: Surroundings
+) -> Iterator[Meaning]:
     for pointer, before, after in diff(_map(change.old), _map(change.new)):
         name = steps_of(pointer)[0]
         pointer = change.pointer + pointer  # noqa: PLW2901
-        was_secret, is_secret = (isinstance(value, str) and credential_in(name, value) is not None for value in (before, after))
-        was_asked, is_asked = (isinstance(value, str) and _FROM_HOST.match(value) is not None for value in (before, after))
+        was_secret, is_secret = (
+            isinstance(value, str) and credential_in(name, value) is not None for value in (before, after)
+        )
+        was_asked, is_asked = (
+            isinstance(value, str) and _FROM_HOST.match(value) is not None for value in (before, after)
+        )
         if is_secret or (was_asked and not is_asked and after is not MISSING):
             yield meaning("C164", pointer, before, after)
         if was_secret and before != after:
@@ -119,15 +170,23 @@ def _environment(_old: Mapping[str, Any], _new: Mapping[str, Any], change: Chang
             yield meaning("C162", pointer, before, after)
 
 
-def _argv(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _around: Surroundings) -> Iterator[Meaning]:
+def _argv(
+    old: Mapping[str, Any], new: Mapping[str, Any], change: Change, _around: Surroundings
+) -> Iterator[Meaning]:
     before, after = ([_text(item) for item in _items(value)] for value in (change.old, change.new))
     moved = []
     for side, placeholder in PLACEHOLDERS.items():
         if any(placeholder in item for item in before) != any(placeholder in item for item in after):
             moved.append(placeholder)
             yield meaning("C173", *change, parties=_PARTY[side], more=placeholder)
-    before, after = ([item for item in items if not any(one in item for one in moved)] for items in (before, after))
-    if any(item == "-c" for item in after) and "-c" not in before and posixpath.basename(_text(new.get("exec"))) in SHELLS:
+    before, after = (
+        [item for item in items if not any(one in item for one in moved)] for items in (before, after)
+    )
+    if (
+        any(item == "-c" for item in after)
+        and "-c" not in before
+        and posixpath.basename(_text(new.get("exec"))) in SHELLS
+    ):
         yield meaning("C114", *change)
     if before == after:
         return
@@ -155,7 +214,9 @@ def _removed_and_added(before: list[str], after: list[str]) -> tuple[bool, bool]
     return bool(removed), bool(added)
 
 
-def _adapter(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, around: Surroundings) -> Iterator[Meaning]:
+def _adapter(
+    old: Mapping[str, Any], new: Mapping[str, Any], change: Change, around: Surroundings
+) -> Iterator[Meaning]:
     side = steps_of(change.pointer)[1].removesuffix("_adapter")
     parties = _PARTY[side]
     before, after = _map(old.get(f"{side}_adapter")), _map(new.get(f"{side}_adapter"))
@@ -167,10 +228,18 @@ def _adapter(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, aro
         yield meaning("C131", *change) if as_understood else meaning("C180", *change, parties=parties)
         return
     if before.get(f"{side}_type") != after.get(f"{side}_type"):
-        yield meaning("C180", f"/definition/{side}_adapter/{side}_type", before.get(f"{side}_type", MISSING), after.get(f"{side}_type", MISSING),
-                      parties=parties)  # fmt: skip
+        yield meaning(
+            "C180",
+            f"/definition/{side}_adapter/{side}_type",
+            before.get(f"{side}_type", MISSING),
+            after.get(f"{side}_type", MISSING),
+            parties=parties,
+        )
         return
-    spelling = [next((key for key in adapter if key in (f"{side}_params", f"{side}_parameters")), None) for adapter in (before, after)]
+    spelling = [
+        next((key for key in adapter if key in (f"{side}_params", f"{side}_parameters")), None)
+        for adapter in (before, after)
+    ]
     if spelling[0] != spelling[1] and None not in spelling:
         spelled = meaning("C200", f"/definition/{side}_adapter/{spelling[1]}", spelling[0], spelling[1])
         yield spelled if "streamboss" not in around.compat else _risky_for_old_clients(spelled)
@@ -182,23 +251,42 @@ def _adapter(old: Mapping[str, Any], new: Mapping[str, Any], change: Change, aro
         values = one.get(name, MISSING), other.get(name, MISSING)
         if not same(*values):
             yield from _parameter(
-                side, name, Change(f"/definition/{side}_adapter/{key}/{name}", *values), defaults, is_known=kind in around.adapter_types
+                side,
+                name,
+                Change(f"/definition/{side}_adapter/{key}/{name}", *values),
+                defaults,
+                is_known=kind in around.adapter_types,
             )
     for name in dict.fromkeys((*before, *after)):
         if name.startswith("x-") and not same(before.get(name, MISSING), after.get(name, MISSING)):
-            yield meaning("C199", f"/definition/{side}_adapter/{name}", before.get(name, MISSING), after.get(name, MISSING))
+            yield meaning(
+                "C199",
+                f"/definition/{side}_adapter/{name}",
+                before.get(name, MISSING),
+                after.get(name, MISSING),
+            )
 
 
 def _risky_for_old_clients(spelled: Meaning) -> Meaning:
-    return replace(spelled, level=Level.RISKY, parties=(Party.START,), note="clients of old read only one spelling (compat)")
+    return replace(
+        spelled,
+        level=Level.RISKY,
+        parties=(Party.START,),
+        note="clients of old read only one spelling (compat)",
+    )
 
 
-def _parameter(side: str, name: str, change: Change, defaults: tuple[str, ...], *, is_known: bool) -> Iterator[Meaning]:
+def _parameter(
+    side: str, name: str, change: Change, defaults: tuple[str, ...], *, is_known: bool
+) -> Iterator[Meaning]:
     parties = _PARTY[side]
     if name.startswith("x-"):
         yield meaning("C199", *change)
     elif name == "framing":
-        before, after = (default if value is MISSING else value for value, default in zip((change.old, change.new), defaults, strict=True))
+        before, after = (
+            default if value is MISSING else value
+            for value, default in zip((change.old, change.new), defaults, strict=True)
+        )
         yield meaning("C131", *change) if before == after else meaning("C182", *change, parties=parties)
     elif name == "content_type":
         yield _forms(side, change, _one(change.old), _one(change.new))
@@ -230,7 +318,9 @@ def interface(old: Any, new: Any) -> Iterator[Meaning]:
     for side, parties in _PARTY.items():
         before, after = _map(_map(old).get(side)), _map(_map(new).get(side))
         for name in dict.fromkeys((*before, *after)):
-            change = Change(f"/interface/{side}/{escape(name)}", before.get(name, MISSING), after.get(name, MISSING))
+            change = Change(
+                f"/interface/{side}/{escape_step(name)}", before.get(name, MISSING), after.get(name, MISSING)
+            )
             if same(change.old, change.new):
                 continue
             if name == "media_types":
@@ -273,7 +363,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-_FIELDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], Change, Surroundings], Iterator[Meaning]]] = {
+_FIELDS: dict[
+    str, Callable[[Mapping[str, Any], Mapping[str, Any], Change, Surroundings], Iterator[Meaning]]
+] = {
     "exec": _exec,
     "application": _application,
     "process_type": _process_type,

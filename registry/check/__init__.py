@@ -6,16 +6,30 @@ from typing import Protocol
 
 import orjson
 
-from registry.check import adapters, change, compat, credentials, fields, names, people, placeholders, references, schema, values
-from registry.check.judgement import FIXED, judge
-from registry.check.others import OTHERS
+from registry.check import (
+    adapters,
+    change,
+    compat,
+    credentials,
+    fields,
+    metadata,
+    names,
+    placeholders,
+    references,
+    schema,
+    values,
+)
 from registry.check.plugins import plugin_rules
-from registry.check.rule import Find, Registry, Rule, Target
-from registry.errors import Problem, Severity, Span, UsageError, nearest
-from registry.kinds import Kinds
-from registry.loader import Definition, Loaded
-from registry.settings import SETTINGS_PATH, Settings
-from registry.yaml import StoredDocument
+from registry.check.registry_rules import OTHERS
+from registry.check.rule import Find, MergeTarget, Registry, Rule
+from registry.check.severity_policy import FIXED, apply_policy
+from registry.errors import UsageError, nearest
+from registry.load.kinds import Kinds
+from registry.load.loader import Loaded
+from registry.load.settings import SETTINGS_PATH, Settings
+from registry.load.yaml import StoredDocument
+from registry.model.definition import Definition
+from registry.model.problem import Problem, Severity, Span
 
 FAMILIES: tuple[tuple[Rule, ...], ...] = (
     schema.RULES,
@@ -27,10 +41,10 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     fields.RULES,
     values.RULES,
     credentials.RULES,
-    people.RULES,
+    metadata.RULES,
     compat.RULES,
 )
-__all__ = ["FAMILIES", "OTHERS", "RULES", "Known", "check", "judged_by", "unknown_rules"]
+__all__ = ["FAMILIES", "OTHERS", "RULES", "KnownFindings", "check", "judged_by", "unknown_rules"]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 _OURS = frozenset(rule.id for rule in RULES)
 
@@ -39,8 +53,8 @@ def check(
     loaded: Loaded,
     kinds: Kinds,
     settings: Settings,
-    target: Target | None = None,
-    known: "Known | None" = None,
+    target: MergeTarget | None = None,
+    known: "KnownFindings | None" = None,
     base: Settings | None = None,
 ) -> tuple[Problem, ...]:
     """Every finding about every definition, those of reading included, in order of place.
@@ -51,10 +65,12 @@ def check(
     registry = Registry(loaded, kinds, target, frozenset(settings.compat))
     rules = _rules(settings)
     silent = frozenset(rule.id for rule in rules if rule.is_asked_for)
-    return judge([*loaded.problems, *_findings(registry, rules, known)], registry, settings, silent, base)
+    return apply_policy(
+        [*loaded.problems, *_findings(registry, rules, known)], registry, settings, silent, base
+    )
 
 
-class Known(Protocol):
+class KnownFindings(Protocol):
     """Findings about single definitions, kept between runs: what a definition and the schemas alone decide."""
 
     def findings(self, definitions: Sequence[Definition]) -> Sequence[tuple[Problem, ...] | None]:
@@ -69,7 +85,9 @@ def judged_by(kinds: Kinds, settings: Settings) -> str:
     facts = [[kind.name, kind.schema, kind.secret_fields] for kind in kinds]
     adapters = [[one.name, one.directions, one.fits, one.sides] for one in kinds.adapters.values()]
     everything = [facts, adapters, settings.compat, sorted(rule.id for rule in _rules(settings))]
-    return hashlib.blake2b(orjson.dumps(everything, default=list, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        orjson.dumps(everything, default=list, option=orjson.OPT_SORT_KEYS), digest_size=16
+    ).hexdigest()
 
 
 def _rules(settings: Settings) -> list[Rule]:
@@ -79,7 +97,9 @@ def _rules(settings: Settings) -> list[Rule]:
 
 def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str] = ()) -> tuple[Problem, ...]:
     """Rules that the settings judge and that there are not, or that are not for a team to judge; `changes` may be judged too."""
-    named = dict.fromkeys([*settings.rules, *(rule for levels in settings.folders.values() for rule in levels)])
+    named = dict.fromkeys(
+        [*settings.rules, *(rule for levels in settings.folders.values() for rule in levels)]
+    )
     if not named:
         return ()
     known = [*(rule.id for rule in (*RULES, *plugin_rules())), *changes]
@@ -90,13 +110,19 @@ def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str]
             continue
         line = next((number for number, words in enumerate(text, 1) if rule in words), 1)
         message = (
-            f"{rule} cannot be judged: how a file must be written, and ids, are the same for all" if rule[:1] in FIXED else f"there is no rule {rule}"
+            f"{rule} cannot be judged: how a file must be written, and ids, are the same for all"
+            if rule[:1] in FIXED
+            else f"there is no rule {rule}"
         )
-        problems.append(Problem("K003", Severity.ERROR, Span(SETTINGS_PATH, line, 1, line, 2), message, nearest(rule, known)))
+        problems.append(
+            Problem(
+                "K003", Severity.ERROR, Span(SETTINGS_PATH, line, 1, line, 2), message, nearest(rule, known)
+            )
+        )
     return tuple(problems)
 
 
-def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) -> Iterator[Problem]:
+def _findings(registry: Registry, rules: Sequence[Rule], known: KnownFindings | None) -> Iterator[Problem]:
     for rule in rules:
         if rule.find_all:
             yield from _asked(rule, rule.find_all(rule, registry))
@@ -109,7 +135,9 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
     for definition, found in zip(definitions, known_findings, strict=True):
         if found is None:
             held = _at_hand(definition)
-            found = tuple([problem for rule, find in alone[held.kind] for problem in find(rule, held, registry)])  # noqa: PLW2901
+            found = tuple(  # noqa: PLW2901
+                [problem for rule, find in alone[held.kind] for problem in find(rule, held, registry)]
+            )
             if known is not None:
                 known.keep(definition, found)
         if found:
@@ -122,11 +150,18 @@ def _findings(registry: Registry, rules: Sequence[Rule], known: Known | None) ->
 def _at_hand(definition: Definition) -> Definition:
     """The same, its document not to be fetched: dozens of rules ask for it, most of them more than once."""
     document = definition.document
-    return definition._replace(document=document.at_hand()) if isinstance(document, StoredDocument) else definition
+    return (
+        definition._replace(document=document.at_hand())
+        if isinstance(document, StoredDocument)
+        else definition
+    )
 
 
 def _by_kind(registry: Registry, rules: Sequence[Rule]) -> dict[str, list[tuple[Rule, Find]]]:
-    return {kind.name: [(rule, rule.find) for rule in rules if rule.find and rule.kind in ("*", kind.name)] for kind in registry.kinds}
+    return {
+        kind.name: [(rule, rule.find) for rule in rules if rule.find and rule.kind in ("*", kind.name)]
+        for kind in registry.kinds
+    }
 
 
 def _asked(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
@@ -140,4 +175,7 @@ def _of_plugin(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
     try:
         yield from found
     except Exception as error:
-        raise UsageError(f"the rule {rule.id} of a plug-in failed: {type(error).__name__}: {error}", "mend or uninstall the plug-in") from error
+        raise UsageError(
+            f"the rule {rule.id} of a plug-in failed: {type(error).__name__}: {error}",
+            "mend or uninstall the plug-in",
+        ) from error

@@ -5,8 +5,9 @@ from typing import Any
 
 from registry.check.placeholders import adapter_path
 from registry.check.rule import Registry, Rule
-from registry.errors import Problem, Severity, nearest
-from registry.loader import Definition
+from registry.errors import nearest
+from registry.model.definition import Definition
+from registry.model.problem import Problem, Severity
 
 SIDES = ("input", "output")
 _MANUAL_PLACEHOLDERS = frozenset({"intype", "outtype", "typeofprocess"})
@@ -26,7 +27,11 @@ def _type(definition: Definition, side: str) -> str:
 def adapter_params(definition: Definition, side: str) -> tuple[str, dict[str, Any]]:
     """The key that holds the parameters of a side, as it is spelled in the file, and the parameters."""
     adapter = _adapter(definition, side)
-    key = f"{side}_parameters" if f"{side}_parameters" in adapter and f"{side}_params" not in adapter else f"{side}_params"
+    key = (
+        f"{side}_parameters"
+        if f"{side}_parameters" in adapter and f"{side}_params" not in adapter
+        else f"{side}_params"
+    )
     params = adapter.get(key)
     return key, params if isinstance(params, dict) else {}
 
@@ -34,20 +39,35 @@ def adapter_params(definition: Definition, side: str) -> tuple[str, dict[str, An
 def _both_spellings(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for side in SIDES:
         if {f"{side}_params", f"{side}_parameters"} <= _adapter(definition, side).keys():
-            yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_parameters"),
-                               f"`{side}_params` and `{side}_parameters` at once", f"keep `{side}_params`", key=True)  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", f"{side}_parameters"),
+                f"`{side}_params` and `{side}_parameters` at once",
+                f"keep `{side}_params`",
+                key=True,
+            )
 
 
 def _older_spelling(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for side in SIDES:
         adapter = _adapter(definition, side)
         if f"{side}_parameters" in adapter and f"{side}_params" not in adapter:
-            yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_parameters"),
-                               f"`{side}_parameters` is the older spelling", f"write `{side}_params`", key=True)  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", f"{side}_parameters"),
+                f"`{side}_parameters` is the older spelling",
+                f"write `{side}_params`",
+                key=True,
+            )
         key, params = adapter_params(definition, side)
         if "file" in params and adapter.get(f"{side}_type") == "file":
-            yield rule.problem(definition, ("definition", f"{side}_adapter", key, "file"), "`file` is the older spelling",
-                               "write `file_path`", key=True)  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", key, "file"),
+                "`file` is the older spelling",
+                "write `file_path`",
+                key=True,
+            )
 
 
 def _unknown_type(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
@@ -59,31 +79,51 @@ def _unknown_type(rule: Rule, definition: Definition, registry: Registry) -> Ite
         hint = nearest(name, known) or f"known are {', '.join(known)}; write your own as team/type"
         if name in _MANUAL_PLACEHOLDERS:
             hint = "this is the manual's placeholder: write the type that is meant"
-        yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_type"), f"unknown {side} type `{name}`", hint)
+        yield rule.problem(
+            definition,
+            ("definition", f"{side}_adapter", f"{side}_type"),
+            f"unknown {side} type `{name}`",
+            hint,
+        )
 
 
 def _wrong_direction(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     for side in SIDES:
         adapter = registry.kinds.adapters.get(_type(definition, side))
         if adapter and side not in adapter.directions:
-            yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_type"),
-                               f"the type `{adapter.name}` is not for {side}", f"it is for {' and '.join(adapter.directions)}")  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", f"{side}_type"),
+                f"the type `{adapter.name}` is not for {side}",
+                f"it is for {' and '.join(adapter.directions)}",
+            )
 
 
 def _unfit(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     process_type = definition.inside.get("process_type")
     for side in SIDES:
         adapter = registry.kinds.adapters.get(_type(definition, side))
-        if not adapter or (process_type or "single") in adapter.fits or process_type not in (None, "single", "service"):
+        if (
+            not adapter
+            or (process_type or "single") in adapter.fits
+            or process_type not in (None, "single", "service")
+        ):
             continue
         if process_type is None:
-            yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_type"),
-                               f"`{adapter.name}` is for services, and no `process_type` is given", "add `process_type: service`")  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", f"{side}_type"),
+                f"`{adapter.name}` is for services, and no `process_type` is given",
+                "add `process_type: service`",
+            )
         else:
             why = "would never end" if process_type == "single" else "would never start"
-            yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_type"),
-                               f"the type `{adapter.name}` does not fit a {process_type} process: it {why}",
-                               f"it fits {' and '.join(adapter.fits)}")  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", f"{side}_type"),
+                f"the type `{adapter.name}` does not fit a {process_type} process: it {why}",
+                f"it fits {' and '.join(adapter.fits)}",
+            )
 
 
 def _stream_side(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -91,8 +131,12 @@ def _stream_side(rule: Rule, definition: Definition, _registry: Registry) -> Ite
         key, params = adapter_params(definition, side)
         name = params.get("stream_name")
         if name in ("STDIN", "STDOUT", "STDERR") and name not in right:
-            yield rule.problem(definition, ("definition", f"{side}_adapter", key, "stream_name"),
-                               f"{name} cannot be an {side}", f"write {' or '.join(right)}")  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", key, "stream_name"),
+                f"{name} cannot be an {side}",
+                f"write {' or '.join(right)}",
+            )
 
 
 def _same_port(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -101,32 +145,60 @@ def _same_port(rule: Rule, definition: Definition, _registry: Registry) -> Itera
     if types != {"port"}:
         return
     for port in ("tcp_port", "udp_port"):
-        if port in fed and fed.get(port) == yielded.get(port) and "listen" in (fed.get("role"), yielded.get("role")):
-            yield rule.problem(definition, ("definition", "output_adapter", key, port), f"input and output share {port} {fed[port]}",
-                               "two cannot listen on one port: choose another for one of them")  # fmt: skip
+        if (
+            port in fed
+            and fed.get(port) == yielded.get(port)
+            and "listen" in (fed.get("role"), yielded.get("role"))
+        ):
+            yield rule.problem(
+                definition,
+                ("definition", "output_adapter", key, port),
+                f"input and output share {port} {fed[port]}",
+                "two cannot listen on one port: choose another for one of them",
+            )
 
 
 def _reply(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     key, params = adapter_params(definition, "output")
     if _adapter(definition, "output").get("output_type") != "http" or params.get("reply") is not True:
         return
-    if _adapter(definition, "input").get("input_type") != "http" or adapter_params(definition, "input")[1].get("reply") is not True:
-        yield rule.problem(definition, ("definition", "output_adapter", key, "reply"), "a reply needs an http input with `reply: true`",
-                           "the reply answers a request: give the input adapter `reply: true`")  # fmt: skip
+    if (
+        _adapter(definition, "input").get("input_type") != "http"
+        or adapter_params(definition, "input")[1].get("reply") is not True
+    ):
+        yield rule.problem(
+            definition,
+            ("definition", "output_adapter", key, "reply"),
+            "a reply needs an http input with `reply: true`",
+            "the reply answers a request: give the input adapter `reply: true`",
+        )
 
 
 def _same_path(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     fed, yielded = adapter_path(definition, "input"), adapter_path(definition, "output")
     if fed and yielded and fed[1] == yielded[1]:
-        yield rule.problem(definition, yielded[0], f"input and output share the path `{fed[1]}`", "give the output a path of its own")
+        yield rule.problem(
+            definition,
+            yielded[0],
+            f"input and output share the path `{fed[1]}`",
+            "give the output a path of its own",
+        )
 
 
 def _no_parameters(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     for side in SIDES:
         name = _type(definition, side)
-        if name in registry.kinds.adapters and name != "none" and not {f"{side}_params", f"{side}_parameters"} & _adapter(definition, side).keys():
-            yield rule.problem(definition, ("definition", f"{side}_adapter", f"{side}_type"), f"`{name}` without parameters says nothing about how",
-                               f"add `{side}_params: {{…}}`")  # fmt: skip
+        if (
+            name in registry.kinds.adapters
+            and name != "none"
+            and not {f"{side}_params", f"{side}_parameters"} & _adapter(definition, side).keys()
+        ):
+            yield rule.problem(
+                definition,
+                ("definition", f"{side}_adapter", f"{side}_type"),
+                f"`{name}` without parameters says nothing about how",
+                f"add `{side}_params: {{…}}`",
+            )
 
 
 def _process(adapters: str, process_type: str = "") -> str:
@@ -135,8 +207,11 @@ def _process(adapters: str, process_type: str = "") -> str:
 
 
 def _port(role: str) -> str:
-    return _process("  input_adapter: {input_type: port, input_params: {tcp_port: 80}}\n"
-                    f"  output_adapter: {{output_type: port, output_params: {{tcp_port: 80, role: {role}}}}}\n", "service")  # fmt: skip
+    return _process(
+        "  input_adapter: {input_type: port, input_params: {tcp_port: 80}}\n"
+        f"  output_adapter: {{output_type: port, output_params: {{tcp_port: 80, role: {role}}}}}\n",
+        "service",
+    )
 
 
 _IN = "  input_adapter: {input_type: %s, input_params: {%s}}\n"
@@ -144,26 +219,99 @@ _OUT = "  output_adapter: {output_type: %s, output_params: {%s}}\n"
 _STDIN = _IN % ("file", "file_type: stream, stream_name: STDIN")
 _HTTP = "tcp_port: 80, path: /"
 RULES = (
-    Rule("A001", Severity.ERROR, "Both spellings of the parameters", "Nobody can tell which of the two is meant.",
-         _process("  input_adapter: {input_type: none, input_params: {}, input_parameters: {}}\n"), _process(_STDIN), find=_both_spellings),
-    Rule("A002", Severity.WARNING, "An older spelling", "Both are read; one is easier to search for.",
-         _process("  input_adapter: {input_type: none, input_parameters: {}}\n"), _process(_STDIN), find=_older_spelling),
-    Rule("A003", Severity.WARNING, "An unknown adapter type", "A misspelled type passes for one of your own; those are written team/type.",
-         _process(_IN % ("flie", "")), _process(_IN % ("acme/kafka", "")), find=_unknown_type),
-    Rule("A004", Severity.ERROR, "An adapter type on the wrong side", "It cannot carry messages that way.",
-         _process("  output_adapter: {output_type: tick}\n"), _process("  input_adapter: {input_type: tick}\n"), find=_wrong_direction,
-         beside={"schema/adapters/tick": '{"x-registry": {"directions": ["input"], "fits": ["single", "service"]}, "$defs": {"input": {}}}'}),
-    Rule("A005", Severity.WARNING, "An adapter that does not fit the process type", "The process would never end, or never start.",
-         _process(_IN % ("append", "file_path: /x"), "single"), _process(_IN % ("append", "file_path: /x"), "service"), find=_unfit),
-    Rule("A006", Severity.ERROR, "A standard stream on the wrong side", "Input is STDIN; output is STDOUT or STDERR.",
-         _process(_IN % ("file", "file_type: stream, stream_name: STDOUT")), _process(_STDIN), find=_stream_side),
-    Rule("A007", Severity.ERROR, "One port for both sides", "Two cannot listen on one port.", _port("listen"), _port("connect"), find=_same_port),
-    Rule("A008", Severity.ERROR, "A reply to nothing", "A response answers a request.",
-         _process(_OUT % ("http", _HTTP + ", reply: true"), "service"),
-         _process(_IN % ("http", _HTTP + ", reply: true") + _OUT % ("http", _HTTP + ", reply: true"), "service"), find=_reply),
-    Rule("A009", Severity.ERROR, "One path for both sides", "The output would overwrite the input while it is read.",
-         _process(_IN % ("pipe", "pipe_path: /x") + _OUT % ("pipe", "pipe_path: /x")),
-         _process(_IN % ("pipe", "pipe_path: /x") + _OUT % ("pipe", "pipe_path: /y")), find=_same_path),
-    Rule("A010", Severity.WARNING, "An adapter without parameters", "It says nothing about how messages travel.",
-         _process("  input_adapter: {input_type: file}\n"), _process("  input_adapter: {input_type: none}\n"), find=_no_parameters),
-)  # fmt: skip
+    Rule(
+        "A001",
+        Severity.ERROR,
+        "Both spellings of the parameters",
+        "Nobody can tell which of the two is meant.",
+        _process("  input_adapter: {input_type: none, input_params: {}, input_parameters: {}}\n"),
+        _process(_STDIN),
+        find=_both_spellings,
+    ),
+    Rule(
+        "A002",
+        Severity.WARNING,
+        "An older spelling",
+        "Both are read; one is easier to search for.",
+        _process("  input_adapter: {input_type: none, input_parameters: {}}\n"),
+        _process(_STDIN),
+        find=_older_spelling,
+    ),
+    Rule(
+        "A003",
+        Severity.WARNING,
+        "An unknown adapter type",
+        "A misspelled type passes for one of your own; those are written team/type.",
+        _process(_IN % ("flie", "")),
+        _process(_IN % ("acme/kafka", "")),
+        find=_unknown_type,
+    ),
+    Rule(
+        "A004",
+        Severity.ERROR,
+        "An adapter type on the wrong side",
+        "It cannot carry messages that way.",
+        _process("  output_adapter: {output_type: tick}\n"),
+        _process("  input_adapter: {input_type: tick}\n"),
+        find=_wrong_direction,
+        beside={
+            "schema/adapters/tick": '{"x-registry": {"directions": ["input"], "fits": ["single", "service"]}, "$defs": {"input": {}}}'
+        },
+    ),
+    Rule(
+        "A005",
+        Severity.WARNING,
+        "An adapter that does not fit the process type",
+        "The process would never end, or never start.",
+        _process(_IN % ("append", "file_path: /x"), "single"),
+        _process(_IN % ("append", "file_path: /x"), "service"),
+        find=_unfit,
+    ),
+    Rule(
+        "A006",
+        Severity.ERROR,
+        "A standard stream on the wrong side",
+        "Input is STDIN; output is STDOUT or STDERR.",
+        _process(_IN % ("file", "file_type: stream, stream_name: STDOUT")),
+        _process(_STDIN),
+        find=_stream_side,
+    ),
+    Rule(
+        "A007",
+        Severity.ERROR,
+        "One port for both sides",
+        "Two cannot listen on one port.",
+        _port("listen"),
+        _port("connect"),
+        find=_same_port,
+    ),
+    Rule(
+        "A008",
+        Severity.ERROR,
+        "A reply to nothing",
+        "A response answers a request.",
+        _process(_OUT % ("http", _HTTP + ", reply: true"), "service"),
+        _process(
+            _IN % ("http", _HTTP + ", reply: true") + _OUT % ("http", _HTTP + ", reply: true"), "service"
+        ),
+        find=_reply,
+    ),
+    Rule(
+        "A009",
+        Severity.ERROR,
+        "One path for both sides",
+        "The output would overwrite the input while it is read.",
+        _process(_IN % ("pipe", "pipe_path: /x") + _OUT % ("pipe", "pipe_path: /x")),
+        _process(_IN % ("pipe", "pipe_path: /x") + _OUT % ("pipe", "pipe_path: /y")),
+        find=_same_path,
+    ),
+    Rule(
+        "A010",
+        Severity.WARNING,
+        "An adapter without parameters",
+        "It says nothing about how messages travel.",
+        _process("  input_adapter: {input_type: file}\n"),
+        _process("  input_adapter: {input_type: none}\n"),
+        find=_no_parameters,
+    ),
+)

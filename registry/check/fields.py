@@ -6,14 +6,15 @@ import shlex
 from collections.abc import Iterator
 
 from registry.check.rule import Registry, Rule
-from registry.errors import Problem, Severity
-from registry.loader import Definition
-from registry.outline import text_at
-from registry.yaml_writer import flow
+from registry.load.yaml.writer import flow
+from registry.model.definition import Definition, text_at
+from registry.model.problem import Problem, Severity
 
 _SHELL_CHARACTERS = re.compile(r"[|&;<>()$`\\\"'*?\[\]#~!{}]")
-_LOADING = re.compile(r"(?:LD_[A-Z_]+|DYLD_[A-Z_]+|PATH|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS|NODE_PATH|PERL5LIB|PERL5OPT"
-                      r"|RUBYLIB|RUBYOPT|CLASSPATH|JAVA_TOOL_OPTIONS|BASH_ENV|ENV|IFS|SHELLOPTS|PS4)\Z")  # fmt: skip
+_LOADING = re.compile(
+    r"(?:LD_[A-Z_]+|DYLD_[A-Z_]+|PATH|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS|NODE_PATH|PERL5LIB|PERL5OPT"
+    r"|RUBYLIB|RUBYOPT|CLASSPATH|JAVA_TOOL_OPTIONS|BASH_ENV|ENV|IFS|SHELLOPTS|PS4)\Z"
+)
 
 
 def changes_loading(name: str) -> bool:
@@ -52,7 +53,11 @@ def _command_line(rule: Rule, definition: Definition, _registry: Registry) -> It
         else:
             rest = ", ".join(json.dumps(word, ensure_ascii=False) for word in words[1:])
             split = f"write exec: {flow(words[0])} and move the rest to argv: [{rest}]"
-            hint = split if is_command_line(text) else f"if it is a command line, {split}; a path may hold blanks"
+            hint = (
+                split
+                if is_command_line(text)
+                else f"if it is a command line, {split}; a path may hold blanks"
+            )
         yield rule.problem(definition, (_DEFINITION, "exec"), "`exec` looks like a command line", hint)
 
 
@@ -60,116 +65,280 @@ def _shell_characters(rule: Rule, definition: Definition, _registry: Registry) -
     text = text_at(definition.inside, "exec")
     found = _SHELL_CHARACTERS.search(text) if text and "${" not in text else None
     if found:
-        yield rule.problem(definition, (_DEFINITION, "exec"), f"`exec` holds `{found.group()}`, and no shell will read it",
-                           "name the executable itself; a script can hold the rest")  # fmt: skip
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "exec"),
+            f"`exec` holds `{found.group()}`, and no shell will read it",
+            "name the executable itself; a script can hold the rest",
+        )
 
 
 def _relative(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     text = text_at(definition.inside, "exec")
     if text and "/" in text and not text.startswith("/") and len(text.split()) == 1:
-        yield rule.problem(definition, (_DEFINITION, "exec"), "`exec` is a relative path: which program runs depends on the folder",
-                           "write the absolute path, or a bare name")  # fmt: skip
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "exec"),
+            "`exec` is a relative path: which program runs depends on the folder",
+            "write the absolute path, or a bare name",
+        )
 
 
 def _unsteady(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     text = text_at(definition.inside, "exec")
     folder = next((folder for folder in _UNSTEADY if text and text.startswith(folder)), None)
     if folder:
-        yield rule.problem(definition, (_DEFINITION, "exec"), f"`exec` lies below {folder}: other people's, or emptied at any time",
-                           "install it below /opt or /usr/local")  # fmt: skip
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "exec"),
+            f"`exec` lies below {folder}: other people's, or emptied at any time",
+            "install it below /opt or /usr/local",
+        )
 
 
 def _process_name(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     if "process_name" in definition.inside:
-        yield rule.problem(definition, (_DEFINITION, "process_name"), "`process_name` in a file: the name is the path",
-                           "leave it out", key=True)  # fmt: skip
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "process_name"),
+            "`process_name` in a file: the name is the path",
+            "leave it out",
+            key=True,
+        )
 
 
 def _service_timeout(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     if "timeout" in definition.inside and definition.inside.get("process_type") == "service":
-        yield rule.problem(definition, (_DEFINITION, "timeout"), "`timeout` means nothing for a service", "leave it out", key=True)
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "timeout"),
+            "`timeout` means nothing for a service",
+            "leave it out",
+            key=True,
+        )
 
 
 def _cwd_slash(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     text = text_at(definition.inside, "cwd")
     if text and len(text) > 1 and text.startswith("/") and text.endswith("/"):
-        yield rule.problem(definition, (_DEFINITION, "cwd"), "`cwd` ends in a slash", f"write {text.rstrip('/') or '/'}")
+        yield rule.problem(
+            definition, (_DEFINITION, "cwd"), "`cwd` ends in a slash", f"write {text.rstrip('/') or '/'}"
+        )
 
 
 def _cwd_parent(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     text = text_at(definition.inside, "cwd")
     if text and ".." in text.split("/"):
-        yield rule.problem(definition, (_DEFINITION, "cwd"), "`cwd` goes up with `..`: links decide where it ends", "write the path itself")
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "cwd"),
+            "`cwd` goes up with `..`: links decide where it ends",
+            "write the path itself",
+        )
 
 
 def _loading(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     environment = definition.inside.get("environment")
     for name in environment if isinstance(environment, dict) else ():
         if _LOADING.match(name):
-            yield rule.problem(definition, (_DEFINITION, "environment", name), f"`{name}` changes which programs and libraries are loaded",
-                               "use absolute paths, or a wrapper script on the host", key=True)  # fmt: skip
+            yield rule.problem(
+                definition,
+                (_DEFINITION, "environment", name),
+                f"`{name}` changes which programs and libraries are loaded",
+                "use absolute paths, or a wrapper script on the host",
+                key=True,
+            )
 
 
 def _repeated(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     argv, text = definition.inside.get("argv"), text_at(definition.inside, "exec")
     first = argv[0] if isinstance(argv, list) and argv else None
     if text and isinstance(first, str) and first in (text, text.rsplit("/", 1)[-1]):
-        yield rule.problem(definition, (_DEFINITION, "argv", 0), "the first item of `argv` repeats `exec`", "`argv` is what follows `exec`")
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "argv", 0),
+            "the first item of `argv` repeats `exec`",
+            "`argv` is what follows `exec`",
+        )
 
 
 def _contextualization_keys(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     found = definition.inside.get("contextualization")
     if isinstance(found, dict) and "method" not in found and any(not key.startswith("x-") for key in found):
-        methods = {"chef_config": "chef-solo", "run_list": "chef", "attributes": "chef", "userdata": "userdata"}
+        methods = {
+            "chef_config": "chef-solo",
+            "run_list": "chef",
+            "attributes": "chef",
+            "userdata": "userdata",
+        }
         guess = next((methods[key] for key in found if key in methods), "userdata")
-        yield rule.problem(definition, (_DEFINITION, "contextualization"), "`contextualization` names no `method`", f"add `method: {guess}`")
+        yield rule.problem(
+            definition,
+            (_DEFINITION, "contextualization"),
+            "`contextualization` names no `method`",
+            f"add `method: {guess}`",
+        )
 
 
 def _no_timeout(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
-    if definition.inside.get("process_type", "single") == "single" and definition.inside and "timeout" not in definition.inside:
-        yield rule.problem(definition, (_DEFINITION,), "no `timeout`: a run that hangs keeps its place for ever", "add `timeout: SECONDS`", key=True)
+    if (
+        definition.inside.get("process_type", "single") == "single"
+        and definition.inside
+        and "timeout" not in definition.inside
+    ):
+        yield rule.problem(
+            definition,
+            (_DEFINITION,),
+            "no `timeout`: a run that hangs keeps its place for ever",
+            "add `timeout: SECONDS`",
+            key=True,
+        )
 
 
 def _no_adapters(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     if definition.inside and not {"input_adapter", "output_adapter"} & definition.inside.keys():
-        yield rule.problem(definition, (_DEFINITION,), "no adapters: one message on standard input, standard output is the answer",
-                           "write them out: input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}, and so on",
-                           key=True)  # fmt: skip
+        yield rule.problem(
+            definition,
+            (_DEFINITION,),
+            "no adapters: one message on standard input, standard output is the answer",
+            "write them out: input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}, and so on",
+            key=True,
+        )
 
 
 def _process(**fields: str) -> str:
     return (
-        "title: T\ndefinition:\n  exec: " + fields.pop("exec", "/bin/true") + "\n" + "".join(f"  {key}: {value}\n" for key, value in fields.items())
+        "title: T\ndefinition:\n  exec: "
+        + fields.pop("exec", "/bin/true")
+        + "\n"
+        + "".join(f"  {key}: {value}\n" for key, value in fields.items())
     )
 
 
-_APPLICATION = "title: T\ndefinition:\n  mappings: {hotel: {iaas_image: i, iaas_allocation: a}}\n  contextualization: {"
+_APPLICATION = (
+    "title: T\ndefinition:\n  mappings: {hotel: {iaas_image: i, iaas_allocation: a}}\n  contextualization: {"
+)
 RULES = (
-    Rule("W101", Severity.WARNING, "`exec` looks like a command line", "It is started directly: there is no program of that name.",
-         _process(exec="/bin/tr -d x"), _process(exec="/bin/tr", argv='["-d", "x"]'), find=_command_line),
-    Rule("W102", Severity.WARNING, "`exec` with characters of a shell", "No shell reads it.",
-         _process(exec="/bin/run|tee"), _process(), find=_shell_characters),
-    Rule("W103", Severity.WARNING, "`exec` is a relative path", "It depends on the folder the runner starts in.",
-         _process(exec="bin/run"), _process(exec="run"), find=_relative),
-    Rule("W104", Severity.WARNING, "`exec` in a place that others change", "It may be gone or another program tomorrow.",
-         _process(exec="/root/app/run.py"), _process(exec="/opt/app/run.py"), find=_unsteady),
-    Rule("W105", Severity.WARNING, "`process_name` in a file", "The name of a definition is its path.",
-         _process(process_name="x"), _process(), find=_process_name),
-    Rule("W106", Severity.WARNING, "A time-out on a service", "A time-out is for one run, and a service does not end.",
-         _process(process_type="service", timeout="5"), _process(timeout="5"), find=_service_timeout),
-    Rule("W107", Severity.WARNING, "`cwd` ends in a slash", "Two spellings of one folder read as two.",
-         _process(cwd="/srv/app/"), _process(cwd="/srv/app"), find=_cwd_slash),
-    Rule("W108", Severity.WARNING, "`cwd` holds `..`", "Where it ends depends on links on the host.",
-         _process(cwd="/srv/../app"), _process(cwd="/app"), find=_cwd_parent),
-    Rule("W109", Severity.WARNING, "A variable that changes loading", "It decides which code runs, in every program that the process starts.",
-         _process(environment="{LD_PRELOAD: /x.so}"), _process(environment="{LEVEL: info}"), find=_loading),
-    Rule("W110", Severity.WARNING, "`argv` repeats `exec`", "The program would get its own name as its first argument.",
-         _process(argv='["true"]'), _process(argv='["-v"]'), find=_repeated),
-    Rule("W120", Severity.WARNING, "A single process without a time-out", "A run that hangs keeps its place until somebody looks.",
-         _process(), _process(timeout="60"), find=_no_timeout, settings="rules: {W120: warning}\n", is_asked_for=True),
-    Rule("W121", Severity.WARNING, "Adapters that are not written out", "The default is right for many, and readers have to know it.",
-         _process(), _process(input_adapter="{input_type: none}"), find=_no_adapters, settings="rules: {W121: warning}\n", is_asked_for=True),
-    Rule("W111", Severity.WARNING, "Contextualization without its method", "Nobody can tell which key is meant to be used.",
-         _APPLICATION + 'userdata: "x"}\n', _APPLICATION + 'method: userdata, userdata: "x"}\n', find=_contextualization_keys,
-         kind="application"),
-)  # fmt: skip
+    Rule(
+        "W101",
+        Severity.WARNING,
+        "`exec` looks like a command line",
+        "It is started directly: there is no program of that name.",
+        _process(exec="/bin/tr -d x"),
+        _process(exec="/bin/tr", argv='["-d", "x"]'),
+        find=_command_line,
+    ),
+    Rule(
+        "W102",
+        Severity.WARNING,
+        "`exec` with characters of a shell",
+        "No shell reads it.",
+        _process(exec="/bin/run|tee"),
+        _process(),
+        find=_shell_characters,
+    ),
+    Rule(
+        "W103",
+        Severity.WARNING,
+        "`exec` is a relative path",
+        "It depends on the folder the runner starts in.",
+        _process(exec="bin/run"),
+        _process(exec="run"),
+        find=_relative,
+    ),
+    Rule(
+        "W104",
+        Severity.WARNING,
+        "`exec` in a place that others change",
+        "It may be gone or another program tomorrow.",
+        _process(exec="/root/app/run.py"),
+        _process(exec="/opt/app/run.py"),
+        find=_unsteady,
+    ),
+    Rule(
+        "W105",
+        Severity.WARNING,
+        "`process_name` in a file",
+        "The name of a definition is its path.",
+        _process(process_name="x"),
+        _process(),
+        find=_process_name,
+    ),
+    Rule(
+        "W106",
+        Severity.WARNING,
+        "A time-out on a service",
+        "A time-out is for one run, and a service does not end.",
+        _process(process_type="service", timeout="5"),
+        _process(timeout="5"),
+        find=_service_timeout,
+    ),
+    Rule(
+        "W107",
+        Severity.WARNING,
+        "`cwd` ends in a slash",
+        "Two spellings of one folder read as two.",
+        _process(cwd="/srv/app/"),
+        _process(cwd="/srv/app"),
+        find=_cwd_slash,
+    ),
+    Rule(
+        "W108",
+        Severity.WARNING,
+        "`cwd` holds `..`",
+        "Where it ends depends on links on the host.",
+        _process(cwd="/srv/../app"),
+        _process(cwd="/app"),
+        find=_cwd_parent,
+    ),
+    Rule(
+        "W109",
+        Severity.WARNING,
+        "A variable that changes loading",
+        "It decides which code runs, in every program that the process starts.",
+        _process(environment="{LD_PRELOAD: /x.so}"),
+        _process(environment="{LEVEL: info}"),
+        find=_loading,
+    ),
+    Rule(
+        "W110",
+        Severity.WARNING,
+        "`argv` repeats `exec`",
+        "The program would get its own name as its first argument.",
+        _process(argv='["true"]'),
+        _process(argv='["-v"]'),
+        find=_repeated,
+    ),
+    Rule(
+        "W120",
+        Severity.WARNING,
+        "A single process without a time-out",
+        "A run that hangs keeps its place until somebody looks.",
+        _process(),
+        _process(timeout="60"),
+        find=_no_timeout,
+        settings="rules: {W120: warning}\n",
+        is_asked_for=True,
+    ),
+    Rule(
+        "W121",
+        Severity.WARNING,
+        "Adapters that are not written out",
+        "The default is right for many, and readers have to know it.",
+        _process(),
+        _process(input_adapter="{input_type: none}"),
+        find=_no_adapters,
+        settings="rules: {W121: warning}\n",
+        is_asked_for=True,
+    ),
+    Rule(
+        "W111",
+        Severity.WARNING,
+        "Contextualization without its method",
+        "Nobody can tell which key is meant to be used.",
+        _APPLICATION + 'userdata: "x"}\n',
+        _APPLICATION + 'method: userdata, userdata: "x"}\n',
+        find=_contextualization_keys,
+        kind="application",
+    ),
+)

@@ -4,11 +4,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from registry.addresses import MAX_NAME_BYTES, folded, taken_part
-from registry.characters import described, invisible_in
 from registry.check.rule import Registry, Rule
-from registry.errors import Problem, Severity
-from registry.loader import Definition
+from registry.model.addresses import MAX_NAME_BYTES, folded, taken_part
+from registry.model.characters import described, invisible_in
+from registry.model.definition import Definition
+from registry.model.problem import Problem, Severity
 
 _WINDOWS = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?\Z", re.IGNORECASE)
 
@@ -16,14 +16,32 @@ _WINDOWS = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*
 def _characters(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for step in definition.name.split("/"):
         # Some letters are not seen, for example U+3164 HANGUL FILLER.
-        wrong = next((char for char in step if not (char.isalnum() or char in "._-+")), None) or invisible_in(step)
+        wrong = next((char for char in step if not (char.isalnum() or char in "._-+")), None) or invisible_in(
+            step
+        )
         if wrong is not None:
-            shown = f"`{wrong}`" if wrong.isprintable() and wrong != " " and not invisible_in(wrong) else described(wrong)
-            yield rule.problem(definition, (), f"the name holds the character {shown}", "letters, digits and . _ - + only")
+            shown = (
+                f"`{wrong}`"
+                if wrong.isprintable() and wrong != " " and not invisible_in(wrong)
+                else described(wrong)
+            )
+            yield rule.problem(
+                definition, (), f"the name holds the character {shown}", "letters, digits and . _ - + only"
+            )
         elif not step[0].isalnum():
-            yield rule.problem(definition, (), f"`{step}` in the name does not start with a letter or digit", "rename the file")
+            yield rule.problem(
+                definition,
+                (),
+                f"`{step}` in the name does not start with a letter or digit",
+                "rename the file",
+            )
         elif unicodedata.normalize("NFC", step) != step:
-            yield rule.problem(definition, (), f"`{step}` in the name is not in composed form (Unicode NFC)", "rename the file")
+            yield rule.problem(
+                definition,
+                (),
+                f"`{step}` in the name is not in composed form (Unicode NFC)",
+                "rename the file",
+            )
 
 
 def _reserved(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -31,7 +49,10 @@ def _reserved(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
     if taken is None:
         return
     if "." in taken:
-        message, hint = f"`{taken}` cannot be part of a name: files of the site end like this", "rename the file without the ending"
+        message, hint = (
+            f"`{taken}` cannot be part of a name: files of the site end like this",
+            "rename the file without the ending",
+        )
     else:
         above = definition.name.rpartition("/")[0] or definition.kind
         message = f"`{taken}` cannot be the last part of a name: {taken}.json answers requests for {above}/"
@@ -42,19 +63,30 @@ def _reserved(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
 def _windows(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for step in definition.name.split("/"):
         if _WINDOWS.match(step) or step.endswith((".", " ")):
-            yield rule.problem(definition, (), f"`{step}` cannot be checked out on Windows", "rename the file")
+            yield rule.problem(
+                definition, (), f"`{step}` cannot be checked out on Windows", "rename the file"
+            )
 
 
 def _length(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     size = len(definition.name.encode("utf-8", "surrogateescape"))
     if size > MAX_NAME_BYTES:
-        yield rule.problem(definition, (), f"the name has {size} bytes; at most {MAX_NAME_BYTES} fit", "choose a shorter name")
+        yield rule.problem(
+            definition,
+            (),
+            f"the name has {size} bytes; at most {MAX_NAME_BYTES} fit",
+            "choose a shorter name",
+        )
 
 
 def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
     # Nearly always there are none, which is seen at once.
     names = "\n".join([f"{one.kind}/{one.name}" for one in registry.loaded.definitions])
-    if not registry.loaded.elsewhere and names.isascii() and len(set(names.lower().split("\n"))) == len(registry.loaded.definitions):
+    if (
+        not registry.loaded.elsewhere
+        and names.isascii()
+        and len(set(names.lower().split("\n"))) == len(registry.loaded.definitions)
+    ):
         return
     seen: dict[str, str] = {}
     if registry.loaded.elsewhere:
@@ -63,7 +95,9 @@ def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
     for definition in registry.loaded.definitions:
         first = seen.setdefault(folded(definition.path), definition.path)
         if first != definition.path:
-            yield rule.problem(definition, (), f"differs from {first} in upper and lower case only", "rename one of the two")
+            yield rule.problem(
+                definition, (), f"differs from {first} in upper and lower case only", "rename one of the two"
+            )
 
 
 def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
@@ -73,28 +107,85 @@ def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
     seen: dict[tuple[str, int], Definition] = {}
     target = registry.target
     # In a change, the copy is the file that is new.
-    for definition in sorted(registry.loaded.definitions, key=lambda one: target is not None and one.path in target.touched - target.ids.keys()):
+    for definition in sorted(
+        registry.loaded.definitions,
+        key=lambda one: target is not None and one.path in target.touched - target.ids.keys(),
+    ):
         if definition.id is None:
             continue
         first = seen.setdefault((definition.kind, definition.id), definition)
         if first is not definition:
-            yield rule.problem(definition, ("id",), f"the id {definition.id} is also that of {first.path}",
-                               "if one is a copy of the other, delete the id line in the copy: `registry index` gives it a new one; "
-                               "else programs know both by this id, and one of them has to change")  # fmt: skip
+            yield rule.problem(
+                definition,
+                ("id",),
+                f"the id {definition.id} is also that of {first.path}",
+                "if one is a copy of the other, delete the id line in the copy: `registry index` gives it a new one; "
+                "else programs know both by this id, and one of them has to change",
+            )
 
 
 _GOOD = "title: T\ndefinition: {exec: /bin/true}\n"
 RULES = (
-    Rule("I001", Severity.ERROR, "A name with characters that make trouble", "Names become addresses and paths on every system.",
-         "file: odd name\n" + _GOOD, _GOOD, find=_characters, kind="*"),
-    Rule("I002", Severity.ERROR, "A reserved name", "The address of the definition would be that of something else.",
-         "file: weather/index\n" + _GOOD, "file: index/weather\n" + _GOOD, find=_reserved, kind="*"),
-    Rule("I003", Severity.ERROR, "A name that is too long", "Paths have limits, and addresses are typed.",
-         f"file: {'long' * 51}\n" + _GOOD, _GOOD, find=_length, kind="*"),
-    Rule("I004", Severity.ERROR, "Two names that differ in case only", "They are one file on macOS and Windows.",
-         "file: Example\n" + _GOOD, _GOOD, find_all=_collisions, kind="*", beside={"process_definition/example": _GOOD}),
-    Rule("I005", Severity.ERROR, "A name that Windows cannot hold", "Somebody who clones the repository there would get no files at all.",
-         "file: weather/con\n" + _GOOD, "file: weather/console\n" + _GOOD, find=_windows, kind="*"),
-    Rule("I010", Severity.ERROR, "One id in two files", "Programs store ids: one id, one definition.",
-         "id: 3\n" + _GOOD, "id: 4\n" + _GOOD, find_all=_duplicate_ids, kind="*", beside={"process_definition/another": "id: 3\n" + _GOOD}),
-)  # fmt: skip
+    Rule(
+        "I001",
+        Severity.ERROR,
+        "A name with characters that make trouble",
+        "Names become addresses and paths on every system.",
+        "file: odd name\n" + _GOOD,
+        _GOOD,
+        find=_characters,
+        kind="*",
+    ),
+    Rule(
+        "I002",
+        Severity.ERROR,
+        "A reserved name",
+        "The address of the definition would be that of something else.",
+        "file: weather/index\n" + _GOOD,
+        "file: index/weather\n" + _GOOD,
+        find=_reserved,
+        kind="*",
+    ),
+    Rule(
+        "I003",
+        Severity.ERROR,
+        "A name that is too long",
+        "Paths have limits, and addresses are typed.",
+        f"file: {'long' * 51}\n" + _GOOD,
+        _GOOD,
+        find=_length,
+        kind="*",
+    ),
+    Rule(
+        "I004",
+        Severity.ERROR,
+        "Two names that differ in case only",
+        "They are one file on macOS and Windows.",
+        "file: Example\n" + _GOOD,
+        _GOOD,
+        find_all=_collisions,
+        kind="*",
+        beside={"process_definition/example": _GOOD},
+    ),
+    Rule(
+        "I005",
+        Severity.ERROR,
+        "A name that Windows cannot hold",
+        "Somebody who clones the repository there would get no files at all.",
+        "file: weather/con\n" + _GOOD,
+        "file: weather/console\n" + _GOOD,
+        find=_windows,
+        kind="*",
+    ),
+    Rule(
+        "I010",
+        Severity.ERROR,
+        "One id in two files",
+        "Programs store ids: one id, one definition.",
+        "id: 3\n" + _GOOD,
+        "id: 4\n" + _GOOD,
+        find_all=_duplicate_ids,
+        kind="*",
+        beside={"process_definition/another": "id: 3\n" + _GOOD},
+    ),
+)

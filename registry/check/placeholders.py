@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from registry.check.rule import Registry, Rule
-from registry.errors import Problem, Severity
-from registry.loader import Definition
-from registry.outline import text_at
+from registry.model.definition import Definition, text_at
+from registry.model.problem import Problem, Severity
 
 PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
 _PATHS = ("file_path", "pipe_path", "file")
@@ -36,7 +35,12 @@ def _argv(definition: Definition) -> list[Any]:
 def _in_exec(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     text = text_at(definition.inside, "exec")
     if text and "${" in text:
-        yield rule.problem(definition, ("definition", "exec"), "`exec` holds a placeholder", "name the executable; placeholders go to argv")
+        yield rule.problem(
+            definition,
+            ("definition", "exec"),
+            "`exec` holds a placeholder",
+            "name the executable; placeholders go to argv",
+        )
 
 
 def _unfed(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -46,8 +50,12 @@ def _unfed(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[
             continue
         for index, item in enumerate(_argv(definition)):
             if isinstance(item, str) and placeholder in item:
-                yield rule.problem(definition, ("definition", "argv", index), f"`{placeholder}` is not provided by the {side} adapter",
-                                   f'add {side}_adapter: {{{side}_type: file, {side}_params: {{file_path: "{placeholder}"}}}}')  # fmt: skip
+                yield rule.problem(
+                    definition,
+                    ("definition", "argv", index),
+                    f"`{placeholder}` is not provided by the {side} adapter",
+                    f'add {side}_adapter: {{{side}_type: file, {side}_params: {{file_path: "{placeholder}"}}}}',
+                )
                 break
 
 
@@ -58,19 +66,31 @@ def _unused(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
             continue
         pointer, value = found
         if value != placeholder:
-            yield rule.problem(definition, pointer, f"the path of the {side} adapter is `{value}`",
-                               f'write "{placeholder}" alone, or a path without a placeholder')  # fmt: skip
+            yield rule.problem(
+                definition,
+                pointer,
+                f"the path of the {side} adapter is `{value}`",
+                f'write "{placeholder}" alone, or a path without a placeholder',
+            )
         elif not any(isinstance(item, str) and placeholder in item for item in _argv(definition)):
-            yield rule.problem(definition, pointer, f"`{placeholder}` does not stand in `argv`: the process never learns the path",
-                               f'add "{placeholder}" to argv')  # fmt: skip
+            yield rule.problem(
+                definition,
+                pointer,
+                f"`{placeholder}` does not stand in `argv`: the process never learns the path",
+                f'add "{placeholder}" to argv',
+            )
 
 
 def _looks_like(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for index, item in enumerate(_argv(definition)):
         for found in _ANY.finditer(item) if isinstance(item, str) else ():
             if found.group() not in PLACEHOLDERS.values():
-                yield rule.problem(definition, ("definition", "argv", index), f"`{found.group()}` looks like a placeholder, but is passed on",
-                                   "the placeholders are ${input_file} and ${output_file}")  # fmt: skip
+                yield rule.problem(
+                    definition,
+                    ("definition", "argv", index),
+                    f"`{found.group()}` looks like a placeholder, but is passed on",
+                    "the placeholders are ${input_file} and ${output_file}",
+                )
 
 
 def _dollar(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -83,7 +103,12 @@ def _dollar(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
         elif isinstance(value, list):
             waiting.extend(((*pointer, index), item) for index, item in enumerate(value))
         elif isinstance(value, str) and "$" in _TEMPLATE.sub("", value):
-            yield rule.problem(definition, pointer, "a `$` that starts no variable: the service fails on it", "write $$ for a dollar sign")
+            yield rule.problem(
+                definition,
+                pointer,
+                "a `$` that starts no variable: the service fails on it",
+                "write $$ for a dollar sign",
+            )
 
 
 def template_variables(value: Any) -> list[str]:
@@ -93,7 +118,11 @@ def template_variables(value: Any) -> list[str]:
     elif isinstance(value, list):
         found = {name for item in value for name in template_variables(item)}
     else:
-        found = {match.strip("${}") for match in _TEMPLATE.findall(value) if match != "$$"} if isinstance(value, str) else set()
+        found = (
+            {match.strip("${}") for match in _TEMPLATE.findall(value) if match != "$$"}
+            if isinstance(value, str)
+            else set()
+        )
     return sorted(found)
 
 
@@ -102,18 +131,52 @@ def _process(rest: str, exec_: str = "/bin/x") -> str:
 
 
 _FED = '  argv: ["${input_file}"]\n  input_adapter: {input_type: file, input_params: {file_path: "${input_file}"}}\n'
-_APPLICATION = (
-    'title: T\ndefinition:\n  mappings: {hotel: {iaas_image: i, iaas_allocation: a}}\n  contextualization: {method: userdata, userdata: "%s"}\n'
-)
+_APPLICATION = 'title: T\ndefinition:\n  mappings: {hotel: {iaas_image: i, iaas_allocation: a}}\n  contextualization: {method: userdata, userdata: "%s"}\n'
 RULES = (
-    Rule("A020", Severity.ERROR, "A placeholder in `exec`", "Which program runs must be known before a message comes.",
-         _process("", '"/bin/${input_file}"'), _process(_FED), find=_in_exec),
-    Rule("A021", Severity.ERROR, "A placeholder that no adapter provides", "The process would get the text of the placeholder.",
-         _process('  argv: ["${input_file}"]\n'), _process(_FED), find=_unfed),
-    Rule("A022", Severity.ERROR, "A provided path that `argv` does not name", "The process cannot know where its file is.",
-         _process('  output_adapter: {output_type: file, output_params: {file_path: "${output_file}"}}\n'), _process(_FED), find=_unused),
-    Rule("A023", Severity.WARNING, "What looks like a placeholder", "Only two are replaced; all else is passed on unchanged.",
-         _process('  argv: ["${inputfile}"]\n'), _process('  argv: ["$HOME"]\n'), find=_looks_like),
-    Rule("A030", Severity.ERROR, "A `$` that starts no variable", "The service that fills in variables fails on it.",
-         _APPLICATION % "cost 5$", _APPLICATION % "cost 5$$ ${name}", find=_dollar, kind="application"),
-)  # fmt: skip
+    Rule(
+        "A020",
+        Severity.ERROR,
+        "A placeholder in `exec`",
+        "Which program runs must be known before a message comes.",
+        _process("", '"/bin/${input_file}"'),
+        _process(_FED),
+        find=_in_exec,
+    ),
+    Rule(
+        "A021",
+        Severity.ERROR,
+        "A placeholder that no adapter provides",
+        "The process would get the text of the placeholder.",
+        _process('  argv: ["${input_file}"]\n'),
+        _process(_FED),
+        find=_unfed,
+    ),
+    Rule(
+        "A022",
+        Severity.ERROR,
+        "A provided path that `argv` does not name",
+        "The process cannot know where its file is.",
+        _process('  output_adapter: {output_type: file, output_params: {file_path: "${output_file}"}}\n'),
+        _process(_FED),
+        find=_unused,
+    ),
+    Rule(
+        "A023",
+        Severity.WARNING,
+        "What looks like a placeholder",
+        "Only two are replaced; all else is passed on unchanged.",
+        _process('  argv: ["${inputfile}"]\n'),
+        _process('  argv: ["$HOME"]\n'),
+        find=_looks_like,
+    ),
+    Rule(
+        "A030",
+        Severity.ERROR,
+        "A `$` that starts no variable",
+        "The service that fills in variables fails on it.",
+        _APPLICATION % "cost 5$",
+        _APPLICATION % "cost 5$$ ${name}",
+        find=_dollar,
+        kind="application",
+    ),
+)

@@ -28,7 +28,9 @@ def plugin_rules() -> tuple[Rule, ...]:
     for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
         for rule in _load(entry):
             if any(rule.id == other.id for other in found):
-                raise UsageError(f"two plug-ins have a rule {rule.id}", f"one of them is `{entry.name}` ({entry.value})")
+                raise UsageError(
+                    f"two plug-ins have a rule {rule.id}", f"one of them is `{entry.name}` ({entry.value})"
+                )
             found.append(rule)
     return tuple(found)
 
@@ -38,7 +40,9 @@ def _may_be_there() -> bool:
     for folder in sys.path:
         try:
             with os.scandir(folder or ".") as entries:
-                packages = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+                packages = [
+                    entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))
+                ]
         except FileNotFoundError:
             continue
         except OSError:
@@ -58,11 +62,15 @@ def _load(entry: "EntryPoint") -> tuple[Rule, ...]:
         loaded = entry.load()
     except Exception as error:
         raise UsageError(
-            f"the plug-in `{entry.name}` ({entry.value}) cannot be loaded: {type(error).__name__}: {error}", "mend or uninstall it"
+            f"the plug-in `{entry.name}` ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
+            "mend or uninstall it",
         ) from error
     rules = tuple(loaded) if isinstance(loaded, (list, tuple)) else (loaded,)
     for rule in rules:
         if not isinstance(rule, Rule) or not _ID.match(rule.id):
             what = rule.id if isinstance(rule, Rule) else type(rule).__name__
-            raise UsageError(f"the plug-in `{entry.name}` has {what!r} where a Rule is expected", "its id has two capitals or more, as in ACME1")
+            raise UsageError(
+                f"the plug-in `{entry.name}` has {what!r} where a Rule is expected",
+                "its id has two capitals or more, as in ACME1",
+            )
     return rules

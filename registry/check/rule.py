@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from registry.errors import Problem, Severity
-from registry.kinds import Kinds
-from registry.loader import Definition, Loaded, definition_path, kind_and_name
+from registry.load.kinds import Kinds
+from registry.load.loader import Loaded
+from registry.model.definition import Definition, definition_path, kind_and_name
+from registry.model.problem import Problem, Severity
 
 
 @dataclass(frozen=True)
-class Target:
+class MergeTarget:
     """The branch that a change is meant for, as far as the change can touch its ids.
 
     `touched` are the paths that the change adds, edits or removes, `ids` those of them that are there, with the id that each
@@ -32,7 +33,7 @@ class Registry:
 
     loaded: Loaded
     kinds: Kinds
-    target: Target | None = None
+    target: MergeTarget | None = None
     compat: frozenset[str] = frozenset()
 
     @cached_property
@@ -97,8 +98,18 @@ class Rule:
     def shown(self, example: str) -> str:
         """An example as people see it: a very long line is cut."""
         lines = example.splitlines(keepends=True)
-        return "".join([line if len(line) <= 500 else f"{line[:60]} … ({len(line):,} characters)\n" for line in lines])
+        return "".join(
+            [line if len(line) <= 500 else f"{line[:60]} … ({len(line):,} characters)\n" for line in lines]
+        )
 
-    def problem(self, definition: Definition, pointer: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> Problem:
+    def problem(
+        self,
+        definition: Definition,
+        pointer: tuple[str | int, ...],
+        message: str,
+        hint: str = "",
+        *,
+        key: bool = False,
+    ) -> Problem:
         """A finding of this rule about the value (or with `key` the key) at `pointer`."""
         return definition.problem(self.id, self.severity, pointer, message, hint, key=key)

@@ -12,21 +12,41 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.check.rule import Registry, Rule
-from registry.errors import Problem, Severity, nearest
-from registry.kinds import Kind
-from registry.loader import Definition
-from registry.yaml_writer import flow
+from registry.errors import nearest
+from registry.load.kinds import Kind
+from registry.load.yaml.writer import flow
+from registry.model.definition import Definition
+from registry.model.problem import Problem, Severity
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-_TYPES = {"object": "a map", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
-          "boolean": "true or false", "null": "nothing"}  # fmt: skip
+_TYPES = {
+    "object": "a map",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
 # Of several findings about one value, the first of these is the mistake; the others follow from it.
 _PRIORITY = ("type", "enum", "const", "not", "minLength", "minItems", "minProperties", "pattern")
-KNOWN_MISSPELLINGS = {"args": "argv", "arguments": "argv", "env": "environment", "command": "exec", "executable": "exec",
-                       "cmd": "exec", "exe": "exec", "arg": "argv", "workdir": "cwd", "working_directory": "cwd", "type": "process_type",
-                       "name": "title", "file": "file_path"}  # fmt: skip
+KNOWN_MISSPELLINGS = {
+    "args": "argv",
+    "arguments": "argv",
+    "env": "environment",
+    "command": "exec",
+    "executable": "exec",
+    "cmd": "exec",
+    "exe": "exec",
+    "arg": "argv",
+    "workdir": "cwd",
+    "working_directory": "cwd",
+    "type": "process_type",
+    "name": "title",
+    "file": "file_path",
+}
 # Longer words are no slips of the finger, and comparing words takes time that grows with the square of their length.
 _LONGEST_KEY = 64
 # Nobody copies a longer hint.
@@ -84,7 +104,9 @@ def _explain(definition: Definition, kind: Kind) -> Iterator[Problem]:
         pointer = (*finding.path, finding.name) if is_key and finding.name is not None else finding.path
         if finding.rule == "S001":
             is_key = True  # a missing key is shown at the key of the map that lacks it
-        yield definition.problem(finding.rule, Severity.ERROR, pointer, finding.message, finding.hint, key=is_key)
+        yield definition.problem(
+            finding.rule, Severity.ERROR, pointer, finding.message, finding.hint, key=is_key
+        )
 
 
 def _one_each(findings: Iterable[_Finding]) -> list[_Finding]:
@@ -99,7 +121,11 @@ def _one_each(findings: Iterable[_Finding]) -> list[_Finding]:
         if known is None or _rank(finding) < _rank(known):
             best[place] = finding
     values = {finding.path for finding in best.values() if finding.name is None}
-    return [finding for finding in best.values() if finding.name is None or finding.path not in values or finding.rule == "S002"]
+    return [
+        finding
+        for finding in best.values()
+        if finding.name is None or finding.path not in values or finding.rule == "S002"
+    ]
 
 
 def _rank(finding: _Finding) -> int:
@@ -120,7 +146,14 @@ def _findings(error: "ValidationError", kind: Kind) -> Iterator[_Finding]:
     elif keyword == "required":
         missing = [name for name in limit if name not in value]
         for name in missing:
-            yield _Finding("S001", path, name, keyword, said or f"`{name}` is missing", "" if said else f"add `{name}: …`")
+            yield _Finding(
+                "S001",
+                path,
+                name,
+                keyword,
+                said or f"`{name}` is missing",
+                "" if said else f"add `{name}: …`",
+            )
     elif keyword in ("additionalProperties", "unevaluatedProperties"):
         yield from _unknown_keys(chain[-1], value, path, kind)
     elif "propertyNames" in error.absolute_schema_path:
@@ -129,10 +162,19 @@ def _findings(error: "ValidationError", kind: Kind) -> Iterator[_Finding]:
         yield _wrong_type(error, path)
     elif keyword in ("enum", "const"):
         choices = [choice for choice in (limit if keyword == "enum" else [limit]) if choice is not None]
-        yield _Finding("S004", path, None, keyword, f"{_name(path)} cannot be {_shown(value)}",
-                       (nearest(value, choices) if isinstance(value, str) else "") or f"one of {', '.join(map(str, choices))}")  # fmt: skip
+        yield _Finding(
+            "S004",
+            path,
+            None,
+            keyword,
+            f"{_name(path)} cannot be {_shown(value)}",
+            (nearest(value, choices) if isinstance(value, str) else "")
+            or f"one of {', '.join(map(str, choices))}",
+        )
     else:
-        yield _Finding("S005", path, None, keyword, _said(path, said) if said else _limit(error, path, keyword), "")
+        yield _Finding(
+            "S005", path, None, keyword, _said(path, said) if said else _limit(error, path, keyword), ""
+        )
 
 
 def _last_branch(error: "ValidationError") -> "ValidationError":
@@ -176,8 +218,17 @@ def _unknown_keys(schema: Any, value: Any, path: tuple[str | int, ...], kind: Ki
         if key in known or any(_LinearTime.search(pattern, key) for pattern in patterns):
             continue
         guess = KNOWN_MISSPELLINGS.get(key)
-        hint = _elsewhere(key, path, kind) or (f"did you mean `{guess}`?" if guess in known else _guess(key, known))
-        yield _Finding("S002", path, key, "additionalProperties", f"unknown key `{key}`", hint or f"known here: {', '.join(known)}")
+        hint = _elsewhere(key, path, kind) or (
+            f"did you mean `{guess}`?" if guess in known else _guess(key, known)
+        )
+        yield _Finding(
+            "S002",
+            path,
+            key,
+            "additionalProperties",
+            f"unknown key `{key}`",
+            hint or f"known here: {', '.join(known)}",
+        )
 
 
 def _guess(key: str, known: Iterable[str]) -> str:
@@ -215,10 +266,16 @@ def _known_keys(schema: Any, kind: Kind) -> tuple[dict[str, None], list[str]]:
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            keys |= dict.fromkeys(key for key, sub in node.get("properties", {}).items() if not (isinstance(sub, dict) and sub.get("deprecated")))
+            keys |= dict.fromkeys(
+                key
+                for key, sub in node.get("properties", {}).items()
+                if not (isinstance(sub, dict) and sub.get("deprecated"))
+            )
             patterns.extend(node.get("patternProperties", ()))
             patterns.extend(
-                f"^{re.escape(key)}$" for key, sub in node.get("properties", {}).items() if isinstance(sub, dict) and sub.get("deprecated")
+                f"^{re.escape(key)}$"
+                for key, sub in node.get("properties", {}).items()
+                if isinstance(sub, dict) and sub.get("deprecated")
             )
             waiting.extend(node.get("allOf", ()))
             if "$ref" in node:
@@ -264,7 +321,11 @@ def _list_hint(field: str, text: str) -> str:
         words = shlex.split(text)
     except ValueError:
         return f"write {field}: {_in_quotes([text])}, or one item for each argument"
-    as_one = f", or {field}: {_in_quotes([text])} for one argument" if len(words) > 1 and not text.startswith("-") else ""
+    as_one = (
+        f", or {field}: {_in_quotes([text])} for one argument"
+        if len(words) > 1 and not text.startswith("-")
+        else ""
+    )
     return f"write {field}: {_in_quotes(words)}{as_one}"
 
 
@@ -357,7 +418,14 @@ def _name(path: tuple[str | int, ...]) -> str:
 def _type_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false" if value else "false or true"
-    kinds = {dict: "a map", list: "a list", str: "text", int: "a number", float: "a number", type(None): "empty"}
+    kinds = {
+        dict: "a map",
+        list: "a list",
+        str: "text",
+        int: "a number",
+        float: "a number",
+        type(None): "empty",
+    }
     return kinds[type(value)]
 
 
@@ -366,15 +434,50 @@ def _shown(value: Any) -> str:
 
 
 RULES = (
-    Rule("S001", Severity.ERROR, "A key is missing", "The schema of the kind needs it.",
-         "title: T\ndefinition:\n  cwd: /srv\n", "title: T\ndefinition:\n  exec: /bin/true\n", find=_find, kind="*"),
-    Rule("S002", Severity.ERROR, "An unknown key", "A misspelled key would be lost in silence; keys of your own start with `x-`.",
-         "title: T\ndefinition: {exec: /bin/true, args: []}\n", "title: T\ndefinition: {exec: /bin/true, argv: [], x-note: mine}\n", kind="*"),
-    Rule("S003", Severity.ERROR, "A value of the wrong type", "Programs that read the API rely on the types.",
-         "title: T\ndefinition: {exec: /bin/true, timeout: 1m30s}\n", "title: T\ndefinition: {exec: /bin/true, timeout: 90}\n", kind="*"),
-    Rule("S004", Severity.ERROR, "A word that is not one of those allowed", "Nobody would know what it means.",
-         "title: T\ndefinition: {exec: /bin/true, process_type: sinlge}\n", "title: T\ndefinition: {exec: /bin/true, process_type: single}\n",
-         kind="*"),
-    Rule("S005", Severity.ERROR, "A value outside its limits or form", "It cannot be meant, or cannot work.",
-         "title: T\ndefinition: {exec: /bin/true, timeout: 0}\n", "title: T\ndefinition: {exec: /bin/true, cwd: /srv}\n", kind="*"),
-)  # fmt: skip
+    Rule(
+        "S001",
+        Severity.ERROR,
+        "A key is missing",
+        "The schema of the kind needs it.",
+        "title: T\ndefinition:\n  cwd: /srv\n",
+        "title: T\ndefinition:\n  exec: /bin/true\n",
+        find=_find,
+        kind="*",
+    ),
+    Rule(
+        "S002",
+        Severity.ERROR,
+        "An unknown key",
+        "A misspelled key would be lost in silence; keys of your own start with `x-`.",
+        "title: T\ndefinition: {exec: /bin/true, args: []}\n",
+        "title: T\ndefinition: {exec: /bin/true, argv: [], x-note: mine}\n",
+        kind="*",
+    ),
+    Rule(
+        "S003",
+        Severity.ERROR,
+        "A value of the wrong type",
+        "Programs that read the API rely on the types.",
+        "title: T\ndefinition: {exec: /bin/true, timeout: 1m30s}\n",
+        "title: T\ndefinition: {exec: /bin/true, timeout: 90}\n",
+        kind="*",
+    ),
+    Rule(
+        "S004",
+        Severity.ERROR,
+        "A word that is not one of those allowed",
+        "Nobody would know what it means.",
+        "title: T\ndefinition: {exec: /bin/true, process_type: sinlge}\n",
+        "title: T\ndefinition: {exec: /bin/true, process_type: single}\n",
+        kind="*",
+    ),
+    Rule(
+        "S005",
+        Severity.ERROR,
+        "A value outside its limits or form",
+        "It cannot be meant, or cannot work.",
+        "title: T\ndefinition: {exec: /bin/true, timeout: 0}\n",
+        "title: T\ndefinition: {exec: /bin/true, cwd: /srv}\n",
+        kind="*",
+    ),
+)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from registry.characters import CONTROLS, bidi_control_in, described, invisible_in, without_emoji
 from registry.check.rule import Registry, Rule
-from registry.errors import Problem, Severity
-from registry.loader import Definition
+from registry.model.characters import CONTROLS, bidi_control_in, described, invisible_in, without_emoji
+from registry.model.definition import Definition
+from registry.model.problem import Problem, Severity
 
 _Pointer = tuple[str | int, ...]
 # Parameters of adapters whose value names a place.
@@ -31,7 +31,9 @@ def _invisible(rule: Rule, definition: Definition, registry: Registry) -> Iterat
             message = f"{what} holds {described(found)}, which is not seen"
             yield rule.problem(definition, pointer, message, "type it again without it", key=is_key)
         elif text != text.strip(" "):
-            yield rule.problem(definition, pointer, f"{what} starts or ends with a blank", "remove the blank", key=is_key)
+            yield rule.problem(
+                definition, pointer, f"{what} starts or ends with a blank", "remove the blank", key=is_key
+            )
 
 
 def _unseen_in_values(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -57,7 +59,9 @@ def _named(definition: Definition, registry: Registry) -> Iterator[tuple[_Pointe
     inside = definition.inside
     for field in ("exec", "cwd"):
         text = inside.get(field)
-        if isinstance(text, str) and (field == "exec" or text.startswith("/")):  # the schema refuses other folders
+        if isinstance(text, str) and (
+            field == "exec" or text.startswith("/")
+        ):  # the schema refuses other folders
             yield ("definition", field), text, CONTROLS
     for name in _environment(definition):
         yield ("definition", "environment", name), name, CONTROLS
@@ -80,7 +84,11 @@ def _places(adapter: Any, side: str, registry: Registry) -> Iterator[tuple[_Poin
         found = adapter.get(params)
         for key, text in found.items() if isinstance(found, dict) else ():
             if isinstance(text, str) and (key in _PLACES or key.endswith("_path")):
-                yield ("definition", f"{side}_adapter", params, key), text, CONTROLS if is_known and key != "file" else ""
+                yield (
+                    ("definition", f"{side}_adapter", params, key),
+                    text,
+                    CONTROLS if is_known and key != "file" else "",
+                )
 
 
 def _environment(definition: Definition) -> dict[str, Any]:
@@ -101,7 +109,13 @@ def _values(definition: Definition) -> Iterator[tuple[_Pointer, str, str]]:
 
 def _variable_name(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for name in _environment(definition):
-        if not name or _SHELL_NAME.match(name) or "=" in name or name != name.strip(" ") or invisible_in(name):
+        if (
+            not name
+            or _SHELL_NAME.match(name)
+            or "=" in name
+            or name != name.strip(" ")
+            or invisible_in(name)
+        ):
             continue  # right, or an error already
         message = f"`{name}` is a name that no shell can set or read"
         hint = "letters, digits and _, not starting with a digit"
@@ -118,7 +132,12 @@ def _too_long(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
 
 def _shell_variable(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for name, value in _environment(definition).items():
-        if isinstance(value, str) and "$" in value and not _REFERENCE.match(value) and (found := _SHELL_VARIABLE.search(value)):
+        if (
+            isinstance(value, str)
+            and "$" in value
+            and not _REFERENCE.match(value)
+            and (found := _SHELL_VARIABLE.search(value))
+        ):
             message = f"`{found.group()}` in the value of `{name}` is passed on unchanged: no shell reads it"
             hint = "write the value itself; only `${NAME}` as the whole value is taken from the runner's environment"
             yield rule.problem(definition, ("definition", "environment", name), message, hint)
@@ -130,19 +149,57 @@ def _process(**fields: str) -> str:
 
 
 RULES = (
-    Rule("S006", Severity.ERROR, "A program, a place or a name with characters nobody sees",
-         "It names another thing than it seems to: blanks at its ends, U+00A0, zero-width characters, and such that change the direction of writing.",
-         _process(exec='"/bin/\\u200btrue"'), _process(), find=_invisible),
-    Rule("S007", Severity.ERROR, "An argument or variable that changes the direction of writing",
-         "What a reviewer sees is not what the process gets (U+202A to U+202E, U+2066 to U+2069).",
-         _process(argv='["--user=\\u202enimda"]'), _process(argv='["--user=admin"]'), find=_unseen_in_values),
-    Rule("W112", Severity.WARNING, "An argument or variable with characters nobody sees", "Most come from copying out of a page or a mail.",
-         _process(argv='["a\\u00a0b"]'), _process(argv='["a b", " ", "\\t", "🛠\ufe0f"]')),
-    Rule("W113", Severity.WARNING, "A variable whose name no shell can set", "Scripts cannot read it, and some systems drop it.",
-         _process(environment="{log.level: info}"), _process(environment="{LOG_LEVEL: info}"), find=_variable_name),
-    Rule("W114", Severity.WARNING, "An argument that is too long to be passed", "Linux refuses to start the process (E2BIG).",
-         _process(argv=f'["{"x" * 131_072}"]'), _process(argv='["@/srv/arguments"]'), find=_too_long),
-    Rule("W115", Severity.WARNING, "A variable of a shell in a value", "No shell reads the environment: the process would get the text as it is.",
-         _process(environment='{DATA: "$HOME/data"}'), _process(environment='{DATA: /srv/data, TOKEN: "${TOKEN}", PRICE: "5$"}'),
-         find=_shell_variable),
-)  # fmt: skip
+    Rule(
+        "S006",
+        Severity.ERROR,
+        "A program, a place or a name with characters nobody sees",
+        "It names another thing than it seems to: blanks at its ends, U+00A0, zero-width characters, and such that change the direction of writing.",
+        _process(exec='"/bin/\\u200btrue"'),
+        _process(),
+        find=_invisible,
+    ),
+    Rule(
+        "S007",
+        Severity.ERROR,
+        "An argument or variable that changes the direction of writing",
+        "What a reviewer sees is not what the process gets (U+202A to U+202E, U+2066 to U+2069).",
+        _process(argv='["--user=\\u202enimda"]'),
+        _process(argv='["--user=admin"]'),
+        find=_unseen_in_values,
+    ),
+    Rule(
+        "W112",
+        Severity.WARNING,
+        "An argument or variable with characters nobody sees",
+        "Most come from copying out of a page or a mail.",
+        _process(argv='["a\\u00a0b"]'),
+        _process(argv='["a b", " ", "\\t", "🛠\ufe0f"]'),
+    ),
+    Rule(
+        "W113",
+        Severity.WARNING,
+        "A variable whose name no shell can set",
+        "Scripts cannot read it, and some systems drop it.",
+        _process(environment="{log.level: info}"),
+        _process(environment="{LOG_LEVEL: info}"),
+        find=_variable_name,
+    ),
+    Rule(
+        "W114",
+        Severity.WARNING,
+        "An argument that is too long to be passed",
+        "Linux refuses to start the process (E2BIG).",
+        _process(argv=f'["{"x" * 131_072}"]'),
+        _process(argv='["@/srv/arguments"]'),
+        find=_too_long,
+    ),
+    Rule(
+        "W115",
+        Severity.WARNING,
+        "A variable of a shell in a value",
+        "No shell reads the environment: the process would get the text as it is.",
+        _process(environment='{DATA: "$HOME/data"}'),
+        _process(environment='{DATA: /srv/data, TOKEN: "${TOKEN}", PRICE: "5$"}'),
+        find=_shell_variable,
+    ),
+)

@@ -67,12 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _app(names: Sequence[str], *, as_json: bool = False) -> typer.Typer:
     app = typer.Typer(
-        help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown",
+        help=_HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )  # fmt: skip
+    )
     app.callback()(_global_options)
     for name in names:
-        module = importlib.import_module(f"registry.cli.{name}_" if name == "import" else f"registry.cli.{name}")
+        module = importlib.import_module(
+            f"registry.cli.{name}_" if name == "import" else f"registry.cli.{name}"
+        )
         app.command(name)(_guarded(module.command, as_json=as_json))
     return app
 
@@ -84,7 +89,10 @@ def _print_version(wanted: bool) -> None:
 
 
 def _global_options(
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which version this is.", callback=_print_version, is_eager=True),
+    ] = False,
 ) -> None:
     del version
 

@@ -21,18 +21,19 @@ from registry.cli.terminal import (
     show_problems,
     write_json,
 )
-from registry.errors import Severity, UsageError, has_errors
+from registry.errors import UsageError
+from registry.model.problem import Severity, has_errors
 
 if TYPE_CHECKING:
-    from registry.build import BuildResult
-    from registry.cache import Cache
-    from registry.scan import PendingScan
+    from registry.cache.cache_file import CacheFile
+    from registry.load.file_stats import PendingScan
+    from registry.load.source import Source
+    from registry.pipeline import BuildResult
     from registry.site import Site
     from registry.snapshot import Preview, Snapshot
-    from registry.source import Source
 
 
-class History(StrEnum):
+class HistoryMode(StrEnum):
     """What is shown of a history."""
 
     REVISIONS = "revisions"
@@ -42,17 +43,33 @@ class History(StrEnum):
 def command(
     registry: RegistryOption = None,
     source: SourceOption = "worktree",
-    out_: Annotated[Path | None, typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR")] = None,
+    out_: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR"),
+    ] = None,
     preview: Annotated[
         str | None,
         typer.Option(
-            "--preview", help="Show a banner that names a change (as `pull request 12`), and mark what it changes against --base.", metavar="TITLE"
+            "--preview",
+            help="Show a banner that names a change (as `pull request 12`), and mark what it changes against --base.",
+            metavar="TITLE",
         ),
     ] = None,
-    base: Annotated[str | None, typer.Option("--base", help="For --preview: the branch that the change is meant for.", metavar="REF")] = None,
-    history: Annotated[History | None, typer.Option("--history", help="What to show of it: `history` of registry.yaml, else revisions.")] = None,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="For --preview: the branch that the change is meant for.", metavar="REF"),
+    ] = None,
+    history: Annotated[
+        HistoryMode | None,
+        typer.Option("--history", help="What to show of it: `history` of registry.yaml, else revisions."),
+    ] = None,
     base_url: BaseUrlOption = None,
-    from_nothing: Annotated[bool, typer.Option("--from-nothing", help="Read, make and write everything anew, as if it was never built.")] = False,
+    from_nothing: Annotated[
+        bool,
+        typer.Option(
+            "--from-nothing", help="Read, make and write everything anew, as if it was never built."
+        ),
+    ] = False,
     format_: FormatOption = Format.TEXT,
     quiet: QuietOption = False,
 ) -> None:
@@ -64,12 +81,14 @@ def command(
     Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --base-url https://me.example.org/repo/` ·
     `registry build --preview "pull request 12" --base origin/main`
     """
-    from registry.scan import PendingScan
-    from registry.settings import SETTINGS_PATH, parse_settings, with_base_url
-    from registry.source import open_source
+    from registry.load.file_stats import PendingScan
+    from registry.load.settings import SETTINGS_PATH, parse_settings, with_base_url
+    from registry.load.source import open_source
 
     if (preview is None) != (base is None):
-        raise UsageError("--preview and --base go together", 'as in --preview "pull request 12" --base origin/main')
+        raise UsageError(
+            "--preview and --base go together", 'as in --preview "pull request 12" --base origin/main'
+        )
     root = find_root(registry)
     opened = open_source(root, source)
     settings, _ = parse_settings(opened.read(SETTINGS_PATH))
@@ -79,8 +98,8 @@ def command(
     # Meanwhile the rest of the program is read, which takes longer.
     looking = PendingScan(root) if notes and opened.is_work_tree else None
 
-    from registry.build import build
-    from registry.memory import Memory
+    from registry.cache.build_cache import BuildCache
+    from registry.pipeline import build
     from registry.site import Site
 
     cache = open_cache(opened)
@@ -91,10 +110,15 @@ def command(
         return
     with progress() as tell:
         result = build(
-            opened, Site(target), tell, preview=_preview(opened, preview, base) if preview and base else None,
-            memory=Memory(None if from_nothing else cache), from_nothing=from_nothing,
-            history=history, base_url=base_url,
-        )  # fmt: skip
+            opened,
+            Site(target),
+            tell,
+            preview=_preview(opened, preview, base) if preview and base else None,
+            memory=BuildCache(None if from_nothing else cache),
+            from_nothing=from_nothing,
+            history=history,
+            base_url=base_url,
+        )
     if seen is not None and result.snapshot is not None:
         seen.note(cache, result)
     _show(result, target, opened, format_, quiet=quiet)
@@ -117,18 +141,32 @@ def _show(result: "BuildResult", target: Path, source: "Source", format_: Format
     if snapshot is None:
         out.print("Not built: the errors above come first; the last good site stays.")
     elif format_ is Format.JSON:
-        write_json({"out": str(target), "definitions": len(snapshot.definitions), "revisions": snapshot.revision_count,
-                    "files": result.files, "seconds": round(result.seconds, 3), "commit": snapshot.commit,
-                    "history_complete": snapshot.history_complete})  # fmt: skip
+        write_json(
+            {
+                "out": str(target),
+                "definitions": len(snapshot.definitions),
+                "revisions": snapshot.revision_count,
+                "files": result.files,
+                "seconds": round(result.seconds, 3),
+                "commit": snapshot.commit,
+                "history_complete": snapshot.history_complete,
+            }
+        )
     elif not quiet:
         counts = f"{counted(len(snapshot.definitions), 'definition')}, {counted(snapshot.revision_count, 'revision')}"
-        out.print(f"{counts}, {counted(result.files, 'file')} in {result.seconds:.1f} s: {target}", markup=False)
+        out.print(
+            f"{counts}, {counted(result.files, 'file')} in {result.seconds:.1f} s: {target}", markup=False
+        )
         _show_what_is_missing(snapshot)
 
 
 def _show_what_is_missing(snapshot: "Snapshot") -> None:
     if not snapshot.history_complete:
-        why = "nothing is committed here" if snapshot.commit is None else "this is a shallow clone (git fetch --unshallow)"
+        why = (
+            "nothing is committed here"
+            if snapshot.commit is None
+            else "this is a shallow clone (git fetch --unshallow)"
+        )
         out.print(f"History is not complete: {why}.")
     pending = sum(definition.id is None for definition in snapshot.definitions)
     if pending:
@@ -145,67 +183,100 @@ class Seen:
     @classmethod
     def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, options: str) -> "Seen | None":
         """None where a change could have left no sign. The source believes this look, and need not look at all files again."""
-        from registry.cache import program
-        from registry.safe_paths import current_umask
+        from registry.cache.cache_file import program
+        from registry.files.safe_paths import current_umask
+        from registry.load.source import WorkTree
         from registry.site import Site
-        from registry.source import WorkTree
 
         repository = source.repository
-        found = looking.scan(repository.state_files() if repository is not None else ()) if looking is not None else None
+        found = (
+            looking.scan(repository.state_files() if repository is not None else ())
+            if looking is not None
+            else None
+        )
         if isinstance(source, WorkTree) and found is not None:
             source.use(found)
         if found is not None and not found.is_settled:
             return None
         cut = repository.cut() if repository is not None else ""
-        return cls(Site(out_), f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {options} {current_umask():o}")
+        return cls(
+            Site(out_),
+            f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {options} {current_umask():o}",
+        )
 
-    def is_built(self, cache: "Cache") -> bool:
+    def is_built(self, cache: "CacheFile") -> bool:
         """True when the site was built from just this."""
         known = self.read(cache)
-        return known is not None and known["digest"] == self.digest and self.site.current is not None and self.site.current.name == known["folder"]
+        return (
+            known is not None
+            and known["digest"] == self.digest
+            and self.site.current is not None
+            and self.site.current.name == known["folder"]
+        )
 
-    def read(self, cache: "Cache") -> dict[str, Any] | None:
+    def read(self, cache: "CacheFile") -> dict[str, Any] | None:
         """What was noted of the last build to this place."""
         import orjson
 
         stored = cache.get("builds", str(self.site.out.absolute()))
         return orjson.loads(stored) if stored is not None else None
 
-    def note(self, cache: "Cache", result: "BuildResult") -> None:
+    def note(self, cache: "CacheFile", result: "BuildResult") -> None:
         """Remember what was built."""
         import orjson
 
         snapshot, folder = result.snapshot, self.site.current
         if snapshot is None or folder is None:
             return
-        facts = {"digest": self.digest, "folder": folder.name, "definitions": len(snapshot.definitions), "revisions": snapshot.revision_count,
-                 "files": result.files, "warnings": len(result.problems), "commit": snapshot.commit,
-                 "history_complete": snapshot.history_complete}  # fmt: skip
+        facts = {
+            "digest": self.digest,
+            "folder": folder.name,
+            "definitions": len(snapshot.definitions),
+            "revisions": snapshot.revision_count,
+            "files": result.files,
+            "warnings": len(result.problems),
+            "commit": snapshot.commit,
+            "history_complete": snapshot.history_complete,
+        }
         cache.keep({"builds": [(str(self.site.out.absolute()), orjson.dumps(facts))]})
 
 
-def _say_nothing_changed(cache: "Cache", seen: Seen, format_: Format) -> None:
+def _say_nothing_changed(cache: "CacheFile", seen: Seen, format_: Format) -> None:
     known = seen.read(cache) or {}
     if format_ is Format.JSON:
-        write_json({"out": str(seen.site.out), "definitions": known["definitions"], "revisions": known["revisions"], "files": known["files"],
-                    "seconds": 0.0, "commit": known["commit"], "history_complete": known["history_complete"]})  # fmt: skip
+        write_json(
+            {
+                "out": str(seen.site.out),
+                "definitions": known["definitions"],
+                "revisions": known["revisions"],
+                "files": known["files"],
+                "seconds": 0.0,
+                "commit": known["commit"],
+                "history_complete": known["history_complete"],
+            }
+        )
         return
     warnings = f" ({counted(known['warnings'], 'warning')}: registry check)" if known["warnings"] else ""
-    out.print(f"Nothing has changed since {seen.site.out} was built: {counted(known['definitions'], 'definition')}{warnings}.", markup=False)
+    out.print(
+        f"Nothing has changed since {seen.site.out} was built: {counted(known['definitions'], 'definition')}{warnings}.",
+        markup=False,
+    )
 
 
 def _preview(source: "Source", title: str, base: str) -> "Preview | None":
     """What the site says of the change: against where it left its target, not against what happened there since."""
-    from registry.comparison import compare_sources
+    from registry.load.source import Commit
     from registry.reports.changes.html import report
     from registry.reports.changes.words import summary
+    from registry.review.comparison import compare_sources
     from registry.snapshot import Preview
-    from registry.source import Commit
 
     repository, commit = source.repository, source.commit
     if repository is None or commit is None:
         raise UsageError("there are no commits to compare with", "leave out --preview")
     target = repository.resolve(base)
-    comparison = compare_sources(Commit(source.root, repository, repository.common_ancestor(target, commit) or target), source)
+    comparison = compare_sources(
+        Commit(source.root, repository, repository.common_ancestor(target, commit) or target), source
+    )
     marks = {(one.kind, one.name): one.what.value for one in comparison.changed}
     return Preview(title, summary(comparison), marks, report(comparison, home="../").encode())

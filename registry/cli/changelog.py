@@ -7,8 +7,8 @@ import typer
 
 from registry.cli.terminal import RegistryOption, find_root, write_report
 
-Report = StrEnum("Report", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json"})
-_TEXT = Report("text")
+ChangelogFormat = StrEnum("ChangelogFormat", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json"})
+_TEXT = ChangelogFormat("text")
 
 
 def command(
@@ -22,13 +22,15 @@ def command(
     ] = None,
     head: Annotated[str, typer.Option("--head", help="Up to which commit.", metavar="REF")] = "HEAD",
     registry: RegistryOption = None,
-    format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
+    format_: Annotated[
+        ChangelogFormat, typer.Option("--format", help="How to say it: for people, or for programs.")
+    ] = _TEXT,
 ) -> None:
     """Tell what happened to the definitions since a release or a date, what is breaking first, with who must act and the commits.
 
     Examples: `registry changelog` · `registry changelog --since v1.2 --format markdown` · `registry changelog --since 2026-01-01`
     """
-    from registry.changelog import changelog
-    from registry.reports.changelog import FORMATS
+    from registry.reports.changelog import CHANGELOG_FORMATS
+    from registry.review.changelog import changelog
 
-    write_report(FORMATS[format_.value](changelog(find_root(registry), since, head)), format_.value)
+    write_report(CHANGELOG_FORMATS[format_.value](changelog(find_root(registry), since, head)), format_.value)

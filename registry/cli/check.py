@@ -22,37 +22,61 @@ from registry.cli.terminal import (
     show_problems,
     write_text,
 )
-from registry.errors import Problem, Severity, UsageError, has_errors
+from registry.errors import UsageError
+from registry.model.problem import Problem, Severity, has_errors
 from registry.reports import FORMATS
 
 if TYPE_CHECKING:
-    from registry.review import Review
-    from registry.source import Source
+    from registry.load.source import Source
+    from registry.review.review import Review
 
 
-Report = StrEnum("Report", {name.upper(): name for name in FORMATS})  # type: ignore[misc]
-_TEXT = Report("text")
+CheckFormat = StrEnum("CheckFormat", {name.upper(): name for name in FORMATS})  # type: ignore[misc]
+_TEXT = CheckFormat("text")
 
 
 def command(
-    paths: Annotated[list[str] | None, typer.Argument(help="Only what is wrong in these files or folders.", metavar="[PATHS]...")] = None,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Only what is wrong in these files or folders.", metavar="[PATHS]..."),
+    ] = None,
     registry: RegistryOption = None,
     source: SourceOption = "worktree",
     base: Annotated[
         str | None,
-        typer.Option("--base", help="The branch that a change is meant for: check the result of merging with it, and its ids.", metavar="REF"),
+        typer.Option(
+            "--base",
+            help="The branch that a change is meant for: check the result of merging with it, and its ids.",
+            metavar="REF",
+        ),
     ] = None,
     changed: Annotated[
-        bool, typer.Option("--changed", help="Only files that differ from the last commit (or from --base), and what has to do with them.")
+        bool,
+        typer.Option(
+            "--changed",
+            help="Only files that differ from the last commit (or from --base), and what has to do with them.",
+        ),
     ] = False,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Fix what is safe to fix (spelling of keys, quoting, known older forms), show the changes, and check again.")
+        bool,
+        typer.Option(
+            "--fix",
+            help="Fix what is safe to fix (spelling of keys, quoting, known older forms), show the changes, and check again.",
+        ),
     ] = False,
     second_opinion: Annotated[
-        bool, typer.Option("--second-opinion", help="Also ask detect-secrets about credentials (pip install 'process-registry[secrets]').")
+        bool,
+        typer.Option(
+            "--second-opinion",
+            help="Also ask detect-secrets about credentials (pip install 'process-registry[secrets]').",
+        ),
     ] = False,
-    format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
-    max_problems: Annotated[int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)] = None,
+    format_: Annotated[
+        CheckFormat, typer.Option("--format", help="How to say it: for people, or for programs.")
+    ] = _TEXT,
+    max_problems: Annotated[
+        int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)
+    ] = None,
     every: AllOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -93,19 +117,22 @@ def command(
 
 def _ask_again(result: "Review") -> "Review":
     """The result with what detect-secrets finds as well."""
-    from registry.build import check_source
-    from registry.second_opinion import second_opinion
+    from registry.check.detect_secrets import detect_more_secrets
+    from registry.pipeline import check_source
 
-    more = second_opinion(check_source(result.source))
-    return replace(result, problems=tuple(sorted((*result.problems, *more), key=lambda problem: problem.sort_key)))
+    checked = check_source(result.source)
+    more = detect_more_secrets(checked.loaded, checked.kinds, checked.problems)
+    return replace(
+        result, problems=tuple(sorted((*result.problems, *more), key=lambda problem: problem.sort_key))
+    )
 
 
 def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
     """Fix the files that have problems, and show the changes on stderr: stdout has what is left."""
     from difflib import unified_diff
 
+    from registry.autofix import fix_files
     from registry.credentials import hide_in_line
-    from registry.mend import fix_files
 
     if revision != "worktree":
         raise UsageError("--fix changes the work tree, not a commit", "leave out --source, or --fix")
@@ -118,7 +145,7 @@ def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
     err.print(f"Fixed {counted(len(fixed), 'file')}." if fixed else "Nothing that can be fixed safely.")
 
 
-def _write(problems: Sequence[Problem], format_: Report, source: "Source") -> None:
+def _write(problems: Sequence[Problem], format_: CheckFormat, source: "Source") -> None:
     """In a format for programs, with the paths that they know."""
     from registry.reports import FROM_THE_TOP, report_as
 
@@ -126,13 +153,15 @@ def _write(problems: Sequence[Problem], format_: Report, source: "Source") -> No
     prefix = ""
     if format_.value in FROM_THE_TOP and source.repository is not None:
         prefix = source.repository.prefix_of(source.root)
-    moved = [replace(problem, span=problem.span._replace(path=prefix + problem.span.path)) for problem in problems]
+    moved = [
+        replace(problem, span=problem.span._replace(path=prefix + problem.span.path)) for problem in problems
+    ]
     write_text(report_as(format_.value)(moved, lambda path, line: line_of(path.removeprefix(prefix), line)))
 
 
 def _look(root: Path, revision: str, base: str | None, *, changed: bool) -> "Review":
     """All problems; without `base` those of the files as they are."""
-    from registry.review import Review, check_changed, review
+    from registry.review.review import Review, check_changed, review
 
     if changed and revision != "worktree":
         raise UsageError("--changed is for the work tree", "leave out --source, or --changed")
@@ -140,8 +169,8 @@ def _look(root: Path, revision: str, base: str | None, *, changed: bool) -> "Rev
         return check_changed(root, base or "HEAD")
     if base is not None:
         return review(root, base, revision)
-    from registry.build import check_source
-    from registry.source import open_source
+    from registry.load.source import open_source
+    from registry.pipeline import check_source
 
     source = open_source(root, revision)
     checked = check_source(source)
@@ -159,9 +188,14 @@ def _within(root: Path, paths: list[str]) -> list[str]:
         try:
             found.append(full.resolve().relative_to(root.resolve()).as_posix())
         except ValueError as error:
-            raise UsageError(f"{path} is not in the registry {root.resolve()}", "name another with --registry") from error
+            raise UsageError(
+                f"{path} is not in the registry {root.resolve()}", "name another with --registry"
+            ) from error
     return found
 
 
 def _is_wanted(problem: Problem, wanted: list[str]) -> bool:
-    return not wanted or any(path == "." or problem.span.path == path or problem.span.path.startswith(f"{path}/") for path in wanted)
+    return not wanted or any(
+        path == "." or problem.span.path == path or problem.span.path.startswith(f"{path}/")
+        for path in wanted
+    )

@@ -8,7 +8,7 @@ import typer
 
 from registry.cli.terminal import out, write_text
 from registry.errors import UsageError
-from registry.forges import FORGES, forge_from, post
+from registry.review.forges import FORGES, forge_from, post
 
 ForgeName = StrEnum("ForgeName", {name.upper(): name for name in FORGES})  # type: ignore[misc]
 MOST_BYTES = 16 * 1024 * 1024
@@ -17,7 +17,12 @@ MOST_BYTES = 16 * 1024 * 1024
 def command(
     forge: Annotated[ForgeName, typer.Argument(help="Which forge; Gitea is asked as forgejo.")],
     report: Annotated[
-        Path, typer.Option("--report", help="What `registry review --format json` wrote; may come from a stranger's job.", metavar="FILE")
+        Path,
+        typer.Option(
+            "--report",
+            help="What `registry review --format json` wrote; may come from a stranger's job.",
+            metavar="FILE",
+        ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the comment, and ask no forge.")] = False,
 ) -> None:
@@ -28,17 +33,19 @@ def command(
 
     Examples: `registry comment github --report review.json` · `registry comment gitlab --report review.json --dry-run`
     """
-    from registry.reports.review import FORMATS, MARKER, read
-    from registry.settings import environment_of_job
+    from registry.load.settings import environment_of_job
+    from registry.reports.review import MARKER, REVIEW_FORMATS, read
 
     try:
         with report.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{report} cannot be read: {error.strerror}", "`registry review --format json` writes it") from error
+        raise UsageError(
+            f"{report} cannot be read: {error.strerror}", "`registry review --format json` writes it"
+        ) from error
     if len(data) > MOST_BYTES:
         raise UsageError(f"{report} is larger than {MOST_BYTES // 1024**2} MiB")
-    body = FORMATS["markdown"](read(data))
+    body = REVIEW_FORMATS["markdown"](read(data))
     if dry_run:
         write_text(body)
         return

@@ -12,8 +12,8 @@ from registry.reports import CHANGE_FORMATS
 if TYPE_CHECKING:
     from registry.changes import Comparison
 
-Report = StrEnum("Report", {name.upper(): name for name in CHANGE_FORMATS})  # type: ignore[misc]
-_TEXT = Report("text")
+DiffFormat = StrEnum("DiffFormat", {name.upper(): name for name in CHANGE_FORMATS})  # type: ignore[misc]
+_TEXT = DiffFormat("text")
 
 
 class FailOn(StrEnum):
@@ -27,16 +27,26 @@ class FailOn(StrEnum):
 
 FailOnOption = Annotated[
     FailOn | None,
-    typer.Option("--fail-on", help="End with 1 when a change is as grave as this. Left out: as `fail_on` in registry.yaml says, else never."),
+    typer.Option(
+        "--fail-on",
+        help="End with 1 when a change is as grave as this. Left out: as `fail_on` in registry.yaml says, else never.",
+    ),
 ]
 
 
 def command(
-    revisions: Annotated[str, typer.Argument(help="BASE, to compare with the work tree, or BASE..HEAD.", metavar="[BASE[..HEAD]]")] = "HEAD",
+    revisions: Annotated[
+        str,
+        typer.Argument(help="BASE, to compare with the work tree, or BASE..HEAD.", metavar="[BASE[..HEAD]]"),
+    ] = "HEAD",
     registry: RegistryOption = None,
-    format_: Annotated[Report, typer.Option("--format", help="How to say it: for people, or for programs.")] = _TEXT,
+    format_: Annotated[
+        DiffFormat, typer.Option("--format", help="How to say it: for people, or for programs.")
+    ] = _TEXT,
     fail_on: FailOnOption = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of `--format json`, and do nothing else.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of `--format json`, and do nothing else.")
+    ] = False,
 ) -> None:
     """Say what changed between two revisions: which definitions, what that can break, and who must act first.
 
@@ -44,7 +54,7 @@ def command(
 
     Examples: `registry diff` · `registry diff main` · `registry diff v1.0..v1.1 --format markdown` · `registry diff main --fail-on breaking`
     """
-    from registry.comparison import compare_revisions
+    from registry.review.comparison import compare_revisions
 
     if schema:
         from registry.reports.changes.json import SCHEMA
@@ -53,8 +63,13 @@ def command(
         return
     base, dots, head = revisions.partition("..")
     if head.startswith("."):
-        raise UsageError(f"{revisions!r} has three dots", f"two compare the revisions as they are: {base}..{head.lstrip('.')}")
-    comparison = compare_revisions(find_root(registry), base or "HEAD", (head or "HEAD") if dots else "worktree")
+        raise UsageError(
+            f"{revisions!r} has three dots",
+            f"two compare the revisions as they are: {base}..{head.lstrip('.')}",
+        )
+    comparison = compare_revisions(
+        find_root(registry), base or "HEAD", (head or "HEAD") if dots else "worktree"
+    )
     show(comparison, format_.value)
     if fails(comparison, fail_on):
         raise typer.Exit(1)

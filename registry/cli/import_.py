@@ -11,11 +11,20 @@ from registry.cli.terminal import Format, FormatOption, RegistryOption, err, fin
 def command(
     files: Annotated[list[Path], typer.Argument(help="Files to import.", metavar="FILE...")],
     registry: RegistryOption = None,
-    folder: Annotated[str, typer.Option("--folder", help="Put them into this folder of names, as in `weather`.", metavar="NAME")] = "",
+    folder: Annotated[
+        str,
+        typer.Option("--folder", help="Put them into this folder of names, as in `weather`.", metavar="NAME"),
+    ] = "",
     repair: Annotated[bool, typer.Option("--repair", help="Make the known repairs; they are shown.")] = False,
-    modern: Annotated[bool, typer.Option("--modern", help="Bring old spellings of adapter parameters up to date.")] = False,
-    secrets_from_env: Annotated[bool, typer.Option("--secrets-from-env", help="Write ${NAME} in place of FIXME and its like.")] = False,
-    new_ids: Annotated[bool, typer.Option("--new-ids", help="Leave out the ids of a list; `registry index` gives new ones.")] = False,
+    modern: Annotated[
+        bool, typer.Option("--modern", help="Bring old spellings of adapter parameters up to date.")
+    ] = False,
+    secrets_from_env: Annotated[
+        bool, typer.Option("--secrets-from-env", help="Write ${NAME} in place of FIXME and its like.")
+    ] = False,
+    new_ids: Annotated[
+        bool, typer.Option("--new-ids", help="Leave out the ids of a list; `registry index` gives new ones.")
+    ] = False,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Import the 2013 service's JSON: single definitions as files, or a list that the service answered (ids are kept).
@@ -26,12 +35,14 @@ def command(
     Examples: `registry import old/*.json --folder weather` · `registry import manual.json --repair`
     """
     from registry.exchange import import_files
-    from registry.exchange.importer import Options
+    from registry.exchange.importer import ImportOptions
 
-    options = Options(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
+    options = ImportOptions(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
     written = import_files(find_root(registry), files, folder.strip("/"), options)
     if format_ is Format.JSON:
-        write_json({"imported": [{"file": one.file, "path": one.path, "notes": list(one.notes)} for one in written]})
+        write_json(
+            {"imported": [{"file": one.file, "path": one.path, "notes": list(one.notes)} for one in written]}
+        )
         return
     for one in written:
         out.print(f"{one.file} → {one.path}", markup=False)
@@ -39,4 +50,6 @@ def command(
             err.print_lines("\n".join(f"  {line}" for line in note.split("\n")))
     out.print(f"{len(written)} imported. Next: `registry check`.")
     if any(one.id is not None for one in written):
-        out.print("Their ids are kept. Commit on the main branch itself: a change for review must not bring ids.")
+        out.print(
+            "Their ids are kept. Commit on the main branch itself: a change for review must not bring ids."
+        )

@@ -9,7 +9,7 @@ import typer
 from registry.cli.terminal import out
 
 
-class Forge(StrEnum):
+class CiForge(StrEnum):
     """Where the repository is hosted."""
 
     GITHUB = "github"
@@ -21,7 +21,10 @@ def command(
     folder: Annotated[Path, typer.Argument(help="The folder to make it in.", metavar="DIR")],
     title: Annotated[str, typer.Option("--title", help="What the registry is called.")] = "Process Registry",
     ci: Annotated[
-        list[Forge] | None, typer.Option("--ci", help="Write a CI file for this forge; may be given several times. [default: github]")
+        list[CiForge] | None,
+        typer.Option(
+            "--ci", help="Write a CI file for this forge; may be given several times. [default: github]"
+        ),
     ] = None,
 ) -> None:
     """Make a new registry: a git repository with settings, schemas, one example, editor set-up, README and a CI file.
@@ -32,7 +35,9 @@ def command(
     """
     from registry.scaffold import init_registry
 
-    for name in init_registry(folder, title, [forge.value for forge in ci or [Forge.GITHUB]]):
+    for name in init_registry(folder, title, [forge.value for forge in ci or [CiForge.GITHUB]]):
         out.print(f"  {name}", markup=False)
     out.print(f"A new registry in {folder}. Next:", markup=False)
-    out.print_lines(f"  cd {folder} && git add . && git commit -m 'Start the registry'\n  registry index\n  registry serve")
+    out.print_lines(
+        f"  cd {folder} && git add . && git commit -m 'Start the registry'\n  registry index\n  registry serve"
+    )

@@ -6,5 +6,8 @@ import threading
 
 def allow_interrupts() -> None:
     """From now on Ctrl-C raises KeyboardInterrupt, if it ended the process until now."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    ):
         signal.signal(signal.SIGINT, signal.default_int_handler)

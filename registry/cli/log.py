@@ -4,11 +4,24 @@ from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, SourceOption, find_root, out, write_api_answer
+from registry.cli.terminal import (
+    Format,
+    FormatOption,
+    RegistryOption,
+    SourceOption,
+    find_root,
+    out,
+    write_api_answer,
+)
 
 
 def command(
-    wanted: Annotated[str, typer.Argument(help="A name or an id, with the kind in front where both are the same.", metavar="NAME|ID")],
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            help="A name or an id, with the kind in front where both are the same.", metavar="NAME|ID"
+        ),
+    ],
     registry: RegistryOption = None,
     kind: Annotated[str | None, typer.Option("--kind", help="The kind, as in `application`.")] = None,
     source: SourceOption = "worktree",
@@ -21,7 +34,7 @@ def command(
     import json
 
     from registry.cli.lookup import find, load_snapshot, revisions_of
-    from registry.diff import MISSING
+    from registry.model.diff import MISSING
     from registry.render.json_api import history_body, revision_facts
 
     snapshot = load_snapshot(find_root(registry), source)
@@ -33,15 +46,25 @@ def command(
         return
 
     def shown(value: object) -> str:
-        return "(not set)" if value is MISSING else (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        return (
+            "(not set)"
+            if value is MISSING
+            else (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        )
 
     for revision in reversed(revisions):
-        who = f"{revision.commit[:10]}  {revision.date[:10]}  {revision.author}" if revision.commit else "not committed"
+        who = (
+            f"{revision.commit[:10]}  {revision.date[:10]}  {revision.author}"
+            if revision.commit
+            else "not committed"
+        )
         out.print(f"[bold yellow]{revision.number}[/]  ", end="")
         out.print(who, style="yellow", markup=False)
         name = f"  as {revision.name}" if revision.name != found.name else ""
         out.print(f"   {revision.message.split(chr(10), 1)[0]}{name}", markup=False)
         for change in snapshot.changes_of(revision):
-            out.print(f"     {change.pointer}: {shown(change.old)} → {shown(change.new)}", markup=False, style="dim")
+            out.print(
+                f"     {change.pointer}: {shown(change.old)} → {shown(change.new)}", markup=False, style="dim"
+            )
     if not snapshot.history_complete:
         out.print("History is not complete here.")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from registry.build import Checked, check_source, snapshot_of
+from registry.cache.build_cache import BuildCache
 from registry.cli.terminal import err, open_cache, progress
 from registry.errors import ProblemsError, UsageError, nearest
-from registry.history import Revisions
-from registry.loader import Definition
-from registry.memory import Memory
+from registry.history.archive import Revisions
+from registry.load.source import open_source
+from registry.model.definition import Definition
+from registry.pipeline import Checked, check_source, snapshot_of
 from registry.snapshot import Snapshot, Tombstone
-from registry.source import open_source
 
 _MOST_SHOWN = 8
 
@@ -24,7 +24,7 @@ def load_snapshot(root: Path, source: str) -> Snapshot:
     """A snapshot with history. Raises ProblemsError when the definitions have errors."""
     with progress() as tell:
         opened = open_source(root, source)
-        snapshot, problems = snapshot_of(opened, tell, Memory(open_cache(opened)))
+        snapshot, problems = snapshot_of(opened, tell, BuildCache(open_cache(opened)))
     if snapshot is None:
         raise ProblemsError(problems, opened.read)
     return snapshot
@@ -39,7 +39,9 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
     """
     by_name = snapshot.kinds.by_name
     if kind is not None and kind not in by_name:
-        raise UsageError(f"there is no kind `{kind}`", nearest(kind, by_name) or f"the kinds are {', '.join(by_name)}")
+        raise UsageError(
+            f"there is no kind `{kind}`", nearest(kind, by_name) or f"the kinds are {', '.join(by_name)}"
+        )
     things: list[Definition | Tombstone] = [*snapshot.definitions, *snapshot.tombstones]
     found = _called(things, wanted, kind)
     first, _, rest = wanted.partition("/")
@@ -63,7 +65,9 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
         raise UsageError(f"there is no definition `{wanted}` any more", hint)
     kinds = [kind] if kind else list(by_name)
     names = [thing.name for thing in things if thing.kind in kinds]
-    raise UsageError(f"there is no definition `{wanted}`", nearest(wanted, names) or "`registry list` shows all")
+    raise UsageError(
+        f"there is no definition `{wanted}`", nearest(wanted, names) or "`registry list` shows all"
+    )
 
 
 def _unmistakable(things: Sequence[Definition | Tombstone], wanted: Definition | Tombstone) -> str:
@@ -74,7 +78,9 @@ def _unmistakable(things: Sequence[Definition | Tombstone], wanted: Definition |
     return f"{wanted.kind}/{word}" + (f" ({other})" if wanted.id is not None else "")
 
 
-def _called(things: Sequence[Definition | Tombstone], wanted: str, kind: str | None) -> list[Definition | Tombstone]:
+def _called(
+    things: Sequence[Definition | Tombstone], wanted: str, kind: str | None
+) -> list[Definition | Tombstone]:
     """Those of `kind` (None: of any) that have this name or id, what exists before what was deleted.
 
     A name that exists again hides the deleted definitions that had it, which have their ids.
@@ -86,9 +92,13 @@ def _called(things: Sequence[Definition | Tombstone], wanted: str, kind: str | N
     return [*(alive or by_name), *by_id]
 
 
-def _once_called(snapshot: Snapshot, things: Sequence[Definition | Tombstone], wanted: str, kind: str | None) -> list[Definition | Tombstone]:
+def _once_called(
+    snapshot: Snapshot, things: Sequence[Definition | Tombstone], wanted: str, kind: str | None
+) -> list[Definition | Tombstone]:
     """Those that had a name in an earlier revision, what exists before what was deleted."""
-    found = [one for one in things if kind in (None, one.kind) and revisions_of(snapshot, one).had_name(wanted)]
+    found = [
+        one for one in things if kind in (None, one.kind) and revisions_of(snapshot, one).had_name(wanted)
+    ]
     return [one for one in found if not isinstance(one, Tombstone)] or found
 
 

@@ -8,20 +8,26 @@ from registry.cli.terminal import RegistryOption, find_root, out, write_api_answ
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help="Print the whole schema of this kind.", metavar="[KIND]")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="Print the whole schema of this kind.", metavar="[KIND]")
+    ] = None,
     registry: RegistryOption = None,
     write: Annotated[
         bool,
-        typer.Option("--write", help="Write schema/adapters.schema.json anew, after an adapter type was added: editors then offer it."),
+        typer.Option(
+            "--write",
+            help="Write schema/adapters.schema.json anew, after an adapter type was added: editors then offer it.",
+        ),
     ] = False,
 ) -> None:
     """Print a kind's JSON Schema, complete in itself; or bring the file up to date through which editors find adapter types.
 
     Examples: `registry schema process_definition` · `registry schema --write`
     """
-    from registry.errors import ProblemsError, UsageError, has_errors, nearest
-    from registry.kinds import load_kinds
-    from registry.source import WorkTree
+    from registry.errors import ProblemsError, UsageError, nearest
+    from registry.load.kinds import load_kinds
+    from registry.load.source import WorkTree
+    from registry.model.problem import has_errors
 
     root = find_root(registry)
     source = WorkTree(root)
@@ -39,4 +45,7 @@ def command(
     elif kind in kinds.by_name:
         write_api_answer(kinds.by_name[kind].schema)
     else:
-        raise UsageError(f"there is no kind `{kind}`", nearest(kind, kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}")
+        raise UsageError(
+            f"there is no kind `{kind}`",
+            nearest(kind, kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}",
+        )

@@ -4,22 +4,37 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import PollOption, RegistryOption, counted, err, find_root, open_cache, out, progress
+from registry.cli.terminal import (
+    PollOption,
+    RegistryOption,
+    counted,
+    err,
+    find_root,
+    open_cache,
+    out,
+    progress,
+)
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
-    from registry.live import Told
     from registry.server import Server
+    from registry.server.live import LiveUpdate
 
 
 def command(
     registry: RegistryOption = None,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on; left out: this machine only.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; left out: this machine only.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", help="Port to listen on.", min=1, max=65535)] = 8000,
     poll: PollOption = False,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="Also answer requests for this host name, as from a proxy; may be given several times.", metavar="NAME"),
+        typer.Option(
+            "--allow-host",
+            help="Also answer requests for this host name, as from a proxy; may be given several times.",
+            metavar="NAME",
+        ),
     ] = None,
     cors: Annotated[
         list[str] | None,
@@ -44,13 +59,21 @@ def command(
     import gc
     import sys
 
+    from registry.cache.build_cache import BuildCache
     from registry.cli.status import StatusView
     from registry.cli.watch import watcher_of
-    from registry.live import Live
-    from registry.memory import Memory
-    from registry.server import AllowedHosts, CorsPolicy, Server, connection_limit, is_loopback, listen, url_host
-    from registry.settings import SETTINGS_PATH, parse_settings
-    from registry.source import open_source
+    from registry.load.settings import SETTINGS_PATH, parse_settings
+    from registry.load.source import open_source
+    from registry.server import (
+        AllowedHosts,
+        CorsPolicy,
+        Server,
+        connection_limit,
+        is_loopback,
+        listen,
+        url_host,
+    )
+    from registry.server.live import LiveRegistry
 
     # Absolute: the folder that we were started in may be deleted and made again.
     root = find_root(registry).absolute()
@@ -69,7 +92,7 @@ def command(
         )
     view = StatusView(source.read)
     teller = _Teller(view)
-    live = Live(root, Memory(open_cache(source)), teller)
+    live = LiveRegistry(root, BuildCache(open_cache(source)), teller)
     server = Server(live, settings.base_path, view.bug, source.read, hosts, policy)
     teller.server = server
     watcher = watcher_of(root, live, view, poll=poll)
@@ -84,7 +107,10 @@ def command(
     gc.enable()
     sys.setswitchinterval(0.001)
     watcher.start()
-    out.print(f"Catalog and API on http://{url_host(host)}:{port}{settings.base_path} (Ctrl-C ends it)", markup=False)
+    out.print(
+        f"Catalog and API on http://{url_host(host)}:{port}{settings.base_path} (Ctrl-C ends it)",
+        markup=False,
+    )
     teller.begin()
     try:
         server.run(listener, most)
@@ -99,9 +125,9 @@ class _Teller:
         self.server: Server | None = None
         self._view = view
         self._has_begun = False
-        self._newest: Told | None = None
+        self._newest: LiveUpdate | None = None
 
-    def __call__(self, told: "Told") -> None:
+    def __call__(self, told: "LiveUpdate") -> None:
         if self.server is not None:
             self.server.wake()
         self._newest = told
@@ -114,7 +140,7 @@ class _Teller:
         if self._newest is not None:
             self._say(self._newest)
 
-    def _say(self, told: "Told") -> None:
+    def _say(self, told: "LiveUpdate") -> None:
         state, detail = told.state, f" ({told.seconds:.2f} s)"
         if state.is_good and state.snapshot is not None:
             shown = f"Showing {counted(len(state.snapshot.definitions), 'definition')}."
@@ -122,5 +148,8 @@ class _Teller:
         else:
             stays = "The last good state stays" if state.snapshot is not None else "There is nothing to show"
             self._view.show(
-                f"{stays} until the errors are mended.", detail, problems=state.problems if state.error is None else (), error=state.error
+                f"{stays} until the errors are mended.",
+                detail,
+                problems=state.problems if state.error is None else (),
+                error=state.error,
             )

@@ -5,9 +5,10 @@ from contextlib import suppress
 
 from rich.text import Text
 
-from registry.characters import visible
 from registry.cli.terminal import err, problems_text, report_bug
-from registry.errors import Problem, Read, RegistryError, Severity
+from registry.errors import Read, RegistryError
+from registry.model.characters import visible
+from registry.model.problem import Problem, Severity
 
 _ERROR = Severity.ERROR
 
@@ -23,7 +24,13 @@ class StatusView:
         self._known: set[tuple[str, ...]] = set()
 
     def show(
-        self, line: str, detail: str = "", *, problems: Sequence[Problem] = (), error: RegistryError | None = None, is_news: bool = False
+        self,
+        line: str,
+        detail: str = "",
+        *,
+        problems: Sequence[Problem] = (),
+        error: RegistryError | None = None,
+        is_news: bool = False,
     ) -> None:
         """What is wrong, and below it how things are: `line`, with a `detail` that alone is worth a line only where it `is_news`."""
         line, detail = visible(line), visible(detail)
@@ -35,7 +42,9 @@ class StatusView:
             # What has scrolled out of the window cannot be taken back.
             erase = f"\x1b[{self._rows}F\x1b[J" if 0 < self._rows < err.console.height else ""
             self._write(erase + view)
-            self._rows = sum(max(1, -(-Text.from_ansi(one).cell_len // err.width)) for one in view.splitlines())
+            self._rows = sum(
+                max(1, -(-Text.from_ansi(one).cell_len // err.width)) for one in view.splitlines()
+            )
         elif is_news or line != self._said[1] or (found and found != self._said[0]):
             self._write(f"{found if found != self._said[0] else ''}{line}{detail}\n")
         self._said = (found, line)
@@ -49,7 +58,11 @@ class StatusView:
         has_errors = any(one.severity is _ERROR for one in problems)
         self._known = warnings if is_whole and not has_errors else self._known | warnings
         found = problems_text(shown, self._read, err) if shown else ""
-        more = f"{known:,} warning{'' if known == 1 else 's'} as before; `registry check` shows all.\n" if known else ""
+        more = (
+            f"{known:,} warning{'' if known == 1 else 's'} as before; `registry check` shows all.\n"
+            if known
+            else ""
+        )
         # Elsewhere than on a terminal nothing is erased: the old ones can still be read above.
         return found + more if shown or err.is_terminal else ""
 

@@ -15,7 +15,9 @@ class OutputError(UsageError):
 
     def __init__(self, error: OSError) -> None:
         """`error` is what the system said."""
-        super().__init__(f"standard output cannot be written: {error.strerror}", _HINTS.get(error.errno or 0, ""))
+        super().__init__(
+            f"standard output cannot be written: {error.strerror}", _HINTS.get(error.errno or 0, "")
+        )
         self.errno = error.errno
 
 
@@ -37,9 +39,12 @@ class _Stream(io.TextIOWrapper):
     def instead_of(cls, stream: io.TextIOWrapper, *, is_error: bool) -> "_Stream":
         """The same stream. The one before must be kept: Python closes the file when it goes."""
         made = cls(
-            stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering or is_error,
+            stream.buffer,
+            stream.encoding,
+            "backslashreplace",
+            line_buffering=stream.line_buffering or is_error,
             write_through=stream.write_through,
-        )  # fmt: skip
+        )
         made.is_error = is_error
         return made
 

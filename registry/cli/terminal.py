@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from registry import __version__
-from registry.characters import dump_json, visible
 from registry.cli.streams import OutputError
-from registry.errors import Problem, Read, RegistryError, UsageError
+from registry.errors import Read, RegistryError, UsageError
 from registry.git import looks_like_git_dir, refuse_embedded
-from registry.kinds import defaults_folder
+from registry.load.kinds import defaults_folder
+from registry.load.settings import colors_are_forced
+from registry.model.characters import dump_json, visible
+from registry.model.problem import Problem
 from registry.progress import Progress, silent
 from registry.reports.line import LineOf
-from registry.settings import colors_are_forced
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from registry.cache import Cache
-    from registry.source import Source
+    from registry.cache.cache_file import CacheFile
+    from registry.load.source import Source
 
 
 class Terminal:
@@ -65,7 +66,9 @@ class Terminal:
         """Columns."""
         return self.console.width
 
-    def print(self, text: str = "", *, markup: bool = True, style: str | None = None, end: str = "\n") -> None:
+    def print(
+        self, text: str = "", *, markup: bool = True, style: str | None = None, end: str = "\n"
+    ) -> None:
         """One line of text in a style; with `markup`, `[bold]…[/]` in it is bold.
 
         Every character that a terminal would act upon is shown as an escape, a newline too: wherever the text comes from,
@@ -97,19 +100,44 @@ class Format(StrEnum):
 
 RegistryOption = Annotated[
     Path | None,
-    typer.Option("--registry", "-C", help="The registry's folder. Left out: this one, or the nearest above with `definitions/`.", metavar="DIR"),
+    typer.Option(
+        "--registry",
+        "-C",
+        help="The registry's folder. Left out: this one, or the nearest above with `definitions/`.",
+        metavar="DIR",
+    ),
 ]
-PollOption = Annotated[bool, typer.Option("--poll", help="Look at the files from time to time: for network mounts, which tell of no changes.")]
+PollOption = Annotated[
+    bool,
+    typer.Option(
+        "--poll", help="Look at the files from time to time: for network mounts, which tell of no changes."
+    ),
+]
 BaseUrlOption = Annotated[
     str | None,
-    typer.Option("--base-url", help="Address or path that the site is served at: `base_url` of registry.yaml, else /.", metavar="URL"),
+    typer.Option(
+        "--base-url",
+        help="Address or path that the site is served at: `base_url` of registry.yaml, else /.",
+        metavar="URL",
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to say it.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only: no warnings, and nothing when all is well.")]
-AllOption = Annotated[bool, typer.Option("--all", help="Show every warning. Without it, the first three of each rule and their count.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show errors only: no warnings, and nothing when all is well.")
+]
+AllOption = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Show every warning. Without it, the first three of each rule and their count."
+    ),
+]
 SourceOption = Annotated[
     str,
-    typer.Option("--source", help="`worktree`, or a commit, branch or tag; read from git's objects, nothing is checked out.", metavar="COMMIT"),
+    typer.Option(
+        "--source",
+        help="`worktree`, or a commit, branch or tag; read from git's objects, nothing is checked out.",
+        metavar="COMMIT",
+    ),
 ]
 
 
@@ -131,14 +159,18 @@ def find_root(given: Path | None) -> Path:
     return Path()
 
 
-def open_cache(source: "Source") -> "Cache":
+def open_cache(source: "Source") -> "CacheFile":
     """The registry's cache; a note on stderr where it is not used because of what a repository put in its place."""
-    from registry.cache import FOLDER, Cache
+    from registry.cache.cache_file import FOLDER, CacheFile
 
     top = FOLDER.partition("/")[0]
     repository = source.repository if os.path.lexists(source.root / top) else None
-    is_tracked = repository is not None and repository.top is not None and repository.tracks(f"{repository.prefix_of(source.root)}{top}")
-    cache = Cache(source.root, is_tracked=is_tracked)
+    is_tracked = (
+        repository is not None
+        and repository.top is not None
+        and repository.tracks(f"{repository.prefix_of(source.root)}{top}")
+    )
+    cache = CacheFile(source.root, is_tracked=is_tracked)
     if cache.unused_because:
         err.print(f"note: the cache is not used, so this takes longer: {cache.unused_because}", markup=False)
     return cache
@@ -161,19 +193,25 @@ def lines_from(read: Read) -> LineOf:
     return line_of
 
 
-def show_problems(problems: Sequence[Problem], read: Read, *, to_stdout: bool = False, is_complete: bool = False) -> None:
+def show_problems(
+    problems: Sequence[Problem], read: Read, *, to_stdout: bool = False, is_complete: bool = False
+) -> None:
     """Problems with their lines as `read` gives them, on stderr unless they are the answer; `is_complete`: every warning."""
     terminal = out if to_stdout else err
     terminal.file.write(problems_text(problems, read, terminal, is_complete=is_complete))
     terminal.file.flush()
 
 
-def problems_text(problems: Sequence[Problem], read: Read, terminal: Terminal, *, is_complete: bool = False) -> str:
+def problems_text(
+    problems: Sequence[Problem], read: Read, terminal: Terminal, *, is_complete: bool = False
+) -> str:
     """Problems with their lines, as they are to be shown on a terminal."""
     from registry.reports.text import SHOWN_ALIKE, report
 
     at_most = None if is_complete else SHOWN_ALIKE
-    return report(problems, lines_from(read), color=terminal.has_color, link_of=_explanation, at_most_alike=at_most)
+    return report(
+        problems, lines_from(read), color=terminal.has_color, link_of=_explanation, at_most_alike=at_most
+    )
 
 
 def _explanation(rule: str) -> str | None:
@@ -207,7 +245,9 @@ def report_bug(error: BaseException) -> str:
     import traceback
 
     details = "".join(traceback.format_exception(error))
-    with tempfile.NamedTemporaryFile("w", prefix="registry-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="registry-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
         file.write(f"process-registry {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{details}")
     what = f"{type(error).__name__}: {error}".split("\n", 1)[0]
     message = f"this is our mistake, not yours ({what}); the details are in {file.name}"

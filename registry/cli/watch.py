@@ -5,17 +5,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.cli.terminal import BaseUrlOption, PollOption, RegistryOption, counted, find_root, open_cache, out, progress
+from registry.cli.terminal import (
+    BaseUrlOption,
+    PollOption,
+    RegistryOption,
+    counted,
+    find_root,
+    open_cache,
+    out,
+    progress,
+)
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
-    from registry.live import Live
-    from registry.watch import Watcher
+    from registry.server.live import LiveRegistry
+    from registry.watcher import Watcher
 
 
 def command(
     registry: RegistryOption = None,
-    out_: Annotated[Path | None, typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR")] = None,
+    out_: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR"),
+    ] = None,
     base_url: BaseUrlOption = None,
     poll: PollOption = False,
 ) -> None:
@@ -27,15 +39,15 @@ def command(
     """
     import threading
 
-    from registry.build import build
+    from registry.cache.build_cache import BuildCache
     from registry.cli.failures import machine_error
     from registry.cli.status import StatusView
     from registry.errors import RegistryError
-    from registry.memory import Memory
-    from registry.settings import SETTINGS_PATH, parse_settings, with_base_url
+    from registry.load.settings import SETTINGS_PATH, parse_settings, with_base_url
+    from registry.load.source import open_source
+    from registry.pipeline import build
     from registry.site import Site
-    from registry.source import open_source
-    from registry.watch import Watcher
+    from registry.watcher import Watcher
 
     given = find_root(registry)
     # Absolute: the folder that we were started in may be deleted and made again.
@@ -45,7 +57,7 @@ def command(
     with_base_url(settings, base_url)
     shown = out_ if out_ is not None else given / settings.output
     site = Site(shown.absolute())
-    memory = Memory(open_cache(source))
+    memory = BuildCache(open_cache(source))
     view = StatusView(source.read)
 
     def make(_paths: set[str]) -> None:
@@ -53,7 +65,10 @@ def command(
             with progress() as tell:
                 result = build(open_source(root), site, tell, memory=memory, base_url=base_url)
         except (RegistryError, OSError) as error:
-            view.show("The last good site stays.", error=error if isinstance(error, RegistryError) else machine_error(error))
+            view.show(
+                "The last good site stays.",
+                error=error if isinstance(error, RegistryError) else machine_error(error),
+            )
             return
         if result.snapshot is None:
             view.show("The last good site stays until the errors are mended.", problems=result.problems)
@@ -83,11 +98,11 @@ def _state_files(root: Path) -> list[Path]:
     return repository.state_files() if repository is not None else []
 
 
-def watcher_of(root: Path, live: "Live", view: "StatusView", *, poll: bool) -> "Watcher":
+def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bool) -> "Watcher":
     """A watcher that brings a live registry up to date: one edited file at once, then everything."""
     from functools import lru_cache
 
-    from registry.watch import Watcher
+    from registry.watcher import Watcher
 
     @lru_cache(maxsize=1)
     def state_files() -> list[Path]:
@@ -104,5 +119,14 @@ def watcher_of(root: Path, live: "Live", view: "StatusView", *, poll: bool) -> "
     def settled() -> bool:
         return live.refresh(gives_way=lambda: watcher.is_told)
 
-    watcher = Watcher(root, state_files, changed, settled=settled, pause_s=live.pause_s, poll=poll, tell=view.note, report_bug=view.bug)
+    watcher = Watcher(
+        root,
+        state_files,
+        changed,
+        settled=settled,
+        pause_s=live.pause_s,
+        poll=poll,
+        tell=view.note,
+        report_bug=view.bug,
+    )
     return watcher

@@ -8,7 +8,21 @@ from registry.credentials.tables import COMMAND_END, CURL_FLAGS, LOGIN_OPTIONS, 
 # Options that take their value without a blank as well; with others (`-port`) that would be another option.
 _MAY_BE_ATTACHED = frozenset(("-p", "-u", "-U", "-w", "-P", "-k", "-a"))
 _NEVER_ATTACHED = frozenset(
-    ("openssl", "swaks", "docker", "podman", "buildah", "skopeo", "nerdctl", "crane", "helm", "oc", "az", "lftp", "rabbitmqadmin")
+    (
+        "openssl",
+        "swaks",
+        "docker",
+        "podman",
+        "buildah",
+        "skopeo",
+        "nerdctl",
+        "crane",
+        "helm",
+        "oc",
+        "az",
+        "lftp",
+        "rabbitmqadmin",
+    )
 )
 _MOST_WORDS = 200
 _PROGRAMS = frozenset((*SECRET_OPTIONS, *LOGIN_OPTIONS))
@@ -33,7 +47,9 @@ def secret_arguments(items: Sequence[Any], program: str) -> dict[int, SecretArgu
     A program may stand among the items as well: `sshpass -p x mysql -py`.
     """
     current = _basename(program)
-    if current not in _PROGRAMS and _PROGRAMS.isdisjoint([item[item.rfind("/") + 1 :] for item in items if type(item) is str]):
+    if current not in _PROGRAMS and _PROGRAMS.isdisjoint(
+        [item[item.rfind("/") + 1 :] for item in items if type(item) is str]
+    ):
         return {}  # nearly always
     found: dict[int, SecretArgument] = {}
     form = ""

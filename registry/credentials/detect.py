@@ -113,7 +113,9 @@ def _replaced(text: str, replacements: list[tuple[int, int, str]]) -> str:
     return "".join([*parts, text[place:]])
 
 
-def hidden_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def hidden_in(
+    document: dict[str, Any], fields: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The path of every text of `suspects_in` that holds a credential, and the text with `[hidden]` in its place."""
     for text in suspects_in(document, fields):
         hidden = hide_text(text)
@@ -148,7 +150,9 @@ def suspects_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> 
     return _look(document, fields, _may_hold_one)
 
 
-def _look(document: dict[str, Any], fields: Sequence[tuple[str, ...]], is_wanted: Callable[[str, str], bool]) -> list[Text]:
+def _look(
+    document: dict[str, Any], fields: Sequence[tuple[str, ...]], is_wanted: Callable[[str, str], bool]
+) -> list[Text]:
     found: list[Text] = []
     for root in _roots(tuple(fields)):
         node: Any = document
@@ -158,7 +162,10 @@ def _look(document: dict[str, Any], fields: Sequence[tuple[str, ...]], is_wanted
             _collect(node, root, root[-1] if root is not DEFINITION else "", found, is_wanted)
     if not found:
         return found
-    return [text if any(text.path[: len(one)] == one for one in fields) else text._replace(may_be_random=False) for text in found]
+    return [
+        text if any(text.path[: len(one)] == one for one in fields) else text._replace(may_be_random=False)
+        for text in found
+    ]
 
 
 @lru_cache(maxsize=64)
@@ -169,7 +176,14 @@ def _roots(fields: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
     return (DEFINITION, *(one for one in outside if one not in inner))
 
 
-def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool], program: str = "") -> None:
+def _collect(
+    node: Any,
+    path: tuple[str | int, ...],
+    name: str,
+    found: list[Text],
+    is_wanted: Callable[[str, str], bool],
+    program: str = "",
+) -> None:
     kind = type(node)
     if kind is str:
         if is_wanted(name, node):
@@ -188,7 +202,12 @@ def _collect(node: Any, path: tuple[str | int, ...], name: str, found: list[Text
 
 
 def _collect_items(
-    node: list[Any], path: tuple[str | int, ...], name: str, found: list[Text], is_wanted: Callable[[str, str], bool], program: str
+    node: list[Any],
+    path: tuple[str | int, ...],
+    name: str,
+    found: list[Text],
+    is_wanted: Callable[[str, str], bool],
+    program: str,
 ) -> None:
     secret = secret_arguments(node, program) if program or len(node) > 1 else {}
     option = name
@@ -232,7 +251,10 @@ class _Findings:
         """Add what stands where a secret belongs, unless it is a reference, a placeholder, or says how it is done."""
         value = self._text[start:end]
         is_nothing = (
-            value.startswith(("`", "$(")) or _matches(ELSEWHERE, value) or len(_without_references(value)) < shortest or _matches(PLACEHOLDER, value)
+            value.startswith(("`", "$("))
+            or _matches(ELSEWHERE, value)
+            or len(_without_references(value)) < shortest
+            or _matches(PLACEHOLDER, value)
         )
         return not (is_nothing or _matches(HARMLESS, value)) and self.add(what, start, end)
 
@@ -310,10 +332,16 @@ def _look_in_text(text: str, found: _Findings, *, is_script: bool) -> None:
         if value is None or value.lastgroup is None:
             continue
         start, end = value.span(value.lastgroup)
-        if assigned["colon"] and value.lastgroup == "bare" and not _is_value(text, assigned, end, is_script=is_script):
+        if (
+            assigned["colon"]
+            and value.lastgroup == "bare"
+            and not _is_value(text, assigned, end, is_script=is_script)
+        ):
             continue
         # In JSON and in a header one character is a value, too: no prose is written so.
-        is_certain = (assigned["quote"] and value.lastgroup != "bare") or HEADER_NAME.match(assigned["name"][-_LONGEST_NAME:])
+        is_certain = (assigned["quote"] and value.lastgroup != "bare") or HEADER_NAME.match(
+            assigned["name"][-_LONGEST_NAME:]
+        )
         if found.add_value(_BY_NAME, start, end, shortest=1 if is_certain else 3):
             place = max(place, end)
 
@@ -343,7 +371,9 @@ def _look_for_headers(text: str, found: _Findings) -> None:
                 found.add("the value of an Authorization header", *match.span(kind))
     if "password" in text and ("login" in text or "machine" in text or "default" in text):
         for match in NETRC.finditer(text):
-            if match["login"] is None or not match["value"].isalpha():  # `login with password authentication` is prose
+            if (
+                match["login"] is None or not match["value"].isalpha()
+            ):  # `login with password authentication` is prose
                 found.add_value("a password, as netrc writes it", *match.span("value"))
 
 
@@ -392,7 +422,9 @@ def _is_token_like(user: str) -> bool:
     bare = _without_references(user)
     if len(bare) < 12 or "%40" in bare:
         return False
-    return bool(HEX.match(bare)) or (any(map(str.isdigit, bare)) and any(map(str.isalpha, bare)) and not _is_wordy(bare))
+    return bool(HEX.match(bare)) or (
+        any(map(str.isdigit, bare)) and any(map(str.isalpha, bare)) and not _is_wordy(bare)
+    )
 
 
 def _is_wordy(text: str) -> bool:

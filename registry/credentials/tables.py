@@ -24,8 +24,13 @@ class Pattern:
         return found
 
 
-REFERENCE = Pattern(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Za-z_][A-Za-z0-9_]*|\{\{[^{}]*\}\}|\$\([^()]*\)|%\([^()]*\)s|%[A-Za-z_]+%")
-ELSEWHERE = Pattern(r"(?:file:|vault:|secret:|aws-?sm:|gcp-?sm:|ssm:|arn:|op://|keyring:|env:|/run/secrets/|projects/)\S*\Z", re.IGNORECASE)
+REFERENCE = Pattern(
+    r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Za-z_][A-Za-z0-9_]*|\{\{[^{}]*\}\}|\$\([^()]*\)|%\([^()]*\)s|%[A-Za-z_]+%"
+)
+ELSEWHERE = Pattern(
+    r"(?:file:|vault:|secret:|aws-?sm:|gcp-?sm:|ssm:|arn:|op://|keyring:|env:|/run/secrets/|projects/)\S*\Z",
+    re.IGNORECASE,
+)
 PLACEHOLDER = Pattern(
     r"""(?: fix-?me | to-?do | tbd | changeme | change[-_ ]?(?:me|this|it) | replace[-_ ]?(?:me|this|with.*)? | set[-_ ]?me | x{3,} | \*{3,} | \.{3}
       | <[^<>]*> | \[[^\[\]]*\]? | (?:your|my|some)[-_ ].* | .*[-_ ]here | dummy.* | placeholder | redacted | hidden | insert.* | enter.* | none | null | n/?a | secret | password | token
@@ -42,9 +47,25 @@ NAME = Pattern(
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
 # Every such name has one of these; nearly no other name does, and looking for them is faster.
-STEMS_OF_NAMES = ("pass", "pw", "secret", "token", "cred", "bearer", "auth", "jwt", "pat", "key", "otp", "cookie", "conn")
+STEMS_OF_NAMES = (
+    "pass",
+    "pw",
+    "secret",
+    "token",
+    "cred",
+    "bearer",
+    "auth",
+    "jwt",
+    "pat",
+    "key",
+    "otp",
+    "cookie",
+    "conn",
+)
 JOINED_NAME = Pattern(r"(?:password|passwd|passphrase|secret|apikey|authtoken|accesstoken)\Z", re.IGNORECASE)
-PUBLIC_NAME = Pattern(r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by)[^A-Za-z]", re.IGNORECASE)
+PUBLIC_NAME = Pattern(
+    r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by)[^A-Za-z]", re.IGNORECASE
+)
 # Values under such a name that say what is done, and are no secret themselves.
 HARMLESS = Pattern(
     r"""(?: | true | false | yes | no | on | off | enabled? | disabled? | required | optional | auto | default | prompt | ask | stdin | env | vault | file | keyring | kerberos
@@ -84,7 +105,9 @@ URL_PASSWORD = Pattern(r"""(?<=[A-Za-z0-9+.-])://[^\s/:@?#"']*:(?P<value>[^\s/@"
 # A token instead of a user's name; what is taken for one is for the code to say.
 URL_USER = Pattern(r"""(?<=[hH][tT][tT][pP])[sS]?://(?P<value>[^\s/:@?#"']{12,500})@""")
 # A name, and the sign that gives it a value; in JSON within a shell's quotes both quotes have a backslash.
-ASSIGNED = Pattern(r"""(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]++)(?P<quote>\\?["'])?\s{0,8}(?:=>|:=|=|(?P<colon>:))\s{0,8}""")
+ASSIGNED = Pattern(
+    r"""(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]++)(?P<quote>\\?["'])?\s{0,8}(?:=>|:=|=|(?P<colon>:))\s{0,8}"""
+)
 ASSIGNED_VALUE = Pattern(
     r"""\\"(?P<escaped>[^"\\]+) | "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | ["']?(?P<bare>(?:[^\s"',;&|{}\[\]\\$]|\$(?:\{[^{}\s"']*+\}|\([^()\n]*+\))?+)
                  (?:[^\s"',;&|}\]$]|\$(?:\{[^{}\s"']*+\}|\([^()\n]*+\))?+)*+)""",
@@ -95,13 +118,18 @@ AUTHORIZATION = Pattern(
     r"""authorization\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?(?P<scheme>bearer|basic|token|digest|negotiate|apikey|api-key|key)\s{1,4}(?P<value>[^\s"'\\,;]+)""",
     re.IGNORECASE,
 )
-SCHEME = Pattern(r"(?<![A-Za-z0-9_-])(?:(?i:bearer)\s{1,4}(?P<bearer>[A-Za-z0-9._~+/=-]{16,})|(?i:basic)\s{1,4}(?P<basic>[A-Za-z0-9+/=]{8,}))")
+SCHEME = Pattern(
+    r"(?<![A-Za-z0-9_-])(?:(?i:bearer)\s{1,4}(?P<bearer>[A-Za-z0-9._~+/=-]{16,})|(?i:basic)\s{1,4}(?P<basic>[A-Za-z0-9+/=]{8,}))"
+)
 NETRC = Pattern(
     r"(?<!\S)(?:machine\s{1,8}\S{1,255}|default\s{1,8}login\s{1,8}\S{1,255}|(?P<login>login\s{1,8}\S{1,255}))\s{1,8}"
     r"(?:(?:login|account)\s{1,8}\S{1,255}\s{1,8}){0,2}password\s{1,8}(?P<value>\S+)"
 )
 OPTION = Pattern(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
-HASH_NAME = Pattern(r"(?:sha[0-9]*|sum|hash|digest|checksum|commit|rev|revision|etag|fingerprint|uuid|guid|id|version|tag|build|md5|crc|integrity|cert|certificate|thumbprint|public[^a-z]?key|pubkey|trace|span|seed|image|path|classpath|opts|args|flags|url|uri|host|endpoint)\Z", re.IGNORECASE)  # fmt: skip
+HASH_NAME = Pattern(
+    r"(?:sha[0-9]*|sum|hash|digest|checksum|commit|rev|revision|etag|fingerprint|uuid|guid|id|version|tag|build|md5|crc|integrity|cert|certificate|thumbprint|public[^a-z]?key|pubkey|trace|span|seed|image|path|classpath|opts|args|flags|url|uri|host|endpoint)\Z",
+    re.IGNORECASE,
+)
 RANDOM = Pattern(r"[A-Za-z0-9+/_=-]{20,}\Z")
 HEX = Pattern(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
 UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -157,4 +185,6 @@ CURL_FLAGS = Pattern(r"-[sSfLkvigGNIjJ0-6#]+(?P<last>[uU])")
 COMMAND_END = Pattern(r"[|;&\n]")
 WORD = Pattern(r"""(?:[^\s"'`]|"[^"\n]*"|'[^'\n]*')+""")
 # Headers whose value is a secret even where no blank is behind the colon: `curl -H X-Api-Key:abc`.
-HEADER_NAME = Pattern(r"(?:-H)?(?:x-[a-z0-9-]{0,40}(?:key|token|secret|password)|private-token|api-?key)\Z", re.IGNORECASE)
+HEADER_NAME = Pattern(
+    r"(?:-H)?(?:x-[a-z0-9-]{0,40}(?:key|token|secret|password)|private-token|api-?key)\Z", re.IGNORECASE
+)

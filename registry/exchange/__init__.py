@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.edit import create_files, replace_file
 from registry.errors import UsageError
 from registry.exchange import json_2013
 from registry.exchange.imported_ids import noted
-from registry.exchange.importer import Imported, Options
-from registry.kinds import modeline
-from registry.loader import LEDGER_PATH, definition_path
-from registry.yaml_writer import to_yaml
+from registry.exchange.importer import Imported, ImportOptions
+from registry.files.atomic_write import create_files, replace_file
+from registry.load.kinds import modeline
+from registry.load.yaml.writer import to_yaml
+from registry.model.definition import LEDGER_PATH, definition_path
 
 IMPORTERS = (json_2013.IMPORTER,)
 _KIND = "process_definition"
@@ -19,7 +19,7 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ImportedFile:
     """One definition that was imported: from which file, to which path, what the person should know, and the id that it kept."""
 
     file: str
@@ -28,7 +28,9 @@ class Written:
     id: int | None = None
 
 
-def import_files(root: Path, files: Sequence[Path], folder: str, options: Options) -> list[Written]:
+def import_files(
+    root: Path, files: Sequence[Path], folder: str, options: ImportOptions
+) -> list[ImportedFile]:
     """Read every file, then write every definition below `folder`, and the ids that they bring into the ledger.
 
     Raises UsageError or RefusedError, with nothing written.
@@ -39,20 +41,32 @@ def import_files(root: Path, files: Sequence[Path], folder: str, options: Option
             name = f"{folder}/{imported.name}" if folder else imported.name
             path = definition_path(_KIND, name)
             if path in planned:
-                raise UsageError(f"{file} and {planned[path][0]} would both become {path}", "import them with different --folder")
+                raise UsageError(
+                    f"{file} and {planned[path][0]} would both become {path}",
+                    "import them with different --folder",
+                )
             if (root / path).exists():
-                raise UsageError(f"{path} is there already", "nothing is overwritten: choose another --folder, or remove it first")
+                raise UsageError(
+                    f"{path} is there already",
+                    "nothing is overwritten: choose another --folder, or remove it first",
+                )
             planned[path] = (file, imported)
     if options.new_ids:
         for _, one in planned.values():
             one.document.pop("id", None)
     ids = {path: one.document["id"] for path, (_, one) in planned.items() if "id" in one.document}
     ledger = noted(root, ids) if ids else None
-    contents = {path: f"{modeline(path, _KIND)}\n{to_yaml(one.document)}".encode() for path, (_, one) in planned.items()}
+    contents = {
+        path: f"{modeline(path, _KIND)}\n{to_yaml(one.document)}".encode()
+        for path, (_, one) in planned.items()
+    }
     create_files(root, contents)
     if ledger is not None:
         _replace_or_take_back(root, ledger, contents)
-    return [Written(str(file), path, imported.notes, ids.get(path)) for path, (file, imported) in planned.items()]
+    return [
+        ImportedFile(str(file), path, imported.notes, ids.get(path))
+        for path, (file, imported) in planned.items()
+    ]
 
 
 def _replace_or_take_back(root: Path, ledger: bytes, created: Iterable[str]) -> None:
@@ -65,7 +79,7 @@ def _replace_or_take_back(root: Path, ledger: bytes, created: Iterable[str]) -> 
         raise
 
 
-def _read(file: Path, options: Options) -> list[Imported]:
+def _read(file: Path, options: ImportOptions) -> list[Imported]:
     importer = next((one for one in IMPORTERS if file.suffix in one.suffixes), None)
     if importer is None:
         known = ", ".join(suffix for one in IMPORTERS for suffix in one.suffixes)

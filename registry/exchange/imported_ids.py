@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from registry import yaml
 from registry.errors import RefusedError
 from registry.ids import append, parse_ledger
 from registry.ids.ledger import MAX_ID
-from registry.loader import DEFINITIONS_FOLDER, LEDGER_PATH, id_of, kind_and_name
-from registry.settings import SETTINGS_PATH, parse_settings
-from registry.source import MAX_LEDGER_BYTES, EntryType, WorkTree
+from registry.load import yaml
+from registry.load.settings import SETTINGS_PATH, parse_settings
+from registry.load.source import MAX_LEDGER_BYTES, EntryType, WorkTree
+from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, id_of, kind_and_name
 
 _INSTEAD = "--new-ids imports without ids, and `registry index` gives new ones"
 
@@ -30,7 +30,10 @@ def noted(root: Path, ids: Mapping[str, int]) -> bytes | None:
     if not ledger.entries:
         return None
     if ledger.registry_id != settings.registry_id:
-        raise RefusedError(f"the ledger is of the registry {ledger.registry_id}, and this is {settings.registry_id or 'none'}", "a fork gives no ids")
+        raise RefusedError(
+            f"the ledger is of the registry {ledger.registry_id}, and this is {settings.registry_id or 'none'}",
+            "a fork gives no ids",
+        )
     events = []
     for path, number in sorted(ids.items(), key=lambda item: item[1]):
         kind, name = kind_and_name(path) or ("", "")

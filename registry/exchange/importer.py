@@ -15,7 +15,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ImportOptions:
     """How to import: whether the known repairs may be made, old spellings be brought up to date, secrets be replaced.
 
     `new_ids` leaves out ids that the definitions bring along.
@@ -34,4 +34,4 @@ class Importer:
     name: str
     title: str
     suffixes: tuple[str, ...]
-    read: Callable[[str, str, Options], list[Imported]]
+    read: Callable[[str, str, ImportOptions], list[Imported]]

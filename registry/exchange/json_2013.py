@@ -13,9 +13,9 @@ from string import whitespace
 from typing import Any
 
 from registry.errors import UsageError
-from registry.exchange.importer import Imported, Importer, Options
-from registry.foreign_json import check_limits, read_json
-from registry.yaml import MAX_DEPTH
+from registry.exchange.importer import Imported, Importer, ImportOptions
+from registry.load.foreign_json import check_limits, read_json
+from registry.load.yaml import MAX_DEPTH
 
 # The file has one level more, around `definition`.
 _DEEPEST = MAX_DEPTH - 1
@@ -24,21 +24,25 @@ _PLACEHOLDER_VALUES = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re
 _MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
 
 
-def read(file_name: str, text: str, options: Options) -> list[Imported]:
+def read(file_name: str, text: str, options: ImportOptions) -> list[Imported]:
     """Every definition in one file."""
     notes: list[str] = []
     data = _parse(file_name, text, options, notes)
     stem = _name_from(PurePath(file_name).stem)
     if not isinstance(data, dict):
-        raise UsageError(f"{file_name} holds no JSON object", "a file is one definition, or a list that the 2013 service answered")
+        raise UsageError(
+            f"{file_name} holds no JSON object",
+            "a file is one definition, or a list that the 2013 service answered",
+        )
     if isinstance(data.get("objects"), list):
         return [
-            _imported(f"{file_name}, object {place}", _name_of(item, place), item, options, notes) for place, item in enumerate(data["objects"], 1)
+            _imported(f"{file_name}, object {place}", _name_of(item, place), item, options, notes)
+            for place, item in enumerate(data["objects"], 1)
         ]
     return [_imported(file_name, stem, data, options, notes)]
 
 
-def _parse(file_name: str, text: str, options: Options, notes: list[str]) -> Any:
+def _parse(file_name: str, text: str, options: ImportOptions, notes: list[str]) -> Any:
     try:
         return _strict_or_json5(text, notes)
     except ValueError as error:
@@ -46,7 +50,11 @@ def _parse(file_name: str, text: str, options: Options, notes: list[str]) -> Any
         why = _reason(error)
         if repaired == text:
             raise UsageError(f"{file_name}{why}") from error
-        difference = list(difflib.unified_diff(text.splitlines(), repaired.splitlines(), "as it is", "repaired", lineterm="", n=0))
+        difference = list(
+            difflib.unified_diff(
+                text.splitlines(), repaired.splitlines(), "as it is", "repaired", lineterm="", n=0
+            )
+        )
         try:
             data = _strict_or_json5(repaired, notes)
         except ValueError as again:
@@ -76,7 +84,10 @@ def _no_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise UsageError(f"the key `{key}` stands twice in one object", "keep one of the two: a reader would take either")
+            raise UsageError(
+                f"the key `{key}` stands twice in one object",
+                "keep one of the two: a reader would take either",
+            )
         found[key] = value
     return found
 
@@ -126,7 +137,9 @@ def _name_from(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-._+") or "process"
 
 
-def _imported(where: str, name: str, item: Any, options: Options, file_notes: Iterable[str]) -> Imported:
+def _imported(
+    where: str, name: str, item: Any, options: ImportOptions, file_notes: Iterable[str]
+) -> Imported:
     if not isinstance(item, dict):
         raise UsageError(f"{where} is no JSON object")
     document: dict[str, Any] = {}
@@ -157,19 +170,25 @@ def _with_argv(where: str, inside: dict[str, Any], notes: list[str]) -> dict[str
     return {"argv" if key == "args" else key: value for key, value in inside.items()}
 
 
-def _environment(inside: dict[str, Any], options: Options, notes: list[str]) -> None:
+def _environment(inside: dict[str, Any], options: ImportOptions, notes: list[str]) -> None:
     environment = inside.get("environment")
     if not isinstance(environment, dict):
         return
-    names = [name for name, value in environment.items() if isinstance(value, str) and _PLACEHOLDER_VALUES.match(value)]
+    names = [
+        name
+        for name, value in environment.items()
+        if isinstance(value, str) and _PLACEHOLDER_VALUES.match(value)
+    ]
     if names and options.secrets_from_env:
-        inside["environment"] = {name: f"${{{name}}}" if name in names else value for name, value in environment.items()}
+        inside["environment"] = {
+            name: f"${{{name}}}" if name in names else value for name, value in environment.items()
+        }
         notes.append(f"{', '.join(names)}: taken from the runner's environment now")
     elif names:
         notes.append(f"{', '.join(names)}: a placeholder value; --secrets-from-env writes ${{NAME}}")
 
 
-def _adapter(inside: dict[str, Any], side: str, options: Options, notes: list[str]) -> None:
+def _adapter(inside: dict[str, Any], side: str, options: ImportOptions, notes: list[str]) -> None:
     adapter = inside.get(f"{side}_adapter")
     if not isinstance(adapter, dict) or not options.modern:
         return
@@ -178,7 +197,12 @@ def _adapter(inside: dict[str, Any], side: str, options: Options, notes: list[st
         adapter = {new if key == old else key: value for key, value in adapter.items()}
         notes.append(f"`{old}` is now `{new}`")
     params = adapter.get(new)
-    if adapter.get(f"{side}_type") == "file" and isinstance(params, dict) and "file" in params and "file_path" not in params:
+    if (
+        adapter.get(f"{side}_type") == "file"
+        and isinstance(params, dict)
+        and "file" in params
+        and "file_path" not in params
+    ):
         adapter[new] = {"file_path" if key == "file" else key: value for key, value in params.items()}
         notes.append("`file` is now `file_path`")
     inside[f"{side}_adapter"] = adapter

@@ -5,12 +5,19 @@ from registry.git.environment import git_is_installed
 from registry.git.error import GitError
 from registry.git.index_file import IndexEntry, suspects
 from registry.git.location import find_work_tree, looks_like_git_dir, refuse_embedded
-from registry.git.log import LogCommit, PendingLogs, Row
+from registry.git.log import LogCommit, LogRow, PendingLogs
 from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
 from registry.git.refs import HEADS, HIGH_WATER, branch_ref
 from registry.git.remote import Remote
-from registry.git.repository import Conflict, Repository, TreeRow, as_pattern, init_repository, open_repository
+from registry.git.repository import (
+    Conflict,
+    Repository,
+    TreeRow,
+    as_pattern,
+    init_repository,
+    open_repository,
+)
 
 __all__ = [
     "HEADS",
@@ -20,12 +27,12 @@ __all__ = [
     "GitError",
     "IndexEntry",
     "LogCommit",
+    "LogRow",
     "Mailmap",
     "Oversize",
     "PendingLogs",
     "Remote",
     "Repository",
-    "Row",
     "TreeRow",
     "as_pattern",
     "branch_ref",

@@ -105,7 +105,9 @@ class PendingBlobs:
             start = len(header)
             data = output.read(start + size + 1) if size >= 0 else b""
             if len(data) != start + size + 1 or not data.startswith(header):
-                raise GitError(f"git has no file contents {blob}", self._hint() or "git fsck shows what is missing")
+                raise GitError(
+                    f"git has no file contents {blob}", self._hint() or "git fsck shows what is missing"
+                )
             yield blob, data[start:-1]
 
     def _read_sizes(self) -> None:
@@ -117,7 +119,9 @@ class PendingBlobs:
         for blob in blobs:
             header = readline()
             words = header.split()
-            known.append(_Known(blob, header, int(words[2]) if len(words) == 3 and words[1] == b"blob" else -1))
+            known.append(
+                _Known(blob, header, int(words[2]) if len(words) == 3 and words[1] == b"blob" else -1)
+            )
         self._send(known)
 
     def _send(self, known: Iterable[_Known]) -> None:

@@ -15,20 +15,57 @@ TIMEOUT_S = 60
 
 # The user's settings do not change what is read. `core.quotePath` and friends do not matter: every listing uses -z.
 OPTIONS = (
-    "--no-pager", "--literal-pathspecs", "--no-optional-locks", "--no-replace-objects",
-    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
-    "-c", "core.attributesFile=/dev/null", "-c", "core.alternateRefsCommand=",
-    "-c", "core.warnAmbiguousRefs=true",
-    "-c", "diff.external=", "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8",
-    "-c", "commit.gpgSign=false", "-c", "merge.verifySignatures=false", "-c", "merge.autoStash=false",
-    "-c", "submodule.recurse=false", "-c", "status.submoduleSummary=false",
-    "-c", "fetch.recurseSubmodules=false", "-c", "push.recurseSubmodules=no",
-    "-c", "core.commitGraph=true", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+    "--no-pager",
+    "--literal-pathspecs",
+    "--no-optional-locks",
+    "--no-replace-objects",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.untrackedCache=false",
+    "-c",
+    "core.attributesFile=/dev/null",
+    "-c",
+    "core.alternateRefsCommand=",
+    "-c",
+    "core.warnAmbiguousRefs=true",
+    "-c",
+    "diff.external=",
+    "-c",
+    "log.showSignature=false",
+    "-c",
+    "i18n.logOutputEncoding=UTF-8",
+    "-c",
+    "commit.gpgSign=false",
+    "-c",
+    "merge.verifySignatures=false",
+    "-c",
+    "merge.autoStash=false",
+    "-c",
+    "submodule.recurse=false",
+    "-c",
+    "status.submoduleSummary=false",
+    "-c",
+    "fetch.recurseSubmodules=false",
+    "-c",
+    "push.recurseSubmodules=no",
+    "-c",
+    "core.commitGraph=true",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
     # Larger files are hashed and packed piece by piece, not whole in memory.
-    "-c", "core.bigFileThreshold=4m",
+    "-c",
+    "core.bigFileThreshold=4m",
     # A whole pack of hundreds of megabytes is not mapped at once.
-    "-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m",
-)  # fmt: skip
+    "-c",
+    "core.packedGitWindowSize=8m",
+    "-c",
+    "core.packedGitLimit=64m",
+)
 
 # Protected configuration and the limits of the search: honored when git locates the repository, and for remotes.
 _PROTECTED = re.compile(
@@ -65,7 +102,9 @@ def git_python() -> Any:
 
 def _take_variables_out_of_the_environment() -> None:
     """GIT_DIR and its like, set while a hook runs, would point every command elsewhere: only known variables are kept."""
-    found = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_") and name != _OWN}
+    found = {
+        name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_") and name != _OWN
+    }
     if not found:
         return  # they were taken before
     for kept in (protected, for_remotes, for_hooks):
@@ -87,7 +126,10 @@ def _require_version(program: str) -> None:
     version = tuple(git.Git().version_info)
     if version < MINIMUM_GIT:
         needed = ".".join(map(str, MINIMUM_GIT))
-        raise UsageError(f"{program} is git {'.'.join(map(str, version))}, and {needed} or newer is needed", "install a newer git")
+        raise UsageError(
+            f"{program} is git {'.'.join(map(str, version))}, and {needed} or newer is needed",
+            "install a newer git",
+        )
 
 
 def environment() -> dict[str, str]:

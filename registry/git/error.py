@@ -13,7 +13,11 @@ class GitError(RegistryError):
 def first_line(text: str) -> str:
     """The first line of what git said that says something."""
     if text.startswith("Timeout: the command"):
-        return f"it took longer than {text.rpartition(' in ')[2].strip()}" if " in " in text else "it took too long"
+        return (
+            f"it took longer than {text.rpartition(' in ')[2].strip()}"
+            if " in " in text
+            else "it took too long"
+        )
     # GitPython wraps what git said as "stderr: '…'".
     cleaned = re.sub(r"^\s*stderr: '", "", text.strip()).rstrip("'")
     lines = [line for line in cleaned.splitlines() if line.strip()]

@@ -58,14 +58,18 @@ def locate(path: Path, *, in_hook: bool = False) -> Location | None:
     git = git_python()
     if in_hook and "GIT_DIR" in for_hooks:
         git_dir = os.path.realpath(start / for_hooks["GIT_DIR"])
-        return _location(_ask(git, start, (f"--git-dir={git_dir}",), environment()), None, start, in_hook=True)
+        return _location(
+            _ask(git, start, (f"--git-dir={git_dir}",), environment()), None, start, in_hook=True
+        )
     refuse_embedded(path)
     work_tree = find_work_tree(start)
     if work_tree is None or (work_tree.top != start and looks_like_git_dir(start)):
         if not looks_like_git_dir(start):
             _refuse_inside_bare(start)
             return None
-        return _location(_ask(git, start, ("-c", "safe.bareRepository=all"), environment_of_the_search()), None, start)
+        return _location(
+            _ask(git, start, ("-c", "safe.bareRepository=all"), environment_of_the_search()), None, start
+        )
     found = _ask(git, start, ("-c", "safe.bareRepository=explicit"), environment_of_the_search())
     return _location(found, work_tree, start)
 
@@ -74,10 +78,14 @@ def _refuse_inside_bare(start: Path) -> None:
     """Raise UsageError where `start` is somewhere inside a bare repository."""
     bare = next((folder for folder in start.parents if looks_like_git_dir(folder)), None)
     if bare is not None:
-        raise UsageError(f"{start} is inside the bare repository {bare}", f"name the repository itself: -C {bare}")
+        raise UsageError(
+            f"{start} is inside the bare repository {bare}", f"name the repository itself: -C {bare}"
+        )
 
 
-def _ask(git: Any, start: Path, options: tuple[str, ...], variables: dict[str, str]) -> tuple[str, Path] | None:
+def _ask(
+    git: Any, start: Path, options: tuple[str, ...], variables: dict[str, str]
+) -> tuple[str, Path] | None:
     """Object format and git directory, as git says from the folder `start`; None when git finds no repository."""
     status, output, stderr = git.Git(str(start)).execute(
         ["git", *OPTIONS, *options, "rev-parse", "--show-object-format", "--absolute-git-dir"],
@@ -93,8 +101,10 @@ def _ask(git: Any, start: Path, options: tuple[str, ...], variables: dict[str, s
         return object_format.decode(), Path(os.fsdecode(git_dir.removesuffix(b"\n")))
     said = str(stderr)
     if "dubious ownership" in said:
-        raise GitError(f"{start} belongs to another user, so git does not read it",
-                       f"git config --global --add safe.directory {_quoted_folder(said) or start}")  # fmt: skip
+        raise GitError(
+            f"{start} belongs to another user, so git does not read it",
+            f"git config --global --add safe.directory {_quoted_folder(said) or start}",
+        )
     if "cannot use bare repository" in said:
         raise RefusedError(f"{start} is in a folder that looks like a bare repository", _HINT)
     if "GIT_CEILING_DIRECTORIES" in variables and "not a git repository" in said:
@@ -107,14 +117,20 @@ def _quoted_folder(said: str) -> str:
     return said.partition("repository at '")[2].partition("'")[0]
 
 
-def _location(found: tuple[str, Path] | None, work_tree: _WorkTree | None, start: Path, *, in_hook: bool = False) -> Location | None:
+def _location(
+    found: tuple[str, Path] | None, work_tree: _WorkTree | None, start: Path, *, in_hook: bool = False
+) -> Location | None:
     if found is None:
         return None
     object_format, git_dir = found
     expected = work_tree.git_dir if work_tree is not None else start
     if not in_hook and not expected.samefile(git_dir):
-        raise RefusedError(f"git takes {git_dir} for the repository of {start}, which should be {expected}", _HINT)
-    return Location(git_dir, common_dir_of(git_dir), work_tree.top if work_tree is not None else None, object_format)
+        raise RefusedError(
+            f"git takes {git_dir} for the repository of {start}, which should be {expected}", _HINT
+        )
+    return Location(
+        git_dir, common_dir_of(git_dir), work_tree.top if work_tree is not None else None, object_format
+    )
 
 
 def common_dir_of(git_dir: Path) -> Path:
@@ -126,7 +142,8 @@ def common_dir_of(git_dir: Path) -> Path:
 def looks_like_git_dir(folder: Path) -> bool:
     """True for what git could take for a git directory; also for some folders that it would not."""
     return os.path.lexists(folder / "HEAD") and (
-        os.path.lexists(folder / "commondir") or all(os.path.lexists(folder / name) for name in ("objects", "refs"))
+        os.path.lexists(folder / "commondir")
+        or all(os.path.lexists(folder / name) for name in ("objects", "refs"))
     )
 
 
@@ -142,7 +159,11 @@ def _work_tree_at(folder: Path) -> _WorkTree | None:
     line = _first_line_of(entry)
     named = line.removeprefix("gitdir:").strip()
     # Of any other entry git takes no notice and goes on with the folder above.
-    return _WorkTree(folder, Path(os.path.realpath(folder / named))) if line.startswith("gitdir:") and named else None
+    return (
+        _WorkTree(folder, Path(os.path.realpath(folder / named)))
+        if line.startswith("gitdir:") and named
+        else None
+    )
 
 
 def _first_line_of(path: Path) -> str:
@@ -183,7 +204,10 @@ def _refuse_suspect(suspect: Path, around: _WorkTree) -> None:
         return  # `.git` of the folder above leads here: a bare repository with work trees beside it
     if ".git" in suspect.relative_to(around.top).parts:
         raise UsageError(f"{suspect} is inside a git directory", f"name the work tree: {around.top}")
-    raise RefusedError(f"{suspect / 'HEAD'}: the files here look like a git directory inside the work tree {around.top}", _HINT)
+    raise RefusedError(
+        f"{suspect / 'HEAD'}: the files here look like a git directory inside the work tree {around.top}",
+        _HINT,
+    )
 
 
 def _refuse_if_led_astray(work_tree: _WorkTree) -> None:
@@ -195,7 +219,10 @@ def _refuse_if_led_astray(work_tree: _WorkTree) -> None:
             if git_dir in (outer.git_dir, common_dir_of(outer.git_dir)):
                 continue
             if _tracks(outer, git_dir / "HEAD"):
-                raise RefusedError(f"{git_dir / 'HEAD'}: {work_tree.top / '.git'} leads to this file, and {outer.top} tracks it", _HINT)
+                raise RefusedError(
+                    f"{git_dir / 'HEAD'}: {work_tree.top / '.git'} leads to this file, and {outer.top} tracks it",
+                    _HINT,
+                )
 
 
 def _work_trees_around(folder: Path) -> Iterator[_WorkTree]:

@@ -23,7 +23,7 @@ _CHUNK_BYTES = 1024 * 1024
 MOST_SUBJECT, MOST_BODY = 1024, 2048
 
 
-class Row(NamedTuple):
+class LogRow(NamedTuple):
     """One changed path of one commit, as git's raw format has it.
 
     `old_path` is the path before (other than `path` for a rename), `old_blob` and `blob` are None for "no file".
@@ -51,8 +51,8 @@ class LogCommit(NamedTuple):
     email: str
     date: str
     message: str
-    rows: tuple[Row, ...] = ()
-    brought: tuple[Row, ...] = ()
+    rows: tuple[LogRow, ...] = ()
+    brought: tuple[LogRow, ...] = ()
 
 
 class PendingLog:
@@ -101,7 +101,9 @@ class PendingLog:
 class PendingLogs:
     """One log, read in pieces by several processes of git at once: looking for what a commit changed takes git a core."""
 
-    def __init__(self, start: Callable[[Sequence[str]], PendingLog], order: CommitOrder, at_once: int) -> None:
+    def __init__(
+        self, start: Callable[[Sequence[str]], PendingLog], order: CommitOrder, at_once: int
+    ) -> None:
         """`start` starts reading some lines of commits, in the order given. The first ones are started now."""
         self._start = start
         self._merges = order.merges
@@ -150,7 +152,9 @@ class PendingLogs:
         self._running.clear()
 
 
-def _with_merges(names: Iterable[str], found: Iterator[LogCommit], merges: Container[str]) -> Iterator[LogCommit]:
+def _with_merges(
+    names: Iterable[str], found: Iterator[LogCommit], merges: Container[str]
+) -> Iterator[LogCommit]:
     """The commits that were `found` among `names`, both oldest first; what was found of a merge in one, and merges without changes."""
     one = next(found, None)
     for name in names:
@@ -159,7 +163,7 @@ def _with_merges(names: Iterable[str], found: Iterator[LogCommit], merges: Conta
                 yield one
                 one = next(found, None)
             continue
-        brought: tuple[Row, ...] = ()
+        brought: tuple[LogRow, ...] = ()
         merge = LogCommit(name, "", "", "", "")
         # What differs from all parents differs from the first one, too: of a single part it is always the latter.
         for is_combined in (False, True):
@@ -201,7 +205,7 @@ def _path(token: str) -> str:
 def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
     """Commits from the tokens of `git diff-tree -z --raw` in our format; no field can hold a NUL, so places decide."""
     header: tuple[str, str, str, str, str] | None = None
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for token in tokens:
         facts = token.lstrip("\n")
         if not facts:
@@ -232,19 +236,23 @@ def shown_message(message: str) -> str:
 def _cut(text: str, most: int) -> str:
     """A text of at most `most` bytes of UTF-8, `…` included."""
     data = text.encode()
-    return text if len(data) <= most else data[: most - len("…".encode())].decode("utf-8", "ignore").rstrip() + "…"
+    return (
+        text
+        if len(data) <= most
+        else data[: most - len("…".encode())].decode("utf-8", "ignore").rstrip() + "…"
+    )
 
 
-def _parse_row(facts: str, tokens: Iterator[str]) -> Row:
+def _parse_row(facts: str, tokens: Iterator[str]) -> LogRow:
     """One raw line: modes and ids before and after, what happened; the path, or both, come next."""
     old_mode, mode, old_blob, blob, status = facts[1:].split(" ")
     old_path = path = _path(next(tokens))
     if status[0] in "RC":
         path = _path(next(tokens))
-    return Row(status[0], old_path, path, _blob(old_mode, old_blob), _blob(mode, blob))
+    return LogRow(status[0], old_path, path, _blob(old_mode, old_blob), _blob(mode, blob))
 
 
-def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> Row | None:
+def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> LogRow | None:
     """A merge's line, which has a colon, a mode, an id and (as asked) a path for each parent.
 
     None for a file that a merge took from one parent under the name it has with another: nothing changed in the merge.
@@ -256,12 +264,16 @@ def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> Row | None:
     paths = [_path(next(tokens)) for _ in range(parents + 1)]
     # A parent without the file is listed with the path that the merge has.
     had = [n for n in range(parents) if _blob(modes[n], blobs[n])]
-    if new_blob is not None and any(blobs[n] == new_blob for n in had) and any(paths[n] == paths[-1] for n in had):
+    if (
+        new_blob is not None
+        and any(blobs[n] == new_blob for n in had)
+        and any(paths[n] == paths[-1] for n in had)
+    ):
         return None
     # Against the first parent that has the file: against one that lacks it, all of it would read as added.
     which = had[0] if had else 0
     others = tuple(blobs[n] for n in had[1:])
-    return Row(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob, others)
+    return LogRow(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob, others)
 
 
 def _blob(mode: str, blob: str) -> str | None:
@@ -271,7 +283,9 @@ def _blob(mode: str, blob: str) -> str | None:
 
 def _author_date(raw: str) -> str:
     seconds, _, offset = raw.partition(" ")
-    return iso_date(int(seconds), offset) if seconds.removeprefix("-").isdecimal() and seconds.isascii() else ""
+    return (
+        iso_date(int(seconds), offset) if seconds.removeprefix("-").isdecimal() and seconds.isascii() else ""
+    )
 
 
 def iso_date(seconds: int, offset: str) -> str:

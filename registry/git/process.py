@@ -66,7 +66,12 @@ class Git:
     def _object_variables(self) -> dict[str, str]:
         """Variables that lead the isolated git directory to the repository's objects."""
         common = self.location.common_dir
-        variables = {**environment(), "GIT_OBJECT_DIRECTORY": str(common / "objects"), **self._objects, **self._scratch}
+        variables = {
+            **environment(),
+            "GIT_OBJECT_DIRECTORY": str(common / "objects"),
+            **self._objects,
+            **self._scratch,
+        }
         shallow = common / "shallow"
         if shallow.exists():
             variables["GIT_SHALLOW_FILE"] = str(shallow)
@@ -87,7 +92,9 @@ class Git:
 
         Only for commands that no setting makes start a program.
         """
-        status, output, stderr = self._run_to_end((*self._on_repository, *arguments), {**environment(), **self._objects})
+        status, output, stderr = self._run_to_end(
+            (*self._on_repository, *arguments), {**environment(), **self._objects}
+        )
         if status not in ok:
             raise self.error(arguments, stderr)
         return status, os.fsdecode(output), stderr
@@ -100,13 +107,17 @@ class Git:
         stdin: IO[bytes] | None = None,
     ) -> bytes:
         """Output of a command that only reads objects, all named by ids. Raises GitError for a status not in `ok`."""
-        return self._execute(self._on_objects, arguments, {**self._object_variables(), **env}, ok=ok, stdin=stdin)
+        return self._execute(
+            self._on_objects, arguments, {**self._object_variables(), **env}, ok=ok, stdin=stdin
+        )
 
     def stream(self, *arguments: str, env: Mapping[str, str] = {}) -> Any:
         """Start a command that needs the work tree; its output is read from the `stdout` of what is returned."""
         return self._popen((*self._on_repository, *arguments), self._variables(env))
 
-    def stream_on_objects(self, *arguments: str, stdin: IO[bytes] | int | None = None, env: Mapping[str, str] = {}) -> Any:
+    def stream_on_objects(
+        self, *arguments: str, stdin: IO[bytes] | int | None = None, env: Mapping[str, str] = {}
+    ) -> Any:
         """Start a command that only reads objects."""
         return self._popen((*self._on_objects, *arguments), {**self._object_variables(), **env}, stdin)
 
@@ -114,13 +125,21 @@ class Git:
         """Status, output and errors, with the settings of the user: credentials, proxies, addresses."""
         status, output, stderr = self._runner.execute(
             ["git", *self._on_repository, *arguments],
-            env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **for_remotes, **_as_variables(self._no_programs, for_remotes)},
+            env={
+                "GIT_TERMINAL_PROMPT": "0",
+                "LC_ALL": "C",
+                **for_remotes,
+                **_as_variables(self._no_programs, for_remotes),
+            },
             with_exceptions=False,
             with_extended_output=True,
             kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
         )
         if status not in ok:
-            raise GitError(f"{command_of(arguments)} failed: {first_line(str(stderr))}", "can this machine reach the remote, and is it allowed to?")
+            raise GitError(
+                f"{command_of(arguments)} failed: {first_line(str(stderr))}",
+                "can this machine reach the remote, and is it allowed to?",
+            )
         return int(status), str(output), str(stderr)
 
     def write_objects_elsewhere(self) -> None:
@@ -133,7 +152,10 @@ class Git:
         folder = tempfile.mkdtemp(prefix="registry-objects-")
         weakref.finalize(self, _remove_if_ours, folder, os.getpid())
         variables = self._object_variables()
-        behind = [_quoted(variables["GIT_OBJECT_DIRECTORY"]), variables.get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")]
+        behind = [
+            _quoted(variables["GIT_OBJECT_DIRECTORY"]),
+            variables.get("GIT_ALTERNATE_OBJECT_DIRECTORIES", ""),
+        ]
         self._scratch = {
             "GIT_OBJECT_DIRECTORY": folder,
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(filter(None, behind)),
@@ -153,7 +175,9 @@ class Git:
             raise self.error(arguments, stderr)
         return output
 
-    def _run_to_end(self, words: Sequence[str], variables: Mapping[str, str], stdin: IO[bytes] | None = None) -> tuple[int, bytes, str]:
+    def _run_to_end(
+        self, words: Sequence[str], variables: Mapping[str, str], stdin: IO[bytes] | None = None
+    ) -> tuple[int, bytes, str]:
         execute: Any = self._runner.execute  # its overloads know of no files
         status, output, stderr = execute(
             ["git", *words],
@@ -167,7 +191,9 @@ class Git:
         )
         return int(status), bytes(output), str(stderr)
 
-    def _popen(self, words: Sequence[str], variables: Mapping[str, str], stdin: IO[bytes] | int | None = None) -> Any:
+    def _popen(
+        self, words: Sequence[str], variables: Mapping[str, str], stdin: IO[bytes] | int | None = None
+    ) -> Any:
         return self._runner.execute(["git", *words], env=dict(variables), as_process=True, istream=stdin)
 
     def error(self, arguments: Sequence[str], said: str) -> GitError:

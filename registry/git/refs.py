@@ -13,7 +13,9 @@ HIGH_WATER = "refs/registry/high-water"
 
 _AMBIGUOUS = re.compile(r"refname '(.{1,4000})' is ambiguous")
 # git-check-ref-format(1).
-_NOT_IN_A_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$|(?:^|/)\.|\.lock(?:/|$)|^-|^@$|^$")
+_NOT_IN_A_NAME = re.compile(
+    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$|(?:^|/)\.|\.lock(?:/|$)|^-|^@$|^$"
+)
 
 
 def branch_ref(name: str) -> str:

@@ -61,7 +61,11 @@ class Remote:
         if status == 0:
             self._note(commit, is_set=with_mark)
             return True
-        rejected = {line.split("\t")[1].partition(":")[2]: line for line in output.splitlines() if line.startswith("!\t")}
+        rejected = {
+            line.split("\t")[1].partition(":")[2]: line
+            for line in output.splitlines()
+            if line.startswith("!\t")
+        }
         if any(_LOST.search(line) for line in rejected.values()) or (not rejected and _LOST.search(stderr)):
             return False
         if with_mark and (rejected or _NOT_ATOMIC.search(stderr)):
@@ -73,7 +77,9 @@ class Remote:
             return True
         refused = next(iter(rejected.values()), "")
         reason = refused.rpartition("\t")[2] or stderr.strip().replace("stderr: '", "").split("\n", 1)[0]
-        raise GitError(f"{self.name} does not take the commit: {reason}", f"may this account push to {branch}?")
+        raise GitError(
+            f"{self.name} does not take the commit: {reason}", f"may this account push to {branch}?"
+        )
 
     def push_high_water(self, commit: str) -> bool:
         """Let the remote's high-water ref name `commit`, where it has not moved since `fetch`. Best effort: a second copy.
@@ -90,7 +96,15 @@ class Remote:
         atomic = ["--atomic"] if len(updates) > 1 else []
         refspecs = [f"{commit}:{ref}" for ref, _ in updates]
         return self.repository.run_for_remote(
-            "push", "--porcelain", "--no-verify", *atomic, *leases, "--end-of-options", self.name, *refspecs, ok=range(256)
+            "push",
+            "--porcelain",
+            "--no-verify",
+            *atomic,
+            *leases,
+            "--end-of-options",
+            self.name,
+            *refspecs,
+            ok=range(256),
         )
 
     def _note(self, commit: str, *, is_set: bool) -> None:

@@ -12,7 +12,6 @@ from subprocess import PIPE
 from typing import NamedTuple
 
 from registry.errors import UsageError
-from registry.forking import cores
 from registry.git.blobs import Oversize, PendingBlobs
 from registry.git.environment import git_python
 from registry.git.error import GitError
@@ -24,6 +23,7 @@ from registry.git.order import CommitOrder, commit_order
 from registry.git.process import Git
 from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base_of
 from registry.git.status import PendingStatus
+from registry.runtime import cores
 
 # So many paths go into one command line.
 _MOST_PATHS = 500
@@ -96,7 +96,10 @@ class Repository:
         try:
             relative = root.resolve().relative_to(self.top.resolve()).as_posix()
         except ValueError as error:
-            raise GitError(f"{root} is not in the work tree of its repository, {self.top}", "git config --unset core.worktree") from error
+            raise GitError(
+                f"{root} is not in the work tree of its repository, {self.top}",
+                "git config --unset core.worktree",
+            ) from error
         return "" if relative == "." else f"{relative}/"
 
     # Reading
@@ -109,7 +112,11 @@ class Repository:
         """The commit id that a revision (branch, tag, id, HEAD~2 …) names. Raises UsageError as `find` does, and for none."""
         name = self.find(revision)
         if name is None:
-            hint = "fetch it first: this is a shallow clone" if self.is_shallow() else "`git log --oneline` lists commits"
+            hint = (
+                "fetch it first: this is a shallow clone"
+                if self.is_shallow()
+                else "`git log --oneline` lists commits"
+            )
             raise UsageError(f"there is no commit {revision!r} here", hint)
         return name
 
@@ -131,14 +138,20 @@ class Repository:
         return (name if status == 0 and _OBJECT_ID.match(name) else None), said
 
     def _ambiguity(self, name: str) -> UsageError:
-        _, listing, _ = self._git.query("for-each-ref", "--format=%(refname)", *(f"{start}{name}" for start in SHORT_FOR))
+        _, listing, _ = self._git.query(
+            "for-each-ref", "--format=%(refname)", *(f"{start}{name}" for start in SHORT_FOR)
+        )
         known = {f"{start}{name}" for start in SHORT_FOR}
         refs = [ref for ref in listing.splitlines() if ref in known]
         if len(refs) < 2:
             named = refs[0] if refs else "refs/heads/NAME"
-            return UsageError(f"{name!r} could be the name of a ref and of an object", f"give the whole id, or {named}")
+            return UsageError(
+                f"{name!r} could be the name of a ref and of an object", f"give the whole id, or {named}"
+            )
         branch = next((ref for ref in refs if ref.startswith(HEADS)), refs[0])
-        return UsageError(f"{name!r} is ambiguous: {', '.join(refs)}", f"name one in full, for example {branch}")
+        return UsageError(
+            f"{name!r} is ambiguous: {', '.join(refs)}", f"name one in full, for example {branch}"
+        )
 
     def is_ref(self, ref: str) -> bool:
         """True when there is a ref of just this full name (`refs/…`)."""
@@ -173,7 +186,9 @@ class Repository:
 
     def commit_time(self, commit: str) -> str:
         """When `commit` was committed, ISO 8601 in UTC."""
-        seconds = int(self._git.run_on_objects("log", "-1", "--format=%ct", "--end-of-options", commit).strip() or b"0")
+        seconds = int(
+            self._git.run_on_objects("log", "-1", "--format=%ct", "--end-of-options", commit).strip() or b"0"
+        )
         return iso_date(seconds, "+0000")
 
     def list_tree(self, commit: str, prefix: str = "") -> Iterator[TreeRow]:
@@ -189,7 +204,9 @@ class Repository:
         found = {}
         for start in range(0, len(paths), _MOST_PATHS):
             piece = paths[start : start + _MOST_PATHS]
-            for line in self._git.run_on_objects("ls-tree", "-z", "--full-tree", commit, "--", *piece).split(b"\0")[:-1]:
+            for line in self._git.run_on_objects("ls-tree", "-z", "--full-tree", commit, "--", *piece).split(
+                b"\0"
+            )[:-1]:
                 facts, _, path = line.partition(b"\t")
                 mode, _, blob = facts.decode().split(" ")
                 if mode.startswith("100"):
@@ -205,7 +222,11 @@ class Repository:
         with tempfile.TemporaryFile() as stdin:
             stdin.write("".join(f"{commit}:{path}\n" for commit, path in places).encode())
             stdin.seek(0)
-            return self._git.run_on_objects("cat-file", "--batch-check=%(objectname)", stdin=stdin).decode("utf-8", "replace").splitlines()
+            return (
+                self._git.run_on_objects("cat-file", "--batch-check=%(objectname)", stdin=stdin)
+                .decode("utf-8", "replace")
+                .splitlines()
+            )
 
     def read_blobs(self, blobs: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes | Oversize]]:
         """Blob ids with their contents, in the order given; of one with more than `at_most` bytes only its size is read.
@@ -225,13 +246,30 @@ class Repository:
 
     def largest_file(self, commit: str, folder: str) -> int:
         """The size in bytes of the largest file below `folder` ("" or "some/folder/") in a commit or tree; 0 for none."""
-        arguments = ["ls-tree", "-r", "-z", "--full-tree", "--format=%(objectsize)", commit, *(["--", folder] if folder else [])]
-        sizes = [int(size) for size in self._git.run_on_objects(*arguments).split(b"\0")[:-1] if size.isdigit()]
+        arguments = [
+            "ls-tree",
+            "-r",
+            "-z",
+            "--full-tree",
+            "--format=%(objectsize)",
+            commit,
+            *(["--", folder] if folder else []),
+        ]
+        sizes = [
+            int(size) for size in self._git.run_on_objects(*arguments).split(b"\0")[:-1] if size.isdigit()
+        ]
         return max(sizes, default=0)
 
     def mailmap(self, commit: str) -> Mailmap:
         """The names of authors as `.mailmap` at the top of a commit has them; neither the work tree nor any settings count."""
-        row = next((row for row in self.list_tree(commit, MAILMAP_PATH) if row.path == MAILMAP_PATH and row.mode.startswith("100")), None)
+        row = next(
+            (
+                row
+                for row in self.list_tree(commit, MAILMAP_PATH)
+                if row.path == MAILMAP_PATH and row.mode.startswith("100")
+            ),
+            None,
+        )
         data = next(self.read_blobs([row.blob], at_most=LARGEST_MAILMAP_BYTES))[1] if row is not None else b""
         return Mailmap(data if isinstance(data, bytes) else b"")
 
@@ -247,8 +285,15 @@ class Repository:
 
     def commit_before(self, commit: str, seconds: int) -> str | None:
         """The newest commit along first parents that was committed before a moment (seconds since 1970), or None."""
-        listing = self._git.run_on_objects("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit).decode().split()
-        return next((name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds), None)
+        listing = (
+            self._git.run_on_objects("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit)
+            .decode()
+            .split()
+        )
+        return next(
+            (name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds),
+            None,
+        )
 
     def order(self, commit: str, since: str | None = None) -> CommitOrder:
         """Every commit up to `commit` that `since` does not hold, in the order in which logs are read."""
@@ -282,7 +327,13 @@ class Repository:
         """
         if old == new:
             return []
-        listing = self._git.run_on_objects("rev-list", "--parents", "--ancestry-path", "--end-of-options", new, f"^{old}").decode().splitlines()
+        listing = (
+            self._git.run_on_objects(
+                "rev-list", "--parents", "--ancestry-path", "--end-of-options", new, f"^{old}"
+            )
+            .decode()
+            .splitlines()
+        )
         parents = {name: above.split() for name, _, above in (line.partition(" ") for line in listing)}
         found = []
         name = new
@@ -304,7 +355,9 @@ class Repository:
 
     def read_commit(self, name: str) -> LogCommit:
         """Who made a commit, when and why; without what it changed."""
-        shown = self._git.run_on_objects("log", "-1", "-z", "--no-patch", "--no-color", "--date=raw", _LOG_FORMAT, "--end-of-options", name)
+        shown = self._git.run_on_objects(
+            "log", "-1", "-z", "--no-patch", "--no-color", "--date=raw", _LOG_FORMAT, "--end-of-options", name
+        )
         found = list(parse_log([shown]))
         if not found:
             raise GitError(f"git does not know the commit {name}")
@@ -317,12 +370,31 @@ class Repository:
             # What `git log --raw` prints, but for commits that changed nothing there. Combined diffs because a merge is told only
             # for the files that differ from all its parents, so a merged change is seen once, where it was made, and a merge that
             # changed something itself is seen as well. A cache of this size is as fast as one of 96 MB, and there are several.
-            return PendingLog(self._git.stream_on_objects(
-                "-c", "core.deltaBaseCacheLimit=16m",
-                "diff-tree", "--stdin", "-r", "--root", "-z", "--raw", "--no-abbrev", "-M", "--no-ext-diff", "--no-textconv",
-                "-c", "--combined-all-paths", "--date=raw", "--no-color", _LOG_FORMAT,
-                *(["--", folder] if "/" in folder else []), stdin=wanted, env=_UNFLUSHED,
-            ), self._git.missing_hint)  # fmt: skip
+            return PendingLog(
+                self._git.stream_on_objects(
+                    "-c",
+                    "core.deltaBaseCacheLimit=16m",
+                    "diff-tree",
+                    "--stdin",
+                    "-r",
+                    "--root",
+                    "-z",
+                    "--raw",
+                    "--no-abbrev",
+                    "-M",
+                    "--no-ext-diff",
+                    "--no-textconv",
+                    "-c",
+                    "--combined-all-paths",
+                    "--date=raw",
+                    "--no-color",
+                    _LOG_FORMAT,
+                    *(["--", folder] if "/" in folder else []),
+                    stdin=wanted,
+                    env=_UNFLUSHED,
+                ),
+                self._git.missing_hint,
+            )
 
     def index_entries(self, paths: Sequence[str]) -> list[IndexEntry]:
         """What the index holds below `paths`."""
@@ -339,11 +411,18 @@ class Repository:
 
     def begin_changed_paths(self, folder: str) -> PendingStatus:
         """Start looking for them: git looks at every file."""
-        return PendingStatus(self._git.stream(
-            "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames",
-            "--ignore-submodules=dirty",  # git would run `git status` in them, with their own settings
-            "--", folder,
-        ))  # fmt: skip
+        return PendingStatus(
+            self._git.stream(
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--untracked-files=all",
+                "--no-renames",
+                "--ignore-submodules=dirty",  # git would run `git status` in them, with their own settings
+                "--",
+                folder,
+            )
+        )
 
     def files_with(self, patterns: Sequence[str], folder: str, tree: str | None = None) -> set[str]:
         """Files below `folder` in which one of `patterns` (extended regular expressions) is found.
@@ -389,7 +468,11 @@ class Repository:
 
     def upstream(self, branch: str, remote: str) -> str | None:
         """The branch of `remote` that the local `branch` tracks, without `refs/heads/`, or None when it tracks none there."""
-        words = ("for-each-ref", "--format=%(upstream:remotename)%00%(upstream:remoteref)", f"{HEADS}{branch}")
+        words = (
+            "for-each-ref",
+            "--format=%(upstream:remotename)%00%(upstream:remoteref)",
+            f"{HEADS}{branch}",
+        )
         for line in self._git.query(*words)[1].splitlines():
             name, _, ref = line.partition("\0")
             if name == remote and ref.startswith(HEADS):
@@ -411,24 +494,48 @@ class Repository:
     def merge(self, ours: str, theirs: str) -> str | Conflict:
         """The tree that merging two commits would give (nothing is checked out), or what stands against it."""
         self._git.write_objects_elsewhere()
-        output = self._git.run_on_objects("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1))
+        output = self._git.run_on_objects(
+            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1)
+        )
         tree, *paths = output.rstrip(b"\0").split(b"\0")
         return Conflict(tuple(os.fsdecode(path) for path in paths)) if paths else tree.decode()
 
     def changes(self, old: str, new: str, folder: str) -> dict[str, tuple[str | None, str | None]]:
         """Paths below `folder` that differ between two commits or trees, with the blobs before and after (None: no file)."""
-        output = self._git.run_on_objects("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv",
-                           old, new, "--", folder)  # fmt: skip
+        output = self._git.run_on_objects(
+            "diff-tree",
+            "-r",
+            "-z",
+            "--raw",
+            "--no-abbrev",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            old,
+            new,
+            "--",
+            folder,
+        )
         parts = output.split(b"\0")[:-1]
         found = {}
         for facts, path in zip(parts[::2], parts[1::2], strict=True):
             old_mode, new_mode, old_blob, new_blob, _ = facts.decode().lstrip(":").split(" ")
-            found[os.fsdecode(path)] = (old_blob if old_mode.startswith("100") else None, new_blob if new_mode.startswith("100") else None)
+            found[os.fsdecode(path)] = (
+                old_blob if old_mode.startswith("100") else None,
+                new_blob if new_mode.startswith("100") else None,
+            )
         return found
 
     # Writing
 
-    def make_commit(self, parent: str, files: Mapping[str, bytes], message: str, author: tuple[str, str], when: int | None = None) -> str:
+    def make_commit(
+        self,
+        parent: str,
+        files: Mapping[str, bytes],
+        message: str,
+        author: tuple[str, str],
+        when: int | None = None,
+    ) -> str:
         """A commit on top of `parent` in which `files` (by path from the top) have these bytes; gives its id.
 
         Only objects are written: no branch, no index, no work tree knows of it yet, and nothing is left to clean up
@@ -448,7 +555,13 @@ class Repository:
                 self._git.run("update-index", "-z", "--index-info", env=index, stdin=stdin)
             tree = self._git.run("write-tree", env=index).decode().strip()
             (folder / "message").write_text(message, encoding="utf-8")
-            return self._git.run("commit-tree", tree, "-p", parent, "-F", str(folder / "message"), env=_as(author, when)).decode().strip()
+            return (
+                self._git.run(
+                    "commit-tree", tree, "-p", parent, "-F", str(folder / "message"), env=_as(author, when)
+                )
+                .decode()
+                .strip()
+            )
 
     def _write_blobs(self, contents: Sequence[bytes], folder: Path) -> list[str]:
         paths = []
@@ -457,7 +570,11 @@ class Repository:
             paths[-1].write_bytes(data)
         (folder / "blobs").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
         with (folder / "blobs").open("rb") as stdin:
-            return self._git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=stdin).decode().split()
+            return (
+                self._git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=stdin)
+                .decode()
+                .split()
+            )
 
     def advance(
         self,
@@ -556,5 +673,14 @@ def as_pattern(text: str) -> str:
 
 def _as(author: tuple[str, str], when: int | None = None) -> dict[str, str]:
     name, email = author
-    found = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
-    return found if when is None else found | {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
+    found = {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": email,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": email,
+    }
+    return (
+        found
+        if when is None
+        else found | {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
+    )

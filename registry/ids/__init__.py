@@ -1,20 +1,20 @@
-"""The ledger, and who gets which id; pure. `registry.index` writes what is planned here."""
+"""The ledger, and who gets which id; pure. `registry.indexing.indexer` writes what is planned here."""
 
 from registry.ids.edits import insert_id, replace_id
 from registry.ids.ledger import Ledger, LedgerEntry, Mark, append, mark_of, parse_ledger
 from registry.ids.plan import Assignment, Decision, Plan, decide, plan
-from registry.ids.replay import File, Refusal, Step, replay
+from registry.ids.replay import Refusal, ReplayedFile, Step, replay
 from registry.ids.verify import verify
 
 __all__ = [
     "Assignment",
     "Decision",
-    "File",
     "Ledger",
     "LedgerEntry",
     "Mark",
     "Plan",
     "Refusal",
+    "ReplayedFile",
     "Step",
     "append",
     "decide",

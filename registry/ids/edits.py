@@ -2,8 +2,8 @@
 
 import re
 
-from registry import yaml
-from registry.loader import Definition
+from registry.load import yaml
+from registry.model.definition import Definition
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -26,7 +26,11 @@ def insert_id(definition: Definition, number: int) -> bytes:
     else:
         # In front of the first key, with its indentation: behind a `---`, a BOM and all leading comments.
         inserted = f"id: {number}{end}{' ' * (column - 1)}"
-    return _read_again(definition, bom + (text[:offset] + inserted + text[offset:]).encode(), {"id": number, **definition.data})
+    return _read_again(
+        definition,
+        bom + (text[:offset] + inserted + text[offset:]).encode(),
+        {"id": number, **definition.data},
+    )
 
 
 def replace_id(definition: Definition, number: int) -> bytes:
@@ -34,7 +38,9 @@ def replace_id(definition: Definition, number: int) -> bytes:
     bom, text = _parts(definition.raw)
     span = definition.document.span(("id",))
     start, end = _offset(text, span.line, span.column), _offset(text, span.end_line, span.end_column)
-    return _read_again(definition, bom + (text[:start] + str(number) + text[end:]).encode(), definition.data | {"id": number})
+    return _read_again(
+        definition, bom + (text[:start] + str(number) + text[end:]).encode(), definition.data | {"id": number}
+    )
 
 
 def _parts(raw: bytes) -> tuple[bytes, str]:

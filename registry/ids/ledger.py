@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from registry.errors import Problem, Severity, Span
-from registry.git_leftovers import leftover_in
-from registry.loader import LEDGER_PATH
+from registry.model.definition import LEDGER_PATH
+from registry.model.git_leftovers import leftover_in
+from registry.model.problem import Problem, Severity, Span
 
 STATES = ("live", "moved", "gone")
 MAX_ID = 2**53 - 1
@@ -42,7 +42,14 @@ class LedgerEntry(NamedTuple):
 
     def line(self) -> str:
         """The entry as its line, without the line end; keys in fixed order."""
-        facts = {"kind": self.kind, "id": self.id, "name": self.name, "state": self.state, "commit": self.commit, "prev": self.prev}
+        facts = {
+            "kind": self.kind,
+            "id": self.id,
+            "name": self.name,
+            "state": self.state,
+            "commit": self.commit,
+            "prev": self.prev,
+        }
         try:
             return orjson.dumps(facts).decode()
         except TypeError:  # half of a pair of surrogates, in a name that is no UTF-8
@@ -87,7 +94,9 @@ class Ledger:
 
     def extends(self, mark: "Mark") -> bool:
         """True when every line that `mark` remembers is here, unchanged."""
-        return mark.lines <= len(self.entries) and (mark.lines == 0 or self.hash_after(mark.lines) == mark.head)
+        return mark.lines <= len(self.entries) and (
+            mark.lines == 0 or self.hash_after(mark.lines) == mark.head
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,9 @@ def mark_of(ledger: Ledger, where: str) -> Mark:
     return Mark(where, ledger.registry_id, ledger.next_ids, len(ledger.entries), ledger.head)
 
 
-def append(ledger: Ledger, events: Iterable[tuple[str, int, str, str]], commit: str | None) -> tuple[LedgerEntry, ...]:
+def append(
+    ledger: Ledger, events: Iterable[tuple[str, int, str, str]], commit: str | None
+) -> tuple[LedgerEntry, ...]:
     """New entries for events (kind, id, name, state), chained to the ledger's last line."""
     found = []
     prev = ledger.head
@@ -144,11 +155,15 @@ def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Pr
         if number == 1:
             owner = prev = entry.prev
         if entry.prev != prev:
-            return Ledger(tuple(entries), owner, prev), (_broken(number, "the line before was changed or is missing"),)
+            return Ledger(tuple(entries), owner, prev), (
+                _broken(number, "the line before was changed or is missing"),
+            )
         entries.append(entry)
         prev = _hash(line)
     if lines[-1]:
-        return Ledger(tuple(entries), owner, prev), (_broken(len(lines), "the last line has no end: it may be cut off"),)
+        return Ledger(tuple(entries), owner, prev), (
+            _broken(len(lines), "the last line has no end: it may be cut off"),
+        )
     return Ledger(tuple(entries), owner, prev), ()
 
 
@@ -163,7 +178,19 @@ def _unbroken(text: str) -> Ledger | None:
     if list(prevs[1:]) != hashes[:-1]:
         return None
     found = Ledger(
-        tuple(map(LedgerEntry, kinds, map(int, numbers), names, states, [commit or None for commit in commits], prevs)), prevs[0], hashes[-1]
+        tuple(
+            map(
+                LedgerEntry,
+                kinds,
+                map(int, numbers),
+                names,
+                states,
+                [commit or None for commit in commits],
+                prevs,
+            )
+        ),
+        prevs[0],
+        hashes[-1],
     )
     found.__dict__["text"] = text  # each line is as its entry would be written
     return found
@@ -180,7 +207,11 @@ def _parse_entry(line: str) -> LedgerEntry | None:
         return None
     if not isinstance(facts, dict) or tuple(facts) != _KEYS or facts["state"] not in STATES:
         return None
-    if type(facts["id"]) is not int or not 0 < facts["id"] <= MAX_ID or not (facts["commit"] is None or isinstance(facts["commit"], str)):
+    if (
+        type(facts["id"]) is not int
+        or not 0 < facts["id"] <= MAX_ID
+        or not (facts["commit"] is None or isinstance(facts["commit"], str))
+    ):
         return None
     if not all(isinstance(facts[key], str) for key in ("kind", "name", "prev")):
         return None
@@ -190,5 +221,10 @@ def _parse_entry(line: str) -> LedgerEntry | None:
 
 
 def _broken(number: int, message: str) -> Problem:
-    return Problem("I020", Severity.ERROR, Span(LEDGER_PATH, number, 1, number, 2), f"the ledger is broken: {message}",
-                   f"take a good one back: git checkout COMMIT -- {LEDGER_PATH}, or registry index --recover --published ADDRESS")  # fmt: skip
+    return Problem(
+        "I020",
+        Severity.ERROR,
+        Span(LEDGER_PATH, number, 1, number, 2),
+        f"the ledger is broken: {message}",
+        f"take a good one back: git checkout COMMIT -- {LEDGER_PATH}, or registry index --recover --published ADDRESS",
+    )

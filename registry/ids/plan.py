@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from registry.errors import Problem, Severity
 from registry.ids.edits import insert_id, replace_id
 from registry.ids.ledger import MAX_ID, Ledger, LedgerEntry, Mark, append
-from registry.loader import Definition
+from registry.model.definition import Definition
+from registry.model.problem import Problem, Severity
 
 Key = tuple[str, int]
 """Kind and id."""
@@ -63,7 +63,12 @@ class Decision(NamedTuple):
     events: tuple[Event, ...]
 
 
-def decide(definitions: Sequence[Identified], ledger: Ledger, marks: Sequence[Mark] = (), known_lines: int | None = None) -> Decision:
+def decide(
+    definitions: Sequence[Identified],
+    ledger: Ledger,
+    marks: Sequence[Mark] = (),
+    known_lines: int | None = None,
+) -> Decision:
     """Which id is whose.
 
     A file keeps the id it carries when that is its own: given before, and not to a file that is still there. A file at the
@@ -90,19 +95,31 @@ def decide(definitions: Sequence[Identified], ledger: Ledger, marks: Sequence[Ma
 
 
 def plan(
-    definitions: Iterable[Definition], ledger: Ledger, marks: Sequence[Mark] = (), commit: str | None = None, known_lines: int | None = None
+    definitions: Iterable[Definition],
+    ledger: Ledger,
+    marks: Sequence[Mark] = (),
+    commit: str | None = None,
+    known_lines: int | None = None,
 ) -> Plan:
     """Give every definition the id that is its own, as `decide` says, by edits of the files and new lines of the ledger."""
     everything = _in_byte_order(definitions)
     decided = decide(everything, ledger, marks, known_lines)
-    exhausted = next((one.kind for one in everything if one.path in decided.new and decided.ids[one.path] > MAX_ID), None)
+    exhausted = next(
+        (one.kind for one in everything if one.path in decided.new and decided.ids[one.path] > MAX_ID), None
+    )
     if exhausted is not None:
         return Plan((), {}, (), (_exhausted(everything, exhausted),))
     assignments = tuple(
-        Assignment(one, decided.ids[one.path], one.id, one.path in decided.new) for one in everything if decided.ids[one.path] != one.id
+        Assignment(one, decided.ids[one.path], one.id, one.path in decided.new)
+        for one in everything
+        if decided.ids[one.path] != one.id
     )
     edits, problems = _edits(assignments)
-    return Plan((), {}, (), problems) if problems else Plan(assignments, edits, append(ledger, decided.events, commit))
+    return (
+        Plan((), {}, (), problems)
+        if problems
+        else Plan(assignments, edits, append(ledger, decided.events, commit))
+    )
 
 
 def _in_byte_order(definitions: Iterable[One]) -> list[One]:
@@ -117,7 +134,9 @@ def _names_then(ledger: Ledger, known_lines: int) -> dict[Key, str]:
     return names
 
 
-def _carriers(everything: Sequence[Identified], ledger: Ledger, then: Mapping[Key, str]) -> dict[Key, Identified]:
+def _carriers(
+    everything: Sequence[Identified], ledger: Ledger, then: Mapping[Key, str]
+) -> dict[Key, Identified]:
     """The file that each id belongs to, of those that carry it."""
     carriers: dict[Key, Identified] = {}
     is_first_run = not ledger.entries
@@ -134,7 +153,10 @@ def _carriers(everything: Sequence[Identified], ledger: Ledger, then: Mapping[Ke
 
 
 def _with_own_back(
-    carriers: Mapping[Key, Identified], everything: Iterable[Identified], ledger: Ledger, then: Mapping[Key, str]
+    carriers: Mapping[Key, Identified],
+    everything: Iterable[Identified],
+    ledger: Ledger,
+    then: Mapping[Key, str],
 ) -> dict[Key, Identified]:
     """The same, and files that lost their id where they lie: they get it back, unless another carries it.
 
@@ -158,7 +180,9 @@ def _with_own_back(
 def _following(everything: Sequence[Identified], ledger: Ledger, marks: Sequence[Mark]) -> dict[str, int]:
     """For each kind the first number that nobody knows: not the ledger, no mark, no file."""
     kinds = {definition.kind for definition in everything}
-    following = {kind: max([ledger.next_id(kind), *(mark.next_ids.get(kind, 1) for mark in marks)]) for kind in kinds}
+    following = {
+        kind: max([ledger.next_id(kind), *(mark.next_ids.get(kind, 1) for mark in marks)]) for kind in kinds
+    }
     for definition in everything:
         if definition.id is not None:
             following[definition.kind] = max(following[definition.kind], definition.id + 1)
@@ -184,12 +208,24 @@ def _edits(assignments: Iterable[Assignment]) -> tuple[dict[str, bytes], tuple[P
     edits, problems = {}, []
     for one in assignments:
         try:
-            edits[one.definition.path] = (insert_id if one.taken_off is None else replace_id)(one.definition, one.id)
+            edits[one.definition.path] = (insert_id if one.taken_off is None else replace_id)(
+                one.definition, one.id
+            )
         except ValueError as error:
-            problems.append(one.definition.problem("I024", Severity.ERROR, (), str(error), "write the file in block style: one key a line"))
+            problems.append(
+                one.definition.problem(
+                    "I024", Severity.ERROR, (), str(error), "write the file in block style: one key a line"
+                )
+            )
     return edits, tuple(problems)
 
 
 def _exhausted(everything: Iterable[Definition], kind: str) -> Problem:
     largest = max((one for one in everything if one.kind == kind), key=lambda one: one.id or 0)
-    return largest.problem("I025", Severity.ERROR, ("id",), f"no id is left after {largest.id}", "delete the line: ids are given by `registry index`")
+    return largest.problem(
+        "I025",
+        Severity.ERROR,
+        ("id",),
+        f"no id is left after {largest.id}",
+        "delete the line: ids are given by `registry index`",
+    )

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from registry.ids.ledger import Ledger, LedgerEntry, Mark
 from registry.ids.plan import Decision, decide
-from registry.loader import LEDGER_PATH
+from registry.model.definition import LEDGER_PATH
 
 
-class File(NamedTuple):
+class ReplayedFile(NamedTuple):
     """One definition as a commit has it: where it is, and the id that it carries."""
 
     path: str
@@ -27,7 +27,7 @@ class Step(NamedTuple):
     """
 
     before: Mapping[str, int | None]
-    files: Sequence[File]
+    files: Sequence[ReplayedFile]
     ledger: Ledger
     known_lines: int | None
     appended: Sequence[LedgerEntry]
@@ -63,25 +63,34 @@ def replay(step: Step, may_skip: Mapping[str, int], otherwise: int) -> Replayed:
         stripped = [one for one in stripped if one.path not in waiting]
         decided = decide(stripped, step.ledger, (), step.known_lines)
     first, claimed = _first_numbers(stripped, decided), _claimed(step, decided)
-    skipped = {kind: claimed[kind] - number for kind, number in first.items() if claimed.get(kind, 0) > number}
+    skipped = {
+        kind: claimed[kind] - number for kind, number in first.items() if claimed.get(kind, 0) > number
+    }
     for kind, count in skipped.items():
         if count > (most := may_skip.get(kind, otherwise)):
-            message = f"the first new id of {kind} is {claimed[kind]}, and may be {first[kind] + most} at most"
+            message = (
+                f"the first new id of {kind} is {claimed[kind]}, and may be {first[kind] + most} at most"
+            )
             hint = "if the published site knows of more ids than this repository, the hook's --max-id-gap on the server allows more"
             return Replayed((Refusal(message, hint),))
     if skipped:
-        decided = decide(stripped, step.ledger, [Mark("", "", {kind: claimed[kind] for kind in skipped}, 0, "")], step.known_lines)
+        decided = decide(
+            stripped,
+            step.ledger,
+            [Mark("", "", {kind: claimed[kind] for kind in skipped}, 0, "")],
+            step.known_lines,
+        )
     return Replayed((*_wrong_lines(step, decided), *_wrong_files(step, decided)), skipped)
 
 
-def _id_before(step: Step, file: File) -> int | None:
+def _id_before(step: Step, file: ReplayedFile) -> int | None:
     """The id of a file without what the commit gave: that of the parent; of a new file one that was given before."""
     if file.path in step.before:
         return step.before[file.path]
     return file.id if (file.kind, file.id) in step.ledger.latest else None
 
 
-def _first_numbers(stripped: Sequence[File], decided: Decision) -> dict[str, int]:
+def _first_numbers(stripped: Sequence[ReplayedFile], decided: Decision) -> dict[str, int]:
     """The first new number of each kind, as decided."""
     found: dict[str, int] = {}
     for one in stripped:
@@ -106,10 +115,16 @@ def _wrong_lines(step: Step, decided: Decision) -> list[Refusal]:
         event = (entry.kind, entry.id, entry.name, entry.state)
         if event not in remaining:  # takes events up to and with this one
             place = f"{LEDGER_PATH}:{number}"
-            return [Refusal(f"{place}: {entry.kind} {entry.id} {entry.state} as {entry.name} is not what happened to the files")]
+            return [
+                Refusal(
+                    f"{place}: {entry.kind} {entry.id} {entry.state} as {entry.name} is not what happened to the files"
+                )
+            ]
     if not step.ledger.entries and step.appended and len(step.appended) < len(decided.events):
         kind, number, name, _ = next(iter(remaining), decided.events[0])
-        return [Refusal(f"{LEDGER_PATH} is new and does not have all ids: {kind} {number} ({name}) is missing")]
+        return [
+            Refusal(f"{LEDGER_PATH} is new and does not have all ids: {kind} {number} ({name}) is missing")
+        ]
     return []
 
 
@@ -125,8 +140,14 @@ def _wrong_files(step: Step, decided: Decision) -> list[Refusal]:
             continue  # waits for one
         if one.id != own:
             has = f"carries the id {one.id}" if one.id is not None else "has lost its id"
-            is_own = f", and its own is {own}" if own is not None and one.path not in decided.new else ", which was not given to it"
+            is_own = (
+                f", and its own is {own}"
+                if own is not None and one.path not in decided.new
+                else ", which was not given to it"
+            )
             found.append(Refusal(f"{one.path} {has}{is_own if one.id is not None else f', {own}'}"))
         elif one.path in decided.new and (one.kind, own) not in given:
-            found.append(Refusal(f"{one.path} carries the new id {one.id}, and {LEDGER_PATH} has no line for it"))
+            found.append(
+                Refusal(f"{one.path} carries the new id {one.id}, and {LEDGER_PATH} has no line for it")
+            )
     return found

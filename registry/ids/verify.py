@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from registry.errors import Problem, Severity, Span
 from registry.ids.ledger import Ledger, LedgerEntry
-from registry.loader import LEDGER_PATH, Definition
+from registry.model.definition import LEDGER_PATH, Definition
+from registry.model.problem import Problem, Severity, Span
 
 
 def verify(definitions: Iterable[Definition], ledger: Ledger) -> tuple[Problem, ...]:
@@ -25,7 +25,10 @@ def _story(ledger: Ledger) -> Iterator[Problem]:
     names: dict[tuple[str, str], int] = {}
     for (kind, number), entry in known.items():
         if entry.state != "gone" and names.setdefault((kind, entry.name), number) != number:
-            yield _at(len(ledger.entries), f"{kind} {entry.name} has two ids: {names[kind, entry.name]} and {number}")
+            yield _at(
+                len(ledger.entries),
+                f"{kind} {entry.name} has two ids: {names[kind, entry.name]} and {number}",
+            )
 
 
 def _at(number: int, message: str) -> Problem:
@@ -57,10 +60,32 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
                 "`registry index` on the main branch gives the copy a new one",
             )
         elif last is None:
-            yield definition.problem("I021", Severity.ERROR, ("id",), f"the id {definition.id} was never given by `registry index`", never)
+            yield definition.problem(
+                "I021",
+                Severity.ERROR,
+                ("id",),
+                f"the id {definition.id} was never given by `registry index`",
+                never,
+            )
         elif last.state == "gone" or last.name != definition.name:
-            yield definition.problem("I023", Severity.ERROR, ("id",), f"the ledger has {definition.id} as {last.name} ({last.state})", hint)
+            yield definition.problem(
+                "I023",
+                Severity.ERROR,
+                ("id",),
+                f"the ledger has {definition.id} as {last.name} ({last.state})",
+                hint,
+            )
     for (kind, number), last in ledger.latest.items():
         if last.state != "gone" and (kind, number) not in holders:
-            line = max(place for place, entry in enumerate(ledger.entries, 1) if (entry.kind, entry.id) == (kind, number))
-            yield Problem("I023", Severity.ERROR, Span(LEDGER_PATH, line, 1, line, 2), f"no file carries {kind} {number} ({last.name})", hint)
+            line = max(
+                place
+                for place, entry in enumerate(ledger.entries, 1)
+                if (entry.kind, entry.id) == (kind, number)
+            )
+            yield Problem(
+                "I023",
+                Severity.ERROR,
+                Span(LEDGER_PATH, line, 1, line, 2),
+                f"no file carries {kind} {number} ({last.name})",
+                hint,
+            )

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Iterator
 
-from registry.loader import Definition
+from registry.model.definition import Definition
 from registry.render import html, json_api, openapi, schemas
-from registry.render.file import Group, Unit, Units
+from registry.render.target import Target, TargetGroup, Targets
 from registry.snapshot import Snapshot
 
-RENDERERS: tuple[Callable[[Snapshot], Iterator[Unit | Group]], ...] = (html.render, json_api.render, openapi.render, schemas.render)
+RENDERERS: tuple[Callable[[Snapshot], Iterator[Target | TargetGroup]], ...] = (
+    html.render,
+    json_api.render,
+    openapi.render,
+    schemas.render,
+)
 
 
-def render(snapshot: Snapshot) -> Units:
+def render(snapshot: Snapshot) -> Targets:
     """Every file of the site, in units of which each can be made without the others."""
-    return Units(part for renderer in RENDERERS for part in renderer(snapshot))
+    return Targets(part for renderer in RENDERERS for part in renderer(snapshot))
 
 
-def render_one(snapshot: Snapshot, definition: Definition) -> list[Unit]:
+def render_one(snapshot: Snapshot, definition: Definition) -> list[Target]:
     """The pages and answers of one definition alone; lists and counts show it only when all is rendered."""
     return [html.render_one(snapshot, definition), json_api.render_one(snapshot, definition)]

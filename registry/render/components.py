@@ -12,7 +12,15 @@ from typing import Any
 Schema = dict[str, Any]
 # Of each schema these are kept as they are. Not `title`: generators take it for the name of a class, and several have the same.
 _KEPT = ("description", "format", "deprecated", "examples")
-_TYPE_NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null", list: "array", dict: "object"}
+_TYPE_NAMES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+    list: "array",
+    dict: "object",
+}
 
 
 class Components:
@@ -55,7 +63,9 @@ class Shapes:
             return {}  # `true`: anything
         pointer = node.get("$ref")
         if isinstance(pointer, str):
-            return self._referred(pointer, within) | ({"description": node["description"]} if "description" in node else {})
+            return self._referred(pointer, within) | (
+                {"description": node["description"]} if "description" in node else {}
+            )
         choices = [part for key in ("anyOf", "oneOf") for part in _list(node.get(key)) if _says_type(part)]
         if choices and "properties" not in node and "type" not in node:
             return _kept(node) | _union([self.of(part, f"{name}Choice", within) for part in choices])
@@ -71,7 +81,11 @@ class Shapes:
             return {}  # lists of themselves: no more can be said
         within |= {pointer}
         target = _at(self._schema, pointer)
-        steps = [step for step in pointer.removeprefix("#").split("/") if step and step not in ("$defs", "properties")]
+        steps = [
+            step
+            for step in pointer.removeprefix("#").split("/")
+            if step and step not in ("$defs", "properties")
+        ]
         name = self._prefix + "".join(map(pascal, steps or ["file"]))
         merged = self._merged(target, within) if isinstance(target, dict) and "$ref" not in target else {}
         if not (merged.get("properties") and _types(merged) == ["object"]):
@@ -110,9 +124,13 @@ class Shapes:
         fields = {key: part for key, part in _map(node.get("properties")).items() if part is not False}
         # Open for other keys; of a map from names to values it is said what the values are.
         values = node.get("additionalProperties")
-        found["additionalProperties"] = self.of(values, f"{name}Value", within) if isinstance(values, dict) and not fields else True
+        found["additionalProperties"] = (
+            self.of(values, f"{name}Value", within) if isinstance(values, dict) and not fields else True
+        )
         if fields:
-            found["properties"] = {key: self.of(part, name + pascal(key), within) for key, part in fields.items()}
+            found["properties"] = {
+                key: self.of(part, name + pascal(key), within) for key, part in fields.items()
+            }
             found["required"] = [key for key in _list(node.get("required")) if key in fields]
         return found
 
@@ -143,7 +161,9 @@ def _types(node: Schema) -> list[str]:
         return [found]
     if isinstance(found, list):
         return list(found)
-    values = node["enum"] if isinstance(node.get("enum"), list) else [node["const"]] if "const" in node else []
+    values = (
+        node["enum"] if isinstance(node.get("enum"), list) else [node["const"]] if "const" in node else []
+    )
     if values:
         return list(dict.fromkeys(_TYPE_NAMES[type(value)] for value in values))
     return ["object"] if "properties" in node else ["array"] if "items" in node else []
@@ -158,7 +178,11 @@ def _union(shapes: Iterable[Schema]) -> Schema:
     plain: list[Schema] = []
     for shape in shapes:
         alike = [
-            one for one in plain if "$ref" not in one and one.get("type") == shape.get("type") and shape.get("type") not in (None, "object", "array")
+            one
+            for one in plain
+            if "$ref" not in one
+            and one.get("type") == shape.get("type")
+            and shape.get("type") not in (None, "object", "array")
         ]
         if not alike and shape not in plain:
             plain.append(shape)

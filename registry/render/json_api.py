@@ -9,27 +9,42 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from registry import __version__, addresses
-from registry.diff import MISSING, Change
-from registry.history import Revision
-from registry.kinds import Kind
-from registry.loader import Definition
-from registry.render.file import File, Group, Unit, json_file, key_of, to_json, unit_of
+from registry import __version__
+from registry.load.kinds import Kind
+from registry.model import addresses
+from registry.model.definition import Definition
+from registry.model.diff import MISSING, Change
+from registry.model.revision import Revision
+from registry.render.target import File, Target, TargetGroup, fingerprint_of, json_file, target_of, to_json
 from registry.snapshot import Snapshot, Tombstone
 
 # So many ids are in one run of answers: of some hundred kilobytes, so that one edit costs little to make and to keep.
 _IN_ONE_RUN = 128
 # Of a file's keys, those that are no part of an answer, or that the registry itself says. A kind's own schema may allow them, and
 # no schema is sure of the last content of a deleted definition.
-OURS = frozenset({"definition", "id", "ignore", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision", "deleted",
-                   "last_definition", "history"})  # fmt: skip
+OURS = frozenset(
+    {
+        "definition",
+        "id",
+        "ignore",
+        "resource_uri",
+        "kind",
+        "name",
+        "by_name_uri",
+        "history_uri",
+        "revision",
+        "deleted",
+        "last_definition",
+        "history",
+    }
+)
 
 
-def render(snapshot: Snapshot) -> Iterator[Unit | Group]:
+def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
     """Every file below `api/`, but for `openapi.json`."""
-    yield unit_of(addresses.API, json_file(addresses.API, index_body(snapshot)))
-    yield unit_of(addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot))))
-    yield unit_of(addresses.API_LEDGER, _ledger(snapshot))
+    yield target_of(addresses.API, json_file(addresses.API, index_body(snapshot)))
+    yield target_of(addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot))))
+    yield target_of(addresses.API_LEDGER, _ledger(snapshot))
     for kind in snapshot.kinds:
         yield from _lists(snapshot, kind)
         definitions = snapshot.by_kind[kind.name]
@@ -38,24 +53,30 @@ def render(snapshot: Snapshot) -> Iterator[Unit | Group]:
         for tombstone in gone:
             key = snapshot.key_of_tombstone(tombstone)
             name = f"{addresses.api_list(kind.name)}#{tombstone.id}"
-            yield Unit(name, key, tombstone_places(snapshot, tombstone), partial(_tombstone, snapshot, tombstone))
+            yield Target(
+                name, key, tombstone_places(snapshot, tombstone), partial(_tombstone, snapshot, tombstone)
+            )
 
 
-def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
+def render_one(snapshot: Snapshot, definition: Definition) -> Target:
     """The answers of one definition alone."""
     return _definitions(snapshot, definition.kind, [definition], [snapshot.key_of(definition)]).unit(0)
 
 
-def _definitions(snapshot: Snapshot, kind: str, definitions: Sequence[Definition], keys: Sequence[str]) -> Group:
+def _definitions(
+    snapshot: Snapshot, kind: str, definitions: Sequence[Definition], keys: Sequence[str]
+) -> TargetGroup:
     names = [f"{addresses.API}/{kind}:{one.name}" for one in definitions]
 
-    def unit(number: int) -> Unit:
+    def unit(number: int) -> Target:
         definition = definitions[number]
         by_name = addresses.api_by_name(kind, definition.name)
-        places = (by_name, addresses.api_detail(kind, definition.id)) if definition.id is not None else (by_name,)
-        return Unit(names[number], keys[number], places, partial(_definition, snapshot, definition))
+        places = (
+            (by_name, addresses.api_detail(kind, definition.id)) if definition.id is not None else (by_name,)
+        )
+        return Target(names[number], keys[number], places, partial(_definition, snapshot, definition))
 
-    return Group(names, keys, unit)
+    return TargetGroup(names, keys, unit)
 
 
 def _ledger(snapshot: Snapshot) -> File:
@@ -71,27 +92,42 @@ def _definition(snapshot: Snapshot, definition: Definition) -> Iterator[File]:
     else:
         path, twin = addresses.api_files(addresses.api_detail(definition.kind, definition.id))
         yield File(path, data, (twin, *by_name))
-        yield from _render_history(snapshot, definition.kind, definition.id, definition.name, snapshot.revisions_of(definition))
+        yield from _render_history(
+            snapshot, definition.kind, definition.id, definition.name, snapshot.revisions_of(definition)
+        )
 
 
 def _tombstone(snapshot: Snapshot, tombstone: Tombstone) -> Iterator[File]:
-    path, *twins = [file for place in tombstone_places(snapshot, tombstone) for file in addresses.api_files(place)]
+    path, *twins = [
+        file for place in tombstone_places(snapshot, tombstone) for file in addresses.api_files(place)
+    ]
     yield File(path, to_json(tombstone_body(snapshot, tombstone)), tuple(twins))
     yield from _render_history(snapshot, tombstone.kind, tombstone.id, tombstone.name, tombstone.revisions)
 
 
-def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Unit]:
+def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Target]:
     size = snapshot.settings.page_size
     listed = published(snapshot, kind.name)
     keys = snapshot.keys_of(listed)
     for page in range(1, page_count(len(listed), size) + 1):
         place = addresses.api_list(kind.name, page)
         shown = slice((page - 1) * size, page * size)
-        yield Unit(place, key_of(snapshot.common_key, len(listed), keys[shown]), (place,), partial(_list_page, snapshot, kind, page, place))
+        yield Target(
+            place,
+            fingerprint_of(snapshot.common_key, len(listed), keys[shown]),
+            (place,),
+            partial(_list_page, snapshot, kind, page, place),
+        )
     everything = _all_files(kind)
-    yield Unit(everything[0], key_of(snapshot.common_key, keys), everything, partial(_everything, snapshot, kind, keys), is_long=True)
+    yield Target(
+        everything[0],
+        fingerprint_of(snapshot.common_key, keys),
+        everything,
+        partial(_everything, snapshot, kind, keys),
+        is_long=True,
+    )
     schema = addresses.api_schema(kind.name)
-    yield Unit(schema, snapshot.common_key, (schema,), lambda: [json_file(schema, kind.schema)])
+    yield Target(schema, snapshot.common_key, (schema,), lambda: [json_file(schema, kind.schema)])
 
 
 def _list_page(snapshot: Snapshot, kind: Kind, page: int, place: str) -> Iterator[File]:
@@ -133,7 +169,10 @@ def _runs(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes
     start = 0
     for number, some in groupby([(one.id or 0) // _IN_ONE_RUN for one in listed]):
         end = start + sum(1 for _ in some)
-        run, digest = listed[start:end], hashlib.blake2b("".join(keys[start:end]).encode(), digest_size=16).digest()
+        run, digest = (
+            listed[start:end],
+            hashlib.blake2b("".join(keys[start:end]).encode(), digest_size=16).digest(),
+        )
         start = end
         name = f"{kind.name} {number}"
         lines = snapshot.answers.run(name, digest)
@@ -153,13 +192,18 @@ def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
     return found
 
 
-def _render_history(snapshot: Snapshot, kind: str, number: int, name: str, revisions: Sequence[Revision]) -> Iterator[File]:
+def _render_history(
+    snapshot: Snapshot, kind: str, number: int, name: str, revisions: Sequence[Revision]
+) -> Iterator[File]:
     facts = [revision_facts(snapshot, kind, number, revision) for revision in revisions]
     yield json_file(addresses.api_history(kind, number), history_body(snapshot, number, name, facts))
     if not snapshot.settings.shows_revisions:
         return
     for revision, fact in zip(revisions, facts, strict=True):
-        yield json_file(addresses.api_revision(kind, number, revision.number), revision_body(snapshot, number, revision, fact))
+        yield json_file(
+            addresses.api_revision(kind, number, revision.number),
+            revision_body(snapshot, number, revision, fact),
+        )
 
 
 def published(snapshot: Snapshot, kind: str) -> Sequence[Definition]:
@@ -173,7 +217,7 @@ def page_count(total: int, size: int) -> int:
 
 
 def address(snapshot: Snapshot, path: str) -> str:
-    """A path of `registry.addresses` as bodies have it, with a slash at the end: `/api/process_definition/7/`."""
+    """A path of `registry.model.addresses` as bodies have it, with a slash at the end: `/api/process_definition/7/`."""
     return f"{snapshot.settings.base_path}{path}/"
 
 
@@ -222,7 +266,13 @@ def page_meta(snapshot: Snapshot, kind: str, page: int, total: int) -> dict[str,
             return None
         return address(snapshot, addresses.api_list(kind, number))
 
-    return {"limit": size, "next": link(page + 1), "offset": (page - 1) * size, "previous": link(page - 1), "total_count": total}
+    return {
+        "limit": size,
+        "next": link(page + 1),
+        "offset": (page - 1) * size,
+        "previous": link(page - 1),
+        "total_count": total,
+    }
 
 
 def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
@@ -235,7 +285,9 @@ def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
     return body
 
 
-def _body_of(snapshot: Snapshot, kind: str, number: int | None, name: str, data: dict[str, Any]) -> dict[str, Any]:
+def _body_of(
+    snapshot: Snapshot, kind: str, number: int | None, name: str, data: dict[str, Any]
+) -> dict[str, Any]:
     around = {key: value for key, value in data.items() if key not in OURS}
     return {
         "definition": data.get("definition"),
@@ -290,7 +342,9 @@ def is_gone(snapshot: Snapshot, file: str) -> bool:
     if found is None:
         return False
     kind, what = found
-    return (kind, what) in (snapshot.tombstones_by_id if isinstance(what, int) else snapshot.tombstones_by_name)
+    return (kind, what) in (
+        snapshot.tombstones_by_id if isinstance(what, int) else snapshot.tombstones_by_name
+    )
 
 
 def short_facts(revision: Revision) -> dict[str, Any]:
@@ -307,13 +361,21 @@ def short_facts(revision: Revision) -> dict[str, Any]:
 def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: Revision) -> dict[str, Any]:
     """One revision in a list: commit, author, date, message, and the changed fields; None for these where only commits are shown."""
     if not snapshot.settings.shows_revisions:
-        return {**short_facts(revision), "name": revision.name, "deleted": revision.blob is None, "changes": None, "resource_uri": None}
+        return {
+            **short_facts(revision),
+            "name": revision.name,
+            "deleted": revision.blob is None,
+            "changes": None,
+            "resource_uri": None,
+        }
     return {
         **short_facts(revision),
         "name": revision.name,
         "deleted": revision.blob is None,
         "changes": [change_body(change) for change in snapshot.changes_of(revision)],
-        "resource_uri": address(snapshot, addresses.api_revision(kind, number, revision.number)) if number is not None else None,
+        "resource_uri": address(snapshot, addresses.api_revision(kind, number, revision.number))
+        if number is not None
+        else None,
     }
 
 
@@ -327,12 +389,21 @@ def change_body(change: Change) -> dict[str, Any]:
     return body
 
 
-def history_body(snapshot: Snapshot, number: int | None, name: str, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def history_body(
+    snapshot: Snapshot, number: int | None, name: str, facts: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """All revisions of one definition, newest first."""
-    return {"id": number, "name": name, "history_complete": snapshot.history_complete, "revisions": list(reversed(facts))}
+    return {
+        "id": number,
+        "name": name,
+        "history_complete": snapshot.history_complete,
+        "revisions": list(reversed(facts)),
+    }
 
 
-def revision_body(snapshot: Snapshot, number: int | None, revision: Revision, facts: dict[str, Any]) -> dict[str, Any]:
+def revision_body(
+    snapshot: Snapshot, number: int | None, revision: Revision, facts: dict[str, Any]
+) -> dict[str, Any]:
     """One revision with the content at that time; `document` is None for a deletion and for what cannot be read."""
     document = snapshot.document_of(revision)
     return {

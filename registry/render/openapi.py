@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from registry import __version__, addresses
-from registry.kinds import Kind
+from registry import __version__
+from registry.load.kinds import Kind
+from registry.load.settings import MAX_PAGE_SIZE
+from registry.model import addresses
 from registry.render.components import Components, Schema, Shapes, pascal, reference
-from registry.render.file import File, Unit, to_json
 from registry.render.json_api import OURS
-from registry.settings import MAX_PAGE_SIZE
+from registry.render.target import File, Target, to_json
 from registry.snapshot import Snapshot
 
 _TEXT = {"type": "string"}
@@ -23,18 +24,22 @@ _LINES = "application/x-ndjson"
 _LIVE_ONLY = "Only `registry serve` heeds it; a static host answers the first page."
 
 
-def render(snapshot: Snapshot) -> Iterator[Unit]:
+def render(snapshot: Snapshot) -> Iterator[Target]:
     """One file."""
     path = addresses.API_OPENAPI
-    yield Unit(path, snapshot.common_key, (path,), lambda: [File(path, to_json(openapi_body(snapshot)))])
+    yield Target(path, snapshot.common_key, (path,), lambda: [File(path, to_json(openapi_body(snapshot)))])
 
 
 def openapi_body(snapshot: Snapshot) -> Schema:
     """The whole description; addresses are relative to the server in `servers`."""
     paths = {
         _path(addresses.API): _get(_ABOUT, "index", "The kinds, each with its list and schema", "Index"),
-        f"/{addresses.API_SNAPSHOT}": _get(_ABOUT, "snapshot", "What this registry holds, and from which commit", "Snapshot"),
-        f"/{addresses.API_LEDGER}": _get(_ABOUT, "ledger", "Every id ever given, one event a line", "LedgerEntry", media_type=_LINES),
+        f"/{addresses.API_SNAPSHOT}": _get(
+            _ABOUT, "snapshot", "What this registry holds, and from which commit", "Snapshot"
+        ),
+        f"/{addresses.API_LEDGER}": _get(
+            _ABOUT, "ledger", "Every id ever given, one event a line", "LedgerEntry", media_type=_LINES
+        ),
     }
     components = Components(_common_schemas(shows_revisions=snapshot.settings.shows_revisions))
     for kind in snapshot.kinds:
@@ -54,7 +59,10 @@ def openapi_body(snapshot: Snapshot) -> Schema:
         "tags": [about, *kinds],
         "paths": paths,
         # Without a body: a static host answers with a page of its own.
-        "components": {"schemas": components.schemas, "responses": {"NotFound": {"description": "There is nothing at this address"}}},
+        "components": {
+            "schemas": components.schemas,
+            "responses": {"NotFound": {"description": "There is nothing at this address"}},
+        },
     }
 
 
@@ -71,9 +79,15 @@ class _Names:
 
 
 def _get(  # noqa: PLR0913 - each is another part of an operation
-    tag: str, operation: str, summary: str, schema: str | Schema, *parameters: Schema, media_type: str = "application/json",
-    description: str = "", gone: str = "",
-) -> Schema:  # fmt: skip
+    tag: str,
+    operation: str,
+    summary: str,
+    schema: str | Schema,
+    *parameters: Schema,
+    media_type: str = "application/json",
+    description: str = "",
+    gone: str = "",
+) -> Schema:
     """One operation. `gone` is the component of a deleted definition, where there can be one."""
     body = reference(schema) if isinstance(schema, str) else schema
     responses: Schema = {"200": _response("OK", body, media_type)}
@@ -82,9 +96,20 @@ def _get(  # noqa: PLR0913 - each is another part of an operation
     if any(one["in"] == "query" for one in parameters) or operation.startswith("set_"):
         responses["400"] = _response("A parameter has a value that cannot be", reference("Error"))
     if gone:
-        responses["410"] = _response("The definition was deleted. A static host answers the same body with 200", reference(gone))
-    found: Schema = {"tags": [tag], "operationId": operation, "summary": summary, "responses": dict(sorted(responses.items()))}
-    return {"get": found | ({"description": description} if description else {}) | ({"parameters": list(parameters)} if parameters else {})}
+        responses["410"] = _response(
+            "The definition was deleted. A static host answers the same body with 200", reference(gone)
+        )
+    found: Schema = {
+        "tags": [tag],
+        "operationId": operation,
+        "summary": summary,
+        "responses": dict(sorted(responses.items())),
+    }
+    return {
+        "get": found
+        | ({"description": description} if description else {})
+        | ({"parameters": list(parameters)} if parameters else {})
+    }
 
 
 def _response(description: str, schema: Schema, media_type: str = "application/json") -> Schema:
@@ -92,7 +117,13 @@ def _response(description: str, schema: Schema, media_type: str = "application/j
 
 
 def _parameter(name: str, schema: Schema, description: str, place: str = "path") -> Schema:
-    return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": description}
+    return {
+        "name": name,
+        "in": place,
+        "required": place == "path",
+        "schema": schema,
+        "description": description,
+    }
 
 
 def _query(name: str, schema: Schema, description: str) -> Schema:
@@ -107,32 +138,62 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
     name = kind.name
     number = _parameter("id", _ID, "The id of the definition. Programs store it: it never changes.")
     revision = _parameter("number", _ID, "Number of the revision, from 1.")
-    page = _parameter("page", {"type": "integer", "minimum": 2}, "Page of the list, from 2: `meta.next` of the page before leads there.")
-    called = _parameter("name", _TEXT, "The name of the definition. A slash in it stands as it is, or as %2F.")
+    page = _parameter(
+        "page",
+        {"type": "integer", "minimum": 2},
+        "Page of the list, from 2: `meta.next` of the page before leads there.",
+    )
+    called = _parameter(
+        "name", _TEXT, "The name of the definition. A slash in it stands as it is, or as %2F."
+    )
     ids = _parameter("ids", _TEXT, f"Ids with `;` between them, at most {MAX_PAGE_SIZE}.")
     definition_or_tombstone = {"anyOf": [reference(names.one), reference(names.tombstone)]}
     plural = kind.plural
     found = {
-        _path(addresses.api_list(name)): _get(name, f"list_{name}", f"{plural}, first page", names.list, *_filters(snapshot)),
-        f"/{addresses.api_list(name)}/page/{{page}}/": _get(name, f"page_{name}", f"{plural}, a further page", names.list, page),
+        _path(addresses.api_list(name)): _get(
+            name, f"list_{name}", f"{plural}, first page", names.list, *_filters(snapshot)
+        ),
+        f"/{addresses.api_list(name)}/page/{{page}}/": _get(
+            name, f"page_{name}", f"{plural}, a further page", names.list, page
+        ),
         f"/{addresses.api_all(name, 'json')}": _get(name, f"all_{name}", f"{plural}, all at once", names.all),
-        f"/{addresses.api_all(name, 'ndjson')}": _get(name, f"lines_{name}", f"{plural}, one a line", names.one, media_type=_LINES),
-        _path(addresses.api_schema(name)): _get(name, f"schema_{name}", "The JSON Schema of a file of this kind", "JsonSchema"),
+        f"/{addresses.api_all(name, 'ndjson')}": _get(
+            name, f"lines_{name}", f"{plural}, one a line", names.one, media_type=_LINES
+        ),
+        _path(addresses.api_schema(name)): _get(
+            name, f"schema_{name}", "The JSON Schema of a file of this kind", "JsonSchema"
+        ),
         f"/{addresses.api_list(name)}/set/{{ids}}/": _get(
-            name, f"set_{name}", "Several definitions at once", names.set, ids,
+            name,
+            f"set_{name}",
+            "Several definitions at once",
+            names.set,
+            ids,
             description="Only `registry serve` has this address. Ids of no definition and of deleted ones are in `not_found`.",
         ),
         f"/{addresses.api_list(name)}/{{id}}/": _get(
-            name, f"get_{name}", "One definition, or what is left of a deleted one", definition_or_tombstone, number, gone=names.tombstone
+            name,
+            f"get_{name}",
+            "One definition, or what is left of a deleted one",
+            definition_or_tombstone,
+            number,
+            gone=names.tombstone,
         ),
-        f"/{addresses.api_list(name)}/{{id}}/history/": _get(name, f"history_{name}", "Its revisions, newest first", "History", number),
+        f"/{addresses.api_list(name)}/{{id}}/history/": _get(
+            name, f"history_{name}", "Its revisions, newest first", "History", number
+        ),
         f"/{addresses.api_list(name)}/{{id}}/revisions/{{number}}/": _get(
             name, f"revision_{name}", "Its content at one revision", "Revision", number, revision
         ),
         _path(addresses.api_by_name(name, "{name}")): _get(
-            name, f"by_name_{name}", "One definition, by its name", definition_or_tombstone, called, gone=names.tombstone
+            name,
+            f"by_name_{name}",
+            "One definition, by its name",
+            definition_or_tombstone,
+            called,
+            gone=names.tombstone,
         ),
-    }  # fmt: skip
+    }
     if not snapshot.settings.shows_revisions:
         del found[f"/{addresses.api_list(name)}/{{id}}/revisions/{{number}}/"]
     return found
@@ -142,10 +203,14 @@ def _filters(snapshot: Snapshot) -> tuple[Schema, ...]:
     most = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE, "default": snapshot.settings.page_size}
     return (
         _query("limit", most, f"Definitions in one answer; 0 for {MAX_PAGE_SIZE}."),
-        _query("offset", {"type": "integer", "minimum": 0, "default": 0}, "How many definitions to leave out."),
+        _query(
+            "offset", {"type": "integer", "minimum": 0, "default": 0}, "How many definitions to leave out."
+        ),
         _query("process_type", _TEXT, "Those of this type; where a definition has none it is `single`."),
         _query("application", _TEXT, "Those that run in this application."),
-        _query("lifecycle", _TEXT, "Those in this state of life; where a definition has none it is `production`."),
+        _query(
+            "lifecycle", _TEXT, "Those in this state of life; where a definition has none it is `production`."
+        ),
         _query("tag", _TEXT, "Those with this tag."),
         _query("name", _TEXT, "The one with this name."),
         _query("q", _TEXT, "Those with all of these words in name, title, description, tags or application."),
@@ -166,9 +231,15 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
         "date": _TEXT_OR_NULL | {"description": "The author's date, ISO 8601"},
         "message": _TEXT,
     }
-    change = _object({"pointer": _TEXT | {"description": "JSON Pointer into the file"}, "old": {}, "new": {}}, "old", "new")
+    change = _object(
+        {"pointer": _TEXT | {"description": "JSON Pointer into the file"}, "old": {}, "new": {}}, "old", "new"
+    )
     told = {"changes": {"type": "array", "items": reference("Change")}, "resource_uri": _TEXT}
-    listed = facts | {"name": _TEXT, "deleted": _BOOLEAN, **(told if shows_revisions else {key: {"type": "null"} for key in told})}
+    listed = facts | {
+        "name": _TEXT,
+        "deleted": _BOOLEAN,
+        **(told if shows_revisions else {key: {"type": "null"} for key in told}),
+    }
     revisions = {"type": "array", "items": reference("ListedRevision")}
     return {
         "Error": _object({"error": _TEXT}),
@@ -179,21 +250,46 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
         "Change": change,
         "ListedRevision": _object(listed),
         "History": _object({"id": _ID, "name": _TEXT, "history_complete": _BOOLEAN, "revisions": revisions}),
-        "Revision": _object({"definition": _ANY_MAP, "id": _ID, **listed, "history_complete": _BOOLEAN, "document": _ANY_MAP}),
-        "Snapshot": _object({
-            "title": _TEXT, "registry_id": _TEXT_OR_NULL, "commit": _TEXT_OR_NULL, "commit_time": _TEXT_OR_NULL, "dirty": _BOOLEAN,
-            "history_complete": _BOOLEAN, "kinds": {"type": "object", "additionalProperties": reference("Counts")},
-            "revisions": _INTEGER, "ledger_lines": _INTEGER, "ledger_head": _TEXT_OR_NULL, "generator": _TEXT,
-        }),
+        "Revision": _object(
+            {"definition": _ANY_MAP, "id": _ID, **listed, "history_complete": _BOOLEAN, "document": _ANY_MAP}
+        ),
+        "Snapshot": _object(
+            {
+                "title": _TEXT,
+                "registry_id": _TEXT_OR_NULL,
+                "commit": _TEXT_OR_NULL,
+                "commit_time": _TEXT_OR_NULL,
+                "dirty": _BOOLEAN,
+                "history_complete": _BOOLEAN,
+                "kinds": {"type": "object", "additionalProperties": reference("Counts")},
+                "revisions": _INTEGER,
+                "ledger_lines": _INTEGER,
+                "ledger_head": _TEXT_OR_NULL,
+                "generator": _TEXT,
+            }
+        ),
         "Counts": _object({"count": _INTEGER, "pending": _INTEGER, "deleted": _INTEGER, "next_id": _ID}),
-        "LedgerEntry": _object({
-            "kind": _TEXT, "id": _ID, "name": _TEXT,
-            "state": _TEXT | {"x-extensible-enum": ["live", "moved", "gone"]},
-            "commit": _TEXT_OR_NULL | {"description": "The commit that was indexed"},
-            "prev": _TEXT | {"description": "SHA-256 of the line before; of the first line: the registry_id"},
-        }),
-        "Meta": _object({"limit": _ID, "next": _TEXT_OR_NULL, "offset": _INTEGER, "previous": _TEXT_OR_NULL, "total_count": _INTEGER}),
-    }  # fmt: skip
+        "LedgerEntry": _object(
+            {
+                "kind": _TEXT,
+                "id": _ID,
+                "name": _TEXT,
+                "state": _TEXT | {"x-extensible-enum": ["live", "moved", "gone"]},
+                "commit": _TEXT_OR_NULL | {"description": "The commit that was indexed"},
+                "prev": _TEXT
+                | {"description": "SHA-256 of the line before; of the first line: the registry_id"},
+            }
+        ),
+        "Meta": _object(
+            {
+                "limit": _ID,
+                "next": _TEXT_OR_NULL,
+                "offset": _INTEGER,
+                "previous": _TEXT_OR_NULL,
+                "total_count": _INTEGER,
+            }
+        ),
+    }
 
 
 def _kind_schemas(components: Components, kind: Kind) -> _Names:
@@ -203,8 +299,15 @@ def _kind_schemas(components: Components, kind: Kind) -> _Names:
     shapes = Shapes(components, stem, kind.schema)
     fields = kind.schema.get("properties")
     fields = fields if isinstance(fields, dict) else {}
-    around = {key: shapes.of(part, stem + pascal(key)) for key, part in fields.items() if key not in OURS and part is not False}
-    newest = {"anyOf": [reference("RevisionFacts"), {"type": "null"}], "description": "The newest revision; null: none is known"}
+    around = {
+        key: shapes.of(part, stem + pascal(key))
+        for key, part in fields.items()
+        if key not in OURS and part is not False
+    }
+    newest = {
+        "anyOf": [reference("RevisionFacts"), {"type": "null"}],
+        "description": "The newest revision; null: none is known",
+    }
     many = {"type": "array", "items": reference(names.one)}
     properties = {
         "definition": shapes.of(fields.get("definition", True), f"{stem}Definition"),
@@ -216,13 +319,18 @@ def _kind_schemas(components: Components, kind: Kind) -> _Names:
         "history_uri": _TEXT | {"description": "Absent as long as there is no id"},
         "revision": newest,
     }
-    components.schemas[names.one] = _object(properties | around, "history_uri", *around) | {"description": kind.title}
+    components.schemas[names.one] = _object(properties | around, "history_uri", *around) | {
+        "description": kind.title
+    }
     components.schemas[names.list] = _object({"meta": reference("Meta"), "objects": many})
     components.schemas[names.all] = _object({"objects": many})
-    components.schemas[names.set] = _object({"objects": many, "not_found": {"type": "array", "items": _TEXT}}, "not_found")
+    components.schemas[names.set] = _object(
+        {"objects": many, "not_found": {"type": "array", "items": _TEXT}}, "not_found"
+    )
     tombstone = {
         "deleted": {"const": True, "description": "A deleted definition must not be run"},
-        "last_definition": _ANY_MAP | {"description": "Its last content; null: no commit that is here has any"},
+        "last_definition": _ANY_MAP
+        | {"description": "Its last content; null: no commit that is here has any"},
         "id": _ID,
         "resource_uri": _TEXT,
         "kind": {"const": kind.name},
@@ -230,7 +338,13 @@ def _kind_schemas(components: Components, kind: Kind) -> _Names:
         "by_name_uri": _TEXT | {"description": "Absent where the name is that of another definition now"},
         "history_uri": _TEXT,
         "revision": newest,
-        "history": {"type": "array", "items": reference("ListedRevision"), "description": "Its revisions, newest first"},
+        "history": {
+            "type": "array",
+            "items": reference("ListedRevision"),
+            "description": "Its revisions, newest first",
+        },
     }
-    components.schemas[names.tombstone] = _object(tombstone, "by_name_uri") | {"description": f"{kind.title}, deleted"}
+    components.schemas[names.tombstone] = _object(tombstone, "by_name_uri") | {
+        "description": f"{kind.title}, deleted"
+    }
     return names

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator
 
-from registry.addresses import schema_file
-from registry.render.file import File, Unit, unit_of
+from registry.model.addresses import schema_file
+from registry.render.target import File, Target, target_of
 from registry.snapshot import Snapshot
 
 
-def render(snapshot: Snapshot) -> Iterator[Unit]:
+def render(snapshot: Snapshot) -> Iterator[Target]:
     """A file a kind, indented, because people open these."""
     for kind in snapshot.kinds:
         path = schema_file(kind.name)
-        yield unit_of(path, File(path, (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode()))
+        yield target_of(
+            path, File(path, (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode())
+        )

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from registry.errors import Problem
+from registry.model.problem import Problem
 from registry.reports.line import LineOf
 
 if TYPE_CHECKING:
@@ -33,5 +33,7 @@ def changes_as(name: str) -> ChangeReport:
 
 def report_as(name: str) -> Callable[[Sequence[Problem], LineOf], str]:
     """The report in one format."""
-    found: Callable[[Sequence[Problem], LineOf], str] = importlib.import_module(f"registry.reports.{name}").report
+    found: Callable[[Sequence[Problem], LineOf], str] = importlib.import_module(
+        f"registry.reports.{name}"
+    ).report
     return found

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from registry.changelog import Changelog, Entry
 from registry.changes import Level, Meaning, What
-from registry.characters import visible
-from registry.diff import MISSING
+from registry.model.characters import visible
+from registry.model.diff import MISSING
 from registry.reports.changes import json as changes_json
 from registry.reports.changes import markdown
 from registry.reports.changes.words import NO_CHANGES, affected, summary, title, value, who
 from registry.reports.envelope import to_text
+from registry.review.changelog import Changelog, ChangelogEntry
 
 _HEADINGS = {Level.BREAKING: "Breaking", Level.RISKY: "Risky", Level.SAFE: "Safe"}
 _LONGEST = 120
@@ -30,7 +30,10 @@ def as_json(changelog: Changelog) -> str:
     """One JSON object: that of `registry diff --format json`, with `since`, and the commits of each definition."""
     body = changes_json.body(changelog.comparison)
     for told, entry in zip(body["definitions"], changelog.entries, strict=True):
-        told["commits"] = [{"commit": one.commit, "author": one.author, "date": one.date, "message": one.message} for one in entry.commits]
+        told["commits"] = [
+            {"commit": one.commit, "author": one.author, "date": one.date, "message": one.message}
+            for one in entry.commits
+        ]
     return to_text({"title": changelog.title, "since": changelog.since, **body})
 
 
@@ -39,7 +42,11 @@ def _notes(changelog: Changelog, mark: str, quote: Quote) -> str:
     heading = f"{mark} " if mark else ""
     name = visible(changelog.title) if not mark else markdown.escaped(changelog.title)
     words = summary(compared) if compared.changed else NO_CHANGES
-    lines = [f"{heading}{name}: {quote(changelog.since)} to {quote((compared.head or 'work tree')[:12])}", "", words]
+    lines = [
+        f"{heading}{name}: {quote(changelog.since)} to {quote((compared.head or 'work tree')[:12])}",
+        "",
+        words,
+    ]
     for level in Level:
         found = [line for entry in changelog.entries for line in _entry(entry, level, quote)]
         if found:
@@ -47,7 +54,7 @@ def _notes(changelog: Changelog, mark: str, quote: Quote) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entry(entry: Entry, level: Level, quote: Quote) -> Iterator[str]:
+def _entry(entry: ChangelogEntry, level: Level, quote: Quote) -> Iterator[str]:
     meanings = [one for one in entry.changed.meanings if one.level is level]
     if not meanings:
         return
@@ -62,7 +69,11 @@ def _entry(entry: Entry, level: Level, quote: Quote) -> Iterator[str]:
 
 
 def _meaning(one: Meaning, quote: Quote) -> str:
-    values = "" if one.old is MISSING and one.new is MISSING else f" ({_short(one.old, quote)} → {_short(one.new, quote)})"
+    values = (
+        ""
+        if one.old is MISSING and one.new is MISSING
+        else f" ({_short(one.old, quote)} → {_short(one.new, quote)})"
+    )
     place = f"{quote(one.pointer)}: " if one.pointer else ""
     acts = f". {who(one)}" if who(one) and one.level is not Level.SAFE else ""
     return f"{place}{one.title}{values}{acts}"
@@ -75,4 +86,8 @@ def _short(found: object, quote: Quote) -> str:
     return quote(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…") or '""'
 
 
-FORMATS: dict[str, Callable[[Changelog], str]] = {"text": as_text, "markdown": as_markdown, "json": as_json}
+CHANGELOG_FORMATS: dict[str, Callable[[Changelog], str]] = {
+    "text": as_text,
+    "markdown": as_markdown,
+    "json": as_json,
+}

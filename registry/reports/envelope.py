@@ -7,7 +7,7 @@ other rules (docs/consumer.md). The formats of other programs (SARIF, JUnit …)
 from collections.abc import Mapping
 from typing import Any
 
-from registry.characters import dump_json
+from registry.model.characters import dump_json
 
 FORMAT_VERSION = 1
 """Raised when a key is removed, renamed or changes its meaning. New keys may come at any time."""

@@ -5,8 +5,8 @@ Source: "Workflow commands for GitHub Actions" in GitHub's documentation.
 
 from collections.abc import Mapping, Sequence
 
-from registry.characters import visible, visible_lines
-from registry.errors import Problem
+from registry.model.characters import visible, visible_lines
+from registry.model.problem import Problem
 from registry.reports.line import LineOf, said
 from registry.reports.text import summary
 
@@ -34,7 +34,9 @@ def annotation(command: str, facts: Mapping[str, str | int], text: str) -> str:
 
     Lines of `text` stay lines.
     """
-    properties = ",".join(f"{name}={_escaped(visible(str(value)), is_property=True)}" for name, value in facts.items())
+    properties = ",".join(
+        f"{name}={_escaped(visible(str(value)), is_property=True)}" for name, value in facts.items()
+    )
     return f"::{command} {properties}::{_escaped(visible_lines(text), is_property=False)}"
 
 

@@ -7,8 +7,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from registry.characters import dump_json
-from registry.errors import Problem, Severity
+from registry.model.characters import dump_json
+from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf, said
 
 
@@ -23,9 +23,14 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
             {
                 "description": said(problem, " ({})"),
                 "check_name": problem.rule,
-                "fingerprint": hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass")).hexdigest(),
+                "fingerprint": hashlib.sha256(
+                    f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass")
+                ).hexdigest(),
                 "severity": "major" if problem.severity is Severity.ERROR else "minor",
-                "location": {"path": problem.span.path, "lines": {"begin": problem.span.line, "end": problem.span.end_line}},
+                "location": {
+                    "path": problem.span.path,
+                    "lines": {"begin": problem.span.line, "end": problem.span.end_line},
+                },
             }
         )
     return dump_json(issues)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from registry.errors import Problem, Severity
+from registry.model.problem import Problem, Severity
 from registry.reports.envelope import to_text
 from registry.reports.line import LineOf
 

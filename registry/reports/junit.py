@@ -4,22 +4,32 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
-from registry.characters import visible
-from registry.errors import Problem, Severity
+from registry.model.characters import visible
+from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf, said
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
     """One `testsuites`; without any problem it holds one test that passed. Warnings pass, and say what they say."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    root = ElementTree.Element("testsuites", name="registry check", tests=str(max(1, len(problems))), failures=str(errors), errors="0")
+    root = ElementTree.Element(
+        "testsuites",
+        name="registry check",
+        tests=str(max(1, len(problems))),
+        failures=str(errors),
+        errors="0",
+    )
     if not problems:
-        suite = ElementTree.SubElement(root, "testsuite", name="registry check", tests="1", failures="0", errors="0")
+        suite = ElementTree.SubElement(
+            root, "testsuite", name="registry check", tests="1", failures="0", errors="0"
+        )
         ElementTree.SubElement(suite, "testcase", name="no problems", classname="registry")
     for path, group in groupby(problems, key=lambda problem: problem.span.path):
         found = list(group)
         failures = sum(problem.severity is Severity.ERROR for problem in found)
-        suite = ElementTree.SubElement(root, "testsuite", name=visible(path), tests=str(len(found)), failures=str(failures), errors="0")
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=visible(path), tests=str(len(found)), failures=str(failures), errors="0"
+        )
         for problem in found:
             _add(suite, problem)
     ElementTree.indent(root)
@@ -30,9 +40,18 @@ def _add(suite: ElementTree.Element, problem: Problem) -> None:
     span = problem.span
     place = visible(f"{span.path}:{span.line}:{span.column}")
     name = f"{problem.rule} {span.line}:{span.column}"
-    case = ElementTree.SubElement(suite, "testcase", name=name, classname=visible(span.path), file=visible(span.path), line=str(span.line))
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        name=name,
+        classname=visible(span.path),
+        file=visible(span.path),
+        line=str(span.line),
+    )
     text = f"{place}: {said(problem)}"
     if problem.severity is Severity.ERROR:
-        ElementTree.SubElement(case, "failure", type=problem.rule, message=visible(problem.message)).text = text
+        ElementTree.SubElement(
+            case, "failure", type=problem.rule, message=visible(problem.message)
+        ).text = text
     else:
         ElementTree.SubElement(case, "system-out").text = f"warning: {text}"

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from registry.characters import visible
-from registry.errors import Problem
+from registry.model.characters import visible
+from registry.model.problem import Problem
 
 LineOf = Callable[[str, int], str | None]
 """A line (from 1) of the file at a path, or None where there is none."""

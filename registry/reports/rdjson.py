@@ -5,8 +5,8 @@ Source: reviewdog's `proto/rdf`: lines and columns from 1, columns counted in by
 
 from collections.abc import Sequence
 
-from registry.characters import dump_json
-from registry.errors import Problem
+from registry.model.characters import dump_json
+from registry.model.problem import Problem
 from registry.reports.line import LineOf, said
 
 
@@ -15,7 +15,10 @@ def report(problems: Sequence[Problem], line_of: LineOf) -> str:
 
     def place(path: str, line: int, column: int) -> dict[str, int]:
         text = line_of(path, line) or ""
-        return {"line": line, "column": len(text[: column - 1].encode("utf-8", "surrogatepass")) + 1 if text else column}
+        return {
+            "line": line,
+            "column": len(text[: column - 1].encode("utf-8", "surrogatepass")) + 1 if text else column,
+        }
 
     diagnostics = [
         {

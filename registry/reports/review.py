@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.changes import Comparison, Level
-from registry.characters import visible
-from registry.errors import Problem, Severity, Span, UsageError
+from registry.errors import UsageError
+from registry.model.characters import visible
+from registry.model.problem import Problem, Severity, Span
 from registry.reports import github, gitlab
 from registry.reports import json as problems_json
 from registry.reports import text as problems_text
@@ -46,10 +47,20 @@ class Given:
 def _text(given: Given) -> str:
     """What the change means first: findings are read one by one afterwards."""
     parts = [f"note: {visible(given.note)}\n"] if given.note else []
-    parts.append(changes_text.report(given.comparison, width=given.width, color=given.color) if given.comparison else f"{_NOT_COMPARED}\n")
-    shown = [one for one in given.problems if one.severity is Severity.ERROR] if given.is_quiet else given.problems
+    parts.append(
+        changes_text.report(given.comparison, width=given.width, color=given.color)
+        if given.comparison
+        else f"{_NOT_COMPARED}\n"
+    )
+    shown = (
+        [one for one in given.problems if one.severity is Severity.ERROR]
+        if given.is_quiet
+        else given.problems
+    )
     if shown:
-        parts.append(problems_text.report(shown, given.line_of, color=given.color, at_most_alike=given.at_most_alike))
+        parts.append(
+            problems_text.report(shown, given.line_of, color=given.color, at_most_alike=given.at_most_alike)
+        )
     return "\n".join(parts)
 
 
@@ -65,7 +76,8 @@ def _markdown(given: Given) -> str:
         MARKER,
         "## Process registry",
         "",
-        f"**{verdict}** " + (f"**{summary(compared)}** <sub>{between(compared)}</sub>" if compared else _NOT_COMPARED),
+        f"**{verdict}** "
+        + (f"**{summary(compared)}** <sub>{between(compared)}</sub>" if compared else _NOT_COMPARED),
     ]
     if given.note:
         head.append(f"\n{markdown.code(given.note)}")
@@ -78,14 +90,22 @@ def _markdown(given: Given) -> str:
     findings = ""
     if problems:
         is_long = len(problems) > _MOST_OPEN
-        findings = markdown.folded(f"{len(problems):,} findings", problems) if is_long else markdown.cut("", problems, markdown.AT_MOST // 2)
+        findings = (
+            markdown.folded(f"{len(problems):,} findings", problems)
+            if is_long
+            else markdown.cut("", problems, markdown.AT_MOST // 2)
+        )
     # Changes first; where both are too long for a comment, half of it is kept for the findings.
-    return markdown.cut("\n".join(head) + "\n", changes, markdown.AT_MOST - len(findings.encode())) + (f"{findings}\n" if findings else "")
+    return markdown.cut("\n".join(head) + "\n", changes, markdown.AT_MOST - len(findings.encode())) + (
+        f"{findings}\n" if findings else ""
+    )
 
 
 def _github(given: Given) -> str:
     """Annotations: the problems, and a warning or notice for each change that is not safe, on its line."""
-    moved = [replace(one, span=one.span._replace(path=given.prefix + one.span.path)) for one in given.problems]
+    moved = [
+        replace(one, span=one.span._replace(path=given.prefix + one.span.path)) for one in given.problems
+    ]
     text = github.report(moved, given.line_of)
     for changed in given.comparison.changed if given.comparison else ():
         for one in changed.meanings:
@@ -104,7 +124,10 @@ def _github(given: Given) -> str:
 def _gitlab(given: Given) -> str:
     """A code quality report: the problems, and each change that is not safe as a finding on its line."""
     found = [*given.problems, *_grave_changes(given.comparison)]
-    return gitlab.report([replace(one, span=one.span._replace(path=given.prefix + one.span.path)) for one in found], given.line_of)
+    return gitlab.report(
+        [replace(one, span=one.span._replace(path=given.prefix + one.span.path)) for one in found],
+        given.line_of,
+    )
 
 
 def _grave_changes(comparison: Comparison | None) -> Iterator[Problem]:
@@ -113,10 +136,23 @@ def _grave_changes(comparison: Comparison | None) -> Iterator[Problem]:
             if one.level is not Level.SAFE:
                 line = changed.lines.get(one.pointer, 1)
                 message = f"{one.level.value}: {title(changed)}: {one.title}. {one.reason}"
-                yield Problem(one.rule, Severity.WARNING, Span(changed.path, line, 1, line, 2), message, who(one), one.pointer)
+                yield Problem(
+                    one.rule,
+                    Severity.WARNING,
+                    Span(changed.path, line, 1, line, 2),
+                    message,
+                    who(one),
+                    one.pointer,
+                )
 
 
-FORMATS: dict[str, Callable[[Given], str]] = {"text": _text, "markdown": _markdown, "json": _json, "github": _github, "gitlab": _gitlab}
+REVIEW_FORMATS: dict[str, Callable[[Given], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "json": _json,
+    "github": _github,
+    "gitlab": _gitlab,
+}
 
 
 # Reading a report back. It may be a stranger's: whatever does not have the form is refused, and of what has it no word of ours
@@ -130,21 +166,31 @@ def read(data: bytes) -> Given:
     try:
         body: Any = json.loads(data)
         if body.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
-            raise UsageError("this report is of another version of the program", "write and read it with the same version")
+            raise UsageError(
+                "this report is of another version of the program", "write and read it with the same version"
+            )
         problems = tuple(_problem(one) for one in body["problems"])
         comparison = changes_json.read(body["changes"]) if body["changes"] is not None else None
         note = body["note"]
         if not isinstance(note, str):
             raise TypeError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError("this is no report of `registry review --format json`", "name the file that it wrote") from error
+        raise UsageError(
+            "this is no report of `registry review --format json`", "name the file that it wrote"
+        ) from error
     return Given(problems, comparison, lambda _path, _line: None, note[:500])
 
 
 def _problem(one: Any) -> Problem:
     texts = [one[key] for key in ("rule", "path", "message", "hint", "pointer")]
     numbers = [one[key] for key in ("line", "column", "end_line", "end_column")]
-    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers) or not _RULE.fullmatch(texts[0]):
+    if (
+        not all(isinstance(text, str) for text in texts)
+        or not all(type(number) is int for number in numbers)
+        or not _RULE.fullmatch(texts[0])
+    ):
         raise TypeError
     rule, path, message, hint, pointer = texts
-    return Problem(rule, Severity(one["severity"]), Span(path[:500], *numbers), message[:1000], hint[:1000], pointer)
+    return Problem(
+        rule, Severity(one["severity"]), Span(path[:500], *numbers), message[:1000], hint[:1000], pointer
+    )

@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from registry import __version__
-from registry.characters import dump_json
 from registry.check import OTHERS, RULES
-from registry.errors import Problem, Severity
+from registry.model.characters import dump_json
+from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf, said
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -43,12 +43,22 @@ def _rule(name: str) -> dict[str, Any]:
     if rule is None:
         return {"id": name, "shortDescription": {"text": OTHERS.get(name, "a rule of a plug-in")}}
     level = {"level": rule.severity.value}
-    return {"id": name, "shortDescription": {"text": rule.title}, "fullDescription": {"text": rule.why}, "defaultConfiguration": level}
+    return {
+        "id": name,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "defaultConfiguration": level,
+    }
 
 
 def _result(problem: Problem, rule: int) -> dict[str, Any]:
     span = problem.span
-    region = {"startLine": span.line, "startColumn": span.column, "endLine": span.end_line, "endColumn": span.end_column}
+    region = {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
     uri = quote(span.path.encode("utf-8", "surrogateescape"))
     key = "\0".join((problem.rule, span.path, problem.pointer, problem.message))
     return {
@@ -64,5 +74,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
                 }
             }
         ],
-        "partialFingerprints": {"problem/v1": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()},
+        "partialFingerprints": {
+            "problem/v1": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        },
     }

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from registry.characters import visible
 from registry.credentials import hide_in_line
-from registry.errors import Problem, Severity
+from registry.model.characters import visible
+from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf
 
 LinkOf = Callable[[str], str | None]
@@ -92,7 +92,9 @@ def _excerpt(source: str, problem: Problem) -> list[str]:
     text = hide_in_line(source)[start : start + _WIDEST].replace("\t", " ")
     column = span.column - 1 - start
     is_one_line = span.end_line == span.line
-    width = max(1, min((span.end_column - span.column) if is_one_line else len(text) - column, _WIDEST - column))
+    width = max(
+        1, min((span.end_column - span.column) if is_one_line else len(text) - column, _WIDEST - column)
+    )
     # Escapes make a line longer: the caret goes where the place is in what is shown.
     before = len(visible(text[:column]))
     return [f"  {span.line:5d} | {visible(text)}", f"        | {' ' * before}{'^' * width}"]
@@ -102,5 +104,9 @@ def summary(problems: Sequence[Problem]) -> str:
     """How many errors and warnings, in words."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
-    words = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((errors, "error"), (warnings, "warning")) if count]
+    words = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((errors, "error"), (warnings, "warning"))
+        if count
+    ]
     return f"{' and '.join(words)}." if words else "No problems."

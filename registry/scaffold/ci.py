@@ -174,8 +174,11 @@ jobs:
         with: {name: site, path: site/}
 """
 # In the order that help shows them: paths and texts of each forge's files.
-FORGES: dict[str, dict[str, str]] = {
-    "github": {".github/workflows/registry.yml": _GITHUB, ".github/workflows/registry-comment.yml": _GITHUB_COMMENT},
+CI_FILES: dict[str, dict[str, str]] = {
+    "github": {
+        ".github/workflows/registry.yml": _GITHUB,
+        ".github/workflows/registry-comment.yml": _GITHUB_COMMENT,
+    },
     "gitlab": {".gitlab-ci.yml": _GITLAB},
     "forgejo": {".forgejo/workflows/registry.yml": _FORGEJO},
 }

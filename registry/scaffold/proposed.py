@@ -6,10 +6,10 @@ from pathlib import Path
 
 from registry.errors import UsageError
 from registry.git import Oversize
-from registry.kinds import Kind
-from registry.loader import definition_path
+from registry.load.kinds import Kind
+from registry.load.source import EntryType, SourceEntry, WorkTree
+from registry.model.definition import definition_path
 from registry.scaffold.start import Start, definition_text
-from registry.source import Entry, EntryType, WorkTree
 
 
 class Proposed(WorkTree):
@@ -20,11 +20,11 @@ class Proposed(WorkTree):
         super().__init__(root)
         self.path, self.data = path, data
 
-    def entries(self, folder: str, but: Container[str] = ()) -> list[Entry]:
+    def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
         """Every path below `folder`, in byte order, without those in `but`."""
         found = super().entries(folder, but)
         if self.path.startswith(f"{folder}/") and self.path not in but:
-            found.append(Entry(self.path, EntryType.FILE))
+            found.append(SourceEntry(self.path, EntryType.FILE))
             found.sort(key=lambda entry: os.fsencode(entry.path))
         return found
 

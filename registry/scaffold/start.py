@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.edit import create_files, replace_in
 from registry.errors import RefusedError, UsageError
+from registry.files.atomic_write import create_files, replace_in
 from registry.git import git_is_installed, init_repository, open_repository
-from registry.kinds import ADAPTERS_INDEX, SCHEMA_FOLDER, AdapterType, Kind, adapters_index, defaults_folder, modeline
-from registry.loader import definition_path
-from registry.scaffold.ci import FORGES
-from registry.yaml_writer import flow
+from registry.load.kinds import (
+    ADAPTERS_INDEX,
+    SCHEMA_FOLDER,
+    AdapterType,
+    Kind,
+    adapters_index,
+    defaults_folder,
+    modeline,
+)
+from registry.load.yaml.writer import flow
+from registry.model.definition import definition_path
+from registry.scaffold.ci import CI_FILES
 
 _README = """# {title}
 
@@ -82,14 +90,18 @@ def init_registry(folder: Path, title: str, forges: Sequence[str] = ("github",))
     """Make a new registry in `folder`; gives the files written, relative to it. What is there already stays as it is."""
     for name in ("definitions", "registry.yaml"):
         if (folder / name).exists():
-            raise RefusedError(f"{folder / name} is there already", "this is a registry; `registry new` adds a definition")
+            raise RefusedError(
+                f"{folder / name} is there already", "this is a registry; `registry new` adds a definition"
+            )
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     if not git_is_installed():
         raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
     there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
     has_repository = open_repository(there) is not None
-    files = {name: data for name, data in _registry_files(title, forges).items() if not (folder / name).exists()}
+    files = {
+        name: data for name, data in _registry_files(title, forges).items() if not (folder / name).exists()
+    }
     create_files(folder, files)
     if not has_repository:
         init_repository(folder)
@@ -105,7 +117,7 @@ def _registry_files(title: str, forges: Sequence[str]) -> dict[str, bytes]:
         ".vscode/settings.json": json.dumps(_VSCODE, indent=2) + "\n",
         ".vscode/extensions.json": json.dumps(_VSCODE_EXTENSIONS, indent=2) + "\n",
         ".gitattributes": _GITATTRIBUTES,
-        **{path: text for forge in forges for path, text in FORGES[forge].items()},
+        **{path: text for forge in forges for path, text in CI_FILES[forge].items()},
         example: _EXAMPLE.format(modeline=modeline(example, "process_definition")),
     }
     files = {name: text.encode() for name, text in texts.items()}
@@ -120,8 +132,13 @@ def write_adapters_index(root: Path, adapters: Mapping[str, AdapterType]) -> str
     path = f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}"
     defaults = defaults_folder(SCHEMA_FOLDER)
     # Its references are to files beside it: those that come with the program are needed there too.
-    needed = {f"{SCHEMA_FOLDER}/{file.relative_to(defaults).as_posix()}": file for file in sorted(defaults.rglob("*.schema.json"))}
-    create_files(root, {name: file.read_bytes() for name, file in needed.items() if not (root / name).exists()})
+    needed = {
+        f"{SCHEMA_FOLDER}/{file.relative_to(defaults).as_posix()}": file
+        for file in sorted(defaults.rglob("*.schema.json"))
+    }
+    create_files(
+        root, {name: file.read_bytes() for name, file in needed.items() if not (root / name).exists()}
+    )
     replace_in(root, path, adapters_index_text(adapters).encode())
     return path
 
@@ -163,9 +180,13 @@ def _process_lines(start: Start) -> list[str]:
     lines = [
         "definition:",
         f"  exec: {flow(start.executable or '/path/to/executable')}",
-        f"  application: {flow(start.application)}" if start.application else "  # application: name   # a definition of the kind application",
+        f"  application: {flow(start.application)}"
+        if start.application
+        else "  # application: name   # a definition of the kind application",
         f"  process_type: {process_type}   # single: one message in, one out, ends; service: runs for a long time",
-        f"  argv: {flow(list(start.argv))}" if start.argv else '  # argv: ["-v", "${input_file}"]   # each item one argument; no shell',
+        f"  argv: {flow(list(start.argv))}"
+        if start.argv
+        else '  # argv: ["-v", "${input_file}"]   # each item one argument; no shell',
         '  # environment: {LEVEL: info, COUNT: "3"}   # text only: quote numbers',
         "  # cwd: /srv/somewhere",
     ]

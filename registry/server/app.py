@@ -19,17 +19,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from registry.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE
-from registry.characters import visible
 from registry.errors import Read, RegistryError
-from registry.live import Live, State
-from registry.publish import MISSING, READ_ONLY
+from registry.model.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE
+from registry.model.characters import visible
 from registry.render.json_api import is_gone
+from registry.scaffold.webserver import NOT_FOUND, READ_ONLY
 from registry.server.compression import ENCODINGS, chosen_encoding
 from registry.server.connections import LimitedProtocol
 from registry.server.cors import METHODS, CorsPolicy
 from registry.server.hosts import AllowedHosts, HostGuard
 from registry.server.lists import WrongQueryError, asks_for_a_part, list_answer, set_answer
+from registry.server.live import LiveRegistry, LiveState
 
 if TYPE_CHECKING:
     from socket import socket
@@ -37,9 +37,21 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-_TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson", ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
-          ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".atom": "application/atom+xml"}  # fmt: skip
-_HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY", "cache-control": "no-cache"}
+_TYPES = {
+    ".json": "application/json",
+    ".ndjson": "application/x-ndjson",
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".atom": "application/atom+xml",
+}
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cache-control": "no-cache",
+}
 _ASSETS = Path(__file__).with_name("assets")
 _LIVE = f"{LIVE}/"
 _PLAIN_IN_PATHS = "/:@!$&'()*+,;=~"
@@ -57,7 +69,7 @@ class Server:
 
     def __init__(
         self,
-        live: Live,
+        live: LiveRegistry,
         base_path: str,
         report_bug: Callable[[Exception], object],
         read: Read,
@@ -82,8 +94,13 @@ class Server:
         self._is_ending = False
         self._most_listeners = 1
         methods = ["GET", "HEAD", "OPTIONS"]
-        routes = [Route(f"{base_path}{_LIVE}events", self._events), Route("/{path:path}", self._answer, methods=methods)]
-        self.app: ASGIApp = HostGuard(Starlette(routes=routes, exception_handlers={405: self._read_only}), hosts)
+        routes = [
+            Route(f"{base_path}{_LIVE}events", self._events),
+            Route("/{path:path}", self._answer, methods=methods),
+        ]
+        self.app: ASGIApp = HostGuard(
+            Starlette(routes=routes, exception_handlers={405: self._read_only}), hosts
+        )
 
     def run(self, listener: "socket", most_connections: int) -> None:
         """Answer on a socket until a signal ends it, at most so many connections at once."""
@@ -92,7 +109,13 @@ class Server:
         self._most_listeners = max(1, most_connections // 2)
         # Errors only: a malformed request is the client's, and no news on this terminal.
         config = uvicorn.Config(
-            self.app, http=LimitedProtocol, ws="none", log_level="error", lifespan="off", timeout_graceful_shutdown=2, server_header=False
+            self.app,
+            http=LimitedProtocol,
+            ws="none",
+            log_level="error",
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            server_header=False,
         )
         _Uvicorn(config, self.end).run(sockets=[listener])
 
@@ -116,11 +139,15 @@ class Server:
         try:
             return self._kept_or_found(request)
         except OSError as error:  # too many open files, a full disk: no bug, and it may pass
-            body = {"error": f"the server's system refused a request: {error.strerror or type(error).__name__}"}
+            body = {
+                "error": f"the server's system refused a request: {error.strerror or type(error).__name__}"
+            }
             return JSONResponse(body, 503, {**_HEADERS, "retry-after": "5"})
         except Exception as error:  # noqa: BLE001 - the edge: one request must not end the server
             self._report_bug(error)
-            return JSONResponse({"error": "internal error; the server's terminal says where the details are"}, 500, _HEADERS)
+            return JSONResponse(
+                {"error": "internal error; the server's terminal says where the details are"}, 500, _HEADERS
+            )
 
     def _kept_or_found(self, request: Request) -> Response:
         path: str = request.scope["path"]
@@ -135,7 +162,11 @@ class Server:
         if inside is None:
             if f"{path}/" == self._base:
                 return self._redirect("", query)
-            return RedirectResponse(self._base, 307, _HEADERS) if path == "/" else self._missing(state, "", encoding, is_api="api" in path)
+            return (
+                RedirectResponse(self._base, 307, _HEADERS)
+                if path == "/"
+                else self._missing(state, "", encoding, is_api="api" in path)
+            )
         if state.version != self._kept_of:
             self._kept.clear()
             self._kept_of, self._kept_bytes = state.version, 0
@@ -148,10 +179,18 @@ class Server:
             found = _compressed(made, encoding)
             self._keep(key, found)
         if found.status_code == 200 and _is_known(found.headers, request.headers):
-            return Response(None, 304, {name: value for name, value in found.headers.items() if name not in ("content-type", "content-length")})
+            return Response(
+                None,
+                304,
+                {
+                    name: value
+                    for name, value in found.headers.items()
+                    if name not in ("content-type", "content-length")
+                },
+            )
         return found
 
-    def _allowed_origin(self, request: Request, state: State) -> str:
+    def _allowed_origin(self, request: Request, state: LiveState) -> str:
         snapshot = state.snapshot
         is_committed = snapshot is not None and snapshot.commit is not None and not snapshot.is_dirty
         return self._cors.allowed_origin(request.headers.get("origin", ""), is_committed=is_committed)
@@ -173,13 +212,20 @@ class Server:
             self._kept_bytes -= _size_of(*self._kept.popitem(last=False))
 
     def _found(  # noqa: PLR0911 - one a sort of address
-        self, state: State, inside: str, query: str, origin: str, *, is_api: bool
+        self, state: LiveState, inside: str, query: str, origin: str, *, is_api: bool
     ) -> Response | None:
         """What is at an address; None where there is nothing."""
         if inside.startswith(_LIVE):
             return self._live_asset(inside.removeprefix(_LIVE))
         steps = [step for step in inside.split("/") if step]
-        if state.snapshot is None or "\0" in inside or "\\" in inside or "//" in inside or ".." in steps or "." in steps:
+        if (
+            state.snapshot is None
+            or "\0" in inside
+            or "\\" in inside
+            or "//" in inside
+            or ".." in steps
+            or "." in steps
+        ):
             return None
         part = self._part(state, steps, inside, query, origin)
         if part is not None:
@@ -197,7 +243,9 @@ class Server:
             return PlainTextResponse(f"{visible(error.message)}\n", 500, _HEADERS)
         return self._ok(state, place, body, origin, is_api=is_api) if body is not None else None
 
-    def _part(self, state: State, steps: list[str], inside: str, query: str, origin: str) -> Response | None:
+    def _part(
+        self, state: LiveState, steps: list[str], inside: str, query: str, origin: str
+    ) -> Response | None:
         """A part of a list, or several definitions at once; None for every other address."""
         snapshot = state.snapshot
         if snapshot is None or len(steps) < 2 or steps[0] != API or steps[1] not in snapshot.kinds.by_name:
@@ -208,7 +256,11 @@ class Server:
                 return None
             if not inside.endswith("/"):
                 return self._redirect(inside, query)
-            body = set_answer(snapshot, steps[1], unquote(steps[3])) if is_set else list_answer(snapshot, steps[1], query)
+            body = (
+                set_answer(snapshot, steps[1], unquote(steps[3]))
+                if is_set
+                else list_answer(snapshot, steps[1], query)
+            )
         except WrongQueryError as error:
             return JSONResponse({"error": str(error)}, 400, {**_HEADERS, **self._cors.headers(origin)})
         return self._ok(state, API_INDEX, body, origin, is_api=True)
@@ -217,12 +269,14 @@ class Server:
         path = quote(f"{self._base}{inside}/" if inside else self._base, safe=_PLAIN_IN_PATHS)
         return RedirectResponse(f"{path}?{query}" if query else path, 301, _HEADERS)
 
-    def _ok(self, state: State, path: str, body: bytes, origin: str, *, is_api: bool) -> Response:
+    def _ok(self, state: LiveState, path: str, body: bytes, origin: str, *, is_api: bool) -> Response:
         suffix = path[path.rfind(".") :]
         media_type = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
         if suffix == ".html":
             body = self._with_live(state, body)
-        when = state.snapshot.commit_time if state.snapshot is not None and not state.snapshot.is_dirty else None
+        when = (
+            state.snapshot.commit_time if state.snapshot is not None and not state.snapshot.is_dirty else None
+        )
         cors = self._cors.headers(origin) if is_api else {}
         headers = {
             **_HEADERS,
@@ -235,7 +289,7 @@ class Server:
         gone = is_api and state.snapshot is not None and is_gone(state.snapshot, path)
         return Response(body, 410 if gone else 200, headers)
 
-    def _with_live(self, state: State, page: bytes) -> bytes:
+    def _with_live(self, state: LiveState, page: bytes) -> bytes:
         """The page with the script that brings changes into it."""
         base = f"{self._base}{_LIVE}"
         tags = (
@@ -251,15 +305,19 @@ class Server:
         body = (_ASSETS / name).read_bytes()
         return Response(body, 200, {**_HEADERS, "content-type": _TYPES[name[name.rfind(".") :]]})
 
-    def _missing(self, state: State, origin: str, encoding: str, *, is_api: bool) -> Response:
+    def _missing(self, state: LiveState, origin: str, encoding: str, *, is_api: bool) -> Response:
         """The answer for every address at which there is nothing; its page is compressed once."""
         if is_api:
-            return JSONResponse(MISSING, 404, {**_HEADERS, **self._cors.headers(origin)})
+            return JSONResponse(NOT_FOUND, 404, {**_HEADERS, **self._cors.headers(origin)})
         if self._missing_page is None or self._missing_page[:2] != (state.version, encoding):
             page = state.pages.get(NOT_FOUND_PAGE) if state.snapshot is not None else None
             if page is None:
                 page = b"<!doctype html><title>Not yet</title><main><h1>Nothing to show yet</h1></main><body></body>"
-            answer = Response(self._with_live(state, page), 404, {**_HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"})
+            answer = Response(
+                self._with_live(state, page),
+                404,
+                {**_HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"},
+            )
             self._missing_page = (state.version, encoding, _compressed(answer, encoding))
         return self._missing_page[2]
 
@@ -272,7 +330,11 @@ class Server:
 
     async def _events(self, request: Request) -> Response:
         """Server-sent events: each new state with the problems that there are, until the page goes away."""
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no", "content-type": "text/event-stream"}
+        headers = {
+            "cache-control": "no-store",
+            "x-accel-buffering": "no",
+            "content-type": "text/event-stream",
+        }
         if request.method == "HEAD":
             return Response(None, 200, headers)
         if len(self._listeners) >= self._most_listeners:
@@ -295,11 +357,18 @@ class Server:
         finally:
             self._listeners.discard(listener)
 
-    def _told(self, state: State) -> dict[str, Any]:
+    def _told(self, state: LiveState) -> dict[str, Any]:
         """What an open page must know."""
         problems = []
         if state.error is not None:
-            problems.append({"place": "", "message": visible(state.error.message), "source": "", "hint": visible(state.error.hint)})
+            problems.append(
+                {
+                    "place": "",
+                    "message": visible(state.error.message),
+                    "source": "",
+                    "hint": visible(state.error.hint),
+                }
+            )
         errors = [one for one in state.problems if one.severity.value == "error"]
         for one in errors:
             source = ""
@@ -307,7 +376,14 @@ class Server:
                 lines = (self._read(one.span.path) or b"").decode("utf-8", "replace").splitlines()
                 source = lines[one.span.line - 1] if 0 < one.span.line <= len(lines) else ""
             place = f"{one.span.path}:{one.span.line}:{one.span.column} {one.rule}"
-            problems.append({"place": visible(place), "message": visible(one.message), "source": visible(_safe(source)), "hint": visible(one.hint)})
+            problems.append(
+                {
+                    "place": visible(place),
+                    "message": visible(one.message),
+                    "source": visible(_safe(source)),
+                    "hint": visible(one.hint),
+                }
+            )
         return {"version": state.version, "problems": problems, "has_good": state.snapshot is not None}
 
 
@@ -348,7 +424,11 @@ def _compressed(answer: Response, encoding: str) -> Response:
     etag = answer.headers.get("etag")
     headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
     tagged = {"etag": f'{etag[:-1]}-{encoding}"'} if etag else {}
-    return Response(ENCODINGS[encoding](bytes(answer.body)), answer.status_code, {**headers, **tagged, "content-encoding": encoding})
+    return Response(
+        ENCODINGS[encoding](bytes(answer.body)),
+        answer.status_code,
+        {**headers, **tagged, "content-encoding": encoding},
+    )
 
 
 def _is_known(have: Headers, asked: Headers) -> bool:

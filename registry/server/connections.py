@@ -84,7 +84,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Take the connection; the longest idle one makes room for it where there are too many."""
         super().connection_made(transport)
         self._expect(_Receiving.HEADERS)
-        others = [one for one in self.connections if one is not self and isinstance(one, LimitedProtocol) and not one.transport.is_closing()]
+        others = [
+            one
+            for one in self.connections
+            if one is not self and isinstance(one, LimitedProtocol) and not one.transport.is_closing()
+        ]
         if len(others) < self.most_connections:
             return
         idle = [one for one in others if one.is_idle]
@@ -146,10 +150,16 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _end(self, why: tuple[bytes, bytes]) -> None:
         """Close; with an answer where the client waits for one and none has begun."""
-        waits = bool(self._received) if self._receiving is _Receiving.HEADERS else not self.cycle.response_started
+        waits = (
+            bool(self._received) if self._receiving is _Receiving.HEADERS else not self.cycle.response_started
+        )
         if waits or why is _BUSY:
             status, text = why
             length = str(len(text) + 1).encode()
-            headers = b"content-type: text/plain; charset=utf-8\r\ncontent-length: " + length + b"\r\nconnection: close\r\n"
+            headers = (
+                b"content-type: text/plain; charset=utf-8\r\ncontent-length: "
+                + length
+                + b"\r\nconnection: close\r\n"
+            )
             self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + headers + b"\r\n" + text + b"\n")
         self.transport.close()

@@ -50,7 +50,10 @@ class CorsPolicy:
 def _checked(origin: str) -> str:
     found = origin.strip().rstrip("/").lower()
     if found != "*" and not _ORIGIN.match(found):
-        raise UsageError(f"--cors {origin!r} is not an origin", "write scheme and host, as in --cors https://app.example.org, or --cors '*'")
+        raise UsageError(
+            f"--cors {origin!r} is not an origin",
+            "write scheme and host, as in --cors https://app.example.org, or --cors '*'",
+        )
     for scheme, port in (("http://", ":80"), ("https://", ":443")):
         if found.startswith(scheme):
             found = found.removesuffix(port)  # browsers leave the usual port out

@@ -81,7 +81,9 @@ class HostGuard:
         elif given and not self._allowed.allows(given[0].strip(), _local_address(scope)):
             host = host_of(given[0].strip())
             hint = f"; to allow it start the server with --allow-host {host}" if host else ""
-            await _refuse(403, f"this server does not answer to {host or 'this host name'}{hint}", scope, receive, send)
+            await _refuse(
+                403, f"this server does not answer to {host or 'this host name'}{hint}", scope, receive, send
+            )
         else:
             await self._app(scope, receive, send)
 
@@ -94,5 +96,9 @@ def _local_address(scope: Scope) -> str:
 
 async def _refuse(status: int, message: str, scope: Scope, receive: Receive, send: Send) -> None:
     is_api = "/api/" in f"{scope['path']}/"
-    response = JSONResponse({"error": message}, status, _HEADERS) if is_api else PlainTextResponse(f"{message}\n", status, _HEADERS)
+    response = (
+        JSONResponse({"error": message}, status, _HEADERS)
+        if is_api
+        else PlainTextResponse(f"{message}\n", status, _HEADERS)
+    )
     await response(scope, receive, send)

@@ -8,12 +8,16 @@ from registry.errors import UsageError
 def listen(host: str, port: int) -> socket.socket:
     """A socket bound to the first address of `host` (a name, or an address without brackets). Raises UsageError."""
     if not host:
-        raise UsageError("--host is empty", "0.0.0.0 means every address of this machine; left out: this machine only")
+        raise UsageError(
+            "--host is empty", "0.0.0.0 means every address of this machine; left out: this machine only"
+        )
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not a host name"
-        raise UsageError(f"{url_host(host)} cannot be listened on: {reason}", "name an address of this machine with --host") from error
+        raise UsageError(
+            f"{url_host(host)} cannot be listened on: {reason}", "name an address of this machine with --host"
+        ) from error
     # A name with both: IPv4, which is what `localhost` means to most programs.
     family, kind, protocol, _, address = next((one for one in found if one[0] == socket.AF_INET), found[0])
     try:
@@ -25,7 +29,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise UsageError(f"{url_host(host)}:{port} cannot be listened on: {error.strerror}", "choose another with --port or --host") from error
+        raise UsageError(
+            f"{url_host(host)}:{port} cannot be listened on: {error.strerror}",
+            "choose another with --port or --host",
+        ) from error
     return listener
 
 

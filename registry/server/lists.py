@@ -8,11 +8,11 @@ everything; all other unknown parameters are ignored and appear in `next` and `p
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, quote, urlencode
 
-from registry.addresses import api_list
-from registry.loader import Definition
-from registry.render.file import to_json
+from registry.load.settings import MAX_PAGE_SIZE
+from registry.model.addresses import api_list
+from registry.model.definition import Definition
 from registry.render.json_api import address, detail_bytes, list_bytes, published
-from registry.settings import MAX_PAGE_SIZE
+from registry.render.target import to_json
 from registry.snapshot import Snapshot
 
 _FORM = frozenset({"format"})  # asks for what we answer anyway
@@ -32,17 +32,17 @@ class WrongQueryError(ValueError):
 
 def _has_text(definition: Definition, wanted: str) -> bool:
     """True when every word stands in the name, title, description, tags or application."""
-    outline = definition.outline
-    parts = [definition.name, outline.title, outline.description, outline.application, *outline.tags]
+    summary = definition.summary
+    parts = [definition.name, summary.title, summary.description, summary.application, *summary.tags]
     text = " ".join(part for part in parts if part).casefold()
     return all(word in text for word in wanted.casefold().split())
 
 
 _FILTERS: dict[str, Callable[[Definition, str], bool]] = {
-    "process_type": lambda one, wanted: (one.outline.process_type or "single") == wanted,
-    "application": lambda one, wanted: bool(wanted) and one.outline.application == wanted,
-    "lifecycle": lambda one, wanted: one.outline.lifecycle == wanted,
-    "tag": lambda one, wanted: wanted in one.outline.tags,
+    "process_type": lambda one, wanted: (one.summary.process_type or "single") == wanted,
+    "application": lambda one, wanted: bool(wanted) and one.summary.application == wanted,
+    "lifecycle": lambda one, wanted: one.summary.lifecycle == wanted,
+    "tag": lambda one, wanted: wanted in one.summary.tags,
     "name": lambda one, wanted: one.name == wanted,
     "q": _has_text,
 }
@@ -97,7 +97,11 @@ def _refuse_unsupported(parameters: Sequence[tuple[str, str]]) -> None:
         if name == "order_by":
             field = value.removeprefix("-").partition("__")[0]
             known = field in _UNFILTERED
-            raise WrongQueryError(f"The '{field}' field does not allow ordering." if known else f"No matching '{field[:100]}' field for ordering on.")
+            raise WrongQueryError(
+                f"The '{field}' field does not allow ordering."
+                if known
+                else f"No matching '{field[:100]}' field for ordering on."
+            )
         meant = _meant(name)
         if meant is not None:
             raise WrongQueryError(f"unknown parameter '{name}': did you mean '{meant}'?")
@@ -121,7 +125,10 @@ def _is_near(word: str, other: str) -> bool:
     for row, character in enumerate(word, 1):
         diagonal, distances[0] = distances[0], row
         for column, wanted in enumerate(other, 1):
-            diagonal, distances[column] = distances[column], min(distances[column] + 1, distances[column - 1] + 1, diagonal + (character != wanted))
+            diagonal, distances[column] = (
+                distances[column],
+                min(distances[column] + 1, distances[column - 1] + 1, diagonal + (character != wanted)),
+            )
     return distances[-1] <= _MOST_EDITS
 
 

@@ -1,5 +1,5 @@
 """Files to a generation on disk: only what changed is written, and a reader never sees half of a site."""
 
-from registry.site.generations import Site, Written
+from registry.site.generations import Site, WriteResult
 
-__all__ = ["Site", "Written"]
+__all__ = ["Site", "WriteResult"]

@@ -19,12 +19,12 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from registry.errors import RefusedError, UsageError
-from registry.render.file import Unit, Units, with_the_like
-from registry.safe_paths import create_new
+from registry.files.safe_paths import create_new
+from registry.render.target import Target, Targets, grouped_by_fingerprint
+from registry.site.manifest import Manifest, RecordedGeneration, pack
+from registry.site.path_templates import count_of, paths_of
 from registry.site.place import refuse_place
-from registry.site.record import Record, Recorded, pack
-from registry.site.shapes import count_of, paths_of
-from registry.site.writing import Same, Tell, copy_tree, remove_files, write_units
+from registry.site.writer import OnProgress, UnchangedTargets, copy_tree, remove_files, write_units
 
 _KEPT = 3
 _NAME = re.compile(r"[0-9]{6,15}\Z")
@@ -35,7 +35,7 @@ _WORTH_KEEPING = 0.6
 _WORTH_LINKING = 200
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     """What was written: how many files the site has, the generation's folder, and how many of its units were made anew."""
 
     files: int
@@ -77,18 +77,28 @@ class Site:
                 pass
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                    raise UsageError(f"{self.out} cannot be replaced: {error.strerror}", "name another place with --out") from error
+                    raise UsageError(
+                        f"{self.out} cannot be replaced: {error.strerror}", "name another place with --out"
+                    ) from error
                 message = f"{self.out} is there and was not made by `registry build`"
                 raise RefusedError(message, "remove it, or name another place with --out") from error
         if self.out.is_symlink() and not self._is_own_link():
-            raise RefusedError(f"{self.out} is a link that `registry build` did not make", "remove it, or name another place with --out")
+            raise RefusedError(
+                f"{self.out} is a link that `registry build` did not make",
+                "remove it, or name another place with --out",
+            )
         if self.generations.is_symlink():
-            raise RefusedError(f"{self.generations} is a link", "remove it, or name another place with --out: nothing is written where it points to")
+            raise RefusedError(
+                f"{self.generations} is a link",
+                "remove it, or name another place with --out: nothing is written where it points to",
+            )
         try:
             self.generations.mkdir(parents=True, exist_ok=True)
             self._mode_of_new_files()
         except OSError as error:
-            raise UsageError(f"{self.generations} cannot be written: {error.strerror}", "name another place with --out") from error
+            raise UsageError(
+                f"{self.generations} cannot be written: {error.strerror}", "name another place with --out"
+            ) from error
 
     def _mode_of_new_files(self) -> int:
         """The permissions that a new file gets there: what the umask, or the folder's own rules, leave. Raises OSError."""
@@ -99,7 +109,9 @@ class Site:
         finally:
             probe.unlink(missing_ok=True)
 
-    def write(self, units: Units, tell: Tell = lambda _done, _total: None, *, from_nothing: bool = False) -> Written:
+    def write(
+        self, units: Targets, tell: OnProgress = lambda _done, _total: None, *, from_nothing: bool = False
+    ) -> WriteResult:
         """Make a whole new generation of these units the current one. On any error the last good one stays.
 
         Where the current one is made from just these, nothing is done. `from_nothing`: every unit is made and written.
@@ -112,21 +124,27 @@ class Site:
             with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
                 return self._write(units, tell, from_nothing=from_nothing)
         except Timeout as error:
-            raise UsageError(f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s", "wait for it, or end it") from error
+            raise UsageError(
+                f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s",
+                "wait for it, or end it",
+            ) from error
         except OSError as error:
-            raise UsageError(f"the site cannot be written to {error.filename or self.out}: {error.strerror}", "the last good site stays") from error
+            raise UsageError(
+                f"the site cannot be written to {error.filename or self.out}: {error.strerror}",
+                "the last good site stays",
+            ) from error
 
-    def _write(self, units: Units, tell: Tell, *, from_nothing: bool) -> Written:
+    def _write(self, units: Targets, tell: OnProgress, *, from_nothing: bool) -> WriteResult:
         # Whatever is unfinished here was left behind by a build that was killed: we hold the lock.
         self._remove_partial()
-        record = Record(self.generations)
+        record = Manifest(self.generations)
         try:
             return self._write_with(record, units, tell, from_nothing=from_nothing)
         except sqlite3.DatabaseError:
             # The record broke on the way: without it everything is written.
             record.remove()
             self._remove_partial()
-            return self._write_with(Record(self.generations), units, tell, from_nothing=True)
+            return self._write_with(Manifest(self.generations), units, tell, from_nothing=True)
         finally:
             record.close()
 
@@ -137,8 +155,12 @@ class Site:
             else:
                 shutil.rmtree(left)
 
-    def _write_with(self, record: Record, units: Units, tell: Tell, *, from_nothing: bool) -> Written:
-        names = sorted((entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int)
+    def _write_with(
+        self, record: Manifest, units: Targets, tell: OnProgress, *, from_nothing: bool
+    ) -> WriteResult:
+        names = sorted(
+            (entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int
+        )
         # Files of older generations are taken over as they are. With another umask they would keep the old permissions.
         mode = self._mode_of_new_files()
         fitting = {name for name in names if _has_mode(self.generations / name, mode)}
@@ -149,7 +171,7 @@ class Site:
         wanted = units.keys
         packed = pack(wanted)
         if latest is not None and record.packed(latest.slot) == packed:
-            return Written(latest.files, self.generations / latest.folder, 0)
+            return WriteResult(latest.files, self.generations / latest.folder, 0)
         name = f"{int(names[-1]) + 1 if names else 1:06d}"
         partial = self.generations / f"{name}.partial"
         base = self._base(record, known, latest, wanted, names, partial)
@@ -159,20 +181,30 @@ class Site:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        slot = base.slot if base is not None else next(free for free in range(_KEPT + 2) if free not in record.slots())
+        slot = (
+            base.slot
+            if base is not None
+            else next(free for free in range(_KEPT + 2) if free not in record.slots())
+        )
         folder = self.generations / name
-        record.note(partial, Recorded(slot, name, files), packed, made, gone)
+        record.note(partial, RecordedGeneration(slot, name, files), packed, made, gone)
         partial.rename(folder)
         self._make_current(name)
         for old in names[: 1 - _KEPT]:
             _remove(self.generations / old)
         kept = {*names[1 - _KEPT :], name}
         record.keep_only(one.slot for one in record.generations() if one.folder in kept)
-        return Written(files, folder, len(made))
+        return WriteResult(files, folder, len(made))
 
     def _base(
-        self, record: Record, known: Sequence[Recorded], latest: Recorded | None, wanted: dict[str, str], names: Sequence[str], partial: Path
-    ) -> Recorded | None:
+        self,
+        record: Manifest,
+        known: Sequence[RecordedGeneration],
+        latest: RecordedGeneration | None,
+        wanted: dict[str, str],
+        names: Sequence[str],
+        partial: Path,
+    ) -> RecordedGeneration | None:
         """The generation to build upon, its folder already at `partial`; None where it is to be written from nothing."""
         if latest is None:
             return None
@@ -217,28 +249,45 @@ def _remove(generation: Path) -> None:
 
 
 def _fill(  # noqa: PLR0913 - what is there, and what is wanted
-    record: Record, base: Recorded | None, latest: Recorded | None, generations: Path, folder: Path, units: Units, tell: Tell
-) -> tuple[list[tuple[Unit, str]], set[str], int]:
+    record: Manifest,
+    base: RecordedGeneration | None,
+    latest: RecordedGeneration | None,
+    generations: Path,
+    folder: Path,
+    units: Targets,
+    tell: OnProgress,
+) -> tuple[list[tuple[Target, str]], set[str], int]:
     """Write what is not in `folder` yet (which was `base`), and remove what is no more; what is in `latest` need not be made.
 
     Gives the units that were made, with the shapes of their paths; those that are gone; and how many files there are now.
     """
     keys = record.keys(base.slot) if base is not None else {}
-    changed = with_the_like(units.other_than(keys))
+    changed = grouped_by_fingerprint(units.other_than(keys))
     gone = keys.keys() - units.keys.keys()
-    before = record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)]) if base is not None else []
+    before = (
+        record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)])
+        if base is not None
+        else []
+    )
     same = None
-    if base is not None and latest is not None and base.folder != latest.folder and len(changed) >= _WORTH_LINKING:
+    if (
+        base is not None
+        and latest is not None
+        and base.folder != latest.folder
+        and len(changed) >= _WORTH_LINKING
+    ):
         # As after a change of a template or of the settings: all was made for the latest generation, and `base` is older.
         as_latest = record.keys(latest.slot)
         names = {unit.name for unit in changed if as_latest.get(unit.name) == unit.key}
-        same = Same(generations / latest.folder, record.shapes(latest.slot, names))
+        same = UnchangedTargets(generations / latest.folder, record.shapes(latest.slot, names))
     made = write_units(folder, changed, tell, is_new=base is None, same=same)
     count = sum(map(count_of, made.values()))
     if base is not None:
         written = {path for unit in changed for path in paths_of(made[unit.name], unit.places)}
         if len(written) < count:
-            raise AssertionError("two units make one file")  # a mistake of ours, seen before anybody sees the site
+            raise AssertionError(
+                "two units make one file"
+            )  # a mistake of ours, seen before anybody sees the site
         remove_files(folder, set(before) - written)
     files = (base.files if base is not None else 0) - len(before) + count
     return [(unit, made[unit.name]) for unit in changed], gone, files

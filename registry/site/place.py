@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 from registry.errors import RefusedError, UsageError
-from registry.safe_paths import link_on_the_way
-from registry.scan import WATCHED
+from registry.files.safe_paths import link_on_the_way
+from registry.load.file_stats import WATCHED
 
 # Folders below a registry's root that are read, or are other programs'.
-_TAKEN = frozenset({*WATCHED, ".registry", ".git", ".github", ".gitlab", ".forgejo", ".gitea", ".vscode", ".idea"})
+_TAKEN = frozenset(
+    {*WATCHED, ".registry", ".git", ".github", ".gitlab", ".forgejo", ".gitea", ".vscode", ".idea"}
+)
 _HINT = "name another place with --out, as in --out site"
 
 
@@ -22,13 +24,17 @@ def refuse_place(root: Path, out: Path) -> None:
     written = _lexically_inside(root, out)
     link = link_on_the_way(root, str(written.parent)) if written is not None else None
     if link is not None:
-        raise RefusedError(f"{root / link} is a link, and the site would be written where it points to", _HINT)
+        raise RefusedError(
+            f"{root / link} is a link, and the site would be written where it points to", _HINT
+        )
     if place.is_relative_to(top):
         first = place.relative_to(top).parts[0]
         if first.casefold() in _TAKEN:
             raise UsageError(f"{out} is in {first}/, which is not for a site", _HINT)
     own = place.parts[len(Path(os.path.commonpath((place, top))).parts) :]
-    if any(step.casefold() == ".git" or (step.startswith(".") and step.endswith(".generations")) for step in own):
+    if any(
+        step.casefold() == ".git" or (step.startswith(".") and step.endswith(".generations")) for step in own
+    ):
         raise UsageError(f"{out} is in a folder that git or another site uses", _HINT)
 
 

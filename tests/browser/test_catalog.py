@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from registry.build import build
 from registry.cli import main
-from registry.publish import nginx_config
-from registry.settings import Settings
+from registry.load.settings import Settings
+from registry.load.source import open_source
+from registry.pipeline import build
+from registry.scaffold.webserver import nginx_config
 from registry.site import Site
-from registry.source import open_source
 from tests.support.browser import chromium
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
@@ -27,13 +27,23 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("catalog")
     repo = RepoBuilder(folder / "repo")
     repo.write("registry.yaml", "registry_id: registry-1\ntitle: Catalog\n")
-    repo.define("tools", "title: Tools\nowners: [t]\ndefinition: {mappings: {hotel: {iaas_image: i, iaas_allocation: a}}, contextualization:"
-                " {method: userdata, userdata: 'echo ${broker}'}}\n", "application")  # fmt: skip
-    repo.define("audio/encode", f"title: Encode\ndescription: 'Very **good**. {LONG}'\nowners: [t]\ntags: [audio]\ndefinition:\n  exec: /bin/encode\n"
-                f"  application: tools\n  argv: [-i, '{LONG}', <b>]\n  environment: {{LEVEL: info}}\n"
-                "  input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}\n")  # fmt: skip
-    repo.define("audio/old", "title: Old\nowners: [t]\nlifecycle: deprecated\n"
-                "deprecation: {since: '2026-01-01', replaced_by: audio/encode, reason: Slow}\ndefinition: {exec: /bin/old}\n")  # fmt: skip
+    repo.define(
+        "tools",
+        "title: Tools\nowners: [t]\ndefinition: {mappings: {hotel: {iaas_image: i, iaas_allocation: a}}, contextualization:"
+        " {method: userdata, userdata: 'echo ${broker}'}}\n",
+        "application",
+    )
+    repo.define(
+        "audio/encode",
+        f"title: Encode\ndescription: 'Very **good**. {LONG}'\nowners: [t]\ntags: [audio]\ndefinition:\n  exec: /bin/encode\n"
+        f"  application: tools\n  argv: [-i, '{LONG}', <b>]\n  environment: {{LEVEL: info}}\n"
+        "  input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}\n",
+    )
+    repo.define(
+        "audio/old",
+        "title: Old\nowners: [t]\nlifecycle: deprecated\n"
+        "deprecation: {since: '2026-01-01', replaced_by: audio/encode, reason: Slow}\ndefinition: {exec: /bin/old}\n",
+    )
     repo.commit("Add everything")
     assert main(["index", "-C", str(repo.root)]) == 0
     path = repo.root / "definitions/process_definition/audio/encode.yaml"
@@ -61,8 +71,15 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: wrong.append(request.url) if not request.url.startswith(address) else None)
-    page.on("response", lambda response: wrong.append(f"{response.status} {response.url}") if response.status >= 400 else None)
+    page.on(
+        "request", lambda request: wrong.append(request.url) if not request.url.startswith(address) else None
+    )
+    page.on(
+        "response",
+        lambda response: (
+            wrong.append(f"{response.status} {response.url}") if response.status >= 400 else None
+        ),
+    )
     yield page
     assert wrong == []
     context.close()
@@ -74,8 +91,19 @@ def test_a_definition_is_found_from_the_index_and_shows_everything(page: Page, a
     page.click("text=Encode")
     assert page.url == f"{address}/process_definition/audio/encode/"
     text = page.inner_text("main")
-    for expected in ("Encode", "/bin/encode", "LEVEL", "debug", "Input: file", "STDIN", "Log more", "/definition/environment/LEVEL",
-                     "Add everything", "owners: [t]", "/api/process_definition/1/"):  # fmt: skip
+    for expected in (
+        "Encode",
+        "/bin/encode",
+        "LEVEL",
+        "debug",
+        "Input: file",
+        "STDIN",
+        "Log more",
+        "/definition/environment/LEVEL",
+        "Add everything",
+        "owners: [t]",
+        "/api/process_definition/1/",
+    ):
         assert expected in text
     assert page.inner_text("del") == "info"
     assert page.locator("strong", has_text="good").count() == 1
@@ -168,13 +196,20 @@ def test_what_a_kind_is_for_is_said_in_markdown(page: Page, address: str) -> Non
     ],
 )
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_is_wider_than_a_phone_and_text_can_be_read(browser: Browser, address: str, path: str, width: int) -> None:
+def test_no_page_is_wider_than_a_phone_and_text_can_be_read(
+    browser: Browser, address: str, path: str, width: int
+) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800})
     context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.goto(address + path)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('main p, main td, main dd')).fontSize)") >= 12
+    assert (
+        page.evaluate(
+            "parseFloat(getComputedStyle(document.querySelector('main p, main td, main dd')).fontSize)"
+        )
+        >= 12
+    )
     context.close()
 
 
@@ -187,13 +222,17 @@ def test_pages_have_one_heading_landmarks_labels_and_names(page: Page, address: 
         assert page.locator(landmark).count() >= 1
     assert page.evaluate("[...document.querySelectorAll('input')].every((input) => input.labels.length)")
     assert page.evaluate("[...document.querySelectorAll('a, button')].every((one) => one.textContent.trim())")
-    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))")
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))"
+    )
     assert all(after - before <= 1 for before, after in pairwise(levels))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
 
 
-def test_the_security_policy_really_stops_a_script_from_elsewhere(browser: Browser, address: str, tmp_path: Path) -> None:
+def test_the_security_policy_really_stops_a_script_from_elsewhere(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()

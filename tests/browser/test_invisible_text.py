@@ -9,10 +9,10 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Page
 
-from registry.build import build
 from registry.cli import main
+from registry.load.source import open_source
+from registry.pipeline import build
 from registry.site import Site
-from registry.source import open_source
 from tests.support.browser import chromium
 from tests.support.repo import RepoBuilder
 
@@ -38,10 +38,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     path.write_text(path.read_text(encoding="utf-8").replace("x\\u200by", "x\\u2060y"), encoding="utf-8")
     repo.commit("Change it")
     assert build(open_source(repo.root), Site(folder / "site")).files
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder / "site")))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder / "site"))
+    )
     Thread(target=server.serve_forever, daemon=True).start()
     with chromium() as browser:
-        found = browser.new_context(base_url=f"http://127.0.0.1:{server.server_port}", viewport={"width": 1200, "height": 1600}).new_page()
+        found = browser.new_context(
+            base_url=f"http://127.0.0.1:{server.server_port}", viewport={"width": 1200, "height": 1600}
+        ).new_page()
         found.set_default_timeout(60_000)
         yield found
     server.shutdown()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from registry.build import build
+from registry.load.source import open_source
+from registry.pipeline import build
 from registry.site import Site
-from registry.source import open_source
 from tests.support.browser import chromium
 from tests.support.repo import RepoBuilder
 from tests.support.served import eventually, get, served
@@ -55,7 +55,10 @@ def test_an_edit_changes_the_open_page_in_place(registry: RepoBuilder, page: Pag
         page.evaluate("window.mark = 1; scrollTo(0, 700)")
         registry.define("g/p0", TEXT.format("new", LONG))
         page.wait_for_selector("h1:text-is('Tnew')")
-        assert page.evaluate("[window.mark, Math.round(scrollY)]") == [1, 700]  # no load: the same document, at the same place
+        assert page.evaluate("[window.mark, Math.round(scrollY)]") == [
+            1,
+            700,
+        ]  # no load: the same document, at the same place
         assert page.title().startswith("Tnew")
         assert page.locator(".badge", has_text="uncommitted").count() == 1
         page.click("#source + button.copy")  # what was replaced still works
@@ -72,13 +75,20 @@ def test_what_was_typed_into_the_filter_stays(registry: RepoBuilder, page: Page)
         assert page.locator("tbody tr:visible").count() == 1
 
 
-def test_a_mistake_lies_over_the_page_with_its_place_until_it_is_mended(registry: RepoBuilder, page: Page) -> None:
+def test_a_mistake_lies_over_the_page_with_its_place_until_it_is_mended(
+    registry: RepoBuilder, page: Page
+) -> None:
     with served(registry.root) as (address, _):
         page.goto(f"{address}/process_definition/g/p3/")
         registry.define("g/p3", TEXT.format(3, "short").replace("exec:", "exce:"))
         page.wait_for_selector("#registry-problems")
         text = page.inner_text("#registry-problems")
-        for expected in ("definitions/process_definition/g/p3.yaml:5:3", "unknown key `exce`", "  exce: /bin/x", "did you mean `exec`?"):
+        for expected in (
+            "definitions/process_definition/g/p3.yaml:5:3",
+            "unknown key `exce`",
+            "  exce: /bin/x",
+            "did you mean `exec`?",
+        ):
             assert expected in text
         assert "/bin/x" in page.inner_text("main")  # the last good state is still there
         registry.define("g/p3", TEXT.format("mended", "short"))
@@ -86,7 +96,9 @@ def test_a_mistake_lies_over_the_page_with_its_place_until_it_is_mended(registry
         page.wait_for_selector("#registry-problems", state="detached")
 
 
-def test_a_mistake_is_shown_to_a_page_that_is_opened_later_and_shows_no_credential(registry: RepoBuilder, page: Page) -> None:
+def test_a_mistake_is_shown_to_a_page_that_is_opened_later_and_shows_no_credential(
+    registry: RepoBuilder, page: Page
+) -> None:
     secret = "Zx81kLq9" + "3vbnTT42pq"
     with served(registry.root) as (address, _):
         registry.define("g/p3", TEXT.format(3, "short") + f"  environment: {{DB_PASSWORD: {secret}}}\n")
@@ -99,15 +111,25 @@ def test_a_mistake_is_shown_to_a_page_that_is_opened_later_and_shows_no_credenti
 def served_files(address: str, site: Path) -> dict[str, bytes]:
     """What the server answers at the JSON addresses of a build."""
     root = site.resolve()
-    return {path: get(f"{address}/{path}") for file in root.rglob("*.json") if (path := file.relative_to(root).as_posix())}
+    return {
+        path: get(f"{address}/{path}")
+        for file in root.rglob("*.json")
+        if (path := file.relative_to(root).as_posix())
+    }
 
 
-def test_another_branch_ends_in_exactly_what_a_fresh_build_gives(registry: RepoBuilder, page: Page, tmp_path: Path) -> None:
+def test_another_branch_ends_in_exactly_what_a_fresh_build_gives(
+    registry: RepoBuilder, page: Page, tmp_path: Path
+) -> None:
     registry.git("checkout", "-q", "-b", "other")
     for number in range(25):
         registry.define(f"g/p{number}", TEXT.format(f"other{number}", "changed"))
     for number in range(25, 30):
-        registry.git("mv", f"definitions/process_definition/g/p{number}.yaml", f"definitions/process_definition/g/q{number}.yaml")
+        registry.git(
+            "mv",
+            f"definitions/process_definition/g/p{number}.yaml",
+            f"definitions/process_definition/g/q{number}.yaml",
+        )
     registry.commit("all of them")
     registry.git("checkout", "-q", "main")
     with served(registry.root) as (address, _):
@@ -116,11 +138,15 @@ def test_another_branch_ends_in_exactly_what_a_fresh_build_gives(registry: RepoB
             registry.git("checkout", "-q", branch)
             page.wait_for_selector("h1:text-is('Tother1')" if branch == "other" else "h1:text-is('T1')")
             expected = registry.git("rev-parse", "HEAD")
-            eventually(lambda commit=expected: json.loads(get(f"{address}/api/snapshot.json"))["commit"] == commit)  # type: ignore[misc]
+            eventually(
+                lambda commit=expected: json.loads(get(f"{address}/api/snapshot.json"))["commit"] == commit  # type: ignore[misc]
+            )
             site = Site(tmp_path / f"{branch}-{len(list(tmp_path.iterdir()))}")
             build(open_source(registry.root), site)
             root = site.out.resolve()
-            assert served_files(address, site.out) == {file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*.json")}
+            assert served_files(address, site.out) == {
+                file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*.json")
+            }
 
 
 def test_ctrl_c_ends_it_though_pages_are_open(registry: RepoBuilder, page: Page) -> None:
@@ -131,4 +157,9 @@ def test_ctrl_c_ends_it_though_pages_are_open(registry: RepoBuilder, page: Page)
         assert process.wait(PATIENCE_S) in (0, 130, -2)
     log = (registry.root.parent / "serve.log").read_text()
     assert "Traceback" not in log
-    assert subprocess.run(["git", "status", "--porcelain"], cwd=registry.root, capture_output=True, check=True).stdout == b""
+    assert (
+        subprocess.run(
+            ["git", "status", "--porcelain"], cwd=registry.root, capture_output=True, check=True
+        ).stdout
+        == b""
+    )

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from registry.changes import Comparison
+from registry.load.settings import Settings
 from registry.reports.changes import text
-from registry.settings import Settings
 from tests.changes.test_table import APPLICATION, APPLICATION_CASES, CASES, PROCESS, define, differ, put
 
 FILE = Path(__file__).with_name("golden.txt")
@@ -13,7 +13,10 @@ FILE = Path(__file__).with_name("golden.txt")
 def reports() -> str:
     """All of them, one after the other."""
     parts = []
-    for document, kind, cases in ((PROCESS, "process_definition", CASES), (APPLICATION, "application", APPLICATION_CASES)):
+    for document, kind, cases in (
+        (PROCESS, "process_definition", CASES),
+        (APPLICATION, "application", APPLICATION_CASES),
+    ):
         for place, old, new, _, _ in cases:
             one, other = (define(put(document, place, value), kind=kind) for value in (old, new))
             for before, after, direction in ((one, other, "→"), (other, one, "←")):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from registry.changes.guards import loosened_schema, loosened_settings
-from registry.kinds import Kind
-from registry.settings import parse_settings
+from registry.load.kinds import Kind
+from registry.load.settings import parse_settings
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -57,7 +57,9 @@ def settings_of(text: str) -> Any:
 )
 def test_loosened_settings(old: str, new: str, pointers: list[str]) -> None:
     found = list(loosened_settings(settings_of(old), settings_of(new)))
-    assert [(one.rule, one.level.value, one.pointer) for one in found] == [("C202", "risky", pointer) for pointer in pointers]
+    assert [(one.rule, one.level.value, one.pointer) for one in found] == [
+        ("C202", "risky", pointer) for pointer in pointers
+    ]
 
 
 BASE: dict[str, Any] = {
@@ -73,7 +75,11 @@ BASE: dict[str, Any] = {
         "all": {"allOf": [{"minItems": 1}, {"$ref": "#/$defs/list"}]},
         "no": {"not": {"$ref": "#/$defs/bad"}},
         "if": {"if": {"const": 1}, "then": {"minimum": 1}},
-        "definition": {"type": "object", "properties": {"a": {"type": "string"}}, "items": {"type": "string"}},
+        "definition": {
+            "type": "object",
+            "properties": {"a": {"type": "string"}},
+            "items": {"type": "string"},
+        },
     },
     "$defs": {"list": {"type": "array", "maxItems": 3}, "bad": {"enum": ["x", "y"]}},
 }
@@ -172,12 +178,19 @@ def rules(found: dict[str, Any]) -> list[str]:
 
 
 def entries(found: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
-    return [(one["path"], one["level"], sorted({each["rule"] for each in one["changes"]})) for one in found["changes"]["definitions"]]
+    return [
+        (one["path"], one["level"], sorted({each["rule"] for each in one["changes"]}))
+        for one in found["changes"]["definitions"]
+    ]
 
 
-@pytest.mark.parametrize("loosened", ["rules: {X001: ignore}\n", "rules: {X001: warning}\n", "folders: {b: {X001: ignore}}\n"])
+@pytest.mark.parametrize(
+    "loosened", ["rules: {X001: ignore}\n", "rules: {X001: warning}\n", "folders: {b: {X001: ignore}}\n"]
+)
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_change_does_not_excuse_its_own_secret(repo: RepoBuilder, run: Run, loosened: str, commits: bool) -> None:
+def test_a_change_does_not_excuse_its_own_secret(
+    repo: RepoBuilder, run: Run, loosened: str, commits: bool
+) -> None:
     base(repo)
     repo.write("registry.yaml", "registry_id: registry-1\n" + loosened)
     repo.define("b/c", HEAD + f"  environment: {{DB_PASSWORD: {SECRET}}}\n")
@@ -207,9 +220,15 @@ def test_a_loosened_rule_is_one_entry_of_a_review(repo: RepoBuilder, run: Run) -
     assert entries(found) == [("registry.yaml", "risky", ["C202"])]
     changes = found["changes"]["definitions"][0]["changes"]
     assert [(one["pointer"], one["old"], one["new"]) for one in changes] == [
-        ("/folders/b/R001", "error", "ignore"), ("/rules/W202", "error", "warning"), ("/fail_on/FEED", "risky", "never")]  # fmt: skip
+        ("/folders/b/R001", "error", "ignore"),
+        ("/rules/W202", "error", "warning"),
+        ("/fail_on/FEED", "risky", "never"),
+    ]
     assert found["code"] == 1  # `fail_on` of the base: risky
-    assert "the change loosens what it is judged by: registry.yaml" in run("check", "-C", str(repo.root), "--base", "base").err
+    assert (
+        "the change loosens what it is judged by: registry.yaml"
+        in run("check", "-C", str(repo.root), "--base", "base").err
+    )
     text = run("review", "-C", str(repo.root), "--base", "base").out
     assert "C202 /rules/W202: setting loosened" in text
     assert "1 setting, schema or template file: 3 risky." in text
@@ -237,18 +256,29 @@ def test_fields_of_the_program_cannot_be_taken_out_of_sight(repo: RepoBuilder, r
 SITE = {
     "title": "Site",
     "type": "object",
-    "properties": {"definition": {"type": "object"}, "title": {"type": "string"}, "private": {"type": "object"}},
+    "properties": {
+        "definition": {"type": "object"},
+        "title": {"type": "string"},
+        "private": {"type": "object"},
+    },
 }
 
 
 def test_fields_of_an_own_kind_are_those_of_the_base(repo: RepoBuilder, run: Run) -> None:
     base(repo)
-    repo.write("schema/site.schema.json", json.dumps({**SITE, "x-registry": {"secret_fields": ["/private", "/definition/blob"]}}))
+    repo.write(
+        "schema/site.schema.json",
+        json.dumps({**SITE, "x-registry": {"secret_fields": ["/private", "/definition/blob"]}}),
+    )
     repo.define("s", "title: S\nowners: [t]\ndefinition: {a: b}\n", "site")
     repo.commit("a kind")
     repo.git("branch", "-f", "base")
     repo.write("schema/site.schema.json", json.dumps(SITE))
-    repo.define("s", f"title: S\nowners: [t]\nprivate: {{password: {SECRET}}}\ndefinition: {{blob: {RANDOM}}}\n", "site")
+    repo.define(
+        "s",
+        f"title: S\nowners: [t]\nprivate: {{password: {SECRET}}}\ndefinition: {{blob: {RANDOM}}}\n",
+        "site",
+    )
     repo.commit("both")
     found = review(repo, run)
     assert (found["code"], rules(found)) == (1, ["X001", "X001"])
@@ -261,7 +291,9 @@ def test_fields_of_an_own_kind_are_those_of_the_base(repo: RepoBuilder, run: Run
 def test_a_build_finds_known_forms_in_every_kind_without_a_base(repo: RepoBuilder, run: Run) -> None:
     base(repo)
     repo.write("schema/site.schema.json", json.dumps(SITE))
-    repo.define("s", f"title: S\ndefinition: {{a: {{password: {SECRET}}}, url: 'https://u:{SECRET}@h/'}}\n", "site")
+    repo.define(
+        "s", f"title: S\ndefinition: {{a: {{password: {SECRET}}}, url: 'https://u:{SECRET}@h/'}}\n", "site"
+    )
     outcome = run("build", "-C", str(repo.root))
     assert (outcome.code, (outcome.out + outcome.err).count("X001")) == (1, 2)
 
@@ -293,15 +325,21 @@ def test_a_new_exception_is_reported_and_passes(repo: RepoBuilder, run: Run) -> 
     base(repo)
     ignore = "ignore: [{rule: X001, path: /definition/environment, reason: The test database has no other}]\n"
     repo.define("a", ignore + HEAD + f"  environment: {{DB_PASSWORD: {SECRET}}}\n")
-    repo.define("b", "ignore: [{rule: W104, reason: Ours}]\ntitle: T\nowners: [t]\ndefinition: {exec: /root/b}\n")
+    repo.define(
+        "b", "ignore: [{rule: W104, reason: Ours}]\ntitle: T\nowners: [t]\ndefinition: {exec: /root/b}\n"
+    )
     repo.commit("exceptions")
     outcome = run("review", "-C", str(repo.root), "--base", "base", "--format", "json")
     found = json.loads(outcome.out)
     assert found["problems"] == []
     assert {path: "C205" in given for path, _, given in entries(found)} == {
-        "definitions/process_definition/a.yaml": True, "definitions/process_definition/b.yaml": True}  # fmt: skip
+        "definitions/process_definition/a.yaml": True,
+        "definitions/process_definition/b.yaml": True,
+    }
     repo.git("branch", "-f", "base")
-    repo.define("a", ignore.replace("has no other", "is empty") + HEAD + f"  environment: {{DB_PASSWORD: {SECRET}}}\n")
+    repo.define(
+        "a", ignore.replace("has no other", "is empty") + HEAD + f"  environment: {{DB_PASSWORD: {SECRET}}}\n"
+    )
     repo.commit("only the reason")
     outcome = run("review", "-C", str(repo.root), "--base", "base", "--format", "json")
     assert "C205" not in outcome.out

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from registry import yaml
 from registry.changes import TABLE, Changed, Level, Side, compare
-from registry.kinds import Kinds, load_kinds
-from registry.loader import Definition, definition_path
-from registry.outline import outline_of
-from registry.settings import Settings
-from registry.source import WorkTree
-from registry.yaml_writer import to_yaml
+from registry.load import yaml
+from registry.load.kinds import Kinds, load_kinds
+from registry.load.settings import Settings
+from registry.load.source import WorkTree
+from registry.load.yaml.writer import to_yaml
+from registry.model.definition import Definition, definition_path, summary_of
 
 PROCESS = """
 title: T
@@ -139,7 +138,9 @@ def define(data: dict[str, Any] | str, name: str = "a", kind: str = "process_def
     document, problems = yaml.read(text.encode(), path)
     assert document is not None, problems
     number = document.data.get("id")
-    return Definition(kind, name, number if isinstance(number, int) else None, document, outline_of(document.data, ()))
+    return Definition(
+        kind, name, number if isinstance(number, int) else None, document, summary_of(document.data, ())
+    )
 
 
 def put(text: str, place: str, value: object) -> dict[str, Any]:
@@ -162,25 +163,43 @@ def kinds() -> Kinds:
     return load_kinds(WorkTree(Path("/nonexistent")))[0]
 
 
-def differ(before: list[Definition], after: list[Definition], settings: Settings | None = None) -> tuple[Changed, ...]:
+def differ(
+    before: list[Definition], after: list[Definition], settings: Settings | None = None
+) -> tuple[Changed, ...]:
     """What changed, with the schemas that come with the program."""
-    return compare(Side(before, kinds()), Side(after, kinds()), settings=settings or Settings(), today=TODAY, used_by=lambda _kind, _name: ())
+    return compare(
+        Side(before, kinds()),
+        Side(after, kinds()),
+        settings=settings or Settings(),
+        today=TODAY,
+        used_by=lambda _kind, _name: (),
+    )
 
 
 def said(changed: tuple[Changed, ...]) -> str:
     """Rule, level and parties of all changes."""
-    return ", ".join(" ".join([one.rule, one.level.value, *one.parties]) for each in changed for one in each.meanings)
+    return ", ".join(
+        " ".join([one.rule, one.level.value, *one.parties]) for each in changed for one in each.meanings
+    )
 
 
-@pytest.mark.parametrize(("place", "old", "new", "forward", "backward"), CASES, ids=lambda value: str(value)[:30])
-def test_a_change_of_a_process_definition_and_its_undoing(place: str, old: object, new: object, forward: str, backward: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "old", "new", "forward", "backward"), CASES, ids=lambda value: str(value)[:30]
+)
+def test_a_change_of_a_process_definition_and_its_undoing(
+    place: str, old: object, new: object, forward: str, backward: str
+) -> None:
     before, after = define(put(PROCESS, place, old)), define(put(PROCESS, place, new))
     assert said(differ([before], [after])) == forward
     assert said(differ([after], [before])) == backward
 
 
-@pytest.mark.parametrize(("place", "old", "new", "forward", "backward"), APPLICATION_CASES, ids=lambda value: str(value)[:30])
-def test_a_change_of_an_application_and_its_undoing(place: str, old: object, new: object, forward: str, backward: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "old", "new", "forward", "backward"), APPLICATION_CASES, ids=lambda value: str(value)[:30]
+)
+def test_a_change_of_an_application_and_its_undoing(
+    place: str, old: object, new: object, forward: str, backward: str
+) -> None:
     before, after = (define(put(APPLICATION, place, value), kind="application") for value in (old, new))
     assert said(differ([before], [after])) == forward
     assert said(differ([after], [before])) == backward
@@ -199,14 +218,19 @@ def test_removing_and_adding() -> None:
     assert said(differ([], [one])) == "C104 safe"
 
 
-@pytest.mark.parametrize(("sunset", "expected"), [("2026-05-31", "C196 safe FIND"), ("2026-06-02", "C197 risky FIND")])
+@pytest.mark.parametrize(
+    ("sunset", "expected"), [("2026-05-31", "C196 safe FIND"), ("2026-06-02", "C197 risky FIND")]
+)
 def test_removing_what_was_announced(sunset: str, expected: str) -> None:
     old = put(PROCESS, "lifecycle", "deprecated") | {"deprecation": _DEPRECATED | {"sunset": sunset}}
     assert said(differ([define(old)], [])) == expected
 
 
 def test_a_rename_is_seen_by_the_id_whatever_else_changed() -> None:
-    before, after = define(f"id: 7{PROCESS}", "a"), define(f"id: 7{PROCESS}".replace("timeout: 60", "timeout: 5"), "b/c")
+    before, after = (
+        define(f"id: 7{PROCESS}", "a"),
+        define(f"id: 7{PROCESS}".replace("timeout: 60", "timeout: 5"), "b/c"),
+    )
     (changed,) = differ([before], [after])
     assert (changed.what, changed.old_name, changed.name, changed.id) == ("renamed", "a", "b/c", 7)
     assert said((changed,)) == "C140 breaking RUN, C102 risky FIND"
@@ -233,7 +257,14 @@ def test_a_file_moved_before_it_had_an_id() -> None:
 
 def test_what_was_experimental_counts_a_level_less_but_not_a_credential() -> None:
     old = put(PROCESS, "lifecycle", "experimental")
-    assert said(differ([define(old)], [define(put(PROCESS, "definition/timeout", 5) | {"lifecycle": "experimental"})])) == "C140 risky RUN"
+    assert (
+        said(
+            differ(
+                [define(old)], [define(put(PROCESS, "definition/timeout", 5) | {"lifecycle": "experimental"})]
+            )
+        )
+        == "C140 risky RUN"
+    )
     assert said(differ([define(old)], [])) == "C101 risky FIND"
     leaking = copy.deepcopy(old)
     leaking["definition"]["environment"]["DB_PASSWORD"] = _TOKEN
@@ -262,7 +293,10 @@ def test_spelling_counts_where_clients_of_old_read() -> None:
 def test_a_registry_has_its_own_levels() -> None:
     before, after = define(PROCESS, "lab/a"), define(PROCESS.replace("timeout: 60", "timeout: 5"), "lab/a")
     assert said(differ([before], [after], Settings(rules={"C140": "safe"}))) == "C140 safe RUN"
-    assert said(differ([before], [after], Settings(rules={"C140": "safe"}, folders={"lab": {"C140": "risky"}}))) == "C140 risky RUN"
+    assert (
+        said(differ([before], [after], Settings(rules={"C140": "safe"}, folders={"lab": {"C140": "risky"}})))
+        == "C140 risky RUN"
+    )
     assert differ([before], [after], Settings(rules={"C140": "ignore"})) == ()
 
 

@@ -22,11 +22,16 @@ HEAD = "title: T\nowners: [t]\ndefinition:\n  exec: /bin/a\n"
             f"  output_adapter: {{output_type: http, output_params: {{url: 'https://u:{SECRET}@h/x'}}}}\n",
             "/definition/output_adapter/output_params/url",
         ),
-        (f"  environment: {{SETTINGS: 'mode=fast;password={SECRET}', TOKEN: {SECRET}}}\n", "/definition/environment/TOKEN"),
+        (
+            f"  environment: {{SETTINGS: 'mode=fast;password={SECRET}', TOKEN: {SECRET}}}\n",
+            "/definition/environment/TOKEN",
+        ),
     ],
 )
 @pytest.mark.parametrize("name", FORMATS)
-def test_it_is_an_error_and_no_format_tells_it(repo: RepoBuilder, run: Run, text: str, pointer: str, name: str) -> None:
+def test_it_is_an_error_and_no_format_tells_it(
+    repo: RepoBuilder, run: Run, text: str, pointer: str, name: str
+) -> None:
     repo.define("a", HEAD + text)
     outcome = run("check", "-C", str(repo.root), "--format", name)
     assert outcome.code == 1
@@ -62,13 +67,19 @@ def test_a_reviewed_exception_is_written_in_the_file(repo: RepoBuilder, run: Run
 
 def test_what_stands_in_old_revisions_is_hidden_everywhere(repo: RepoBuilder, run: Run) -> None:
     repo.write("registry.yaml", "registry_id: registry-1\n")
-    repo.define("a", HEAD + f"  environment: {{DB_PASSWORD: {SECRET}, LEVEL: info}}\n  argv: [--token, {SECRET}]\n")
+    repo.define(
+        "a", HEAD + f"  environment: {{DB_PASSWORD: {SECRET}, LEVEL: info}}\n  argv: [--token, {SECRET}]\n"
+    )
     repo.commit("add it")
     repo.define("a", HEAD + '  environment: {DB_PASSWORD: "${DB_PASSWORD}", LEVEL: debug}\n')
     repo.commit("mend it")
     assert run("index", "-C", str(repo.root)).code == 0
     assert run("build", "-C", str(repo.root)).code == 0
-    told = [path for path in Path(repo.root / "site").resolve().rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    told = [
+        path
+        for path in Path(repo.root / "site").resolve().rglob("*")
+        if path.is_file() and SECRET.encode() in path.read_bytes()
+    ]
     assert told == []
     revision = (repo.root / "site/api/process_definition/1/revisions/1.json").read_text()
     assert '"DB_PASSWORD":"[hidden]"' in revision
@@ -85,7 +96,9 @@ def test_a_placeholder_is_a_warning(repo: RepoBuilder, run: Run) -> None:
 
 
 def test_a_second_opinion_finds_what_we_did_not(repo: RepoBuilder, run: Run) -> None:
-    repo.define("a", HEAD + "  environment: {passwd_hint: open sesame please, LEVEL: info, HOST: db.example.org}\n")
+    repo.define(
+        "a", HEAD + "  environment: {passwd_hint: open sesame please, LEVEL: info, HOST: db.example.org}\n"
+    )
     assert run("check", "-C", str(repo.root)).out == "1 definition checked. No problems.\n"
     again = run("check", "--second-opinion", "-C", str(repo.root))
     assert (again.code, again.out.count("X003")) == (0, 1)

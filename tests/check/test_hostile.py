@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from registry import yaml
 from registry.cli import COMMANDS
+from registry.load import yaml
 from registry.reports import FORMATS
 from tests.conftest import Run
 from tests.support.repo import PROCESS, RepoBuilder
 from tests.support.waiting import PATIENCE_S
 
 GOOD = b"title: T\nowners: [t]\ndefinition:\n  exec: /bin/a\n"
-BOMB = "\n".join([f"a0: &a0 [{'x, ' * 9}x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}*a{n - 1}]" for n in range(1, 12))]).encode()
+BOMB = "\n".join(
+    [f"a0: &a0 [{'x, ' * 9}x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}*a{n - 1}]" for n in range(1, 12))]
+).encode()
 KILLERS = {
     "100,000 brackets": b"[" * 100_000,
     "100,000 braces": b"{a: " * 60_000,
@@ -67,7 +69,9 @@ def test_a_killer_gets_an_answer_in_bounds(name: str, repo: RepoBuilder) -> None
     repo.define("good")
     command = [sys.executable, "-m", "registry", "check", "-C", str(repo.root), "--format", "json"]
     with (repo.root / "out").open("wb") as out, (repo.root / "err").open("wb") as err:
-        done = subprocess.run([sys.executable, "-c", PEAK, *command], stdout=out, stderr=err, timeout=PATIENCE_S, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, *command], stdout=out, stderr=err, timeout=PATIENCE_S, check=False
+        )
     assert done.returncode in (0, 1), (repo.root / "err").read_text()[-500:]
     peak = int((repo.root / "err").read_text().splitlines()[-1])
     assert peak < 500_000 * (1024 if sys.platform == "darwin" else 1)
@@ -81,7 +85,9 @@ def test_ten_thousand_mutations_of_good_files_are_read_or_refused_and_text_comes
     import random
 
     chance = random.Random(4)
-    corpus = [path.read_bytes() for path in sorted((Path(__file__).parent.parent / "corpus/good").glob("*.yaml"))]
+    corpus = [
+        path.read_bytes() for path in sorted((Path(__file__).parent.parent / "corpus/good").glob("*.yaml"))
+    ]
     corpus.append(PROCESS.format(title="T", name="a").encode())
     read = 0
     for _ in range(10_000):
@@ -93,7 +99,24 @@ def test_ten_thousand_mutations_of_good_files_are_read_or_refused_and_text_comes
                 data[place : place + 1] = bytes([chance.randrange(256)])
             elif what == 1:
                 data[place:place] = chance.choice(
-                    [b":", b"-", b"\n", b"'", b'"', b"{", b"]", b"#", b"&a", b"*a", b"!", b"|", b">", b"\t", b"\xc3", b"\x00"]
+                    [
+                        b":",
+                        b"-",
+                        b"\n",
+                        b"'",
+                        b'"',
+                        b"{",
+                        b"]",
+                        b"#",
+                        b"&a",
+                        b"*a",
+                        b"!",
+                        b"|",
+                        b">",
+                        b"\t",
+                        b"\xc3",
+                        b"\x00",
+                    ]
                 )
             elif what == 2:
                 del data[place : place + chance.randrange(1, 8)]
@@ -105,9 +128,13 @@ def test_ten_thousand_mutations_of_good_files_are_read_or_refused_and_text_comes
         assert document is not None or problems
         if document is not None and not problems:
             read += 1
-            from registry.yaml_writer import to_yaml
+            from registry.load.yaml.writer import to_yaml
 
-            again = yaml.read(to_yaml(document.data).encode(), "f.yaml") if isinstance(document.data, dict) else None
+            again = (
+                yaml.read(to_yaml(document.data).encode(), "f.yaml")
+                if isinstance(document.data, dict)
+                else None
+            )
             assert again is None or (again.document is not None and again.document.data == document.data)
     assert 1000 < read < 9000
 
@@ -130,8 +157,17 @@ def test_what_is_no_plain_file_is_told_and_never_opened(repo: RepoBuilder, run: 
 def test_names_with_odd_bytes_are_told_as_escapes(repo: RepoBuilder, run: Run) -> None:
     folder = os.fsencode(repo.root / "definitions/process_definition")
     repo.define("good")
-    odd = [b"not-utf8-\xff.yaml"] if sys.platform != "darwin" else [b"space .yaml"]  # macOS takes names in UTF-8 only
-    for name in (*odd, b"new\nline.yaml", b"esc\x1b[31m.yaml", "bidi\u202e.yaml".encode(), b"quote'\".yaml", b"-option.yaml"):
+    odd = (
+        [b"not-utf8-\xff.yaml"] if sys.platform != "darwin" else [b"space .yaml"]
+    )  # macOS takes names in UTF-8 only
+    for name in (
+        *odd,
+        b"new\nline.yaml",
+        b"esc\x1b[31m.yaml",
+        "bidi\u202e.yaml".encode(),
+        b"quote'\".yaml",
+        b"-option.yaml",
+    ):
         with Path(os.fsdecode(folder + b"/" + name)).open("wb") as file:
             file.write(GOOD)
     for source in ("worktree", "HEAD"):
@@ -150,12 +186,23 @@ def tree_of(repo: RepoBuilder, *entries: tuple[str, str, bytes]) -> str:
 
     def make(kind: str, data: bytes) -> str:
         command = ["git", "hash-object", "-t", kind, "-w", "--stdin", "--literally"]
-        return subprocess.run(command, cwd=repo.root, input=data, capture_output=True, check=True).stdout.decode().strip()
+        return (
+            subprocess.run(command, cwd=repo.root, input=data, capture_output=True, check=True)
+            .stdout.decode()
+            .strip()
+        )
 
     def tree(rows: list[tuple[str, str, str]]) -> str:
-        return make("tree", b"".join(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(number) for mode, name, number in rows))
+        return make(
+            "tree",
+            b"".join(
+                f"{mode} {name}".encode() + b"\0" + bytes.fromhex(number) for mode, name, number in rows
+            ),
+        )
 
-    inner = tree([(mode, name, make("blob", data) if mode != "160000" else "1" * 40) for mode, name, data in entries])
+    inner = tree(
+        [(mode, name, make("blob", data) if mode != "160000" else "1" * 40) for mode, name, data in entries]
+    )
     kinds = tree([("40000", "process_definition", inner)])
     top = tree([("40000", "definitions", kinds)])
     return repo.git("commit-tree", top, "-m", "hostile")
@@ -187,7 +234,11 @@ def test_trees_that_no_checkout_could_hold_are_read_from_objects_without_harm(
     assert rule in outcome.out
     built = run("build", "-C", str(repo.root), "--source", commit, "-o", str(tmp_path / "out/site"))
     assert built.code in (0, 1, 2)
-    assert sorted(path.name for path in tmp_path.iterdir()) in (["home0", "out", "repo"], ["out", "repo"], ["repo"])
+    assert sorted(path.name for path in tmp_path.iterdir()) in (
+        ["home0", "out", "repo"],
+        ["out", "repo"],
+        ["repo"],
+    )
 
 
 def test_nothing_that_a_checkout_brings_along_is_run(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
@@ -210,8 +261,23 @@ def test_nothing_that_a_checkout_brings_along_is_run(repo: RepoBuilder, run: Run
     ):
         file = repo.write(f".git/hooks/{hook}", script.read_text())
         file.chmod(0o755)
-    for name in ("core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "core.askPass", "gpg.program", "diff.external", "filter.evil.clean",
-                 "filter.evil.smudge", "filter.evil.process", "diff.evil.textconv", "diff.evil.command", "merge.evil.driver", "alias.status", "core.alternateRefsCommand"):  # fmt: skip
+    for name in (
+        "core.fsmonitor",
+        "core.pager",
+        "core.editor",
+        "core.sshCommand",
+        "core.askPass",
+        "gpg.program",
+        "diff.external",
+        "filter.evil.clean",
+        "filter.evil.smudge",
+        "filter.evil.process",
+        "diff.evil.textconv",
+        "diff.evil.command",
+        "merge.evil.driver",
+        "alias.status",
+        "core.alternateRefsCommand",
+    ):
         repo.git("config", name, str(script))
     repo.git("config", "filter.evil.required", "true")
     path = repo.define("a")
@@ -232,7 +298,9 @@ def test_nothing_that_a_checkout_brings_along_is_run(repo: RepoBuilder, run: Run
     assert {"check", "list", "show", "log", "index", "build"} <= set(COMMANDS)
 
 
-def test_a_work_tree_that_the_configuration_puts_elsewhere_is_not_touched(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_a_work_tree_that_the_configuration_puts_elsewhere_is_not_touched(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     repo.define("a")
     repo.commit()
     (tmp_path / "elsewhere").mkdir()
@@ -245,7 +313,13 @@ def test_a_work_tree_that_the_configuration_puts_elsewhere_is_not_touched(repo: 
 
 @pytest.mark.parametrize(
     "reference",
-    ["http://127.0.0.1:{port}/x.json", "https://127.0.0.1:{port}/x.json", "file:///etc/hostname", "../../../etc/x.json", "//127.0.0.1:{port}/x"],
+    [
+        "http://127.0.0.1:{port}/x.json",
+        "https://127.0.0.1:{port}/x.json",
+        "file:///etc/hostname",
+        "../../../etc/x.json",
+        "//127.0.0.1:{port}/x",
+    ],
 )
 def test_a_schema_is_never_fetched_from_anywhere(reference: str, repo: RepoBuilder, run: Run) -> None:
     asked: list[str] = []
@@ -273,8 +347,13 @@ def test_a_schema_is_never_fetched_from_anywhere(reference: str, repo: RepoBuild
 
 
 def test_a_slow_pattern_in_a_schema_of_ones_own_is_not_slow(repo: RepoBuilder) -> None:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "patternProperties": {"^(b+)+$": {"type": "string"}},
-              "properties": {"title": {"type": "string", "pattern": "^(a+)+$"}}, "additionalProperties": False}  # fmt: skip
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "patternProperties": {"^(b+)+$": {"type": "string"}},
+        "properties": {"title": {"type": "string", "pattern": "^(a+)+$"}},
+        "additionalProperties": False,
+    }
     repo.write("schema/station.schema.json", json.dumps(schema))
     repo.write("definitions/station/s.yaml", f"title: {'a' * 60}!\n{'b' * 60}c: x\n")
     command = [sys.executable, "-m", "registry", "check", "-C", str(repo.root)]

@@ -14,14 +14,19 @@ UNOWNED = "title: T\ndefinition: {exec: /bin/a}\n"
 
 def rules(repo: RepoBuilder, run: Run) -> list[str]:
     lines = run("check", "--all", "-C", str(repo.root)).out.splitlines()
-    return [" ".join(line.split(": ")[1].split()) for line in lines if ": error " in line or ": warning " in line]
+    return [
+        " ".join(line.split(": ")[1].split()) for line in lines if ": error " in line or ": warning " in line
+    ]
 
 
 def test_severities_are_those_of_the_nearest_folder(repo: RepoBuilder, run: Run) -> None:
     for name in ("a", "experiments/b", "experiments/serious/c", "experiments-2/d"):
         repo.define(name, UNOWNED)
     assert rules(repo, run) == ["warning W202"] * 4
-    repo.write("registry.yaml", "rules: {W202: error}\nfolders:\n  experiments: {W202: ignore}\n  experiments/serious/: {W202: warning}\n")
+    repo.write(
+        "registry.yaml",
+        "rules: {W202: error}\nfolders:\n  experiments: {W202: ignore}\n  experiments/serious/: {W202: warning}\n",
+    )
     assert rules(repo, run) == ["error W202", "error W202", "warning W202"]
     assert run("check", "-C", str(repo.root)).code == 1
 
@@ -41,7 +46,10 @@ def test_some_rules_are_silent_until_somebody_asks(repo: RepoBuilder, run: Run) 
     [
         ("rules: {W999: ignore}\n", "registry.yaml:1:1: error K003: there is no rule W999"),
         ("title: T\nrules: {S002: ignore}\n", "registry.yaml:2:1: error K003: S002 cannot be judged"),
-        ("rules: {W202: perhaps}\n", "error K002: `rules` must be a map of rules to error, warning or ignore"),
+        (
+            "rules: {W202: perhaps}\n",
+            "error K002: `rules` must be a map of rules to error, warning or ignore",
+        ),
         ("folders: {a: W202}\n", "error K002: `folders` must be a map of folders"),
     ],
 )
@@ -55,9 +63,15 @@ def test_severities_that_cannot_be_are_told(repo: RepoBuilder, run: Run, setting
 
 def test_an_exception_is_for_its_rule_at_its_path_and_below(repo: RepoBuilder, run: Run) -> None:
     definition = "definition: {exec: /root/a, cwd: /x/}\n"
-    for path, expected in (("", []), ("/definition/exec", []), ("/definition", []), ("/definition/ex", ["warning W204", "warning W104"])):
+    for path, expected in (
+        ("", []),
+        ("/definition/exec", []),
+        ("/definition", []),
+        ("/definition/ex", ["warning W204", "warning W104"]),
+    ):
         repo.define(
-            "a", f"title: T\nowners: [t]\nignore:\n- {{rule: W104, path: {path or '/'}, reason: Ours}}\n- {{rule: W107, reason: x}}\n{definition}"
+            "a",
+            f"title: T\nowners: [t]\nignore:\n- {{rule: W104, path: {path or '/'}, reason: Ours}}\n- {{rule: W107, reason: x}}\n{definition}",
         )
         assert rules(repo, run) == expected
 
@@ -90,7 +104,13 @@ def check_with(repo: RepoBuilder, folder: Path, entry: str) -> "subprocess.Compl
     (folder / "acme-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
     (folder / "acme-1.0.dist-info/entry_points.txt").write_text(f"[process_registry.rules]\nacme = {entry}\n")
     command = [sys.executable, "-m", "registry", "check", "-C", str(repo.root)]
-    return subprocess.run(command, env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command,
+        env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_a_plug_in_brings_rules_that_teams_can_judge_and_except(repo: RepoBuilder, tmp_path: Path) -> None:
@@ -99,7 +119,9 @@ def test_a_plug_in_brings_rules_that_teams_can_judge_and_except(repo: RepoBuilde
     assert "warning ACME1: a shell script" in done.stdout
     repo.write("registry.yaml", "rules: {ACME1: error}\n")
     assert check_with(repo, tmp_path / "lib", "acme_rules:RULES").returncode == 1
-    repo.define("a", "title: T\nowners: [t]\nignore: [{rule: ACME1, reason: Old}]\ndefinition: {exec: /opt/a.sh}\n")
+    repo.define(
+        "a", "title: T\nowners: [t]\nignore: [{rule: ACME1, reason: Old}]\ndefinition: {exec: /opt/a.sh}\n"
+    )
     assert check_with(repo, tmp_path / "lib", "acme_rules:RULES").returncode == 0
 
 
@@ -111,4 +133,6 @@ def test_a_plug_in_that_fails_is_named(repo: RepoBuilder, tmp_path: Path) -> Non
         ("acme_rules:nothing", "the plug-in `acme` (acme_rules:nothing) cannot be loaded"),
     ):
         done = check_with(repo, tmp_path / "lib", entry)
-        assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+        assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), (
+            done.stderr
+        )

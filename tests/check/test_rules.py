@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from registry.build import check_source
 from registry.check import FAMILIES, RULES, check
 from registry.check.rule import Rule
-from registry.errors import Problem, Severity
-from registry.review import review
-from registry.source import WorkTree
+from registry.load.source import WorkTree
+from registry.model.problem import Problem, Severity
+from registry.pipeline import check_source
+from registry.review.review import review
 from tests.support.repo import RepoBuilder
 
 
@@ -70,10 +70,16 @@ def test_rules_are_told_apart_by_their_ids_and_say_why() -> None:
 
 
 def test_a_reviewed_exception_silences_its_rule_and_no_other(repo: RepoBuilder) -> None:
-    repo.define("a", "title: T\nowners: [t]\nignore: [{rule: W104, reason: The host is ours}]\ndefinition: {exec: /root/a, cwd: /x/}\n")
+    repo.define(
+        "a",
+        "title: T\nowners: [t]\nignore: [{rule: W104, reason: The host is ours}]\ndefinition: {exec: /root/a, cwd: /x/}\n",
+    )
     assert [problem.rule for problem in check_source(WorkTree(repo.root)).problems] == ["W107"]
 
 
 def test_how_a_file_is_written_cannot_be_excepted(repo: RepoBuilder) -> None:
-    repo.define("a", "title: T\nowners: [t]\nignore: [{rule: S002, reason: I like it}]\ndefinition: {exec: /bin/a, argz: []}\n")
+    repo.define(
+        "a",
+        "title: T\nowners: [t]\nignore: [{rule: S002, reason: I like it}]\ndefinition: {exec: /bin/a, argz: []}\n",
+    )
     assert [problem.rule for problem in check_source(WorkTree(repo.root)).problems] == ["W204", "S002"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.build import check_source
-from registry.errors import Problem
-from registry.source import WorkTree
+from registry.load.source import WorkTree
+from registry.model.problem import Problem
+from registry.pipeline import check_source
 
 HEAD = "title: T\nowners: [t]\n"
 
@@ -20,10 +20,26 @@ def check(root: Path, text: str, path: str = "definitions/process_definition/a.y
     return list(check_source(WorkTree(root)).problems)
 
 
-@pytest.mark.parametrize("value", ["$HOME", "$HOME/x", "a:$PATH", "${HOME:-x}", "pre${X}post", "${A}${B}", "$(date)", "${", "x ${HOME}", "${HOME }"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "$HOME",
+        "$HOME/x",
+        "a:$PATH",
+        "${HOME:-x}",
+        "pre${X}post",
+        "${A}${B}",
+        "$(date)",
+        "${",
+        "x ${HOME}",
+        "${HOME }",
+    ],
+)
 def test_a_variable_of_a_shell_in_a_value_is_told(tmp_path: Path, value: str) -> None:
     found = check(tmp_path, f"{HEAD}definition: {{exec: /bin/x, environment: {{A: '{value}'}}}}\n")
-    assert [(one.rule, one.severity.value, one.pointer) for one in found] == [("W115", "warning", "/definition/environment/A")]
+    assert [(one.rule, one.severity.value, one.pointer) for one in found] == [
+        ("W115", "warning", "/definition/environment/A")
+    ]
 
 
 @pytest.mark.parametrize("value", ["${HOME}", "5$", "$5", "$", "a$", "100 $ a", "^x$", "$$"])
@@ -35,22 +51,45 @@ def test_a_reference_or_a_dollar_sign_is_not(tmp_path: Path, value: str) -> None
 def test_an_argument_over_128_kib_is_told(tmp_path: Path, size: int, is_told: bool) -> None:
     found = check(tmp_path, f"{HEAD}definition:\n  exec: /bin/x\n  argv:\n  - {'x' * size}\n")
     assert [one.rule for one in found] == ["W114"] * is_told
-    found = check(tmp_path, f"{HEAD}definition:\n  exec: /bin/x\n  environment:\n    AB: {'x' * (size - 3)}\n")
+    found = check(
+        tmp_path, f"{HEAD}definition:\n  exec: /bin/x\n  environment:\n    AB: {'x' * (size - 3)}\n"
+    )
     assert [one.rule for one in found] == ["W114"] * is_told
-    found = check(tmp_path, f"{HEAD}definition:\n  exec: /bin/x\n  argv:\n  - {'é' * (size // 2)}{'x' * (size % 2)}\n")
+    found = check(
+        tmp_path, f"{HEAD}definition:\n  exec: /bin/x\n  argv:\n  - {'é' * (size // 2)}{'x' * (size % 2)}\n"
+    )
     assert [one.rule for one in found] == ["W114"] * is_told
 
 
 @pytest.mark.parametrize(
     ("text", "place", "message", "hint"),
     [
-        ("exec: /bin/x\nargv: [a]\n", (1, 1), "unknown key `exec`", "it belongs below `definition:`, indented: `  exec: …`"),
-        (HEAD + "definition: {exec: /bin/x}\ncwd: /srv\n", (4, 1), "unknown key `cwd`", "it belongs below `definition:`, indented: `  cwd: …`"),
-        (HEAD + "definition: {exec: /bin/x, tags: [a]}\n", (3, 28), "unknown key `tags`", "it belongs beside `definition:`, at the start of a line"),
+        (
+            "exec: /bin/x\nargv: [a]\n",
+            (1, 1),
+            "unknown key `exec`",
+            "it belongs below `definition:`, indented: `  exec: …`",
+        ),
+        (
+            HEAD + "definition: {exec: /bin/x}\ncwd: /srv\n",
+            (4, 1),
+            "unknown key `cwd`",
+            "it belongs below `definition:`, indented: `  cwd: …`",
+        ),
+        (
+            HEAD + "definition: {exec: /bin/x, tags: [a]}\n",
+            (3, 28),
+            "unknown key `tags`",
+            "it belongs beside `definition:`, at the start of a line",
+        ),
     ],
 )
-def test_a_key_on_the_wrong_side_of_definition(tmp_path: Path, text: str, place: tuple[int, int], message: str, hint: str) -> None:
-    assert ("S002", place, message, hint) in [(one.rule, one.span[1:3], one.message, one.hint) for one in check(tmp_path, text)]
+def test_a_key_on_the_wrong_side_of_definition(
+    tmp_path: Path, text: str, place: tuple[int, int], message: str, hint: str
+) -> None:
+    assert ("S002", place, message, hint) in [
+        (one.rule, one.span[1:3], one.message, one.hint) for one in check(tmp_path, text)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +104,11 @@ def test_a_key_on_the_wrong_side_of_definition(tmp_path: Path, text: str, place:
 )
 def test_a_placeholder_in_brackets_needs_quotes(tmp_path: Path, argv: str, shown: str) -> None:
     (found,) = check(tmp_path, f"{HEAD}definition:\n  exec: /bin/x\n  argv: {argv}\n")
-    assert (found.rule, found.message, found.hint) == ("Y001", f"not valid YAML: `{shown}` needs quotes in brackets", f'quote it: "{shown}"')
+    assert (found.rule, found.message, found.hint) == (
+        "Y001",
+        f"not valid YAML: `{shown}` needs quotes in brackets",
+        f'quote it: "{shown}"',
+    )
 
 
 CONFLICT = "{}<<<<<<< HEAD\n  exec: /bin/a\n||||||| base\n=======\n  exec: /bin/b\n>>>>>>> branch\n"
@@ -73,14 +116,20 @@ CONFLICT = "{}<<<<<<< HEAD\n  exec: /bin/a\n||||||| base\n=======\n  exec: /bin/
 
 def test_a_merge_conflict_is_named_in_every_file_of_a_registry(tmp_path: Path) -> None:
     (found,) = check(tmp_path, CONFLICT.format(HEAD + "definition:\n"))
-    assert (found.rule, found.span.line) == ("Y001", 4) and "merge conflict" in found.message and "<<<<<<<" in found.hint
+    assert (
+        (found.rule, found.span.line) == ("Y001", 4)
+        and "merge conflict" in found.message
+        and "<<<<<<<" in found.hint
+    )
     (found,) = check(tmp_path, CONFLICT.format(HEAD + "definition:\n").replace("\n", "\r\n"))
     assert "merge conflict" in found.message
     check(tmp_path, GOOD)
     found = check(tmp_path, "<<<<<<< HEAD\ntitle: A\n=======\ntitle: B\n>>>>>>> x\n", "registry.yaml")[0]
     assert "merge conflict" in found.message
     check(tmp_path, "title: A\n", "registry.yaml")
-    (found,) = check(tmp_path, '{\n<<<<<<< HEAD\n"a": 1\n=======\n"a": 2\n>>>>>>> x\n}', "schema/sensor.schema.json")
+    (found,) = check(
+        tmp_path, '{\n<<<<<<< HEAD\n"a": 1\n=======\n"a": 2\n>>>>>>> x\n}', "schema/sensor.schema.json"
+    )
     assert (found.rule, found.span.line) == ("K010", 2) and "merge conflict" in found.message
 
 

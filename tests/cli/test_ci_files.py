@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from registry.scaffold import FORGES
+from registry.scaffold import CI_FILES
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -34,20 +34,30 @@ def run_as_ci(lines: list[str], folder: Path, published: Path) -> "subprocess.Co
     script = "\n".join(lines).replace("${{ steps.pages.outputs.base_url }}", str(published))
     script = script.replace("${{ github.event.pull_request.number }}", "12")
     environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder.parent), "GIT_CONFIG_GLOBAL": os.devnull,
-        "GITHUB_BASE_REF": "main", "CI_DEFAULT_BRANCH": "main", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_PAGES_URL": str(published),
-        "GITHUB_STEP_SUMMARY": str(folder.parent / "summary.md"), "CI_MERGE_REQUEST_IID": "12",
-    }  # fmt: skip
-    return subprocess.run(["bash", "-e", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(folder.parent),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GITHUB_BASE_REF": "main",
+        "CI_DEFAULT_BRANCH": "main",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_PAGES_URL": str(published),
+        "GITHUB_STEP_SUMMARY": str(folder.parent / "summary.md"),
+        "CI_MERGE_REQUEST_IID": "12",
+    }
+    return subprocess.run(
+        ["bash", "-e", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
-@pytest.mark.parametrize("forge", FORGES)
-def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(forge: str, run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("forge", CI_FILES)
+def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
+    forge: str, run: Run, tmp_path: Path
+) -> None:
     start, hub = tmp_path / "start", tmp_path / "hub.git"
     assert run("init", str(start), "--ci", forge).code == 0
-    for path, text in FORGES[forge].items():
+    for path, text in CI_FILES[forge].items():
         assert (start / path).read_text() == text
-    text = next(iter(FORGES[forge].values()))
+    text = next(iter(CI_FILES[forge].values()))
     repo = RepoBuilder.at(start, 1_700_000_000)
     repo.commit("start")
     repo.git("clone", "-q", "--bare", str(start), str(hub))
@@ -62,7 +72,10 @@ def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(forge: 
     done = run_as_ci(commands(text, "publish"), main.root, published)
     assert done.returncode == 0, done.stderr
     assert (main.root / "site/api/process_definition/1/index.json").exists()
-    assert repo.git("--git-dir", str(hub), "log", "-1", "--format=%s", "main") == "Give an id to example/upper-case"
+    assert (
+        repo.git("--git-dir", str(hub), "log", "-1", "--format=%s", "main")
+        == "Give an id to example/upper-case"
+    )
 
     change = checkout("change")
     change.git("checkout", "-q", "-b", "change")
@@ -99,18 +112,27 @@ def checkout_of_change(repo: RepoBuilder, tmp_path: Path, *options: str) -> Repo
 
 
 @pytest.mark.parametrize("options", [[], ["--depth=1"]])
-def test_the_action_reviews_a_whole_and_a_shallow_checkout(repo: RepoBuilder, tmp_path: Path, options: list[str]) -> None:
+def test_the_action_reviews_a_whole_and_a_shallow_checkout(
+    repo: RepoBuilder, tmp_path: Path, options: list[str]
+) -> None:
     clone = checkout_of_change(repo, tmp_path, *options)
     environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "GIT_CONFIG_GLOBAL": os.devnull,
-        "RUNNER_TEMP": str(tmp_path / "runner"), "GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
-        "REGISTRY_BASE": "main", "REGISTRY_NUMBER": "12",
-    }  # fmt: skip
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "RUNNER_TEMP": str(tmp_path / "runner"),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "REGISTRY_BASE": "main",
+        "REGISTRY_NUMBER": "12",
+    }
     (tmp_path / "runner").mkdir()
 
     def action(**more: str) -> "subprocess.CompletedProcess[str]":
         script = ["bash", str(ROOT / "scripts/action")]
-        return subprocess.run(script, cwd=clone.root, env=environment | more, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            script, cwd=clone.root, env=environment | more, capture_output=True, text=True, check=False
+        )
 
     done = action()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -142,7 +164,7 @@ def test_the_action_names_files_and_inputs_that_are_there() -> None:
 def test_gitlabs_file_runs_in_gitlab_ci_local(repo: RepoBuilder, tmp_path: Path) -> None:
     """The real file, through gitlab-ci-local with its shell executor; only `pip install` is that of this machine already."""
     clone = checkout_of_change(repo, tmp_path)
-    clone.write(".gitlab-ci.yml", FORGES["gitlab"][".gitlab-ci.yml"])
+    clone.write(".gitlab-ci.yml", CI_FILES["gitlab"][".gitlab-ci.yml"])
     clone.commit("ci")
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -150,14 +172,27 @@ def test_gitlabs_file_runs_in_gitlab_ci_local(repo: RepoBuilder, tmp_path: Path)
     (programs / "pip").chmod(0o755)
     tool = ROOT / "tests/support/node/node_modules/.bin/gitlab-ci-local"
     environment = {
-        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "GIT_CONFIG_GLOBAL": os.devnull,
-    }  # fmt: skip
-    variables = ["CI_PIPELINE_SOURCE=merge_request_event", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main", "CI_MERGE_REQUEST_IID=12"]
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
+    variables = [
+        "CI_PIPELINE_SOURCE=merge_request_event",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main",
+        "CI_MERGE_REQUEST_IID=12",
+    ]
     clone.git("remote", "set-url", "origin", repo.root.as_uri())
 
     def pipeline() -> "subprocess.CompletedProcess[str]":
-        command = [str(tool), "--force-shell-executor", *[word for one in variables for word in ("--variable", one)], "review"]
-        return subprocess.run(command, cwd=clone.root, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        command = [
+            str(tool),
+            "--force-shell-executor",
+            *[word for one in variables for word in ("--variable", one)],
+            "review",
+        ]
+        return subprocess.run(
+            command, cwd=clone.root, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
 
     done = pipeline()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -25,7 +25,13 @@ def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
 
 def test_version_and_wrong_use(run: Run) -> None:
     assert re.fullmatch(r"process-registry \d+\.\d+\.\d+\n", run("--version").out)
-    for words in (["nonsense"], ["check", "--nonsense"], ["show"], ["build", "--format", "xml"], ["serve", "--port", "0"]):
+    for words in (
+        ["nonsense"],
+        ["check", "--nonsense"],
+        ["show"],
+        ["build", "--format", "xml"],
+        ["serve", "--port", "0"],
+    ):
         outcome = run(*words)
         assert outcome.code == 2
         assert outcome.err
@@ -33,11 +39,19 @@ def test_version_and_wrong_use(run: Run) -> None:
 
 def test_python_m_registry_is_the_command(repo: RepoBuilder) -> None:
     repo.define("a")
-    done = subprocess.run([sys.executable, "-m", "registry", "check"], cwd=repo.root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "registry", "check"],
+        cwd=repo.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, "1 definition checked. No problems.\n")
 
 
-def test_all_problems_of_all_files_come_in_one_run_with_source_line_caret_and_hint(repo: RepoBuilder, run: Run) -> None:
+def test_all_problems_of_all_files_come_in_one_run_with_source_line_caret_and_hint(
+    repo: RepoBuilder, run: Run
+) -> None:
     repo.define("good")
     repo.define("a", "title: T\nowners: [t]\ndefinition:\n  exec: x\n  args: [b]\n  timeout: soon\n")
     repo.define("b", "title: 'open\n")
@@ -47,8 +61,14 @@ def test_all_problems_of_all_files_come_in_one_run_with_source_line_caret_and_hi
     repo.write("definitions/process_definition/f.yaml", b"title: \xff\n")
     outcome = run("check", "-C", str(repo.root))
     assert outcome.code == 1
-    for expected in ("a.yaml:5:3: error S002", "a.yaml:6:12: error S003", "b.yaml:2:1: error Y001", "c.yaml:1:1: error Y021",
-                     "d.yaml:3:36: error R001", "f.yaml:1:8: error Y003"):  # fmt: skip
+    for expected in (
+        "a.yaml:5:3: error S002",
+        "a.yaml:6:12: error S003",
+        "b.yaml:2:1: error Y001",
+        "c.yaml:1:1: error Y021",
+        "d.yaml:3:36: error R001",
+        "f.yaml:1:8: error Y003",
+    ):
         assert expected in outcome.out
     assert "      5 |   args: [b]\n        |   ^^^^\n  hint: did you mean `argv`?" in outcome.out
     assert re.search(r"\d+ errors", outcome.out.splitlines()[-1])
@@ -60,10 +80,20 @@ def test_problems_for_programs(repo: RepoBuilder, run: Run) -> None:
     assert outcome.code == 1
     body = json.loads(outcome.out)
     assert (body["errors"], body["warnings"]) == (1, 0)
-    assert body["problems"] == [{
-        "rule": "S002", "severity": "error", "path": "definitions/process_definition/a.yaml", "line": 3, "column": 23, "end_line": 3,
-        "end_column": 27, "pointer": "/definition/args", "message": "unknown key `args`", "hint": "did you mean `argv`?",
-    }]  # fmt: skip
+    assert body["problems"] == [
+        {
+            "rule": "S002",
+            "severity": "error",
+            "path": "definitions/process_definition/a.yaml",
+            "line": 3,
+            "column": 23,
+            "end_line": 3,
+            "end_column": 27,
+            "pointer": "/definition/args",
+            "message": "unknown key `args`",
+            "hint": "did you mean `argv`?",
+        }
+    ]
 
 
 def test_a_build_with_errors_says_them_to_programs_too(repo: RepoBuilder, run: Run) -> None:
@@ -95,7 +125,10 @@ def test_warnings_do_not_fail_and_paths_narrow_what_is_shown(repo: RepoBuilder, 
     assert outcome.code == 0
     assert "W202" in outcome.out
     assert "bad.yaml" not in outcome.out
-    assert run("check", "-C", str(repo.root), str(repo.root / "definitions/process_definition/y/bad.yaml")).code == 1
+    assert (
+        run("check", "-C", str(repo.root), str(repo.root / "definitions/process_definition/y/bad.yaml")).code
+        == 1
+    )
     assert run("check", "-C", str(repo.root), "definitions/none.yaml").code == 2
     assert run("check", "-C", str(repo.root), "/etc").code == 2
 
@@ -152,15 +185,27 @@ def test_without_git_on_the_machine(repo: RepoBuilder, tmp_path: Path) -> None:
     repo.commit()
     plain = tmp_path / "plain"
     (plain / "definitions/process_definition").mkdir(parents=True)
-    (plain / "definitions/process_definition/a.yaml").write_text("title: T\nowners: [t]\ndefinition: {exec: x}\n")
+    (plain / "definitions/process_definition/a.yaml").write_text(
+        "title: T\nowners: [t]\ndefinition: {exec: x}\n"
+    )
     environment = {"PATH": str(tmp_path)}
 
     def call(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([sys.executable, "-m", "registry", *words], env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", "registry", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     assert call("check", "-C", str(repo.root)).returncode == 0
     done = call("build", "-C", str(repo.root))
-    assert (done.returncode, "git is not on this machine" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    assert (done.returncode, "git is not on this machine" in done.stderr, "Traceback" in done.stderr) == (
+        2,
+        True,
+        False,
+    )
     assert call("build", "-C", str(plain)).returncode == 0
     assert call("init", str(tmp_path / "new")).returncode == 2
 
@@ -171,7 +216,10 @@ def test_a_bare_repository_is_built_by_commit(repo: RepoBuilder, run: Run, tmp_p
     repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "bare.git"))
     outcome = run("build", "-C", str(tmp_path / "bare.git"), "-o", str(tmp_path / "site"))
     assert (outcome.code, "bare repository" in outcome.err) == (2, True)
-    assert run("build", "-C", str(tmp_path / "bare.git"), "--source", "main", "-o", str(tmp_path / "site")).code == 0
+    assert (
+        run("build", "-C", str(tmp_path / "bare.git"), "--source", "main", "-o", str(tmp_path / "site")).code
+        == 0
+    )
 
 
 def test_a_folder_that_cannot_be_read_is_one_clear_line(repo: RepoBuilder) -> None:
@@ -193,15 +241,21 @@ def test_a_reader_that_goes_away_is_no_error(repo: RepoBuilder) -> None:
     for number in range(300):
         repo.define(f"p{number}")
     done = subprocess.run(
-        f"{sys.executable} -m registry list -C {repo.root} | head -1", shell=True, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        f"{sys.executable} -m registry list -C {repo.root} | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.startswith("process_definition")
     assert done.stderr == ""
 
 
-def test_our_own_bug_is_one_line_with_its_details_in_a_file(repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_bug_is_one_line_with_its_details_in_a_file(
+    repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repo.define("a")
-    monkeypatch.setattr("registry.build.load_kinds", lambda source: 1 / 0)
+    monkeypatch.setattr("registry.pipeline.load_kinds", lambda source: 1 / 0)
     outcome = run("check", "-C", str(repo.root))
     assert outcome.code == 70
     details = re.search(r"the details are in (\S+)", outcome.err)
@@ -216,12 +270,18 @@ def test_list_show_and_log_for_people_and_programs(repo: RepoBuilder, run: Run) 
     repo.commit("add both")
     run("index", "-C", str(repo.root))
     where = ("-C", str(repo.root))
-    assert run("list", *where).out.splitlines() == ["process_definition      1  weather/qc  Qc", "application             1  app         App"]
+    assert run("list", *where).out.splitlines() == [
+        "process_definition      1  weather/qc  Qc",
+        "application             1  app         App",
+    ]
     listed = json.loads(run("list", "application", *where, "--format", "json").out)
     assert (listed["format_version"], [one["name"] for one in listed["definitions"]]) == (1, ["app"])
     assert "did you mean `application`?" in run("list", "applications", *where).err
     assert "exec: /bin/qc" in run("show", "weather/qc", *where).out
-    assert json.loads(run("show", "process_definition/1", *where, "--format", "json").out)["resource_uri"] == "/api/process_definition/1/"
+    assert (
+        json.loads(run("show", "process_definition/1", *where, "--format", "json").out)["resource_uri"]
+        == "/api/process_definition/1/"
+    )
     assert json.loads(run("show", "application/1", *where, "--format", "json").out)["name"] == "app"
     assert "add both" in run("log", "weather/qc", *where).out
     history = json.loads(run("log", "1", *where, "--kind", "process_definition", "--format", "json").out)

@@ -39,12 +39,27 @@ def set_up(forge: FakeForge, name: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"pull_request": {"number": 12}}))
     values = {
-        "github": {"GITHUB_API_URL": forge.address, "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "team/processes", "GITHUB_EVENT_PATH": str(event)},
-        "forgejo": {"GITHUB_SERVER_URL": forge.address, "GITHUB_API_URL": forge.address, "REGISTRY_TOKEN": TOKEN, "GITHUB_REPOSITORY": "team/processes",
-                    "GITHUB_EVENT_PATH": str(event)},
-        "gitlab": {"CI_API_V4_URL": forge.address, "REGISTRY_TOKEN": TOKEN, "CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_PROJECT_ID": "7",
-                   "CI_MERGE_REQUEST_PROJECT_URL": f"{forge.address}/team/processes"},
-    }[name]  # fmt: skip
+        "github": {
+            "GITHUB_API_URL": forge.address,
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_REPOSITORY": "team/processes",
+            "GITHUB_EVENT_PATH": str(event),
+        },
+        "forgejo": {
+            "GITHUB_SERVER_URL": forge.address,
+            "GITHUB_API_URL": forge.address,
+            "REGISTRY_TOKEN": TOKEN,
+            "GITHUB_REPOSITORY": "team/processes",
+            "GITHUB_EVENT_PATH": str(event),
+        },
+        "gitlab": {
+            "CI_API_V4_URL": forge.address,
+            "REGISTRY_TOKEN": TOKEN,
+            "CI_MERGE_REQUEST_IID": "12",
+            "CI_MERGE_REQUEST_PROJECT_ID": "7",
+            "CI_MERGE_REQUEST_PROJECT_URL": f"{forge.address}/team/processes",
+        },
+    }[name]
     for key in ("GITHUB_API_URL", "GITHUB_TOKEN", "REGISTRY_TOKEN", "GITHUB_EVENT_PATH", "REGISTRY_BOT"):
         monkeypatch.delenv(key, raising=False)
     for key, value in values.items():
@@ -54,7 +69,13 @@ def set_up(forge: FakeForge, name: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 @pytest.mark.parametrize("name", ["github", "gitlab", "forgejo"])
 def test_one_comment_is_written_and_then_updated(
-    forge: FakeForge, name: str, report: Path, repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    forge: FakeForge,
+    name: str,
+    report: Path,
+    repo: RepoBuilder,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     set_up(forge, name, monkeypatch, tmp_path)
     forge.add("somebody", f"{MARKER}\nI can write a marker too")
@@ -69,7 +90,9 @@ def test_one_comment_is_written_and_then_updated(
     assert "C140" in ours[0]["body"]
     requests = len(forge.requests)
     assert run("comment", name, "--report", str(report)).code == 0
-    assert not any(line.startswith(("POST", "PATCH", "PUT")) for line in forge.requests[requests:])  # nothing new to say
+    assert not any(
+        line.startswith(("POST", "PATCH", "PUT")) for line in forge.requests[requests:]
+    )  # nothing new to say
     repo.define("a", "title: T\nowners: [t]\ndefinition: {exec: /bin/a, timeout: 120}\n")
     assert run("review", "-C", str(repo.root), "--base", "HEAD", "--also", f"json={report}").code == 0
     assert run("comment", name, "--report", str(report)).code == 0
@@ -84,7 +107,12 @@ def test_a_pull_request_from_a_fork_is_found_by_where_its_branch_is_now(
 ) -> None:
     set_up(forge, "github", monkeypatch, tmp_path)
     # As GitHub sends it: `pull_requests` is empty for forks.
-    run_event = {"head_branch": "feature/x", "head_sha": SHA, "head_repository": {"owner": {"login": "stranger"}}, "pull_requests": []}
+    run_event = {
+        "head_branch": "feature/x",
+        "head_sha": SHA,
+        "head_repository": {"owner": {"login": "stranger"}},
+        "pull_requests": [],
+    }
     (tmp_path / "event.json").write_text(json.dumps({"workflow_run": run_event}))
     forge.pulls = [
         {"owner": "other", "branch": "feature/x", "number": 13, "sha": SHA},
@@ -120,7 +148,20 @@ def test_a_strangers_report_brings_no_markup_no_links_and_no_words_of_ours(repor
     assert "Approved" not in outcome.out
     page = Shown()
     page.feed(MarkdownIt("commonmark", {"html": True}).render(outcome.out))
-    assert page.tags <= {"h2", "h3", "p", "strong", "sub", "br", "ul", "li", "code", "pre", "details", "summary"}
+    assert page.tags <= {
+        "h2",
+        "h3",
+        "p",
+        "strong",
+        "sub",
+        "br",
+        "ul",
+        "li",
+        "code",
+        "pre",
+        "details",
+        "summary",
+    }
     # Forges make links and mentions of plain text, too.
     assert "http://evil" not in page.text
     assert "@everyone" not in page.text
@@ -156,9 +197,18 @@ class Shown(HTMLParser):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", "null", '{"problems": [], "changes": null}', '{"problems": [{}], "changes": null, "note": ""}', "[" * 100_000,
-     '{"problems": [], "note": "", "changes": {"base": "x"}}', '{"problems": 7, "note": "", "changes": null}'],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"problems": [], "changes": null}',
+        '{"problems": [{}], "changes": null, "note": ""}',
+        "[" * 100_000,
+        '{"problems": [], "note": "", "changes": {"base": "x"}}',
+        '{"problems": 7, "note": "", "changes": null}',
+    ],
+)
 def test_what_is_no_report_is_refused(text: str, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "review.json"
     path.write_text(text)

@@ -34,7 +34,12 @@ def as_json(run: Run, repo: RepoBuilder, *words: str) -> Any:
 
 def test_a_revision_is_shown_by_its_number_and_by_a_commit(run: Run, history: RepoBuilder) -> None:
     first = as_json(run, history, "show", "b@1")
-    assert (first["number"], first["name"], first["document"]["title"], first["message"]) == (1, "a", "One", "add a")
+    assert (first["number"], first["name"], first["document"]["title"], first["message"]) == (
+        1,
+        "a",
+        "One",
+        "add a",
+    )
     assert as_json(run, history, "show", "a@v1")["title"] == "Two"
     text = run("show", "b@1", "-C", str(history.root)).out
     assert "revision 1 of 4" in text
@@ -49,18 +54,32 @@ def test_a_revision_that_is_not_there_says_which_are(run: Run, history: RepoBuil
 
 def test_an_old_revision_does_not_show_the_credential_it_held(run: Run, repo: RepoBuilder) -> None:
     token = "Zx81kLq9" + "3vbnTT42pq"
-    repo.define("a", f"title: T\nowners: [t]\ndefinition: {{exec: /bin/a, environment: {{DB_PASSWORD: {token}}}}}\n")
+    repo.define(
+        "a", f"title: T\nowners: [t]\ndefinition: {{exec: /bin/a, environment: {{DB_PASSWORD: {token}}}}}\n"
+    )
     repo.commit("leak")
-    repo.define("a", "title: T\nowners: [t]\ndefinition: {exec: /bin/a, environment: {DB_PASSWORD: '${DB_PASSWORD}'}}\n")
+    repo.define(
+        "a",
+        "title: T\nowners: [t]\ndefinition: {exec: /bin/a, environment: {DB_PASSWORD: '${DB_PASSWORD}'}}\n",
+    )
     repo.commit("mend")
-    for words in (["show", "a@1"], ["show", "a@1", "--format", "json"], ["blame", "a"], ["changelog", "--since", "HEAD~1"], ["log", "a"]):
+    for words in (
+        ["show", "a@1"],
+        ["show", "a@1", "--format", "json"],
+        ["blame", "a"],
+        ["changelog", "--since", "HEAD~1"],
+        ["log", "a"],
+    ):
         outcome = run(*words, "-C", str(repo.root))
         assert outcome.code == 0
         assert token not in outcome.out
 
 
 def test_blame_names_the_commit_that_last_set_each_field(run: Run, history: RepoBuilder) -> None:
-    fields = {one["pointer"]: (one["value"], one["revision"]["message"]) for one in as_json(run, history, "blame", "b")["fields"]}
+    fields = {
+        one["pointer"]: (one["value"], one["revision"]["message"])
+        for one in as_json(run, history, "blame", "b")["fields"]
+    }
     assert fields == {
         "/id": (1, "add a"),
         "/title": ("Two", "retitle"),
@@ -84,11 +103,15 @@ def test_blame_passes_over_what_a_merge_did_not_take(run: Run, repo: RepoBuilder
     repo.git("merge", "-q", "--no-ff", "--no-commit", "-s", "ours", "side")
     repo.define("a", BODY.format(title="Main", timeout=10, level="info"))
     repo.commit("merge")
-    fields = {one["pointer"]: one["revision"]["message"] for one in as_json(run, repo, "blame", "a")["fields"]}
+    fields = {
+        one["pointer"]: one["revision"]["message"] for one in as_json(run, repo, "blame", "a")["fields"]
+    }
     assert (fields["/title"], fields["/definition/timeout"]) == ("on main", "on the side")
 
 
-def test_the_changelog_starts_at_the_newest_tag_and_says_breaking_first(run: Run, history: RepoBuilder) -> None:
+def test_the_changelog_starts_at_the_newest_tag_and_says_breaking_first(
+    run: Run, history: RepoBuilder
+) -> None:
     body = as_json(run, history, "changelog")
     assert body["since"] == "v1"
     (b,) = body["definitions"]
@@ -101,9 +124,15 @@ def test_the_changelog_starts_at_the_newest_tag_and_says_breaking_first(run: Run
 
 def test_the_changelog_since_a_date_a_revision_and_the_beginning(run: Run, history: RepoBuilder) -> None:
     when = history.git("log", "-1", "--format=%cI", "HEAD~1")
-    assert [one["what"] for one in as_json(run, history, "changelog", "--since", when)["definitions"]] == ["renamed"]
-    assert [one["what"] for one in as_json(run, history, "changelog", "--since", "HEAD~1")["definitions"]] == ["changed"]
-    assert [one["what"] for one in as_json(run, history, "changelog", "--since", "1999-12-31")["definitions"]] == ["added"]
+    assert [one["what"] for one in as_json(run, history, "changelog", "--since", when)["definitions"]] == [
+        "renamed"
+    ]
+    assert [
+        one["what"] for one in as_json(run, history, "changelog", "--since", "HEAD~1")["definitions"]
+    ] == ["changed"]
+    assert [
+        one["what"] for one in as_json(run, history, "changelog", "--since", "1999-12-31")["definitions"]
+    ] == ["added"]
     history.git("tag", "-d", "v1")
     assert [one["what"] for one in as_json(run, history, "changelog")["definitions"]] == ["added"]
 

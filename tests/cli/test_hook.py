@@ -43,7 +43,16 @@ def clone(request: pytest.FixtureRequest, repo: RepoBuilder, run: Run, tmp_path:
 
 def push(clone: RepoBuilder, *words: str) -> Pushed:
     environment = {key: value for key, value in os.environ.items() if key != "SOURCE_DATE_EPOCH"}
-    return Pushed(subprocess.run(["git", "push", *words], cwd=clone.root, env=environment, capture_output=True, text=True, check=False))
+    return Pushed(
+        subprocess.run(
+            ["git", "push", *words],
+            cwd=clone.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    )
 
 
 def test_a_good_push_is_taken_and_its_meaning_shown(clone: RepoBuilder) -> None:
@@ -119,7 +128,9 @@ def test_a_hook_that_is_there_stays(run: Run, repo: RepoBuilder, tmp_path: Path)
     assert run("hook", "install", str(repo.root)).code == 2
 
 
-def test_wrong_use_refuses_and_says_so(run: Run, repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_wrong_use_refuses_and_says_so(
+    run: Run, repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(repo.root)
     assert run("hook", "update", "refs/heads/main").code == 2
     monkeypatch.chdir(tmp_path)
@@ -138,13 +149,21 @@ def hub(repo: RepoBuilder, tmp_path: Path) -> RepoBuilder:
     return RepoBuilder.at(tmp_path / "hub.git", repo.clock)
 
 
-def test_a_registry_in_a_subfolder_is_guarded_there_and_nothing_passes_unchecked(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_a_registry_in_a_subfolder_is_guarded_there_and_nothing_passes_unchecked(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     refused = run("hook", "install", str(hub.root))
-    assert (refused.code, "has no definitions/" in refused.err, "--folder reg" in refused.err) == (2, True, True)
+    assert (refused.code, "has no definitions/" in refused.err, "--folder reg" in refused.err) == (
+        2,
+        True,
+        True,
+    )
     for wrong in ("/reg", "../reg", "reg/.."):
         assert run("hook", "install", str(hub.root), "--folder", wrong).code == 2
     outcome = run("hook", "install", str(hub.root), "--folder", "reg/")
-    assert (outcome.code, "refs/heads/main" in outcome.out, "reg/" in outcome.out) == (0, True, True), outcome.err
+    assert (outcome.code, "refs/heads/main" in outcome.out, "reg/" in outcome.out) == (0, True, True), (
+        outcome.err
+    )
     path = repo.write("reg/definitions/process_definition/b.yaml", "title: [")
     repo.commit("mistake")
     pushed = push(repo, "origin", "main")
@@ -157,10 +176,16 @@ def test_a_registry_in_a_subfolder_is_guarded_there_and_nothing_passes_unchecked
     repo.git("mv", "reg", "elsewhere")
     repo.commit("moved away")
     pushed = push(repo, "origin", "main")
-    assert (pushed.taken, "it cannot be checked" in pushed.said, "--folder FOLDER" in pushed.said) == (False, True, True)
+    assert (pushed.taken, "it cannot be checked" in pushed.said, "--folder FOLDER" in pushed.said) == (
+        False,
+        True,
+        True,
+    )
 
 
-def test_install_keeps_its_options_and_replaces_its_own_hook_alone(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_install_keeps_its_options_and_replaces_its_own_hook_alone(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     hub.git("branch", "release")
     words = ("hook", "install", str(hub.root), "--folder", "reg")
     assert run(*words).code == 0
@@ -176,15 +201,23 @@ def test_install_keeps_its_options_and_replaces_its_own_hook_alone(hub: RepoBuil
     script.write_text(script.read_text() + "echo mine\n")
     assert run(*words).code == 3
     assert "echo mine" in script.read_text()
-    script.write_text(f"#!/bin/sh\n# Refuses a push that would break the registry.\nexec {sys.executable} -m registry hook pre-receive \n")
+    script.write_text(
+        f"#!/bin/sh\n# Refuses a push that would break the registry.\nexec {sys.executable} -m registry hook pre-receive \n"
+    )
     assert run(*words).code == 0  # what an earlier version wrote
 
 
-def test_install_refuses_where_the_hook_would_guard_nothing(hub: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_install_refuses_where_the_hook_would_guard_nothing(
+    hub: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     words = ("hook", "install", str(hub.root), "--folder", "reg")
     hub.git("symbolic-ref", "HEAD", "refs/heads/master")
     outcome = run(*words)
-    assert (outcome.code, "HEAD names refs/heads/master, which does not exist" in outcome.err, "main" in outcome.err) == (2, True, True)
+    assert (
+        outcome.code,
+        "HEAD names refs/heads/master, which does not exist" in outcome.err,
+        "main" in outcome.err,
+    ) == (2, True, True)
     assert run(*words, "--branch", "refs/tags/x").code == 2
     assert run(*words, "--branch", "a..b").code == 2
     soon = run(*words, "--branch", "soon")
@@ -203,7 +236,9 @@ def test_a_tag_of_the_branchs_name_changes_nothing(hub: RepoBuilder, repo: RepoB
     assert not push(repo, "origin", "HEAD:refs/heads/main").taken
 
 
-def test_a_hook_that_cannot_check_refuses_and_names_the_repair(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_a_hook_that_cannot_check_refuses_and_names_the_repair(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     assert run("hook", "install", str(hub.root), "--folder", "reg").code == 0
     repo.write("reg/definitions/process_definition/b.yaml", PROCESS)
     repo.commit("good")
@@ -211,23 +246,39 @@ def test_a_hook_that_cannot_check_refuses_and_names_the_repair(hub: RepoBuilder,
     text = script.read_text()
     script.write_text(text.replace(sys.executable, "/nowhere/python"))
     pushed = push(repo, "origin", "main")
-    assert (pushed.taken, "/nowhere/python does not run process-registry" in pushed.said, "Repair it" in pushed.said) == (False, True, True)
+    assert (
+        pushed.taken,
+        "/nowhere/python does not run process-registry" in pushed.said,
+        "Repair it" in pushed.said,
+    ) == (False, True, True)
     # The check is killed, for want of memory.
-    killed = repo.write("../killed", '#!/bin/sh\ncase "$*" in *"import registry"*) exit 0;; *) exit 137;; esac\n')
+    killed = repo.write(
+        "../killed", '#!/bin/sh\ncase "$*" in *"import registry"*) exit 0;; *) exit 137;; esac\n'
+    )
     killed.chmod(0o755)
     script.write_text(text.replace(sys.executable, str(killed)))
     pushed = push(repo, "origin", "main")
-    assert (pushed.taken, "the check ended with status 137" in pushed.said, "Repair it" in pushed.said) == (False, True, True)
+    assert (pushed.taken, "the check ended with status 137" in pushed.said, "Repair it" in pushed.said) == (
+        False,
+        True,
+        True,
+    )
     # What the branch is at now is damaged.
     script.write_text(text)
     tree = hub.git("rev-parse", "main:reg")
     damaged = hub.root / "objects" / tree[:2] / tree[2:]
     damaged.unlink()
     pushed = push(repo, "origin", "main")
-    assert (pushed.taken, "it cannot be checked" in pushed.said, "git fsck" in pushed.said) == (False, True, True), pushed.said
+    assert (pushed.taken, "it cannot be checked" in pushed.said, "git fsck" in pushed.said) == (
+        False,
+        True,
+        True,
+    ), pushed.said
 
 
-def test_files_of_the_repository_replace_no_module_of_the_program(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_files_of_the_repository_replace_no_module_of_the_program(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     assert run("hook", "install", str(hub.root), "--folder", "reg").code == 0
     for name in ("registry.py", "typer.py", "json.py"):
         (hub.root / name).write_text("raise SystemExit(0)\n")
@@ -245,7 +296,9 @@ def test_a_pusher_who_goes_away_is_refused_all_the_same(hub: RepoBuilder, repo: 
     os.close(reading)
     words = [sys.executable, "-I", "-m", "registry", "hook", "pre-receive", "--folder", "reg"]
     line = f"{old} {new} refs/heads/main\n"
-    done = subprocess.run(words, cwd=hub.root, input=line, text=True, stdout=writing, stderr=writing, check=False)
+    done = subprocess.run(
+        words, cwd=hub.root, input=line, text=True, stdout=writing, stderr=writing, check=False
+    )
     os.close(writing)
     assert done.returncode != 0
 
@@ -255,7 +308,11 @@ def test_a_push_does_not_excuse_its_own_credential(clone: RepoBuilder) -> None:
     clone.define("a", "id: 1\n" + PROCESS + "  environment: {DB_PASSWORD: kXq9Lr2vTz81Wm4p}\n")
     clone.commit("both")
     pushed = push(clone, "origin", "main")
-    assert (pushed.taken, "error X001" in pushed.said, "kXq9Lr2vTz81Wm4p" in pushed.said) == (False, True, False), pushed.said
+    assert (pushed.taken, "error X001" in pushed.said, "kXq9Lr2vTz81Wm4p" in pushed.said) == (
+        False,
+        True,
+        False,
+    ), pushed.said
     clone.define("a", "id: 1\n" + PROCESS)
     clone.commit("the settings alone")
     pushed = push(clone, "origin", "main")

@@ -8,12 +8,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from registry.characters import visible
+from registry.model.characters import visible
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 # What a terminal acts upon, what changes the order of text, and half of a pair of surrogates.
-_ACTIVE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_ACTIVE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 _COMMAND = re.compile(r"^\s*::(?!(?:error|warning|notice) )|##\[|##vso\[|##teamcity\[", re.MULTILINE)
 ATTACK = "x\n::add-path::/tmp/x\r\n##[add-path]/tmp/y\x1b[2J\u202egnirts\u200b\u2066::stop-commands::z"
 KEY = json.dumps(ATTACK)
@@ -55,12 +57,19 @@ def hostile(repo: RepoBuilder) -> RepoBuilder:
     repo.git("add", "-A")
     repo.git("commit", "-q", "-m", ATTACK, "--author", "\x1b[31m::error::x\u202e <a@example.org>")
     repo.git("branch", "base")
-    repo.define("a", READABLE.replace("/bin/a", "/bin/b").replace("x-note", "x-other").replace("x-list: [", "x-list: [new, "))
+    repo.define(
+        "a",
+        READABLE.replace("/bin/a", "/bin/b")
+        .replace("x-note", "x-other")
+        .replace("x-list: [", "x-list: [new, "),
+    )
     repo.define("::warning::x", READABLE)
     repo.define("new\n::error::line\x1b[2J", READABLE)
     repo.git("rm", "-q", "definitions/process_definition/b.yaml")
     repo.git("add", "-A")
-    repo.git("commit", "-q", "-m", f"##[error]{ATTACK}", "--author", f"##[x] {visible(ATTACK)} <a@example.org>")
+    repo.git(
+        "commit", "-q", "-m", f"##[error]{ATTACK}", "--author", f"##[x] {visible(ATTACK)} <a@example.org>"
+    )
     return repo
 
 
@@ -96,7 +105,9 @@ TEXT = [
 
 
 @pytest.mark.parametrize("words", TEXT, ids=lambda words: visible(" ".join(words)))
-def test_readable_files(hostile: RepoBuilder, run: Run, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readable_files(
+    hostile: RepoBuilder, run: Run, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for columns in ("80", "200"):
         monkeypatch.setenv("COLUMNS", columns)
         outcome = run(*words, "-C", str(hostile.root))
@@ -139,7 +150,10 @@ def test_findings_about_files(hostile: RepoBuilder, run: Run, format_: str) -> N
 def test_a_schema_and_settings(hostile: RepoBuilder, run: Run) -> None:
     hostile.write("schema/::error::x.schema.json", "{}")
     hostile.write("schema/adapters/\x1b[2J.schema.json", json.dumps({"x-registry": {"directions": [ATTACK]}}))
-    hostile.write("schema/sensor.schema.json", json.dumps({"title": ATTACK, "x-registry": {"references": [{"pointer": "/x", "kind": ATTACK}]}}))
+    hostile.write(
+        "schema/sensor.schema.json",
+        json.dumps({"title": ATTACK, "x-registry": {"references": [{"pointer": "/x", "kind": ATTACK}]}}),
+    )
     hostile.write("registry.yaml", f"{KEY}: {KEY}\nrules: {{{KEY}: {KEY}}}\n")
     for words in (["check"], ["list"], ["build"], ["review", "--base", "base"], ["diff", "base"]):
         outcome = run(*words, "-C", str(hostile.root))
@@ -156,8 +170,12 @@ def test_a_hook_and_git(hostile: RepoBuilder, run: Run, tmp_path: Path) -> None:
     hostile.define("a", DEFINITION)
     hostile.define("::error::y", READABLE)
     hostile.git("commit", "-aqm", "x")
-    pushed = subprocess.run(["git", "push", str(hub), "HEAD:refs/heads/main"], cwd=hostile.root, capture_output=True, check=False)
+    pushed = subprocess.run(
+        ["git", "push", str(hub), "HEAD:refs/heads/main"], cwd=hostile.root, capture_output=True, check=False
+    )
     said = pushed.stderr.decode()
     assert pushed.returncode and "add-path" in said
     # Git's own erasing of the line after each one of ours.
-    assert_harmless(re.sub(r"^remote: ", "", said.replace("\x1b[K", "").replace("\t", " "), flags=re.MULTILINE))
+    assert_harmless(
+        re.sub(r"^remote: ", "", said.replace("\x1b[K", "").replace("\t", " "), flags=re.MULTILINE)
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from registry import yaml
+from registry.load import yaml
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -52,7 +52,9 @@ def where(repo: RepoBuilder) -> tuple[str, str]:
     return ("-C", str(repo.root))
 
 
-def test_what_people_wrote_by_hand_is_read_and_said_once(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+def test_what_people_wrote_by_hand_is_read_and_said_once(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "by_hand.json").write_text(BY_HAND)
     outcome = run("import", str(tmp_path / "by_hand.json"), "--folder", "old", *where)
     assert outcome.code == 0, outcome.err
@@ -61,18 +63,25 @@ def test_what_people_wrote_by_hand_is_read_and_said_once(repo: RepoBuilder, run:
     data = document(repo, "old/by_hand")
     assert data["title"] == "By hand"
     assert data["definition"] == {
-        "exec": "/root/app/thing.py", "process_type": "service", "environment": {"TOKEN": "FIXME", "LEVEL": "yes"}, "cwd": "/root/app/",
-    }  # fmt: skip
+        "exec": "/root/app/thing.py",
+        "process_type": "service",
+        "environment": {"TOKEN": "FIXME", "LEVEL": "yes"},
+        "cwd": "/root/app/",
+    }
     assert run("check", *where).code == 0
 
 
-def test_secrets_can_be_taken_from_the_environment(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+def test_secrets_can_be_taken_from_the_environment(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "a.json").write_text(BY_HAND)
     assert run("import", str(tmp_path / "a.json"), "--secrets-from-env", *where).code == 0
     assert document(repo, "a")["definition"]["environment"] == {"TOKEN": "${TOKEN}", "LEVEL": "yes"}  # type: ignore[index]
 
 
-def test_the_manuals_own_example_needs_the_two_repairs_and_shows_them(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+def test_the_manuals_own_example_needs_the_two_repairs_and_shows_them(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "manual.json").write_text(MANUAL)
     refused = run("import", str(tmp_path / "manual.json"), *where)
     assert refused.code == 2
@@ -89,28 +98,60 @@ def test_the_manuals_own_example_needs_the_two_repairs_and_shows_them(repo: Repo
     assert repaired.code == 0, repaired.err
     assert '+    "output_adapter": {' in repaired.err
     inside = document(repo, "manual")["definition"]
-    assert inside == json.loads(MANUAL.replace('"val}', '"val"}').replace('"output_adapter" {', '"output_adapter": {'))
-    assert list(inside) == ["exec", "application", "process_type", "environment", "argv", "input_adapter", "output_adapter", "timeout"]  # type: ignore[call-overload]
+    assert inside == json.loads(
+        MANUAL.replace('"val}', '"val"}').replace('"output_adapter" {', '"output_adapter": {')
+    )
+    assert list(inside) == [  # type: ignore[call-overload]
+        "exec",
+        "application",
+        "process_type",
+        "environment",
+        "argv",
+        "input_adapter",
+        "output_adapter",
+        "timeout",
+    ]
     checked = run("check", *where)
     assert "`process_type` cannot be `typeofprocess`" in checked.out
     assert "this is the manual's placeholder" in checked.out
 
 
-def test_args_become_argv_and_old_spellings_stay_unless_asked(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
-    old = {"exec": "x", "args": ["-a"], "input_adapter": {"input_type": "file", "input_parameters": {"file": "/x"}}}
+def test_args_become_argv_and_old_spellings_stay_unless_asked(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
+    old = {
+        "exec": "x",
+        "args": ["-a"],
+        "input_adapter": {"input_type": "file", "input_parameters": {"file": "/x"}},
+    }
     (tmp_path / "kept.json").write_text(json.dumps(old))
     (tmp_path / "modern.json").write_text(json.dumps(old))
     assert "`args` is now `argv`" in run("import", str(tmp_path / "kept.json"), *where).err
-    assert document(repo, "kept")["definition"] == {"exec": "x", "argv": ["-a"], "input_adapter": old["input_adapter"]}
+    assert document(repo, "kept")["definition"] == {
+        "exec": "x",
+        "argv": ["-a"],
+        "input_adapter": old["input_adapter"],
+    }
     assert run("import", str(tmp_path / "modern.json"), "--modern", *where).code == 0
-    assert document(repo, "modern")["definition"]["input_adapter"] == {"input_type": "file", "input_params": {"file_path": "/x"}}  # type: ignore[index]
+    assert document(repo, "modern")["definition"]["input_adapter"] == {  # type: ignore[index]
+        "input_type": "file",
+        "input_params": {"file_path": "/x"},
+    }
     (tmp_path / "both.json").write_text(json.dumps({**old, "argv": []}))
     assert run("import", str(tmp_path / "both.json"), *where).code == 2
 
 
-def test_a_list_of_the_old_service_keeps_its_ids(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
-    objects = [{"definition": {"exec": "/opt/b", "process_name": "bee"}, "id": 12, "resource_uri": "/api/process_definition/12/"},
-               {"definition": {"exec": "/opt/c.py"}, "id": 3, "resource_uri": "/api/process_definition/3/"}]  # fmt: skip
+def test_a_list_of_the_old_service_keeps_its_ids(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
+    objects = [
+        {
+            "definition": {"exec": "/opt/b", "process_name": "bee"},
+            "id": 12,
+            "resource_uri": "/api/process_definition/12/",
+        },
+        {"definition": {"exec": "/opt/c.py"}, "id": 3, "resource_uri": "/api/process_definition/3/"},
+    ]
     (tmp_path / "list.json").write_text(json.dumps({"meta": {"limit": 20}, "objects": objects}))
     assert run("import", str(tmp_path / "list.json"), *where).code == 0
     assert document(repo, "bee-12")["id"] == 12
@@ -123,12 +164,17 @@ def test_a_list_of_the_old_service_keeps_its_ids(repo: RepoBuilder, run: Run, wh
 
 
 def imported_list(folder: Path, **ids: int) -> str:
-    objects = [{"definition": {"exec": f"/opt/{name}", "process_name": name}, "id": number} for name, number in ids.items()]
+    objects = [
+        {"definition": {"exec": f"/opt/{name}", "process_name": name}, "id": number}
+        for name, number in ids.items()
+    ]
     (folder / "list.json").write_text(json.dumps({"objects": objects}))
     return str(folder / "list.json")
 
 
-def test_a_registry_that_has_given_ids_keeps_imported_ones_too(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+def test_a_registry_that_has_given_ids_keeps_imported_ones_too(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
     repo.define("a")
     repo.commit()
     assert run("index", *where).code == 0
@@ -169,7 +215,9 @@ def test_an_imported_id_of_another_definition_is_refused_and_nothing_written(
     assert "id" not in document(repo, f"bee-{ids['bee']}")
 
 
-def test_a_fork_and_a_broken_ledger_take_no_ids(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+def test_a_fork_and_a_broken_ledger_take_no_ids(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
     repo.define("a")
     repo.define("b")
     repo.commit()
@@ -197,7 +245,9 @@ def test_a_fork_and_a_broken_ledger_take_no_ids(repo: RepoBuilder, run: Run, whe
         ('{"exec": "a', ""),
     ],
 )
-def test_what_cannot_be_read_is_one_clear_line(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path, text: str, said: str) -> None:
+def test_what_cannot_be_read_is_one_clear_line(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path, text: str, said: str
+) -> None:
     (tmp_path / "bad.json").write_text(text)
     outcome = run("import", str(tmp_path / "bad.json"), *where)
     assert outcome.code == 2
@@ -205,7 +255,9 @@ def test_what_cannot_be_read_is_one_clear_line(repo: RepoBuilder, run: Run, wher
     assert list((repo.root / "definitions").rglob("*.yaml")) == []
 
 
-def test_all_files_are_imported_or_none_and_nothing_is_overwritten(repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path) -> None:
+def test_all_files_are_imported_or_none_and_nothing_is_overwritten(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "good.json").write_text('{"exec": "a"}')
     (tmp_path / "bad.json").write_text("{")
     assert run("import", str(tmp_path / "good.json"), str(tmp_path / "bad.json"), *where).code == 2

@@ -15,8 +15,16 @@ def test_a_new_registry_checks_indexes_and_builds(tmp_path: Path, run: Run) -> N
     root = tmp_path / "processes"
     outcome = run("init", str(root), "--title", "Ours: the processes")
     assert outcome.code == 0
-    for name in ("registry.yaml", "README.md", ".gitignore", ".vscode/settings.json", ".github/workflows/registry.yml",
-                 "schema/process_definition.schema.json", "schema/adapters.schema.json", ".git"):  # fmt: skip
+    for name in (
+        "registry.yaml",
+        "README.md",
+        ".gitignore",
+        ".vscode/settings.json",
+        ".github/workflows/registry.yml",
+        "schema/process_definition.schema.json",
+        "schema/adapters.schema.json",
+        ".git",
+    ):
         assert (root / name).exists(), name
     repo = RepoBuilder(root)
     repo.commit("start")
@@ -40,13 +48,21 @@ def test_what_is_there_already_stays(tmp_path: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["process_definition", "text/upper", "--exec", "/usr/bin/tr", "--arg", "a-z", "--arg", "A-Z"], "argv: [a-z, A-Z]"),
+        (
+            ["process_definition", "text/upper", "--exec", "/usr/bin/tr", "--arg", "a-z", "--arg", "A-Z"],
+            "argv: [a-z, A-Z]",
+        ),
         (["process_definition", "odd", "--exec", "yes", "--title", "a: b", "--arg", "0777"], 'exec: "yes"'),
-        (["process_definition", "long/lived.one", "--exec", "x", "--process-type", "service"], "process_type: service"),
+        (
+            ["process_definition", "long/lived.one", "--exec", "x", "--process-type", "service"],
+            "process_type: service",
+        ),
         (["application", "my-app"], "iaas_image: image-name"),
     ],
 )
-def test_a_new_definition_is_commented_and_without_errors(repo: RepoBuilder, run: Run, words: list[str], expected: str) -> None:
+def test_a_new_definition_is_commented_and_without_errors(
+    repo: RepoBuilder, run: Run, words: list[str], expected: str
+) -> None:
     repo.define("other")
     outcome = run("new", *words, "-C", str(repo.root))
     assert outcome.code == 0, outcome.err
@@ -60,7 +76,9 @@ def test_a_new_definition_is_commented_and_without_errors(repo: RepoBuilder, run
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a//b", ".hidden", "", "a/../../b"])
-def test_a_name_that_leads_elsewhere_is_refused(repo: RepoBuilder, run: Run, name: str, tmp_path: Path) -> None:
+def test_a_name_that_leads_elsewhere_is_refused(
+    repo: RepoBuilder, run: Run, name: str, tmp_path: Path
+) -> None:
     repo.define("other")
     before = sorted(tmp_path.rglob("*.yaml"))
     outcome = run("new", "process_definition", name, "--exec", "x", "-C", str(repo.root))
@@ -74,7 +92,10 @@ def test_without_a_terminal_nothing_is_asked(repo: RepoBuilder, run: Run) -> Non
     repo.define("other")
     outcome = run("new", "process_definition", "a", "-C", str(repo.root))
     assert (outcome.code, "--exec is missing" in outcome.err) == (2, True)
-    assert "did you mean `process_definition`?" in run("new", "process-definition", "a", "-C", str(repo.root)).err
+    assert (
+        "did you mean `process_definition`?"
+        in run("new", "process-definition", "a", "-C", str(repo.root)).err
+    )
 
 
 def test_on_a_terminal_it_asks(repo: RepoBuilder) -> None:
@@ -84,9 +105,17 @@ def test_on_a_terminal_it_asks(repo: RepoBuilder) -> None:
     repo.define("app", kind="application")
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(sys.executable, [sys.executable, "-m", "registry", "new", "process_definition", "asked", "-C", str(repo.root)])
+        os.execv(
+            sys.executable,
+            [sys.executable, "-m", "registry", "new", "process_definition", "asked", "-C", str(repo.root)],
+        )
     seen = b""
-    for question, answer in ((b"Executable", b"/bin/echo\n"), (b"Title", b"Asked for\n"), (b"single or service", b"\n"), (b"Application", b"app\n")):
+    for question, answer in (
+        (b"Executable", b"/bin/echo\n"),
+        (b"Title", b"Asked for\n"),
+        (b"single or service", b"\n"),
+        (b"Application", b"app\n"),
+    ):
         deadline = time.monotonic() + PATIENCE_S
         while question not in seen and time.monotonic() < deadline:
             seen += os.read(terminal, 1024)

@@ -22,12 +22,24 @@ def indexed(repo: RepoBuilder, run: Run) -> RepoBuilder:
 @pytest.mark.parametrize(
     ("command", "key"),
     [
-        ("list", "definitions"), ("ids", "ids"), ("ids verify", "problems"), ("rules", "rules"), ("rules A021", "rules"), ("rules Y001", "rules"),
-        ("check", "problems"), ("diff HEAD~1", "definitions"), ("review --base HEAD~1", "problems"), ("changelog", "definitions"),
-        ("blame weather/qc", "fields"), ("build", "files"), ("index --no-commit", "given"),
+        ("list", "definitions"),
+        ("ids", "ids"),
+        ("ids verify", "problems"),
+        ("rules", "rules"),
+        ("rules A021", "rules"),
+        ("rules Y001", "rules"),
+        ("check", "problems"),
+        ("diff HEAD~1", "definitions"),
+        ("review --base HEAD~1", "problems"),
+        ("changelog", "definitions"),
+        ("blame weather/qc", "fields"),
+        ("build", "files"),
+        ("index --no-commit", "given"),
     ],
-)  # fmt: skip
-def test_every_answer_is_an_object_with_the_version_of_its_form(indexed: RepoBuilder, run: Run, command: str, key: str) -> None:
+)
+def test_every_answer_is_an_object_with_the_version_of_its_form(
+    indexed: RepoBuilder, run: Run, command: str, key: str
+) -> None:
     where = [] if command.startswith("rules") else ["-C", str(indexed.root)]
     body: Any = json.loads(run(*command.split(), *where, "--format", "json").out)
     assert isinstance(body, dict)
@@ -37,11 +49,28 @@ def test_every_answer_is_an_object_with_the_version_of_its_form(indexed: RepoBui
 
 @pytest.mark.parametrize(
     "command",
-    ["show nosuch", "show 1", "log nosuch", "list nosuch", "rules Z999", "check nosuch.yaml", "diff nosuch", "review --base nosuch", "changelog --head no",
-     "build --preview x", "list --nosuch", "nosuch", "check --max-problems no", "index --push --no-commit", "import /nonexistent/x.json"],
-)  # fmt: skip
+    [
+        "show nosuch",
+        "show 1",
+        "log nosuch",
+        "list nosuch",
+        "rules Z999",
+        "check nosuch.yaml",
+        "diff nosuch",
+        "review --base nosuch",
+        "changelog --head no",
+        "build --preview x",
+        "list --nosuch",
+        "nosuch",
+        "check --max-problems no",
+        "index --push --no-commit",
+        "import /nonexistent/x.json",
+    ],
+)
 @pytest.mark.parametrize("form", ["--format json", "--format=json"])
-def test_wrong_use_is_answered_in_json_where_json_was_asked_for(indexed: RepoBuilder, run: Run, command: str, form: str) -> None:
+def test_wrong_use_is_answered_in_json_where_json_was_asked_for(
+    indexed: RepoBuilder, run: Run, command: str, form: str
+) -> None:
     where = [] if command.startswith(("rules", "nosuch")) else ["-C", str(indexed.root)]
     outcome = run(*command.split(), *where, *form.split())
     error = json.loads(outcome.out)["error"]
@@ -60,8 +89,10 @@ def test_refusals_and_problems_are_answered_in_json_too(indexed: RepoBuilder, ru
     assert (outcome.code, body["error"]["exit_code"], body["problems"][0]["rule"]) == (1, 1, "Y001")
 
 
-def test_a_bug_of_ours_is_answered_in_json_too(indexed: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.build.load_kinds", lambda source: 1 / 0)
+def test_a_bug_of_ours_is_answered_in_json_too(
+    indexed: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.pipeline.load_kinds", lambda source: 1 / 0)
     outcome = run("check", "-C", str(indexed.root), "--format", "json")
     assert (outcome.code, json.loads(outcome.out)["error"]["exit_code"]) == (70, 70)
 
@@ -76,7 +107,9 @@ def test_a_report_of_another_version_is_not_read(indexed: RepoBuilder, run: Run)
 
 
 @pytest.mark.parametrize("command", ["show", "log", "blame"])
-def test_a_word_that_fits_several_definitions_chooses_none(indexed: RepoBuilder, run: Run, command: str) -> None:
+def test_a_word_that_fits_several_definitions_chooses_none(
+    indexed: RepoBuilder, run: Run, command: str
+) -> None:
     where = ("-C", str(indexed.root))
     outcome = run(command, "1", *where)
     assert (outcome.code, outcome.out) == (2, "")
@@ -87,7 +120,9 @@ def test_a_word_that_fits_several_definitions_chooses_none(indexed: RepoBuilder,
     assert run(command, "1", "--kind", "aplication", *where).code == 2
 
 
-def test_a_deleted_definition_and_a_name_made_of_digits_are_named_so_that_one_fits(indexed: RepoBuilder, run: Run) -> None:
+def test_a_deleted_definition_and_a_name_made_of_digits_are_named_so_that_one_fits(
+    indexed: RepoBuilder, run: Run
+) -> None:
     where = ("-C", str(indexed.root))
     indexed.git("rm", "-q", "definitions/application/app.yaml")
     indexed.define("1", "title: One\nowners: [t]\ndefinition: {exec: /bin/one}\n")

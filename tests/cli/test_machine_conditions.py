@@ -17,9 +17,25 @@ from tests.support.waiting import PATIENCE_S
 
 PROGRAM = (sys.executable, "-m", "registry")
 READING = (
-    "check", "check --format json", "check --format junit", "list", "list --format json", "show b", "show b --format json", "log b", "blame b",
-    "changelog", "diff HEAD~1", "diff HEAD~1 --format markdown", "review --base HEAD~1", "ids verify", "rules", "schema", "nginx", "build",
-)  # fmt: skip
+    "check",
+    "check --format json",
+    "check --format junit",
+    "list",
+    "list --format json",
+    "show b",
+    "show b --format json",
+    "log b",
+    "blame b",
+    "changelog",
+    "diff HEAD~1",
+    "diff HEAD~1 --format markdown",
+    "review --base HEAD~1",
+    "ids verify",
+    "rules",
+    "schema",
+    "nginx",
+    "build",
+)
 
 
 @pytest.fixture
@@ -40,15 +56,36 @@ def run(
     program: Sequence[str] = PROGRAM,
     **env: str,
 ) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run([*program, *command.split()], cwd=folder, env={**os.environ, **env}, stdout=stdout, stderr=subprocess.PIPE,
-                          preexec_fn=setup, timeout=PATIENCE_S, check=False)  # fmt: skip
+    done = subprocess.run(
+        [*program, *command.split()],
+        cwd=folder,
+        env={**os.environ, **env},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=setup,
+        timeout=PATIENCE_S,
+        check=False,
+    )
     assert done.returncode != 70, done.stderr
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
     return done
 
 
-@pytest.mark.parametrize("command", ["check", "list", "show b", "log b", "blame b", "changelog", "diff HEAD~1", "review --base HEAD~1", "--help"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check",
+        "list",
+        "show b",
+        "log b",
+        "blame b",
+        "changelog",
+        "diff HEAD~1",
+        "review --base HEAD~1",
+        "--help",
+    ],
+)
 def test_a_terminal_that_lacks_a_character_gets_an_escape(two: RepoBuilder, command: str) -> None:
     done = run(command, two.root, PYTHONIOENCODING="ascii")
     assert done.returncode == 0
@@ -69,12 +106,15 @@ def test_an_output_that_is_full_is_an_error_and_no_silence(two: RepoBuilder, com
     with Path("/dev/full").open("wb") as full:
         done = run(command, two.root, full)
     assert (done.returncode, done.stderr.decode().splitlines()[-2:]) == (
-        2, ["error: standard output cannot be written: No space left on device", "hint: free some space"]
-    )  # fmt: skip
+        2,
+        ["error: standard output cannot be written: No space left on device", "hint: free some space"],
+    )
 
 
 @pytest.mark.parametrize("command", ["check", "list --format json", "build"])
-def test_closed_streams_are_an_error_and_nothing_else_is_written_to_their_numbers(two: RepoBuilder, command: str) -> None:
+def test_closed_streams_are_an_error_and_nothing_else_is_written_to_their_numbers(
+    two: RepoBuilder, command: str
+) -> None:
     done = run(command, two.root, setup=lambda: os.close(1))
     assert done.returncode == 2
     assert b"standard output cannot be written: Bad file descriptor" in done.stderr
@@ -92,7 +132,9 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(two: RepoBuilder) -> 
         assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("command", ["check", "list --format json", "build", "new process_definition x --exec x", "init"])
+@pytest.mark.parametrize(
+    "command", ["check", "list --format json", "build", "new process_definition x --exec x", "init"]
+)
 def test_a_deleted_folder_is_named(tmp_path: Path, command: str) -> None:
     def into_nothing() -> None:
         folder = tmp_path / "gone"
@@ -102,10 +144,15 @@ def test_a_deleted_folder_is_named(tmp_path: Path, command: str) -> None:
 
     done = run(f"{command} ." if command == "init" else command, None, setup=into_nothing)
     assert done.returncode == 2
-    assert b"the current folder was deleted" in done.stderr or (command == "init" and b"error: " in done.stderr)
+    assert b"the current folder was deleted" in done.stderr or (
+        command == "init" and b"error: " in done.stderr
+    )
 
 
-@pytest.mark.parametrize("command", ["check", "list", "show b", "log b", "changelog", "review --base HEAD~1", "build", "index --no-commit"])
+@pytest.mark.parametrize(
+    "command",
+    ["check", "list", "show b", "log b", "changelog", "review --base HEAD~1", "build", "index --no-commit"],
+)
 @pytest.mark.parametrize("limit", [12])
 def test_too_few_open_files_are_told(two: RepoBuilder, command: str, limit: int) -> None:
     done = run(command, two.root, setup=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
@@ -130,15 +177,34 @@ run()
 
 
 @pytest.mark.parametrize(
-    "module", ["registry.cli", "typer", "registry.cli.terminal", "registry.cli.show", "registry.snapshot", "git", "registry.yaml_writer"]
+    "module",
+    [
+        "registry.cli",
+        "typer",
+        "registry.cli.terminal",
+        "registry.cli.show",
+        "registry.snapshot",
+        "git",
+        "registry.load.yaml.writer",
+    ],
 )
 def test_ctrl_c_while_the_program_starts_leaves_no_traceback(two: RepoBuilder, module: str) -> None:
     done = run("", two.root, program=(sys.executable, "-c", _INTERRUPTED_AT.format(module=module)))
     assert done.returncode in (-signal.SIGINT, 130)
 
 
-@pytest.mark.parametrize("command", ["show b@" + "1" * 4400, "show " + "1" * 4400, "log " + "1" * 4400, "changelog --since " + "1" * 4400,
-                                     "check --max-problems " + "1" * 4400, "diff " + "1" * 4400, "show b@²"])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        "show b@" + "1" * 4400,
+        "show " + "1" * 4400,
+        "log " + "1" * 4400,
+        "changelog --since " + "1" * 4400,
+        "check --max-problems " + "1" * 4400,
+        "diff " + "1" * 4400,
+        "show b@²",
+    ],
+)
 def test_numbers_of_any_length_are_wrong_use_at_most(two: RepoBuilder, command: str) -> None:
     assert run(command, two.root).returncode == 2
 
@@ -152,7 +218,9 @@ def test_numbers_of_any_length_are_wrong_use_at_most(two: RepoBuilder, command: 
         ('{"exec": "\\ud800"}', "half of a surrogate pair"),
     ],
 )
-def test_json_beyond_all_limits_is_refused_in_words_for_its_author(two: RepoBuilder, text: str, message: str) -> None:
+def test_json_beyond_all_limits_is_refused_in_words_for_its_author(
+    two: RepoBuilder, text: str, message: str
+) -> None:
     two.write("x.json", text)
     done = run("import x.json", two.root)
     assert done.returncode == 2
@@ -160,21 +228,33 @@ def test_json_beyond_all_limits_is_refused_in_words_for_its_author(two: RepoBuil
 
 
 @pytest.mark.parametrize("depth", [29, 30])
-def test_parameters_nested_as_deep_as_the_reader_takes_can_be_built_and_compared(two: RepoBuilder, depth: int) -> None:
+def test_parameters_nested_as_deep_as_the_reader_takes_can_be_built_and_compared(
+    two: RepoBuilder, depth: int
+) -> None:
     deep = "{a: " * depth + "%d" + "}" * depth
     for number in (1, 2):
         text = f"title: T\nowners: [t]\ndefinition: {{exec: x, input_adapter: {{input_type: acme/x, input_params: {deep % number}}}}}\n"
         two.define("deep", text)
         two.commit()
     is_read = run("check", two.root).returncode == 0
-    for command in ("show deep@1", "log deep", "blame deep", "diff HEAD~1", "changelog --format json", "build"):
+    for command in (
+        "show deep@1",
+        "log deep",
+        "blame deep",
+        "diff HEAD~1",
+        "changelog --format json",
+        "build",
+    ):
         assert (run(command, two.root).returncode == 0) == is_read
 
 
 @pytest.mark.parametrize("depth", [70, 250, 900, 20_000])
 def test_schemas_nested_too_deep_are_a_finding(two: RepoBuilder, depth: int) -> None:
     nested = '{"properties":{"a":' * depth + "{}" + "}}" * depth
-    two.write("schema/thing.schema.json", f'{{"type": "object", "x-registry": {{"title": "T", "plural": "Ts"}}, "properties": {{"a": {nested}}}}}')
+    two.write(
+        "schema/thing.schema.json",
+        f'{{"type": "object", "x-registry": {{"title": "T", "plural": "Ts"}}, "properties": {{"a": {nested}}}}}',
+    )
     for command in ("check", "build"):
         done = run(command, two.root)
         assert done.returncode == 1
@@ -183,7 +263,9 @@ def test_schemas_nested_too_deep_are_a_finding(two: RepoBuilder, depth: int) -> 
 
 
 def test_a_name_with_a_newline_is_a_finding_and_no_error_of_git(two: RepoBuilder) -> None:
-    two.write("definitions/process_definition/x\ny.yaml", "title: T\nowners: [t]\ndefinition: {exec: /bin/x}\n")
+    two.write(
+        "definitions/process_definition/x\ny.yaml", "title: T\nowners: [t]\ndefinition: {exec: /bin/x}\n"
+    )
     two.write("definitions/application/^[a].yaml", "title: T\nowners: [t]\ndefinition: {exec: /bin/x}\n")
     for command in ("check --changed", "review --base HEAD", "diff"):
         done = run(command, two.root)
@@ -193,7 +275,9 @@ def test_a_name_with_a_newline_is_a_finding_and_no_error_of_git(two: RepoBuilder
 
 def test_commands_that_read_leave_the_repository_as_it_is(two: RepoBuilder) -> None:
     def state() -> list[tuple[str, int]]:
-        return sorted((str(path), path.stat().st_mtime_ns) for path in (two.root / ".git").rglob("*") if path.is_file())
+        return sorted(
+            (str(path), path.stat().st_mtime_ns) for path in (two.root / ".git").rglob("*") if path.is_file()
+        )
 
     two.define("a", "title: New\nowners: [t]\ndefinition: {exec: /bin/a}\n")
     before = state()

@@ -22,7 +22,14 @@ def noisy(repo: RepoBuilder) -> RepoBuilder:
 def test_warnings_of_one_rule_stand_together_and_are_counted(noisy: RepoBuilder, run: Run) -> None:
     said = run("check", "-C", str(noisy.root)).out
     rules = [line.split(": ")[1] for line in said.splitlines() if line.startswith("definitions/")]
-    assert rules == ["error S002", "warning W202", "warning W202", "warning W202", "warning W104", "warning W104"]
+    assert rules == [
+        "error S002",
+        "warning W202",
+        "warning W202",
+        "warning W202",
+        "warning W104",
+        "warning W104",
+    ]
     assert "… and 7 more warnings W202, 10 in 10 files in all\n" in said
     assert said.endswith("1 error and 12 warnings.\n")
     everything = run("check", "--all", "-C", str(noisy.root)).out
@@ -31,7 +38,12 @@ def test_warnings_of_one_rule_stand_together_and_are_counted(noisy: RepoBuilder,
 
 def test_quiet_shows_errors_only(noisy: RepoBuilder, run: Run) -> None:
     outcome = run("check", "-q", "-C", str(noisy.root))
-    assert outcome.code == 1 and "warning" not in outcome.out and "error S002" in outcome.out and outcome.out.endswith("1 error.\n")
+    assert (
+        outcome.code == 1
+        and "warning" not in outcome.out
+        and "error S002" in outcome.out
+        and outcome.out.endswith("1 error.\n")
+    )
     (noisy.root / "definitions/process_definition/wrong.yaml").unlink()
     for words in (["check", "-q"], ["build", "-q"], ["build", "-q"]):
         assert run(*words, "-C", str(noisy.root)) == run("check", "-q", "-C", str(noisy.root)), words
@@ -81,11 +93,15 @@ def test_a_comment_keeps_room_for_the_findings_of_a_large_change(repo: RepoBuild
         (["process_definition", "a", "--exec", "/bin/x", "--arg", "--token=ghp_" + "a1B2" * 9], "X001"),
     ],
 )
-def test_new_writes_nothing_that_its_own_check_refuses(repo: RepoBuilder, run: Run, words: list[str], rule: str) -> None:
+def test_new_writes_nothing_that_its_own_check_refuses(
+    repo: RepoBuilder, run: Run, words: list[str], rule: str
+) -> None:
     repo.define("other")
     repo.define("wrong", "title: [\n")  # what is wrong elsewhere is not its business
     before = sorted(Path(repo.root).rglob("*.yaml"))
     outcome = run("new", *words, "-C", str(repo.root))
-    assert outcome.code == 1 and f"error {rule}" in outcome.err and "nothing was written" in outcome.err, outcome
+    assert outcome.code == 1 and f"error {rule}" in outcome.err and "nothing was written" in outcome.err, (
+        outcome
+    )
     assert "Y001" not in outcome.err
     assert sorted(Path(repo.root).rglob("*.yaml")) == before

@@ -39,9 +39,20 @@ def test_on_a_terminal_there_is_one_view(repo: RepoBuilder, tmp_path: Path) -> N
     repo.define("a")
     repo.commit("start")
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "registry", "watch", "-C", str(repo.root), "--out", str(tmp_path / "site")]
+    command = [
+        sys.executable,
+        "-m",
+        "registry",
+        "watch",
+        "-C",
+        str(repo.root),
+        "--out",
+        str(tmp_path / "site"),
+    ]
     environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment
+    )
     os.close(theirs)
     said = bytearray()
 
@@ -84,11 +95,22 @@ def test_in_a_log_only_what_is_different_is_said(repo: RepoBuilder) -> None:
     assert [line for line in lines if line.startswith("Showing")] == lines[1:2]
 
 
-def test_a_log_of_watch_has_a_line_for_each_build_that_made_something(repo: RepoBuilder, tmp_path: Path) -> None:
+def test_a_log_of_watch_has_a_line_for_each_build_that_made_something(
+    repo: RepoBuilder, tmp_path: Path
+) -> None:
     repo.define("a")
     repo.commit("start")
     log = tmp_path / "watch.log"
-    command = [sys.executable, "-m", "registry", "watch", "-C", str(repo.root), "--out", str(tmp_path / "site")]
+    command = [
+        sys.executable,
+        "-m",
+        "registry",
+        "watch",
+        "-C",
+        str(repo.root),
+        "--out",
+        str(tmp_path / "site"),
+    ]
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env={"PATH": os.environ["PATH"]})
     try:

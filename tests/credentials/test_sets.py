@@ -16,13 +16,20 @@ from hypothesis import strategies as st
 
 from registry.credentials import HIDDEN, credential_in, credential_of, hide, suspects_in
 from registry.credentials.tables import JOINED_NAME, NAME, PUBLIC_NAME, TOKENS, Pattern
-from registry.redaction import redacted
+from registry.model.redaction import redacted
 
 HERE = Path(__file__).parent
 FIELDS = (("definition", "environment"), ("definition", "argv"))
-_LETTERS = {"a": string.ascii_letters + string.digits, "l": string.ascii_lowercase + string.digits, "u": string.ascii_uppercase + string.digits,
-            "h": "0123456789abcdef", "d": string.digits, "b": string.ascii_letters + string.digits + "+/", "w": string.ascii_letters + string.digits + "_-",
-            "p": string.ascii_letters + string.digits + "!#%&*+-=?@^_~"}  # fmt: skip
+_LETTERS = {
+    "a": string.ascii_letters + string.digits,
+    "l": string.ascii_lowercase + string.digits,
+    "u": string.ascii_uppercase + string.digits,
+    "h": "0123456789abcdef",
+    "d": string.digits,
+    "b": string.ascii_letters + string.digits + "+/",
+    "w": string.ascii_letters + string.digits + "_-",
+    "p": string.ascii_letters + string.digits + "!#%&*+-=?@^_~",
+}
 
 
 def made(shape: str, chance: random.Random) -> str:
@@ -41,7 +48,11 @@ def made(shape: str, chance: random.Random) -> str:
 def documents(name: str) -> dict[str, dict[str, Any]]:
     """A document for each line: a variable, or (after `$ `) a program with its arguments."""
     chance = random.Random(20261124)
-    lines = [line for line in (HERE / name).read_text(encoding="utf-8").splitlines() if line and not line.startswith("# ")]
+    lines = [
+        line
+        for line in (HERE / name).read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("# ")
+    ]
     found: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(lines):
         if line.startswith("$ "):
@@ -83,7 +94,9 @@ def test_what_is_hidden_is_the_secret_and_not_what_is_around_it() -> None:
         assert hide("X", value) == shown
     argv = ["-u", "joe:hunter2", "-H", "X-Api-Key: abc123", "--data", "password=hunter2"]
     shown_argv = ["-u", "joe:[hidden]", "-H", "X-Api-Key: [hidden]", "--data", "password=[hidden]"]
-    assert redacted({"definition": {"exec": "curl", "argv": argv}}, FIELDS)["definition"]["argv"] == shown_argv
+    assert (
+        redacted({"definition": {"exec": "curl", "argv": argv}}, FIELDS)["definition"]["argv"] == shown_argv
+    )
 
 
 def test_of_a_hundred_harmless_values_at_most_two_are_taken_for_secrets() -> None:
@@ -93,7 +106,9 @@ def test_of_a_hundred_harmless_values_at_most_two_are_taken_for_secrets() -> Non
     assert len(wrong) <= 0.02 * len(harmless), wrong
 
 
-@pytest.mark.parametrize("value", ["${DB_PASSWORD}", "file:/run/secrets/db", "vault:kv/db#password", "${A}-${B}", ""])
+@pytest.mark.parametrize(
+    "value", ["${DB_PASSWORD}", "file:/run/secrets/db", "vault:kv/db#password", "${A}-${B}", ""]
+)
 def test_references_are_no_findings(value: str) -> None:
     assert credential_in("DB_PASSWORD", value) is None
 
@@ -114,11 +129,15 @@ def test_every_name_of_a_secret_is_taken_for_one(pattern: Pattern) -> None:
 
 
 @pytest.mark.parametrize(("what", "shortest", "marks", "pattern"), TOKENS, ids=[what for what, *_ in TOKENS])
-def test_every_token_has_one_of_its_marks_and_its_length(what: str, shortest: int, marks: tuple[str, ...], pattern: str) -> None:
+def test_every_token_has_one_of_its_marks_and_its_length(
+    what: str, shortest: int, marks: tuple[str, ...], pattern: str
+) -> None:
     @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.from_regex(pattern))
     def check(text: str) -> None:
         found = re.search(pattern, text)
-        assert found is None or (any(mark in found.group() for mark in marks) and len(found.group()) >= shortest), what
+        assert found is None or (
+            any(mark in found.group() for mark in marks) and len(found.group()) >= shortest
+        ), what
 
     check()

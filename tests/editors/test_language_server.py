@@ -14,7 +14,9 @@ import pytest
 from tests.conftest import Run
 from tests.support.waiting import PATIENCE_S
 
-SERVER = Path(__file__).parent.parent / "support/node/node_modules/yaml-language-server/bin/yaml-language-server"
+SERVER = (
+    Path(__file__).parent.parent / "support/node/node_modules/yaml-language-server/bin/yaml-language-server"
+)
 
 
 class Client:
@@ -23,13 +25,25 @@ class Client:
     def __init__(self, root: Path) -> None:
         node = shutil.which("node")
         assert node, "Node.js is not installed: scripts/install-test-tools"
-        self.process = subprocess.Popen([node, str(SERVER), "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [node, str(SERVER), "--stdio"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         self.messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self.kept: list[dict[str, Any]] = []
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         self.number = 0
-        self.ask("initialize", {"processId": None, "rootUri": root.as_uri(), "capabilities": {"workspace": {"configuration": True}}})
+        self.ask(
+            "initialize",
+            {
+                "processId": None,
+                "rootUri": root.as_uri(),
+                "capabilities": {"workspace": {"configuration": True}},
+            },
+        )
         self.tell("initialized", {})
 
     def read(self) -> None:
@@ -62,17 +76,36 @@ class Client:
         while True:
             message = self.messages.get(timeout=PATIENCE_S)
             if "id" in message and "method" in message:
-                wanted = message["params"].get("items", []) if message["method"] == "workspace/configuration" else None
-                self.send({"id": message["id"], "result": [{"completion": True, "validate": True} if one.get("section") == "yaml" else None for one in wanted]
-                           if wanted is not None else None})  # fmt: skip
+                wanted = (
+                    message["params"].get("items", [])
+                    if message["method"] == "workspace/configuration"
+                    else None
+                )
+                self.send(
+                    {
+                        "id": message["id"],
+                        "result": [
+                            {"completion": True, "validate": True} if one.get("section") == "yaml" else None
+                            for one in wanted
+                        ]
+                        if wanted is not None
+                        else None,
+                    }
+                )
             if fits(message):
                 return message
 
     def open(self, path: Path, text: str) -> None:
-        self.tell("textDocument/didOpen", {"textDocument": {"uri": path.as_uri(), "languageId": "yaml", "version": 1, "text": text}})
+        self.tell(
+            "textDocument/didOpen",
+            {"textDocument": {"uri": path.as_uri(), "languageId": "yaml", "version": 1, "text": text}},
+        )
 
     def complete(self, path: Path, line: int, character: int) -> list[dict[str, Any]]:
-        found = self.ask("textDocument/completion", {"textDocument": {"uri": path.as_uri()}, "position": {"line": line, "character": character}})
+        found = self.ask(
+            "textDocument/completion",
+            {"textDocument": {"uri": path.as_uri()}, "position": {"line": line, "character": character}},
+        )
         items: list[dict[str, Any]] = found["items"] if isinstance(found, dict) else found
         return items
 
@@ -109,7 +142,10 @@ def test_completion_teaches_the_format(editor: tuple[Client, Path]) -> None:
 
 def test_completion_offers_words_and_adapter_types(editor: tuple[Client, Path]) -> None:
     client, path = editor
-    text = path.read_text().splitlines()[0] + "\ntitle: T\ndefinition:\n  exec: x\n  process_type: \n  input_adapter:\n    input_type: \n"
+    text = (
+        path.read_text().splitlines()[0]
+        + "\ntitle: T\ndefinition:\n  exec: x\n  process_type: \n  input_adapter:\n    input_type: \n"
+    )
     client.open(path, text)
     assert {"single", "service"} <= {item["label"] for item in client.complete(path, 4, 16)}
     assert {"file", "stream", "port"} <= {item["label"] for item in client.complete(path, 6, 16)}
@@ -119,13 +155,21 @@ def test_a_mistake_is_underlined_and_a_good_file_is_not(editor: tuple[Client, Pa
     client, path = editor
 
     def diagnostics() -> list[dict[str, Any]]:
-        found = client.wait(lambda one: one.get("method") == "textDocument/publishDiagnostics" and one["params"]["uri"] == path.as_uri())
+        found = client.wait(
+            lambda one: (
+                one.get("method") == "textDocument/publishDiagnostics"
+                and one["params"]["uri"] == path.as_uri()
+            )
+        )
         return list(found["params"]["diagnostics"])
 
     client.open(path, path.read_text())
     assert diagnostics() == []
     bad = path.read_text().replace("  exec: /opt/qc\n", "  exec: /opt/qc\n  args: [a]\n  timeout: soon\n")
-    client.tell("textDocument/didChange", {"textDocument": {"uri": path.as_uri(), "version": 2}, "contentChanges": [{"text": bad}]})
+    client.tell(
+        "textDocument/didChange",
+        {"textDocument": {"uri": path.as_uri(), "version": 2}, "contentChanges": [{"text": bad}]},
+    )
     lines = bad.splitlines()
     # The server may publish what it found in the text before once more.
     underlined: set[str] = set()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.scan import scan
-from registry.source import EntryType, WorkTree, open_source
+from registry.load.file_stats import scan
+from registry.load.source import EntryType, WorkTree, open_source
 from tests.conftest import Run
 from tests.support.repo import PROCESS, RepoBuilder
 
@@ -28,19 +28,39 @@ SPARSE: dict[str, Sequence[Sequence[str]]] = {
     "no cone": [["sparse-checkout", "set", "--no-cone", "/*", "!/definitions/process_definition/there/"]],
     "no settings": [["sparse-checkout", "set", "--no-cone", "/*", "!/registry.yaml"]],
     "sparse index": [["sparse-checkout", "set", "--sparse-index", "definitions/process_definition/here"]],
-    "index version 4": [["update-index", "--index-version", "4"], ["sparse-checkout", "set", "definitions/process_definition/here"]],
+    "index version 4": [
+        ["update-index", "--index-version", "4"],
+        ["sparse-checkout", "set", "definitions/process_definition/here"],
+    ],
     "nothing at all": [["sparse-checkout", "set", "other"]],
-    "split index": [["sparse-checkout", "set", "definitions/process_definition/here"], ["update-index", "--split-index"]],
+    "split index": [
+        ["sparse-checkout", "set", "definitions/process_definition/here"],
+        ["update-index", "--split-index"],
+    ],
 }
 
 
 @pytest.mark.parametrize("how", SPARSE)
-def test_a_sparse_checkout_that_lacks_files_of_the_registry_is_refused(how: str, two: RepoBuilder, run: Run) -> None:
+def test_a_sparse_checkout_that_lacks_files_of_the_registry_is_refused(
+    how: str, two: RepoBuilder, run: Run
+) -> None:
     for words in SPARSE[how]:
         two.git(*words)
-    for words in (["check"], ["check", "--changed"], ["build"], ["list"], ["review", "--base", "HEAD"], ["diff"], ["index"]):
+    for words in (
+        ["check"],
+        ["check", "--changed"],
+        ["build"],
+        ["list"],
+        ["review", "--base", "HEAD"],
+        ["diff"],
+        ["index"],
+    ):
         outcome = run(*words, "-C", str(two.root))
-        assert (outcome.code, "not checked out (sparse checkout)" in outcome.err, "--source HEAD" in outcome.err) == (3, True, True), (
+        assert (
+            outcome.code,
+            "not checked out (sparse checkout)" in outcome.err,
+            "--source HEAD" in outcome.err,
+        ) == (3, True, True), (
             words,
             outcome.err,
         )
@@ -70,7 +90,9 @@ def test_a_sparse_checkout_with_the_whole_registry_is_fine(two: RepoBuilder, run
 
 
 @pytest.mark.parametrize("what", ["blob:none", "tree:0"])
-def test_a_partial_clone_names_the_command_that_completes_it(what: str, two: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_a_partial_clone_names_the_command_that_completes_it(
+    what: str, two: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     two.define("here/a", "id: 1\n" + PROCESS.format(title="A", name="other"))
     two.define("there/b", "id: 2\n" + PROCESS.format(title="B", name="other"))
     two.commit()
@@ -79,7 +101,13 @@ def test_a_partial_clone_names_the_command_that_completes_it(what: str, two: Rep
     part = RepoBuilder.at(tmp_path / "part", 0)
     assert run("check", "-C", str(part.root)).code == 0
     hint = "git fetch --refetch --no-filter up"
-    for words in (["check", "--source", "HEAD~1"], ["diff", "HEAD~1"], ["build"], ["log", "here/a"], ["review", "--base", "HEAD~1"]):
+    for words in (
+        ["check", "--source", "HEAD~1"],
+        ["diff", "HEAD~1"],
+        ["build"],
+        ["log", "here/a"],
+        ["review", "--base", "HEAD~1"],
+    ):
         outcome = run(*words, "-C", str(part.root))
         assert (outcome.code, hint in outcome.err) == (2, True), (words, outcome.err, outcome.out)
     part.git(*hint.split()[1:], "-q")
@@ -90,7 +118,12 @@ def test_a_partial_clone_names_the_command_that_completes_it(what: str, two: Rep
     assert json.loads((part.root / "site/api/process_definition/1/history.json").read_text())["revisions"][1]
 
 
-FOLDERS = ("definitions/process_definition/sub", "definitions/process_definition/sub.yaml", "schema", "definitions")
+FOLDERS = (
+    "definitions/process_definition/sub",
+    "definitions/process_definition/sub.yaml",
+    "schema",
+    "definitions",
+)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -115,7 +148,9 @@ def test_a_submodule_is_the_same_error_in_the_work_tree_and_in_a_commit(
     for source in ("worktree", "HEAD"):
         outcome = run("check", "--source", source, "--format", "json", "-C", str(repo.root))
         assert outcome.code == 1
-        found.append([(one["rule"], one["path"], one["message"]) for one in json.loads(outcome.out)["problems"]])
+        found.append(
+            [(one["rule"], one["path"], one["message"]) for one in json.loads(outcome.out)["problems"]]
+        )
     assert found[0] == found[1]
     assert any(path == folder and "submodule" in message for _, path, message in found[0])
 
@@ -140,7 +175,15 @@ def test_a_submodule_is_refused_in_every_build(two: RepoBuilder, run: Run, tmp_p
     library = RepoBuilder(tmp_path / "library")
     library.define("x")
     library.commit()
-    two.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library.root), "definitions/process_definition/sub")
+    two.git(
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "add",
+        "-q",
+        str(library.root),
+        "definitions/process_definition/sub",
+    )
     two.commit()
     assert run("build", "-C", str(two.root)).code == 1
     two.git("submodule", "deinit", "-q", "-f", "--all")
@@ -157,4 +200,7 @@ def test_a_folder_that_is_a_link_is_the_same_error_in_both(folder: str, repo: Re
     repo.commit()
     for source in ("worktree", "HEAD"):
         outcome = run("check", "--source", source, "-C", str(repo.root))
-        assert (outcome.code, "a symbolic link is not read" in outcome.out) == (1, True), (source, outcome.out)
+        assert (outcome.code, "a symbolic link is not read" in outcome.out) == (1, True), (
+            source,
+            outcome.out,
+        )

@@ -14,10 +14,23 @@ from tests.conftest import Run
 from tests.support.repo import PROCESS, RepoBuilder
 
 COMMANDS = (
-    ["check"], ["check", "--base", "main"], ["check", "--changed"], ["review", "--base", "main"], ["diff", "main"], ["list"],
-    ["show", "a"], ["log", "a"], ["blame", "a"], ["build"], ["index"], ["ids"], ["changelog"], ["schema", "process_definition"],
-    ["new", "process_definition", "b"], ["nginx"],
-)  # fmt: skip
+    ["check"],
+    ["check", "--base", "main"],
+    ["check", "--changed"],
+    ["review", "--base", "main"],
+    ["diff", "main"],
+    ["list"],
+    ["show", "a"],
+    ["log", "a"],
+    ["blame", "a"],
+    ["build"],
+    ["index"],
+    ["ids"],
+    ["changelog"],
+    ["schema", "process_definition"],
+    ["new", "process_definition", "b"],
+    ["nginx"],
+)
 
 
 @pytest.fixture
@@ -65,24 +78,41 @@ def test_a_git_directory_among_the_files_is_refused_by_every_command(
             assert (outcome.code, "reg/HEAD" in outcome.err) == (3, True), (words, more, outcome.err)
 
 
-@pytest.mark.parametrize("here", ["reg/definitions", "reg/definitions/process_definition", "reg/deeper/still"])
+@pytest.mark.parametrize(
+    "here", ["reg/definitions", "reg/definitions/process_definition", "reg/deeper/still"]
+)
 @pytest.mark.parametrize("place", ["reg", "."])
-def test_also_from_a_deeper_folder(place: str, here: str, nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_also_from_a_deeper_folder(
+    place: str, here: str, nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embed(nested, place)
     (nested.root / here).mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(nested.root / here)
     outcome = run("review", "--base", "main")
-    assert (outcome.code, f"{nested.root / place / 'HEAD'}: the files here look like a git directory" in outcome.err) == (3, True)
+    assert (
+        outcome.code,
+        f"{nested.root / place / 'HEAD'}: the files here look like a git directory" in outcome.err,
+    ) == (3, True)
 
 
-def test_also_where_only_the_folder_of_the_caller_is_in_one(nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_also_where_only_the_folder_of_the_caller_is_in_one(
+    nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embed(nested, "reg/definitions/x.git")
     monkeypatch.chdir(nested.root / "reg/definitions/x.git/refs")
     outcome = run("check")
     assert (outcome.code, "x.git/HEAD" in outcome.err) == (3, True)
 
 
-@pytest.mark.parametrize("config", ["", "[core]\n\tbare = true\n", "[include]\n\tpath = more\n[core]\n\tworktree = ..\n", "no config at all["])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "",
+        "[core]\n\tbare = true\n",
+        "[include]\n\tpath = more\n[core]\n\tworktree = ..\n",
+        "no config at all[",
+    ],
+)
 def test_whatever_its_settings_say(config: str, nested: RepoBuilder, run: Run) -> None:
     embed(nested, "reg", config)
     assert run("review", "--base", "main", "-C", str(nested.root / "reg")).code == 3
@@ -107,13 +137,17 @@ def test_a_file_git_that_leads_to_tracked_files_is_refused(nested: RepoBuilder, 
     assert run("check", "-C", str(nested.root / "reg")).code == 3
 
 
-def test_a_plain_change_in_a_subfolder_is_reviewed(nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_change_in_a_subfolder_is_reviewed(
+    nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(nested.root / "reg")
     outcome = run("review", "--base", "main")
     assert (outcome.code, "77" in outcome.out) == (1, True), outcome.out
 
 
-def test_a_bare_repository_is_used_only_where_it_is_named(repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_bare_repository_is_used_only_where_it_is_named(
+    repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     repo.define("a")
     repo.commit()
     repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "bare.git"))
@@ -134,7 +168,9 @@ def test_the_git_directory_of_a_work_tree_is_not_a_registry(repo: RepoBuilder, r
         assert (outcome.code, f"name the work tree: {repo.root}" in outcome.err) == (2, True)
 
 
-def test_work_trees_submodules_and_separate_git_directories_work(repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_work_trees_submodules_and_separate_git_directories_work(
+    repo: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.define("a")
     repo.commit()
@@ -147,7 +183,14 @@ def test_work_trees_submodules_and_separate_git_directories_work(repo: RepoBuild
     RepoBuilder.at(tmp_path / "project", 0).git("worktree", "add", "-q", "main")
     repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
     RepoBuilder.at(tmp_path / "hub.git", 0).git("worktree", "add", "-q", "inside", "main")
-    repo.git("clone", "-q", "--separate-git-dir", str(tmp_path / "elsewhere"), str(repo.root), str(tmp_path / "separate"))
+    repo.git(
+        "clone",
+        "-q",
+        "--separate-git-dir",
+        str(tmp_path / "elsewhere"),
+        str(repo.root),
+        str(tmp_path / "separate"),
+    )
     (tmp_path / "link").symlink_to(repo.root)
     for folder in ("linked", "outer/sub", "project/main", "hub.git/inside", "separate", "link"):
         for words in (["log", "a"], ["check", "--changed"], ["index"]):
@@ -165,16 +208,27 @@ def test_settings_do_not_move_the_work_tree(repo: RepoBuilder, run: Run, tmp_pat
             repo.git("config", name, value)
         repository = open_repository(repo.root)
         assert repository is not None
-        assert (repository.top, set(repository.changed_paths("definitions"))) == (repo.root, {"definitions/process_definition/b.yaml"})
+        assert (repository.top, set(repository.changed_paths("definitions"))) == (
+            repo.root,
+            {"definitions/process_definition/b.yaml"},
+        )
         for name in settings:
             repo.git("config", "--unset", name)
 
 
-def test_variables_that_lead_elsewhere_do_not(nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_variables_that_lead_elsewhere_do_not(
+    nested: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     other = RepoBuilder(tmp_path / "other")
     other.define("z")
     other.commit()
-    names = {"GIT_DIR": ".git", "GIT_WORK_TREE": "", "GIT_COMMON_DIR": ".git", "GIT_OBJECT_DIRECTORY": ".git/objects", "GIT_INDEX_FILE": ".git/index"}
+    names = {
+        "GIT_DIR": ".git",
+        "GIT_WORK_TREE": "",
+        "GIT_COMMON_DIR": ".git",
+        "GIT_OBJECT_DIRECTORY": ".git/objects",
+        "GIT_INDEX_FILE": ".git/index",
+    }
     for name, value in names.items():
         monkeypatch.setenv(name, str(other.root / value))
         outcome = run("review", "--base", "main", "-C", str(nested.root / "reg"))
@@ -194,12 +248,22 @@ def test_git_is_asked_once_and_told_the_directories_afterwards(repo: RepoBuilder
     program.write_text(f'#!/bin/sh\necho "$*" >>{asked}\nexec {real} "$@"\n')
     program.chmod(0o755)
     environment = {"PATH": f"{program.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    for words in (["check"], ["build"], ["review", "--base", "t"], ["log", "a"], ["changelog"], ["check", "--changed"]):
+    for words in (
+        ["check"],
+        ["build"],
+        ["review", "--base", "t"],
+        ["log", "a"],
+        ["changelog"],
+        ["check", "--changed"],
+    ):
         asked.write_text("")
         command = [sys.executable, "-m", "registry", *words, "-C", str(repo.root)]
         assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
         lines = [line for line in asked.read_text().splitlines() if line != "version"]
-        assert sum("--git-dir=" not in line for line in lines) == (0 if words == ["check"] else 1), (words, lines)
+        assert sum("--git-dir=" not in line for line in lines) == (0 if words == ["check"] else 1), (
+            words,
+            lines,
+        )
         assert all("rev-parse --show-object-format" in line for line in lines if "--git-dir=" not in line)
 
 
@@ -211,7 +275,9 @@ def test_an_older_git_is_named(repo: RepoBuilder, tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho git version 2.30.2\n")
     program.chmod(0o755)
     command = [sys.executable, "-m", "registry", "log", "a", "-C", str(repo.root)]
-    done = subprocess.run(command, env={"PATH": str(program.parent)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env={"PATH": str(program.parent)}, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, "is git 2.30.2, and 2.38 or newer is needed" in done.stderr) == (2, True)
 
 
@@ -224,7 +290,11 @@ def test_a_folder_that_the_user_trusts_is_read(how: str, repo: RepoBuilder, tmp_
         os.chown(path, 12345, 12345, follow_symlinks=False)
     (tmp_path / ".gitconfig").write_text(f"[safe]\n\tdirectory = {repo.root}\n")
     trusted = {
-        "count": {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(repo.root)},
+        "count": {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": str(repo.root),
+        },
         "parameters": {"GIT_CONFIG_PARAMETERS": f"'safe.directory'='{repo.root}'"},
         "global": {"GIT_CONFIG_GLOBAL": str(tmp_path / ".gitconfig")},
         "home": {"HOME": str(tmp_path)},
@@ -232,7 +302,13 @@ def test_a_folder_that_the_user_trusts_is_read(how: str, repo: RepoBuilder, tmp_
 
     def log(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "registry", "log", "a", "-C", str(repo.root)]
-        return subprocess.run(command, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command,
+            env={"PATH": os.environ["PATH"], **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     assert log(trusted).returncode == 0
     # What the repository itself says of trust does not count.
@@ -258,7 +334,9 @@ def test_the_checks_at_the_library_are_those_of_the_commands(nested: RepoBuilder
         open_repository(nested.root / ".git")
 
 
-def test_settings_that_never_end_are_given_up(repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_never_end_are_given_up(
+    repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repo.define("a")
     repo.commit()
     os.mkfifo(repo.root / ".git/endless")
@@ -272,7 +350,12 @@ def test_settings_that_never_end_are_given_up(repo: RepoBuilder, run: Run, monke
 def test_odd_entries_above_do_no_harm(repo: RepoBuilder, run: Run) -> None:
     repo.define("a")
     shutil.rmtree(repo.root / ".git")
-    for make in (os.mkfifo, lambda path: path.symlink_to(path), lambda path: path.mkdir(), lambda path: path.write_bytes(b"\xff")):
+    for make in (
+        os.mkfifo,
+        lambda path: path.symlink_to(path),
+        lambda path: path.mkdir(),
+        lambda path: path.write_bytes(b"\xff"),
+    ):
         entry = repo.root / ".git"
         make(entry)
         assert run("check", "-C", str(repo.root)).code == 0

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from registry.git import CommitOrder, GitError, open_repository
-from registry.source import blob_id
+from registry.load.source import blob_id
 from tests.support.repo import RepoBuilder
 
 COUNT = 6_000  # more than one process of git reads at once
@@ -23,15 +23,21 @@ def _long(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
         )
         lines += [f"from :{number - 1}\n"] if number > 1 else []
         lines += [f"merge :{number - 3}\n"] if number % 50 == 0 else []
-        lines.append(f"M 100644 inline definitions/process_definition/p{number % 40}.yaml\ndata <<E\ntitle: T{number}\nE\n\n")
-    subprocess.run(["git", "fast-import", "--quiet"], cwd=repo.root, input="".join(lines).encode(), check=True)
+        lines.append(
+            f"M 100644 inline definitions/process_definition/p{number % 40}.yaml\ndata <<E\ntitle: T{number}\nE\n\n"
+        )
+    subprocess.run(
+        ["git", "fast-import", "--quiet"], cwd=repo.root, input="".join(lines).encode(), check=True
+    )
     return repo
 
 
 def test_all_commits_come_oldest_first_as_git_orders_them(long: RepoBuilder) -> None:
     repository = open_repository(long.root)
     assert repository is not None
-    found = list(repository.begin_log(repository.order(long.git("rev-parse", "HEAD")), "definitions").commits())
+    found = list(
+        repository.begin_log(repository.order(long.git("rev-parse", "HEAD")), "definitions").commits()
+    )
     assert [one.commit for one in found] == long.git("rev-list", "--topo-order", "--reverse", "HEAD").split()
     assert [one.message for one in found[:2]] == ["change 1", "change 2"]
     assert found[4].date == "2023-11-14T23:43:25+01:30"
@@ -40,7 +46,9 @@ def test_all_commits_come_oldest_first_as_git_orders_them(long: RepoBuilder) -> 
 
 def processes_of_git() -> list[str]:
     """The children of this process that run git, those that nobody has waited for, too."""
-    return subprocess.run(["pgrep", "-P", str(os.getpid()), "-x", "git"], capture_output=True, text=True, check=False).stdout.split()
+    return subprocess.run(
+        ["pgrep", "-P", str(os.getpid()), "-x", "git"], capture_output=True, text=True, check=False
+    ).stdout.split()
 
 
 def test_a_log_that_nobody_reads_to_its_end_leaves_no_process(long: RepoBuilder) -> None:

@@ -6,22 +6,40 @@ from pathlib import Path
 
 import pytest
 
-from registry.blame import blame
-from registry.build import build, snapshot_of
-from registry.cache import Cache
-from registry.changelog import changelog
+from registry.cache.build_cache import BuildCache
+from registry.cache.cache_file import CacheFile
 from registry.git.mailmap import LARGEST_MAILMAP_BYTES, Mailmap
-from registry.memory import Memory
+from registry.load.source import open_source
+from registry.pipeline import build, snapshot_of
+from registry.review.blame import blame
+from registry.review.changelog import changelog
 from registry.site import Site
-from registry.source import open_source
 from tests.support.repo import RepoBuilder
 
 LINES = (
-    "# a comment", "", "Ana <ana@x.org>", "Ana B. <ana@x.org> <a@old.org>", "<new@x.org> <a@old.org>", "Bo <bo@x.org> Bob <A@old.org>",
-    "  Zoë Müller  <zoe@x.org>   zoe <ZOE@old.org>  trailing", "broken", "broken <", "<> <a@old.org>", "Nobody <>", "X <x@x.org> <>",
-    "Q <q@x.org> bob <a@OLD.org>", "<only@x.org>", "<new@x.org> Bob <a@old.org>", " # Ana <ana@x.org>", "Ana <ana@x.org>\r",
-)  # fmt: skip
-PEOPLE = [(name, address) for name in ("Ana", "Bob", "bob", "zoe", "X y") for address in ("ana@x.org", "a@old.org", "A@OLD.org", "zoe@old.org", "")]
+    "# a comment",
+    "",
+    "Ana <ana@x.org>",
+    "Ana B. <ana@x.org> <a@old.org>",
+    "<new@x.org> <a@old.org>",
+    "Bo <bo@x.org> Bob <A@old.org>",
+    "  Zoë Müller  <zoe@x.org>   zoe <ZOE@old.org>  trailing",
+    "broken",
+    "broken <",
+    "<> <a@old.org>",
+    "Nobody <>",
+    "X <x@x.org> <>",
+    "Q <q@x.org> bob <a@OLD.org>",
+    "<only@x.org>",
+    "<new@x.org> Bob <a@old.org>",
+    " # Ana <ana@x.org>",
+    "Ana <ana@x.org>\r",
+)
+PEOPLE = [
+    (name, address)
+    for name in ("Ana", "Bob", "bob", "zoe", "X y")
+    for address in ("ana@x.org", "a@old.org", "A@OLD.org", "zoe@old.org", "")
+]
 
 
 def test_names_are_those_that_git_gives(tmp_path: Path) -> None:
@@ -32,21 +50,25 @@ def test_names_are_those_that_git_gives(tmp_path: Path) -> None:
         (tmp_path / "mailmap").write_text(text, newline="")
         asked = ["git", "-c", f"mailmap.file={tmp_path}/mailmap", "check-mailmap", "--stdin"]
         subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-        expected = subprocess.run(asked, input=people, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+        expected = subprocess.run(
+            asked, input=people, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
         mailmap = Mailmap(text.encode())
         assert [mailmap.name(*one) for one in PEOPLE] == [line.rpartition(" <")[0] for line in expected], text
 
 
-def _authors(repo: RepoBuilder, source: str, memory: Memory) -> list[str]:
+def _authors(repo: RepoBuilder, source: str, memory: BuildCache) -> list[str]:
     snapshot, problems = snapshot_of(open_source(repo.root, source), memory=memory)
     assert snapshot is not None, problems
-    assert {one.revision.author for one in blame(snapshot, snapshot.revisions["process_definition", "a"])} <= {
-        one.author for one in snapshot.revisions["process_definition", "a"]
-    }
+    assert {
+        one.revision.author for one in blame(snapshot, snapshot.revisions["process_definition", "a"])
+    } <= {one.author for one in snapshot.revisions["process_definition", "a"]}
     return [one.author for one in snapshot.revisions["process_definition", "a"] if one.commit]
 
 
-def test_the_mailmap_of_the_shown_commit_counts(repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_mailmap_of_the_shown_commit_counts(
+    repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "config").write_text(f"[mailmap]\n\tfile = {tmp_path}/mine\n")
     (tmp_path / "mine").write_text("Mine <ana@example.org>\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
@@ -55,7 +77,7 @@ def test_the_mailmap_of_the_shown_commit_counts(repo: RepoBuilder, monkeypatch: 
     repo.write(".mailmap", "Ana Author <ana@example.org>\n")
     second = repo.commit("with a mailmap")
     repo.write(".mailmap", "Not committed <ana@example.org>\n")
-    memory = Memory(Cache(repo.root))
+    memory = BuildCache(CacheFile(repo.root))
     assert _authors(repo, first, memory) == ["Ana Autor"]
     assert _authors(repo, second, memory) == ["Ana Author"]
     assert _authors(repo, "worktree", memory) == ["Ana Author"]
@@ -67,10 +89,10 @@ def test_a_new_mailmap_changes_the_pages_of_an_incremental_build(repo: RepoBuild
     repo.define("a")
     repo.commit("add")
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     repo.write(".mailmap", "Ana Author <ana@example.org>\n")
     repo.commit("name")
-    build(open_source(repo.root), site, memory=Memory(Cache(repo.root)))
+    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
     assert "Ana Author" in (site.out / "process_definition/a/index.html").read_text()
     assert "Ana Author" in (site.out / "api/process_definition/by-name/a.json").read_text()
 
@@ -80,8 +102,8 @@ def test_a_mailmap_that_is_a_link_or_very_large_is_ignored(repo: RepoBuilder) ->
     (repo.root / ".mailmap").symlink_to("names")
     repo.define("a")
     repo.commit("add")
-    assert _authors(repo, "HEAD", Memory()) == ["Ana Autor"]
+    assert _authors(repo, "HEAD", BuildCache()) == ["Ana Autor"]
     (repo.root / ".mailmap").unlink()
     repo.write(".mailmap", "Other <ana@example.org>\n" + "#" * LARGEST_MAILMAP_BYTES)
     repo.commit("large")
-    assert _authors(repo, "HEAD", Memory()) == ["Ana Autor"]
+    assert _authors(repo, "HEAD", BuildCache()) == ["Ana Autor"]

@@ -9,17 +9,57 @@ from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 READING = (
-    ["check"], ["check", "--changed"], ["check", "--base", "main"], ["check", "--source", "HEAD"], ["review", "--base", "main"],
-    ["review", "--base", "main", "--head", "HEAD"], ["diff", "main"], ["build"], ["list"], ["show", "a"], ["log", "a"], ["blame", "a"], ["changelog"],
-)  # fmt: skip
+    ["check"],
+    ["check", "--changed"],
+    ["check", "--base", "main"],
+    ["check", "--source", "HEAD"],
+    ["review", "--base", "main"],
+    ["review", "--base", "main", "--head", "HEAD"],
+    ["diff", "main"],
+    ["build"],
+    ["list"],
+    ["show", "a"],
+    ["log", "a"],
+    ["blame", "a"],
+    ["changelog"],
+)
 TEXT = "title: A\nowners: [team]\nlifecycle: production\n# 1\n# 2\n# 3\n# 4\n# 5\ndefinition:\n  exec: /bin/a\n  timeout: 10\n"
 SETTINGS = (
-    "core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "core.askPass", "core.gitProxy", "core.alternateRefsCommand",
-    "sequence.editor", "gpg.program", "gpg.ssh.program", "credential.helper", "diff.external", "diff.evil.textconv", "diff.evil.command",
-    "filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "filter.a=b.clean", "merge.evil.driver", "merge.tool", "mergetool.evil.cmd",
-    "interactive.diffFilter", "alias.status", "alias.merge-tree", "pager.status", "pager.log", "uploadpack.packObjectsHook", "trailer.evil.command",
-    "browser.evil.cmd", "hook.evil.command", "submodule.sub.update", "remote.origin.uploadpack", "core.hooksPath", "init.templateDir",
-)  # fmt: skip
+    "core.fsmonitor",
+    "core.pager",
+    "core.editor",
+    "core.sshCommand",
+    "core.askPass",
+    "core.gitProxy",
+    "core.alternateRefsCommand",
+    "sequence.editor",
+    "gpg.program",
+    "gpg.ssh.program",
+    "credential.helper",
+    "diff.external",
+    "diff.evil.textconv",
+    "diff.evil.command",
+    "filter.evil.clean",
+    "filter.evil.smudge",
+    "filter.evil.process",
+    "filter.a=b.clean",
+    "merge.evil.driver",
+    "merge.tool",
+    "mergetool.evil.cmd",
+    "interactive.diffFilter",
+    "alias.status",
+    "alias.merge-tree",
+    "pager.status",
+    "pager.log",
+    "uploadpack.packObjectsHook",
+    "trailer.evil.command",
+    "browser.evil.cmd",
+    "hook.evil.command",
+    "submodule.sub.update",
+    "remote.origin.uploadpack",
+    "core.hooksPath",
+    "init.templateDir",
+)
 
 
 class Marked:
@@ -58,9 +98,17 @@ def name_programs(repo: RepoBuilder, evil: Marked, *where: str) -> None:
     for name in SETTINGS:
         value = str(evil.path.parent) if name in ("core.hooksPath", "init.templateDir") else str(evil.path)
         repo.git("config", *where, name, value)
-    for name, value in {"filter.evil.required": "true", "hook.evil.event": "reference-transaction", "merge.default": "evil", "merge.renormalize": "true",
-                        "log.showSignature": "true", "merge.verifySignatures": "true", "status.submoduleSummary": "true",
-                        "submodule.recurse": "true", "diff.submodule": "log"}.items():  # fmt: skip
+    for name, value in {
+        "filter.evil.required": "true",
+        "hook.evil.event": "reference-transaction",
+        "merge.default": "evil",
+        "merge.renormalize": "true",
+        "log.showSignature": "true",
+        "merge.verifySignatures": "true",
+        "status.submoduleSummary": "true",
+        "submodule.recurse": "true",
+        "diff.submodule": "log",
+    }.items():
         repo.git("config", *where, name, value)
     (repo.root / ".git/info/attributes").write_text("* filter=evil diff=evil merge=evil ident\n")
 
@@ -72,7 +120,9 @@ def touch_all(repo: RepoBuilder) -> None:
 
 
 @pytest.mark.parametrize("where", ["local", "worktree", "included", "conditional"])
-def test_no_program_is_run_by_a_command_that_reads(where: str, repo: RepoBuilder, run: Run, evil: Marked) -> None:
+def test_no_program_is_run_by_a_command_that_reads(
+    where: str, repo: RepoBuilder, run: Run, evil: Marked
+) -> None:
     repo.write(".gitattributes", "*.yaml filter=evil diff=evil merge=evil text\n")
     diverge(repo)
     if where == "local":
@@ -82,7 +132,9 @@ def test_no_program_is_run_by_a_command_that_reads(where: str, repo: RepoBuilder
         name_programs(repo, evil, "--worktree")
     else:
         name_programs(repo, evil, "--file", ".git/more")
-        repo.git("config", "include.path" if where == "included" else "includeIf.onbranch:change.path", "more")
+        repo.git(
+            "config", "include.path" if where == "included" else "includeIf.onbranch:change.path", "more"
+        )
     for words in READING:
         touch_all(repo)
         outcome = run(*words, "-C", str(repo.root))
@@ -90,8 +142,12 @@ def test_no_program_is_run_by_a_command_that_reads(where: str, repo: RepoBuilder
         evil.must_not_have_run(words)
 
 
-@pytest.mark.parametrize("attributes", ["* merge=evil\n", "* -merge\n", "* merge=union\n", "* merge=binary -diff -text\n"])
-def test_a_merge_is_that_of_the_texts_whatever_attributes_say(attributes: str, repo: RepoBuilder, run: Run, evil: Marked) -> None:
+@pytest.mark.parametrize(
+    "attributes", ["* merge=evil\n", "* -merge\n", "* merge=union\n", "* merge=binary -diff -text\n"]
+)
+def test_a_merge_is_that_of_the_texts_whatever_attributes_say(
+    attributes: str, repo: RepoBuilder, run: Run, evil: Marked
+) -> None:
     repo.write(".gitattributes", attributes)
     diverge(repo)
     repo.git("config", "merge.evil.driver", f"{evil.path} %A; true")
@@ -132,12 +188,24 @@ def test_submodules_are_not_entered(repo: RepoBuilder, run: Run, evil: Marked, t
 
 def test_a_missing_object_is_not_fetched_by_a_program(repo: RepoBuilder, run: Run, evil: Marked) -> None:
     diverge(repo)
-    for name, value in {"extensions.partialClone": "origin", "remote.origin.promisor": "true", "remote.origin.url": f"ext::{evil.path}",
-                        "protocol.ext.allow": "always", "protocol.allow": "always", "core.repositoryFormatVersion": "1"}.items():  # fmt: skip
+    for name, value in {
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": f"ext::{evil.path}",
+        "protocol.ext.allow": "always",
+        "protocol.allow": "always",
+        "core.repositoryFormatVersion": "1",
+    }.items():
         repo.git("config", name, value)
     blob = repo.git("rev-parse", "main:definitions/process_definition/a.yaml")
     (repo.root / ".git/objects" / blob[:2] / blob[2:]).unlink()
-    for words in (["review", "--base", "main"], ["build"], ["diff", "main"], ["check", "--source", "main"], ["check", "--base", "main"]):
+    for words in (
+        ["review", "--base", "main"],
+        ["build"],
+        ["diff", "main"],
+        ["check", "--source", "main"],
+        ["check", "--base", "main"],
+    ):
         outcome = run(*words, "-C", str(repo.root))
         assert outcome.code in (0, 2), (words, outcome.err)
         evil.must_not_have_run(words)

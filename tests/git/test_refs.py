@@ -27,11 +27,20 @@ def changed(repo: RepoBuilder) -> RepoBuilder:
 @pytest.mark.parametrize(
     "words",
     [
-        ["review", "--base", "main"], ["check", "--base", "main"], ["diff", "main"], ["check", "--source", "main"], ["review", "--base", "old", "--head", "main"],
-        ["review", "--base", "main~0"], ["changelog", "--since", "main"], ["build", "--source", "main"], ["list", "--source", "main^{commit}"],
+        ["review", "--base", "main"],
+        ["check", "--base", "main"],
+        ["diff", "main"],
+        ["check", "--source", "main"],
+        ["review", "--base", "old", "--head", "main"],
+        ["review", "--base", "main~0"],
+        ["changelog", "--since", "main"],
+        ["build", "--source", "main"],
+        ["list", "--source", "main^{commit}"],
     ],
-)  # fmt: skip
-def test_a_name_of_a_branch_and_of_a_tag_is_an_error(words: list[str], changed: RepoBuilder, run: Run) -> None:
+)
+def test_a_name_of_a_branch_and_of_a_tag_is_an_error(
+    words: list[str], changed: RepoBuilder, run: Run
+) -> None:
     changed.git("tag", "main", "change")
     outcome = run(*words, "-C", str(changed.root))
     assert outcome.code == 2
@@ -54,7 +63,10 @@ def test_a_remote_branch_and_a_tag(changed: RepoBuilder, run: Run) -> None:
     assert run("review", "--base", "origin/main", "-C", str(changed.root)).code == 0
     changed.git("tag", "origin/main", "change")
     outcome = run("review", "--base", "origin/main", "-C", str(changed.root))
-    assert (outcome.code, "refs/remotes/origin/main, refs/tags/origin/main" in outcome.err) == (2, True) or "refs/tags/origin/main" in outcome.err
+    assert (outcome.code, "refs/remotes/origin/main, refs/tags/origin/main" in outcome.err) == (
+        2,
+        True,
+    ) or "refs/tags/origin/main" in outcome.err
     assert run("review", "--base", "refs/remotes/origin/main", "-C", str(changed.root)).code == 0
 
 
@@ -79,10 +91,14 @@ def test_a_branch_that_is_called_like_an_id(changed: RepoBuilder, run: Run) -> N
     short = changed.git("rev-parse", "--short=8", "change")
     changed.git("update-ref", f"refs/heads/{short}", "main")
     outcome = run("diff", short, "-C", str(changed.root))
-    assert (outcome.code, "could be the name of a ref and of an object" in outcome.err) == (2, True), outcome.err
+    assert (outcome.code, "could be the name of a ref and of an object" in outcome.err) == (2, True), (
+        outcome.err
+    )
 
 
-def test_the_notes_of_a_release_start_at_the_tag_not_at_a_branch_of_its_name(changed: RepoBuilder, run: Run) -> None:
+def test_the_notes_of_a_release_start_at_the_tag_not_at_a_branch_of_its_name(
+    changed: RepoBuilder, run: Run
+) -> None:
     changed.git("tag", "v1", "main")
     changed.git("branch", "v1", "change")
     outcome = run("changelog", "-C", str(changed.root))
@@ -101,7 +117,9 @@ def hub(repo: RepoBuilder, tmp_path: Path) -> RepoBuilder:
     return RepoBuilder.at(tmp_path / "hub.git", 0)
 
 
-def test_ids_are_pushed_where_a_tag_has_the_name_of_the_branch(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_ids_are_pushed_where_a_tag_has_the_name_of_the_branch(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     hub.git("tag", "main")
     repo.git("tag", "main")
     outcome = run("index", "--push", "-C", str(repo.root))
@@ -111,15 +129,23 @@ def test_ids_are_pushed_where_a_tag_has_the_name_of_the_branch(hub: RepoBuilder,
     assert repo.git("rev-parse", "HEAD") == hub.git("rev-parse", "refs/heads/main")
 
 
-def test_a_branch_that_tracks_one_of_another_name_pushes_there(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_a_branch_that_tracks_one_of_another_name_pushes_there(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     repo.git("checkout", "-q", "-b", "work/ids", "--track", "origin/main")
     outcome = run("index", "--push", "--format", "json", "-C", str(repo.root))
     assert outcome.code == 0, outcome.err
-    assert hub.git("rev-parse", "refs/heads/main") == json.loads(outcome.out)["commit"] == repo.git("rev-parse", "refs/heads/work/ids")
+    assert (
+        hub.git("rev-parse", "refs/heads/main")
+        == json.loads(outcome.out)["commit"]
+        == repo.git("rev-parse", "refs/heads/work/ids")
+    )
     assert hub.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
 
 
-def test_a_branch_that_tracks_another_remote_gives_its_own_name(hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_a_branch_that_tracks_another_remote_gives_its_own_name(
+    hub: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     repo.git("remote", "add", "other", str(hub.root))
     repo.git("fetch", "-q", "other")
     repo.git("checkout", "-q", "-b", "elsewhere", "--track", "other/main")
@@ -132,7 +158,24 @@ def test_a_branch_can_be_named_in_full(hub: RepoBuilder, repo: RepoBuilder, run:
     assert "id: 1" in hub.git("show", "main:definitions/process_definition/a.yaml")
 
 
-@pytest.mark.parametrize("name", ["", "-d", "a b", "main:refs/heads/x", "a..b", "a.lock", "/a", "a/", "@", "a\nb", "refs/heads/", "*", "a/.b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "-d",
+        "a b",
+        "main:refs/heads/x",
+        "a..b",
+        "a.lock",
+        "/a",
+        "a/",
+        "@",
+        "a\nb",
+        "refs/heads/",
+        "*",
+        "a/.b",
+    ],
+)
 def test_what_no_branch_can_be_called(name: str, hub: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
     with pytest.raises(UsageError, match="cannot be the name of a branch"):
         branch_ref(name)

@@ -16,19 +16,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from registry.errors import RefusedError, has_errors
+from registry.errors import RefusedError
 from registry.ids import parse_ledger, verify
-from registry.index import Options, index
-from registry.loader import LEDGER_PATH
-from registry.review import review
+from registry.indexing.indexer import IndexOptions, index
+from registry.model.definition import LEDGER_PATH
+from registry.model.problem import has_errors
+from registry.review.review import review
 
 FOLDER = "definitions/process_definition/"
 SETTINGS = b"registry_id: invented-1\n"
 NAMES = ("a", "b", "c", "d", "w/a", "w/b", "w/c", "x", "y", "z")
 _ENVIRONMENT = {
-    "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org",
-}  # fmt: skip
+    "PATH": os.environ["PATH"],
+    "LC_ALL": "C.UTF-8",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_AUTHOR_NAME": "A",
+    "GIT_AUTHOR_EMAIL": "a@example.org",
+    "GIT_COMMITTER_NAME": "A",
+    "GIT_COMMITTER_EMAIL": "a@example.org",
+}
 
 Files = dict[str, bytes]
 Indexer = Callable[[Path, bool], None]
@@ -84,8 +91,17 @@ class Hub:
         self.path = path
         self.git("init", "-q", "--bare", "-b", "main", str(path), cwd=path.parent)
 
-    def git(self, *words: str, stdin: bytes | None = None, cwd: Path | None = None, ok: tuple[int, ...] = (0,)) -> bytes:
-        done = subprocess.run(["git", *words], cwd=cwd or self.path, input=stdin, capture_output=True, env=_ENVIRONMENT, check=False)
+    def git(
+        self, *words: str, stdin: bytes | None = None, cwd: Path | None = None, ok: tuple[int, ...] = (0,)
+    ) -> bytes:
+        done = subprocess.run(
+            ["git", *words],
+            cwd=cwd or self.path,
+            input=stdin,
+            capture_output=True,
+            env=_ENVIRONMENT,
+            check=False,
+        )
         if done.returncode not in ok:
             raise AssertionError(f"git {words}: {done.stderr.decode()}")
         return done.stdout
@@ -93,8 +109,14 @@ class Hub:
     def commit(self, ref: str, files: Files, parents: list[str], message: str) -> str:
         """A commit with exactly these files, and `ref` on it."""
         text = message.encode()
-        lines = [b"commit %s\ncommitter A <a@example.org> 1700000000 +0000\ndata %d\n%s\n" % (ref.encode(), len(text), text)]
-        lines += [b"%s %s\n" % (b"merge" if place else b"from", parent.encode()) for place, parent in enumerate(parents)]
+        lines = [
+            b"commit %s\ncommitter A <a@example.org> 1700000000 +0000\ndata %d\n%s\n"
+            % (ref.encode(), len(text), text)
+        ]
+        lines += [
+            b"%s %s\n" % (b"merge" if place else b"from", parent.encode())
+            for place, parent in enumerate(parents)
+        ]
         lines.append(b"deleteall\n")
         for path, data in files.items():
             lines.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data))
@@ -119,7 +141,9 @@ class Hub:
 class Machine:
     """One invented history."""
 
-    def __init__(self, folder: Path, seed: int, indexer: Indexer | None = None, *, checks_ledger: bool = True) -> None:
+    def __init__(
+        self, folder: Path, seed: int, indexer: Indexer | None = None, *, checks_ledger: bool = True
+    ) -> None:
         self.random = random.Random(seed)
         self.folder = folder
         self.hub = Hub(folder / "hub.git")
@@ -129,7 +153,12 @@ class Machine:
         self.changes: list[Change] = []
         self.graves: list[tuple[str, bytes]] = []
         self.trunk = [
-            self.hub.commit("refs/heads/main", {"registry.yaml": SETTINGS, "definitions/README.md": b"", f"{FOLDER}a.yaml": self.new()}, [], "start")
+            self.hub.commit(
+                "refs/heads/main",
+                {"registry.yaml": SETTINGS, "definitions/README.md": b"", f"{FOLDER}a.yaml": self.new()},
+                [],
+                "start",
+            )
         ]
         self.clones = [self.clone("first"), self.clone("second")]
         self.memory = Memory()
@@ -157,12 +186,28 @@ class Machine:
     def edit_files(self, files: Files) -> str:  # noqa: C901 - one branch a thing that authors do
         """One thing that an author does; gives its name."""
         paths, free = self.definitions(files), self.free(files)
-        kinds = ["add"] * 5 + ["edit"] * 4 + ["rename"] * 3 + ["rename and edit", "delete", "delete", "copy with the id", "id by hand"]
-        kinds += ["another id", "no id", "restore", "restore", "restore elsewhere", "add again", "touch the ledger", "swap"]
+        kinds = (
+            ["add"] * 5
+            + ["edit"] * 4
+            + ["rename"] * 3
+            + ["rename and edit", "delete", "delete", "copy with the id", "id by hand"]
+        )
+        kinds += [
+            "another id",
+            "no id",
+            "restore",
+            "restore",
+            "restore elsewhere",
+            "add again",
+            "touch the ledger",
+            "swap",
+        ]
         kind = self.random.choice(kinds)
         path = self.random.choice(paths) if paths else None
         if kind in ("add", "id by hand") and free:
-            files[free] = self.new() if kind == "add" else with_id(self.new(), self.random.choice([1, 2, 3, 7, 40]))
+            files[free] = (
+                self.new() if kind == "add" else with_id(self.new(), self.random.choice([1, 2, 3, 7, 40]))
+            )
         elif kind == "edit" and path:
             files[path] += b"# %d\n" % self.random.randrange(1000)
         elif kind.startswith("rename") and path and free:
@@ -198,13 +243,25 @@ class Machine:
 
     def touched_ledger(self, data: bytes) -> bytes:
         lines = data.splitlines(keepends=True)
-        return self.random.choice([b"".join(lines[:-1]), data + b"{}\n", data.replace(b'"live"', b'"gone"', 1), b""])
+        return self.random.choice(
+            [b"".join(lines[:-1]), data + b"{}\n", data.replace(b'"live"', b'"gone"', 1), b""]
+        )
 
     # What happens to branches
 
     def step(self) -> None:
         happening = self.random.choices(
-            [self.open, self.work_on, self.merge, self.revert, self.set_back, self.index, self.race, self.shallow, self.fork],
+            [
+                self.open,
+                self.work_on,
+                self.merge,
+                self.revert,
+                self.set_back,
+                self.index,
+                self.race,
+                self.shallow,
+                self.fork,
+            ],
             [6, 6, 8, 1, 0.6, 5, 1, 1, 0.2],
         )[0]
         self.log.append(happening.__name__)
@@ -231,7 +288,9 @@ class Machine:
             return
         change = self.changes.pop(self.random.randrange(len(self.changes)))
         main = self.trunk[-1]
-        output = self.hub.git("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", main, change.head, ok=(0, 1))
+        output = self.hub.git(
+            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", main, change.head, ok=(0, 1)
+        )
         tree, *conflicts = output.rstrip(b"\0").split(b"\0")
         if conflicts:
             return
@@ -243,7 +302,9 @@ class Machine:
             refused = has_errors(review(self.hub.path, "main", change.head).problems)
             wanted = self.must_be_refused(before, files)
             if refused != wanted:
-                raise BrokenPromiseError(f"the review {'refused' if refused else 'let through'} a change, wrongly")
+                raise BrokenPromiseError(
+                    f"the review {'refused' if refused else 'let through'} a change, wrongly"
+                )
             if refused:
                 self.log.append("  refused")
                 return
@@ -376,10 +437,16 @@ class Machine:
             if "registry index --recover" in refused.hint:
                 self.indexer(path, True)
             else:
-                assert not self.memory.lines, refused  # only before anything was published: a person takes the ledger out
+                assert not self.memory.lines, (
+                    refused
+                )  # only before anything was published: a person takes the ledger out
                 files = self.hub.files(self.trunk[-1])
                 files.pop(LEDGER_PATH, None)
-                self.advance({path: without_id(data) for path, data in files.items()}, [self.trunk[-1]], "start the ledger again")
+                self.advance(
+                    {path: without_id(data) for path, data in files.items()},
+                    [self.trunk[-1]],
+                    "start the ledger again",
+                )
                 self.refresh(path)
                 self.indexer(path, False)
         head = self.hub.head()
@@ -402,24 +469,38 @@ class Machine:
         for path in self.definitions(before):
             carriers.setdefault(id_of(before[path]) or 0, []).append(path)
         for path in self.definitions(files):
-            number, dna, name = id_of(files[path]), dna_of(files[path]), path.removeprefix(FOLDER).removesuffix(".yaml")
+            number, dna, name = (
+                id_of(files[path]),
+                dna_of(files[path]),
+                path.removeprefix(FOLDER).removesuffix(".yaml"),
+            )
             if number is None or number in carried:
-                raise BrokenPromiseError(f"{path}: the id {number} {'is missing' if number is None else 'is in two files'}")
+                raise BrokenPromiseError(
+                    f"{path}: the id {number} {'is missing' if number is None else 'is in two files'}"
+                )
             carried[number] = dna
             # Authors can carry an id anywhere; who gives ids must never do it.
             others = [other for other in carriers.get(number, ()) if other != path]
-            was_carried = path in carriers.get(number, ()) and f"{FOLDER}{memory.at.get(number)}.yaml" not in others
+            was_carried = (
+                path in carriers.get(number, ()) and f"{FOLDER}{memory.at.get(number)}.yaml" not in others
+            )
             if memory.dna.get(number, dna) != dna and name not in memory.names[number] and not was_carried:
                 raise BrokenPromiseError(f"the id {number} named {memory.dna[number]}, and names {dna} now")
             self.look_at_what_it_had(path, name, dna, number, carriers)
             memory.names.setdefault(number, set()).add(name)
-        memory.at = {number: path.removeprefix(FOLDER)[:-5] for path in self.definitions(files) if (number := id_of(files[path]))}
+        memory.at = {
+            number: path.removeprefix(FOLDER)[:-5]
+            for path in self.definitions(files)
+            if (number := id_of(files[path]))
+        }
         if self.checks_ledger:
             self.look_at_ledger(files, carried)
         memory.dna |= carried
         memory.live = {dna: number for number, dna in carried.items()}
 
-    def look_at_what_it_had(self, path: str, name: str, dna: str, number: int, carriers: dict[int, list[str]]) -> None:
+    def look_at_what_it_had(
+        self, path: str, name: str, dna: str, number: int, carriers: dict[int, list[str]]
+    ) -> None:
         """A definition that carried its id alone, or lost the line where it lies, has the same id still.
 
         One that carries another id of its own keeps that: a main that was set back shows the id of those days.
@@ -427,7 +508,9 @@ class Machine:
         had = self.memory.live.get(dna, number)
         carrying = carriers.get(had, [])
         has_another = path in carriers.get(number, ())
-        is_its_own = carrying == [path] or (self.memory.at.get(had) == name and (path in carrying or not (carrying or has_another)))
+        is_its_own = carrying == [path] or (
+            self.memory.at.get(had) == name and (path in carrying or not (carrying or has_another))
+        )
         if had != number and is_its_own:
             raise BrokenPromiseError(f"{dna} had the id {had}, and has {number} now")
 
@@ -442,14 +525,16 @@ class Machine:
             raise BrokenPromiseError(f"stored ids do not answer any more: {missing}")
         for (_, number), last in ledger.latest.items():
             if (last.state == "gone") == (number in carried):
-                raise BrokenPromiseError(f"{number} is {last.state} in the ledger, {'and' if number in carried else 'but not'} there")
+                raise BrokenPromiseError(
+                    f"{number} is {last.state} in the ledger, {'and' if number in carried else 'but not'} there"
+                )
         assert not [one for one in verify((), ledger) if one.rule == "I022"]
         self.memory.lines = lines
 
 
 def index_and_push(path: Path, recover: bool) -> None:
     """The real thing."""
-    index(path, Options(remote="origin", branch="main", recover=recover))
+    index(path, IndexOptions(remote="origin", branch="main", recover=recover))
 
 
 def naive(path: Path, _recover: bool) -> None:
@@ -471,7 +556,9 @@ def naive(path: Path, _recover: bool) -> None:
 def brief(files: Files) -> str:
     """Which id and which mark lie where."""
     paths = sorted(path for path in files if path.startswith(FOLDER))
-    return ", ".join(f"{path.removeprefix(FOLDER)[:-5]}: {id_of(files[path])} {dna_of(files[path])}" for path in paths)
+    return ", ".join(
+        f"{path.removeprefix(FOLDER)[:-5]}: {id_of(files[path])} {dna_of(files[path])}" for path in paths
+    )
 
 
 def brief_ledger(files: Files) -> str:

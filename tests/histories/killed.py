@@ -5,10 +5,18 @@ import signal
 import sys
 from pathlib import Path
 
-from registry.index import Options, index
+from registry.indexing.indexer import IndexOptions, index
 
-MODES = {"push": Options(remote="origin", branch="main"), "local": Options(), "files": Options(make_commit=False)}
-STEPS = {"push": ("fetched", "commit made", "pushed"), "local": ("commit made", "branch moved", "moved"), "files": ("file written",)}
+MODES = {
+    "push": IndexOptions(remote="origin", branch="main"),
+    "local": IndexOptions(),
+    "files": IndexOptions(make_commit=False),
+}
+STEPS = {
+    "push": ("fetched", "commit made", "pushed"),
+    "local": ("commit made", "branch moved", "moved"),
+    "files": ("file written",),
+}
 
 
 def main(folder: str, mode: str, name: str, count: str) -> None:

@@ -8,15 +8,21 @@ import sys
 from pathlib import Path
 
 from registry.ids import parse_ledger, verify
-from registry.index import index
-from registry.kinds import load_kinds
-from registry.loader import LEDGER_PATH, load
-from registry.settings import parse_settings
-from registry.source import open_source
+from registry.indexing.indexer import index
+from registry.load.kinds import load_kinds
+from registry.load.loader import load_definitions
+from registry.load.settings import parse_settings
+from registry.load.source import open_source
+from registry.model.definition import LEDGER_PATH
 from tests.histories.killed import MODES, STEPS
 from tests.support.repo import RepoBuilder
 
-ALL = [(mode, step, count) for mode, steps in STEPS.items() for step in steps for count in ((1, 2, 3, 4) if mode == "files" else (1,))]
+ALL = [
+    (mode, step, count)
+    for mode, steps in STEPS.items()
+    for step in steps
+    for count in ((1, 2, 3, 4) if mode == "files" else (1,))
+]
 
 
 def kill_and_go_on(folder: Path, mode: str, step: str, count: int, seed: int) -> None:
@@ -31,13 +37,17 @@ def kill_and_go_on(folder: Path, mode: str, step: str, count: int, seed: int) ->
     repo.git("clone", "-q", "--bare", str(repo.root), str(hub))
     repo.git("remote", "add", "origin", str(hub))
     index(repo.root, MODES["push"])
-    (repo.root / "definitions/process_definition/old-0.yaml").rename(repo.root / "definitions/process_definition/renamed.yaml")
+    (repo.root / "definitions/process_definition/old-0.yaml").rename(
+        repo.root / "definitions/process_definition/renamed.yaml"
+    )
     for number in range(3):
         repo.define(f"new-{number}")
     base = repo.commit()
     repo.git("push", "-q", "origin", "main")
     command = [sys.executable, "-m", "tests.histories.killed", str(repo.root), mode, step, str(count)]
-    done = subprocess.run(command, cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, check=False
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     if step == "branch moved":
         # The ids are on the branch; the next run lets the files follow.
@@ -51,11 +61,13 @@ def kill_and_go_on(folder: Path, mode: str, step: str, count: int, seed: int) ->
     source = open_source(repo.root)
     settings, _ = parse_settings(source.read("registry.yaml"))
     ledger, problems = parse_ledger(source.read(LEDGER_PATH), settings.registry_id)
-    definitions = load(source, load_kinds(source)[0]).definitions
+    definitions = load_definitions(source, load_kinds(source)[0]).definitions
     assert (problems, verify(definitions, ledger)) == ((), ())
     assert len({one.id for one in definitions}) == len(definitions)
     assert None not in {one.id for one in definitions}
     if mode == "push":
         assert repo.git("rev-parse", "HEAD") == repo.git("--git-dir", str(hub), "rev-parse", "main")
-        assert repo.git("rev-parse", "HEAD") == repo.git("--git-dir", str(hub), "rev-parse", "refs/registry/high-water")
+        assert repo.git("rev-parse", "HEAD") == repo.git(
+            "--git-dir", str(hub), "rev-parse", "refs/registry/high-water"
+        )
     shutil.rmtree(folder)

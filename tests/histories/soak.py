@@ -36,7 +36,9 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=1000)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
-    parser.add_argument("--kills", type=int, default=200, help="how often an indexer is killed, at each step in turn")
+    parser.add_argument(
+        "--kills", type=int, default=200, help="how often an indexer is killed, at each step in turn"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     for number in range(given.kills):
@@ -46,14 +48,18 @@ def main() -> int:
     started, failed, counts = time.monotonic(), 0, Counter[str]()
     with ProcessPoolExecutor(given.jobs) as pool:
         seeds = range(given.first, given.first + given.histories)
-        for done, (seed, happened, failure) in enumerate(pool.map(invent, seeds, [given.steps] * given.histories), 1):
+        for done, (seed, happened, failure) in enumerate(
+            pool.map(invent, seeds, [given.steps] * given.histories), 1
+        ):
             counts.update(happened)
             if failure:
                 failed += 1
                 print(f"seed {seed} failed:\n{failure}", flush=True)
             if done % 10 == 0:
                 print(f"{done} histories, {failed} failed, {time.monotonic() - started:.0f} s", flush=True)
-    print(f"{given.histories} histories of {given.steps} steps, {failed} failed, {time.monotonic() - started:.0f} s: {dict(counts)}")
+    print(
+        f"{given.histories} histories of {given.steps} steps, {failed} failed, {time.monotonic() - started:.0f} s: {dict(counts)}"
+    )
     return int(failed > 0)
 
 

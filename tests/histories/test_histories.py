@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.build import build
+from registry.load.source import open_source
+from registry.pipeline import build
 from registry.site import Site
-from registry.source import open_source
 from tests.histories.driver import BrokenPromiseError, Machine, naive, tell
 
 
@@ -23,7 +23,9 @@ def test_ids_last_through_whatever_people_do(seed: int, tmp_path: Path) -> None:
     site = tmp_path / "site"
     assert build(open_source(machine.hub.path, "main"), Site(site)).files
     for number in machine.memory.dna:
-        assert (site / f"api/process_definition/{number}/index.json").exists(), f"{number} was given, and does not answer"
+        assert (site / f"api/process_definition/{number}/index.json").exists(), (
+            f"{number} was given, and does not answer"
+        )
 
 
 def test_the_machine_finds_what_is_wrong_with_the_simple_way(tmp_path: Path) -> None:

@@ -16,8 +16,20 @@ _BROKEN = (b"", b"\0", b"not a template", bc_magic, bc_magic + b"not a template"
 def _build(repo: RepoBuilder, compiled: Path, out: str) -> dict[str, bytes]:
     """Build from nothing in a process of its own, whose compiled code lies below `compiled`; the pages."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-m", "registry", "build", "--from-nothing", "--registry", str(repo.root), "--out", str(repo.root / out)]
-    subprocess.run(command, env={**variables, "PYTHONPYCACHEPREFIX": str(compiled)}, check=True, cwd=repo.root)
+    command = [
+        sys.executable,
+        "-m",
+        "registry",
+        "build",
+        "--from-nothing",
+        "--registry",
+        str(repo.root),
+        "--out",
+        str(repo.root / out),
+    ]
+    subprocess.run(
+        command, env={**variables, "PYTHONPYCACHEPREFIX": str(compiled)}, check=True, cwd=repo.root
+    )
     site = (repo.root / out).resolve()
     return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*.html")}
 
@@ -26,7 +38,9 @@ def _kept(compiled: Path) -> list[Path]:
     return sorted(compiled.rglob("*.template"))
 
 
-def test_pages_are_the_same_with_kept_templates_and_with_broken_ones(repo: RepoBuilder, tmp_path: Path) -> None:
+def test_pages_are_the_same_with_kept_templates_and_with_broken_ones(
+    repo: RepoBuilder, tmp_path: Path
+) -> None:
     repo.define("a")
     repo.commit("one")
     compiled = tmp_path / "compiled"

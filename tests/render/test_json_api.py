@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from registry.build import build
+from registry.load.source import WorkTree
+from registry.pipeline import build
 from registry.site import Site
-from registry.source import WorkTree
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -16,11 +16,15 @@ from tests.support.repo import RepoBuilder
 @pytest.fixture
 def site(repo: RepoBuilder, run: Run, tmp_path: Path) -> Path:
     """A registry with most things that can be in one: ids, a rename, a tombstone, a pending and an uncommitted one."""
-    repo.write("registry.yaml", "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n")
+    repo.write(
+        "registry.yaml",
+        "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n",
+    )
     repo.define("app", kind="application")
     for number in range(7):
         repo.define(
-            f"p{number}", f"title: P{number}\nowners: [t]\ndefinition: {{exec: x, application: app, x-mine: [1, {{a: null}}], argv: [b, a]}}\n"
+            f"p{number}",
+            f"title: P{number}\nowners: [t]\ndefinition: {{exec: x, application: app, x-mine: [1, {{a: null}}], argv: [b, a]}}\n",
         )
     repo.commit("add")
     assert run("index", "-C", str(repo.root)).code == 0
@@ -36,7 +40,9 @@ def site(repo: RepoBuilder, run: Run, tmp_path: Path) -> Path:
     return out
 
 
-def test_a_history_of_commits_has_neither_contents_nor_links_to_them(site: Path, repo: RepoBuilder, run: Run) -> None:
+def test_a_history_of_commits_has_neither_contents_nor_links_to_them(
+    site: Path, repo: RepoBuilder, run: Run
+) -> None:
     assert list(site.resolve().rglob("*revisions"))
     for words, setting in ((["--history", "commits"], ""), ([], "history: commits\n")):
         repo.write("registry.yaml", (repo.root / "registry.yaml").read_text() + setting)
@@ -66,7 +72,10 @@ def test_following_next_visits_every_object_once(site: Path) -> None:
         pages += 1
         address = page["meta"]["next"]
     assert seen == [1, 2, 4, 5, 6, 7]
-    assert read(site, "api/process_definition/page/2/index.json")["meta"]["previous"] == "/sub/api/process_definition/"
+    assert (
+        read(site, "api/process_definition/page/2/index.json")["meta"]["previous"]
+        == "/sub/api/process_definition/"
+    )
 
 
 def test_the_envelope_and_key_names_are_those_of_2013(site: Path) -> None:
@@ -77,14 +86,24 @@ def test_the_envelope_and_key_names_are_those_of_2013(site: Path) -> None:
     assert list(one)[:3] == ["definition", "id", "resource_uri"]
     assert one["resource_uri"] == "/sub/api/process_definition/1/"
     # The inside, key for key, in the order of the file.
-    assert json.dumps(one["definition"]) == '{"exec": "x", "application": "app", "x-mine": [1, {"a": null}], "argv": ["b", "a"]}'
+    assert (
+        json.dumps(one["definition"])
+        == '{"exec": "x", "application": "app", "x-mine": [1, {"a": null}], "argv": ["b", "a"]}'
+    )
 
 
 def test_a_pending_one_is_found_by_name_and_in_no_list(site: Path) -> None:
     pending = read(site, "api/process_definition/by-name/folder/pending/index.json")
     assert (pending["id"], pending["resource_uri"]) == (None, None)
-    assert "folder/pending" not in [one["name"] for one in read(site, "api/process_definition/all.json")["objects"]]
-    assert read(site, "api/snapshot.json")["kinds"]["process_definition"] == {"count": 6, "pending": 1, "deleted": 1, "next_id": 8}
+    assert "folder/pending" not in [
+        one["name"] for one in read(site, "api/process_definition/all.json")["objects"]
+    ]
+    assert read(site, "api/snapshot.json")["kinds"]["process_definition"] == {
+        "count": 6,
+        "pending": 1,
+        "deleted": 1,
+        "next_id": 8,
+    }
 
 
 def test_an_uncommitted_change_is_the_newest_revision(site: Path) -> None:

@@ -28,7 +28,11 @@ OWN_KIND = {
         "id": {"type": "integer"},
         "title": {"type": "string"},
         "definition": {"$ref": "#/$defs/site-body"},
-        "deprecation": {"type": "object", "properties": {"since": {"$ref": "#/$defs/day"}}, "additionalProperties": False},
+        "deprecation": {
+            "type": "object",
+            "properties": {"since": {"$ref": "#/$defs/day"}},
+            "additionalProperties": False,
+        },
         "class": {"enum": ["a", "b"]},
         "from": {"oneOf": [{"const": 1}, {"type": "string"}]},
         "kind": {"type": "string"},
@@ -42,14 +46,22 @@ OWN_KIND = {
         "site-body": {
             "type": "object",
             "title": "Item",
-            "allOf": [{"$ref": "#/$defs/base"}, {"if": {"required": ["port"]}, "then": {"required": ["children"]}}],
+            "allOf": [
+                {"$ref": "#/$defs/base"},
+                {"if": {"required": ["port"]}, "then": {"required": ["children"]}},
+            ],
             "properties": {
                 "port": {"type": ["integer", "string"], "minimum": 1},
                 "children": {"type": "array", "items": {"$ref": "#/$defs/site-body"}},
                 "more": {
                     "type": "object",
                     "title": "Item",
-                    "properties": {"x": {}, "y": True, "z": False, "deep": {"$ref": "#/properties/deprecation"}},
+                    "properties": {
+                        "x": {},
+                        "y": True,
+                        "z": False,
+                        "deep": {"$ref": "#/properties/deprecation"},
+                    },
                 },
                 "any": {"anyOf": [{"$ref": "#/$defs/base"}, {"type": "null"}]},
                 "lists": {"$ref": "#/$defs/list"},
@@ -67,16 +79,23 @@ KINDS = ("site", "revision", "history", "error", "meta", "process_definition_lis
 def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
     """A registry with most things that can be in one: several kinds, ids, a rename, a tombstone, a pending and an uncommitted one."""
     repo = RepoBuilder(tmp_path_factory.mktemp("openapi") / "repo")
-    repo.write("registry.yaml", "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n")
+    repo.write(
+        "registry.yaml",
+        "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n",
+    )
     repo.write(".gitignore", "/site\n/.site.generations\n")
     repo.define("app", kind="application")
     adapters = "input_adapter: {input_type: port, input_params: {tcp_port: 8070, x-mine: 1}}, output_adapter: {output_type: acme/kafka, output_params: {a: b}}"
-    repo.define("g/full", "title: Full\nowners: [t]\ntags: [a, b]\nlifecycle: deprecated\ndeprecation: {since: '2026-01-01', x-why: because}\n"
-                "links: [{href: 'https://e.example.org/'}]\nx-team: {a: 1}\n"
-                f"definition: {{exec: x, process_type: service, environment: {{A: b}}, {adapters}}}\n")  # fmt: skip
+    repo.define(
+        "g/full",
+        "title: Full\nowners: [t]\ntags: [a, b]\nlifecycle: deprecated\ndeprecation: {since: '2026-01-01', x-why: because}\n"
+        "links: [{href: 'https://e.example.org/'}]\nx-team: {a: 1}\n"
+        f"definition: {{exec: x, process_type: service, environment: {{A: b}}, {adapters}}}\n",
+    )
     for number in range(7):
         repo.define(
-            f"p{number}", f"title: P{number}\nowners: [t]\ndefinition: {{exec: x, application: app, timeout: 1.5, x-mine: [1, {{a: null}}]}}\n"
+            f"p{number}",
+            f"title: P{number}\nowners: [t]\ndefinition: {{exec: x, application: app, timeout: 1.5, x-mine: [1, {{a: null}}]}}\n",
         )
     for kind in KINDS:
         repo.write(f"schema/{kind}.schema.json", json.dumps(OWN_KIND))
@@ -122,8 +141,17 @@ def bodies(site: Path, document: Any) -> Iterator[tuple[str, Any]]:
             if place != "/api/openapi.json":
                 assert file.read_bytes() == (file.with_suffix("") / "index.json").read_bytes()
             continue
-        pattern = next(one for one in patterns if re.fullmatch(re.sub(r"\\\{name\\\}", ".+", re.escape(one)).replace("\\{id\\}", "[0-9]+")
-                       .replace("\\{number\\}", "[0-9]+").replace("\\{page\\}", "[0-9]+"), place))  # fmt: skip
+        pattern = next(
+            one
+            for one in patterns
+            if re.fullmatch(
+                re.sub(r"\\\{name\\\}", ".+", re.escape(one))
+                .replace("\\{id\\}", "[0-9]+")
+                .replace("\\{number\\}", "[0-9]+")
+                .replace("\\{page\\}", "[0-9]+"),
+                place,
+            )
+        )
         for line in file.read_text(encoding="utf-8").splitlines():
             yield pattern, json.loads(line)
 
@@ -142,7 +170,9 @@ def closed(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("history", ["revisions", "commits"])
-def test_it_is_valid_and_describes_every_body_to_the_last_key(registry: RepoBuilder, tmp_path: Path, history: str) -> None:
+def test_it_is_valid_and_describes_every_body_to_the_last_key(
+    registry: RepoBuilder, tmp_path: Path, history: str
+) -> None:
     site = site_of(registry, tmp_path / "site", "--history", history)
     document = read(site, "api/openapi.json")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
@@ -153,8 +183,12 @@ def test_it_is_valid_and_describes_every_body_to_the_last_key(registry: RepoBuil
     for pattern, body in bodies(site, document):
         if pattern not in validators:
             content = document["paths"][pattern]["get"]["responses"]["200"]["content"]
-            validators[pattern] = Draft202012Validator(next(iter(content.values()))["schema"] | {"components": components})
-        errors = [f"{list(error.absolute_path)}: {error.message}" for error in validators[pattern].iter_errors(body)]
+            validators[pattern] = Draft202012Validator(
+                next(iter(content.values()))["schema"] | {"components": components}
+            )
+        errors = [
+            f"{list(error.absolute_path)}: {error.message}" for error in validators[pattern].iter_errors(body)
+        ]
         assert errors == [], pattern
         tried[pattern] += 1
     untried = {path for path, times in tried.items() if not times}
@@ -168,7 +202,9 @@ def test_every_reference_is_to_a_component_and_everything_has_a_description(site
     document = read(site, "api/openapi.json")
     references = re.findall(r'"\$ref":"([^"]+)"', (site / "api/openapi.json").read_text())
     assert references
-    assert [one for one in references if not re.fullmatch(r"#/components/(schemas|responses)/[A-Za-z0-9]+", one)] == []
+    assert [
+        one for one in references if not re.fullmatch(r"#/components/(schemas|responses)/[A-Za-z0-9]+", one)
+    ] == []
     names = list(document["components"]["schemas"])
     assert len({name.lower() for name in names}) == len(names)
     tags = {tag["name"]: tag["description"] for tag in document["tags"]}
@@ -182,10 +218,19 @@ def test_every_reference_is_to_a_component_and_everything_has_a_description(site
         assert all(parameter["description"] for parameter in one.get("parameters", ()))
 
 
-@pytest.mark.parametrize("schema", [{}, {"properties": []}, {"properties": {"definition": {"$ref": "#/nowhere"}, "a": {"$ref": "#"}}}, {"allOf": [{"$ref": "#"}]},
-                                    {"properties": {"definition": {"allOf": [{"$ref": "#/properties/definition"}]}}},
-                                    {"properties": {"definition": {"anyOf": [{"$ref": "#/properties/definition"}]}}},
-                                    {"properties": {"definition": {"$ref": "#/properties/definition"}}}, {"type": ["object", "null"], "properties": {"a": {}}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"properties": []},
+        {"properties": {"definition": {"$ref": "#/nowhere"}, "a": {"$ref": "#"}}},
+        {"allOf": [{"$ref": "#"}]},
+        {"properties": {"definition": {"allOf": [{"$ref": "#/properties/definition"}]}}},
+        {"properties": {"definition": {"anyOf": [{"$ref": "#/properties/definition"}]}}},
+        {"properties": {"definition": {"$ref": "#/properties/definition"}}},
+        {"type": ["object", "null"], "properties": {"a": {}}},
+    ],
+)
 def test_no_schema_of_a_kind_leads_in_circles(schema: Any) -> None:
     components = Components({})
     shapes = Shapes(components, "Kind", schema)
@@ -202,7 +247,10 @@ def with_new_keys(body: Any, *, is_map: bool = False) -> Any:
         return [with_new_keys(one) for one in body]
     if not isinstance(body, dict):
         return body
-    found = {key: with_new_keys(value, is_map=key in ("kinds", "environment", "mappings", "map")) for key, value in body.items()}
+    found = {
+        key: with_new_keys(value, is_map=key in ("kinds", "environment", "mappings", "map"))
+        for key, value in body.items()
+    }
     return found if is_map else {**found, "later": {"a": [1]}}
 
 
@@ -210,8 +258,19 @@ def with_new_keys(body: Any, *, is_map: bool = False) -> Any:
 def models(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """What datamodel-code-generator makes."""
     folder = tmp_path_factory.mktemp("models")
-    generate("datamodel_code_generator", "--input", f"{site}/api/openapi.json", "--input-file-type", "openapi", "--output", f"{folder}/registry_models.py",
-             "--output-model-type", "pydantic_v2.BaseModel", "--formatters", "builtin")  # fmt: skip
+    generate(
+        "datamodel_code_generator",
+        "--input",
+        f"{site}/api/openapi.json",
+        "--input-file-type",
+        "openapi",
+        "--output",
+        f"{folder}/registry_models.py",
+        "--output-model-type",
+        "pydantic_v2.BaseModel",
+        "--formatters",
+        "builtin",
+    )
     yield from imported(folder, "registry_models")
 
 
@@ -220,7 +279,14 @@ def client(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mod
     """What openapi-python-client makes."""
     folder = tmp_path_factory.mktemp("client")
     said = generate(
-        "openapi_python_client", "generate", "--path", f"{site}/api/openapi.json", "--meta", "none", "--output-path", f"{folder}/registry_client"
+        "openapi_python_client",
+        "generate",
+        "--path",
+        f"{site}/api/openapi.json",
+        "--meta",
+        "none",
+        "--output-path",
+        f"{folder}/registry_client",
     )
     # It does not know lines of JSON, and says so; everything else is there.
     assert "Unable" not in said
@@ -243,24 +309,41 @@ def imported(folder: Path, name: str) -> Iterator[ModuleType]:
 
 
 CLASSES = [
-    ("api/index.json", "Index"), ("api/snapshot.json", "Snapshot"), ("api/process_definition/index.json", "ProcessDefinitionList"),
-    ("api/process_definition/page/2/index.json", "ProcessDefinitionList"), ("api/process_definition/all.json", "ProcessDefinitionAll"),
-    ("api/process_definition/1/index.json", "ProcessDefinition"), ("api/process_definition/4/index.json", "ProcessDefinitionTombstone"),
-    ("api/process_definition/by-name/folder/pending/index.json", "ProcessDefinition"), ("api/process_definition/5/history/index.json", "History"),
-    ("api/process_definition/5/revisions/1/index.json", "Revision"), ("api/application/1/index.json", "Application"), ("api/site/1/index.json", "Site"),
-    ("api/revision/1/index.json", "Revision2"), ("api/process_definition_list/index.json", "ProcessDefinitionListList"),
-]  # fmt: skip
+    ("api/index.json", "Index"),
+    ("api/snapshot.json", "Snapshot"),
+    ("api/process_definition/index.json", "ProcessDefinitionList"),
+    ("api/process_definition/page/2/index.json", "ProcessDefinitionList"),
+    ("api/process_definition/all.json", "ProcessDefinitionAll"),
+    ("api/process_definition/1/index.json", "ProcessDefinition"),
+    ("api/process_definition/4/index.json", "ProcessDefinitionTombstone"),
+    ("api/process_definition/by-name/folder/pending/index.json", "ProcessDefinition"),
+    ("api/process_definition/5/history/index.json", "History"),
+    ("api/process_definition/5/revisions/1/index.json", "Revision"),
+    ("api/application/1/index.json", "Application"),
+    ("api/site/1/index.json", "Site"),
+    ("api/revision/1/index.json", "Revision2"),
+    ("api/process_definition_list/index.json", "ProcessDefinitionListList"),
+]
 
 
 @pytest.mark.parametrize(("path", "name"), CLASSES)
-def test_datamodel_code_generators_classes_read_bodies_of_now_and_later(site: Path, models: ModuleType, path: str, name: str) -> None:
+def test_datamodel_code_generators_classes_read_bodies_of_now_and_later(
+    site: Path, models: ModuleType, path: str, name: str
+) -> None:
     body = read(site, path)
     for one in (body, with_new_keys(body, is_map=name == "Index")):
-        assert getattr(models, name).model_validate(copy.deepcopy(one)).model_dump(by_alias=True, exclude_unset=True) == one
+        assert (
+            getattr(models, name)
+            .model_validate(copy.deepcopy(one))
+            .model_dump(by_alias=True, exclude_unset=True)
+            == one
+        )
 
 
 @pytest.mark.parametrize(("path", "name"), CLASSES)
-def test_openapi_python_clients_classes_read_bodies_of_now_and_later(site: Path, client: ModuleType, path: str, name: str) -> None:
+def test_openapi_python_clients_classes_read_bodies_of_now_and_later(
+    site: Path, client: ModuleType, path: str, name: str
+) -> None:
     found = getattr(importlib.import_module(f"{client.__name__}.models"), name)
     body = read(site, path)
     for one in (body, with_new_keys(body, is_map=name == "Index")):
@@ -275,9 +358,18 @@ def test_openapi_python_clients_calls_work(registry: RepoBuilder, client: Module
 
     with served(registry.root) as (address, _process), client.Client(base_url=f"{address}/sub") as connection:
         assert call("get_process_definition", id=1).definition.exec_ == "x"
-        assert call("by_name_process_definition", name="g/full").definition.input_adapter.input_params["tcp_port"] == 8070
+        assert (
+            call("by_name_process_definition", name="g/full").definition.input_adapter.input_params[
+                "tcp_port"
+            ]
+            == 8070
+        )
         tombstone = call("get_process_definition", id=4)
-        assert (tombstone.deleted, tombstone.last_definition["exec"], hasattr(tombstone, "definition")) == (True, "x", False)
+        assert (tombstone.deleted, tombstone.last_definition["exec"], hasattr(tombstone, "definition")) == (
+            True,
+            "x",
+            False,
+        )
         assert [one.id for one in call("list_process_definition", tag="a", limit=5).objects] == [1]
         assert call("list_process_definition", limit=2).meta.next_.startswith("/sub/api/process_definition/?")
         several = call("set_process_definition", ids="1;4;2")

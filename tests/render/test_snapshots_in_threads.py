@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from registry.build import snapshot_of
+from registry.load.source import open_source
+from registry.pipeline import snapshot_of
 from registry.render import render
-from registry.render.file import files_by_path
 from registry.render.html import pages as pages_module
-from registry.render.html.skeleton import Skeleton, Texts
+from registry.render.html.filled_template import FilledTemplate, Texts
+from registry.render.target import files_by_path
 from registry.snapshot import Snapshot
-from registry.source import open_source
 from tests.support.repo import RepoBuilder
 
 TITLES = ("Registry Alpha", "Registry Beta")
@@ -37,22 +37,30 @@ def _maker(snapshot: Snapshot) -> Callable[[], dict[str, bytes]]:
     return lambda: dict(files_by_path(unit.make()))
 
 
-def test_pages_of_two_snapshots_in_two_threads_do_not_mix(repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
-    makers = [_maker(_snapshot(RepoBuilder(repo.root / str(number)), title)) for number, title in enumerate(TITLES)]
+def test_pages_of_two_snapshots_in_two_threads_do_not_mix(
+    repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    makers = [
+        _maker(_snapshot(RepoBuilder(repo.root / str(number)), title)) for number, title in enumerate(TITLES)
+    ]
     expected = [make() for make in makers]
-    assert all(f"Sites of {title}".encode() in data for title, pages in zip(TITLES, expected, strict=True) for data in pages.values())
+    assert all(
+        f"Sites of {title}".encode() in data
+        for title, pages in zip(TITLES, expected, strict=True)
+        for data in pages.values()
+    )
     # Another thread renders the other snapshot just when a template of this one was filled, and before that is kept.
-    original = Skeleton
+    original = FilledTemplate
     within: list[dict[str, bytes]] = []
 
-    def interrupted(markup: str, texts: Texts) -> Skeleton:
+    def interrupted(markup: str, texts: Texts) -> FilledTemplate:
         made = original(markup, texts)
         if threading.current_thread() is threading.main_thread():
             with ThreadPoolExecutor(1) as other:
                 within.append(other.submit(makers[1]).result())
         return made
 
-    monkeypatch.setattr(pages_module, "Skeleton", interrupted)
+    monkeypatch.setattr(pages_module, "FilledTemplate", interrupted)
     first = _maker(_snapshot(RepoBuilder(repo.root / "2"), TITLES[0]))()
     assert first == expected[0]
     assert len(within) > 1

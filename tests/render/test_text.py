@@ -11,7 +11,31 @@ from markdown_it import MarkdownIt
 from registry.render.html.text import markdown
 
 PARSER = MarkdownIt("commonmark", {"html": False}).disable("image")
-WORDS = ("a", "word", "`", "``", "`code`", "`two words`", "` spaced `", "it's", '"said"', "1. x", "- x", "*b*", "<b>", "&", "(x)", "x:", " ", "  ", "\n", "\n\n", "\t", "#", "größe")  # fmt: skip
+WORDS = (
+    "a",
+    "word",
+    "`",
+    "``",
+    "`code`",
+    "`two words`",
+    "` spaced `",
+    "it's",
+    '"said"',
+    "1. x",
+    "- x",
+    "*b*",
+    "<b>",
+    "&",
+    "(x)",
+    "x:",
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    "\t",
+    "#",
+    "größe",
+)
 
 
 def as_shown(markup: str) -> str:
@@ -23,16 +47,33 @@ def same(text: str) -> bool:
     return as_shown(str(markdown(text))) == as_shown(PARSER.render(text))
 
 
-@pytest.mark.parametrize("text", ["Plain.", "With `code` in\nit.\n\nAnd `a-b c` again.", "``two``", "`open", "a ` b", "`one``two`", "it's `x'y`"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Plain.",
+        "With `code` in\nit.\n\nAnd `a-b c` again.",
+        "``two``",
+        "`open",
+        "a ` b",
+        "`one``two`",
+        "it's `x'y`",
+    ],
+)
 def test_usual_descriptions(text: str) -> None:
     assert same(text)
 
 
-@given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.lists(st.sampled_from(WORDS), max_size=12).map("".join))
+@given(
+    st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+    | st.lists(st.sampled_from(WORDS), max_size=12).map("".join)
+)
 @settings(max_examples=400)
 def test_made_up_descriptions(text: str) -> None:
     assert same(text), (str(markdown(text)), PARSER.render(text))
 
 
 def test_markup_in_a_description_is_text() -> None:
-    assert markdown("Not <b>bold</b> & `<i>`") == "<p>Not &lt;b&gt;bold&lt;/b&gt; &amp; <code>&lt;i&gt;</code></p>\n"
+    assert (
+        markdown("Not <b>bold</b> & `<i>`")
+        == "<p>Not &lt;b&gt;bold&lt;/b&gt; &amp; <code>&lt;i&gt;</code></p>\n"
+    )

@@ -29,7 +29,10 @@ def built(repo: RepoBuilder, run: Run, tmp_path: Path) -> Any:
         site = tmp_path / "site"
 
         def read(place: str) -> Any:
-            whole, twin = site / f"api/process_definition/{place}/index.json", site / f"api/process_definition/{place}.json"
+            whole, twin = (
+                site / f"api/process_definition/{place}/index.json",
+                site / f"api/process_definition/{place}.json",
+            )
             assert whole.exists() == twin.exists()
             return json.loads(whole.read_bytes()) if whole.exists() else None
 
@@ -56,15 +59,23 @@ def test_it_has_its_last_content_and_history_and_no_definition(repo: RepoBuilder
     body = read("1")
     assert "definition" not in body
     assert {key: body[key] for key in ("deleted", "last_definition", "id", "name", "kind", "title")} == {
-        "deleted": True, "last_definition": {"exec": "/bin/y"}, "id": 1, "name": "a/old", "kind": "process_definition", "title": "Last",
-    }  # fmt: skip
+        "deleted": True,
+        "last_definition": {"exec": "/bin/y"},
+        "id": 1,
+        "name": "a/old",
+        "kind": "process_definition",
+        "title": "Last",
+    }
     assert [(one["deleted"], one["message"]) for one in body["history"]] == [
         (True, "change"),
         (False, "edit"),
         *((False, one["message"]) for one in body["history"][2:]),
     ]
     assert body["history"] == read("1/history")["revisions"]
-    assert (body["resource_uri"], body["history_uri"]) == ("/api/process_definition/1/", "/api/process_definition/1/history/")
+    assert (body["resource_uri"], body["history_uri"]) == (
+        "/api/process_definition/1/",
+        "/api/process_definition/1/history/",
+    )
     assert body["by_name_uri"] == "/api/process_definition/by-name/a/old/"
     assert read("by-name/a/old") == body
     assert read("1/revisions/2")["definition"] == {"exec": "/bin/x"}
@@ -93,15 +104,36 @@ def test_of_several_that_had_one_name_the_last_one_is_found_by_it(repo: RepoBuil
         remove(repo, "w")
         read = built()
     assert [read(str(number))["deleted"] for number in (1, 2, 3)] == [True, True, True]
-    assert [read(str(number)).get("by_name_uri") for number in (1, 2, 3)] == [None, None, "/api/process_definition/by-name/w/"]
+    assert [read(str(number)).get("by_name_uri") for number in (1, 2, 3)] == [
+        None,
+        None,
+        "/api/process_definition/by-name/w/",
+    ]
     assert read("by-name/w")["id"] == 3
     assert "was deleted" in (read.site / "process_definition/w/index.html").read_text()
 
 
 @pytest.mark.parametrize(
-    "name", ["w/index", "../../../../outside", "/etc/x", "a//b", "x.json", "_history", "w/_revisions/1", "", "W", "n" * 300, "a\x00b", "-a", "."]
+    "name",
+    [
+        "w/index",
+        "../../../../outside",
+        "/etc/x",
+        "a//b",
+        "x.json",
+        "_history",
+        "w/_revisions/1",
+        "",
+        "W",
+        "n" * 300,
+        "a\x00b",
+        "-a",
+        ".",
+    ],
 )
-def test_a_name_in_the_ledger_that_can_have_no_address_answers_by_id_alone(repo: RepoBuilder, built: Any, tmp_path: Path, name: str) -> None:
+def test_a_name_in_the_ledger_that_can_have_no_address_answers_by_id_alone(
+    repo: RepoBuilder, built: Any, tmp_path: Path, name: str
+) -> None:
     repo.define("w")
     built()
     ledger, _ = parse_ledger((repo.root / LEDGER).read_bytes(), "registry-1")
@@ -109,22 +141,44 @@ def test_a_name_in_the_ledger_that_can_have_no_address_answers_by_id_alone(repo:
     repo.write(LEDGER, ledger.text + "".join(f"{entry.line()}\n" for entry in append(ledger, events, None)))
     repo.commit("a line of somebody")
     read = built.rebuild()
-    assert (read("2")["name"], read("2")["last_definition"], "by_name_uri" in read("2")) == (name, None, False)
+    assert (read("2")["name"], read("2")["last_definition"], "by_name_uri" in read("2")) == (
+        name,
+        None,
+        False,
+    )
     assert read("by-name/w")["id"] == 1
     assert not list(tmp_path.rglob("*outside*"))
-    assert sorted(path.name for path in (read.site.resolve() / "process_definition").iterdir()) == ["index.html", "w"]
+    assert sorted(path.name for path in (read.site.resolve() / "process_definition").iterdir()) == [
+        "index.html",
+        "w",
+    ]
 
 
-@pytest.mark.parametrize("text", ["deleted: false\ndefinition: {exec: /bin/x}\nresource_uri: /evil\nname: other\nid: 1\nlast_definition: {}\nhistory: []\n",
-                                  "id: 1\ndefinition: [not, a, map]\n", "id: 1\ndefinition: rm -rf\n", "- a list\n", "{broken"])  # fmt: skip
-def test_a_last_content_that_no_rule_saw_takes_no_key_of_the_answer(repo: RepoBuilder, built: Any, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deleted: false\ndefinition: {exec: /bin/x}\nresource_uri: /evil\nname: other\nid: 1\nlast_definition: {}\nhistory: []\n",
+        "id: 1\ndefinition: [not, a, map]\n",
+        "id: 1\ndefinition: rm -rf\n",
+        "- a list\n",
+        "{broken",
+    ],
+)
+def test_a_last_content_that_no_rule_saw_takes_no_key_of_the_answer(
+    repo: RepoBuilder, built: Any, text: str
+) -> None:
     repo.define("w")
     built()
     repo.write("definitions/process_definition/w.yaml", text)
     repo.commit("never checked")
     remove(repo, "w")
     body = built()("1")
-    assert (body["deleted"], body["id"], body["name"], body["resource_uri"]) == (True, 1, "w", "/api/process_definition/1/")
+    assert (body["deleted"], body["id"], body["name"], body["resource_uri"]) == (
+        True,
+        1,
+        "w",
+        "/api/process_definition/1/",
+    )
     assert "definition" not in body
     assert body["last_definition"] in (None, {"exec": "/bin/x"}, {"exec": "/bin/w"})
     assert len(body["history"]) >= 2
@@ -138,7 +192,10 @@ def test_after_recovery_the_last_content_comes_from_the_commits_that_the_ledger_
     repo.write(f"{folder}registry.yaml", "registry_id: registry-1\n")
 
     def step(name: str) -> None:
-        repo.write(f"{folder}definitions/process_definition/{name}.yaml", f"title: T\nowners: [t]\ndefinition: {{exec: /bin/{name}}}\n")
+        repo.write(
+            f"{folder}definitions/process_definition/{name}.yaml",
+            f"title: T\nowners: [t]\ndefinition: {{exec: /bin/{name}}}\n",
+        )
         repo.commit("add")
         assert run("index", "-C", registry).code == 0
 
@@ -152,7 +209,12 @@ def test_after_recovery_the_last_content_comes_from_the_commits_that_the_ledger_
     for _ in range(2):  # the second time nothing is made again
         assert run("build", "-C", registry, "-o", str(site)).code == 0
         body = json.loads((site / "api/process_definition/2/index.json").read_bytes())
-        assert (body["deleted"], body["name"], body["last_definition"], body["history"]) == (True, "lost", {"exec": "/bin/lost"}, [])
+        assert (body["deleted"], body["name"], body["last_definition"], body["history"]) == (
+            True,
+            "lost",
+            {"exec": "/bin/lost"},
+            [],
+        )
         assert "definition" not in body
         page = (site / "process_definition/lost/index.html").read_text()
         assert ("/bin/lost" in page, "its last content is shown" in page) == (True, True)
@@ -161,11 +223,15 @@ def test_after_recovery_the_last_content_comes_from_the_commits_that_the_ledger_
     assert run("build", "-C", str(tmp_path / "clone" / folder), "-o", str(tmp_path / "other")).code == 0
     body = json.loads((tmp_path / "other/api/process_definition/2/index.json").read_bytes())
     assert (body["deleted"], body["last_definition"]) == (True, None)
-    assert "its content is not known here" in (tmp_path / "other/process_definition/lost/index.html").read_text()
+    assert (
+        "its content is not known here" in (tmp_path / "other/process_definition/lost/index.html").read_text()
+    )
 
 
 @pytest.mark.parametrize("commit", ["HEAD", "--output=/tmp/x", "0" * 40, "a" * 64, "main:x\nHEAD"])
-def test_a_commit_in_the_ledger_that_is_none_gives_no_content(repo: RepoBuilder, built: Any, commit: str) -> None:
+def test_a_commit_in_the_ledger_that_is_none_gives_no_content(
+    repo: RepoBuilder, built: Any, commit: str
+) -> None:
     repo.define("w")
     built()
     ledger, _ = parse_ledger((repo.root / LEDGER).read_bytes(), "registry-1")

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 
-from registry.errors import Problem, Severity, Span
+from registry.model.problem import Problem, Severity, Span
 from registry.reports import FORMATS, report_as
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
@@ -37,14 +37,23 @@ def report(repo: RepoBuilder, run: Run, name: str, *more: str) -> str:
 def test_sarif_is_valid_and_names_the_rules_that_found_something(bad: RepoBuilder, run: Run) -> None:
     log = json.loads(report(bad, run, "sarif"))
     schema = json.loads((SCHEMAS / "sarif-2.1.0.json").read_text())
-    errors = [error.message for error in validator_for(schema, default=Draft7Validator)(schema).iter_errors(log)]
+    errors = [
+        error.message for error in validator_for(schema, default=Draft7Validator)(schema).iter_errors(log)
+    ]
     assert errors == []
     run_of_it = log["runs"][0]
     results = run_of_it["results"]
-    assert {run_of_it["tool"]["driver"]["rules"][one["ruleIndex"]]["id"] for one in results} == {one["ruleId"] for one in results}
+    assert {run_of_it["tool"]["driver"]["rules"][one["ruleIndex"]]["id"] for one in results} == {
+        one["ruleId"] for one in results
+    }
     first = results[0]
     assert first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == f"processes/{PATH}"
-    assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 3, "startColumn": 23, "endLine": 3, "endColumn": 33}
+    assert first["locations"][0]["physicalLocation"]["region"] == {
+        "startLine": 3,
+        "startColumn": 23,
+        "endLine": 3,
+        "endColumn": 33,
+    }
     assert "Y001" in {one["ruleId"] for one in results}
 
 
@@ -62,12 +71,16 @@ def test_gitlab_is_valid_and_its_fingerprints_stay_when_lines_move(bad: RepoBuil
 
 def test_github_annotations_cannot_be_broken_out_of(bad: RepoBuilder, run: Run) -> None:
     lines = report(bad, run, "github").splitlines()
-    assert lines[0].startswith(f"::error file=processes/{PATH},line=3,endLine=3,title=S002%3A unknown key `ä%25\\u202e`,col=23,endColumn=33::")
+    assert lines[0].startswith(
+        f"::error file=processes/{PATH},line=3,endLine=3,title=S002%3A unknown key `ä%25\\u202e`,col=23,endColumn=33::"
+    )
     assert all(line.startswith(("::error ", "::warning ")) for line in lines[:-1])
     assert "%0Ahint: " in lines[0] or "%0Ahint: " in lines[1]
 
 
-def test_junit_fails_for_errors_and_passes_for_warnings_and_for_nothing(bad: RepoBuilder, repo: RepoBuilder, run: Run) -> None:
+def test_junit_fails_for_errors_and_passes_for_warnings_and_for_nothing(
+    bad: RepoBuilder, repo: RepoBuilder, run: Run
+) -> None:
     root = ElementTree.fromstring(report(bad, run, "junit"))
     cases = root.findall("testsuite/testcase")
     assert int(root.attrib["failures"]) == len(root.findall("testsuite/testcase/failure"))
@@ -85,7 +98,10 @@ def test_reviewdog_counts_columns_in_bytes(bad: RepoBuilder, run: Run) -> None:
     found = next(one for one in result["diagnostics"] if one["location"]["path"].endswith("a.yaml"))
     assert found["severity"] == "ERROR"
     line = 'definition: {exec: x, x-a: "äöü", argv: x}'
-    assert found["location"]["range"]["start"] == {"line": 3, "column": len(line[: line.index("argv: x") + 6].encode()) + 1}
+    assert found["location"]["range"]["start"] == {
+        "line": 3,
+        "column": len(line[: line.index("argv: x") + 6].encode()) + 1,
+    }
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -98,13 +114,17 @@ def test_each_is_the_same_every_time_and_may_be_cut_short(bad: RepoBuilder, run:
     assert "more are not shown" in outcome.err
 
 
-def test_a_rule_is_a_link_to_its_page_on_a_terminal_only(bad: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_is_a_link_to_its_page_on_a_terminal_only(
+    bad: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from registry.cli import terminal
 
     assert "\x1b]8;;" not in report(bad, run, "text")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR")
-    monkeypatch.setattr(terminal, "out", terminal.Terminal())  # another one of this process knows that there is no terminal
+    monkeypatch.setattr(
+        terminal, "out", terminal.Terminal()
+    )  # another one of this process knows that there is no terminal
     shown = report(bad, run, "text")
     assert "/docs/rules.md#s002\x1b\\S002\x1b]8;;\x1b\\" in shown
     page = Path(shown.split("\x1b]8;;file://")[1].split("#")[0])
@@ -113,7 +133,9 @@ def test_a_rule_is_a_link_to_its_page_on_a_terminal_only(bad: RepoBuilder, run: 
 
 def test_junit_names_files_from_the_top_of_the_repository(bad: RepoBuilder, run: Run) -> None:
     cases = list(ElementTree.fromstring(report(bad, run, "junit")).iter("testcase"))
-    assert {case.get("file") for case in cases} == {f"processes/definitions/process_definition/{name}.yaml" for name in "abc"}
+    assert {case.get("file") for case in cases} == {
+        f"processes/definitions/process_definition/{name}.yaml" for name in "abc"
+    }
 
 
 def test_sarif_holds_as_many_results_as_github_takes_errors_first(bad: RepoBuilder) -> None:

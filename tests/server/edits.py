@@ -40,7 +40,11 @@ def edit_many(folder: Path, edits: int, definitions: int = 40) -> list[Held]:
         for number in range(edits):
             name = f"g/n{number % definitions}"
             repo.define(name, f"title: Edit {number}\nowners: [t]\ndefinition: {{exec: /bin/x{number}}}\n")
-            eventually(lambda name=name, number=number: f"/bin/x{number}".encode() in get(f"{address}/process_definition/{name}/"))  # type: ignore[misc]
+            eventually(
+                lambda name=name, number=number: (  # type: ignore[misc]
+                    f"/bin/x{number}".encode() in get(f"{address}/process_definition/{name}/")
+                )
+            )
             if number % 50 == 49:
                 # Amended: a longer history is more to show, and would hide what leaks.
                 repo.git("commit", "-q", "-a", "--amend", "-m", f"up to {number}")
@@ -53,7 +57,12 @@ def edit_many(folder: Path, edits: int, definitions: int = 40) -> list[Held]:
 def is_flat(found: list[Held]) -> bool:
     """True when the second half of the edits left no more than the first: what is kept up to a limit is full by then."""
     early, late = found[1], found[3]
-    return late.handles <= early.handles + 5 and late.threads <= early.threads + 2 and late.children == 0 and late.megabytes < 1.15 * early.megabytes
+    return (
+        late.handles <= early.handles + 5
+        and late.threads <= early.threads + 2
+        and late.children == 0
+        and late.megabytes < 1.15 * early.megabytes
+    )
 
 
 def main() -> int:

@@ -13,8 +13,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from registry.cli import main
-from registry.publish import nginx_config
-from registry.settings import Settings
+from registry.load.settings import Settings
+from registry.scaffold.webserver import nginx_config
 from tests.conftest import Run
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
@@ -44,19 +44,37 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
 
 
 @pytest.fixture(scope="module", params=["nginx", "serve"])
-def host(request: pytest.FixtureRequest, registry: RepoBuilder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def host(
+    request: pytest.FixtureRequest, registry: RepoBuilder, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The host that answers, with its port."""
     folder = tmp_path_factory.mktemp("host")
     if request.param == "nginx":
         port = free_port()
         out = folder / "site"
-        assert main(["build", "-C", str(registry.root), "-o", str(out), "--base-url", f"https://me.example.org{BASE.rstrip('/')}"]) == 0
+        assert (
+            main(
+                [
+                    "build",
+                    "-C",
+                    str(registry.root),
+                    "-o",
+                    str(out),
+                    "--base-url",
+                    f"https://me.example.org{BASE.rstrip('/')}",
+                ]
+            )
+            == 0
+        )
         with nginx(nginx_config(out, Settings(base_url=BASE), f"127.0.0.1:{port}"), port, folder / "run"):
             yield f"127.0.0.1:{port}"
         return
     copy = RepoBuilder.at(folder / "copy", registry.clock)
     registry.git("clone", "-q", str(registry.root), str(copy.root))
-    copy.write("registry.yaml", (copy.root / "registry.yaml").read_text() + f"base_url: https://me.example.org{BASE}\n")
+    copy.write(
+        "registry.yaml",
+        (copy.root / "registry.yaml").read_text() + f"base_url: https://me.example.org{BASE}\n",
+    )
     with served(copy.root) as (address, _process):
         yield address.removeprefix("http://")
 
@@ -78,7 +96,9 @@ def links_of_answer(body: Any) -> Iterator[str]:
             yield from links_of_answer(one)
     elif isinstance(body, dict):
         for key, value in body.items():
-            if isinstance(value, str) and (key.endswith("_uri") or key in ("next", "previous", "list_endpoint", "schema")):
+            if isinstance(value, str) and (
+                key.endswith("_uri") or key in ("next", "previous", "list_endpoint", "schema")
+            ):
                 yield value
             else:
                 yield from links_of_answer(value)
@@ -114,20 +134,41 @@ def test_every_link_and_every_address_leads_somewhere_below_the_path(host: str) 
                 continue
             assert target.startswith(BASE), (path, link)
             # Of many of one sort a few will do.
-            if target not in seen and not re.search(r"/g/p(?!00[0-2]|209)|process_definition/(?!21[0-4]/)[0-9]{2,}/", target):
+            if target not in seen and not re.search(
+                r"/g/p(?!00[0-2]|209)|process_definition/(?!21[0-4]/)[0-9]{2,}/", target
+            ):
                 seen.add(target)
                 waiting.append(target)
-    for path in ("", "process_definition/_page/2/", "process_definition/g/p000/_history/", "process_definition/g/p000/_revisions/1/", "api/process_definition/page/43/",
-                 "process_definition/history/_history/", "process_definition/%C3%BC/page/", "api/process_definition/by-name/%C3%BC/page/", "api/process_definition/212/history/"):  # fmt: skip
+    for path in (
+        "",
+        "process_definition/_page/2/",
+        "process_definition/g/p000/_history/",
+        "process_definition/g/p000/_revisions/1/",
+        "api/process_definition/page/43/",
+        "process_definition/history/_history/",
+        "process_definition/%C3%BC/page/",
+        "api/process_definition/by-name/%C3%BC/page/",
+        "api/process_definition/212/history/",
+    ):
         assert BASE + path in seen, path
     assert pages > 15
     assert answers > 60
     connection.close()
 
 
-@pytest.mark.parametrize(("path", "location"), [("", ""), ("?a=b&c", "?a=b&c"), ("/api", "/api"), ("/api/process_definition/1?x=1", "/api/process_definition/1?x=1"),
-                                                ("/process_definition", "/process_definition")])  # fmt: skip
-def test_an_address_without_its_last_slash_leads_to_the_one_with_it(host: str, path: str, location: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("", ""),
+        ("?a=b&c", "?a=b&c"),
+        ("/api", "/api"),
+        ("/api/process_definition/1?x=1", "/api/process_definition/1?x=1"),
+        ("/process_definition", "/process_definition"),
+    ],
+)
+def test_an_address_without_its_last_slash_leads_to_the_one_with_it(
+    host: str, path: str, location: str
+) -> None:
     connection = HTTPConnection(host, timeout=60)
     status, target, _ = get(connection, BASE.rstrip("/") + path)
     plain, mark, query = location.partition("?")
@@ -135,7 +176,9 @@ def test_an_address_without_its_last_slash_leads_to_the_one_with_it(host: str, p
     connection.close()
 
 
-def test_a_build_for_another_address_is_another_build(registry: RepoBuilder, run: Run, tmp_path: Path) -> None:
+def test_a_build_for_another_address_is_another_build(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
     out = tmp_path / "site"
 
     def address_of(*options: str) -> tuple[str, str, str]:
@@ -148,7 +191,11 @@ def test_a_build_for_another_address_is_another_build(registry: RepoBuilder, run
         return document["servers"][0]["url"], next_page, found[1]
 
     plain = ("/", "/api/process_definition/page/2/", "/api/process_definition/1/")
-    below = ("https://me.example.org/repo", "/repo/api/process_definition/page/2/", "https://me.example.org/repo/api/process_definition/1/")
+    below = (
+        "https://me.example.org/repo",
+        "/repo/api/process_definition/page/2/",
+        "https://me.example.org/repo/api/process_definition/1/",
+    )
     assert address_of() == plain
     assert address_of("--base-url", "https://me.example.org/repo") == below
     assert address_of("--base-url", "https://me.example.org/repo/") == below
@@ -156,9 +203,34 @@ def test_a_build_for_another_address_is_another_build(registry: RepoBuilder, run
     assert address_of() == plain
 
 
-@pytest.mark.parametrize("wrong", ["", "repo", "ftp://x/", "//x/", "https://", "/a b/", "/a//b/", "/../x/", "/.x/", "/a?b=c", "/a#b", "/a;b/", '/a"b/', "/a{b}/", "/$x/",
-                                   "/a\n/", "https://user:pw@x/", "https://x:port/", "/%2e%2e/", "/ü/"])  # fmt: skip
-def test_what_is_no_base_is_refused_on_the_command_line_and_in_the_settings(repo: RepoBuilder, run: Run, wrong: str) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "repo",
+        "ftp://x/",
+        "//x/",
+        "https://",
+        "/a b/",
+        "/a//b/",
+        "/../x/",
+        "/.x/",
+        "/a?b=c",
+        "/a#b",
+        "/a;b/",
+        '/a"b/',
+        "/a{b}/",
+        "/$x/",
+        "/a\n/",
+        "https://user:pw@x/",
+        "https://x:port/",
+        "/%2e%2e/",
+        "/ü/",
+    ],
+)
+def test_what_is_no_base_is_refused_on_the_command_line_and_in_the_settings(
+    repo: RepoBuilder, run: Run, wrong: str
+) -> None:
     repo.define("a")
     for command in ("build", "nginx"):
         done = run(command, "-C", str(repo.root), "--base-url", wrong)
@@ -193,5 +265,8 @@ def test_what_is_a_base_is_taken(repo: RepoBuilder, run: Run, good: str) -> None
 
 def test_the_files_for_pages_build_for_the_address_of_the_pages(run: Run, tmp_path: Path) -> None:
     assert run("init", str(tmp_path / "new"), "--ci", "github", "--ci", "gitlab").code == 0
-    assert 'registry build --base-url "${{ steps.pages.outputs.base_url }}"' in (tmp_path / "new/.github/workflows/registry.yml").read_text()
+    assert (
+        'registry build --base-url "${{ steps.pages.outputs.base_url }}"'
+        in (tmp_path / "new/.github/workflows/registry.yml").read_text()
+    )
     assert 'registry build --base-url "$CI_PAGES_URL"' in (tmp_path / "new/.gitlab-ci.yml").read_text()

@@ -71,10 +71,25 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 class TestHosts:
-    @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "192.0.2.7", "0.0.0.0",
-                                      "[2001:db8::1]:8000", "evil.example@127.0.0.1", "", "a b"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "evil.example",
+            "evil.example:8000",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "192.0.2.7",
+            "0.0.0.0",
+            "[2001:db8::1]:8000",
+            "evil.example@127.0.0.1",
+            "",
+            "a b",
+        ],
+    )
     @pytest.mark.parametrize("path", ["/", LIST, "/_live/events", "/api/nothing/"])
-    def test_a_name_that_somebody_else_can_point_here_is_refused(self, address: str, host: str, path: str) -> None:
+    def test_a_name_that_somebody_else_can_point_here_is_refused(
+        self, address: str, host: str, path: str
+    ) -> None:
         answer = ask(address, path, headers={"Host": host})
         assert answer.status == 403
         assert b"p0" not in answer.body
@@ -85,16 +100,31 @@ class TestHosts:
         assert ask(address, LIST, method, {"Host": "evil.example"}).status == 403
 
     def test_the_answer_names_the_option_that_allows_it(self, address: str) -> None:
-        assert b"--allow-host registry.example.org" in ask(address, "/", headers={"Host": "Registry.example.org:8000"}).body
+        assert (
+            b"--allow-host registry.example.org"
+            in ask(address, "/", headers={"Host": "Registry.example.org:8000"}).body
+        )
 
     @pytest.mark.parametrize(
-        "host", ["localhost", "localhost:1", "LOCALHOST", "localhost.", "app.localhost", "127.0.0.1", "127.9.9.9:80", "[::1]:8000"]
+        "host",
+        [
+            "localhost",
+            "localhost:1",
+            "LOCALHOST",
+            "localhost.",
+            "app.localhost",
+            "127.0.0.1",
+            "127.9.9.9:80",
+            "[::1]:8000",
+        ],
     )
     def test_names_of_this_machine_are_answered(self, address: str, host: str) -> None:
         assert ask(address, LIST, headers={"Host": host}).status == 200
 
     def test_several_host_headers_or_none_are_malformed(self, address: str) -> None:
-        two = raw(address, b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        two = raw(
+            address, b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+        )
         assert two.startswith(b"HTTP/1.1 400 ")
         assert raw(address, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 400 ")
         assert raw(address, b"GET /api/ HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
@@ -105,7 +135,9 @@ class TestHosts:
             assert ask(address, LIST, headers={"Host": "127.0.0.1"}).status == 200
             assert ask(address, LIST, headers={"Host": "other.example.org"}).status == 403
 
-    def test_a_server_for_a_network_answers_to_any_name_unless_hosts_are_named_or_it_is_reached_from_this_machine(self) -> None:
+    def test_a_server_for_a_network_answers_to_any_name_unless_hosts_are_named_or_it_is_reached_from_this_machine(
+        self,
+    ) -> None:
         everywhere = AllowedHosts("0.0.0.0")
         assert everywhere.allows("registry.example.org", "192.0.2.1")
         assert not everywhere.allows("evil.example", "127.0.0.1")
@@ -131,10 +163,24 @@ class TestCors:
             def allowed(path: str = LIST, method: str = "GET") -> str | None:
                 return ask(address, path, method, asked).headers.get("access-control-allow-origin")
 
-            assert (allowed(), allowed("/api/nothing/"), allowed(f"{LIST}?limit=x"), allowed(LIST, "POST")) == ("*",) * 4
+            assert (
+                allowed(),
+                allowed("/api/nothing/"),
+                allowed(f"{LIST}?limit=x"),
+                allowed(LIST, "POST"),
+            ) == ("*",) * 4
             repo.define("a", "title: A\nowners: [t]\ndefinition: {exec: /bin/secret-plan}\n")
-            eventually(lambda: b"secret-plan" in ask(address, f"{LIST}by-name/a/").body, "the edit", PATIENCE_S)
-            for path in (LIST, f"{LIST}by-name/a/", f"{LIST}?limit=1", f"{LIST}?limit=x", "/api/nothing/", "/api/snapshot.json"):
+            eventually(
+                lambda: b"secret-plan" in ask(address, f"{LIST}by-name/a/").body, "the edit", PATIENCE_S
+            )
+            for path in (
+                LIST,
+                f"{LIST}by-name/a/",
+                f"{LIST}?limit=1",
+                f"{LIST}?limit=x",
+                "/api/nothing/",
+                "/api/snapshot.json",
+            ):
                 assert allowed(path) is None, path
             assert (allowed(LIST, "OPTIONS"), allowed(LIST, "POST")) == (None, None)
             repo.commit("the plan")
@@ -142,7 +188,9 @@ class TestCors:
 
     def test_without_a_repository_nothing_is_committed(self, tmp_path: Path) -> None:
         (tmp_path / "reg/definitions/process_definition").mkdir(parents=True)
-        (tmp_path / "reg/definitions/process_definition/a.yaml").write_text("title: A\nowners: [t]\ndefinition: {exec: /bin/a}\n")
+        (tmp_path / "reg/definitions/process_definition/a.yaml").write_text(
+            "title: A\nowners: [t]\ndefinition: {exec: /bin/a}\n"
+        )
         with served(tmp_path / "reg") as (address, _):
             assert "access-control-allow-origin" not in ask(address, LIST).headers
 
@@ -155,7 +203,10 @@ class TestCors:
                 other = ask(address, path, headers={"Origin": "https://evil.example"})
                 assert "access-control-allow-origin" not in other.headers
                 assert "origin" in other.headers["vary"].lower()
-            assert "access-control-allow-origin" not in ask(address, "/", headers={"Origin": "https://app.example.org"}).headers
+            assert (
+                "access-control-allow-origin"
+                not in ask(address, "/", headers={"Origin": "https://app.example.org"}).headers
+            )
 
     def test_a_preflight_is_answered_where_reading_is_offered(self, address: str) -> None:
         asked = {
@@ -170,14 +221,27 @@ class TestCors:
         assert answer.headers["access-control-allow-headers"] == "if-none-match, x-mine"
         assert "POST" not in answer.headers["access-control-allow-methods"] + answer.headers["allow"]
 
-    @pytest.mark.parametrize("origin", ["example.org", "https://", "https://a/b", "https://*.example.org", "null", "ftp://a", "https://a\r\nx: y"])
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            "example.org",
+            "https://",
+            "https://a/b",
+            "https://*.example.org",
+            "null",
+            "ftp://a",
+            "https://a\r\nx: y",
+        ],
+    )
     def test_what_is_no_origin_is_wrong_use(self, origin: str) -> None:
         with pytest.raises(UsageError, match="is not an origin"):
             CorsPolicy([origin])
 
 
 class TestLimits:
-    def test_addresses_that_do_not_exist_cost_no_memory(self, running: tuple[str, "subprocess.Popen[bytes]"]) -> None:
+    def test_addresses_that_do_not_exist_cost_no_memory(
+        self, running: tuple[str, "subprocess.Popen[bytes]"]
+    ) -> None:
         address, process = running
 
         def resident_kib() -> int:
@@ -192,7 +256,9 @@ class TestLimits:
         def ask_for_many(count: int) -> None:
             for number in range(count):
                 name = rng.randbytes(6_000).hex()
-                path = (f"/{name}", f"/api/{name}/", f"{LIST}?x={name}", f"{LIST}set/{number};{'1;' * 900}/")[number % 4]
+                path = (f"/{name}", f"/api/{name}/", f"{LIST}?x={name}", f"{LIST}set/{number};{'1;' * 900}/")[
+                    number % 4
+                ]
                 connection.request("GET", path, headers={"Accept-Encoding": f"gzip, {name[:8000]}"})
                 connection.getresponse().read()
 
@@ -211,7 +277,12 @@ class TestLimits:
             "chunks": b"POST /api/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
             "lines between requests": b"GET /api/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
         }
-        drops = {"headers": b"X-A: b\r\n", "body": b"x", "chunks": b"1\r\nx\r\n", "lines between requests": b"\r\n"}
+        drops = {
+            "headers": b"X-A: b\r\n",
+            "body": b"x",
+            "chunks": b"1\r\nx\r\n",
+            "lines between requests": b"\r\n",
+        }
         with ExitStack() as stack:
             waiting = {name: stack.enter_context(connect(address)) for name in starts}
             for name, connection in waiting.items():
@@ -237,7 +308,10 @@ class TestLimits:
         for start, more in (
             (b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"X-A: " + b"b" * 65000 + b"\r\n"),
             (b"GET /", b"a" * 65000),
-            (b"POST /api/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: " + b"b" * 65000 + b"\r\n"),
+            (
+                b"POST /api/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+                b"X-A: " + b"b" * 65000 + b"\r\n",
+            ),
         ):
             sent = 0
             with connect(address) as connection:
@@ -265,7 +339,11 @@ class TestLimits:
                 statuses.append(connection.recv(12)[9:12])
             assert set(statuses) == {b"200", b"503"}
             assert ask(address, LIST).status == 200
-        eventually(lambda: raw_status(address, b"GET /_live/events HTTP/1.1\r\nHost: localhost\r\n\r\n") == b"200", "room again", PATIENCE_S)
+        eventually(
+            lambda: raw_status(address, b"GET /_live/events HTTP/1.1\r\nHost: localhost\r\n\r\n") == b"200",
+            "room again",
+            PATIENCE_S,
+        )
 
     def test_as_many_parameters_as_fit_are_a_bad_request(self, address: str) -> None:
         answer = ask(address, f"{LIST}?{'&'.join('a=1' for _ in range(2_000))}")
@@ -287,8 +365,22 @@ class TestStart:
         except OSError:
             pytest.skip("no IPv6 here")
         port = free_port()
-        command = [sys.executable, "-u", "-m", "registry", "serve", "-C", str(root.root), "--host", "::1", "--port", str(port)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}) as process:
+        command = [
+            sys.executable,
+            "-u",
+            "-m",
+            "registry",
+            "serve",
+            "-C",
+            str(root.root),
+            "--host",
+            "::1",
+            "--port",
+            str(port),
+        ]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
+        ) as process:
             assert process.stdout is not None
             try:
                 assert f"http://[::1]:{port}/".encode() in process.stdout.readline()
@@ -297,7 +389,12 @@ class TestStart:
                 process.terminate()
 
     def test_how_a_host_is_written_in_an_address(self) -> None:
-        assert [url_host(one) for one in ("::1", "fe80::1%eth0", "127.0.0.1", "a.example")] == ["[::1]", "[fe80::1%25eth0]", "127.0.0.1", "a.example"]
+        assert [url_host(one) for one in ("::1", "fe80::1%eth0", "127.0.0.1", "a.example")] == [
+            "[::1]",
+            "[fe80::1%25eth0]",
+            "127.0.0.1",
+            "a.example",
+        ]
 
     def test_serving_a_network_is_warned_of(self, root: RepoBuilder) -> None:
         with served(root.root, "--host", "0.0.0.0"):
@@ -310,7 +407,18 @@ class TestStart:
 
     @pytest.mark.parametrize("host", ["", "no-such-host.invalid", "a" * 300, "192.0.2.1", "x..y"])
     def test_a_host_that_cannot_be_listened_on_is_one_clear_error(self, root: RepoBuilder, host: str) -> None:
-        command = [sys.executable, "-m", "registry", "serve", "-C", str(root.root), "--host", host, "--port", str(free_port())]
+        command = [
+            sys.executable,
+            "-m",
+            "registry",
+            "serve",
+            "-C",
+            str(root.root),
+            "--host",
+            host,
+            "--port",
+            str(free_port()),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         assert (done.returncode, done.stderr.startswith("error: ")) == (2, True)
 

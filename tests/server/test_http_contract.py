@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from registry.build import build
 from registry.cli import main
-from registry.publish import nginx_config
-from registry.settings import Settings
+from registry.load.settings import Settings
+from registry.load.source import open_source
+from registry.pipeline import build
+from registry.scaffold.webserver import nginx_config
 from registry.site import Site
-from registry.source import open_source
 from tests.support.nginx import free_port, nginx, wait_for
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
@@ -54,13 +54,17 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
 
 
 @pytest.fixture(scope="module", params=["nginx", "serve"])
-def address(request: pytest.FixtureRequest, registry: RepoBuilder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(
+    request: pytest.FixtureRequest, registry: RepoBuilder, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Where the registry answers."""
     port = free_port()
     if request.param == "nginx":
         folder = tmp_path_factory.mktemp("nginx")
         assert build(open_source(registry.root), Site(folder / "site")).files
-        with nginx(nginx_config(folder / "site", Settings(), f"127.0.0.1:{port}"), port, folder / "run") as found:
+        with nginx(
+            nginx_config(folder / "site", Settings(), f"127.0.0.1:{port}"), port, folder / "run"
+        ) as found:
             yield found
         return
     command = [sys.executable, "-m", "registry", "serve", "-C", str(registry.root), "--port", str(port)]
@@ -122,8 +126,18 @@ def test_a_missing_slash_is_a_redirect_that_keeps_the_query(address: str) -> Non
         assert (answer.status, answer.headers["location"]) == (301, target)
 
 
-@pytest.mark.parametrize("path", ["/api/process_definition/999/", "/api/process_definition/999", "/api/nothing/", "/api/process_definition/x/",
-                                  "/api/process_definition/1/revisions/99/", "/api/process_definition/by-name/", "/api/x.json"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/process_definition/999/",
+        "/api/process_definition/999",
+        "/api/nothing/",
+        "/api/process_definition/x/",
+        "/api/process_definition/1/revisions/99/",
+        "/api/process_definition/by-name/",
+        "/api/x.json",
+    ],
+)
 def test_unknown_ids_and_addresses_are_not_found_and_say_so_as_json(address: str, path: str) -> None:
     answer = ask(address, path)
     assert (answer.status, answer.type) == (404, "application/json")
@@ -132,13 +146,22 @@ def test_unknown_ids_and_addresses_are_not_found_and_say_so_as_json(address: str
 
 @pytest.mark.parametrize("path", ["/api/process_definition/", "/api/process_definition/1/", "/api/nothing/"])
 def test_a_preflight_is_answered_as_reading_from_other_origins_is_offered(address: str, path: str) -> None:
-    asked = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "if-none-match"}
+    asked = {
+        "Origin": "https://app.example.org",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match",
+    }
     answer = ask(address, path, "OPTIONS", asked)
     assert answer.status in (200, 204)
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-headers"] == "if-none-match"
     assert answer.headers["access-control-allow-methods"] == answer.headers["allow"] == "GET, HEAD, OPTIONS"
-    assert ask(address, path, headers={"Origin": "https://app.example.org"}).headers["access-control-allow-origin"] == "*"
+    assert (
+        ask(address, path, headers={"Origin": "https://app.example.org"}).headers[
+            "access-control-allow-origin"
+        ]
+        == "*"
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
@@ -151,9 +174,18 @@ def test_writing_is_refused_not_answered_as_if_it_had_worked(address: str, metho
 
 
 @pytest.mark.parametrize(
-    "path", [f"{COUNT + 1}/", f"{COUNT + 1}.json", f"{COUNT + 1}/index.json", f"by-name/group/p{COUNT}/", f"by-name/group/p{COUNT}.json"]
+    "path",
+    [
+        f"{COUNT + 1}/",
+        f"{COUNT + 1}.json",
+        f"{COUNT + 1}/index.json",
+        f"by-name/group/p{COUNT}/",
+        f"by-name/group/p{COUNT}.json",
+    ],
 )
-def test_a_deleted_definition_answers_its_tombstone(address: str, request: pytest.FixtureRequest, path: str) -> None:
+def test_a_deleted_definition_answers_its_tombstone(
+    address: str, request: pytest.FixtureRequest, path: str
+) -> None:
     answer = ask(address, f"/api/process_definition/{path}")
     is_live = "serve" in request.node.name
     assert (answer.status, answer.type) == (410 if is_live else 200, "application/json")
@@ -161,7 +193,9 @@ def test_a_deleted_definition_answers_its_tombstone(address: str, request: pytes
     assert "definition" not in answer.json
     assert answer.json["last_definition"] == {"exec": f"/bin/p{COUNT}"}
     known = ask(address, f"/api/process_definition/{path}", headers={"If-None-Match": answer.headers["etag"]})
-    assert known.status == (410 if is_live else 304)  # a condition is for an answer that is there (RFC 9110, section 13.2.1)
+    assert known.status == (
+        410 if is_live else 304
+    )  # a condition is for an answer that is there (RFC 9110, section 13.2.1)
     assert ask(address, f"/api/process_definition/{path}", "HEAD").status == answer.status
     assert ask(address, f"/api/process_definition/{COUNT + 1}/history/").status == 200
     assert ask(address, "/api/process_definition/by-name/group/p00/").status == 200
@@ -174,7 +208,9 @@ def test_parameters_do_not_disturb_and_head_has_no_body(address: str) -> None:
 
 
 def test_twins_names_pages_and_assets_have_their_types(address: str) -> None:
-    assert ask(address, "/api/process_definition/1.json").body == ask(address, "/api/process_definition/1/").body
+    assert (
+        ask(address, "/api/process_definition/1.json").body == ask(address, "/api/process_definition/1/").body
+    )
     by_name = ask(address, "/api/process_definition/by-name/group/p00/")
     assert (by_name.type, by_name.json["id"]) == ("application/json", 1)
     assert ask(address, "/api/process_definition/all.ndjson").type == "application/x-ndjson"
@@ -200,7 +236,14 @@ def test_pages_that_are_not_there_are_the_catalogs_own(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/../../../etc/passwd", "/..%2f..%2fetc/passwd", "/api/%2e%2e/%2e%2e/etc/passwd", "/api/%00", "/api//etc/passwd"]
+    "path",
+    [
+        "/api/../../../etc/passwd",
+        "/..%2f..%2fetc/passwd",
+        "/api/%2e%2e/%2e%2e/etc/passwd",
+        "/api/%00",
+        "/api//etc/passwd",
+    ],
 )
 def test_nothing_outside_of_the_site_is_answered(address: str, path: str) -> None:
     answer = ask(address, path)
@@ -212,7 +255,9 @@ def test_a_new_site_is_shown_without_a_restart(registry: RepoBuilder, tmp_path: 
     port = free_port()
     site = Site(tmp_path / "site")
     assert build(open_source(registry.root, "HEAD~3"), site).files
-    with nginx(nginx_config(tmp_path / "site", Settings(), f"127.0.0.1:{port}"), port, tmp_path / "run") as address:
+    with nginx(
+        nginx_config(tmp_path / "site", Settings(), f"127.0.0.1:{port}"), port, tmp_path / "run"
+    ) as address:
         assert ask(address, "/api/process_definition/1/").status == 404  # not indexed yet at that commit
         assert build(open_source(registry.root), site).files
         assert ask(address, "/api/process_definition/1/").status == 200
@@ -222,9 +267,14 @@ def test_a_registry_below_a_path_answers_there(registry: RepoBuilder, tmp_path: 
     port = free_port()
     assert build(open_source(registry.root), Site(tmp_path / "site")).files
     settings = Settings(base_url="https://example.org/registry/")
-    with nginx(nginx_config(tmp_path / "site", settings, f"127.0.0.1:{port}"), port, tmp_path / "run") as address:
+    with nginx(
+        nginx_config(tmp_path / "site", settings, f"127.0.0.1:{port}"), port, tmp_path / "run"
+    ) as address:
         assert ask(address, "/registry/api/process_definition/1/").type == "application/json"
-        assert ask(address, "/registry/api/process_definition/1?a=b").headers["location"] == "/registry/api/process_definition/1/?a=b"
+        assert (
+            ask(address, "/registry/api/process_definition/1?a=b").headers["location"]
+            == "/registry/api/process_definition/1/?a=b"
+        )
         assert ask(address, "/registry/").type == "text/html"
         for path in ("/registry", "/registry?a=b", "/registry/api", "/registry/process_definition?x=1"):
             plain, _, query = path.partition("?")

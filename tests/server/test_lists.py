@@ -32,8 +32,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for number in range(COUNT + 1):
         kind = "service" if number % 3 == 0 else "single"
         application = "  application: app\n" if number < 10 else ""
-        repo.define(f"g/p{number:02d}", f"title: Number {number}\nowners: [t]\ntags: [all, 't{number % 5}']\ndefinition:\n  exec: /bin/x\n"
-                    f"  process_type: {kind}\n{application}")  # fmt: skip
+        repo.define(
+            f"g/p{number:02d}",
+            f"title: Number {number}\nowners: [t]\ntags: [all, 't{number % 5}']\ndefinition:\n  exec: /bin/x\n"
+            f"  process_type: {kind}\n{application}",
+        )
     repo.commit("add")
     assert main(["index", "-C", str(repo.root)]) == 0
     (repo.root / f"definitions/process_definition/g/p{COUNT}.yaml").unlink()
@@ -68,12 +71,17 @@ def test_without_parameters_it_is_what_a_static_host_answers(address: str) -> No
         ("limit=2&x=a%20b&format=json", [1, 2], "limit=2&offset=2&x=a%20b&format=json", None),
     ],
 )
-def test_parts_of_a_list(address: str, query: str, expected: range, following: str | None, before: str | None) -> None:
+def test_parts_of_a_list(
+    address: str, query: str, expected: range, following: str | None, before: str | None
+) -> None:
     answer = ask(address, f"{LIST}?{query}")
     assert answer.type == "application/json"
     meta: Any = answer.json["meta"]
     assert ids(answer) == list(expected)
-    assert (meta["next"], meta["previous"]) == (following and f"{LIST}?{following}", before and f"{LIST}?{before}")
+    assert (meta["next"], meta["previous"]) == (
+        following and f"{LIST}?{following}",
+        before and f"{LIST}?{before}",
+    )
     assert meta["total_count"] == COUNT
 
 
@@ -89,7 +97,17 @@ def test_following_next_from_any_start_visits_every_one_once(address: str) -> No
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=x", "limit=-1", "offset=-5", "offset=1.5", "limit=", "limit=1e3", "offset=%D9%A3", "limit=99999999999999999999"]
+    "query",
+    [
+        "limit=x",
+        "limit=-1",
+        "offset=-5",
+        "offset=1.5",
+        "limit=",
+        "limit=1e3",
+        "offset=%D9%A3",
+        "limit=99999999999999999999",
+    ],
 )
 def test_nonsense_is_a_bad_request_that_says_why(address: str, query: str) -> None:
     answer = ask(address, f"{LIST}?{query}")
@@ -98,12 +116,27 @@ def test_nonsense_is_a_bad_request_that_says_why(address: str, query: str) -> No
 
 @pytest.mark.parametrize(
     ("query", "meant"),
-    [("applicaton=x", "application"), ("Application=app", "application"), ("aplicatio=app", "application"), ("application_=app", "application"),
-     ("process-type=single", "process_type"), ("processtype=service", "process_type"), ("proces_typ=single", "process_type"),
-     ("life_cycle=deprecated", "lifecycle"), ("lifecyle=deprecated", "lifecycle"), ("LIFECYCLE=deprecated", "lifecycle"),
-     ("tags=t1", "tag"), ("names=g/p07", "name"), ("query=17", "q"), ("limit=2&applicaton=", "application"), ("application=app&tags=t1", "tag")],
-)  # fmt: skip
-def test_a_misspelled_filter_is_refused_with_the_right_name_as_ignoring_it_would_return_everything(address: str, query: str, meant: str) -> None:
+    [
+        ("applicaton=x", "application"),
+        ("Application=app", "application"),
+        ("aplicatio=app", "application"),
+        ("application_=app", "application"),
+        ("process-type=single", "process_type"),
+        ("processtype=service", "process_type"),
+        ("proces_typ=single", "process_type"),
+        ("life_cycle=deprecated", "lifecycle"),
+        ("lifecyle=deprecated", "lifecycle"),
+        ("LIFECYCLE=deprecated", "lifecycle"),
+        ("tags=t1", "tag"),
+        ("names=g/p07", "name"),
+        ("query=17", "q"),
+        ("limit=2&applicaton=", "application"),
+        ("application=app&tags=t1", "tag"),
+    ],
+)
+def test_a_misspelled_filter_is_refused_with_the_right_name_as_ignoring_it_would_return_everything(
+    address: str, query: str, meant: str
+) -> None:
     answer = ask(address, f"{LIST}?{query}")
     assert (answer.status, answer.type) == (400, "application/json")
     assert str(answer.json["error"]).endswith(f"did you mean '{meant}'?")
@@ -137,21 +170,39 @@ def test_other_unknown_parameters_are_ignored_and_carried_on(address: str, query
 
 @pytest.mark.parametrize(
     ("query", "error"),
-    [(f"{field}{lookup}", f"The '{field}' field does not allow filtering.") for field in ("id", "definition")
-     for lookup in ("=3", "__in=1,2", "__gt=3", "__contains=x", "__nope=")]
-    + [("order_by=id", "The 'id' field does not allow ordering."), ("order_by=-definition", "The 'definition' field does not allow ordering."),
-       ("order_by=nope", "No matching 'nope' field for ordering on.")],
-)  # fmt: skip
-def test_fields_of_the_2013_service_allow_neither_filtering_nor_ordering(address: str, query: str, error: str) -> None:
+    [
+        (f"{field}{lookup}", f"The '{field}' field does not allow filtering.")
+        for field in ("id", "definition")
+        for lookup in ("=3", "__in=1,2", "__gt=3", "__contains=x", "__nope=")
+    ]
+    + [
+        ("order_by=id", "The 'id' field does not allow ordering."),
+        ("order_by=-definition", "The 'definition' field does not allow ordering."),
+        ("order_by=nope", "No matching 'nope' field for ordering on."),
+    ],
+)
+def test_fields_of_the_2013_service_allow_neither_filtering_nor_ordering(
+    address: str, query: str, error: str
+) -> None:
     answer = ask(address, f"{LIST}?limit=2&{query}")
     assert (answer.status, answer.json) == (400, {"error": error})
 
 
 @pytest.mark.parametrize(
     ("query", "count"),
-    [("process_type=service", 15), ("process_type=single", 30), ("application=app", 10), ("q=number+17", 1), ("tag=t3", 9), ("name=g/p07", 1),
-     ("process_type=service&application=app", 4), ("q=nothing", 0), ("lifecycle=production", 45), ("lifecycle=deprecated", 0)],
-)  # fmt: skip
+    [
+        ("process_type=service", 15),
+        ("process_type=single", 30),
+        ("application=app", 10),
+        ("q=number+17", 1),
+        ("tag=t3", 9),
+        ("name=g/p07", 1),
+        ("process_type=service&application=app", 4),
+        ("q=nothing", 0),
+        ("lifecycle=production", 45),
+        ("lifecycle=deprecated", 0),
+    ],
+)
 def test_filters_narrow_a_list_together(address: str, query: str, count: int) -> None:
     answer = ask(address, f"{LIST}?{query}&limit=0")
     meta: Any = answer.json["meta"]
@@ -173,8 +224,14 @@ def test_what_is_had_is_not_sent_again(address: str) -> None:
     first = ask(address, f"{LIST}?limit=5")
     again = ask(address, f"{LIST}?limit=5", headers={"If-None-Match": f'"other", W/{first.headers["etag"]}'})
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", first.headers["etag"])
-    assert ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": first.headers["last-modified"]}).status == 304
-    assert ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"}).status == 200
+    assert (
+        ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": first.headers["last-modified"]}).status
+        == 304
+    )
+    assert (
+        ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"}).status
+        == 200
+    )
     assert ask(address, f"{LIST}?limit=5", headers={"If-Modified-Since": "nonsense"}).status == 200
 
 
@@ -185,11 +242,17 @@ def test_bodies_are_compressed_for_those_who_ask(address: str, encoding: str) ->
     assert packed.headers["content-encoding"] == encoding
     assert packed.headers["etag"] != plain.headers["etag"]
     assert len(packed.body) < len(plain.body) / 2
-    unpacked = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body)}
+    unpacked = {
+        "gzip": gzip.decompress,
+        "br": brotli.decompress,
+        "zstd": lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body),
+    }
     assert unpacked[encoding](packed.body) == plain.body
     with pytest.raises((ValueError, zlib.error)):
         json.loads(packed.body)
-    assert "content-encoding" not in ask(address, LIST, headers={"Accept-Encoding": f"{encoding};q=0"}).headers
+    assert (
+        "content-encoding" not in ask(address, LIST, headers={"Accept-Encoding": f"{encoding};q=0"}).headers
+    )
 
 
 def test_pages_of_other_origins_may_read_the_api(address: str) -> None:
@@ -199,7 +262,11 @@ def test_pages_of_other_origins_may_read_the_api(address: str) -> None:
 
 def test_head_tells_the_length_and_sends_nothing(address: str) -> None:
     head = ask(address, f"{LIST}?limit=5", "HEAD")
-    assert (head.status, head.body, int(head.headers["content-length"])) == (200, b"", len(ask(address, f"{LIST}?limit=5").body))
+    assert (head.status, head.body, int(head.headers["content-length"])) == (
+        200,
+        b"",
+        len(ask(address, f"{LIST}?limit=5").body),
+    )
 
 
 def test_every_file_of_a_build_is_served_with_the_same_bytes(repo: RepoBuilder, tmp_path: Path) -> None:
@@ -226,7 +293,11 @@ def test_what_tells_open_pages_of_changes_is_a_stream_and_no_answer_to_head(addr
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
     connection.request("HEAD", "/_live/events")
     response = connection.getresponse()
-    assert (response.status, response.getheader("content-type"), response.read()) == (200, "text/event-stream", b"")
+    assert (response.status, response.getheader("content-type"), response.read()) == (
+        200,
+        "text/event-stream",
+        b"",
+    )
     # The same connection goes on: nothing is still being sent.
     connection.request("GET", "/_live/events")
     response = connection.getresponse()

@@ -58,13 +58,21 @@ class Running:
 
 
 @contextmanager
-def running(command: str, root: Path, setup: Callable[[], None] | None = None, **options: Any) -> Iterator[Running]:
+def running(
+    command: str, root: Path, setup: Callable[[], None] | None = None, **options: Any
+) -> Iterator[Running]:
     port = free_port() if command == "serve" else 0
     words = [sys.executable, "-u", "-m", "registry", command, *(["--port", str(port)] if port else [])]
     log = root.parent / f"{command}.log"
     with log.open("wb") as file:
         streams = {"stdout": file, "stderr": file, **options}
-        process = subprocess.Popen(words, cwd=root, env={"PATH": os.environ["PATH"]}, preexec_fn=setup, **streams)  # noqa: PLW1509
+        process = subprocess.Popen(
+            words,
+            cwd=root,
+            env={"PATH": os.environ["PATH"]},
+            preexec_fn=setup,  # noqa: PLW1509
+            **streams,
+        )
     found = Running(process, log, port)
     try:
         yield found
@@ -97,7 +105,9 @@ def gone(said: str) -> int:
 @pytest.mark.parametrize("command", ["serve", "watch"])
 class TestGoingOn:
     @pytest.mark.skipif(sys.platform != "linux", reason="inotify")
-    def test_without_events_the_files_are_polled_and_that_is_said(self, registry: RepoBuilder, command: str) -> None:
+    def test_without_events_the_files_are_polled_and_that_is_said(
+        self, registry: RepoBuilder, command: str
+    ) -> None:
         limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard != resource.RLIM_INFINITY and hard < limit + 200:
@@ -112,7 +122,9 @@ class TestGoingOn:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    def test_a_folder_that_is_deleted_and_made_again_is_followed(self, registry: RepoBuilder, tmp_path: Path, command: str) -> None:
+    def test_a_folder_that_is_deleted_and_made_again_is_followed(
+        self, registry: RepoBuilder, tmp_path: Path, command: str
+    ) -> None:
         shutil.copytree(registry.root, tmp_path / "copy")
         with running(command, registry.root) as found:
             found.eventually(lambda: found.shows("/bin/a", registry.root), "the first state")
@@ -124,7 +136,9 @@ class TestGoingOn:
             registry.define("a", EDITED.format("again"))
             found.eventually(lambda: found.shows("/bin/again", registry.root), "the new folder")
 
-    def test_nobody_who_reads_what_is_said_is_no_reason_to_stop(self, registry: RepoBuilder, command: str) -> None:
+    def test_nobody_who_reads_what_is_said_is_no_reason_to_stop(
+        self, registry: RepoBuilder, command: str
+    ) -> None:
         reader, writer = os.pipe()
         with running(command, registry.root, stdout=writer, stderr=writer) as found:
             os.close(writer)
@@ -132,17 +146,27 @@ class TestGoingOn:
             os.close(reader)
             for number in range(3):
                 registry.define("a", EDITED.format(f"edit-{number}"))
-                found.eventually(lambda number=number: found.shows(f"/bin/edit-{number}", registry.root), "the edit")  # type: ignore[misc]
+                found.eventually(
+                    lambda number=number: found.shows(f"/bin/edit-{number}", registry.root),  # type: ignore[misc]
+                    "the edit",
+                )
 
 
 @pytest.mark.parametrize("command", ["serve --port 0", "watch", "build"])
 @pytest.mark.parametrize("limit", [12, 20, 40, 64])
-def test_with_few_open_files_it_works_or_says_what_is_missing(registry: RepoBuilder, command: str, limit: int) -> None:
+def test_with_few_open_files_it_works_or_says_what_is_missing(
+    registry: RepoBuilder, command: str, limit: int
+) -> None:
     words = [sys.executable, "-m", "registry", *command.replace("--port 0", f"--port {free_port()}").split()]
     process = subprocess.Popen(
-        words, cwd=registry.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={"PATH": os.environ["PATH"]},
+        words,
+        cwd=registry.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),  # noqa: PLW1509
-    )  # fmt: skip
+    )
     try:
         said, _ = process.communicate(timeout=8)
     except subprocess.TimeoutExpired:
@@ -154,10 +178,20 @@ def test_with_few_open_files_it_works_or_says_what_is_missing(registry: RepoBuil
 
 
 @pytest.mark.parametrize("command", ["serve", "watch"])
-def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_traceback(registry: RepoBuilder, command: str) -> None:
+def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_traceback(
+    registry: RepoBuilder, command: str
+) -> None:
     for wait in (0.05, 0.15, 0.3, 0.5, 0.8):
-        words = [sys.executable, "-m", "registry", command, *(["--port", str(free_port())] if command == "serve" else [])]
-        process = subprocess.Popen(words, cwd=registry.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        words = [
+            sys.executable,
+            "-m",
+            "registry",
+            command,
+            *(["--port", str(free_port())] if command == "serve" else []),
+        ]
+        process = subprocess.Popen(
+            words, cwd=registry.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         time.sleep(wait)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=PATIENCE_S)
@@ -174,7 +208,9 @@ def test_there_are_never_more_connections_than_files_that_can_be_open() -> None:
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
         "from registry.server.connections import connection_limit; print(connection_limit())"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
     assert int(done.stdout) == 32
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:

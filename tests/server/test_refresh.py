@@ -65,7 +65,9 @@ def test_an_edit_is_shown_a_mistake_keeps_the_last_good_site_and_mending_it_goes
     assert "Traceback" not in log.read_text()
 
 
-def test_a_broken_template_is_told_and_the_last_good_site_stays(served: tuple[RepoBuilder, str, "subprocess.Popen[bytes]"]) -> None:
+def test_a_broken_template_is_told_and_the_last_good_site_stays(
+    served: tuple[RepoBuilder, str, "subprocess.Popen[bytes]"],
+) -> None:
     repo, address, _ = served
     eventually(f"{address}/process_definition/a/", "/bin/a")
     template = repo.write("site_templates/definition.html", "{% if %}")

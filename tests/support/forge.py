@@ -25,7 +25,13 @@ class FakeForge:
     def add(self, who: str, body: str) -> dict[str, Any]:
         number = len(self.comments) + 1
         address = f"{self.address}/c/{number}"
-        made = {"id": number, "body": body, "html_url": address, "user": {"login": who}, "author": {"id": who}}
+        made = {
+            "id": number,
+            "body": body,
+            "html_url": address,
+            "user": {"login": who},
+            "author": {"id": who},
+        }
         self.comments.append(made)
         return made
 
@@ -76,7 +82,9 @@ def fake_forge() -> Iterator[FakeForge]:
             if not {f"Bearer {TOKEN}", f"token {TOKEN}", TOKEN} & set(tokens):
                 status, body = 401, {"message": "Bad credentials"}
             else:
-                status, body = forge.answer(self.command, parts.path, parse_qs(parts.query), json.loads(data) if data else None)
+                status, body = forge.answer(
+                    self.command, parts.path, parse_qs(parts.query), json.loads(data) if data else None
+                )
             text = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

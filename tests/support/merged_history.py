@@ -80,13 +80,17 @@ class MergedHistory:
         elif what < 0.42 and not self.reuses_names:
             self._advance(self._index(self.main))
         elif what < 0.55 and len(self.sides) < 3:
-            self.sides.append(self._change(rng.choice((self.main, self.main, rng.randrange(len(self.commits))))))
+            self.sides.append(
+                self._change(rng.choice((self.main, self.main, rng.randrange(len(self.commits)))))
+            )
         elif what < 0.75 and self.sides:
             place = rng.randrange(len(self.sides))
             self.sides[place] = self._change(self.sides[place])
         elif what < 0.85 and self.sides:
             place = rng.randrange(len(self.sides))
-            self.sides[place] = self._merge(self.sides[place], rng.choice((self.main, self.main, rng.choice(self.sides))))
+            self.sides[place] = self._merge(
+                self.sides[place], rng.choice((self.main, self.main, rng.choice(self.sides)))
+            )
         elif self.sides:
             self._advance(self._merge(self.main, self.sides.pop(rng.randrange(len(self.sides)))))
 
@@ -122,7 +126,9 @@ class MergedHistory:
             elif what < 0.45:
                 # Git has no better way to see a rename together with another file at the old name than the id.
                 file = tree.pop(path)
-                tree[self._free_name({**self.commits[parent].tree, **tree})] = self._edited(file) if rng.random() < 0.3 else file
+                tree[self._free_name({**self.commits[parent].tree, **tree})] = (
+                    self._edited(file) if rng.random() < 0.3 else file
+                )
             else:
                 tree[path] = self._edited(tree[path])
         return self._commit((parent,), tree)
@@ -130,7 +136,12 @@ class MergedHistory:
     def _index(self, parent: int) -> int:
         """Ids for all that have none, as `registry index` gives them."""
         tree = dict(self.commits[parent].tree)
-        known = {file.who: file.id for commit in self.commits for file in commit.tree.values() if file.id is not None}
+        known = {
+            file.who: file.id
+            for commit in self.commits
+            for file in commit.tree.values()
+            if file.id is not None
+        }
         for path, file in tree.items():
             if file.id is None:
                 number = known.get(file.who)
@@ -158,7 +169,9 @@ class MergedHistory:
                 tree[path if path not in tree else self._free_name({**base, **one, **other, **tree})] = file
         return self._commit((ours, theirs), tree)
 
-    def _merged(self, before: tuple[str, File] | None, mine: tuple[str, File] | None, yours: tuple[str, File] | None) -> tuple[str, File] | None:
+    def _merged(
+        self, before: tuple[str, File] | None, mine: tuple[str, File] | None, yours: tuple[str, File] | None
+    ) -> tuple[str, File] | None:
         """One definition: each side's changes, and where both changed the same, either of them."""
         rng = self.rng
         if mine is None or yours is None:
@@ -167,9 +180,15 @@ class MergedHistory:
                 return None
             # Without its id it would be another definition: the id of a deleted one is not given again.
             lost_its_id = there[1].id is None and any(
-                file.who == there[1].who and file.id for commit in self.commits for file in commit.tree.values()
+                file.who == there[1].who and file.id
+                for commit in self.commits
+                for file in commit.tree.values()
             )
-            return None if lost_its_id or (before is not None and (there == before or rng.random() < 0.5)) else there
+            return (
+                None
+                if lost_its_id or (before is not None and (there == before or rng.random() < 0.5))
+                else there
+            )
         if before is None:
             before = mine
         whole = rng.random()
@@ -197,10 +216,17 @@ class MergedHistory:
             lines += [f"from :{commit.parents[0] + 1}\n"] if commit.parents else []
             lines += [f"merge :{parent + 1}\n" for parent in commit.parents[1:]]
             lines.append("deleteall\n")
-            lines += [f"M 100644 inline {path}\ndata <<E\n{file.text()}E\n" for path, file in commit.tree.items()]
+            lines += [
+                f"M 100644 inline {path}\ndata <<E\n{file.text()}E\n" for path, file in commit.tree.items()
+            ]
             lines.append("\n")
         marks = root / ".git/marks"
-        subprocess.run(["git", "fast-import", "--quiet", f"--export-marks={marks}"], cwd=root, input="".join(lines).encode(), check=True)
+        subprocess.run(
+            ["git", "fast-import", "--quiet", f"--export-marks={marks}"],
+            cwd=root,
+            input="".join(lines).encode(),
+            check=True,
+        )
         by_mark = dict(line.split() for line in marks.read_text().splitlines())
         return [by_mark[f":{number + 1}"] for number in range(len(self.commits))]
 
@@ -213,7 +239,11 @@ class GitView:
         self.who: dict[str, int] = {}
         self._trees: dict[str, dict[str, str]] = {}
         listing = self._git("cat-file", "--batch-all-objects", "--batch")
-        for name, data in re.findall(rb"^([0-9a-f]{40}) blob [0-9]+\n(.*?)(?=^[0-9a-f]{40} [a-z]+ [0-9]+\n|\Z)", listing, re.MULTILINE | re.DOTALL):
+        for name, data in re.findall(
+            rb"^([0-9a-f]{40}) blob [0-9]+\n(.*?)(?=^[0-9a-f]{40} [a-z]+ [0-9]+\n|\Z)",
+            listing,
+            re.MULTILINE | re.DOTALL,
+        ):
             found = _WHO.search(data)
             assert found
             self.who[name.decode()] = int(found[1])
@@ -230,7 +260,9 @@ class GitView:
 
     def changed(self, head: str) -> Iterator[tuple[str, int]]:
         """Each commit up to `head`, merges excepted, with each definition to which it gave another content."""
-        log = self._git("log", "--no-merges", "--raw", "--no-renames", "--no-abbrev", "--root", "--format=commit %H", head).decode()
+        log = self._git(
+            "log", "--no-merges", "--raw", "--no-renames", "--no-abbrev", "--root", "--format=commit %H", head
+        ).decode()
         for part in log.split("commit ")[1:]:
             commit, *rows = part.split("\n")
             facts = [row.split() for row in rows if row.startswith(":")]

@@ -35,7 +35,10 @@ def nginx(server_block: str, port: int, folder: Path) -> Iterator[str]:
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
     assert program, "nginx is not installed: scripts/install-test-tools"
     folder.mkdir()
-    temporary = "".join(f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};\n"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     # As root nginx would serve as another user, who may not read the test's folder.
     user = "user root;\n" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
     configuration = folder / "nginx.conf"
@@ -43,7 +46,9 @@ def nginx(server_block: str, port: int, folder: Path) -> Iterator[str]:
         f"{user}daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
         f"http {{\naccess_log off;\n{temporary}\n{server_block}}}\n"
     )
-    process = subprocess.Popen([program, "-e", f"{folder}/error.log", "-p", str(folder), "-c", str(configuration)])
+    process = subprocess.Popen(
+        [program, "-e", f"{folder}/error.log", "-p", str(folder), "-c", str(configuration)]
+    )
     try:
         wait_for(port, process)
         yield f"http://127.0.0.1:{port}"

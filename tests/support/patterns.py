@@ -29,8 +29,14 @@ _SEARCHES = frozenset(("search", "finditer", "findall", "sub", "subn", "split"))
 _METHODS = _SEARCHES | {"match", "fullmatch"}
 _ALPHABET = frozenset((*range(0x180), 0x3B1, 0x660, 0x2002, 0x2028, 0x2066, 0x3042, 0xD800, 0xFEFF, 0x1F600))
 _WORD = re.compile(r"\w")
-_CATEGORIES = {c.CATEGORY_DIGIT: r"\d", c.CATEGORY_NOT_DIGIT: r"\D", c.CATEGORY_SPACE: r"\s", c.CATEGORY_NOT_SPACE: r"\S",
-               c.CATEGORY_WORD: r"\w", c.CATEGORY_NOT_WORD: r"\W"}  # fmt: skip
+_CATEGORIES = {
+    c.CATEGORY_DIGIT: r"\d",
+    c.CATEGORY_NOT_DIGIT: r"\D",
+    c.CATEGORY_SPACE: r"\s",
+    c.CATEGORY_NOT_SPACE: r"\S",
+    c.CATEGORY_WORD: r"\w",
+    c.CATEGORY_NOT_WORD: r"\W",
+}
 Set = frozenset[int]
 Nodes = tuple[Any, ...]
 
@@ -59,7 +65,11 @@ class _Lint:
         op, _value = node
         if op in (c.LITERAL, c.NOT_LITERAL, c.ANY, c.IN, c.CATEGORY, c.RANGE):
             return self._single(node)
-        return frozenset().union(*(self.chars(part) for part in _parts(node))) if op not in (c.ASSERT, c.ASSERT_NOT, c.AT) else frozenset()
+        return (
+            frozenset().union(*(self.chars(part) for part in _parts(node)))
+            if op not in (c.ASSERT, c.ASSERT_NOT, c.AT)
+            else frozenset()
+        )
 
     def _single(self, node: Any) -> Set:
         op, value = node
@@ -82,7 +92,12 @@ class _Lint:
     def _cased(self, found: set[int]) -> Set:
         if not self.flags & re.IGNORECASE:
             return frozenset(found)
-        return frozenset(ord(one) for each in found for one in (chr(each), chr(each).lower(), chr(each).upper()) if len(one) == 1)
+        return frozenset(
+            ord(one)
+            for each in found
+            for one in (chr(each), chr(each).lower(), chr(each).upper())
+            if len(one) == 1
+        )
 
     def must_leave(self, nodes: Iterable[Any], inside: Set) -> bool:
         """True when whatever these match holds a character that is not in `inside`."""
@@ -152,7 +167,9 @@ class _Lint:
             self.found.append("a repeat of what may be empty")
         if op is c.POSSESSIVE_REPEAT:
             after = ()
-        self.check(body, (*before, *body) if loops else before, (*body, *after) if loops else after, in_loop=loops)
+        self.check(
+            body, (*before, *body) if loops else before, (*body, *after) if loops else after, in_loop=loops
+        )
 
     def _check_end(self, body: Nodes, after: Nodes, *, in_loop: bool) -> None:
         """Where the repeat ends must be certain, or nothing behind it may take up the same characters without limit."""
@@ -312,21 +329,32 @@ def patterns_of(package: ModuleType) -> list[Used]:
 
     Raises for one that cannot be seen: a pattern that is put together while the program runs.
     """
-    trees = {module: ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in modules(package)}
+    trees = {
+        module: ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for module in modules(package)
+    }
     nodes = [node for tree in trees.values() for node in ast.walk(tree)]
-    searched = {node.value.id for node in nodes if isinstance(node, ast.Attribute) and node.attr in _SEARCHES and isinstance(node.value, ast.Name)}
+    searched = {
+        node.value.id
+        for node in nodes
+        if isinstance(node, ast.Attribute) and node.attr in _SEARCHES and isinstance(node.value, ast.Name)
+    }
     found: dict[tuple[str | bytes, int], Used] = {}
     for module, tree in trees.items():
         for one in (*_in_values(module, searched), *_in_calls(module, tree)):
             known = found.get((one.pattern, one.flags))
-            found[one.pattern, one.flags] = replace(one, searches=True) if known is not None and known.searches else one
+            found[one.pattern, one.flags] = (
+                replace(one, searches=True) if known is not None and known.searches else one
+            )
     return list(found.values())
 
 
 def _in_values(module: ModuleType, searched: set[str]) -> Iterator[Used]:
     for name, value in vars(module).items():
         if isinstance(value, re.Pattern):
-            yield Used(f"{module.__name__}.{name}", value.pattern, value.flags & ~re.UNICODE, name in searched)
+            yield Used(
+                f"{module.__name__}.{name}", value.pattern, value.flags & ~re.UNICODE, name in searched
+            )
         elif type(value).__name__ == "Pattern" and hasattr(value, "given"):
             pattern, flags = (*value.given, 0)[:2]
             yield Used(f"{module.__name__}.{name}", pattern, int(flags), name in searched)
@@ -339,14 +367,24 @@ def _in_calls(module: ModuleType, tree: ast.AST) -> Iterator[Used]:
     matched = {
         id(node.func.value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("match", "fullmatch")
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("match", "fullmatch")
     }
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)):
+        if not (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+        ):
             continue
         method = node.func.attr
         if node.func.value.id == "re" and method in (*_METHODS, "compile"):
-            used = _in_call(module, node, searches=method in _SEARCHES or (method == "compile" and id(node) not in matched))
+            used = _in_call(
+                module,
+                node,
+                searches=method in _SEARCHES or (method == "compile" and id(node) not in matched),
+            )
             if used is not None:
                 yield used
 
@@ -357,7 +395,11 @@ def _in_call(module: ModuleType, call: ast.Call, *, searches: bool) -> Used | No
         return None  # from a table, which is looked at by itself
     pattern = eval(compile(ast.Expression(given), where, "eval"), dict(vars(module)))
     arguments = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
-    flags = [eval(compile(ast.Expression(one), where, "eval"), {"re": re}) for one in arguments if ast.unparse(one).startswith("re.")]
+    flags = [
+        eval(compile(ast.Expression(one), where, "eval"), {"re": re})
+        for one in arguments
+        if ast.unparse(one).startswith("re.")
+    ]
     values = vars(module).values()
     if any(isinstance(value, re.Pattern) and value.pattern == pattern for value in values):
         return None  # a value of the module, where it is known how it is used

@@ -39,7 +39,9 @@ class RepoBuilder:
             "GIT_AUTHOR_DATE": f"@{self.clock} +0200",
             "GIT_COMMITTER_DATE": f"@{self.clock} +0200",
         }
-        done = subprocess.run(["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
         if ok and done.returncode:
             raise AssertionError(f"git {arguments} failed: {done.stderr}")
         return done.stdout.strip()
@@ -54,7 +56,11 @@ class RepoBuilder:
     def define(self, name: str, text: str | None = None, kind: str = "process_definition") -> Path:
         """Write a definition; without a text a small good one."""
         stem = name.rsplit("/", 1)[-1]
-        default = PROCESS.format(title=stem.capitalize(), name=stem) if kind == "process_definition" else APPLICATION
+        default = (
+            PROCESS.format(title=stem.capitalize(), name=stem)
+            if kind == "process_definition"
+            else APPLICATION
+        )
         return self.write(f"definitions/{kind}/{name}.yaml", text if text is not None else default)
 
     def commit(self, message: str = "change") -> str:

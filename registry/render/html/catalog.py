@@ -8,19 +8,19 @@ from typing import Any, ParamSpec
 from jinja2 import TemplateError
 from markupsafe import Markup
 
-from registry import addresses
 from registry.errors import UsageError
-from registry.history import Revision
-from registry.kinds import Kind
-from registry.loader import Definition
-from registry.render.file import File, Group, Unit, key_of, unit_of
+from registry.load.kinds import Kind
+from registry.load.yaml.writer import to_yaml
+from registry.model import addresses
+from registry.model.definition import Definition
+from registry.model.revision import Revision
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
-from registry.render.html.pages import Pages, Templates
+from registry.render.html.filled_template import Texts
+from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
-from registry.render.html.skeleton import Texts
 from registry.render.html.text import markdown
+from registry.render.target import File, Target, TargetGroup, fingerprint_of, target_of
 from registry.snapshot import Snapshot, Tombstone
-from registry.yaml_writer import to_yaml
 
 P = ParamSpec("P")
 LIST_PAGE_SIZE = 200
@@ -29,15 +29,15 @@ _INDEX_ROWS = 300
 _CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
 
-def render(snapshot: Snapshot) -> Iterator[Unit | Group]:
+def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
     """Every page, and the assets that they load."""
     assets = _assets(snapshot)
     for name, path in assets.items():
-        yield unit_of(path, File(path, snapshot.templates[f"assets/{name}"]))
+        yield target_of(path, File(path, snapshot.templates[f"assets/{name}"]))
     yield from _Catalog(snapshot, assets).units()
 
 
-def render_one(snapshot: Snapshot, definition: Definition) -> Unit:
+def render_one(snapshot: Snapshot, definition: Definition) -> Target:
     """The pages of one definition alone."""
     catalog = _Catalog(snapshot, _assets(snapshot))
     kind = snapshot.kinds.by_name[definition.kind]
@@ -84,12 +84,16 @@ class _Catalog:
         self.snapshot = snapshot
         self.templates = _compiled(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
-        self.pages = Pages(self.templates, {"csp": _CSP, "assets": dict(assets), "site": self.site()})
+        self.pages = PageTemplates(self.templates, {"csp": _CSP, "assets": dict(assets), "site": self.site()})
 
     def site(self) -> dict[str, Any]:
         """What every page may say about the whole."""
         snapshot = self.snapshot
-        note = "nothing was committed yet." if snapshot.commit is None else "this is a shallow clone, older commits are elsewhere."
+        note = (
+            "nothing was committed yet."
+            if snapshot.commit is None
+            else "this is a shallow clone, older commits are elsewhere."
+        )
         return {
             "title": snapshot.settings.title,
             "description": markdown(snapshot.settings.description),
@@ -117,60 +121,92 @@ class _Catalog:
             "description": markdown(kind.description),
             "href": addresses.href(addresses.list_page(kind.name)),
             "count": len(definitions),
-            "has_application": any(reference.pointer == "/definition/application" for reference in kind.references),
+            "has_application": any(
+                reference.pointer == "/definition/application" for reference in kind.references
+            ),
         }
 
-    def units(self) -> Iterator[Unit | Group]:
+    def units(self) -> Iterator[Target | TargetGroup]:
         """All pages."""
         snapshot = self.snapshot
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
         shown = [keys[:_INDEX_ROWS] for keys in snapshot.keys_by_kind.values()]
         home, missing = addresses.INDEX_PAGE, addresses.NOT_FOUND_PAGE
-        yield Unit(home, key_of(snapshot.common_key, facts, counts, shown), (home,), self.index)
-        yield Unit(missing, snapshot.common_key, (missing,), self.not_found)
-        yield unit_of(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
+        yield Target(home, fingerprint_of(snapshot.common_key, facts, counts, shown), (home,), self.index)
+        yield Target(missing, snapshot.common_key, (missing,), self.not_found)
+        yield target_of(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
         if snapshot.preview is not None:
-            yield unit_of(addresses.CHANGES, File(addresses.page_file(addresses.CHANGES), snapshot.preview.page))
+            yield target_of(
+                addresses.CHANGES, File(addresses.page_file(addresses.CHANGES), snapshot.preview.page)
+            )
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
             definitions = snapshot.by_kind[kind.name]
             keys = snapshot.keys_by_kind[kind.name]
             yield from self.lists(facts_of_kind, definitions, keys)
             yield self.definitions(kind, facts_of_kind, definitions, keys)
-            gone = [one for one in snapshot.tombstones if one.kind == kind.name and snapshot.answers_by_name(one)]
+            gone = [
+                one for one in snapshot.tombstones if one.kind == kind.name and snapshot.answers_by_name(one)
+            ]
             for tombstone in gone:
-                key, place = snapshot.key_of_tombstone(tombstone), addresses.definition_page(kind.name, tombstone.name)
-                yield Unit(f"{kind.name}#{tombstone.id}", key, (place,), partial(self.tombstone_pages, kind, facts_of_kind, tombstone))
+                key, place = (
+                    snapshot.key_of_tombstone(tombstone),
+                    addresses.definition_page(kind.name, tombstone.name),
+                )
+                yield Target(
+                    f"{kind.name}#{tombstone.id}",
+                    key,
+                    (place,),
+                    partial(self.tombstone_pages, kind, facts_of_kind, tombstone),
+                )
 
-    def definitions(self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Group:
+    def definitions(
+        self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]
+    ) -> TargetGroup:
         """The pages of each definition."""
         places = [addresses.definition_page(kind.name, one.name) for one in definitions]
 
-        def unit(number: int) -> Unit:
-            return Unit(places[number], keys[number], (places[number],), partial(self.definition_pages, kind, facts, definitions[number]))
+        def unit(number: int) -> Target:
+            return Target(
+                places[number],
+                keys[number],
+                (places[number],),
+                partial(self.definition_pages, kind, facts, definitions[number]),
+            )
 
-        return Group(places, keys, unit)
+        return TargetGroup(places, keys, unit)
 
     @_explained
     def index(self) -> Iterator[File]:
-        rows = {kind["name"]: self.rows(kind, self.snapshot.by_kind[kind["name"]][:_INDEX_ROWS], _TOP) for kind in self.kinds}
+        rows = {
+            kind["name"]: self.rows(kind, self.snapshot.by_kind[kind["name"]][:_INDEX_ROWS], _TOP)
+            for kind in self.kinds
+        }
         yield self.page(addresses.INDEX_PAGE, "index.html", _TOP, rows=rows, most_rows=_INDEX_ROWS)
 
     @_explained
     def not_found(self) -> Iterator[File]:
         # Served for any unknown address at any depth, so its links start at the top.
-        yield File(addresses.NOT_FOUND_PAGE, self.pages.render("404.html", self.snapshot.settings.base_path, {}))
+        yield File(
+            addresses.NOT_FOUND_PAGE, self.pages.render("404.html", self.snapshot.settings.base_path, {})
+        )
 
-    def lists(self, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]) -> Iterator[Unit]:
+    def lists(
+        self, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]
+    ) -> Iterator[Target]:
         count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
         for number in range(1, count + 1):
             shown = slice((number - 1) * LIST_PAGE_SIZE, number * LIST_PAGE_SIZE)
-            key = key_of(self.snapshot.common_key, count, len(definitions), keys[shown])
+            key = fingerprint_of(self.snapshot.common_key, count, len(definitions), keys[shown])
             file = addresses.page_file(addresses.list_page(facts["name"], number))
-            yield Unit(file, key, (file,), partial(self.list_page, facts, definitions[shown], number, count))
+            yield Target(
+                file, key, (file,), partial(self.list_page, facts, definitions[shown], number, count)
+            )
 
     @_explained
-    def list_page(self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int) -> Iterator[File]:
+    def list_page(
+        self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int
+    ) -> Iterator[File]:
         file = addresses.page_file(addresses.list_page(facts["name"], number))
         root = addresses.top_from(file)
 
@@ -178,9 +214,16 @@ class _Catalog:
             return addresses.href(addresses.list_page(facts["name"], page)) if 1 <= page <= count else ""
 
         yield self.page(
-            file, "list.html", root, kind=facts, rows=self.rows(facts, definitions, root), page=number, pages=count,
-            previous_href=link(number - 1), next_href=link(number + 1),
-        )  # fmt: skip
+            file,
+            "list.html",
+            root,
+            kind=facts,
+            rows=self.rows(facts, definitions, root),
+            page=number,
+            pages=count,
+            previous_href=link(number - 1),
+            next_href=link(number + 1),
+        )
 
     @_explained
     def definition_pages(self, kind: Kind, facts: dict[str, Any], definition: Definition) -> Iterator[File]:
@@ -201,14 +244,21 @@ class _Catalog:
         yield self.filled_page(file, "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, tombstone, tombstone.revisions, shown)
 
-    def shown_revisions(self, kind: Kind, name: str, revisions: Sequence[Revision]) -> tuple[ShownRevision, ...]:
+    def shown_revisions(
+        self, kind: Kind, name: str, revisions: Sequence[Revision]
+    ) -> tuple[ShownRevision, ...]:
         return shown_revisions(self.snapshot, kind.name, name, revisions, self.templates)
 
     def page(self, path: str, template: str, root: str, **context: Any) -> File:
         return File(path, self.pages.render(template, root, context))
 
     def history_pages(
-        self, kind: Kind, facts: dict[str, Any], of: Definition | Tombstone, revisions: Sequence[Revision], shown: Sequence[ShownRevision]
+        self,
+        kind: Kind,
+        facts: dict[str, Any],
+        of: Definition | Tombstone,
+        revisions: Sequence[Revision],
+        shown: Sequence[ShownRevision],
     ) -> Iterator[File]:
         """The page of all revisions, and one for each with its content at that time."""
         if not shown:
@@ -219,8 +269,12 @@ class _Catalog:
             "about.name": of.name,
             "about.href": addresses.href(addresses.definition_page(kind.name, of.name)),
             "about.history_href": addresses.href(history),
-            "about.api_history_href": addresses.href(addresses.api_history(kind.name, of.id)) if of.id is not None else "",
-            "about.api_revisions_href": addresses.href(addresses.api_revisions(kind.name, of.id)) if of.id is not None else "",
+            "about.api_history_href": addresses.href(addresses.api_history(kind.name, of.id))
+            if of.id is not None
+            else "",
+            "about.api_revisions_href": addresses.href(addresses.api_revisions(kind.name, of.id))
+            if of.id is not None
+            else "",
             "about.count": str(count),
         }
         file = addresses.page_file(history)
@@ -246,11 +300,19 @@ class _Catalog:
                 "revision.subject": one.subject,
                 "revision.facts": one.facts,
                 "revision.changed": one.changed,
-                "compare": "" if not can_compare else f"{number - 1}..{number}" if number > 1 else f"1..{count}",
+                "compare": ""
+                if not can_compare
+                else f"{number - 1}..{number}"
+                if number > 1
+                else f"1..{count}",
                 "content": written or (to_yaml(document) if document is not None else ""),
                 "is_as_written": "yes" if written else "",
-                "older_href": f"{addresses.revision_page(kind.name, encoded, number - 1)}/" if number > 1 else "",
-                "newer_href": f"{addresses.revision_page(kind.name, encoded, number + 1)}/" if number < count else "",
+                "older_href": f"{addresses.revision_page(kind.name, encoded, number - 1)}/"
+                if number > 1
+                else "",
+                "newer_href": f"{addresses.revision_page(kind.name, encoded, number + 1)}/"
+                if number < count
+                else "",
             }
             file = addresses.page_file(addresses.revision_page(kind.name, of.name, number))
             yield self.filled_page(file, "revision.html", f"../{root}", facts, texts)
@@ -260,23 +322,25 @@ class _Catalog:
 
     def rows(self, kind: Mapping[str, Any], definitions: Sequence[Definition], root: str) -> Markup:
         """Definitions of one kind as lines of a table; `root` is the way to the top."""
-        rows = self.templates.fill_each("row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else "")
+        rows = self.templates.fill_each(
+            "row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else ""
+        )
         return Markup(rows.decode())
 
     def row(self, definition: Definition) -> Texts:
         """One line of a list."""
-        kind, name, number, _, outline, _ = definition
+        kind, name, number, _, summary, _ = definition
         newest = self.snapshot.revisions_of(definition).newest
         date = newest.date if newest is not None else ""
         return {
             "id": "" if number is None else str(number),
             "href": addresses.href(addresses.definition_page(kind, name)),
-            "title": outline.title or name,
+            "title": summary.title or name,
             "name": name,
             "badges": self.templates.words("badge", badges(self.snapshot, definition)),
-            "application": outline.application,
-            "application_href": addresses.href(addresses.definition_page("application", outline.application)),
-            "tags": self.templates.words("tag", outline.tags),
+            "application": summary.application,
+            "application_href": addresses.href(addresses.definition_page("application", summary.application)),
+            "tags": self.templates.words("tag", summary.tags),
             "date": date,
             "day": date[:10],
         }

@@ -3,29 +3,40 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from registry import addresses
 from registry.check.placeholders import template_variables
-from registry.kinds import Kind
-from registry.loader import Definition, definition_path
+from registry.load.kinds import Kind
+from registry.model import addresses
+from registry.model.definition import Definition, definition_path
+from registry.render.html.filled_template import Texts
 from registry.render.html.pages import Templates
 from registry.render.html.revisions import ShownRevision, history_list
-from registry.render.html.skeleton import Texts
 from registry.render.html.text import as_list, command, field_html, markdown, properties
 from registry.snapshot import Snapshot, Tombstone
 
 # So many on the page itself; all of them on the page of the history.
 _NEWEST = 5
 # What stands in the facts beside, or is shown in another way; everything else around `definition` is listed.
-_SHOWN_ELSEWHERE = frozenset({"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"})
+_SHOWN_ELSEWHERE = frozenset(
+    {"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"}
+)
 
 
 def definition_texts(
-    snapshot: Snapshot, templates: Templates, kind: Kind, definition: Definition, shown: Sequence[ShownRevision], root: str
+    snapshot: Snapshot,
+    templates: Templates,
+    kind: Kind,
+    definition: Definition,
+    shown: Sequence[ShownRevision],
+    root: str,
 ) -> Texts:
     """A definition as it is now; `shown` are its revisions, `root` is the way to the top."""
     used_by = snapshot.referring.get((definition.kind, definition.name), ())
     users = (
-        {"href": addresses.href(addresses.definition_page(other.kind, other.name)), "title": other.outline.title or other.name, "name": other.name}
+        {
+            "href": addresses.href(addresses.definition_page(other.kind, other.name)),
+            "title": other.summary.title or other.name,
+            "name": other.name,
+        }
         for other in used_by
     )
     return {
@@ -40,7 +51,14 @@ def definition_texts(
     }
 
 
-def tombstone_texts(snapshot: Snapshot, templates: Templates, kind: Kind, tombstone: Tombstone, shown: Sequence[ShownRevision], root: str) -> Texts:
+def tombstone_texts(
+    snapshot: Snapshot,
+    templates: Templates,
+    kind: Kind,
+    tombstone: Tombstone,
+    shown: Sequence[ShownRevision],
+    root: str,
+) -> Texts:
     """A deleted definition: its last content."""
     data = snapshot.last_document(tombstone) or {}
     return {
@@ -57,7 +75,7 @@ def tombstone_texts(snapshot: Snapshot, templates: Templates, kind: Kind, tombst
 
 def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
     """Words that stand beside a title."""
-    process_type, lifecycle = definition.outline.process_type, definition.outline.lifecycle
+    process_type, lifecycle = definition.summary.process_type, definition.summary.lifecycle
     found = [process_type] if process_type else []
     if lifecycle in ("experimental", "deprecated"):
         found.append(lifecycle)
@@ -70,18 +88,30 @@ def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
     return found
 
 
-def _content(snapshot: Snapshot, templates: Templates, kind: Kind, name: str, number: int | None, data: Mapping[str, Any]) -> Texts:
+def _content(
+    snapshot: Snapshot,
+    templates: Templates,
+    kind: Kind,
+    name: str,
+    number: int | None,
+    data: Mapping[str, Any],
+) -> Texts:
     """What a document says. Nothing is sure of the last content of a deleted definition but that it is a map."""
     inside = data.get("definition")
     inside = inside if isinstance(inside, dict) else {}
     application = _text(inside.get("application"))
     adapters = (
-        _adapter(snapshot, side, inside[f"{side}_adapter"]) for side in ("input", "output") if isinstance(inside.get(f"{side}_adapter"), dict)
+        _adapter(snapshot, side, inside[f"{side}_adapter"])
+        for side in ("input", "output")
+        if isinstance(inside.get(f"{side}_adapter"), dict)
     )
     plain = {key: value for key, value in inside.items() if key not in ("input_adapter", "output_adapter")}
     around = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
-    links = ({"href": link["href"], "title": _text(link.get("title")) or link["href"]} for link in as_list(data.get("links"))
-             if isinstance(link, dict) and str(link.get("href")).startswith("https://"))  # fmt: skip
+    links = (
+        {"href": link["href"], "title": _text(link.get("title")) or link["href"]}
+        for link in as_list(data.get("links"))
+        if isinstance(link, dict) and str(link.get("href")).startswith("https://")
+    )
     place = addresses.href(addresses.api_detail(kind.name, number)) if number is not None else ""
     return {
         "page.title": _text(data.get("title")) or name,
@@ -103,7 +133,9 @@ def _content(snapshot: Snapshot, templates: Templates, kind: Kind, name: str, nu
         "page.links": templates.fill_each("link", links),
         "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}" if number is not None else "",
         "page.address_href": place,
-        "page.api_history_href": addresses.href(addresses.api_history(kind.name, number)) if number is not None else "",
+        "page.api_history_href": addresses.href(addresses.api_history(kind.name, number))
+        if number is not None
+        else "",
         "page.history_href": addresses.href(addresses.history_page(kind.name, name)),
         **_deprecation(data, kind.name),
     }
@@ -133,12 +165,23 @@ def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any]) -> Texts
     titles = known.sides.get(side, {}).get("properties", {}) if known else {}
     words = known.sides.get(side, {}).get("description", "") if known else "A type of the team's own."
     merged = {**params, **rest} if isinstance(params, dict) else rest
-    return {"side": side.capitalize(), "type": name, "text": words, "params": field_html(merged, titles) if merged else b""}
+    return {
+        "side": side.capitalize(),
+        "type": name,
+        "text": words,
+        "params": field_html(merged, titles) if merged else b"",
+    }
 
 
 def _newest(snapshot: Snapshot, shown: Sequence[ShownRevision], root: str) -> Texts:
     count = len(shown)
-    more = f"All {count} revisions" if count > _NEWEST else "Compare any two" if snapshot.settings.shows_revisions else "History"
+    more = (
+        f"All {count} revisions"
+        if count > _NEWEST
+        else "Compare any two"
+        if snapshot.settings.shows_revisions
+        else "History"
+    )
     return {
         "page.revisions": history_list(shown[:_NEWEST], root),
         "page.revision_count": str(count) if count else "",

@@ -6,7 +6,7 @@ it is in an element, where markup can stand, or in an attribute or a title.
 
 import re
 
-from registry.characters import described, may_hold_invisible, replace_invisible
+from registry.model.characters import described, may_hold_invisible, replace_invisible
 
 _SIGN = re.compile(rb"\x01([0-9a-f]{1,6})\x02")
 _TAG = re.compile(rb"(<[^<>]*>)")
@@ -50,4 +50,8 @@ def _mark(match: re.Match[bytes]) -> bytes:
     char = chr(int(match[1], 16))
     # A control character is no character of HTML: its mark stands for it.
     inside = b"" if char < " " or "\x7f" <= char < "\xa0" else _character(match)
-    return f'<bdi class="unseen" title="{described(char)}" data-code="U+{ord(char):04X}">'.encode() + inside + b"</bdi>"
+    return (
+        f'<bdi class="unseen" title="{described(char)}" data-code="U+{ord(char):04X}">'.encode()
+        + inside
+        + b"</bdi>"
+    )

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from registry.render.html.compiled import CompiledTemplates
+from registry.render.html.bytecode_cache import CompiledTemplates
+from registry.render.html.filled_template import FilledTemplate, Texts, fill_all, slots_for, values_of
 from registry.render.html.marks import mark_signed
-from registry.render.html.skeleton import Skeleton, Texts, fill_all, holes_for, values_of
 
 # The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
 _BLOCKS = ("title", "banner", "main")
-_FRAME = '{% extends "base.html" %}' + "".join(f"{{% block {block} %}}\0{block}\0{{% endblock %}}" for block in _BLOCKS)
+_FRAME = '{% extends "base.html" %}' + "".join(
+    f"{{% block {block} %}}\0{block}\0{{% endblock %}}" for block in _BLOCKS
+)
 _NAME_OF_FRAME = "frame.html"
 _PARTS = "parts.html"
 _BETWEEN = re.compile(f"\0(?:{'|'.join(_BLOCKS)})\0")
@@ -41,12 +43,16 @@ class Templates:
         # A registry's own templates come with pull requests: they must not reach out of the page they make.
         environment_class = ImmutableSandboxedEnvironment if is_own else Environment
         self.environment: Environment = environment_class(
-            loader=DictLoader(dict(texts) if is_own else {**texts, _NAME_OF_FRAME: _FRAME}), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, keep_trailing_newline=True, bytecode_cache=None if is_own else CompiledTemplates(),
-        )  # fmt: skip
+            loader=DictLoader(dict(texts) if is_own else {**texts, _NAME_OF_FRAME: _FRAME}),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            keep_trailing_newline=True,
+            bytecode_cache=None if is_own else CompiledTemplates(),
+        )
         self.is_own = is_own
         # By macro, its constant arguments, and which texts are not empty.
-        self._skeletons: dict[tuple[Hashable, ...], Skeleton] = {}
+        self._skeletons: dict[tuple[Hashable, ...], FilledTemplate] = {}
         # What macros gave for single words.
         self._words: dict[tuple[str, str], bytes] = {}
 
@@ -80,16 +86,20 @@ class Templates:
             if skeleton is None:
                 if len(self._skeletons) >= _MOST_SKELETONS:
                     self._skeletons.clear()
-                skeleton = self._skeletons[key] = Skeleton(self._macro(macro, holes_for(item), constant), item)
+                skeleton = self._skeletons[key] = FilledTemplate(
+                    self._macro(macro, slots_for(item), constant), item
+                )
             skeletons.append((skeleton, item))
         return fill_all(skeletons)
 
     def _macro(self, macro: str, texts: Mapping[str, str], constant: Mapping[str, str]) -> str:
-        made: str = getattr(self.environment.get_template(_PARTS).module, macro)(SimpleNamespace(**texts), **constant)
+        made: str = getattr(self.environment.get_template(_PARTS).module, macro)(
+            SimpleNamespace(**texts), **constant
+        )
         return made
 
 
-class Pages:
+class PageTemplates:
     """Renders the pages of one snapshot. Frames and filled templates hold its title and navigation, so no other snapshot sees them."""
 
     def __init__(self, templates: Templates, everywhere: Mapping[str, Any]) -> None:
@@ -98,7 +108,7 @@ class Pages:
         self._everywhere = everywhere
         self._frames: dict[str, _Frame] = {}
         # By template, way to the top, kind, and which texts are not empty: all that a page depends on but for the texts.
-        self._skeletons: dict[tuple[Hashable, ...], Skeleton] = {}
+        self._skeletons: dict[tuple[Hashable, ...], FilledTemplate] = {}
 
     def render(self, name: str, root: str, context: Mapping[str, Any]) -> bytes:
         """One page: `root` is the way to the top, `context` are the variables of this page alone."""
@@ -127,8 +137,8 @@ class Pages:
         if skeleton is None:
             if len(self._skeletons) > _MOST_SKELETONS:
                 self._skeletons.clear()
-            page = self.render(name, root, {"kind": kind, **_with_attributes(holes_for(texts))})
-            skeleton = self._skeletons[key] = Skeleton(page.decode(), texts)
+            page = self.render(name, root, {"kind": kind, **_with_attributes(slots_for(texts))})
+            skeleton = self._skeletons[key] = FilledTemplate(page.decode(), texts)
         return mark_signed(skeleton.filled(texts))
 
     def _add_frame(self, root: str) -> _Frame:

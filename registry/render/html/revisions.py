@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from registry import addresses
-from registry.diff import Change
-from registry.history import Revision
+from registry.model import addresses
+from registry.model.diff import Change
+from registry.model.revision import Revision
+from registry.render.html.filled_template import escape_all_html
 from registry.render.html.pages import Templates
-from registry.render.html.skeleton import escape_all
 from registry.render.html.text import SHOWN_CHARACTERS, TEXT, short
 from registry.snapshot import Snapshot, blobs_of
 
@@ -24,7 +24,9 @@ _TABLE = (
 _FIELD = b'<tr><th scope="row"><code><bdi>%s</bdi></code></th>' % TEXT
 _OLD, _NEW = (b"<td><%s><bdi>%s</bdi></%s></td>" % (tag, TEXT, tag) for tag in (b"del", b"ins"))
 _NONE = b'<td><span class="none">not set</span></td>'
-_ROW, _ROW_ADDED, _ROW_REMOVED = (b"%s%s%s</tr>\n" % cells for cells in ((_FIELD, _OLD, _NEW), (_FIELD, _NONE, _NEW), (_FIELD, _OLD, _NONE)))
+_ROW, _ROW_ADDED, _ROW_REMOVED = (
+    b"%s%s%s</tr>\n" % cells for cells in ((_FIELD, _OLD, _NEW), (_FIELD, _NONE, _NEW), (_FIELD, _OLD, _NONE))
+)
 _END = b"</tbody></table></div>"
 
 
@@ -38,39 +40,51 @@ class ShownRevision(NamedTuple):
     listed: bytes
 
 
-def shown_revisions(snapshot: Snapshot, kind: str, name: str, revisions: Sequence[Revision], templates: Templates) -> tuple[ShownRevision, ...]:
+def shown_revisions(
+    snapshot: Snapshot, kind: str, name: str, revisions: Sequence[Revision], templates: Templates
+) -> tuple[ShownRevision, ...]:
     """All revisions of one definition, newest first; `name` is its name now."""
     shows_revisions = snapshot.settings.shows_revisions
     newest_first = [*reversed(revisions)]
     if shows_revisions:
         snapshot.contents.expect_now(list(blobs_of(newest_first)))
-    facts = templates.fill_macros("facts", [
-        {
-            "author": revision.author,
-            "date": revision.date,
-            "day": revision.date[:10],
-            "commit": (revision.commit or "")[:10],
-            "other_name": revision.name if revision.name != name else "",
-        }
-        for revision in newest_first
-    ])  # fmt: skip
+    facts = templates.fill_macros(
+        "facts",
+        [
+            {
+                "author": revision.author,
+                "date": revision.date,
+                "day": revision.date[:10],
+                "commit": (revision.commit or "")[:10],
+                "other_name": revision.name if revision.name != name else "",
+            }
+            for revision in newest_first
+        ],
+    )
     encoded = addresses.in_address(name)
     subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
     changes = [snapshot.changes_of(revision) if shows_revisions else [] for revision in newest_first]
     before = [*newest_first[1:], None][: len(newest_first)]  # a recovered definition may have no revision
-    changed = [table or _note(snapshot, revision, last) for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)]
+    changed = [
+        table or _note(snapshot, revision, last)
+        for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)
+    ]
     told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
     # Once for all pages that list them: each puts in its way to the top.
-    listed = templates.fill_macros("revision", [
-        {
-            "number": str(number),
-            "subject": subject,
-            "href": f"{addresses.revision_page(kind, encoded, number)}/" if shows_revisions else "",
-            "facts": who,
-            "changed": what,
-        }
-        for number, subject, who, what in told
-    ], root=_ROOT)  # fmt: skip
+    listed = templates.fill_macros(
+        "revision",
+        [
+            {
+                "number": str(number),
+                "subject": subject,
+                "href": f"{addresses.revision_page(kind, encoded, number)}/" if shows_revisions else "",
+                "facts": who,
+                "changed": what,
+            }
+            for number, subject, who, what in told
+        ],
+        root=_ROOT,
+    )
     return tuple([ShownRevision(*one, item) for one, item in zip(told, listed, strict=True)])
 
 
@@ -81,10 +95,16 @@ def history_list(shown: Iterable[ShownRevision], root: str) -> bytes:
 
 def choices(shown: Iterable[ShownRevision], templates: Templates) -> bytes:
     """The options of a list to choose a revision from."""
-    return templates.fill_each("choice", [
-        {"number": str(one.number), "label": f"{one.number}: {one.subject if len(one.subject) <= _LABEL else f'{one.subject[:_LABEL]}…'}"}
-        for one in shown
-    ])  # fmt: skip
+    return templates.fill_each(
+        "choice",
+        [
+            {
+                "number": str(one.number),
+                "label": f"{one.number}: {one.subject if len(one.subject) <= _LABEL else f'{one.subject[:_LABEL]}…'}",
+            }
+            for one in shown
+        ],
+    )
 
 
 def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
@@ -102,12 +122,18 @@ def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
                 texts.append(before)
             if after is not None:
                 texts.append(after)
-            parts.append(_ROW if before is not None and after is not None else _ROW_ADDED if before is None else _ROW_REMOVED)
+            parts.append(
+                _ROW
+                if before is not None and after is not None
+                else _ROW_ADDED
+                if before is None
+                else _ROW_REMOVED
+            )
         parts.append(_END)
         if len(changes) > SHOWN_CHANGES:
             parts.append(b'<p class="note">And %d more: see the JSON.</p>' % (len(changes) - SHOWN_CHANGES))
         forms.append((b"".join(parts) if changes else b"", len(texts)))
-    escaped = escape_all(texts)
+    escaped = escape_all_html(texts)
     start = 0
     found = []
     for form, end in forms:

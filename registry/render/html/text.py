@@ -9,16 +9,18 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from registry.diff import MISSING
-from registry.kinds import Kind
+from registry.load.kinds import Kind
+from registry.model.diff import MISSING
+from registry.render.html.filled_template import escape_all_html, escape_html
 from registry.render.html.marks import sign_in_markup
-from registry.render.html.skeleton import escape, escape_all
 
 SHOWN_CHARACTERS = 400
 TEXT = b"%s"
 _CODE = re.compile(r"(?<!`)`([^\s`](?:[^`\n]*[^\s`])?)`(?!`)")
 # What may mean something, but for code.
-_MARKDOWN = re.compile(r"[*_#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}| {0,3}\t)| {2}$", re.MULTILINE)
+_MARKDOWN = re.compile(
+    r"[*_#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}| {0,3}\t)| {2}$", re.MULTILINE
+)
 
 
 def field_html(value: Any, schema: Mapping[str, Any]) -> bytes:
@@ -29,7 +31,7 @@ def field_html(value: Any, schema: Mapping[str, Any]) -> bytes:
     parts: list[bytes] = []
     texts: list[str] = []
     _append(value, schema, parts, texts)
-    return b"".join(parts) % tuple(escape_all(texts))
+    return b"".join(parts) % tuple(escape_all_html(texts))
 
 
 def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: list[str]) -> None:
@@ -60,7 +62,11 @@ def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: li
         parts.append(b'<span class="none">empty</span>')
     else:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        parts += (b"<pre><bdi>", TEXT, b"</bdi></pre>") if "\n" in text else (b"<code><bdi>", TEXT, b"</bdi></code>")
+        parts += (
+            (b"<pre><bdi>", TEXT, b"</bdi></pre>")
+            if "\n" in text
+            else (b"<code><bdi>", TEXT, b"</bdi></code>")
+        )
         texts.append(text)
 
 
@@ -79,7 +85,11 @@ def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
 def command(inside: Mapping[str, Any]) -> str:
     """The command as a shell would take it, for reading and trying; the registry itself never uses a shell."""
     program, argv = inside.get("exec"), inside.get("argv", [])
-    if not isinstance(program, str) or not isinstance(argv, list) or not all(isinstance(item, str) for item in argv):
+    if (
+        not isinstance(program, str)
+        or not isinstance(argv, list)
+        or not all(isinstance(item, str) for item in argv)
+    ):
         return ""
     return shlex.join([program, *argv])
 
@@ -104,7 +114,13 @@ def markdown(text: str) -> Markup:
         return Markup("")
     if not _MARKDOWN.search(text) and "`" not in _CODE.sub("", text):
         # Most descriptions are plain paragraphs, some with words as code: a tenth of the time, and the parser is not even read.
-        paragraphs = "".join([f"<p>{escape(part.strip()).decode()}</p>\n" for part in re.split(r"\n[ \t]*\n", text) if part.strip()])
+        paragraphs = "".join(
+            [
+                f"<p>{escape_html(part.strip()).decode()}</p>\n"
+                for part in re.split(r"\n[ \t]*\n", text)
+                if part.strip()
+            ]
+        )
         return Markup(_CODE.sub(r"<code>\1</code>", paragraphs))
     return Markup(sign_in_markup(_markdown_parser().render(text)))
 

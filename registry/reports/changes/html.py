@@ -7,9 +7,9 @@ from functools import lru_cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from registry.changes import Comparison, Level
-from registry.characters import visible
-from registry.diff import MISSING
-from registry.kinds import defaults_folder
+from registry.load.kinds import defaults_folder
+from registry.model.characters import visible
+from registry.model.diff import MISSING
 from registry.reports.changes.words import affected, between, summary, title, value, who
 
 _FOLDER = "site_templates"
@@ -27,7 +27,13 @@ def report(comparison: Comparison, *, width: int = 0, color: bool = False, home:
             "path": visible(changed.path),
             "affected": visible(affected(changed, 50)),
             "changes": [
-                {"one": one, "old": _shown(one.old), "new": _shown(one.new), "who": who(one), "is_safe": one.level is Level.SAFE}
+                {
+                    "one": one,
+                    "old": _shown(one.old),
+                    "new": _shown(one.new),
+                    "who": who(one),
+                    "is_safe": one.level is Level.SAFE,
+                }
                 for one in changed.meanings
             ],
         }
@@ -35,7 +41,13 @@ def report(comparison: Comparison, *, width: int = 0, color: bool = False, home:
     ]
     csp = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return _template().render(
-        csp=csp, home=home, style=style, summary=summary(comparison), between=between(comparison), note=comparison.note, definitions=definitions
+        csp=csp,
+        home=home,
+        style=style,
+        summary=summary(comparison),
+        between=between(comparison),
+        note=comparison.note,
+        definitions=definitions,
     )
 
 
@@ -46,4 +58,6 @@ def _shown(found: object) -> str | None:
 @lru_cache(maxsize=1)
 def _template() -> Template:
     loader = FileSystemLoader(defaults_folder(_FOLDER))
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template("diff.html")
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    ).get_template("diff.html")

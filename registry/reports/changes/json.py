@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from registry.changes import TABLE, Changed, Comparison, Level, Meaning, Party, What
-from registry.diff import MISSING
+from registry.load.settings import Settings
+from registry.model.diff import MISSING
 from registry.reports.envelope import to_text
-from registry.settings import Settings
 
 SCHEMA = Path(__file__).with_name("diff.schema.json")
 
@@ -70,10 +70,19 @@ def read(data: Any) -> Comparison:
     if not all(re.fullmatch("[0-9a-f]{40,64}", one) for one in commits):
         raise ValueError("no commit")
     changed = tuple(
-        Changed(What(one["what"]), one["kind"], one["id"], one["name"], one["old_name"] or "", one["path"], tuple(one["owners"]),
-                tuple(_meaning(each) for each in one["changes"]), tuple(one["affects"]))
+        Changed(
+            What(one["what"]),
+            one["kind"],
+            one["id"],
+            one["name"],
+            one["old_name"] or "",
+            one["path"],
+            tuple(one["owners"]),
+            tuple(_meaning(each) for each in one["changes"]),
+            tuple(one["affects"]),
+        )
         for one in data["definitions"]
-    )  # fmt: skip
+    )
     return Comparison(data["base"], data["head"], changed, Settings(), data["note"])
 
 
@@ -81,5 +90,13 @@ def _meaning(one: dict[str, Any]) -> Meaning:
     if one["rule"] not in TABLE:
         raise ValueError("no row of the table")
     parties = tuple(Party(party) for party in one["parties"])
-    return Meaning(one["rule"], Level(one["level"]), parties, one["pointer"], one.get("old", MISSING), one.get("new", MISSING),
-                   one["reason"][:1000], one["note"][:200])  # fmt: skip
+    return Meaning(
+        one["rule"],
+        Level(one["level"]),
+        parties,
+        one["pointer"],
+        one.get("old", MISSING),
+        one.get("new", MISSING),
+        one["reason"][:1000],
+        one["note"][:200],
+    )

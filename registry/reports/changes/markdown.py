@@ -3,8 +3,8 @@
 import re
 
 from registry.changes import Changed, Comparison, Level, Meaning
-from registry.characters import visible
-from registry.diff import MISSING
+from registry.model.characters import visible
+from registry.model.diff import MISSING
 from registry.reports.changes.words import NO_CHANGES, affected, between, summary, title, value, who
 
 AT_MOST = 60_000
@@ -24,7 +24,11 @@ def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> st
 def sections(comparison: Comparison) -> list[str]:
     """A section for each definition with a change that is not safe, and one for all that is."""
     grave = [_definition(one, safe=False) for one in comparison.changed if one.level is not Level.SAFE]
-    safe = [_definition(one, safe=True) for one in comparison.changed if any(each.level is Level.SAFE for each in one.meanings)]
+    safe = [
+        _definition(one, safe=True)
+        for one in comparison.changed
+        if any(each.level is Level.SAFE for each in one.meanings)
+    ]
     return [*grave, *([folded(f"{len(safe):,} with safe changes", safe)] if safe else [])]
 
 
@@ -36,7 +40,9 @@ def cut(head: str, parts: list[str], at_most: int = AT_MOST) -> str:
         room -= len(section.encode()) + 1
         if room < 0:
             left = len(parts) - place
-            taken.append(f"… and {left:,} more section{'' if left == 1 else 's'}: too long for a comment. `registry diff` shows everything.\n")
+            taken.append(
+                f"… and {left:,} more section{'' if left == 1 else 's'}: too long for a comment. `registry diff` shows everything.\n"
+            )
             break
         taken.append(section)
     return "\n".join([head, *taken])
@@ -56,7 +62,9 @@ def _definition(changed: Changed, *, safe: bool) -> str:
 
 def _meaning(one: Meaning) -> str:
     note = f" ({escaped(one.note)})" if one.note else ""
-    lines = [f"- **{one.level.value}** {one.rule}{f' {code(one.pointer)}' if one.pointer else ''}: {one.title}{note}"]
+    lines = [
+        f"- **{one.level.value}** {one.rule}{f' {code(one.pointer)}' if one.pointer else ''}: {one.title}{note}"
+    ]
     if one.level is not Level.SAFE:
         lines.append(f"  <br>{escaped(one.reason)}" + (f". **{escaped(who(one))}**" if who(one) else ""))
     if one.old is not MISSING or one.new is not MISSING:
@@ -66,7 +74,12 @@ def _meaning(one: Meaning) -> str:
 
 def _fenced(one: Meaning) -> str:
     """Old and new as a block of a diff, in a fence that nothing in it can end."""
-    rows = [f"{sign} {line}" for sign, found in (("-", one.old), ("+", one.new)) if found is not MISSING for line in _rows(value(found))]
+    rows = [
+        f"{sign} {line}"
+        for sign, found in (("-", one.old), ("+", one.new))
+        if found is not MISSING
+        for line in _rows(value(found))
+    ]
     longest = max((len(run) for row in rows for run in re.findall(r"`+", row)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join(f"  {row}" for row in (f"{fence}diff", *rows, fence))
@@ -93,5 +106,9 @@ def code(text: str) -> str:
 def escaped(text: str) -> str:
     """Our own words with names of strangers in them: nothing of it is markup, a link or a mention."""
     plain = visible(text)
-    plain = re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", lambda found: f"\\{found[1]}" if found[1] not in "<>&" else f"&#{ord(found[1])};", plain)
+    plain = re.sub(
+        r"([\\`*_{}\[\]()#+!|<>~&])",
+        lambda found: f"\\{found[1]}" if found[1] not in "<>&" else f"&#{ord(found[1])};",
+        plain,
+    )
     return plain.replace("@", "@\u200b").replace("://", ":\u200b//")

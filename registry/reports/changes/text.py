@@ -5,11 +5,19 @@ import unicodedata
 from collections.abc import Callable
 
 from registry.changes import Changed, Comparison, Level, Meaning
-from registry.characters import visible
-from registry.diff import MISSING
+from registry.model.characters import visible
+from registry.model.diff import MISSING
 from registry.reports.changes.words import affected, between, summary, title, value, who
 
-_STYLES = {"breaking": "1;31", "risky": "1;33", "safe": "32", "title": "1", "soft": "2", "old": "31", "new": "32"}
+_STYLES = {
+    "breaking": "1;31",
+    "risky": "1;33",
+    "safe": "32",
+    "title": "1",
+    "soft": "2",
+    "old": "31",
+    "new": "32",
+}
 _WIDE = 140
 _LONGEST = 400
 Styled = Callable[[str, str], str]
@@ -37,7 +45,9 @@ def _definition(changed: Changed, width: int, styled: Styled) -> str:
     for one in changed.meanings:
         place = f" {visible(one.pointer)}" if one.pointer else ""
         note = f" ({visible(one.note)})" if one.note else ""
-        lines.append(f"  {styled(f'{one.level.value:<8}', one.level.value)} {one.rule}{place}: {one.title}{note}")
+        lines.append(
+            f"  {styled(f'{one.level.value:<8}', one.level.value)} {one.rule}{place}: {one.title}{note}"
+        )
         lines.extend(_values(one, width, styled))
         if one.level is not Level.SAFE:
             lines.append(f"             {visible(one.reason)}")
@@ -50,7 +60,10 @@ def _values(one: Meaning, width: int, styled: Styled) -> list[str]:
     if one.old is MISSING and one.new is MISSING:
         return []
     old, new = (value(found).replace("\n", "⏎") for found in (one.old, one.new))
-    old, new = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)" for text in (old, new))
+    old, new = (
+        text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
+        for text in (old, new)
+    )
     old, new = visible(old), visible(new)
     if len(old) + len(new) + 16 <= width:
         return [f"             {styled(old, 'old')} → {styled(new, 'new')}"]
@@ -61,7 +74,10 @@ def _values(one: Meaning, width: int, styled: Styled) -> list[str]:
     columns = [[visible(row) for row in _wrapped(text, room)] for text in (old, new)]
     rows = max(map(len, columns))
     left, right = ([*column, *[""] * (rows - len(column))] for column in columns)
-    return [f"             {styled(_padded(a, room), 'old')} │ {styled(b, 'new')}".rstrip() for a, b in zip(left, right, strict=True)]
+    return [
+        f"             {styled(_padded(a, room), 'old')} │ {styled(b, 'new')}".rstrip()
+        for a, b in zip(left, right, strict=True)
+    ]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -70,5 +86,8 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _padded(text: str, width: int) -> str:
     """As wide as `width` on a terminal, where some characters take two places."""
-    taken = sum(2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1 for char in text)
+    taken = sum(
+        2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
+        for char in text
+    )
     return text + " " * max(0, width - taken)

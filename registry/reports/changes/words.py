@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from registry.changes import GUARDS, Changed, Comparison, Level, Meaning, What
-from registry.diff import MISSING
+from registry.model.diff import MISSING
 
 NO_CHANGES = "No changes that programs or people would notice."
 
@@ -13,7 +13,10 @@ def summary(comparison: Comparison) -> str:
     """How many definitions changed and how much that can break: `2 definitions changed, 1 removed: 1 breaking, 2 risky, 3 safe.`"""
     if not comparison.changed:
         return NO_CHANGES
-    happened = [(comparison.count(what), what.value) for what in (What.CHANGED, What.RENAMED, What.ADDED, What.REMOVED)]
+    happened = [
+        (comparison.count(what), what.value)
+        for what in (What.CHANGED, What.RENAMED, What.ADDED, What.REMOVED)
+    ]
     counts = [f"{count:,} {word}" for count, word in happened if count]
     guards = sum(one.kind == GUARDS for one in comparison.changed)
     if guards:
@@ -57,5 +60,7 @@ def affected(changed: Changed, at_most: int = 10) -> str:
     names = changed.affects
     if not names:
         return ""
-    listed = ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+    listed = ", ".join(names[:at_most]) + (
+        f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    )
     return f"affects {len(names):,} definition{'' if len(names) == 1 else 's'}: {listed}"

@@ -1,0 +1,45 @@
+"""A second opinion on credentials, by detect-secrets; asked for with `registry check --second-opinion`.
+
+Its own finding of random text is left out: without a file of known findings it takes host names for secrets.
+"""
+
+from collections.abc import Iterable
+
+from registry.credentials import HIDDEN, texts_in
+from registry.errors import UsageError
+from registry.load.kinds import Kinds
+from registry.load.loader import Loaded
+from registry.model.problem import Problem, Severity
+
+
+def detect_more_secrets(loaded: Loaded, kinds: Kinds, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """What detect-secrets finds in secret fields, except what `problems` already report. Raises UsageError when it is not installed."""
+    try:
+        from detect_secrets.core.scan import scan_line
+        from detect_secrets.settings import default_settings
+    except ImportError as error:
+        raise UsageError(
+            "detect-secrets is not installed", "pip install 'process-registry[secrets]'"
+        ) from error
+    known = {(problem.span.path, problem.pointer) for problem in problems if problem.rule == "X001"}
+    found = []
+    with default_settings():
+        for definition in loaded.definitions:
+            for path, name, value, *_ in texts_in(
+                definition.data, kinds.by_name[definition.kind].secret_fields
+            ):
+                if HIDDEN in value or "${" in value or "\n" in value:
+                    continue
+                types = sorted(
+                    {one.type for one in scan_line(f'{name} = "{value}"') if "Entropy" not in one.type}
+                )
+                problem = definition.problem(
+                    "X003",
+                    Severity.WARNING,
+                    path,
+                    f"detect-secrets takes this for: {', '.join(types)}",
+                    "look at it; write `${NAME}` if it is a secret",
+                )
+                if types and (problem.span.path, problem.pointer) not in known:
+                    found.append(problem)
+    return tuple(found)

@@ -1,0 +1,96 @@
+"""What becomes of findings: reviewed exceptions in files, a team's severities, and words without credentials."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from registry.check import credentials
+from registry.check.rule import Registry
+from registry.credentials import HIDDEN
+from registry.load.settings import IGNORE, LEVELS, Settings
+from registry.model.definition import kind_and_name
+from registry.model.pointer import steps_of
+from registry.model.problem import Problem, Severity
+from registry.model.rule_exceptions import exceptions_in
+
+# How a file must be written, and ids, are not for a file or a team to decide.
+FIXED = frozenset("YSIK")
+
+
+def apply_policy(
+    found: Iterable[Problem],
+    registry: Registry,
+    settings: Settings,
+    silent: frozenset[str],
+    base: Settings | None = None,
+) -> tuple[Problem, ...]:
+    """The problems to report, in order of place; those of `silent` rules only where the settings give them a severity.
+
+    `base` are the settings that a change is meant for, which decide about credentials together with its own.
+    """
+    problems = list(found)
+    problems = [*_not_excepted(problems, registry)]
+    problems = [
+        judged
+        for problem in problems
+        if (judged := _with_severity(problem, settings, silent, base)) is not None
+    ]
+    problems = [_without_credentials(problem, registry) for problem in problems]
+    return tuple(sorted(problems, key=lambda problem: problem.sort_key))
+
+
+def _not_excepted(problems: list[Problem], registry: Registry) -> Iterator[Problem]:
+    """Problems without those that their own file excepts, and each exception that excepts nothing."""
+    excepting = {one.path: one for one in registry.loaded.definitions if one.summary.is_excepting}
+    exceptions = {path: [*exceptions_in(one.data)] for path, one in excepting.items()}
+    used: dict[str, set[int]] = {path: set() for path in excepting}
+    for problem in problems:
+        steps = steps_of(problem.pointer)
+        covering = (one for one in exceptions.get(problem.span.path, ()) if one.covers(problem.rule, steps))
+        found = next(covering, None) if problem.rule[:1] not in FIXED else None
+        if found is None:
+            yield problem
+        else:
+            used[problem.span.path].add(found.place)
+    for path, definition in excepting.items():
+        for one in exceptions[path]:
+            if one.place not in used[path]:
+                fixed = one.rule[:1] in FIXED
+                message = f"{one.rule} cannot be excepted" if fixed else f"{one.rule} finds nothing here"
+                hint = "fix what it finds" if fixed else "remove the exception"
+                yield definition.problem("W204", Severity.WARNING, ("ignore", one.place), message, hint)
+
+
+def _with_severity(
+    problem: Problem, settings: Settings, silent: frozenset[str], base: Settings | None
+) -> Problem | None:
+    """The problem as `registry.yaml` judges it: its folder's word counts before the whole registry's.
+
+    For credentials the stricter of `settings` and `base` counts: a change that brings one does not excuse it.
+    """
+    is_judged = settings.rules or settings.folders or base is not None or problem.rule in silent
+    if problem.rule[:1] in FIXED or not is_judged:
+        return problem
+    level = _level_of(problem, settings, silent)
+    if base is not None and problem.rule[:1] == "X" and problem.rule[1:].isdigit():
+        level = min(level, _level_of(problem, base, silent), key=LEVELS.index)
+    return None if level == IGNORE else replace(problem, severity=Severity(level))
+
+
+def _level_of(problem: Problem, settings: Settings, silent: frozenset[str]) -> str:
+    kind_name = kind_and_name(problem.span.path)
+    default = IGNORE if problem.rule in silent else problem.severity.value
+    return settings.level_of(problem.rule, kind_name[1] if kind_name else "") or default
+
+
+def _without_credentials(problem: Problem, registry: Registry) -> Problem:
+    """The problem with credentials in its words hidden: a message may quote the value that it is about."""
+    definition = registry.by_path.get(problem.span.path)
+    if definition is not None and problem.pointer:
+        for value in credentials.values(definition, registry):
+            if value in problem.message or value in problem.hint:
+                problem = replace(
+                    problem,
+                    message=problem.message.replace(value, HIDDEN),
+                    hint=problem.hint.replace(value, HIDDEN),
+                )
+    return problem

@@ -1,0 +1,439 @@
+"""Gives ids on the main branch: a thin shell around `ids.plan`. Reads a commit, makes one commit, moves the branch.
+
+Nothing is written but git objects until one step makes the commit the branch's: stopped anywhere, there is the old state
+or the new one, and the next run needs no help.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.errors import ProblemsError, RefusedError, RegistryError, UsageError
+from registry.files.atomic_write import replace_in
+from registry.files.safe_paths import refuse_links
+from registry.git import HEADS, HIGH_WATER, Remote, Repository, branch_ref
+from registry.ids import Assignment, Ledger, LedgerEntry, Mark, Plan, parse_ledger, plan
+from registry.indexing.published import Published, high_water, read_published
+from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
+from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, WorkTree, open_source
+from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
+from registry.model.problem import Severity
+from registry.pipeline import check_source
+
+# What the checker says of ids is what we are here to mend.
+_MENDED_HERE = frozenset({"I010"})
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How to index. Without `remote` the local branch gets the commit; with it the remote's `branch` does."""
+
+    make_commit: bool = True
+    remote: str | None = None
+    branch: str | None = None
+    published: str | None = None
+    accept_mark: int | None = None
+    recover: bool = False
+    give_up_after_s: float = 120
+
+
+@dataclass(frozen=True, slots=True)
+class IndexResult:
+    """What was given and noted; `commit` is the new commit, or None when there was nothing to do or none was wanted.
+
+    `notes` say for people what they may not expect.
+    """
+
+    assignments: tuple[Assignment, ...]
+    entries: tuple[LedgerEntry, ...]
+    commit: str | None
+    notes: tuple[str, ...] = ()
+
+
+def index(
+    root: Path, options: IndexOptions = IndexOptions(), step: Callable[[str], None] = lambda _name: None
+) -> IndexResult:
+    """Give every definition without an id the next one of its kind, and note what moved, went and came back.
+
+    Raises ProblemsError when the definitions have errors, RefusedError when going on could give an id twice or lose
+    somebody's work; nothing is written then. `step` is told each step by name, for tests that stop us there.
+    """
+    if not options.make_commit:
+        return _into_files(open_source(root), options, step)
+    repository = _repository_to_commit_to(root)
+    if options.remote is None:
+        return _until_done(lambda: _into_local_branch(root, repository, options, step), options)
+    remote = Remote(repository, options.remote)
+    branch = _branch_of_remote(repository, options.remote, options.branch)
+    return _until_done(lambda: _into_remote_branch(root, repository, remote, branch, options, step), options)
+
+
+def _branch_of_remote(repository: Repository, remote: str, given: str | None) -> str:
+    """The branch of `remote` that gets the ids, in short: the one given, else the one that HEAD's branch tracks there.
+
+    A branch that tracks none gives its own name.
+    """
+    if given is not None:
+        return branch_ref(given).removeprefix(HEADS)
+    local = repository.branch()
+    if local is None:
+        raise UsageError("HEAD is on no branch", "say which one gets the ids: --branch main")
+    return repository.upstream(local, remote) or local
+
+
+def _until_done(attempt: Callable[[], IndexResult | None], options: IndexOptions) -> IndexResult:
+    """Try until nobody else is faster: everything is thrown away and read anew each time."""
+    deadline = time.monotonic() + options.give_up_after_s
+    tries = 1
+    while (result := attempt()) is None:
+        wait = random.uniform(0.05, min(0.2 * tries, 5))
+        if time.monotonic() + wait > deadline:
+            raise UsageError(
+                f"others were faster {tries} times in {options.give_up_after_s:g} s; nothing was given",
+                "run it again",
+            )
+        time.sleep(wait)
+        tries += 1
+    return result
+
+
+def _into_remote_branch(
+    root: Path,
+    repository: Repository,
+    remote: Remote,
+    branch: str,
+    options: IndexOptions,
+    step: Callable[[str], None],
+) -> IndexResult | None:
+    base = remote.fetch(branch)
+    step("fetched")
+    head = repository.head() if not repository.is_bare else None
+    if head is not None and not repository.is_ancestor(head, base):
+        raise RefusedError(
+            f"HEAD has commits that {branch} of {remote.name} does not have",
+            f"push them first, or git reset --hard {base}",
+        )
+    work = _Work.at(root, repository, base, options)
+    needs_mark = work.files_needed_a_mark(repository, root)
+    if work.commit_needed:
+        commit = work.make_commit(repository, base)
+        step("commit made")
+        if not remote.push(commit, branch, base, with_mark=needs_mark):
+            return None
+        step("pushed")
+    else:
+        commit = base
+        if needs_mark:
+            remote.push_high_water(commit)
+            step("marked")
+    notes = list(work.notes)
+    if needs_mark and not remote.mark_is_set:
+        notes.append(
+            f"{HIGH_WATER} could not be set on {remote.name}: until a later run sets it, the published site is the only other copy of the ids"
+        )
+    notes += _follow(repository, branch, commit, work.author)
+    return work.result(commit if work.commit_needed else None, notes)
+
+
+def _follow(repository: Repository, branch: str, commit: str, author: tuple[str, str]) -> list[str]:
+    """Let the local branch follow what was pushed, where it holds nothing else; else a note that says why not."""
+    ref = branch_ref(branch) if repository.is_bare else repository.head_ref() or "HEAD"
+    here = repository.find(ref)
+    if here == commit:
+        return []
+    try:
+        if (here is None or repository.is_ancestor(here, commit)) and repository.advance(
+            ref, commit, here, author
+        ):
+            return []
+    except RegistryError as error:
+        return [f"the work tree here is not at {commit[:12]}: {error.message}"]
+    return [f"{ref} here is not at {commit[:12]}: git pull"]
+
+
+def _into_local_branch(
+    root: Path, repository: Repository, options: IndexOptions, step: Callable[[str], None]
+) -> IndexResult | None:
+    ref = _local_ref(repository, options.branch)
+    base = repository.find(ref)
+    if base is None:
+        raise UsageError(
+            "nothing was committed yet", "git add . && git commit, then run it again; or use --no-commit"
+        )
+    work = _Work.at(root, repository, base, options)
+    if not work.commit_needed:
+        return work.result(None)
+    commit = work.make_commit(repository, base)
+    step("commit made")
+    if not repository.advance(ref, commit, base, work.author, lambda: step("branch moved")):
+        return None  # another client committed meanwhile
+    step("moved")
+    return work.result(commit)
+
+
+def _local_ref(repository: Repository, branch: str | None) -> str:
+    """The full name of the branch that gets the ids; HEAD where it is detached."""
+    here = repository.head_ref()
+    if branch is None:
+        return here or "HEAD"
+    ref = branch_ref(branch)
+    if not repository.is_bare and ref != here:
+        raise UsageError(
+            f"HEAD is not on the branch {branch}, and ids are given to what is checked out",
+            f"git switch {branch}",
+        )
+    return ref
+
+
+def _into_files(source: Source, options: IndexOptions, step: Callable[[str], None]) -> IndexResult:
+    """Into the work tree, for a person to commit. The ledger comes last: an id that it does not know is taken off again."""
+    work = _Work.of(source, options, source.repository, source.commit)
+    for path in work.files:
+        refuse_links(source.root, path)
+    before = {path: source.read(path, at_most=MAX_LEDGER_BYTES) for path in work.files}
+    try:
+        for path in sorted(work.files, key=lambda path: path == LEDGER_PATH):
+            replace_in(source.root, path, work.files[path])
+            step("file written")
+    except BaseException:
+        for path, data in before.items():
+            if data is None:
+                (source.root / path).unlink(missing_ok=True)
+            else:
+                replace_in(source.root, path, data)
+        raise
+    return work.result(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be done to one state of the files."""
+
+    plan: Plan
+    ledger: Ledger
+    settings: Settings
+    files: dict[str, bytes]
+    prefix: str = ""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def at(cls, root: Path, repository: Repository, base: str, options: IndexOptions) -> "_Work":
+        """For the commit `base`."""
+        return cls.of(Commit(root, repository, base), options, repository, base)
+
+    @classmethod
+    def of(
+        cls, source: Source, options: IndexOptions, repository: Repository | None, base: str | None
+    ) -> "_Work":
+        """For what `source` holds. Raises what stands against giving ids."""
+        checked = check_source(source)
+        errors = [
+            one for one in checked.problems if one.severity is Severity.ERROR and one.rule not in _MENDED_HERE
+        ]
+        if errors:
+            raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
+        settings = checked.settings
+        data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
+        registry_id = settings.registry_id or str(uuid.uuid4())
+        published, notes = _published(source.root, repository, options)
+        ledger, data, known_lines = _ledger(data, settings, registry_id, published, options)
+        marks = [one.mark for one in published] + _accepted(options, [kind.name for kind in checked.kinds])
+        if not marks and repository is not None and repository.is_shallow():
+            raise RefusedError(
+                "this is a shallow clone, and nothing that was published is within reach: ids could be given twice",
+                "git fetch --unshallow; or --published ADDRESS; or --accept-mark N, where no id is above N",
+            )
+        planned = plan(checked.loaded.definitions, ledger, marks, base, known_lines)
+        if planned.problems:
+            raise ProblemsError(planned.problems, source.read, "nothing was indexed")
+        files = dict(planned.edits)
+        text = data + "".join(f"{entry.line()}\n" for entry in planned.entries).encode()
+        if text != (source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""):
+            files[LEDGER_PATH] = text
+        if files and not settings.registry_id:
+            files[SETTINGS_PATH] = _with_registry_id(source.read(SETTINGS_PATH), registry_id)
+        prefix = repository.prefix_of(source.root) if repository is not None else ""
+        return cls(planned, ledger, settings, files, prefix, tuple(notes))
+
+    @property
+    def commit_needed(self) -> bool:
+        """False when everything has its id and the ledger knows it."""
+        return bool(self.files)
+
+    @property
+    def author(self) -> tuple[str, str]:
+        """Who commits."""
+        return self.settings.bot_name, self.settings.bot_email
+
+    def files_needed_a_mark(self, repository: Repository, root: Path) -> bool:
+        """True when the high-water ref does not know of everything that is given."""
+        known = high_water(root, repository)
+        lines = len(self.ledger.entries) + len(self.plan.entries)
+        return lines > (known.mark.lines if known else 0)
+
+    def make_commit(self, repository: Repository, base: str) -> str:
+        """The commit, which no branch knows of yet."""
+        files = {f"{self.prefix}{path}": data for path, data in self.files.items()}
+        message = f"{_subject(self.plan)}\n\n{_details(self.plan)}\n\nRegistry-Index: {base}\n"
+        return repository.make_commit(base, files, message, self.author, source_date_epoch())
+
+    def result(self, commit: str | None, notes: Sequence[str] | None = None) -> IndexResult:
+        """What to tell."""
+        return IndexResult(
+            self.plan.assignments, self.plan.entries, commit, tuple(self.notes if notes is None else notes)
+        )
+
+
+def _repository_to_commit_to(root: Path) -> Repository:
+    source = WorkTree(root) if not (root / DEFINITIONS_FOLDER).is_dir() else open_source(root)
+    repository = source.repository
+    if repository is None:
+        if not (root / DEFINITIONS_FOLDER).is_dir():
+            open_source(root)  # says that there is no registry
+        raise UsageError(
+            f"{root} is not in a git repository, so there is nowhere to commit to",
+            "git init, or use --no-commit",
+        )
+    if repository.is_bare:
+        return repository
+    open_source(root)
+    repository.finish_advance()
+    prefix = repository.prefix_of(root)
+    changed = repository.changed_paths(f"{prefix}{DEFINITIONS_FOLDER}") | repository.changed_paths(
+        f"{prefix}{SETTINGS_PATH}"
+    )
+    if changed and repository.head() is not None:
+        paths = sorted(changed)
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise RefusedError(
+            f"{paths[0]}{more}: changes that nobody committed, and ids are given to what is committed",
+            "commit or stash them first, or use --no-commit",
+        )
+    return repository
+
+
+def _published(
+    root: Path, repository: Repository | None, options: IndexOptions
+) -> tuple[list[Published], list[str]]:
+    """Everything within reach that remembers what was given."""
+    found, notes = [], []
+    if options.published is not None:
+        one = read_published(options.published, root, repository)
+        if one is None:
+            notes.append(f"nothing was published at {options.published} yet")
+        else:
+            found.append(one)
+    noted = high_water(root, repository) if repository is not None else None
+    return [*found, *([noted] if noted else [])], notes
+
+
+def _accepted(options: IndexOptions, kinds: Sequence[str]) -> list[Mark]:
+    if options.accept_mark is None:
+        return []
+    return [Mark("--accept-mark", "", dict.fromkeys(kinds, options.accept_mark + 1), 0, "")]
+
+
+def _ledger(
+    data: bytes, settings: Settings, registry_id: str, published: Sequence[Published], options: IndexOptions
+) -> tuple[Ledger, bytes, int | None]:
+    """The ledger to go on from, its bytes, and where it was recovered how many lines of it were still here.
+
+    Raises RefusedError where it is not ours, broken, or has lost lines.
+    """
+    ledger, problems = parse_ledger(data, registry_id)
+    for owner, where in [
+        (ledger.registry_id, LEDGER_PATH),
+        *((one.mark.registry_id, one.mark.where) for one in published),
+    ]:
+        if owner != registry_id:
+            said = (
+                f"registry.yaml says {settings.registry_id}"
+                if settings.registry_id
+                else "registry.yaml says none"
+            )
+            hint = (
+                "a fork gives no ids"
+                if settings.registry_id
+                else f"write it back into registry.yaml: registry_id: {owner}"
+            )
+            raise RefusedError(f"{where} is of the registry {owner}, and {said}", hint)
+    lost = next((one for one in published if problems or not ledger.extends(one.mark)), None)
+    if lost is not None and options.recover:
+        whole, data = _recovered(lost, registry_id, published)
+        same = sum(1 for ours, theirs in zip(ledger.entries, whole.entries, strict=False) if ours == theirs)
+        # With a broken line in it, it does not tell how old the files are: they are taken for new.
+        return whole, data, None if problems else same
+    if problems:
+        hint = (
+            _recovery(lost.mark, options)
+            if lost
+            else f"git log -p -- {LEDGER_PATH} shows who changed it; take the last good one back"
+        )
+        raise RefusedError(f"{LEDGER_PATH}:{problems[0].span.line}: {problems[0].message}", hint)
+    if lost is not None:
+        raise RefusedError(
+            f"{lost.mark.where} has {lost.mark.lines:,} lines of the ledger, and they are not all here: the branch was set back",
+            _recovery(lost.mark, options),
+        )
+    return ledger, data, None
+
+
+def _recovery(mark: Mark, options: IndexOptions) -> str:
+    words = ["registry index --recover"]
+    words += [f"--published {mark.where}"] if mark.where != HIGH_WATER else []
+    words += [f"--push --remote {options.remote}"] if options.remote else []
+    words += [f"--branch {options.branch}"] if options.branch else []
+    return f"take the published ledger back: {' '.join(words)}"
+
+
+def _recovered(lost: Published, registry_id: str, published: Sequence[Published]) -> tuple[Ledger, bytes]:
+    """The ledger that was published."""
+    data = lost.read_ledger()
+    ledger, problems = parse_ledger(data, registry_id)
+    if problems or ledger.registry_id != registry_id:
+        raise RefusedError(
+            f"the ledger published at {lost.mark.where} is broken too",
+            "find a copy, and name it with --published FILE",
+        )
+    against = next((one for one in published if not ledger.extends(one.mark)), None)
+    if against is not None:
+        raise RefusedError(
+            f"what {lost.mark.where} and {against.mark.where} say of the ledger cannot both be",
+            "leave out the wrong one: --published names one, git update-ref -d removes the other",
+        )
+    return ledger, data
+
+
+def _with_registry_id(data: bytes | None, registry_id: str) -> bytes:
+    text = data or b""
+    if text and not text.endswith(b"\n"):
+        text += b"\n"
+    return text + f"registry_id: {registry_id}\n".encode()
+
+
+def _subject(planned: Plan) -> str:
+    given = [entry for entry in planned.entries if entry.state == "live"]
+    noted = len(planned.entries) - len(given)
+    words = (
+        f"Give {'an id' if len(given) == 1 else 'ids'} to {given[0].name if len(given) == 1 else f'{len(given)} definitions'}"
+        if given
+        else ""
+    )
+    if noted:
+        words += f"{', note' if words else 'Note'} {noted} moved or deleted"
+    return words or ("Put ids back" if planned.assignments else "Take the published ledger back")
+
+
+def _details(planned: Plan) -> str:
+    lines = [f"{entry.kind} {entry.id} {entry.state}: {entry.name}" for entry in planned.entries]
+    for one in planned.assignments:
+        if one.taken_off is not None:
+            lines.append(
+                f"{one.definition.path} carried {one.taken_off}, which is not its own; it has {one.id}"
+            )
+        elif not one.is_new:
+            lines.append(f"{one.definition.path} had lost its {one.id}")
+    return "\n".join([*lines[:200], *([f"and {len(lines) - 200} more"] if len(lines) > 200 else [])])

@@ -1,0 +1,203 @@
+"""What a look at a registry's files tells, without reading any: enough to know that something changed, and which paths."""
+
+import hashlib
+import marshal
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import orjson
+
+from registry.runtime import can_fork
+
+# What a site is made from, relative to the registry's root.
+WATCHED = ("definitions", "schema", "site_templates", "samples", "registry.yaml")
+# Time stamps of files have steps: a few milliseconds here, a second or two on others' disks.
+_STEP_NS = 50_000_000
+_COARSE_STEP_NS = 2_100_000_000
+
+Facts = tuple[int, int, int, int]
+"""Size, time of the last write and of the last change of anything (nanoseconds), inode; of a folder, a link or a device its mode."""
+UNREADABLE: Facts = (-1, 0, 0, 0)
+"""The facts of a folder that cannot be looked into."""
+
+
+class FileStats:
+    """Facts of some paths, all looked at after `time_ns`."""
+
+    def __init__(self, facts: Mapping[str, Facts], time_ns: int) -> None:
+        """Facts by path."""
+        self.facts = facts
+        self.time_ns = time_ns
+
+    @cached_property
+    def digest(self) -> str:
+        """The same for the same facts, in any process."""
+        everything = sorted(self.facts.items())
+        try:
+            told = orjson.dumps(everything)
+        except TypeError:  # a name that is not UTF-8; ten times as slow
+            told = repr(everything).encode()
+        return hashlib.blake2b(told, digest_size=16).hexdigest()
+
+    @cached_property
+    def is_settled(self) -> bool:
+        """True when a write after this look would show: none was shortly before."""
+        return all(is_settled(mtime, self.time_ns) for _, mtime, _, _ in self.facts.values())
+
+
+class TreeScan:
+    """Facts of everything watched, by path relative to the root; and of git's own files, by absolute path."""
+
+    def __init__(self, watched: FileStats, git: FileStats) -> None:
+        """Both looks of one moment."""
+        self.facts, self.git, self.time_ns = watched.facts, git.facts, watched.time_ns
+        self._looks = (watched, git)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same facts, in any process."""
+        return " ".join(look.digest for look in self._looks)
+
+    @property
+    def is_settled(self) -> bool:
+        """True when a write after this scan would show: none was shortly before."""
+        return all(look.is_settled for look in self._looks)
+
+    def changed_since(self, before: "TreeScan") -> set[str]:
+        """The watched paths that came, went, or differ."""
+        return {path for path, facts in self.facts.items() if before.facts.get(path) != facts} | (
+            before.facts.keys() - self.facts.keys()
+        )
+
+
+def is_settled(mtime_ns: int, now_ns: int) -> bool:
+    """True when a file was written long enough ago that a further write would show in its time."""
+    return mtime_ns < now_ns - (_COARSE_STEP_NS if mtime_ns % 1_000_000_000 == 0 else _STEP_NS)
+
+
+def scan(root: Path, git_files: Iterable[Path] = ()) -> TreeScan:
+    """Look at every file now. Whatever cannot be looked at is not there."""
+    return TreeScan(_look_at_watched(root), _look_at_git(git_files))
+
+
+class PendingScan:
+    """A look at every file by a process of its own, while this one does other work; ask for its `scan` in any case."""
+
+    def __init__(self, root: Path) -> None:
+        """Starts at once, where a process can be forked."""
+        self._root = root
+        self._pipe, self._child = -1, -1
+        # By the system's own calls: reading multiprocessing takes a sixth of what is won.
+        if can_fork():
+            self._pipe, theirs = os.pipe()
+            self._child = os.fork()
+            if not self._child:
+                _look_and_tell(root, theirs)
+            os.close(theirs)
+
+    def scan(self, git_files: Iterable[Path] = ()) -> TreeScan:
+        """What `scan` gives; git's files are looked at now."""
+        watched = self._told() if self._pipe >= 0 else None
+        return TreeScan(
+            watched if watched is not None else _look_at_watched(self._root), _look_at_git(git_files)
+        )
+
+    def _told(self) -> FileStats | None:
+        """What the process tells; None where it was killed."""
+        with open(self._pipe, "rb") as pipe:  # noqa: PTH123 - no path
+            told = pipe.read()
+        self._pipe = -1
+        _, status = os.waitpid(self._child, 0)
+        if status:
+            return None
+        facts, time_ns, digest, settled = marshal.loads(told)
+        look = FileStats(facts, time_ns)
+        look.__dict__.update(digest=digest, is_settled=settled)
+        return look
+
+
+def _look_and_tell(root: Path, pipe: int) -> None:
+    """In the other process, which ends here."""
+    status = 1  # whatever fails: who gets no answer looks himself
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends both
+        look = _look_at_watched(root)
+        with open(pipe, "wb") as told:
+            told.write(marshal.dumps((dict(look.facts), look.time_ns, look.digest, look.is_settled), 2))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _look_at_watched(root: Path) -> FileStats:
+    now = time.time_ns()
+    facts: dict[str, Facts] = {}
+    for name in WATCHED:
+        _look(f"{root}/{name}", name, facts)
+    return FileStats(facts, now)
+
+
+def _look_at_git(files: Iterable[Path]) -> FileStats:
+    now = time.time_ns()
+    facts: dict[str, Facts] = {}
+    for path in files:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        facts[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return FileStats(facts, now)
+
+
+def _look(path: str, name: str, facts: dict[str, Facts]) -> None:
+    try:
+        status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - called often
+    except OSError:
+        return
+    if stat.S_ISDIR(status.st_mode):
+        _walk(path, name, facts)
+    else:
+        facts[name] = facts_of(status)
+
+
+def _walk(folder: str, name: str, facts: dict[str, Facts]) -> None:
+    try:
+        with _entries(folder) as entries:
+            for entry in entries:
+                inner = f"{name}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    _walk(f"{folder}/{entry.name}", inner, facts)
+                else:
+                    try:
+                        facts[inner] = facts_of(entry.stat(follow_symlinks=False))
+                    except OSError:
+                        continue  # it went away
+    except OSError:
+        facts[name] = UNREADABLE  # that is a fact, too
+
+
+@contextmanager
+def _entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """What is in a folder, looked at from within: the way from the top to each of ten thousand files takes a third of the time."""
+    if os.scandir not in os.supports_fd:
+        with os.scandir(folder) as entries:
+            yield entries
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(handle) as entries:
+            yield entries
+    finally:
+        os.close(handle)
+
+
+def facts_of(status: os.stat_result) -> Facts:
+    """What a look at one path told."""
+    kind = status.st_size if stat.S_ISREG(status.st_mode) else -stat.S_IFMT(status.st_mode)
+    return (kind, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

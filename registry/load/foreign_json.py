@@ -1,0 +1,73 @@
+"""JSON that somebody else wrote: read within limits, and with errors that name what is wrong with it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Pairs = Callable[[list[tuple[str, Any]]], Any]
+
+
+def read_json(
+    data: bytes | str,
+    *,
+    deepest: int,
+    pairs: Pairs | None = None,
+    constant: Callable[[str], Any] | None = None,
+) -> Any:
+    """The value of a JSON text of at most `deepest` levels. `pairs` and `constant` are the hooks of `json.loads`.
+
+    Raises ValueError (json.JSONDecodeError for wrong syntax) with words for the author of the text.
+    """
+    try:
+        found = json.loads(data, object_pairs_hook=pairs, parse_constant=constant)
+    except RecursionError as error:
+        raise ValueError(_too_deep(deepest)) from error
+    except ValueError as error:
+        raise _explained(error) from error
+    check_limits(found, deepest)
+    return found
+
+
+def check_limits(value: Any, deepest: int) -> None:
+    """Raise ValueError where a value has more levels, or a text that is no Unicode text: half of a surrogate pair (`\\ud800`)."""
+    level: Iterable[Any] = [value]
+    for _ in range(deepest + 1):
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, str):
+                _check_text(one)
+            elif isinstance(one, dict):
+                below.extend(one.keys())
+                below.extend(one.values())
+            elif isinstance(one, list):
+                below.extend(one)
+        if not below:
+            return
+        level = below
+    if any(isinstance(one, (dict, list)) for one in level):
+        raise ValueError(_too_deep(deepest))
+    for one in level:
+        if isinstance(one, str):
+            _check_text(one)
+
+
+def _check_text(text: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"the text holds half of a surrogate pair, \\u{ord(text[error.start]):04x}"
+            ) from error
+
+
+def _too_deep(deepest: int) -> str:
+    return f"nested deeper than {deepest} levels"
+
+
+def _explained(error: ValueError) -> ValueError:
+    """The error in words for an author; Python refuses long numbers in words for programmers."""
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)) or "digits" not in str(error):
+        return error
+    return ValueError(f"a number of more than {sys.get_int_max_str_digits():,} digits")

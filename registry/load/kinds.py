@@ -1,0 +1,421 @@
+"""Schema files to kinds: one JSON Schema for each, put together with the adapter types, and never fetched from anywhere.
+
+`schema/<kind>.schema.json` makes a kind, `schema/adapters/<type>.schema.json` an adapter type. A registry's own
+files win over those that come with the program, file by file.
+"""
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import UsageError
+from registry.git import Oversize
+from registry.load.foreign_json import read_json
+from registry.load.source import EntryType, Source
+from registry.model.addresses import RESERVED_KINDS
+from registry.model.definition import Reference
+from registry.model.git_leftovers import leftover_in
+from registry.model.problem import Problem, Severity, Span
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+SCHEMA_FOLDER = "schema"
+# Definitions have at most 32 levels, and a schema needs two or three for each of them.
+_DEEPEST = 128
+ADAPTERS_INDEX = "adapters.schema.json"
+_KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+_ADAPTER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
+MAX_SCHEMA_BYTES = 1024 * 1024
+"""A larger schema file is not read."""
+_MAX_ALL_SCHEMAS = 16 * MAX_SCHEMA_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterType:
+    """One way for messages to reach or leave a process, as its schema file describes it."""
+
+    name: str
+    title: str
+    description: str
+    directions: tuple[str, ...]
+    fits: tuple[str, ...]
+    sides: Mapping[str, Any]
+    example: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of thing in the registry. `schema` is complete in itself: its references all start with `#`.
+
+    `secret_fields` are the paths below which a long random value counts as a credential, too, and which are scanned even outside
+    of `definition`. Those that the program's own schema of a kind names cannot be taken away by a registry's own.
+    """
+
+    name: str
+    title: str
+    plural: str
+    description: str
+    schema: dict[str, Any]
+    references: tuple[Reference, ...]
+    summary: str
+    secret_fields: tuple[tuple[str, ...], ...] = ()
+    _compiled: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def validator(self) -> "jsonschema_rs.Draft202012Validator":
+        """The fast yes or no, compiled once."""
+        if not self._compiled:
+            import jsonschema_rs
+
+            self._compiled.append(jsonschema_rs.Draft202012Validator(self.schema))
+        return self._compiled[0]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """All kinds, all adapter types, by name."""
+
+    by_name: Mapping[str, Kind]
+    adapters: Mapping[str, AdapterType]
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self.by_name.values())
+
+    def with_secret_fields_of(self, others: "Kinds") -> "Kinds":
+        """The same, with credentials looked for where `others` say as well: a change does not take fields out of sight."""
+        found = {}
+        for kind in self:
+            theirs = others.by_name[kind.name].secret_fields if kind.name in others.by_name else ()
+            fields = tuple(dict.fromkeys((*kind.secret_fields, *theirs)))
+            found[kind.name] = kind if fields == kind.secret_fields else replace(kind, secret_fields=fields)
+        return replace(self, by_name=found)
+
+
+def defaults_folder(name: str) -> Path:
+    """Where `schema` or `site_templates` lie that come with the program: in the wheel, or in the checkout."""
+    inside = Path(__file__).parent.parent / "_defaults" / name
+    return inside if inside.is_dir() else Path(__file__).parent.parent.parent / name
+
+
+def modeline(path: str, kind: str) -> str:
+    """The comment that tells an editor which schema belongs to the definition at `path`."""
+    up = "../" * path.count("/")
+    return f"# yaml-language-server: $schema={up}{SCHEMA_FOLDER}/{kind}.schema.json"
+
+
+def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
+    """Every kind and adapter type of `source`, and what is wrong with its schema files."""
+    problems: list[Problem] = []
+    documents = _documents(source, problems)
+    adapters = {}
+    for path, document in documents.items():
+        folder, file = posixpath.split(path)
+        name = file.removesuffix(".schema.json")
+        if (
+            folder == "adapters"
+            and name != "common"
+            and (adapter := _adapter(name, document, path, problems))
+        ):
+            adapters[name] = adapter
+    written = documents.get(ADAPTERS_INDEX)
+    documents[ADAPTERS_INDEX] = adapters_index(adapters)
+    is_there = any(
+        entry.path == f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}" for entry in source.entries(SCHEMA_FOLDER)
+    )
+    if is_there and written != documents[ADAPTERS_INDEX]:
+        span = Span(f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}")
+        message = "editors find the adapter types through this file, and it is not up to date"
+        problems.append(Problem("K011", Severity.WARNING, span, message, "run `registry schema --write`"))
+    kinds = {}
+    for path, document in documents.items():
+        if "/" in path or path == ADAPTERS_INDEX:
+            continue
+        kind = _kind(path.removesuffix(".schema.json"), document, documents, problems)
+        if kind:
+            kinds[kind.name] = kind
+    problems.extend(_unknown_references(kinds))
+    return Kinds(dict(sorted(kinds.items(), key=_kind_order)), dict(sorted(adapters.items()))), tuple(
+        problems
+    )
+
+
+def _kind_order(item: tuple[str, Kind]) -> tuple[bool, str]:
+    # Process definitions are what the registry is for: first everywhere.
+    return (item[0] != "process_definition", item[0])
+
+
+def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
+    """Schema files by path below `schema/`, the registry's own over the program's, in byte order."""
+    texts: dict[str, bytes] = {}
+    folder = defaults_folder(SCHEMA_FOLDER)
+    for file in folder.rglob("*.schema.json"):
+        texts[file.relative_to(folder).as_posix()] = file.read_bytes()
+    if not texts:
+        raise UsageError("the program's own schema files are missing", "install it again")
+    texts |= _own_texts(source, problems)
+    documents = {}
+    for path, data in sorted(texts.items()):
+        try:
+            document = read_json(data, deepest=_DEEPEST)
+            if not isinstance(document, dict):
+                raise ValueError("a schema file must hold an object")
+        except ValueError as error:
+            line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
+            leftover = leftover_in(data.decode("utf-8", "replace"))
+            if leftover is not None:
+                line, column = leftover.line, 1
+            span = Span(f"{SCHEMA_FOLDER}/{path}", line, column, line, column + 1)
+            message, hint = (
+                leftover[1:]
+                if leftover is not None
+                else (f"not a JSON Schema: {getattr(error, 'msg', error)}", "")
+            )
+            problems.append(Problem("K010", Severity.ERROR, span, message, hint))
+        else:
+            documents[path] = document
+    return documents
+
+
+def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
+    """The registry's own schema files by path below `schema/`.
+
+    Notes those that are too large to be read, and those that are no files of a commit.
+    """
+    start = len(SCHEMA_FOLDER) + 1
+    paths = []
+    for entry in source.entries(SCHEMA_FOLDER):
+        if entry.type in (EntryType.LINK, EntryType.SUBMODULE):
+            message = f"a {entry.type.value} is not read, and the program's own schema would be used instead"
+            problems.append(
+                Problem("K010", Severity.ERROR, Span(entry.path), message, "put the file itself here")
+            )
+        elif (
+            entry.type is EntryType.FILE
+            and entry.path.endswith(".schema.json")
+            and entry.path[start:].count("/") <= 1
+        ):
+            paths.append(entry.path)
+    texts = {}
+    room = _MAX_ALL_SCHEMAS
+    for path, data in source.read_many(paths, at_most=MAX_SCHEMA_BYTES):
+        if isinstance(data, Oversize):
+            message = f"the file has {data.size:,} bytes; at most {MAX_SCHEMA_BYTES:,} are read"
+            problems.append(
+                Problem("K010", Severity.ERROR, Span(path), message, "split the schema, or remove the file")
+            )
+        elif data is not None:
+            room -= len(data)
+            if room < 0:
+                raise UsageError(
+                    f"the files below {SCHEMA_FOLDER}/ have more than {_MAX_ALL_SCHEMAS:,} bytes in all",
+                    "remove some",
+                )
+            texts[path[start:]] = data
+    return texts
+
+
+def _adapter(name: str, document: Any, path: str, problems: list[Problem]) -> AdapterType | None:
+    facts = document.get("x-registry", {})
+    sides = {
+        side: document.get("$defs", {}).get(side) for side in facts.get("directions", ("input", "output"))
+    }
+    if not _ADAPTER_NAME.match(name) or not all(isinstance(side, dict) for side in sides.values()):
+        problems.append(
+            _schema_problem(path, "an adapter type needs a lower-case name and `$defs` with its directions")
+        )
+        return None
+    example = next(iter(document.get("examples", ())), None)
+    return AdapterType(
+        name,
+        document.get("title", name),
+        document.get("description", ""),
+        tuple(sides),
+        tuple(facts.get("fits", ("single", "service"))),
+        sides,
+        example,
+    )
+
+
+def adapters_index(adapters: Mapping[str, AdapterType]) -> dict[str, Any]:
+    """The schema that leads from an adapter's type to the schema of its parameters; editors read it from a file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Adapters",
+        "description": "Which schema belongs to which adapter type. Written by `registry schema --write`.",
+        "$defs": {f"{side}_adapter": _adapter_side(side, adapters) for side in ("input", "output")},
+    }
+
+
+def _adapter_side(side: str, adapters: Mapping[str, AdapterType]) -> dict[str, Any]:
+    known = {name: adapter for name, adapter in sorted(adapters.items()) if side in adapter.directions}
+    type_key, params_key, old_key = f"{side}_type", f"{side}_params", f"{side}_parameters"
+    choices = "; ".join(
+        f"{name}: {adapter.description.split('. ')[0].rstrip('.')}" for name, adapter in known.items()
+    )
+    params = {"type": "object", "title": "Parameters", "description": "What the adapter type needs to know."}
+    branches = []
+    for name in known:
+        reference = {"$ref": f"adapters/{name}.schema.json#/$defs/{side}"}
+        # `required` in the `if`: without it a missing type would fire every branch.
+        condition = {"properties": {type_key: {"const": name}}, "required": [type_key]}
+        branches.append(
+            {"if": condition, "then": {"properties": {params_key: reference, old_key: reference}}}
+        )
+    return {
+        "type": "object",
+        "properties": {
+            type_key: {
+                "title": f"{side.capitalize()} type",
+                "description": f"{choices}; or a type of your own, as in acme/kafka.",
+                "anyOf": [{"enum": list(known)}, {"type": "string", "minLength": 1}],
+                "examples": list(known),
+            },
+            params_key: params
+            | {"examples": [adapter.sides[side].get("examples", [{}])[0] for adapter in known.values()]},
+            old_key: params
+            | {"description": f"Older spelling of `{params_key}`.", "deprecated": True, "examples": [{}]},
+        },
+        "required": [type_key],
+        "patternProperties": {"^x-": True},
+        "additionalProperties": False,
+        "allOf": branches,
+        "examples": [
+            {type_key: name, params_key: adapter.sides[side].get("examples", [{}])[0]}
+            for name, adapter in known.items()
+        ],
+    }
+
+
+def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list[Problem]) -> Kind | None:
+    path = f"{name}.schema.json"
+    if not _KIND_NAME.match(name):
+        message = f"`{name}` cannot be the name of a kind: a lower-case letter, then lower-case letters, digits and _"
+        problems.append(_schema_problem(path, message))
+        return None
+    if name in RESERVED_KINDS:
+        others = ", ".join(sorted(RESERVED_KINDS))
+        message = f"`{name}` cannot be the name of a kind: the site needs the address"
+        problems.append(_schema_problem(path, message, f"rename the file; reserved are {others}"))
+        return None
+    try:
+        schema = bundle(path, documents)
+    except ValueError as error:
+        problems.append(_schema_problem(path, str(error)))
+        return None
+    import jsonschema_rs
+
+    facts = document.get("x-registry", {})
+    try:
+        jsonschema_rs.meta.validate(schema)
+        kind = Kind(
+            name,
+            facts.get("title", document.get("title", name)),
+            facts.get("plural", name),
+            document.get("description", ""),
+            schema,
+            tuple(Reference(ref["pointer"], ref["kind"]) for ref in facts.get("references", ())),
+            facts.get("summary", ""),
+            _secret_fields(name, facts),
+        )
+        _ = kind.validator
+    except (
+        jsonschema_rs.ValidationError,
+        jsonschema_rs.ReferencingError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:
+        said = getattr(error, "message", None) or str(error)
+        problems.append(
+            _schema_problem(path, f"not a JSON Schema 2020-12 that can be used: {str(said).splitlines()[0]}")
+        )
+        return None
+    return kind
+
+
+def _secret_fields(name: str, facts: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """What the schema names, and what the program's own schema of the kind does: a registry can only add."""
+    return tuple(dict.fromkeys((*map(_steps, facts.get("secret_fields", ())), *_own_secret_fields(name))))
+
+
+@lru_cache(maxsize=64)
+def _own_secret_fields(name: str) -> tuple[tuple[str, ...], ...]:
+    file = defaults_folder(SCHEMA_FOLDER) / f"{name}.schema.json"
+    facts = json.loads(file.read_bytes()).get("x-registry", {}) if file.is_file() else {}
+    return tuple(map(_steps, facts.get("secret_fields", ())))
+
+
+def _steps(pointer: str) -> tuple[str, ...]:
+    """The steps of a JSON Pointer. Raises ValueError for what is none."""
+    if not pointer.startswith("/"):
+        raise ValueError(f"{pointer!r} is no JSON Pointer: it starts with /")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
+
+
+def _schema_problem(path: str, message: str, hint: str = "") -> Problem:
+    return Problem("K010", Severity.ERROR, Span(f"{SCHEMA_FOLDER}/{path}"), message, hint)
+
+
+def _unknown_references(kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+    for kind in kinds.values():
+        for reference in kind.references:
+            if reference.kind not in kinds:
+                yield _schema_problem(
+                    f"{kind.name}.schema.json",
+                    f"x-registry refers to the kind `{reference.kind}`, which has no schema",
+                )
+
+
+def bundle(path: str, documents: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema at `path` with every schema file it refers to put under its `$defs`.
+
+    Plain `#/$defs/…` references rather than embedded `$id`s, because editors do not follow those. Raises
+    ValueError for a reference to anything but a file below `schema/`: nothing is ever fetched.
+    """
+    embedded: dict[str, Any] = {}
+    waiting = [path]
+    main: dict[str, Any] = {}
+
+    def target(reference: str, base: str) -> str:
+        file, _, pointer = reference.partition("#")
+        if ":" in file or file.startswith("/"):
+            raise ValueError(f"`$ref: {reference}` is not a file below schema/, and nothing is ever fetched")
+        absolute = posixpath.normpath(posixpath.join(posixpath.dirname(base), file)) if file else base
+        if absolute not in documents:
+            raise ValueError(f"`$ref: {reference}` names no file below schema/")
+        if absolute not in seen:
+            seen.add(absolute)
+            waiting.append(absolute)
+        prefix = "" if absolute == path else f"/$defs/{_embedded_name(absolute)}"
+        return f"#{prefix}{pointer}"
+
+    def rewrite(node: Any, base: str) -> Any:
+        if isinstance(node, dict):
+            return {
+                key: target(value, base) if key == "$ref" and isinstance(value, str) else rewrite(value, base)
+                for key, value in node.items()
+            }
+        return [rewrite(item, base) for item in node] if isinstance(node, list) else node
+
+    seen = {path}
+    while waiting:
+        current = waiting.pop(0)
+        document = rewrite(
+            {key: value for key, value in documents[current].items() if key not in ("$id",)}, current
+        )
+        if current == path:
+            main = document
+        else:
+            document.pop("$schema", None)
+            embedded[_embedded_name(current)] = document
+    return main | {"$defs": main.get("$defs", {}) | dict(sorted(embedded.items()))}
+
+
+def _embedded_name(path: str) -> str:
+    return path.removesuffix(".schema.json").replace("/", "-")

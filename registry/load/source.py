@@ -1,0 +1,388 @@
+"""Where files are read from: the work tree, or a commit (from git's objects, nothing is checked out)."""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from registry.errors import RefusedError, UsageError
+from registry.git import Oversize, Repository, find_work_tree, open_repository, refuse_embedded, suspects
+from registry.load.file_stats import UNREADABLE, WATCHED, Facts, TreeScan, facts_of
+from registry.load.yaml import MAX_BYTES
+
+MAX_LEDGER_BYTES = 64 * 1024 * 1024
+"""A larger ledger is not read: this one has room for 400,000 events."""
+
+
+class FileTooLargeError(UsageError):
+    """A file that a registry is made of is larger than it can be, and nothing of it was read; `size` in bytes."""
+
+    def __init__(self, path: str, size: int, at_most: int) -> None:
+        """The file at `path` has `size` bytes, of at most `at_most`."""
+        super().__init__(
+            f"{path} has {size:,} bytes; at most {at_most:,} are read",
+            "is it the right file? make it smaller, or remove it",
+        )
+        self.size = size
+
+
+class EntryType(Enum):
+    """What a path is; only plain files are read."""
+
+    FILE = "file"
+    LINK = "symbolic link"
+    SUBMODULE = "submodule"
+    OTHER = "special file"
+
+
+class SourceEntry(NamedTuple):
+    """One path of a source, relative to the registry's root, with `/`."""
+
+    path: str
+    type: EntryType
+
+
+class Source(Protocol):
+    """What the loader needs: a list of paths and their bytes."""
+
+    root: Path
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that is read, or that the work tree started from; None when there is none."""
+
+    @property
+    def repository(self) -> Repository | None:
+        """The git repository that the source lies in, or None."""
+
+    @property
+    def is_work_tree(self) -> bool:
+        """True when files can differ from the commit."""
+
+    def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
+        """Every path below `folder`, in byte order, without those in `but`; empty when there is no such folder."""
+
+    def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
+        """The bytes of one file, or None when there is no such plain file.
+
+        Raises FileTooLargeError for one of more than `at_most` bytes, without reading it.
+        """
+
+    def read_many(
+        self, paths: Iterable[str], *, at_most: int = MAX_BYTES
+    ) -> Iterator[tuple[str, bytes | Oversize | None]]:
+        """Paths with their bytes, in the order given; of a file of more than `at_most` bytes only its size is read."""
+
+    def largest_file(self, folder: str) -> int:
+        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+
+
+class WorkTree:
+    """The files as they lie on disk below `root`; links are never followed."""
+
+    is_work_tree = True
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the folder that holds `definitions/`."""
+        self.root = root
+        self._repository: Repository | None = None
+        self._looked = False
+        self._scan: TreeScan | None = None
+
+    def use(self, scan: TreeScan) -> None:
+        """Believe a scan that was just taken of this folder: all files need not be looked at twice.
+
+        Facts from before a file is read are never newer than what is read: at worst it is read once more the next time.
+        """
+        if UNREADABLE not in scan.facts.values():
+            self._scan = scan
+
+    @property
+    def repository(self) -> Repository | None:
+        """Opened when first asked for: `registry check` does without git."""
+        if not self._looked:
+            self._repository, self._looked = open_repository(self.root), True
+        return self._repository
+
+    @cached_property
+    def commit(self) -> str | None:
+        """The commit that HEAD names, or None; as it was when first asked for: all that is read is of one commit."""
+        return self.repository.head() if self.repository else None
+
+    @cached_property
+    def submodules(self) -> frozenset[str]:
+        """Folders that git has as submodules, whether they are checked out or not; relative to `root`.
+
+        Raises RefusedError where files of the registry are not checked out (a sparse checkout): they would read as deleted.
+        """
+        work_tree = find_work_tree(self.root)
+        if work_tree is None or not suspects(work_tree.git_dir) or self.repository is None:
+            return frozenset()
+        prefix = self.repository.prefix_of(self.root)
+        entries = self.repository.index_entries([f"{prefix}{name}" for name in WATCHED])
+        absent = [
+            one.path
+            for one in entries
+            if one.is_skipped and not (self.root / one.path[len(prefix) :]).exists()
+        ]
+        if absent:
+            more = f" and {len(absent) - 1:,} more files" if len(absent) > 1 else ""
+            raise RefusedError(
+                f"{absent[0]}{more}: not checked out (sparse checkout), and would be taken for deleted",
+                "git sparse-checkout disable; or read a commit, where the command can: --source HEAD",
+            )
+        found = (one.path[len(prefix) :] for one in entries if one.is_submodule)
+        return frozenset(
+            path for path in found if (self.root / path).is_dir() and not (self.root / path).is_symlink()
+        )
+
+    def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
+        """Every path below `folder`, in byte order, without those in `but`; `folder` itself where it is none."""
+        found: list[SourceEntry] = []
+        top = self.root / folder
+        if top.is_symlink():
+            return [SourceEntry(folder, EntryType.LINK)]
+        if self._scan is not None and folder in WATCHED:
+            facts, start = self._scan.facts, f"{folder}/"
+            paths = in_byte_order([path for path in facts if path not in but and path.startswith(start)])
+            nested = {
+                path.partition("/.git/")[0].removesuffix("/.git") for path in paths if _is_git_entry(path)
+            }
+            found = [SourceEntry(path, _type_of(facts[path])) for path in paths]
+            return _with_submodules(found, folder, self.submodules | nested)
+        if top.is_dir():
+            self._walk(str(top), folder, found)
+        found = [entry for entry in found if entry.path not in but]
+        found.sort(key=lambda entry: os.fsencode(entry.path))
+        return _with_submodules(found, folder, self.submodules)
+
+    def _walk(self, folder: str, prefix: str, found: list[SourceEntry]) -> None:
+        before = len(found)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    path = f"{prefix}/{entry.name}"
+                    if entry.name == ".git":  # a repository of its own, which git adds as a submodule
+                        found[before:] = [SourceEntry(prefix, EntryType.SUBMODULE)]
+                        return
+                    if entry.is_symlink():
+                        found.append(SourceEntry(path, EntryType.LINK))
+                    elif entry.is_dir():
+                        self._walk(entry.path, path, found)
+                    else:
+                        found.append(
+                            SourceEntry(path, EntryType.FILE if entry.is_file() else EntryType.OTHER)
+                        )
+        except PermissionError as error:
+            raise UsageError(f"{folder} cannot be read: {error.strerror}", "check its permissions") from error
+
+    def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
+        """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""
+        found = self._read(path, at_most)
+        if isinstance(found, Oversize):
+            raise FileTooLargeError(path, found.size, at_most)
+        return found
+
+    def _read(self, path: str, at_most: int) -> bytes | Oversize | None:
+        # O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
+        flags = (
+            os.O_RDONLY
+            | getattr(os, "O_NOFOLLOW", 0)
+            | getattr(os, "O_NONBLOCK", 0)
+            | getattr(os, "O_BINARY", 0)
+        )
+        try:
+            handle = os.open(f"{self.root}/{path}", flags)  # a Path costs half as much as reading a file
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if (self.root / path).is_symlink():
+                return None
+            raise UsageError(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            if status.st_size > at_most:
+                return Oversize(status.st_size)
+            # No more room than it needs: room for the largest file takes twice as long as reading the usual one.
+            data = os.read(handle, status.st_size + 1)
+            while len(data) != status.st_size and len(data) <= at_most:  # it came in parts, or has grown
+                more = os.read(handle, at_most + 1 - len(data))
+                if not more:
+                    break
+                data += more
+            return data if len(data) <= at_most else Oversize(len(data))
+        finally:
+            os.close(handle)
+
+    def read_many(
+        self, paths: Iterable[str], *, at_most: int = MAX_BYTES
+    ) -> Iterator[tuple[str, bytes | Oversize | None]]:
+        """Paths with their bytes; of a file of more than `at_most` bytes only its size is read."""
+        for path in paths:
+            yield path, self._read(path, at_most)
+
+    def largest_file(self, folder: str) -> int:
+        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+        paths = [entry.path for entry in self.entries(folder) if entry.type is EntryType.FILE]
+        facts = self.facts(paths)
+        return max((facts[path][0] for path in paths if path in facts), default=0)
+
+    def facts(self, paths: Iterable[str]) -> Mapping[str, Facts]:
+        """What a look at these files tells, those that are there; others may be told of, too."""
+        if self._scan is not None:
+            return self._scan.facts
+        found = {}
+        for path in paths:
+            with suppress(OSError):
+                found[path] = facts_of(os.stat(f"{self.root}/{path}", follow_symlinks=False))  # noqa: PTH116 - a Path costs more than the look
+        return found
+
+    def looked_ns(self) -> int:
+        """When a look at the files was taken, or is taken now; nanoseconds."""
+        return self._scan.time_ns if self._scan is not None else time.time_ns()
+
+
+def _is_git_entry(path: str) -> bool:
+    return "/.git" in path and (path.endswith("/.git") or "/.git/" in path)
+
+
+def _with_submodules(found: list[SourceEntry], folder: str, submodules: frozenset[str]) -> list[SourceEntry]:
+    """Entries with these submodules, and without what is checked out in them: a commit does not hold it."""
+    inside = {path for path in submodules if path == folder or path.startswith(f"{folder}/")}
+    if not inside:
+        return found
+    outer = {
+        path for path in inside if not any(f"{path}/".startswith(f"{other}/") for other in inside - {path})
+    }
+    starts = tuple(f"{path}/" for path in outer)
+    kept = [entry for entry in found if entry.path not in outer and not entry.path.startswith(starts)]
+    return sorted(
+        [*kept, *(SourceEntry(path, EntryType.SUBMODULE) for path in outer)],
+        key=lambda entry: os.fsencode(entry.path),
+    )
+
+
+def in_byte_order(paths: Iterable[str]) -> list[str]:
+    """Paths as git sorts them."""
+    found = sorted(paths)
+    # The order of code points is that of UTF-8, but for the stand-ins of bytes that are none.
+    return found if "".join(found).isascii() else sorted(found, key=os.fsencode)
+
+
+def _type_of(facts: Facts) -> EntryType:
+    if facts[0] >= 0:
+        return EntryType.FILE
+    return EntryType.LINK if -facts[0] == stat.S_IFLNK else EntryType.OTHER
+
+
+class Commit:
+    """The files as one commit has them."""
+
+    is_work_tree = False
+
+    def __init__(self, root: Path, repository: Repository, commit: str) -> None:
+        """`root` is the registry's folder; its path within the repository names the subtree that is read."""
+        self.root = root
+        self.repository = repository
+        self.commit = commit
+        prefix = repository.prefix_of(root)
+        self._entries: dict[str, tuple[EntryType, str]] = {}
+        for mode, blob, path in repository.list_tree(commit, prefix):
+            relative = path[len(prefix) :]
+            if any(step in ("", ".", "..", ".git") for step in relative.split("/")):
+                raise UsageError(
+                    f"commit {commit[:12]} holds the path {relative!r}, which no checkout could hold"
+                )
+            self._entries[relative] = (_type_of_mode(mode), blob)
+
+    def blobs(self) -> dict[str, str]:
+        """The blob id of each plain file, by path."""
+        return {path: blob for path, (kind, blob) in self._entries.items() if kind is EntryType.FILE}
+
+    def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
+        """Every path below `folder`, in byte order, without those in `but`; `folder` itself where it is none."""
+        kind_of_folder = self._entries.get(folder, (EntryType.FILE, ""))[0]
+        if kind_of_folder is not EntryType.FILE:
+            return [SourceEntry(folder, kind_of_folder)]
+        start = folder.rstrip("/") + "/"
+        found = [
+            SourceEntry(path, kind)
+            for path, (kind, _) in self._entries.items()
+            if path.startswith(start) and path not in but
+        ]
+        found.sort(key=lambda entry: os.fsencode(entry.path))
+        return found
+
+    def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
+        """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""
+        found = next(self.read_many([path], at_most=at_most))[1]
+        if isinstance(found, Oversize):
+            raise FileTooLargeError(path, found.size, at_most)
+        return found
+
+    def read_many(
+        self, paths: Iterable[str], *, at_most: int = MAX_BYTES
+    ) -> Iterator[tuple[str, bytes | Oversize | None]]:
+        """Paths with their bytes, all through one git process; of a file of more than `at_most` bytes only its size is read."""
+        wanted = [(path, self._entries.get(path)) for path in paths]
+        blobs = [entry[1] for _, entry in wanted if entry and entry[0] is EntryType.FILE]
+        contents = self.repository.read_blobs(blobs, at_most=at_most)
+        for path, entry in wanted:
+            yield path, next(contents)[1] if entry and entry[0] is EntryType.FILE else None
+
+    def largest_file(self, folder: str) -> int:
+        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+        return self.repository.largest_file(self.commit, f"{self.repository.prefix_of(self.root)}{folder}/")
+
+
+def _type_of_mode(mode: str) -> EntryType:
+    if mode in ("100644", "100755", "100664"):
+        return EntryType.FILE
+    return {"120000": EntryType.LINK, "160000": EntryType.SUBMODULE}.get(mode, EntryType.OTHER)
+
+
+def open_source(root: Path, revision: str = "worktree") -> WorkTree | Commit:
+    """The work tree at `root`, or the commit that `revision` names in its repository."""
+    if not root.is_dir():
+        raise UsageError(
+            f"{root} is not a folder", "name the folder that holds `definitions/`, with --registry"
+        )
+    refuse_embedded(root)
+    if revision == "worktree":
+        work_tree = WorkTree(root)
+        _ = work_tree.submodules  # refuses a sparse checkout before anything is read
+        if not (root / "definitions").is_dir():
+            _explain_missing_definitions(root)
+        return work_tree
+    repository = open_repository(root)
+    if repository is None:
+        raise UsageError(
+            f"{root} is not in a git repository, so there is no commit {revision!r}", "leave out --source"
+        )
+    return Commit(root, repository, repository.resolve(revision))
+
+
+def _explain_missing_definitions(root: Path) -> None:
+    repository = open_repository(root)
+    if repository is not None and repository.is_bare:
+        raise UsageError(
+            f"{root} is a bare repository: it has no work tree", "name a commit, as in --source HEAD"
+        )
+    raise UsageError(
+        f"{root} has no folder `definitions`",
+        "make a registry with `registry init DIR`, or name one with --registry",
+    )
+
+
+def blob_id(data: bytes, like: str | None = None) -> str:
+    """The id that git gives a file of these bytes; SHA-256 when `like`, an id of the same repository, is."""
+    algorithm = hashlib.sha256 if like is not None and len(like) == 64 else hashlib.sha1
+    return algorithm(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -1,0 +1,408 @@
+"""Bytes to a tree with the line and column of every key and value; strict, and safe on any input.
+
+Reads ruamel.yaml's C *event* stream, never its composer (which recurses in C and can be crashed by deep
+nesting), and resolves plain scalars itself: only what every YAML version reads alike is taken, everything
+else must be quoted. See docs/format.md, "Strict reading".
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from registry.load.yaml.document import Node, ParsedDocument, Place
+from registry.load.yaml.scalars import (
+    AMBIGUOUS,
+    CONSTANTS,
+    DATE,
+    FIRST_OF_AMBIGUOUS,
+    FLOAT,
+    FORBIDDEN,
+    INTEGER,
+    QUESTION,
+)
+from registry.model.git_leftovers import leftover_in
+from registry.model.problem import Problem, Severity, Span
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 32
+MAX_EVENTS = 20_000
+MAX_INTEGER = 2**53
+_LONGEST_SHOWN = 40
+# Not 0777: what has a leading zero is a code or a mode more often than a number.
+_NUMBER_LIKE = re.compile(r"[-+]?(?:[1-9]|0?\.)[0-9]*")
+
+# What libyaml says, in the author's words: (part of its message, our message, hint).
+_SYNTAX_HINTS = (
+    (
+        "mapping values are not allowed",
+        "a second `: ` on one line",
+        "quote the value, or put it on a line of its own",
+    ),
+    (
+        "found character that cannot start",
+        "this character cannot start a value",
+        "indent with spaces, not tabs; quote values that start with @, %, ` or |",
+    ),
+    ("could not find expected ':'", "a key without its `:`", "write `key: value`"),
+    (
+        "did not find expected key",
+        "the indentation does not fit the lines above, or a quote is not closed",
+        "line the key up with its neighbours",
+    ),
+    (
+        "did not find expected ',' or",
+        "a list or map in brackets is not closed, or a comma is missing",
+        "close it with `]` or `}`",
+    ),
+    ("found unexpected end of stream", "a quoted text is not closed", "add the closing quote"),
+    ("did not find expected '-'", "the indentation of this list does not fit", "line the items up"),
+    (
+        "block sequence entries are not allowed",
+        "a list cannot start here",
+        "put `- item` on a line of its own",
+    ),
+    ("found unexpected ':'", "a `:` in a value inside brackets", "quote the value"),
+    ("block mapping", "a map cannot start here", "put the key on a line of its own"),
+)
+
+
+class Reading(NamedTuple):
+    """What reading gave: a document, or None where it could not be read at all; and all that was found."""
+
+    document: ParsedDocument | None
+    problems: tuple[Problem, ...]
+
+
+class _Stop(Exception):  # noqa: N818 - control flow inside this module only
+    """Reading cannot go on; the problem was noted."""
+
+
+def too_large(path: str, size: int) -> Problem:
+    """The finding about a file of more than `MAX_BYTES`."""
+    message = f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read"
+    return Problem(
+        "Y002", Severity.ERROR, Span(path), message, "split it, or keep large data in a file of its own"
+    )
+
+
+def read(data: bytes, path: str) -> Reading:
+    """Read one file's bytes strictly. Never raises for what is in the file."""
+    reader = _Reader(path, data)
+    try:
+        document: ParsedDocument | None = reader.read()
+    except _Stop:
+        document = None
+    return Reading(document, tuple(reader.problems))
+
+
+class _Reader:
+    """Turns events into data and places, noting problems on the way."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.data = data
+        self.problems: list[Problem] = []
+
+    def note(self, rule: str, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(rule, Severity.ERROR, Span(self.path, *place), message, hint))
+
+    def read(self) -> ParsedDocument:
+        from _ruamel_yaml import (
+            CParser,  # late: it brings all of ruamel.yaml, and most files are read without
+        )
+
+        text = self.decode(self.data)
+        try:
+            document = self.compose(CParser(text))
+        except (_Stop, MemoryError):
+            raise
+        except Exception as error:
+            # ruamel's scanner and parser errors share a base class that costs a start-up import to name;
+            # the C parser also raises plain ValueErrors for some inputs. All of them are about this file.
+            self.note_syntax(error, text)
+            raise _Stop from error
+        if "?" in text and QUESTION.search(text):
+            self.note_question_marks(text, document.root)
+        return document
+
+    def decode(self, data: bytes) -> str:
+        start = (1, 1, 1, 1)
+        if len(data) > MAX_BYTES:
+            self.problems.append(too_large(self.path, len(data)))
+            raise _Stop
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            self.note("Y003", start, "the file is UTF-16, not UTF-8", "save it as UTF-8")
+            raise _Stop
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            before = data[: error.start].decode("utf-8")
+            self.note(
+                "Y003",
+                _place_at(before),
+                f"byte 0x{data[error.start]:02x} is not UTF-8",
+                "save the file as UTF-8",
+            )
+            raise _Stop from error
+        text = text.removeprefix("\ufeff")
+        if text.startswith("version ") and (leftover := leftover_in(text)):
+            self.note("Y001", (1, 1, 1, 8), leftover.message, leftover.hint)
+            raise _Stop
+        found = FORBIDDEN.search(text)
+        if found:
+            self.note(
+                "Y004",
+                _place_at(text[: found.start()]),
+                f"the character U+{ord(found.group()):04X} is not allowed in a file",
+                "remove it, or write it as an escape in a double-quoted text",
+            )
+            raise _Stop
+        # Blanks at the very end, with no line end, are lost where a block of text ends the file.
+        return f"{text}\n" if text[-1:] in (" ", "\t") else text
+
+    def note_question_marks(self, text: str, node: "Node | Place | None") -> None:
+        """Note keys in brackets that start with a `?`."""
+        lines = text.splitlines()
+        waiting = [node]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, Node):
+                waiting.extend(one.children.values())
+                for key, place in one.keys.items():
+                    if lines[place[0] - 1][place[1] - 2 : place[1] - 1] == "?":
+                        self.note(
+                            "Y011",
+                            place,
+                            f"`?{_short(key)}` is read differently by different YAML versions",
+                            _quote_hint(f"?{key}"),
+                        )
+
+    def note_syntax(self, error: Exception, text: str) -> None:
+        leftover = leftover_in(text)
+        if leftover is not None:
+            self.note("Y001", (leftover.line, 1, leftover.line, 8), leftover.message, leftover.hint)
+            return
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        said = str(getattr(error, "problem", None) or error).split("\n", 1)[0]
+        place = (mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else (1, 1, 1, 2)
+        placeholder = _placeholder_at(text, place)
+        if placeholder:
+            message = f"not valid YAML: `{_short(placeholder)}` needs quotes in brackets"
+            self.note("Y001", place, message, f'quote it: "{_short(placeholder)}"')
+            return
+        context = str(getattr(error, "context", None) or "")
+        for part, message, hint in _SYNTAX_HINTS:
+            if part in said or part in context:
+                self.note("Y001", place, f"not valid YAML: {message}", hint)
+                return
+        self.note("Y001", place, f"not valid YAML: {said}")
+
+    def compose(self, parser: Any) -> ParsedDocument:  # noqa: C901, PLR0912, PLR0915 - one loop: a call for each event costs a third more
+        """Build data and places from the events; the stack holds the open maps and lists."""
+        get_event = parser.get_event
+        stack: list[tuple[Any, Node | None]] = []
+        container: Any = None  # the open map or list, its node, and the map's key that waits for a value
+        node: Node | None = None
+        key: str | None = None
+        key_place: Place | None = None
+        root: Any = None
+        root_node: Node | Place | None = None
+        events = 0
+        while True:
+            event = get_event()
+            if event is None:
+                break
+            events += 1
+            kind = event.__class__.__name__
+            if kind == "ScalarEvent":
+                start, end = event.start_mark, event.end_mark
+                place = (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+                value: Any = event.value
+                if event.anchor is not None or event.tag is not None:
+                    self.note_decoration(event, place)
+                is_key = key is None and type(container) is dict
+                if event.implicit[0]:
+                    value = self.resolve(value, place, is_key=is_key)
+                elif "\0" in value:
+                    self.note("Y004", place, "the character U+0000 is not allowed in a text", "remove `\\0`")
+                if is_key:
+                    key, key_place = self.checked_key(value, place, container, node), place
+                    continue
+                child: Node | Place = place
+            elif kind in ("MappingStartEvent", "SequenceStartEvent"):
+                start = event.start_mark
+                place = (start.line + 1, start.column + 1, start.line + 1, start.column + 2)
+                if event.anchor is not None or event.tag is not None:
+                    self.note_decoration(event, place)
+                if len(stack) >= MAX_DEPTH:
+                    self.note("Y005", place, f"nested deeper than {MAX_DEPTH} levels", "write it flatter")
+                    raise _Stop
+                if key is None and type(container) is dict:
+                    self.note(
+                        "Y006",
+                        place,
+                        "a key must be text, not a list or a map",
+                        "write the key as plain text",
+                    )
+                    raise _Stop
+                child = Node(place)
+                value = {} if kind == "MappingStartEvent" else []
+            elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+                container, node = stack.pop()
+                continue
+            else:
+                self.check_stream_event(kind, event, seen_root=root_node is not None)
+                continue
+            if events > MAX_EVENTS:
+                self.note("Y005", place, f"more than {MAX_EVENTS:,} keys and values", "split the file")
+                raise _Stop
+            if node is None:
+                root, root_node = value, child
+            elif key is not None and key_place is not None:
+                container[key] = value
+                node.keys[key] = key_place
+                node.children[key] = child
+            else:
+                node.children[len(container)] = child
+                container.append(value)
+            if child.__class__ is Node:
+                stack.append((container, node))
+                container, node = value, child
+            key = key_place = None
+        if root_node is None:
+            self.note("Y007", (1, 1, 1, 1), "the file is empty", "start with `title:` and `definition:`")
+            raise _Stop
+        return ParsedDocument(self.path, root, root_node, self.data)
+
+    def check_stream_event(self, kind: str, event: Any, *, seen_root: bool) -> None:
+        mark = event.start_mark
+        place = (mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 4)
+        if kind == "AliasEvent":
+            self.note("Y008", place, "anchors and aliases are not read", "write the value out")
+            raise _Stop
+        if kind == "DocumentStartEvent":
+            if event.version or event.tags:
+                self.note("Y008", place, "directives (`%YAML`, `%TAG`) are not read", "remove the line")
+            if seen_root:
+                self.note(
+                    "Y009",
+                    place,
+                    "a second document in one file",
+                    "one file holds one definition: split at `---`",
+                )
+                raise _Stop
+
+    def note_decoration(self, event: Any, place: Place) -> None:
+        if event.anchor is not None:
+            self.note(
+                "Y008",
+                place,
+                f"anchors (`&{event.anchor}`) are not read",
+                "remove it and write the values out",
+            )
+        if event.tag is not None:
+            self.note(
+                "Y008",
+                place,
+                f"tags (`{event.tag}`) are not read",
+                "remove it; quote the value to make it text",
+            )
+
+    def checked_key(self, key: Any, place: Place, container: Mapping[str, Any], node: Node | None) -> str:
+        if not isinstance(key, str):
+            written = "null" if key is None else str(key).lower()
+            self.note(
+                "Y006",
+                place,
+                f"a key must be text, and `{written}` is not",
+                'quote it: "…"' if isinstance(key, float) else _quote_hint(written),
+            )
+            key = written
+        if key in container:
+            first = node.keys[key][0] if node else 0
+            self.note(
+                "Y010",
+                place,
+                f"the key `{key}` stands twice in one map",
+                f"the first is in line {first}: keep one",
+            )
+        return str(key)
+
+    def resolve(self, text: str, place: Place, *, is_key: bool) -> Any:  # noqa: PLR0911 - one a sort of scalar
+        """The value of a plain scalar; what YAML versions read differently is noted and stays text."""
+        if text in CONSTANTS:
+            return CONSTANTS[text]
+        if text[0] not in FIRST_OF_AMBIGUOUS:
+            return text
+        if INTEGER.match(text):
+            if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
+                return int(text)
+            self.note(
+                "Y011", place, f"the number {_short(text)} is too large to be kept exactly", _quote_hint(text)
+            )
+            return text
+        if FLOAT.match(text):
+            number = float(text) if len(text) <= 64 else math.inf
+            if math.isfinite(number) and Decimal(text) == Decimal(repr(number)):
+                return number
+            self.note("Y011", place, f"the number {_short(text)} cannot be kept exactly", _quote_hint(text))
+            return text
+        if AMBIGUOUS.match(text):
+            what = (
+                "is a date in some YAML versions and text in others"
+                if DATE.match(text)
+                else ("is read differently by different YAML versions")
+            )
+            if text == "<<" and is_key:
+                self.note("Y008", place, "merge keys (`<<`) are not read", "write the keys out")
+            else:
+                self.note(
+                    "Y011", place, f"`{_short(text)}` {what}", f"{_quote_hint(text)}{_plain_form(text)}"
+                )
+        return text
+
+
+def _plain_form(text: str) -> str:
+    lower = text.lower()
+    if lower in ("yes", "on", "y", "true"):
+        return ", or write true"
+    if lower in ("no", "off", "n", "false"):
+        return ", or write false"
+    if lower in ("~", "null"):
+        return ", or write null"
+    return ", or write a plain number" if _NUMBER_LIKE.match(lower) and not DATE.match(lower) else ""
+
+
+def _quote_hint(text: str) -> str:
+    """How to make a plain scalar text; a long one is not repeated, because a part of it would be wrong."""
+    if len(text) > _LONGEST_SHOWN:
+        return 'quote it: "…"'
+    return (
+        f"quote it: '{text}'"
+        if '"' in text and "'" not in text
+        else f"quote it: {json.dumps(text, ensure_ascii=False)}"
+    )
+
+
+def _placeholder_at(text: str, place: Place) -> str:
+    """The plain text with `${…}` in it that a list or map in brackets ends at, because of its `{`; "" where it is none."""
+    line = re.split(r"\r\n|\r|\n", text)[place[0] - 1 : place[0]]
+    at = place[1] - 1
+    if not line or line[0][at - 1 : at + 1] != "${":
+        return ""
+    start = max(line[0].rfind(char, 0, at) for char in " \t[]{},") + 1
+    after = re.match(r"\{[^\s{}\[\],]*\}?[^\s\[\]{},]*", line[0][at:])
+    return line[0][start:at] + (after.group() if after else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+
+
+def _place_at(before: str) -> Place:
+    """The place right after the text `before`."""
+    lines = re.split(r"\r\n|\r|\n", before.removeprefix("\ufeff"))
+    return (len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)

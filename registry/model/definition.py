@@ -1,0 +1,189 @@
+"""What is known of a definition without reading it: all that lists, references and others' pages may ask of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+from registry.model.pointer import steps_of
+from registry.model.problem import Problem, Severity, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A field (JSON Pointer) whose value is the name of a definition of `kind`."""
+
+    pointer: str
+    kind: str
+
+
+class Summary(NamedTuple):
+    """A few values of one document; "" or () where there is none, or one of another type than the format has.
+
+    `references` are the names in the kind's fields of reference, in their order; None where nothing is referred to. `replaced_by`
+    is that of the deprecation, `samples` the paths of files that examples name. `is_excepting`: findings are excepted in the file.
+    """
+
+    title: str = ""
+    description: str = ""
+    lifecycle: str = "production"
+    process_type: str = ""
+    application: str = ""
+    tags: tuple[str, ...] = ()
+    references: tuple[str | None, ...] = ()
+    replaced_by: str = ""
+    samples: tuple[str, ...] = ()
+    is_excepting: bool = False
+
+
+def summary_of(data: dict[str, Any], references: Iterable[Reference]) -> Summary:
+    """The outline of a document whose kind refers to others in these fields."""
+    inside = data.get("definition")
+    inside = inside if isinstance(inside, dict) else {}
+    tags = data.get("tags")
+    return Summary(
+        title=_text(data.get("title")),
+        description=_text(data.get("description")),
+        lifecycle=_text(data.get("lifecycle", "production")),
+        process_type=_text(inside.get("process_type")),
+        application=_text(inside.get("application")),
+        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        references=tuple(text_at(data, *steps_of(one.pointer)) for one in references),
+        replaced_by=text_at(data, "deprecation", "replaced_by") or "",
+        samples=tuple(path for _, _, path in sample_files(data)) if "examples" in data else (),
+        is_excepting=bool(data.get("ignore")),
+    )
+
+
+def sample_files(data: dict[str, Any]) -> Iterable[tuple[int, str, str]]:
+    """Number of the example, key and path of each file that the examples in a document name."""
+    examples = data.get("examples")
+    for number, example in enumerate(examples if isinstance(examples, list) else ()):
+        for key in ("input_file", "output_file"):
+            path = example.get(key) if isinstance(example, dict) else None
+            # What leads out of the folder is the schema's finding.
+            if isinstance(path, str) and ".." not in path.split("/"):
+                yield number, key, path
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def text_at(data: Any, *steps: str) -> str | None:
+    """The text that lies at `steps`, or None when there is none: what is of another type is the schema's finding."""
+    for step in steps:
+        if not isinstance(data, dict):
+            return None
+        data = data.get(step)
+    return data if isinstance(data, str) else None
+
+
+DEFINITIONS_FOLDER = "definitions"
+
+
+SAMPLES_FOLDER = "samples"
+
+
+LEDGER_PATH = f"{DEFINITIONS_FOLDER}/ledger.jsonl"
+
+
+SUFFIX = ".yaml"
+
+
+class Document(Protocol):
+    """One YAML file as read: plain data, the bytes of the file, and the place of every value."""
+
+    @property
+    def path(self) -> str:
+        """Path of the file, relative to the root of the registry."""
+
+    @property
+    def data(self) -> Any:
+        """The document as plain data."""
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the file."""
+
+    def span(self, pointer: tuple[str | int, ...], *, key: bool = False) -> Span:
+        """Where the value (or with `key` its key) at `pointer` is."""
+
+    @property
+    def place(self) -> Any:
+        """Line and column of the document's first token."""
+
+
+class Definition(NamedTuple):
+    """One YAML file of a kind. `id` is None as long as none was given; `document.data` is always a map.
+
+    `blob` is the id that git gives the bytes; "" where nobody has asked for it. What is asked of many definitions is in
+    `outline`: documents may lie elsewhere, and be read when somebody asks.
+    """
+
+    kind: str
+    name: str
+    id: int | None
+    document: Document
+    summary: Summary
+    blob: str = ""
+
+    @property
+    def path(self) -> str:
+        """Path of the file, relative to the registry's root."""
+        return self.document.path
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the file."""
+        return self.document.raw
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The whole document as plain data."""
+        return self.document.data  # type: ignore[no-any-return]
+
+    @property
+    def inside(self) -> dict[str, Any]:
+        """What stands inside `definition`: exactly what programs get. Empty where it is missing or no map."""
+        inside = self.data.get("definition")
+        return inside if isinstance(inside, dict) else {}
+
+    def problem(
+        self,
+        rule: str,
+        severity: Severity,
+        pointer: tuple[str | int, ...],
+        message: str,
+        hint: str = "",
+        *,
+        key: bool = False,
+    ) -> Problem:
+        """A finding about the value (or with `key` the key) at `pointer`, given as steps."""
+        from registry.model.pointer import pointer_of
+
+        return Problem(
+            rule, severity, self.document.span(pointer, key=key), message, hint, pointer_of(pointer)
+        )
+
+
+def definition_path(kind: str, name: str) -> str:
+    """Path of a definition's file, relative to the registry's root."""
+    return f"{DEFINITIONS_FOLDER}/{kind}/{name}{SUFFIX}"
+
+
+# A history names each path again and again.
+@lru_cache(maxsize=65_536)
+def kind_and_name(path: str) -> tuple[str, str] | None:
+    """Kind and name that a path stands for, or None when it is no definition's path."""
+    folder, _, rest = path.partition("/")
+    kind, _, name = rest.partition("/")
+    if folder != DEFINITIONS_FOLDER or not name or not name.endswith(SUFFIX) or name == SUFFIX:
+        return None
+    return kind, name.removesuffix(SUFFIX)
+
+
+def id_of(data: dict[str, Any]) -> int | None:
+    """The id that a file carries, where it is one."""
+    number = data.get("id")
+    return number if type(number) is int and number > 0 else None

@@ -1,0 +1,45 @@
+"""Findings of the checker: what is wrong, how serious it is, and where."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Severity(StrEnum):
+    """How much a finding matters: an error stops a build, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Span(NamedTuple):
+    """A place in a file; lines and columns count from 1, columns count characters, the end is exclusive."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about one file: what is wrong (message) and what to type instead (hint)."""
+
+    rule: str
+    severity: Severity
+    span: Span
+    message: str
+    hint: str = ""
+    pointer: str = ""
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        """Order of reports: by file, then place, then rule."""
+        return (self.span.path, self.span.line, self.span.column, self.rule, self.message)
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """True when at least one of `problems` is an error."""
+    return any(problem.severity is Severity.ERROR for problem in problems)

@@ -1,0 +1,22 @@
+"""One committed state of one definition."""
+
+from typing import NamedTuple
+
+
+class Revision(NamedTuple):
+    """One state of one definition. `blob` is None where it was deleted, `commit` is None where nothing was committed yet.
+
+    `old_blob` is the state right before in the commit graph, which is not always the revision listed before: two
+    branches can change one file. `other_blobs` are the states on the further parents of a merge. `date` is the author's,
+    ISO 8601 with the author's offset. `message` is the commit's subject and at most 2 KiB of its body.
+    """
+
+    number: int
+    commit: str | None
+    author: str
+    date: str
+    message: str
+    name: str
+    blob: str | None
+    old_blob: str | None
+    other_blobs: tuple[str, ...] = ()

@@ -1,0 +1,40 @@
+"""Reviewed exceptions from rules: the `ignore` list of a definition; pure."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from registry.model.pointer import steps_of
+
+
+class RuleException(NamedTuple):
+    """One item of an `ignore` list.
+
+    `place` is its index in the list, `steps` are those of its JSON Pointer: it covers what stands there and below. No steps:
+    the whole file.
+    """
+
+    place: int
+    rule: str
+    steps: tuple[str, ...]
+
+    def covers(self, rule: str, steps: tuple[str | int, ...]) -> bool:
+        """True when a finding of `rule` about the value at `steps` is excepted. Steps are compared whole, never as text."""
+        return self.rule == rule and self.steps == tuple(map(str, steps[: len(self.steps)]))
+
+
+def exceptions_in(document: dict[str, Any]) -> Iterator[RuleException]:
+    """The exceptions that a document makes. One without a rule, without a reason, or with a path that is not text makes none."""
+    listed = document.get("ignore")
+    for place, item in enumerate(listed if isinstance(listed, list) else ()):
+        if not isinstance(item, dict):
+            continue
+        rule, reason, path = item.get("rule"), item.get("reason"), item.get("path", "")
+        if isinstance(rule, str) and isinstance(reason, str) and reason.strip() and isinstance(path, str):
+            trimmed = path.rstrip("/")
+            if not trimmed or trimmed.startswith("/"):
+                yield RuleException(place, rule, steps_of(trimmed))
+
+
+def is_excepted(exceptions: Iterable[RuleException], rule: str, steps: tuple[str | int, ...]) -> bool:
+    """True when one of `exceptions` covers a finding of `rule` about the value at `steps`."""
+    return any(one.covers(rule, steps) for one in exceptions)

@@ -1,0 +1,198 @@
+"""The main flow, composed once: source → load → check → snapshot → render → write."""
+
+import gc
+import time
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from registry.check import check, judged_by, unknown_rules
+from registry.check.rule import MergeTarget
+from registry.load.kinds import Kinds, load_kinds
+from registry.load.loader import Loaded, load_definitions
+from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, with_base_url
+from registry.load.source import Source
+from registry.model.problem import Problem, has_errors
+from registry.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from registry.cache.build_cache import BuildCache
+    from registry.site import Site
+    from registry.snapshot import Preview, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A source with everything that was read from it and all that is wrong with it."""
+
+    settings: Settings
+    kinds: Kinds
+    loaded: Loaded
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build found and did; `snapshot` is None and `files` 0 when errors stopped it.
+
+    `changed` units of the site (a definition's pages, its answers, a page of a list …) were made anew.
+    """
+
+    problems: tuple[Problem, ...]
+    snapshot: "Snapshot | None" = None
+    files: int = 0
+    seconds: float = 0.0
+    changed: int = 0
+
+
+def check_source(
+    source: Source,
+    target: MergeTarget | None = None,
+    only: Container[str] | None = None,
+    *,
+    memory: "BuildCache | None" = None,
+    schemas: tuple[Kinds, tuple[Problem, ...]] | None = None,
+    base: Settings | None = None,
+) -> Checked:
+    """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it.
+
+    With `only`, the definitions at these paths; others are known by name. What is in `memory` is not read and judged again.
+    `schemas` are those of `source`, where they were loaded already. `base` are the settings that a change is judged by where
+    it must not judge itself.
+    """
+    with _no_cyclic_garbage():
+        settings, problems = parse_settings(source.read(SETTINGS_PATH))
+        kinds, schema_problems = schemas if schemas is not None else load_kinds(source)
+        if memory is not None:
+            memory.judge_by(judged_by(kinds, settings), kinds)
+        loaded = load_definitions(source, kinds, only, memory)
+        found = (
+            *problems,
+            *schema_problems,
+            *check(loaded, kinds, settings, target, memory, base),
+            *_unknown_rules(settings, source),
+        )
+    return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
+
+
+def _unknown_rules(settings: Settings, source: Source) -> tuple[Problem, ...]:
+    if not (settings.rules or settings.folders):
+        return ()
+    from registry.changes.table import TABLE
+
+    return unknown_rules(settings, source.read(SETTINGS_PATH), TABLE)
+
+
+def snapshot_of(
+    source: Source,
+    progress: Progress = silent,
+    memory: "BuildCache | None" = None,
+    *,
+    with_contents: bool = True,
+) -> "tuple[Snapshot | None, tuple[Problem, ...]]":
+    """A checked snapshot of `source`, or None when there are errors; and all problems. `memory` is used, and learns.
+
+    `with_contents`: those of all revisions are going to be asked for.
+    """
+    # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
+    from registry.cache.build_cache import BuildCache
+    from registry.history.reader import begin_history
+    from registry.snapshot import take_snapshot
+
+    memory = memory if memory is not None else BuildCache()
+    with _no_cyclic_garbage():
+        schemas = load_kinds(source)
+        pending = begin_history(source, schemas[0], memory, with_contents=with_contents)
+        try:
+            progress("reading definitions")
+            checked = check_source(source, memory=memory, schemas=schemas)
+            memory.save(checked.loaded.definitions)
+            if has_errors(checked.problems):
+                return None, checked.problems
+            progress("bringing together what was read")
+            snapshot, ledger_problems = take_snapshot(
+                source, checked.settings, checked.kinds, checked.loaded, pending, memory, progress
+            )
+        finally:
+            if pending is not None:
+                pending.close()
+    problems = (*checked.problems, *ledger_problems)
+    return (None if has_errors(ledger_problems) else snapshot), problems
+
+
+def build(  # noqa: PLR0913 - each a way in which builds differ
+    source: Source,
+    site: "Site",
+    progress: Progress = silent,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    preview: "Preview | None" = None,
+    memory: "BuildCache | None" = None,
+    from_nothing: bool = False,
+    history: str | None = None,
+    base_url: str | None = None,
+) -> BuildResult:
+    """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.
+
+    What has not changed since the last build is kept, but with `from_nothing`; what is in `memory` is not read again.
+    `history` and `base_url` are used instead of those of the settings.
+    """
+    # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
+    from registry.render import render
+
+    started = clock()
+    site.prepare(source.root)
+    from_nothing = from_nothing or _is_tracked(source, site)
+    with _no_cyclic_garbage():
+        shown = history or parse_settings(source.read(SETTINGS_PATH))[0].history
+        snapshot, problems = snapshot_of(source, progress, memory, with_contents=shown == "revisions")
+        if snapshot is None:
+            return BuildResult(problems)  # the last good site stays
+        settings = replace(snapshot.settings, history=history) if history else snapshot.settings
+        snapshot = replace(snapshot, preview=preview, settings=with_base_url(settings, base_url))
+        snapshot.contents.expect(snapshot.blobs)
+        units = render(snapshot)
+        with _little_cyclic_garbage():
+            written = site.write(
+                units, partial(progress, "writing pages and answers"), from_nothing=from_nothing
+            )
+    return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)
+
+
+def _is_tracked(source: Source, site: "Site") -> bool:
+    """True where git tracks the generations of the site: then git may have written them, too."""
+    folder = site.generations
+    repository = source.repository if folder.is_dir() else None
+    if repository is None or repository.top is None:
+        return False
+    place, top = folder.parent.resolve() / folder.name, repository.top.resolve()
+    return place.is_relative_to(top) and repository.tracks(place.relative_to(top).as_posix())
+
+
+@contextmanager
+def _no_cyclic_garbage() -> Iterator[None]:
+    """No cycle collector while hundreds of thousands of small objects are made: it would walk them all again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def _little_cyclic_garbage() -> Iterator[None]:
+    """Where there is no collector, one that looks at nothing that is there now, and seldom at what making pages leaves behind."""
+    threshold = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000)
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.disable()
+        gc.set_threshold(*threshold)
+        gc.unfreeze()

@@ -1,0 +1,129 @@
+"""What every renderer gives: files of the site, in units that are made again only when what they are made from has changed."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from registry.model.addresses import api_files
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the site: its path below the site's folder and its bytes; `twins` are further paths with the same bytes.
+
+    A large body comes in parts, made while they are written.
+    """
+
+    path: str
+    body: bytes | Callable[[], Iterable[bytes]]
+    twins: tuple[str, ...] = ()
+
+    def parts(self) -> Iterable[bytes]:
+        """The bytes, in one part or several."""
+        return (self.body,) if isinstance(self.body, bytes) else self.body()
+
+    def whole(self) -> bytes:
+        """All bytes."""
+        return self.body if isinstance(self.body, bytes) else b"".join(self.body())
+
+
+class Target(NamedTuple):
+    """Files that are made together, from the same inputs.
+
+    `name` is theirs for ever; `key` is a digest of all that they are made from: the same key, the same bytes. `places` are the
+    addresses (files or folders, without a slash at the end) that all of them lie at or below. One that `is_long` holds something of
+    everything: it is begun first, so that nobody waits for it at the end.
+    """
+
+    name: str
+    key: str
+    places: tuple[str, ...]
+    make: Callable[[], Iterable[File]]
+    is_long: bool = False
+
+
+class TargetGroup(NamedTuple):
+    """Units whose names and keys are known, and of which each is put together when somebody asks for its number."""
+
+    names: Sequence[str]
+    keys: Sequence[str]
+    unit: Callable[[int], Target]
+
+
+class Targets:
+    """All units of a site, by name. After one edit most are neither made nor put together: their keys are as they were."""
+
+    def __init__(self, parts: Iterable[Target | TargetGroup]) -> None:
+        """From single ones and groups."""
+        self._parts = [
+            TargetGroup((part.name,), (part.key,), _always(part)) if isinstance(part, Target) else part
+            for part in parts
+        ]
+        self.keys: dict[str, str] = {}
+        for part in self._parts:
+            self.keys.update(zip(part.names, part.keys, strict=True))
+
+    def __iter__(self) -> Iterator[Target]:
+        """Every one."""
+        for part in self._parts:
+            yield from map(part.unit, range(len(part.names)))
+
+    def other_than(self, keys: Mapping[str, str]) -> Iterator[Target]:
+        """Those that have not these keys (by name)."""
+        for part in self._parts:
+            for number, (name, key) in enumerate(zip(part.names, part.keys, strict=True)):
+                if keys.get(name) != key:
+                    yield part.unit(number)
+
+
+def _always(unit: Target) -> Callable[[int], Target]:
+    return lambda _number: unit
+
+
+def target_of(name: str, *files: File) -> Target:
+    """A unit of files that are made already: small ones, whose bytes are their key."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        digest.update(file.whole())
+    return Target(
+        name,
+        digest.hexdigest(),
+        tuple(place for file in files for place in (file.path, *file.twins)),
+        lambda: iter(files),
+    )
+
+
+def grouped_by_fingerprint(units: Iterable[Target]) -> list[Target]:
+    """Units with the same inputs one behind the other: what was read for one is at hand for the next."""
+    by_key: dict[str, list[Target]] = {}
+    for unit in units:
+        by_key.setdefault(unit.key, []).append(unit)
+    return [unit for like in by_key.values() for unit in like]
+
+
+def fingerprint_of(*parts: object) -> str:
+    """A digest of plain values (text, numbers, lists of them)."""
+    return hashlib.blake2b(orjson.dumps(parts, default=str), digest_size=16).hexdigest()
+
+
+def files_by_path(files: Iterable[File]) -> Iterator[tuple[str, bytes]]:
+    """Every path with its bytes, twins too."""
+    for file in files:
+        body = file.whole()
+        yield file.path, body
+        for twin in file.twins:
+            yield twin, body
+
+
+def json_file(folder: str, body: object) -> File:
+    """`folder/index.json` and, for hosts without directory indexes, its twin `folder.json`."""
+    path, twin = api_files(folder)
+    return File(path, to_json(body), (twin,))
+
+
+def to_json(body: object) -> bytes:
+    """Compact JSON, keys in the order given, with a line end."""
+    return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,74 @@
+"""Which revision last set each field of a definition; pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from registry.model.diff import MISSING, same
+from registry.model.pointer import escape_step, steps_of
+from registry.model.revision import Revision
+from registry.snapshot import Snapshot
+
+
+class Origin(NamedTuple):
+    """One field with its value now, and the revision that gave it that value. `pointer` is a JSON Pointer."""
+
+    pointer: str
+    value: Any
+    revision: Revision
+
+
+def blame(snapshot: Snapshot, revisions: Sequence[Revision]) -> tuple[Origin, ...]:
+    """The fields of the newest of `revisions` (oldest first) that has a content, in the order of the file.
+
+    Each field is followed from there along the states before it, of a merge along the first parent that has the same value,
+    to the revision before which it had another one. A list is one field, as in `registry diff`.
+    """
+    last = next(
+        (place for place in range(len(revisions) - 1, -1, -1) if revisions[place].blob is not None), None
+    )
+    document = snapshot.document_of(revisions[last]) if last is not None else None
+    if last is None or document is None:
+        return ()
+    found: dict[str, Revision] = {}
+    # By the place of a revision, the fields that have their present value there.
+    followed: dict[int, dict[str, Any]] = {last: dict(_leaves(document, ""))}
+    for place in range(last, -1, -1):
+        fields = followed.pop(place, {})
+        for parent, before in _parents(snapshot, revisions, place):
+            passed = {
+                pointer: value for pointer, value in fields.items() if same(_at(before, pointer), value)
+            }
+            followed.setdefault(parent, {}).update(passed)
+            fields = {pointer: value for pointer, value in fields.items() if pointer not in passed}
+        found.update(dict.fromkeys(fields, revisions[place]))
+    return tuple(Origin(pointer, value, found[pointer]) for pointer, value in _leaves(document, ""))
+
+
+def _parents(snapshot: Snapshot, revisions: Sequence[Revision], place: int) -> Iterator[tuple[int, Any]]:
+    """The places of the revisions before one in the commit graph, with their documents; without those that are not known or not readable."""
+    revision = revisions[place]
+    for blob in (revision.old_blob, *revision.other_blobs):
+        parent = (
+            next((number for number in range(place - 1, -1, -1) if revisions[number].blob == blob), None)
+            if blob
+            else None
+        )
+        document = snapshot.document_of(revisions[parent]) if parent is not None else None
+        if parent is not None and document is not None:
+            yield parent, document
+
+
+def _leaves(node: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{pointer}/{escape_step(key)}")
+    else:
+        yield pointer, node
+
+
+def _at(document: Any, pointer: str) -> Any:
+    for step in steps_of(pointer):
+        if not isinstance(document, dict) or step not in document:
+            return MISSING
+        document = document[step]
+    return document

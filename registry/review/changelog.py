@@ -1,0 +1,94 @@
+"""What happened to a registry since a revision or a date: what changed, what it means, and by which commits."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from registry.changes import Changed, Comparison
+from registry.errors import UsageError
+from registry.git import LogCommit, Repository
+from registry.load.settings import SETTINGS_PATH, parse_settings
+from registry.load.source import Commit, open_source
+from registry.model.definition import DEFINITIONS_FOLDER, definition_path
+from registry.review.comparison import compare_sources
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:]{5,8}(?:Z|[+-][0-9]{2}:[0-9]{2})?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogEntry:
+    """One definition that changed, with the commits that did it, newest first."""
+
+    changed: Changed
+    commits: tuple[LogCommit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changelog:
+    """What changed since `since` (in words), gravest first."""
+
+    title: str
+    since: str
+    comparison: Comparison
+    entries: tuple[ChangelogEntry, ...]
+
+
+def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Changelog:
+    """What changed up to `head` since a revision, a date (YYYY-MM-DD), or the newest tag before it; without any tag, since the beginning.
+
+    A date means the newest commit of the main line (first parents) that was committed before it.
+    """
+    after = open_source(root, head)
+    repository, commit = after.repository, after.commit
+    if repository is None or commit is None:
+        raise UsageError(f"{root} has no commits, so there is nothing to tell", "git init, and commit")
+    base, words = _base(repository, commit, since)
+    before = Commit(root, repository, base or repository.empty_tree())
+    comparison = compare_sources(before, after)
+    settings, _ = parse_settings(after.read(SETTINGS_PATH))
+    prefix = repository.prefix_of(root)
+    folder = f"{prefix}{DEFINITIONS_FOLDER}"
+    mailmap = repository.mailmap(commit)
+    commits = repository.begin_log(repository.order(commit, base), folder).commits()
+    newest_first = [one._replace(author=mailmap.name(one.author, one.email)) for one in commits][::-1]
+    entries = tuple(
+        ChangelogEntry(one, tuple(_commits_of(one, newest_first, prefix))) for one in comparison.changed
+    )
+    return Changelog(settings.title, words, comparison, entries)
+
+
+def _base(repository: Repository, commit: str, since: str | None) -> tuple[str | None, str]:
+    """The commit to start from, and what it is called; None for the beginning."""
+    if since is None:
+        # The tag of the commit itself would make an empty list: notes are written when a release is tagged.
+        tag = repository.newest_tag(commit, before=True)
+        return (repository.resolve(f"refs/tags/{tag}"), tag) if tag else (None, "the beginning")
+    if not _DATE.fullmatch(since):
+        base = repository.resolve(since)
+        if not repository.is_ancestor(base, commit):
+            raise UsageError(
+                f"{since!r} is no ancestor of {commit[:12]}, so nothing happened since",
+                "`registry diff` compares any two revisions",
+            )
+        return base, since
+    try:
+        moment = datetime.fromisoformat(since.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise UsageError(f"{since!r} is no date", "write YYYY-MM-DD") from error
+    return repository.commit_before(
+        commit, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    ), since
+
+
+def _commits_of(changed: Changed, newest_first: Iterable[LogCommit], prefix: str) -> Iterable[LogCommit]:
+    """The commits that touched a definition, followed back through renames."""
+    paths = {prefix + changed.path, prefix + definition_path(changed.kind, changed.name)}
+    for commit in newest_first:
+        rows = [
+            row for row in commit.rows if row.path in paths or (row.status == "D" and row.old_path in paths)
+        ]
+        if rows:
+            paths |= {row.old_path for row in rows}
+            yield commit

@@ -1,0 +1,185 @@
+"""Two revisions of a registry to what changed between them, reading only what differs."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from registry.changes import (
+    GUARDS,
+    Changed,
+    Comparison,
+    Meaning,
+    Side,
+    What,
+    compare,
+    judged_by_settings,
+    meaning,
+)
+from registry.changes.guards import loosened_schema, loosened_settings
+from registry.errors import UsageError
+from registry.git import Repository, as_pattern
+from registry.load.kinds import SCHEMA_FOLDER, Kinds, load_kinds
+from registry.load.loader import TEMPLATES_FOLDER, load_definitions
+from registry.load.search import paths_with
+from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, source_date_epoch
+from registry.load.source import Commit, Source, open_source
+from registry.model.definition import Definition, definition_path, kind_and_name
+
+
+def compare_revisions(root: Path, base: str, head: str = "worktree") -> Comparison:
+    """What changed from the commit that `base` names to `head` (a revision, or the work tree).
+
+    Raises UsageError where one of them cannot be read: a failed comparison never reads as "no changes".
+    """
+    after = open_source(root, head)
+    repository = after.repository
+    if repository is None:
+        raise UsageError(
+            f"{root} is not in a git repository, so there is nothing to compare", "git init, and commit"
+        )
+    return compare_sources(Commit(root, repository, repository.resolve(base)), after)
+
+
+def compare_sources(before: Commit, after: Source) -> Comparison:
+    """What changed from one source to another, of the same repository; judged as the settings of `before` say.
+
+    Not those of `after`: a change does not loosen what it is judged by.
+    """
+    repository = before.repository
+    touched = touched_paths(after, repository, before.commit, after.commit)
+    settings, problems = parse_settings(before.read(SETTINGS_PATH))
+    if problems:
+        raise UsageError(
+            f"the settings of {before.commit[:12]} cannot be read: {problems[0].message}",
+            "mend registry.yaml there first",
+        )
+    old_kinds, _ = load_kinds(before)
+    has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
+    own_kinds = load_kinds(after)[0] if has_new_schemas else old_kinds
+    new_kinds = own_kinds.with_secret_fields_of(old_kinds)  # what the base hides stays hidden
+    changed = {path for path in touched if kind_and_name(path)}
+    was, now = _read(before, old_kinds, changed), _read(after, new_kinds, changed)
+    named = _applications((*was, *now)) - changed
+    sides = [
+        Side(definitions, kinds, _read(source, kinds, named) if named else ())
+        for source, kinds, definitions in ((before, old_kinds, was), (after, new_kinds, now))
+    ]
+
+    def used_by(kind: str, name: str) -> Sequence[str]:
+        return _used_by(after, new_kinds, kind, name)
+
+    found = (
+        *_guards(after, touched, settings, old_kinds, own_kinds),
+        *compare(*sides, settings=settings, today=_today(after, repository), used_by=used_by),
+    )
+    return Comparison(before.commit, None if after.is_work_tree else after.commit, found, settings)
+
+
+def loosened_guards(before: Commit, after: Source, touched: frozenset[str]) -> tuple[Changed, ...]:
+    """The entries about settings, schemas and templates of a comparison alone, without comparing definitions."""
+    if not any(
+        path == SETTINGS_PATH or path.startswith((f"{SCHEMA_FOLDER}/", f"{TEMPLATES_FOLDER}/"))
+        for path in touched
+    ):
+        return ()
+    kinds, _ = load_kinds(before)
+    has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
+    new_kinds = load_kinds(after)[0] if has_new_schemas else kinds
+    return tuple(_guards(after, touched, parse_settings(before.read(SETTINGS_PATH))[0], kinds, new_kinds))
+
+
+def _guards(
+    after: Source, touched: frozenset[str], settings: Settings, old_kinds: Kinds, new_kinds: Kinds
+) -> Iterator[Changed]:
+    """An entry for each file with a setting or schema that the change loosens, and one for templates, as `settings` judge them."""
+    found: dict[str, list[Meaning]] = {}
+    if SETTINGS_PATH in touched:
+        found[SETTINGS_PATH] = [*loosened_settings(settings, parse_settings(after.read(SETTINGS_PATH))[0])]
+    for old in old_kinds:
+        path = f"{SCHEMA_FOLDER}/{old.name}.schema.json"
+        if new_kinds is not old_kinds and old.name in new_kinds.by_name:
+            found[path] = [*loosened_schema(old, new_kinds.by_name[old.name])]
+        elif new_kinds is not old_kinds:
+            found[path] = [
+                meaning("C203", "", more="the kind is gone, and its definitions are read by nothing")
+            ]
+    templates = sorted(path for path in touched if path.startswith(f"{TEMPLATES_FOLDER}/"))
+    if templates:
+        shown = ", ".join(templates[:10]) + (
+            f" and {len(templates) - 10} more" if len(templates) > 10 else ""
+        )
+        found[TEMPLATES_FOLDER] = [meaning("C204", "", more=shown)]
+    for path, meanings in found.items():
+        judged = tuple(
+            one for each in meanings if (one := judged_by_settings(each, "", settings)) is not None
+        )
+        if judged:
+            yield Changed(
+                What.CHANGED,
+                GUARDS,
+                None,
+                path,
+                "",
+                templates[0] if path == TEMPLATES_FOLDER else path,
+                (),
+                judged,
+            )
+
+
+def touched_paths(source: Source, repository: Repository, base: str, tree: str | None) -> frozenset[str]:
+    """Paths that differ from `base` to `tree` (commits or trees), those that are not committed included; relative to the registry's root."""
+    prefix = repository.prefix_of(source.root)
+    paths = set(repository.changes(base, tree, prefix or ".")) if tree is not None else set()
+    if source.is_work_tree:
+        paths |= repository.changed_paths(prefix or ".").keys()
+    return frozenset(path[len(prefix) :] for path in paths if path.startswith(prefix))
+
+
+def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definition, ...]:
+    """The definitions at these paths; none of them may be unreadable."""
+    if not paths:
+        return ()
+    loaded = load_definitions(source, kinds, frozenset(paths))
+    broken = sorted(loaded.unreadable & set(paths))
+    if broken:
+        why = next(
+            (problem.message for problem in loaded.problems if problem.span.path == broken[0]),
+            "it cannot be read",
+        )
+        where = "the work tree" if source.is_work_tree else f"{source.commit or ''}"[:12]
+        raise UsageError(f"cannot compare: {broken[0]} in {where}: {why}", "registry check")
+    return loaded.definitions
+
+
+def _applications(definitions: Sequence[Definition]) -> set[str]:
+    """Paths of the applications that process definitions name."""
+    names = (one.summary.application for one in definitions if one.kind == "process_definition")
+    return {definition_path("application", name) for name in names if name}
+
+
+def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, ...]:
+    """Names of the process definitions that refer to the definition of this kind and name."""
+    repository = source.repository
+    if repository is None:
+        return ()
+    wanted = paths_with(source, repository, [as_pattern(name)])
+    if not wanted:
+        return ()
+    found = load_definitions(source, kinds, frozenset(wanted)).definitions
+    references = {one.name: [reference.kind for reference in one.references] for one in kinds}
+    return tuple(
+        one.name
+        for one in found
+        if one.kind == "process_definition"
+        and (kind, name) in zip(references[one.kind], one.summary.references, strict=True)
+    )
+
+
+def _today(source: Source, repository: Repository) -> date:
+    """The day that a sunset is held against: that of the commit, so that a comparison says the same for ever; today for the work tree."""
+    given = source_date_epoch()
+    if given is not None:
+        return datetime.fromtimestamp(given, UTC).date()
+    if source.is_work_tree or source.commit is None or not repository.is_commit(source.commit):
+        return datetime.now(UTC).date()
+    return date.fromisoformat(repository.commit_time(source.commit)[:10])

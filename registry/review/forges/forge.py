@@ -1,0 +1,113 @@
+"""What every forge offers, and how its REST service is asked."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from registry.errors import UsageError
+from registry.load.foreign_json import read_json
+
+_TIMEOUT_S = 30
+# What forges answer has a dozen.
+_DEEPEST = 100
+_READ_AT_MOST = 16 * 1024 * 1024
+_PAGE = 100
+_MOST_PAGES = 50
+
+
+class Comment(NamedTuple):
+    """One comment; `is_ours` when the token that we have wrote it."""
+
+    id: int
+    body: str
+    address: str
+    is_ours: bool
+
+
+class Forge(Protocol):
+    """One pull or merge request on one forge."""
+
+    def comments(self) -> Iterator[Comment]:
+        """Every comment on it, oldest first."""
+
+    def create(self, body: str) -> str:
+        """Write a comment; gives its address."""
+
+    def update(self, comment: int, body: str) -> str:
+        """Write a comment anew; gives its address."""
+
+
+def needed(environment: Mapping[str, str], name: str) -> str:
+    """A variable that the job must have."""
+    if not environment.get(name):
+        raise UsageError(
+            f"the variable {name} is not set", "this command is for a CI job; docs/reviewer.md shows one"
+        )
+    return environment[name]
+
+
+def event(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What happened, as GitHub and Forgejo tell a job in a file."""
+    path = Path(needed(environment, "GITHUB_EVENT_PATH"))
+    try:
+        found = read_json(path.read_bytes(), deepest=_DEEPEST)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as the event of a job") from error
+    return found if isinstance(found, dict) else {}
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The token is for one host: nothing is followed to another."""
+
+    def redirect_request(
+        self, req: Any, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> None:
+        return None
+
+
+class Rest:
+    """A REST service that speaks JSON, asked with one token."""
+
+    def __init__(self, base: str, headers: Mapping[str, str]) -> None:
+        """`base` is the address that all paths start with; `headers` carry the token."""
+        if urlsplit(base).scheme not in ("https", "http"):
+            raise UsageError(f"{base!r} is no address of a forge")
+        self._base = base.rstrip("/")
+        self._headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": "process-registry",
+            **headers,
+        }
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One request; gives the JSON of the answer. Raises UsageError for anything but success."""
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self._base + path, data=data, headers=self._headers, method=method)
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
+                return read_json(answer.read(_READ_AT_MOST), deepest=_DEEPEST)
+        except urllib.error.HTTPError as error:
+            hint = "may the token do this?" if error.code in (401, 403, 404) else "run it again"
+            raise UsageError(
+                f"{method} {self._base}{path} answers {error.code} {error.reason}", hint
+            ) from error
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{self._base} does not answer as it should: {getattr(error, 'reason', error)}",
+                "run it again",
+            ) from error
+
+    def pages(self, path: str, size: str = "per_page") -> Iterator[dict[str, Any]]:
+        """The elements of all pages of a list."""
+        for page in range(1, _MOST_PAGES + 1):
+            found = self.ask("GET", f"{path}{'&' if '?' in path else '?'}{size}={_PAGE}&page={page}")
+            listed = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+            yield from listed
+            if len(listed) < _PAGE:
+                return

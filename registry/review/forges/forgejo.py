@@ -1,0 +1,24 @@
+"""Forgejo and Gitea: the comment of a `pull_request` job.
+
+Source: the API reference (Swagger) of Forgejo, section "issue"; addresses are those of GitHub but for the length of a page.
+"""
+
+from collections.abc import Mapping
+
+from registry.errors import UsageError
+from registry.review.forges.forge import Forge, Rest, event, needed
+from registry.review.forges.github import IssueComments
+
+
+def forge_from(environment: Mapping[str, str]) -> Forge:
+    """The pull request that the job is about."""
+    token, repository = needed(environment, "REGISTRY_TOKEN"), needed(environment, "GITHUB_REPOSITORY")
+    server = needed(environment, "GITHUB_SERVER_URL")
+    rest = Rest(
+        environment.get("GITHUB_API_URL") or f"{server.rstrip('/')}/api/v1",
+        {"Authorization": f"token {token}"},
+    )
+    number = (event(environment).get("pull_request") or {}).get("number")
+    if not isinstance(number, int):
+        raise UsageError("the job is about no pull request", "run it for the event pull_request")
+    return IssueComments(rest, repository, number, str(rest.ask("GET", "/user").get("login", "")), "limit")

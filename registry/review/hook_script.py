@@ -1,0 +1,153 @@
+"""The hook as a file in a bare repository: a shell script that calls `registry hook`, and refuses when it cannot."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from shlex import quote
+
+from registry.errors import RefusedError, UsageError
+from registry.files.atomic_write import replace_file
+from registry.git import HEADS, Repository, open_repository
+from registry.model.definition import DEFINITIONS_FOLDER
+
+_MARKER = "# Refuses a push that would break the registry."
+# `-I`: no file of the repository or of the current folder can stand for one of our modules.
+_SCRIPT = f"""#!/bin/sh
+{_MARKER} Written by `registry hook install`.
+python=PYTHON
+"$python" -I -m registry hook pre-receive OPTIONS && exit 0
+status=$?
+if ! "$python" -I -c 'import registry.cli' 2>/dev/null; then
+  echo "registry: the push is refused: it cannot be checked, because $python does not run process-registry."
+  echo "registry: Repair it on the server: install process-registry again, and call its \\`registry hook install\\`."
+elif [ "$status" -gt 3 ]; then
+  echo "registry: the push is refused: it cannot be checked, because the check ended with status $status."
+  echo "registry: Repair it on the server: free memory or disk space if these are short; else report this as a bug."
+fi >&2
+exit 1
+"""
+# Scripts that earlier versions wrote.
+_EARLIER = re.compile(
+    rf"#!/bin/sh\n{re.escape(_MARKER)}\nexec \S+ -m registry hook (?:pre-receive|update) (?:\"\$@\")?\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Where the hook is, what it guards, and what the operator should know."""
+
+    path: Path
+    refs: tuple[str, ...]
+    folder: str
+    notes: tuple[str, ...]
+
+
+def folder_within(text: str) -> str:
+    """The registry's folder within a repository as a prefix: "" or "some/folder/". Raises UsageError for one that cannot be."""
+    parts = PurePosixPath(text).parts
+    if text.startswith("/") or ".." in parts or any(not part.isprintable() for part in parts):
+        raise UsageError(
+            f"{text!r} is not a folder within a repository",
+            "as in `--folder registry`, seen from the top of its files",
+        )
+    return "".join(f"{part}/" for part in parts)
+
+
+def install(path: Path, refs: Sequence[str], folder: str, options: Sequence[str] = ()) -> Installed:
+    """Write the pre-receive hook into the bare repository at `path`.
+
+    `refs` are the full names of the branches to guard, none for the one that HEAD is on; `options` go to `registry hook
+    pre-receive` as they are. Raises UsageError when the hook could not check there, RefusedError where another one is.
+    """
+    repository = open_repository(path)
+    if repository is None or not repository.is_bare:
+        raise UsageError(
+            f"{path} is not a bare repository",
+            "name the one that people push to: `registry hook install REPOSITORY.git`",
+        )
+    guarded, notes = _refs_to_guard(repository, refs)
+    _is_found(repository, guarded, folder)
+    other = repository.hooks_path()
+    if other is not None:
+        raise UsageError(
+            f"core.hooksPath is {other}, so git would not run a hook in {path}",
+            "git config --unset core.hooksPath, where it is set",
+        )
+    _runs_isolated()
+    words = (
+        [word for ref in guarded for word in ("--branch", ref)]
+        + (["--folder", folder.rstrip("/")] if folder else [])
+        + list(options)
+    )
+    text = _SCRIPT.replace("PYTHON", quote(sys.executable), 1).replace(
+        "OPTIONS", " ".join(map(quote, words)), 1
+    )
+    hook = path / "hooks" / "pre-receive"
+    if os.path.lexists(hook) and not _is_ours(hook):
+        raise RefusedError(f"{hook} is there already", "call `registry hook pre-receive` in it, or remove it")
+    hook.parent.mkdir(exist_ok=True)
+    replace_file(hook, text.encode())
+    hook.chmod(0o755)
+    return Installed(hook, guarded, folder, notes)
+
+
+def _refs_to_guard(repository: Repository, refs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The full names of the branches to guard, and notes."""
+    head = repository.head_ref()
+    branches = repository.branches()
+    guarded = tuple(refs) or ((head,) if head else ())
+    if not guarded:
+        raise UsageError("HEAD of the repository is on no branch", "name the branch to guard: --branch main")
+    missing = [ref for ref in guarded if ref not in branches]
+    if missing and branches and not refs:
+        known = ", ".join(ref.removeprefix(HEADS) for ref in branches[:5])
+        raise UsageError(
+            f"HEAD names {missing[0]}, which does not exist",
+            f"name the branch to guard with --branch; there is {known}",
+        )
+    return guarded, tuple(f"{ref} does not exist yet: the push that creates it is checked" for ref in missing)
+
+
+def _is_found(repository: Repository, guarded: Sequence[str], folder: str) -> None:
+    """Raise UsageError when a guarded branch has no registry in `folder`."""
+    for ref in guarded:
+        commit = repository.commit_of(ref)
+        if commit is None:
+            continue
+        paths = [row.path for row in repository.list_tree(commit)]
+        if any(path.startswith(f"{folder}{DEFINITIONS_FOLDER}/") for path in paths):
+            continue
+        parts = [f"/{path}".rpartition(f"/{DEFINITIONS_FOLDER}/") for path in paths if path.endswith(".yaml")]
+        places = sorted({above[1:] for above, found, _ in parts if found})
+        hint = "; or ".join(
+            f"--folder {quote(place)}" if place else "leave out --folder" for place in places[:3]
+        )
+        raise UsageError(
+            f"{ref} has no {folder}{DEFINITIONS_FOLDER}/, so there is nothing to check",
+            hint or "push a registry first, or name its folder with --folder",
+        )
+
+
+def _runs_isolated() -> None:
+    """Raise UsageError when this program cannot be started as the hook starts it."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", "import registry.cli"], capture_output=True, check=False
+    )
+    if done.returncode:
+        raise UsageError(
+            f"{sys.executable} -I cannot import process-registry, and the hook needs that",
+            "install it into an environment of its own (python -m venv), not for one user or through PYTHONPATH",
+        )
+
+
+def _is_ours(hook: Path) -> bool:
+    """True for a script that this or an earlier version wrote and that nobody has edited since."""
+    if hook.is_symlink() or not hook.is_file():
+        return False
+    text = hook.read_text(encoding="utf-8", errors="replace")
+    pattern = re.escape(_SCRIPT).replace("PYTHON", r"[^\n]+", 1).replace("OPTIONS", r"[^\n]*", 1)
+    return bool(re.fullmatch(pattern, text) or _EARLIER.fullmatch(text))

@@ -1,0 +1,229 @@
+"""A push to a bare repository, judged before its refs move: for teams without a forge."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from registry.changes import Comparison
+from registry.errors import UsageError
+from registry.git import HEADS, HIGH_WATER, Repository, branch_ref, open_repository
+from registry.ids import parse_ledger, verify
+from registry.load.kinds import load_kinds
+from registry.load.settings import SETTINGS_PATH, parse_settings
+from registry.load.source import MAX_LEDGER_BYTES, Commit
+from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
+from registry.model.problem import Problem, has_errors
+from registry.pipeline import check_source
+from registry.review.comparison import compare_sources
+from registry.review.pushed_ids import MAX_ID_GAP, changes_the_ledger, check_pushed_ids
+from registry.review.review import Review, review_as_it_is
+
+_OURS = "refs/registry/"
+# What a change must not do, and what `registry index` does on the main branch: `check_pushed_ids` decides about these.
+_ABOUT_IDS = frozenset({"I030", "I031", "I032", "I033"})
+_ABOUT_THE_LEDGER = frozenset({"I034"})
+_OF_THE_LEDGER = frozenset({"I020", "I022"})
+
+
+class RefUpdate(NamedTuple):
+    """One ref that a push moves, as git gives it to a hook: zeros stand for "not there"."""
+
+    old: str
+    new: str
+    ref: str
+
+    @property
+    def creates(self) -> bool:
+        """True when there was no such ref."""
+        return not self.old.strip("0")
+
+    @property
+    def deletes(self) -> bool:
+        """True when there will be no such ref."""
+        return not self.new.strip("0")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a hook guards.
+
+    `branches` are names or full refs (none: the branch that HEAD is on); `folder` is where the registry lies in the
+    repository, "" or "some/folder/"; `max_id_gap` is how many numbers a push may leave out. `sees_whole_push` is False for
+    git's `update` hook, which is called for each ref alone.
+    """
+
+    branches: Sequence[str] = ()
+    folder: str = ""
+    max_id_gap: int = MAX_ID_GAP
+    sees_whole_push: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with one update, and what it means; `refused` says in sentences why it cannot be accepted at all."""
+
+    update: RefUpdate
+    review: Review | None = None
+    comparison: Comparison | None = None
+    refused: tuple[str, ...] = ()
+
+
+def parse_updates(lines: Iterable[str]) -> Iterator[RefUpdate]:
+    """The lines that git gives to `pre-receive`: old, new, ref. Raises UsageError for another one."""
+    for line in lines:
+        parts = line.rstrip("\n").split(" ", 2)
+        if len(parts) != 3:
+            raise UsageError(
+                f"{line!r} is not a line that git gives to a hook",
+                "this command is for hooks: `registry hook install` sets one up",
+            )
+        yield RefUpdate(*parts)
+
+
+def guarded_refs(repository: Repository, branches: Sequence[str]) -> tuple[str, ...]:
+    """The full names of `branches`, or of the one that HEAD is on. Raises UsageError when HEAD is on none."""
+    if branches:
+        return tuple(branch_ref(branch) for branch in branches)
+    head = repository.head_ref()
+    if head is None:
+        raise UsageError(
+            "HEAD of the repository is on no branch, so there is none to guard", "name it: --branch main"
+        )
+    return (head,)
+
+
+def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard()) -> list[Verdict]:
+    """Judge the updates of guarded branches and of the registry's own refs; others pass.
+
+    Raises RegistryError when that is not possible: then the push must be refused.
+    """
+    repository = open_repository(root, in_hook=True)
+    if repository is None:
+        raise UsageError(
+            f"{root.resolve()} is not a git repository", "hooks run in the repository that is pushed to"
+        )
+    repository.registry_folder = guard.folder
+    guarded = guarded_refs(repository, guard.branches)
+    pushed = list(updates)
+    _is_any_there(repository, guarded, pushed)
+    aliases = {ref for ref, target in repository.symbolic_refs().items() if target in guarded}
+    verdicts = []
+    for update in pushed:
+        if update.ref in (*guarded, HIGH_WATER) and repository.commit_of(update.ref) != (
+            None if update.creates else update.old
+        ):
+            # Git would refuse this ref alone, and move the others of the push.
+            verdicts.append(
+                Verdict(update, refused=(f"{update.ref} has moved meanwhile: fetch it and push again",))
+            )
+        elif update.ref in guarded:
+            verdicts.append(_judge(root, repository, update, guard))
+        elif update.ref in aliases:
+            verdicts.append(
+                Verdict(update, refused=(f"{update.ref} stands for a guarded branch: push to that one",))
+            )
+        elif update.ref.startswith(_OURS):
+            verdicts.append(
+                Verdict(update, refused=_wrong_with_mark(root, repository, update, pushed, guarded, guard))
+            )
+    return verdicts
+
+
+def _is_any_there(repository: Repository, guarded: Sequence[str], pushed: Sequence[RefUpdate]) -> None:
+    """Raise UsageError when no guarded branch is there or coming: then the hook guards another one than people use."""
+    branches = [update.ref for update in pushed if update.ref.startswith(HEADS)]
+    if branches and not any(ref in branches or repository.commit_of(ref) for ref in guarded):
+        raise UsageError(
+            f"the guarded branch {', '.join(guarded)} does not exist",
+            "push it first; or, on the server: registry hook install --branch NAME",
+        )
+
+
+def _wrong_with_mark(
+    root: Path,
+    repository: Repository,
+    update: RefUpdate,
+    pushed: Sequence[RefUpdate],
+    guarded: Sequence[str],
+    guard: Guard,
+) -> tuple[str, ...]:
+    """Why the high-water mark cannot be moved so. It names a commit of a guarded branch, and never forgets ids."""
+    if update.ref != HIGH_WATER:
+        return (f"{update.ref}: below {_OURS} only {HIGH_WATER} is accepted",)
+    if update.deletes:
+        return (f"{HIGH_WATER} remembers the ids that were given, and cannot be deleted by a push",)
+    if not guard.sees_whole_push:
+        return (
+            f"{HIGH_WATER} is accepted together with its branch, and an update hook sees one ref at a time: use the pre-receive hook",
+        )
+    if not any(other.ref in guarded and other.new == update.new for other in pushed):
+        return (
+            f"{HIGH_WATER} is accepted only in one push with {' or '.join(guarded)}, and for the same commit: registry index --push",
+        )
+    if not update.creates:
+        before, after = (
+            _ledger_bytes(Commit(root, repository, commit)) for commit in (update.old, update.new)
+        )
+        if not after.startswith(before):
+            return (
+                f"{HIGH_WATER} has lines of the ledger that {update.new[:12]} does not have: registry index --recover --push",
+            )
+    return ()
+
+
+def _judge(root: Path, repository: Repository, update: RefUpdate, guard: Guard) -> Verdict:
+    if update.deletes:
+        return Verdict(update, refused=(f"{update.ref} holds the ids and cannot be deleted by a push",))
+    source = Commit(root, repository, update.new)
+    if not source.entries(DEFINITIONS_FOLDER):
+        where = f"{guard.folder}{DEFINITIONS_FOLDER}/"
+        repair = "if the registry lies elsewhere, on the server: registry hook install --folder FOLDER"
+        return Verdict(
+            update, refused=(f"{update.ref} would have no {where}, so it cannot be checked; {repair}",)
+        )
+    if update.creates:
+        checked = check_source(source)
+        problems = _sorted((*checked.problems, *_ledger_problems(source)))
+        return Verdict(update, Review(problems, source, len(checked.loaded.definitions)))
+    path = repository.path_between(update.old, update.new)
+    if path is None:
+        message = f"{update.ref} would lose the commit {update.old[:12]}: fetch it, and merge or rebase your work; forced pushes are refused"
+        return Verdict(update, refused=(message,))
+    base = Commit(root, repository, update.old)
+    review = review_as_it_is(source, base)
+    refused: tuple[str, ...] = ()
+    gives_ids = changes_the_ledger(repository, path, update.old)
+    if gives_ids or any(problem.rule in _ABOUT_IDS for problem in review.problems):
+        wrong = check_pushed_ids(
+            repository, update.old, path, load_kinds(source)[0].by_name, guard.max_id_gap
+        )
+        decided = _ABOUT_IDS | _ABOUT_THE_LEDGER if gives_ids else _ABOUT_IDS
+        if gives_ids or not wrong:
+            refused = tuple(
+                f"commit {commit[:12]}: {refusal.message}; {refusal.hint}" for commit, refusal in wrong
+            )
+            review = replace(
+                review, problems=tuple(one for one in review.problems if one.rule not in decided)
+            )
+    # Without what the files say there is nothing to compare; that is said by the problems.
+    is_readable = not any(
+        problem.rule.startswith(("Y", "K")) for problem in review.problems if has_errors([problem])
+    )
+    return Verdict(update, review, compare_sources(base, source) if is_readable else None, refused)
+
+
+def _ledger_bytes(source: Commit) -> bytes:
+    return source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
+
+
+def _ledger_problems(source: Commit) -> Iterator[Problem]:
+    """What is wrong with the ledger alone, for a branch that is new here."""
+    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    ledger, problems = parse_ledger(_ledger_bytes(source), settings.registry_id)
+    yield from problems
+    yield from (problem for problem in verify((), ledger) if problem.rule in _OF_THE_LEDGER)
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: problem.sort_key))

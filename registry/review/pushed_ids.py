@@ -1,0 +1,328 @@
+"""The ids that a push gives, checked commit by commit: each one that appends to the ledger must do what `registry index` does.
+
+It costs what the commits change: contents are read of changed files and of those that have to do with their ids. Other files
+are taken to carry the id that the ledger has for their name, which earlier pushes were checked for.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from registry.errors import UsageError
+from registry.git import HIGH_WATER, Oversize, Repository
+from registry.ids import Ledger, LedgerEntry, Refusal, ReplayedFile, Step, parse_ledger, replay
+from registry.load import yaml
+from registry.load.settings import SETTINGS_PATH, parse_settings
+from registry.load.source import MAX_LEDGER_BYTES
+from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, id_of, kind_and_name
+
+MAX_ID_GAP = 1000
+"""So many numbers a push may leave out of each kind: for published ids that the repository does not know of."""
+
+_BROKEN_HERE = f"on the server: move the hook aside and take the last good file back; git log -p -- {LEDGER_PATH} shows it"
+
+
+class RefusedCommit(NamedTuple):
+    """A commit that gives ids as it may not, and why."""
+
+    commit: str
+    refusal: Refusal
+
+
+def changes_the_ledger(repository: Repository, path: list[str], old: str) -> bool:
+    """True when a commit on the way from `old` along `path` has another ledger than the one before it."""
+    return len(set(repository.objects_at([old, *path], f"{repository.registry_folder}{LEDGER_PATH}"))) > 1
+
+
+def check_pushed_ids(
+    repository: Repository, old: str, path: list[str], kinds: Collection[str], max_id_gap: int = MAX_ID_GAP
+) -> tuple[RefusedCommit, ...]:
+    """What is wrong with the ids that the commits on `path` give, which lead from `old` to what is pushed.
+
+    Commits between two that change the ledger are taken together: what an author mends in the next commit is no matter.
+    Raises UsageError when the ledger that is there cannot be read: then nothing can be checked.
+    """
+    return _Replay(repository, old, frozenset(kinds), max_id_gap).run(path)
+
+
+class _Replay:
+    """One push: what is known so far of ledger and files, and how many numbers may still be left out."""
+
+    def __init__(self, repository: Repository, old: str, kinds: frozenset[str], max_id_gap: int) -> None:
+        self._repository = repository
+        self._prefix = repository.registry_folder
+        self._kinds = kinds
+        self._max_id_gap = max_id_gap
+        self._may_skip: dict[str, int] = {}
+        self._ids: dict[str, int | None] = {}
+        """Ids by blob."""
+        self._last: dict[str, int | None] = {}
+        """The ids that files had before they became unreadable, by path."""
+        self._commit = old
+        self._data = self._read(old, LEDGER_PATH) or b""
+        self._ledger = self._parse(self._data, old)
+        mark = repository.commit_of(HIGH_WATER)
+        self._published = (self._read(mark, LEDGER_PATH) or b"") if mark is not None else b""
+
+    def run(self, path: list[str]) -> tuple[RefusedCommit, ...]:
+        """Every step of the push; the first one with something wrong ends it."""
+        ledgers = self._repository.objects_at([self._commit, *path], f"{self._prefix}{LEDGER_PATH}")
+        authors: list[str] = []
+        for commit, before, after in zip(path, ledgers[:-1], ledgers[1:], strict=True):
+            if before == after:
+                authors.append(commit)
+                continue
+            found = self._without_ledger(authors) or tuple(
+                RefusedCommit(commit, one) for one in self._with_ledger(commit)
+            )
+            if found:
+                return found
+            authors = []
+        return self._without_ledger(authors) or self._lost_ledger(path[-1])
+
+    def _lost_ledger(self, commit: str) -> tuple[RefusedCommit, ...]:
+        """Refuse a ledger with the same bytes that is no longer a plain file: it would not be read."""
+        if (self._read(commit, LEDGER_PATH) or b"") == self._data:
+            return ()
+        return (
+            RefusedCommit(commit, Refusal(f"{LEDGER_PATH} is not a plain file", "put the file itself there")),
+        )
+
+    def _without_ledger(self, commits: list[str]) -> tuple[RefusedCommit, ...]:
+        """Commits that leave the ledger alone: authors' work, which gives no ids.
+
+        What all of them together do must be right, or what each of them does: a mistake may be mended by the next commit,
+        and a name may be taken again after a rename.
+        """
+        if not commits:
+            return ()
+        state = (self._commit, dict(self._last), dict(self._may_skip))
+        together = self._step_of_authors(commits[-1])
+        if not together:
+            return ()
+        if len(commits) > 1:
+            self._commit, self._last, self._may_skip = state
+            if not any(self._step_of_authors(commit) for commit in commits):
+                return ()
+        return tuple(RefusedCommit(commits[-1], one) for one in together)
+
+    def _step_of_authors(self, commit: str) -> tuple[Refusal, ...]:
+        changed = self._changed(commit)
+        before = self._before(changed)
+        after = self._after(changed, before)
+        self._commit = commit
+        self._remember(changed, after)
+        if all(path not in after or after[path] == before.get(path) for path in changed):
+            return ()
+        return self._replayed(before, after, self._ledger, None, ())
+
+    def _with_ledger(self, commit: str) -> tuple[Refusal, ...]:
+        """From where we are to `commit`, which has another ledger."""
+        data = self._read(commit, LEDGER_PATH) or b""
+        if not data.startswith(self._data):
+            hint = "lines are only ever appended; fetch the branch, and add your work to it"
+            return (Refusal(f"{LEDGER_PATH}: lines were changed or removed", hint),)
+        ledger, known = self._ledger, self._data
+        if len(self._published) > len(known) and self._published.startswith(known):
+            # The branch was set back on the server; what was published comes first.
+            if not data.startswith(self._published):
+                hint = "registry index --recover --push"
+                return (Refusal(f"{HIGH_WATER} has more lines of the ledger: the branch was set back", hint),)
+            ledger, known = self._parse(self._published, HIGH_WATER), self._published
+        appended = self._appended(commit, ledger, data[len(known) :])
+        if isinstance(appended, Refusal):
+            return (appended,)
+        changed = self._changed(commit)
+        before = self._before(changed)
+        after = self._after(changed, before)
+        self._commit = commit
+        self._remember(changed, after)
+        known_lines = len(self._ledger.entries) if ledger is not self._ledger else None
+        refusals = self._replayed(before, after, ledger, known_lines, appended.entries)
+        self._data = data
+        owner = ledger.registry_id if ledger.entries else appended.registry_id
+        head = appended.head if appended.entries else ledger.head
+        self._ledger = Ledger((*ledger.entries, *appended.entries), owner, head)
+        return refusals
+
+    def _appended(self, commit: str, ledger: Ledger, data: bytes) -> Ledger | Refusal:
+        """The lines that `commit` adds to `ledger`, as a ledger of their own, or why they cannot follow on it."""
+        then, now = self._registry_id(self._commit), self._registry_id(commit)
+        owner = ledger.registry_id if ledger.entries else then
+        if owner not in ("", now):
+            message = f"{SETTINGS_PATH}: registry_id is {now or 'missing'}, and the ledger belongs to {owner}"
+            return Refusal(message, "a fork gives no ids")
+        appended, problems = parse_ledger(data, "")
+        if problems:
+            return Refusal(
+                f"{LEDGER_PATH}:{len(ledger.entries) + problems[0].span.line}: {problems[0].message}"
+            )
+        if appended.entries and appended.registry_id != (ledger.head if ledger.entries else now):
+            message = "the ledger is broken: this line does not follow the one before, or the first does not follow registry_id"
+            return Refusal(f"{LEDGER_PATH}:{len(ledger.entries) + 1}: {message}")
+        strange = next(
+            (one for one in appended.entries if one.commit is not None and not _is_object_id(one.commit)),
+            None,
+        )
+        if strange is not None:
+            return Refusal(
+                f"{LEDGER_PATH}: {strange.kind} {strange.id} names {strange.commit!r:.60}, which is not a commit"
+            )
+        return appended
+
+    def _replayed(
+        self,
+        before: dict[str, int | None],
+        after: dict[str, int | None],
+        ledger: Ledger,
+        known_lines: int | None,
+        appended: tuple[LedgerEntry, ...],
+    ) -> tuple[Refusal, ...]:
+        self._add_what_is_around(before, after, ledger, appended)
+        files = [
+            ReplayedFile(path, *found, number)
+            for path, number in after.items()
+            if (found := kind_and_name(path))
+        ]
+        result = replay(Step(before, files, ledger, known_lines, appended), self._may_skip, self._max_id_gap)
+        for kind, count in result.skipped.items():
+            self._may_skip[kind] = self._may_skip.get(kind, self._max_id_gap) - count
+        return result.refusals
+
+    def _add_what_is_around(
+        self,
+        before: dict[str, int | None],
+        after: dict[str, int | None],
+        ledger: Ledger,
+        appended: Iterable[LedgerEntry],
+    ) -> None:
+        """Add the files that decide about the same ids: at the names that the ledger has for them, and who took them along."""
+        seen = set(before) | set(after)
+        if not ledger.entries:
+            self._add(
+                self._definition_paths(self._commit) - seen, before, after
+            )  # on the first run every file counts
+            return
+        names = {
+            (one.kind, one.name): (one.kind, one.id) for one in ledger.latest.values() if one.state != "gone"
+        }
+        keys = {(one.kind, one.id) for one in appended}
+        wanted = {definition_path(one.kind, one.name) for one in appended}
+        everything: set[str] | None = None
+        while True:
+            here = {found for path in seen | wanted if (found := kind_and_name(path))}
+            keys |= {names[one] for one in here if one in names}
+            keys |= {
+                (found[0], number)
+                for path, number in (*before.items(), *after.items())
+                if number and (found := kind_and_name(path))
+            }
+            latest = {key: ledger.latest[key] for key in keys if key in ledger.latest}
+            wanted |= {definition_path(one.kind, one.name) for one in latest.values()}
+            if everything is None and any(
+                one.state != "gone" and after.get(definition_path(one.kind, one.name)) != key[1]
+                for key, one in latest.items()
+                if definition_path(one.kind, one.name) in seen
+            ):
+                # A name without its id: a file may have taken it along in an earlier push. Only files that the ledger does
+                # not know by name can have.
+                everything = self._definition_paths(self._commit)
+                wanted |= {path for path in everything if kind_and_name(path) not in names}
+            missing = wanted - seen
+            if not missing:
+                return
+            self._add(missing, before, after)
+            seen |= missing
+
+    def _add(
+        self, paths: Collection[str], before: dict[str, int | None], after: dict[str, int | None]
+    ) -> None:
+        """Files that did not change."""
+        blobs = self._blobs_at(self._commit, paths)
+        for path, number in self._ids_of(blobs).items():
+            before[path] = after[path] = number if number != _UNREADABLE else self._known_id(path)
+
+    def _changed(self, commit: str) -> dict[str, tuple[str | None, str | None]]:
+        """Definitions that differ between where we are and `commit`, with their blobs."""
+        rows = self._repository.changes(self._commit, commit, f"{self._prefix}{DEFINITIONS_FOLDER}")
+        found = {path.removeprefix(self._prefix): blobs for path, blobs in rows.items()}
+        return {path: blobs for path, blobs in found.items() if self._is_definition(path)}
+
+    def _before(self, changed: Mapping[str, tuple[str | None, str | None]]) -> dict[str, int | None]:
+        found = self._ids_of({path: old for path, (old, _) in changed.items() if old is not None})
+        return {
+            path: number if number != _UNREADABLE else self._known_id(path) for path, number in found.items()
+        }
+
+    def _after(
+        self, changed: Mapping[str, tuple[str | None, str | None]], before: Mapping[str, int | None]
+    ) -> dict[str, int | None]:
+        """The ids after a change. A file that cannot be read keeps the one that it had: later commits may mend it."""
+        found = self._ids_of({path: new for path, (_, new) in changed.items() if new is not None})
+        return {path: number if number != _UNREADABLE else before.get(path) for path, number in found.items()}
+
+    def _remember(self, changed: Iterable[str], after: Mapping[str, int | None]) -> None:
+        for path in changed:
+            self._last[path] = after.get(path)
+
+    def _known_id(self, path: str) -> int | None:
+        """The id of a file that cannot be read: the one before, else that of its name."""
+        if path in self._last:
+            return self._last[path]
+        found = kind_and_name(path)
+        latest = (
+            one
+            for one in self._ledger.latest.values()
+            if (one.kind, one.name) == found and one.state != "gone"
+        )
+        return next((one.id for one in latest), None)
+
+    def _is_definition(self, path: str) -> bool:
+        found = kind_and_name(path)
+        return found is not None and found[0] in self._kinds and "/." not in path
+
+    def _definition_paths(self, commit: str) -> set[str]:
+        rows = self._repository.list_tree(commit, f"{self._prefix}{DEFINITIONS_FOLDER}/")
+        paths = {row.path.removeprefix(self._prefix) for row in rows if row.mode.startswith("100")}
+        return {path for path in paths if self._is_definition(path)}
+
+    def _blobs_at(self, commit: str, paths: Collection[str]) -> dict[str, str]:
+        found = self._repository.blobs_at(commit, sorted(f"{self._prefix}{path}" for path in paths))
+        return {path.removeprefix(self._prefix): blob for path, blob in found.items()}
+
+    def _ids_of(self, blobs: Mapping[str, str]) -> dict[str, int | None]:
+        unknown = sorted({blob for blob in blobs.values() if blob not in self._ids})
+        for blob, data in self._repository.read_blobs(unknown, at_most=yaml.MAX_BYTES):
+            document = yaml.read_data(data) if isinstance(data, bytes) else None
+            self._ids[blob] = id_of(document) if isinstance(document, dict) else _UNREADABLE
+        return {path: self._ids[blob] for path, blob in blobs.items()}
+
+    def _read(self, commit: str, path: str) -> bytes | None:
+        blob = self._repository.blobs_at(commit, [f"{self._prefix}{path}"]).get(f"{self._prefix}{path}")
+        if blob is None:
+            return None
+        data = next(self._repository.read_blobs([blob], at_most=MAX_LEDGER_BYTES))[1]
+        if isinstance(data, Oversize):
+            raise UsageError(
+                f"{path} of {commit[:12]} is larger than {MAX_LEDGER_BYTES:,} bytes", _BROKEN_HERE
+            )
+        return data
+
+    def _registry_id(self, commit: str) -> str:
+        return parse_settings(self._read(commit, SETTINGS_PATH))[0].registry_id
+
+    def _parse(self, data: bytes, where: str) -> Ledger:
+        ledger, problems = parse_ledger(data, self._registry_id(self._commit))
+        if problems:
+            raise UsageError(
+                f"the ledger of {where[:12]} is broken: line {problems[0].span.line}: {problems[0].message}",
+                _BROKEN_HERE,
+            )
+        return ledger
+
+
+_UNREADABLE = -1
+"""In place of an id: the file cannot be read."""
+
+
+def _is_object_id(text: str) -> bool:
+    return len(text) in (40, 64) and set(text) <= set("0123456789abcdef")

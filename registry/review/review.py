@@ -1,0 +1,190 @@
+"""A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
+
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from registry.check.rule import MergeTarget
+from registry.errors import UsageError
+from registry.git import Conflict, Repository, as_pattern
+from registry.ids import parse_ledger
+from registry.load import yaml
+from registry.load.kinds import SCHEMA_FOLDER, load_kinds
+from registry.load.search import paths_with
+from registry.load.settings import SETTINGS_PATH, parse_settings
+from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, open_source
+from registry.model.definition import LEDGER_PATH, definition_path, id_of, kind_and_name, text_at
+from registry.model.pointer import steps_of
+from registry.model.problem import Problem, Severity, Span
+from registry.pipeline import Checked, check_source
+from registry.review.comparison import loosened_guards, touched_paths
+
+# From so many changed definitions on, looking for what is around them costs more than reading everything.
+_MANY = 300
+# Told in a file that did not change, because of one that did.
+_BECAUSE_OF_OTHERS = frozenset(
+    ("R001", "R003", "I004", "I010", "I030", "I031", "I032", "I033", "I034", "I035")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What is wrong with a change. `count` definitions were looked at, in `source`; `note` says what was not, if anything.
+
+    `base` is what the change is meant for; None where the two do not fit together, or nothing was asked.
+    """
+
+    problems: tuple[Problem, ...]
+    source: Source
+    count: int = 0
+    note: str = ""
+    base: Commit | None = None
+
+
+def review(root: Path, target: str, revision: str = "worktree", *, of_change: bool = False) -> Review:
+    """Check what `revision` (a commit, or the work tree) would be after its merge into `target`.
+
+    `of_change`: only what the change touches, and what has to do with it, is read and told; else all problems there are.
+    """
+    opened = open_source(root, revision)
+    repository = opened.repository
+    if repository is None:
+        raise UsageError(
+            f"{root} is not in a git repository, so there is no {target!r} to compare with",
+            "leave out --base",
+        )
+    base = repository.resolve(target)
+    head = opened.commit
+    if head is None:
+        raise UsageError("nothing was committed yet", "git add . && git commit")
+    source, tree, note = opened, head, ""
+    if (
+        not repository.is_ancestor(base, head)
+        and repository.is_shallow()
+        and repository.common_ancestor(base, head) is None
+    ):
+        note = f"history is cut here: checked as it is, not as merged with {target}"
+    elif not repository.is_ancestor(base, head):
+        merged = repository.merge(base, head)
+        if isinstance(merged, Conflict):
+            return Review(_conflicts(merged, target, repository.prefix_of(root)), opened)
+        source, tree = Commit(root, repository, merged), merged
+        if opened.is_work_tree and repository.changed_paths(repository.prefix_of(root) or "."):
+            note = f"checked as merged with {target}: what is not committed was left out"
+    return _review(source, Commit(root, repository, base), tree, note, of_change=of_change)
+
+
+def review_as_it_is(source: Commit, base: Commit) -> Review:
+    """Check what `source` changes in `base`, without a merge: for a push, after which the branch is just that."""
+    return _review(source, base, source.commit, "", of_change=True)
+
+
+def check_changed(root: Path, base: str = "HEAD") -> Review:
+    """Check the files of the work tree that differ from `base`, reading only these, what refers to them, and what they refer to.
+
+    What is told of a changed file, and of references and ids of others, is what checking everything would tell.
+    """
+    source = open_source(root)
+    repository = source.repository
+    if repository is None or repository.head() is None:
+        raise UsageError(f"{root} has no commits to compare with", "leave out --changed")
+    touched = touched_paths(source, repository, repository.resolve(base), repository.head() or "")
+    return _narrow(source, Commit(root, repository, repository.resolve(base)), touched)
+
+
+def _narrow(
+    source: Source, base: Commit, touched: frozenset[str], target: MergeTarget | None = None
+) -> Review:
+    """What is wrong with the files at `touched`, and with others because of them."""
+    changed = {path for path in touched if kind_and_name(path)}
+    if len(changed) > _MANY or SETTINGS_PATH in touched or _touches_schemas(touched):
+        checked = _checked(source, base, touched, target)  # any file may be judged differently
+        return Review(checked.problems, source, len(checked.loaded.definitions))
+    wanted = changed | _around(source, base.repository, changed)
+    checked = _checked(source, base, touched, target, only=wanted)
+    told = [one for one in checked.problems if one.span.path in touched or one.rule in _BECAUSE_OF_OTHERS]
+    return Review(tuple(told), source, len(changed))
+
+
+def _touches_schemas(touched: frozenset[str]) -> bool:
+    return any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
+
+
+def _checked(
+    source: Source,
+    base: Commit,
+    touched: frozenset[str],
+    target: MergeTarget | None,
+    only: Container[str] | None = None,
+) -> Checked:
+    """Check `source` as a change of `base`, whose settings and schemas still decide about credentials."""
+    schemas = None
+    if _touches_schemas(touched):
+        kinds, problems = load_kinds(source)
+        schemas = kinds.with_secret_fields_of(load_kinds(base)[0]), problems
+    return check_source(
+        source, target, only, schemas=schemas, base=parse_settings(base.read(SETTINGS_PATH))[0]
+    )
+
+
+def _around(source: Source, repository: Repository, changed: set[str]) -> set[str]:
+    """Paths of definitions that may name a changed one or carry its id, and of those that a changed one names."""
+    kinds, _ = load_kinds(source)
+    found, patterns = set(), []
+    for path, data in source.read_many(sorted(changed)):
+        document = yaml.read_data(data) if isinstance(data, bytes) else None
+        kind = kinds.by_name.get((kind_and_name(path) or ("", ""))[0])
+        if not isinstance(document, dict) or kind is None:
+            continue
+        if type(document.get("id")) is int:
+            patterns.append(f"id\"?'?: *{document['id']}([^0-9]|$)")
+        for reference in kind.references:
+            name = text_at(document, *steps_of(reference.pointer))
+            found |= {definition_path(reference.kind, name)} if name else set()
+    for path in changed:
+        _, name = kind_and_name(path) or ("", "")
+        patterns.append(as_pattern(name))
+    return found | paths_with(source, repository, patterns)
+
+
+def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bool) -> Review:
+    repository = base.repository
+    touched = touched_paths(source, repository, base.commit, tree)
+    target = _target(base, touched, parse_settings(source.read(SETTINGS_PATH))[0].registry_id)
+    if of_change:
+        return replace(_narrow(source, base, touched, target), note=note, base=base)
+    checked = _checked(source, base, touched, target)
+    loosened = [one.name for one in loosened_guards(base, source, touched)]
+    if loosened:
+        words = f"the change loosens what it is judged by: {', '.join(loosened)} (registry review says how)"
+        note = f"{note}; {words}" if note else words
+    return Review(checked.problems, source, len(checked.loaded.definitions), note, base)
+
+
+def _target(base: Commit, touched: frozenset[str], registry_id: str) -> MergeTarget:
+    there = {entry.path for entry in base.entries("definitions")}
+    wanted = [path for path in sorted(touched & there) if kind_and_name(path)]
+    ids = {path: _id_in(data) if isinstance(data, bytes) else None for path, data in base.read_many(wanted)}
+    settings, _ = parse_settings(base.read(SETTINGS_PATH))
+    ledger, _ = parse_ledger(base.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
+    names = {key: entry.name for key, entry in ledger.latest.items()}
+    return MergeTarget(touched, ids, names, settings.registry_id not in ("", registry_id))
+
+
+def _id_in(data: bytes) -> int | None:
+    document = yaml.read_data(data)
+    return id_of(document) if isinstance(document, dict) else None
+
+
+def _conflicts(merged: Conflict, target: str, prefix: str) -> tuple[Problem, ...]:
+    hint = f"git merge {target}, and solve it there"
+    return tuple(
+        Problem(
+            "I036",
+            Severity.ERROR,
+            Span(path.removeprefix(prefix)),
+            f"changed here and on {target}, in ways that do not fit together",
+            hint,
+        )
+        for path in merged.paths
+    )

@@ -1,0 +1,177 @@
+"""What each generation on disk was made from: units with their keys and paths, in one SQLite file beside the generations.
+
+Nothing is believed of a folder that is not the very one that was written, and whatever is wrong with the file means that
+the next generation is written from nothing.
+"""
+
+import sqlite3
+from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from sys import intern
+from typing import NamedTuple
+
+import orjson
+
+from registry.cache.sqlite_file import open_database, remove_database
+from registry.render.target import Target
+from registry.site.path_templates import paths_of
+
+_FILE = ".units.sqlite"
+_FORM = 3
+_SCHEMA = {
+    "slots": "CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB)",
+    "units": "CREATE TABLE units (slot INTEGER, name TEXT, places TEXT, shape TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID",
+}
+# A build from nothing notes tens of thousands of rows at once.
+_PAGE_SIZE = 16384
+
+
+class RecordedGeneration(NamedTuple):
+    """One generation that can be built upon: its place in the file, its folder's name, and how many files it has."""
+
+    slot: int
+    folder: str
+    files: int
+
+
+class Manifest:
+    """The file; every method works, and knows nothing, where it cannot be used. Used by one build at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` holds the generations."""
+        self._folder = folder
+        self._path = folder / _FILE
+        self._connection = open_database(self._path, _SCHEMA, _FORM, _PAGE_SIZE)
+
+    def generations(self) -> list[RecordedGeneration]:
+        """Those that are there as they were written, oldest first."""
+        if self._connection is None:
+            return []
+        try:
+            rows = self._connection.execute(
+                "SELECT slot, folder, mark, files FROM slots ORDER BY folder"
+            ).fetchall()
+        except sqlite3.DatabaseError:
+            self.remove()
+            return []
+        return [
+            RecordedGeneration(slot, folder, files)
+            for slot, folder, mark, files in rows
+            if isinstance(folder, str) and mark == _mark(self._folder / folder)
+        ]
+
+    def remove(self) -> None:
+        """Remove the file: it cannot be used."""
+        self.close()
+        remove_database(self._path)
+
+    def keys(self, slot: int) -> dict[str, str]:
+        """The key of each unit of a generation, by the unit's name."""
+        found: dict[str, str] = orjson.loads(self.packed(slot))
+        return found
+
+    def packed(self, slot: int) -> bytes:
+        """What `pack` made of a generation's keys."""
+        assert self._connection is not None
+        row = self._connection.execute("SELECT keys FROM slots WHERE slot = ?", (slot,)).fetchone()
+        return bytes(row[0]) if row is not None else b"{}"
+
+    def paths(self, slot: int, names: Iterable[str]) -> list[str]:
+        """The paths of some units."""
+        assert self._connection is not None
+        found: list[str] = []
+        for name in names:
+            row = self._connection.execute(
+                "SELECT places, shape FROM units WHERE slot = ? AND name = ?", (slot, name)
+            ).fetchone()
+            if row is not None:
+                found.extend(paths_of(row[1], row[0].split("\n")))
+        return found
+
+    def shapes(self, slot: int, names: Container[str]) -> dict[str, str]:
+        """The shapes of the paths of some units, by their names: of many."""
+        assert self._connection is not None
+        rows = self._connection.execute("SELECT name, shape FROM units WHERE slot = ?", (slot,))
+        return {name: intern(shape) for name, shape in rows if name in names}
+
+    def forget(self, slot: int) -> None:
+        """A folder is going to be changed: until `note`, nothing is known of it."""
+        if self._connection is not None:
+            self._connection.execute("UPDATE slots SET mark = '' WHERE slot = ?", (slot,))
+
+    def note(
+        self,
+        folder: Path,
+        recorded: RecordedGeneration,
+        keys: bytes,
+        made: Iterable[tuple[Target, str]],
+        gone: Iterable[str],
+    ) -> None:
+        """That a folder (to be called as `recorded` says) now holds units with these keys (packed).
+
+        `made` are those that are new or other than they were in this slot, with the shapes of their paths, `gone` those that are no more.
+        """
+        if self._connection is None:
+            return
+        slot = recorded.slot
+        with suppress(sqlite3.DatabaseError):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "DELETE FROM units WHERE slot = ? AND name = ?", ((slot, unit) for unit in gone)
+            )
+            rows = ((slot, unit.name, "\n".join(unit.places), shape) for unit, shape in made)
+            self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?)", rows)
+            facts = (slot, recorded.folder, _mark(folder), recorded.files, keys)
+            self._connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?, ?, ?)", facts)
+            self._connection.execute("COMMIT")
+
+    def copy(self, slot: int, to: int) -> None:
+        """Note for another slot the units of one: its folder was copied."""
+        if self._connection is not None:
+            self._connection.execute("DELETE FROM units WHERE slot = ?", (to,))
+            self._connection.execute(
+                "INSERT INTO units SELECT ?, name, places, shape FROM units WHERE slot = ?", (to, slot)
+            )
+            self._connection.execute(
+                "INSERT OR REPLACE INTO slots SELECT ?, '', '', files, keys FROM slots WHERE slot = ?",
+                (to, slot),
+            )
+
+    def keep_only(self, slots: Iterable[int]) -> None:
+        """Forget all slots but these."""
+        kept = set(slots)
+        if self._connection is not None:
+            with suppress(sqlite3.DatabaseError):
+                self._connection.execute("BEGIN IMMEDIATE")
+                for slot in self.slots() - kept:
+                    self._connection.execute("DELETE FROM units WHERE slot = ?", (slot,))
+                    self._connection.execute("DELETE FROM slots WHERE slot = ?", (slot,))
+                self._connection.execute("COMMIT")
+
+    def slots(self) -> set[int]:
+        """Every slot that anything is noted for."""
+        if self._connection is None:
+            return set()
+        return {slot for (slot,) in self._connection.execute("SELECT slot FROM slots")}
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+def pack(keys: Mapping[str, str]) -> bytes:
+    """Keys by the names of their units, in one piece: as rows of a table they take ten times as long, and each build reads them all."""
+    return orjson.dumps(keys)
+
+
+def _mark(folder: Path) -> str | None:
+    """What tells a folder from a copy of it, or from one that came with a commit."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return None
+    return f"{status.st_dev} {status.st_ino}"
