@@ -14,6 +14,7 @@ from registry.cli.terminal import (
     RegistryOption,
     SourceOption,
     counted,
+    err,
     find_root,
     open_cache,
     out,
@@ -21,7 +22,7 @@ from registry.cli.terminal import (
     show_problems,
     write_json,
 )
-from registry.errors import UsageError
+from registry.errors import RegistryError, UsageError
 from registry.model.problem import Severity, has_errors
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ def command(
         typer.Option("--history", help="What to show of it: `history` of registry.yaml, else revisions."),
     ] = None,
     base_url: BaseUrlOption = None,
+    published: Annotated[
+        str | None,
+        typer.Option(
+            "--published",
+            help="The site that this one will replace, as an address or a folder: refuse if it knows of ids that are not here.",
+            metavar="WHERE",
+        ),
+    ] = None,
     from_nothing: Annotated[
         bool,
         typer.Option(
@@ -79,6 +88,7 @@ def command(
     changed since the last build is not made again; what was read is kept in .registry/cache/, which may be removed at any time.
 
     Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --base-url https://me.example.org/repo/` ·
+    `registry build --published https://registry.example.org/` ·
     `registry build --preview "pull request 12" --base origin/main`
     """
     from registry.load.file_stats import PendingScan
@@ -94,6 +104,8 @@ def command(
     settings, _ = parse_settings(opened.read(SETTINGS_PATH))
     with_base_url(settings, base_url)  # refused before anything is read
     target = out_ if out_ is not None else root / settings.output
+    if published is not None:
+        _refuse_to_replace(published, opened)
     notes = not (from_nothing or preview)
     # Meanwhile the rest of the program is read, which takes longer.
     looking = PendingScan(root) if notes and opened.is_work_tree else None
@@ -108,6 +120,7 @@ def command(
         if not quiet or format_ is Format.JSON:
             _say_nothing_changed(cache, seen, format_)
         return
+    loss = _loss_in(target, opened)
     with progress() as tell:
         result = build(
             opened,
@@ -122,9 +135,38 @@ def command(
     if seen is not None and result.snapshot is not None:
         seen.note(cache, result)
     _show(result, target, opened, format_, quiet=quiet)
+    if loss and result.snapshot is not None:
+        err.print(
+            f"warning: {loss}. Do not publish this: `registry build --published` refuses where ids would be lost.",
+            markup=False,
+        )
     if result.snapshot is None:
         raise typer.Exit(1)
     assert not has_errors(result.problems)
+
+
+def _refuse_to_replace(where: str, source: "Source") -> None:
+    """Raise RefusedError when the site at `where` knows of ids that `source` does not know; UsageError when it cannot be read."""
+    from registry.indexing.published import read_published, refuse_to_replace
+
+    found = read_published(where, source.root, source.repository)
+    if found is None:
+        err.print(f"note: nothing was published at {where} yet", markup=False)
+    else:
+        refuse_to_replace(found.mark, source)
+
+
+def _loss_in(target: Path, source: "Source") -> str:
+    """What the site in `target` knows of ids and `source` does not, in words; "" for nothing, or where there is no site."""
+    from registry.indexing.published import lacks_lines_of, read_published
+
+    if not target.is_dir():
+        return ""
+    try:
+        found = read_published(str(target), source.root, None)
+        return lacks_lines_of(found.mark, source) if found is not None else ""
+    except RegistryError:
+        return ""  # no site of ours: the build decides whether it may be replaced
 
 
 def _show(result: "BuildResult", target: Path, source: "Source", format_: Format, *, quiet: bool) -> None:

@@ -3,7 +3,9 @@
 It is the memory outside of the branch: a branch can be set back, and then its ledger alone would give ids again.
 """
 
+import http.client
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -11,15 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.errors import UsageError
+from registry.errors import RefusedError, UsageError
 from registry.git import HIGH_WATER, Repository
 from registry.ids import Mark, mark_of, parse_ledger
 from registry.load.settings import SETTINGS_PATH, parse_settings
-from registry.load.source import MAX_LEDGER_BYTES, Commit
+from registry.load.source import MAX_LEDGER_BYTES, Commit, Source
 from registry.model.addresses import API_LEDGER, API_SNAPSHOT
 from registry.model.definition import LEDGER_PATH
 
 _TIMEOUT_S = 30
+# For a whole answer: a server that sends a byte now and then would otherwise hold us for ever.
+_DEADLINE_S = 300
+_HINT = "nothing was done: what was published must be known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,11 @@ def read_published(where: str, root: Path, repository: Repository | None) -> Pub
 
     Raises UsageError when it cannot be reached: then nobody knows, and nothing must be given.
     """
+    if not where.strip():
+        raise UsageError(
+            "--published names no place",
+            "is a variable empty? Give an address, a folder, or leave --published out",
+        )
     if where.startswith(("http://", "https://")):
         return _at_address(where)
     path = Path(where)
@@ -55,6 +65,32 @@ def high_water(root: Path, repository: Repository) -> Published | None:
     return _in_commit(HIGH_WATER, root, repository, commit) if commit is not None else None
 
 
+def refuse_to_replace(mark: Mark, source: Source) -> None:
+    """Raise RefusedError when a site of `source` must not replace the one that `mark` is of.
+
+    That is so where its ledger lacks a line of the published one: programs would lose ids, and get them again for others.
+    """
+    lacks = lacks_lines_of(mark, source)
+    if lacks:
+        hint = "build the newest commit of the main branch; if it was set back: registry index --recover --published"
+        raise RefusedError(f"{lacks}: nothing was built", f"{hint} {mark.where}")
+
+
+def lacks_lines_of(mark: Mark, source: Source) -> str:
+    """What of the ledger behind `mark` is not in that of `source`, in words; "" where all of it is."""
+    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
+    if mark.registry_id and mark.registry_id != ledger.registry_id:
+        return f"{mark.where} is of the registry {mark.registry_id}, and this is {ledger.registry_id or 'one without an id'}"
+    if problems and mark.lines:
+        return f"{mark.where} has {mark.lines:,} lines of the ledger, and the ledger here is broken: {problems[0].message}"
+    if mark.lines > len(ledger.entries):
+        return (
+            f"{mark.where} has {mark.lines:,} lines of the ledger, and only {len(ledger.entries):,} are here"
+        )
+    return "" if ledger.extends(mark) else f"{mark.where} has lines of the ledger that are not the same here"
+
+
 def _at_address(where: str) -> Published | None:
     snapshot = where if where.endswith(".json") else f"{where.rstrip('/')}/{API_SNAPSHOT}"
     data = _get(snapshot)
@@ -71,25 +107,19 @@ def _at_address(where: str) -> Published | None:
 
 def _get(address: str) -> bytes | None:
     """The body at an address; None for "not found"."""
-    request = urllib.request.Request(
-        address, headers={"User-Agent": "process-registry", "Cache-Control": "no-cache"}
-    )
     try:
+        request = urllib.request.Request(
+            address, headers={"User-Agent": "process-registry", "Cache-Control": "no-cache"}
+        )
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-            body = answer.read(MAX_LEDGER_BYTES + 1)
-            assert isinstance(body, bytes)
+            body = _read_body(answer)
     except urllib.error.HTTPError as error:
         if error.code in (404, 410):
             return None
-        raise UsageError(
-            f"{address} answers {error.code} {error.reason}",
-            "nothing was given: what was published must be known",
-        ) from error
-    except (OSError, ValueError) as error:
+        raise UsageError(f"{address} answers {error.code} {error.reason}", _HINT) from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise UsageError(
-            f"{address} cannot be read: {reason}", "nothing was given: what was published must be known"
-        ) from error
+        raise UsageError(f"{address} cannot be read: {reason}", _HINT) from error
     if len(body) > MAX_LEDGER_BYTES:
         raise UsageError(
             f"{address} has more than {MAX_LEDGER_BYTES:,} bytes", "is it the address of a registry's site?"
@@ -97,11 +127,24 @@ def _get(address: str) -> bytes | None:
     return body
 
 
+def _read_body(answer: http.client.HTTPResponse) -> bytes:
+    """The body, or one byte more of it than a ledger may have. Raises TimeoutError when it takes too long."""
+    deadline = time.monotonic() + _DEADLINE_S
+    body = bytearray()
+    while len(body) <= MAX_LEDGER_BYTES and (piece := answer.read1(1 << 16)):
+        body += piece
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no complete answer in {_DEADLINE_S} s")
+    return bytes(body)
+
+
 def _in_files(path: Path) -> Published | None:
     snapshot = path / API_SNAPSHOT if path.is_dir() else path
     try:
         if not snapshot.exists():
             return None
+        if not snapshot.is_file():
+            raise UsageError(f"{snapshot} is not a plain file", "name a site, its snapshot.json or a ledger")
         data = snapshot.read_bytes()
         if snapshot.suffix in (".jsonl", ".ndjson"):
             ledger, problems = parse_ledger(data, "")
