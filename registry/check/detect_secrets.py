@@ -18,9 +18,7 @@ def detect_more_secrets(loaded: Loaded, kinds: Kinds, problems: Iterable[Problem
         from detect_secrets.core.scan import scan_line
         from detect_secrets.settings import default_settings
     except ImportError as error:
-        raise UsageError(
-            "detect-secrets is not installed", "pip install 'process-registry[secrets]'"
-        ) from error
+        raise UsageError("detect-secrets is not installed", "pip install detect-secrets") from error
     known = {(problem.span.path, problem.pointer) for problem in problems if problem.rule == "X001"}
     found = []
     with default_settings():

@@ -68,7 +68,7 @@ def command(
         bool,
         typer.Option(
             "--second-opinion",
-            help="Also ask detect-secrets about credentials (pip install 'process-registry[secrets]').",
+            help="Also ask detect-secrets about credentials (pip install detect-secrets).",
         ),
     ] = False,
     format_: Annotated[

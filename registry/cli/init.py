@@ -1,43 +1,109 @@
-"""`registry init`: a new registry."""
+"""`registry init`: a new registry, or CI files for one that exists."""
 
+import shlex
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from registry.cli.terminal import out
+from registry.cli.terminal import err, find_root, out
+from registry.errors import UsageError
 
 
 class CiForge(StrEnum):
-    """Where the repository is hosted."""
+    """Where the repository is hosted; `none` writes no CI files."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
     FORGEJO = "forgejo"
+    NONE = "none"
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="The folder to make it in.", metavar="DIR")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The registry's folder. Left out: the registry around this folder, else this folder.",
+            metavar="DIR",
+        ),
+    ] = None,
     title: Annotated[str, typer.Option("--title", help="What the registry is called.")] = "Process Registry",
     ci: Annotated[
         list[CiForge] | None,
         typer.Option(
-            "--ci", help="Write a CI file for this forge; may be given several times. [default: github]"
+            "--ci", help="Write CI files for this forge; may be given several times. [default: github]"
+        ),
+    ] = None,
+    install_from: Annotated[
+        str | None,
+        typer.Option(
+            "--install-from",
+            help="Where CI installs this program from: a git address with a tag. Left out: `install_from` of registry.yaml.",
+            metavar="ADDRESS@TAG",
         ),
     ] = None,
 ) -> None:
-    """Make a new registry: a git repository with settings, schemas, one example, editor set-up, README and a CI file.
+    """Make a new registry: settings, schemas, one example, editor set-up, README and CI files, in a git repository.
 
-    Files that are there already stay as they are.
+    In a registry that exists, --ci adds CI files only. They go to the top of the git repository, also for a registry in a
+    subfolder of it. Files that exist stay as they are.
 
-    Examples: `registry init processes --title "Processes of the weather team"` · `registry init processes --ci gitlab`
+    Examples: `registry init processes --title "Processes of the weather team"` · `registry init processes --ci gitlab` ·
+    `registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0`
     """
-    from registry.scaffold import init_registry
+    from registry.load.settings import install_from_is_not
+    from registry.scaffold import add_ci_files, init_registry, is_registry
 
-    for name in init_registry(folder, title, [forge.value for forge in ci or [CiForge.GITHUB]]):
-        out.print(f"  {name}", markup=False)
-    out.print(f"A new registry in {folder}. Next:", markup=False)
+    wanted = install_from_is_not(install_from) if install_from is not None else None
+    if wanted:
+        raise UsageError(f"--install-from {install_from!r} is not {wanted}")
+    root = folder if folder is not None else find_root(None)
+    forges = [forge.value for forge in ci or [CiForge.GITHUB] if forge is not CiForge.NONE]
+    if ci and is_registry(root):
+        address = install_from or _known_address(root, forges)
+        written = add_ci_files(root, forges, address)
+        _list_files(written.new, written.kept, address)
+        return
+    address = install_from or ("" if is_registry(root) else _known_address(root, forges))
+    written = init_registry(root, title, forges, address)
+    _list_files(written.new, written.kept, address)
+    out.print(f"A new registry in {root}. Next:", markup=False)
+    above = sorted({name for name in written.new if name.startswith("../")})
+    files = shlex.join([".", *above])
     out.print_lines(
-        f"  cd {folder} && git add . && git commit -m 'Start the registry'\n  registry index\n  registry serve"
+        f"  cd {root} && git add {files} && git commit -m 'Start the registry'\n  registry index\n  registry serve"
     )
+
+
+def _known_address(root: Path, forges: list[str]) -> str:
+    """Where CI installs the program from: the setting, else what a person answers, else "" for the placeholder."""
+    from registry.load.settings import install_from_is_not
+    from registry.scaffold import settings_in
+
+    known = settings_in(root).install_from
+    if known or not forges or not sys.stdin.isatty():
+        return known
+    while True:
+        answer = typer.prompt(
+            "Git address of this program, with @tag, for CI (empty: a placeholder)",
+            default="",
+            show_default=False,
+        )
+        wanted = install_from_is_not(answer) if answer else None
+        if wanted is None:
+            return str(answer)
+        err.print(f"It must be {wanted}.", markup=False)
+
+
+def _list_files(new: tuple[str, ...], kept: tuple[str, ...], address: str) -> None:
+    from registry.scaffold import PLACEHOLDER
+
+    for name in new:
+        out.print(f"  {name}", markup=False)
+    for name in kept:
+        out.print(f"  {name} exists, and stays as it is", markup=False)
+    if not address and any(name.endswith(".yml") for name in new):
+        err.print(f"note: the CI files install this program from {PLACEHOLDER}, which does not exist. "
+                  "Replace it, or give --install-from ADDRESS@TAG.", markup=False)  # fmt: skip

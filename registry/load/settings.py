@@ -26,6 +26,8 @@ PARTIES = ("START", "FEED", "YIELD", "RUN", "FIND")
 class Settings:
     """What a registry says about itself. `output` is a folder, relative to the registry's root.
 
+    `install_from` is the git address, with a tag, from which CI installs the program.
+
     `history` says what is shown of it: all revisions with what each changed and its content, or the commits alone.
 
     `rules` gives severities to rules (error, warning or ignore) and levels to changes (breaking, risky, safe or ignore);
@@ -42,6 +44,7 @@ class Settings:
     output: str = "site"
     bot_name: str = "Process Registry"
     bot_email: str = "process-registry@localhost"
+    install_from: str = ""
     rules: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     compat: tuple[str, ...] = ()
@@ -115,6 +118,21 @@ def _base_url(value: Any) -> str | None:
             "and . _ ~ + @ - only"
         )
     )
+
+
+# No user name but that of SSH, so that no credential gets into a file; nothing that a shell or YAML reads as more than text.
+_INSTALL_FROM = re.compile(
+    r"(?:git\+)?(?:https://[\w.-]+(?::[0-9]{1,5})?|ssh://(?:[\w.-]+@)?[\w.-]+(?::[0-9]{1,5})?|file://)"
+    r"(?:/[\w.~+-]+)+@[\w][\w./+-]*",
+    re.ASCII,
+)
+
+
+def install_from_is_not(value: Any) -> str | None:
+    """What a value of `install_from` has to be, where it is not; None where it is valid."""
+    fits = isinstance(value, str) and _INSTALL_FROM.fullmatch(value)
+    return None if fits else ("a git address (https, ssh or file, without a password) with a tag or commit, "
+                              "as in https://git.example.org/process-registry.git@v1.0.0")  # fmt: skip
 
 
 def _registry_id(value: Any) -> str | None:
@@ -200,6 +218,7 @@ _KEYS: dict[str, Callable[[Any], str | None]] = {
     "output": _folder,
     "bot_name": _text,
     "bot_email": _text,
+    "install_from": install_from_is_not,
     "rules": _levels,
     "folders": _folders,
     "compat": _compat,

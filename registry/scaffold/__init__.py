@@ -1,21 +1,29 @@
 """Files for a start: a new registry with its CI, and a new definition."""
 
-from registry.scaffold.ci import CI_FILES
+from registry.scaffold.ci import FORGES, PLACEHOLDER, ci_files
 from registry.scaffold.proposed import propose_definition
 from registry.scaffold.start import (
     Start,
     adapters_index_text,
+    add_ci_files,
     definition_text,
     init_registry,
+    is_registry,
+    settings_in,
     write_adapters_index,
 )
 
 __all__ = [
-    "CI_FILES",
+    "FORGES",
+    "PLACEHOLDER",
     "Start",
     "adapters_index_text",
+    "add_ci_files",
+    "ci_files",
     "definition_text",
     "init_registry",
+    "is_registry",
     "propose_definition",
+    "settings_in",
     "write_adapters_index",
 ]

@@ -1,63 +1,126 @@
 """Ready-made CI files: every change is reviewed against its target, main gets ids and is published."""
 
-_GITHUB = """# Reviews every pull request, with rights to read alone, so that forks are safe; on main gives ids and publishes the site to
-# GitHub Pages. The comment on the pull request is posted by registry-comment.yml.
+import re
+from collections.abc import Mapping
+
+from registry import __version__
+from registry.errors import UsageError
+
+PLACEHOLDER = f"https://git.example.org/process-registry.git@v{__version__}"
+"""Where generated files install the program from when nobody named an address: one that cannot exist (RFC 2606).
+
+The program is on no package index: the name `process-registry` there belongs to nobody we know.
+"""
+# Each action by the commit of a release, because a tag can be moved.
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "actions/checkout": ("fbc6f3992d24b796d5a048ff273f7fcc4a7b6c09", "v5.1.0"),
+    "actions/configure-pages": ("983d7736d9b0ae728b81ab479565c72886d7745b", "v5.0.0"),
+    "actions/deploy-pages": ("cd2ce8fcbc39b97be8ca5fce6e763baed58fa128", "v5.0.0"),
+    "actions/download-artifact": ("3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"),
+    "actions/setup-node": ("249970729cb0ef3589644e2896645e5dc5ba9c38", "v6.5.0"),
+    "actions/setup-python": ("ece7cb06caefa5fff74198d8649806c4678c61a1", "v6.3.0"),
+    "actions/upload-artifact": ("bbbca2ddaa5d8feaa63e36b76fdaad77386f024f", "v7.0.0"),
+    "actions/upload-pages-artifact": ("fc324d3547104276b827a68afc52ff2a11cc49c9", "v5.0.0"),
+    "https://code.forgejo.org/actions/checkout": ("11d5960a326750d5838078e36cf38b85af677262", "v4.4.0"),
+    "https://code.forgejo.org/forgejo/upload-artifact": ("16871d9e8cfcf27ff31822cac382bbb5450f1e1e", "v4"),
+}
+# What neither a shell, nor YAML, nor a pattern of paths reads as anything but itself.
+_FOLDER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*(/[A-Za-z0-9._][A-Za-z0-9._-]*)*")
+
+_GITHUB = """# Reviews every pull request with the right to read only, so that forks are safe; on main gives ids and publishes the site
+# to GitHub Pages. registry-comment.yml posts the comment on the pull request.
 name: registry
 on:
-  pull_request:
+  pull_request:%(paths)s
   push:
-    branches: [main]
-permissions:
-  contents: read
+    branches: [main]%(paths)s
+permissions: {}
+# One publication at a time, and each review replaces the one that waits before it.
+concurrency:
+  group: registry-${{ github.ref }}
 jobs:
   review:
     if: github.event_name == 'pull_request'
     runs-on: ubuntu-latest
+    timeout-minutes: 30
+    permissions:
+      contents: read
     steps:
-      - uses: actions/checkout@v4
-        with: {fetch-depth: 0}
-      - uses: actions/setup-python@v5
+      - uses: %(actions/checkout)s
+        with: {fetch-depth: 0, persist-credentials: false}
+      - uses: %(actions/setup-python)s
         with: {python-version: "3.12"}
-      - run: pip install process-registry
+      - run: %(install)s
       - run: mkdir -p review
-      # The result of the merge with the target as it is now: problems, what the change does to ids, and what it can break.
-      - run: registry review --base "origin/$GITHUB_BASE_REF" --format github --also json=review/review.json --also markdown=review/review.md
+      # The result of the merge with the current target: problems, what the change does to ids, and what it can break.
+      - run: >-
+          registry review%(folder)s --base "origin/$GITHUB_BASE_REF" --format github
+          --also json=review/review.json --also markdown=review/review.md
       - if: always()
         run: if [ -f review/review.md ]; then cat review/review.md >> "$GITHUB_STEP_SUMMARY"; fi
       - if: always()
-        uses: actions/upload-artifact@v4
+        uses: %(actions/upload-artifact)s
         with: {name: registry-review, path: review/review.json, if-no-files-found: ignore}
-      # The catalog as it would be, to download and look at.
-      - run: registry build --out preview --preview "pull request ${{ github.event.pull_request.number }}" --base "origin/$GITHUB_BASE_REF"
+      # The catalog with the change, as a download.
+      - run: registry build%(folder)s --out preview --preview "pull request $NUMBER" --base "origin/$GITHUB_BASE_REF"
+        env: {NUMBER: "${{ github.event.pull_request.number }}"}
       - run: cp -rL preview preview-site
-      - uses: actions/upload-artifact@v4
+      - uses: %(actions/upload-artifact)s
         with: {name: registry-preview, path: preview-site}
-  publish:
+  index:
     if: github.event_name == 'push'
     runs-on: ubuntu-latest
-    concurrency: registry-publish
+    timeout-minutes: 30
     permissions:
       contents: write
+      pages: read
+    outputs:
+      commit: ${{ steps.index.outputs.commit }}
+      address: ${{ steps.pages.outputs.base_url }}
+    steps:
+      - uses: %(actions/checkout)s
+        with: {fetch-depth: 0}
+      - uses: %(actions/setup-python)s
+        with: {python-version: "3.12"}
+      - id: pages
+        uses: %(actions/configure-pages)s
+      - run: %(install)s
+      # Leave out --published, here and below, where the pages cannot be read without a login.
+      - run: registry index%(folder)s --push --branch main --published "$ADDRESS"
+        env: {ADDRESS: "${{ steps.pages.outputs.base_url }}"}
+      - id: index
+        run: echo "commit=$(git rev-parse HEAD)" >> "$GITHUB_OUTPUT"
+  build:
+    needs: index
+    runs-on: ubuntu-latest
+    timeout-minutes: 30
+    permissions:
+      contents: read
+    steps:
+      - uses: %(actions/checkout)s
+        # The whole history: revisions come from the commits.
+        with: {fetch-depth: 0, persist-credentials: false, ref: "${{ needs.index.outputs.commit }}"}
+      - uses: %(actions/setup-python)s
+        with: {python-version: "3.12"}
+      - run: %(install)s
+      # Ends with 3 when the published site knows of more ids than this one: a main that was set back replaces no site.
+      - run: registry build%(folder)s --out site --published "$ADDRESS" --base-url "$ADDRESS"
+        env: {ADDRESS: "${{ needs.index.outputs.address }}"}
+      - uses: %(actions/upload-pages-artifact)s
+        with: {path: site}
+  deploy:
+    needs: build
+    runs-on: ubuntu-latest
+    timeout-minutes: 15
+    permissions:
       pages: write
       id-token: write
     environment: github-pages
     steps:
-      - uses: actions/checkout@v4
-        with: {fetch-depth: 0}   # the whole history: revisions come from the commits
-      - uses: actions/setup-python@v5
-        with: {python-version: "3.12"}
-      - id: pages
-        uses: actions/configure-pages@v5
-      - run: pip install process-registry
-      # Leave out --published where the pages cannot be read without a login.
-      - run: registry index --push --branch main --published "${{ steps.pages.outputs.base_url }}"
-      - run: registry build --base-url "${{ steps.pages.outputs.base_url }}"
-      - uses: actions/upload-pages-artifact@v3
-        with: {path: site}
-      - uses: actions/deploy-pages@v4
+      - uses: %(actions/deploy-pages)s
 """
-_GITHUB_COMMENT = """# Posts the review of a pull request as one comment, which the next run updates. It runs what is on the default branch, never
-# what the pull request brought; the artifact of that run is only data to it, and the number comes from the event.
+_GITHUB_COMMENT = """# Posts the review of a pull request as one comment, which the next run updates. It runs the default branch's version of this
+# file, never the pull request's; the artifact of that run is only data, and the number comes from the event.
 name: registry comment
 on:
   workflow_run:
@@ -68,14 +131,15 @@ jobs:
   comment:
     if: github.event.workflow_run.event == 'pull_request'
     runs-on: ubuntu-latest
+    timeout-minutes: 10
     permissions:
       actions: read
       pull-requests: write
     steps:
-      - uses: actions/setup-python@v5
+      - uses: %(actions/setup-python)s
         with: {python-version: "3.12"}
-      - run: pip install process-registry
-      - uses: actions/download-artifact@v4
+      - run: %(install)s
+      - uses: %(actions/download-artifact)s
         with:
           name: registry-review
           path: review
@@ -89,8 +153,9 @@ _GITLAB = """# Reviews every merge request; on the default branch gives ids and 
 # scope api as well, the review is posted as one note on the merge request.
 default:
   image: python:3.12
+  timeout: 30 minutes
   before_script:
-    - pip install process-registry
+    - %(install)s
 variables:
   GIT_DEPTH: "0"   # the whole history: revisions come from the commits
 workflow:
@@ -99,19 +164,19 @@ workflow:
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
 review:
   rules:
-    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"%(changes)s
   script:
     - git fetch origin "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"
     - mkdir -p review
-    # The result of the merge with the target as it is now: problems, what the change does to ids, and what it can break.
-    - registry review --base FETCH_HEAD --also gitlab=review/gl-code-quality.json --also json=review/review.json
-    # The catalog as it would be, to browse from the merge request.
-    - registry build --out preview --preview "merge request $CI_MERGE_REQUEST_IID" --base FETCH_HEAD
+    # The result of the merge with the current target: problems, what the change does to ids, and what it can break.
+    - registry review%(folder)s --base FETCH_HEAD --also gitlab=review/gl-code-quality.json --also json=review/review.json
+    # The catalog with the change, to browse from the merge request.
+    - registry build%(folder)s --out preview --preview "merge request $CI_MERGE_REQUEST_IID" --base FETCH_HEAD
     - cp -rL preview review/preview
   after_script:
-    # Merge requests from forks have no token: they have the code quality report alone.
+    # Merge requests from forks have no token: they have the code quality report only.
     - if [ -z "$REGISTRY_TOKEN" ] || [ ! -f review/review.json ]; then exit 0; fi
-    - pip install process-registry
+    - %(install)s
     - registry comment gitlab --report review/review.json
   artifacts:
     when: always
@@ -120,38 +185,45 @@ review:
     reports: {codequality: review/gl-code-quality.json}
 pages:
   rules:
-    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH%(changes)s
   resource_group: registry-publish
   script:
     - git remote set-url origin "https://registry:$REGISTRY_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git"
-    # Leave out --published where the pages cannot be read without a login.
-    - registry index --push --branch "$CI_DEFAULT_BRANCH" --published "$CI_PAGES_URL"
-    - registry build --base-url "$CI_PAGES_URL"
+    # Leave out --published, here and below, where the pages cannot be read without a login.
+    - registry index%(folder)s --push --branch "$CI_DEFAULT_BRANCH" --published "$CI_PAGES_URL"
+    # Ends with 3 when the published site knows of more ids than this one: a branch that was set back replaces no site.
+    - registry build%(folder)s --out site --published "$CI_PAGES_URL" --base-url "$CI_PAGES_URL"
     - cp -rL site public
   artifacts:
     paths: [public]
 """
 _FORGEJO = """# Reviews every pull request; on main gives ids and keeps the site as an artifact. For Gitea, write the actions' addresses without
 # their host. With a token that may write issues, as the secret REGISTRY_TOKEN, the review is posted as one comment.
+# When the site has an address, put it into the variable REGISTRY_URL: a site that knows of more ids is then never replaced.
 name: registry
 on:
-  pull_request:
+  pull_request:%(paths)s
   push:
-    branches: [main]
+    branches: [main]%(paths)s
+# A server that does not know this key gives each job's token the rights that it has by itself.
+permissions: {}
 jobs:
   review:
     if: github.event_name == 'pull_request'
     runs-on: docker
     container: {image: "python:3.12"}
+    timeout-minutes: 30
+    permissions:
+      contents: read
     steps:
       - run: apt-get update && apt-get install --yes nodejs
-      - uses: https://code.forgejo.org/actions/checkout@v4
-        with: {fetch-depth: 0}
-      - run: pip install process-registry
+      - uses: %(https://code.forgejo.org/actions/checkout)s
+        with: {fetch-depth: 0, persist-credentials: false}
+      - run: %(install)s
       - run: mkdir -p review
-      # The result of the merge with the target as it is now: problems, what the change does to ids, and what it can break.
-      - run: registry review --base "origin/$GITHUB_BASE_REF" --also json=review/review.json
-      # Pull requests from forks have no secrets: they have the log of the step before alone.
+      # The result of the merge with the current target: problems, what the change does to ids, and what it can break.
+      - run: registry review%(folder)s --base "origin/$GITHUB_BASE_REF" --also json=review/review.json
+      # Pull requests from forks have no secrets: they have only the log of the step before.
       - if: always()
         run: if [ -n "$REGISTRY_TOKEN" ] && [ -f review/review.json ]; then registry comment forgejo --report review/review.json; fi
         env: {REGISTRY_TOKEN: "${{ secrets.REGISTRY_TOKEN }}"}
@@ -159,22 +231,24 @@ jobs:
     if: github.event_name == 'push'
     runs-on: docker
     container: {image: "python:3.12"}
+    timeout-minutes: 30
+    permissions:
+      contents: write
     concurrency: {group: registry-publish}
+    env: {REGISTRY_URL: "${{ vars.REGISTRY_URL }}"}
     steps:
       - run: apt-get update && apt-get install --yes nodejs
-      - uses: https://code.forgejo.org/actions/checkout@v4
+      - uses: %(https://code.forgejo.org/actions/checkout)s
         with: {fetch-depth: 0}   # the whole history: revisions come from the commits
-      - run: pip install process-registry
-      # Add --published and the site's address, once it has one.
-      - run: registry index --push --branch main
-      # Where the site is not at the top of its host, add --base-url and its address.
-      - run: registry build
+      - run: %(install)s
+      - run: registry index%(folder)s --push --branch main ${REGISTRY_URL:+--published "$REGISTRY_URL"}
+      # Ends with 3 when the published site knows of more ids than this one: a main that was set back replaces no site.
+      - run: registry build%(folder)s --out site ${REGISTRY_URL:+--published "$REGISTRY_URL" --base-url "$REGISTRY_URL"}
       # Publish `site` here, as your host wants it.
-      - uses: https://code.forgejo.org/forgejo/upload-artifact@v4
+      - uses: %(https://code.forgejo.org/forgejo/upload-artifact)s
         with: {name: site, path: site/}
 """
-# In the order that help shows them: paths and texts of each forge's files.
-CI_FILES: dict[str, dict[str, str]] = {
+_TEMPLATES: dict[str, dict[str, str]] = {
     "github": {
         ".github/workflows/registry.yml": _GITHUB,
         ".github/workflows/registry-comment.yml": _GITHUB_COMMENT,
@@ -182,3 +256,33 @@ CI_FILES: dict[str, dict[str, str]] = {
     "gitlab": {".gitlab-ci.yml": _GITLAB},
     "forgejo": {".forgejo/workflows/registry.yml": _FORGEJO},
 }
+FORGES = tuple(_TEMPLATES)
+"""The forges that have CI files, in the order in which help shows them."""
+
+
+def install_command(install_from: str) -> str:
+    """The shell command that installs the program from an address of the form of the setting `install_from`; "": the placeholder."""
+    return f"pip install git+{(install_from or PLACEHOLDER).removeprefix('git+')}"
+
+
+def ci_files(forge: str, folder: str = "", install_from: str = "") -> dict[str, str]:
+    """The CI files of a forge: path from the top of the repository to text.
+
+    `folder` is the registry's folder in the repository, "" for its top; `install_from` a valid setting of that name. Raises
+    UsageError for a folder that would have to be quoted in shell, YAML and patterns alike.
+    """
+    if folder and not _FOLDER.fullmatch(folder):
+        raise UsageError(
+            f"the folder {folder!r} cannot be written into a CI file",
+            "in its path use letters, digits and . _ - only",
+        )
+    paths = _TEMPLATES[forge]
+    watched = [f"{folder}/**", *paths]
+    values = {
+        **{name: f"{name}@{commit}   # {version}" for name, (commit, version) in ACTIONS.items()},
+        "install": install_command(install_from),
+        "folder": f" -C {folder}" if folder else "",
+        "paths": f"\n    paths: [{', '.join(watched)}]" if folder else "",
+        "changes": f"\n      changes: [{folder}/**/*, {', '.join(paths)}]" if folder else "",
+    }
+    return {path: template % values for path, template in paths.items()}

@@ -1,6 +1,7 @@
 """A new registry, and a new definition with comments that say what else can be written."""
 
 import json
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import create_files, replace_in
-from registry.git import git_is_installed, init_repository, open_repository
+from registry.git import Repository, git_is_installed, init_repository, open_repository
 from registry.load.kinds import (
     ADAPTERS_INDEX,
     SCHEMA_FOLDER,
@@ -19,16 +20,17 @@ from registry.load.kinds import (
     defaults_folder,
     modeline,
 )
+from registry.load.settings import SETTINGS_PATH, Settings, parse_settings
 from registry.load.yaml.writer import flow
 from registry.model.definition import definition_path
-from registry.scaffold.ci import CI_FILES
+from registry.scaffold.ci import ci_files, install_command
 
 _README = """# {title}
 
 Process definitions: which executable to run, and how. Each is a YAML file below `definitions/`; programs read them as
 JSON by a small id that never changes.
 
-    pip install process-registry
+    {install}
     registry check                              # what is wrong, and where
     registry new process_definition group/name  # a new one, with comments
     registry serve                              # catalog and API on http://127.0.0.1:8000
@@ -45,6 +47,7 @@ title: {title}
 # output: site                              # where `registry build` puts the site
 # bot_name: Process Registry                # who commits ids
 # bot_email: process-registry@localhost
+{install_from}
 registry_id: {registry_id}   # tells this registry from a fork; never change it
 """
 _GITIGNORE = "/site\n/.site.generations/\n/.registry/\n"
@@ -86,38 +89,111 @@ class Start:
     process_type: str = ""
 
 
-def init_registry(folder: Path, title: str, forges: Sequence[str] = ("github",)) -> list[str]:
-    """Make a new registry in `folder`; gives the files written, relative to it. What is there already stays as it is."""
-    for name in ("definitions", "registry.yaml"):
-        if (folder / name).exists():
-            raise RefusedError(
-                f"{folder / name} is there already", "this is a registry; `registry new` adds a definition"
-            )
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files as paths relative to the registry's folder: those written, and those left as they were because they existed."""
+
+    new: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+
+
+def is_registry(folder: Path) -> bool:
+    """True when `folder` holds a registry already."""
+    return any((folder / name).exists() for name in ("definitions", SETTINGS_PATH))
+
+
+def init_registry(
+    folder: Path, title: str, forges: Sequence[str] = ("github",), install_from: str = ""
+) -> Written:
+    """Make a new registry in `folder`, and its CI files at the top of the repository that it is in.
+
+    Files that exist stay as they are. Raises RefusedError when there is a registry already.
+    """
+    if is_registry(folder):
+        raise RefusedError(
+            f"{folder} is a registry already",
+            "`registry new` adds a definition, `registry init --ci github` CI files",
+        )
+    repository = _repository_around(folder)
+    files = {
+        name: data
+        for name, data in _registry_files(title, install_from).items()
+        if not (folder / name).exists()
+    }
+    top, ci = _ci_files(folder, repository, forges, install_from)
+    kept = tuple(_seen_from(folder, top, name) for name in ci if (top / name).exists())
+    new = {name: data for name, data in ci.items() if not (top / name).exists()}
+    # All in one call, so that a failure leaves nothing behind.
+    inside = "" if top == folder else f"{folder.resolve().relative_to(top.resolve()).as_posix()}/"
+    create_files(top, {f"{inside}{name}": data for name, data in files.items()} | new)
+    if repository is None:
+        init_repository(folder)
+    return Written(tuple(sorted([*files, *(_seen_from(folder, top, name) for name in new)])), kept)
+
+
+def add_ci_files(folder: Path, forges: Sequence[str], install_from: str = "") -> Written:
+    """Add CI files for the registry in `folder`, at the top of its repository. Raises RefusedError when one exists and differs."""
+    top, files = _ci_files(
+        folder, _repository_around(folder), forges, install_from or settings_in(folder).install_from
+    )
+    existing = [name for name in files if os.path.lexists(top / name)]
+    for name in existing:
+        if not (top / name).is_file() or (top / name).read_bytes() != files[name]:
+            raise RefusedError(f"{top / name} exists, and is not what would be written; nothing was written",
+                               "move it away, run this again, and join the two by hand")  # fmt: skip
+    create_files(top, {name: data for name, data in files.items() if name not in existing})
+    new = tuple(sorted(_seen_from(folder, top, name) for name in files if name not in existing))
+    return Written(new, tuple(_seen_from(folder, top, name) for name in existing))
+
+
+def settings_in(folder: Path) -> Settings:
+    """The settings of the registry in `folder`; the standard ones for those that are missing or wrong."""
+    path = folder / SETTINGS_PATH
+    return parse_settings(path.read_bytes() if path.is_file() else None)[0]
+
+
+def _repository_around(folder: Path) -> Repository | None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     if not git_is_installed():
         raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
-    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-    has_repository = open_repository(there) is not None
-    files = {
-        name: data for name, data in _registry_files(title, forges).items() if not (folder / name).exists()
-    }
-    create_files(folder, files)
-    if not has_repository:
-        init_repository(folder)
-    return sorted(files)
+    return open_repository(
+        next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    )
 
 
-def _registry_files(title: str, forges: Sequence[str]) -> dict[str, bytes]:
+def _ci_files(
+    folder: Path, repository: Repository | None, forges: Sequence[str], install_from: str
+) -> tuple[Path, dict[str, bytes]]:
+    """The top of the work tree, where forges look for CI files, and the files; `folder` itself where it has none yet."""
+    inside = (
+        repository.prefix_of(folder.absolute()).rstrip("/")
+        if repository is not None and repository.top is not None
+        else ""
+    )
+    top = repository.top if inside and repository is not None and repository.top is not None else folder
+    texts = {path: text for forge in forges for path, text in ci_files(forge, inside, install_from).items()}
+    return top, {path: text.encode() for path, text in texts.items()}
+
+
+def _seen_from(folder: Path, top: Path, name: str) -> str:
+    return name if top == folder else os.path.relpath(top / name, folder.resolve())
+
+
+def _registry_files(title: str, install_from: str) -> dict[str, bytes]:
     example = definition_path("process_definition", "example/upper-case")
+    source = (
+        f"install_from: {install_from}"
+        if install_from
+        else "# install_from: https://…/process-registry.git@v1.0.0   # where CI gets it"
+    )
     texts = {
-        "README.md": _README.format(title=title),
-        "registry.yaml": _SETTINGS.format(title=flow(title), registry_id=uuid.uuid4()),
+        "README.md": _README.format(title=title, install=install_command(install_from)),
+        "registry.yaml": _SETTINGS.format(title=flow(title), registry_id=uuid.uuid4(), install_from=source),
         ".gitignore": _GITIGNORE,
         ".vscode/settings.json": json.dumps(_VSCODE, indent=2) + "\n",
         ".vscode/extensions.json": json.dumps(_VSCODE_EXTENSIONS, indent=2) + "\n",
         ".gitattributes": _GITATTRIBUTES,
-        **{path: text for forge in forges for path, text in CI_FILES[forge].items()},
         example: _EXAMPLE.format(modeline=modeline(example, "process_definition")),
     }
     files = {name: text.encode() for name, text in texts.items()}

@@ -265,8 +265,5 @@ def test_what_is_a_base_is_taken(repo: RepoBuilder, run: Run, good: str) -> None
 
 def test_the_files_for_pages_build_for_the_address_of_the_pages(run: Run, tmp_path: Path) -> None:
     assert run("init", str(tmp_path / "new"), "--ci", "github", "--ci", "gitlab").code == 0
-    assert (
-        'registry build --base-url "${{ steps.pages.outputs.base_url }}"'
-        in (tmp_path / "new/.github/workflows/registry.yml").read_text()
-    )
-    assert 'registry build --base-url "$CI_PAGES_URL"' in (tmp_path / "new/.gitlab-ci.yml").read_text()
+    assert '--base-url "$ADDRESS"' in (tmp_path / "new/.github/workflows/registry.yml").read_text()
+    assert '--base-url "$CI_PAGES_URL"' in (tmp_path / "new/.gitlab-ci.yml").read_text()
