@@ -29,7 +29,7 @@ settings.load_profile("busy machine")
 
 
 # They take about a minute or more each: begun last, one process would be at work alone.
-_LONG = ("test_incremental.py", "test_histories.py", "test_watch.py", "test_flat.py")
+_LONG = ("test_incremental.py", "test_histories.py", "test_watcher.py", "test_flat.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

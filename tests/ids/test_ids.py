@@ -8,7 +8,7 @@ from registry.ids import Ledger, Mark, append, insert_id, mark_of, parse_ledger,
 from registry.load import yaml
 from registry.model.definition import Definition, summary_of
 
-CORPUS = sorted((Path(__file__).parent / "corpus" / "good").glob("*.yaml"))
+CORPUS = sorted((Path(__file__).parents[1] / "corpus" / "good").glob("*.yaml"))
 
 
 def definition(

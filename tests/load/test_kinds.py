@@ -19,8 +19,8 @@ from registry.pipeline import check_source
 from registry.scaffold import adapters_index_text
 from tests.support.repo import RepoBuilder
 
-ROOT = Path(__file__).parent.parent
-NODE = Path(__file__).parent / "support" / "node"
+ROOT = Path(__file__).parents[2]
+NODE = ROOT / "tests" / "support" / "node"
 FIELDS = {
     "id",
     "title",

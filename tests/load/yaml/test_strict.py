@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from registry.load import yaml
 from registry.load.yaml.writer import to_yaml
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS = Path(__file__).parents[2] / "corpus"
 
 
 def data_of(text: str) -> object:

@@ -9,7 +9,7 @@ from typing import Any
 
 from registry.load import yaml
 
-NODE = Path(__file__).parent / "support/node"
+NODE = Path(__file__).parents[2] / "support/node"
 
 
 @cache
