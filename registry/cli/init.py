@@ -54,7 +54,7 @@ def command(
     `registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0`
     """
     from registry.load.settings import install_from_is_not
-    from registry.scaffold import add_ci_files, init_registry, is_registry
+    from registry.scaffold import add_ci_files, init_registry, is_registry, settings_in
 
     wanted = install_from_is_not(install_from) if install_from is not None else None
     if wanted:
@@ -62,9 +62,18 @@ def command(
     root = folder if folder is not None else find_root(None)
     forges = [forge.value for forge in ci or [CiForge.GITHUB] if forge is not CiForge.NONE]
     if ci and is_registry(root):
+        if not forges:
+            raise UsageError(
+                f"{root} is a registry already, and --ci none adds nothing to it", "name a forge: --ci github"
+            )
         address = install_from or _known_address(root, forges)
         written = add_ci_files(root, forges, address)
         _list_files(written.new, written.kept, address)
+        if address and address != settings_in(root).install_from:
+            err.print(
+                f"note: for the next CI files, write it into registry.yaml: install_from: {address}",
+                markup=False,
+            )
         return
     address = install_from or ("" if is_registry(root) else _known_address(root, forges))
     written = init_registry(root, title, forges, address)

@@ -23,7 +23,7 @@ python=PYTHON
 status=$?
 if ! "$python" -I -c 'import registry.cli' 2>/dev/null; then
   echo "registry: the push is refused: it cannot be checked, because $python does not run process-registry."
-  echo "registry: Repair it on the server: install process-registry again, and call its \\`registry hook install\\`."
+  echo "registry: Repair it on the server: install this program again, and call its \\`registry hook install\\`."
 elif [ "$status" -gt 3 ]; then
   echo "registry: the push is refused: it cannot be checked, because the check ended with status $status."
   echo "registry: Repair it on the server: free memory or disk space if these are short; else report this as a bug."

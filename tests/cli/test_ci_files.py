@@ -4,11 +4,13 @@ import functools
 import http.server
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,6 +109,10 @@ def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
             repo.git("--git-dir", str(hub), "log", "-1", "--format=%s", "main")
             == "Give an id to example/upper-case"
         )
+        if forge == "github":
+            # What the next job checks out is the commit with the ids.
+            output = (tmp_path / "output.txt").read_text()
+            assert output == f"commit={repo.git('--git-dir', str(hub), 'rev-parse', 'main')}\n"
         # A main that is set back: neither command replaces the site, each on its own.
         publish(main.root / "site", published)
         set_back = checkout("set-back")
@@ -278,6 +284,17 @@ class TestAddingToARegistry:
         assert run("init", str(repo.root / "in" / name), "--ci", "none").code == 0
         assert not (repo.root / ".github").exists()
 
+    def test_none_adds_nothing_and_says_so(self, repo: RepoBuilder, run: Run) -> None:
+        repo.define("a")
+        outcome = run("init", "--ci", "none", str(repo.root))
+        assert (outcome.code, "adds nothing" in outcome.err) == (2, True)
+
+    def test_an_address_that_is_no_setting_yet_is_named(self, repo: RepoBuilder, run: Run) -> None:
+        repo.define("a")
+        address = "https://git.example.net/p.git@v1"
+        outcome = run("init", "--ci", "gitlab", "--install-from", address, str(repo.root))
+        assert (outcome.code, f"registry.yaml: install_from: {address}" in outcome.err) == (0, True)
+
     def test_without_ci_a_registry_is_still_refused(
         self, repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -296,6 +313,30 @@ class TestInstallFrom:
         assert run("check", "-C", str(tmp_path / "new")).code == 0
         assert run("init", str(tmp_path / "new"), "--ci", "gitlab").err == ""
         assert f"    - pip install git+{address}\n" in (tmp_path / "new/.gitlab-ci.yml").read_text()
+
+    def test_on_a_terminal_it_is_asked_for(self, tmp_path: Path) -> None:
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(sys.executable, [sys.executable, "-m", "registry", "init", str(tmp_path / "new")])
+        seen = b""
+        for question, answer in (
+            (b"with @tag", b"evil; touch x\n"),
+            (b"It must be", b"https://git.example.net/p.git@v1\n"),
+        ):
+            deadline = time.monotonic() + 60
+            while question not in seen and time.monotonic() < deadline:
+                seen += os.read(terminal, 1024)
+            os.write(terminal, answer)
+        try:
+            while chunk := os.read(terminal, 1024):
+                seen += chunk
+        except OSError:
+            pass  # it has ended
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, seen
+        os.close(terminal)
+        assert (
+            "install_from: https://git.example.net/p.git@v1\n" in (tmp_path / "new/registry.yaml").read_text()
+        )
 
     def test_without_one_a_note_names_the_placeholder(self, run: Run, tmp_path: Path) -> None:
         assert PLACEHOLDER in run("init", str(tmp_path / "new")).err
