@@ -3,15 +3,12 @@
 It is the memory outside of the branch: a branch can be set back, and then its ledger alone would give ids again.
 """
 
-import http.client
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import RefusedError, UsageError
 from registry.git import HIGH_WATER, Repository
@@ -20,6 +17,9 @@ from registry.load.settings import SETTINGS_PATH, parse_settings
 from registry.load.source import MAX_LEDGER_BYTES, Commit, Source
 from registry.model.addresses import API_LEDGER, API_SNAPSHOT
 from registry.model.definition import LEDGER_PATH
+
+if TYPE_CHECKING:
+    import http.client
 
 _TIMEOUT_S = 30
 # For a whole answer: a server that sends a byte now and then would otherwise hold us for ever.
@@ -107,6 +107,11 @@ def _at_address(where: str) -> Published | None:
 
 def _get(address: str) -> bytes | None:
     """The body at an address; None for "not found"."""
+    # Imported late: each local build looks at a site in a folder, and needs none of this.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     try:
         request = urllib.request.Request(
             address, headers={"User-Agent": "process-registry", "Cache-Control": "no-cache"}
@@ -127,7 +132,7 @@ def _get(address: str) -> bytes | None:
     return body
 
 
-def _read_body(answer: http.client.HTTPResponse) -> bytes:
+def _read_body(answer: "http.client.HTTPResponse") -> bytes:
     """The body, or one byte more of it than a ledger may have. Raises TimeoutError when it takes too long."""
     deadline = time.monotonic() + _DEADLINE_S
     body = bytearray()
