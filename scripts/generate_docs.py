@@ -1,4 +1,7 @@
-"""Writes docs/rules.md, docs/changes.md and docs/commands.md from the rules, the table of changes and the commands; the tests check that they are up to date."""
+"""Write docs/rules.md, docs/changes.md and docs/commands.md from the rules, the table of changes and the commands.
+
+Add the program's schemas to the list by which older copies are recognized. The tests check that all of it is up to date.
+"""
 
 import os
 import subprocess
@@ -8,6 +11,8 @@ from pathlib import Path
 from registry.changes import TABLE, Party
 from registry.check import OTHERS, RULES
 from registry.cli import COMMANDS
+from registry.load.kinds import ADAPTERS_INDEX
+from registry.load.schema_copies import DIGESTS, digest
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -79,8 +84,21 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def schema_digests() -> str:
+    """Each text that a schema of the program ever had: those listed before, and the current ones."""
+    schemas = DOCS.parent / "schema"
+    current = {
+        f"{digest(file.read_bytes())}  {file.relative_to(schemas).as_posix()}"
+        for file in schemas.rglob("*.schema.json")
+        if file.name != ADAPTERS_INDEX
+    }
+    lines = current | set(DIGESTS.read_text(encoding="ascii").splitlines())
+    return "".join(f"{line}\n" for line in sorted(lines, key=lambda line: (line.split("  ")[1], line)))
+
+
 def main() -> None:
     """Write all."""
+    DIGESTS.write_text(schema_digests(), encoding="ascii")
     (DOCS / "rules.md").write_text(rules(), encoding="utf-8")
     (DOCS / "changes.md").write_text(changes(), encoding="utf-8")
     (DOCS / "commands.md").write_text(commands(), encoding="utf-8")

@@ -22,6 +22,7 @@ OTHERS = {
     "K003": "a severity for a rule that there is not, or that is the same for all",
     "K010": "a schema file that cannot be used",
     "K011": "`schema/adapters.schema.json` is not up to date (a warning)",
+    "K020": "a copy of the program's schema that is older than the program (a warning)",
     "I020": "the ledger is broken: a line was changed, cut out or put in",
     "I021": "`registry ids verify`: an id that `registry index` never gave",
     "I022": "`registry ids verify`: the ledger tells what cannot be",

@@ -1,10 +1,13 @@
 """`registry schema`: the schemas that editors and programs use."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from registry.cli.terminal import RegistryOption, find_root, out, write_api_answer
+
+if TYPE_CHECKING:
+    from registry.load.source import WorkTree
 
 
 def command(
@@ -16,13 +19,21 @@ def command(
         bool,
         typer.Option(
             "--write",
-            help="Write schema/adapters.schema.json anew, after an adapter type was added: editors then offer it.",
+            help="Write schema/adapters.schema.json from the adapter types, so that editors offer all of them.",
+        ),
+    ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="After an upgrade of the program: replace older copies of its schemas, keep files that were changed here, "
+            "then do what --write does.",
         ),
     ] = False,
 ) -> None:
-    """Print a kind's JSON Schema, complete in itself; or bring the file up to date through which editors find adapter types.
+    """Print a kind's JSON Schema with everything that it refers to, or write the schema files that editors use.
 
-    Examples: `registry schema process_definition` · `registry schema --write`
+    Examples: `registry schema process_definition` · `registry schema --write` · `registry schema --update`
     """
     from registry.errors import ProblemsError, UsageError, nearest
     from registry.load.kinds import load_kinds
@@ -31,10 +42,13 @@ def command(
 
     root = find_root(registry)
     source = WorkTree(root)
+    if update:
+        _update(source)
+        source = WorkTree(root)
     kinds, problems = load_kinds(source)
     if has_errors(problems):
         raise ProblemsError(problems, source.read, "the schemas have problems")
-    if write:
+    if write or update:
         from registry.scaffold import write_adapters_index
 
         out.print(f"Wrote {write_adapters_index(root, kinds.adapters)}.", markup=False)
@@ -49,3 +63,15 @@ def command(
             f"there is no kind `{kind}`",
             nearest(kind, kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}",
         )
+
+
+def _update(source: "WorkTree") -> None:
+    from registry.scaffold import update_schemas
+
+    done = update_schemas(source)
+    for path in done.replaced:
+        out.print(f"Updated {path}.", markup=False)
+    for path in done.kept:
+        out.print(f"Kept {path}: it was changed here. Compare it with the program's.", markup=False)
+    if not done.replaced:
+        out.print("No copy is older than the program.", markup=False)

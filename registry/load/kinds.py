@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from registry.errors import UsageError
 from registry.git import Oversize
 from registry.load.foreign_json import read_json
+from registry.load.schema_copies import older_copies
 from registry.load.source import EntryType, Source
 from registry.model.addresses import RESERVED_KINDS
 from registry.model.definition import Reference
@@ -158,7 +159,12 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
         texts[file.relative_to(folder).as_posix()] = file.read_bytes()
     if not texts:
         raise UsageError("the program's own schema files are missing", "install it again")
-    texts |= _own_texts(source, problems)
+    own = _own_texts(source, problems)
+    for path in older_copies(own, texts):
+        message = "a copy of the program's schema that is older than the program, and is used in its place"
+        span = Span(f"{SCHEMA_FOLDER}/{path}")
+        problems.append(Problem("K020", Severity.WARNING, span, message, "run `registry schema --update`"))
+    texts |= own
     documents = {}
     for path, data in sorted(texts.items()):
         try:

@@ -2,6 +2,7 @@
 
 from registry.scaffold.ci import FORGES, PLACEHOLDER, ci_files
 from registry.scaffold.proposed import propose_definition
+from registry.scaffold.schema_update import update_schemas
 from registry.scaffold.start import (
     Start,
     adapters_index_text,
@@ -25,5 +26,6 @@ __all__ = [
     "is_registry",
     "propose_definition",
     "settings_in",
+    "update_schemas",
     "write_adapters_index",
 ]
