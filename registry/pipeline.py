@@ -1,26 +1,34 @@
 """The main flow, composed once: source → load → check → snapshot → render → write."""
 
-import gc
 import time
-from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry.check import check, judged_by, unknown_rules
+from registry.cache.build_cache import BuildCache, Table
+from registry.check import Findings, FindMany, check, judged_by, unknown_rules
 from registry.check.rule import MergeTarget
 from registry.load.kinds import Kinds, load_kinds
 from registry.load.loader import Loaded, load_definitions
 from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, with_base_url
 from registry.load.source import Source
+from registry.model.definition import Definition
 from registry.model.problem import Problem, has_errors
 from registry.progress import Progress, silent
+from registry.runtime import collecting_rarely, without_cycle_collector
 
 if TYPE_CHECKING:
-    from registry.cache.build_cache import BuildCache
     from registry.site import Site
     from registry.snapshot import Preview, Snapshot
+
+
+FINDINGS: Table[Findings] = Table(
+    "findings",
+    lambda found: [one.as_row() for one in found],
+    lambda rows: tuple([Problem.from_row(row) for row in rows]) if rows else (),
+)
+"""What was found in each definition by itself, by path and blob id; the version stands for schemas, settings and rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +60,41 @@ def check_source(
     target: MergeTarget | None = None,
     only: Container[str] | None = None,
     *,
-    memory: "BuildCache | None" = None,
+    cache: BuildCache | None = None,
     schemas: tuple[Kinds, tuple[Problem, ...]] | None = None,
     base: Settings | None = None,
 ) -> Checked:
     """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it.
 
-    With `only`, the definitions at these paths; others are known by name. What is in `memory` is not read and judged again.
+    With `only`, the definitions at these paths; others are known by name. What is in `cache` is not read and checked again.
     `schemas` are those of `source`, where they were loaded already. `base` are the settings that a change is judged by where
     it must not judge itself.
     """
-    with _no_cyclic_garbage():
+    with without_cycle_collector():
         settings, problems = parse_settings(source.read(SETTINGS_PATH))
         kinds, schema_problems = schemas if schemas is not None else load_kinds(source)
-        if memory is not None:
-            memory.judge_by(judged_by(kinds, settings), kinds)
-        loaded = load_definitions(source, kinds, only, memory)
+        loaded = load_definitions(source, kinds, only, cache)
+        cached = partial(_cached_findings, cache, judged_by(kinds, settings)) if cache is not None else None
         found = (
             *problems,
             *schema_problems,
-            *check(loaded, kinds, settings, target, memory, base),
+            *check(loaded, kinds, settings, target, cached, base),
             *_unknown_rules(settings, source),
         )
     return Checked(settings, kinds, loaded, tuple(sorted(found, key=lambda problem: problem.sort_key)))
+
+
+def _cached_findings(
+    cache: BuildCache, version: str, definitions: Sequence[Definition], find_many: FindMany
+) -> list[Findings]:
+    by_path = {one.document.path: one for one in definitions}
+
+    def compute_many(paths: Sequence[str]) -> dict[str, Findings]:
+        return dict(zip(paths, find_many([by_path[path] for path in paths]), strict=True))
+
+    digests = {path: one.blob for path, one in by_path.items()}
+    found = cache.get_or_compute(FINDINGS, digests, compute_many, version=version)
+    return [found[path] for path in by_path]
 
 
 def _unknown_rules(settings: Settings, source: Source) -> tuple[Problem, ...]:
@@ -88,32 +108,32 @@ def _unknown_rules(settings: Settings, source: Source) -> tuple[Problem, ...]:
 def snapshot_of(
     source: Source,
     progress: Progress = silent,
-    memory: "BuildCache | None" = None,
+    cache: BuildCache | None = None,
     *,
     with_contents: bool = True,
 ) -> "tuple[Snapshot | None, tuple[Problem, ...]]":
-    """A checked snapshot of `source`, or None when there are errors; and all problems. `memory` is used, and learns.
+    """A checked snapshot of `source`, or None when there are errors; and all problems. `cache` is read and filled.
 
     `with_contents`: those of all revisions are going to be asked for.
     """
     # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
-    from registry.cache.build_cache import BuildCache
+    from registry.history.blobs import BlobReader
     from registry.history.reader import begin_history
     from registry.snapshot import take_snapshot
 
-    memory = memory if memory is not None else BuildCache()
-    with _no_cyclic_garbage():
+    cache = cache if cache is not None else BuildCache()
+    with without_cycle_collector():
         schemas = load_kinds(source)
-        pending = begin_history(source, schemas[0], memory, with_contents=with_contents)
+        contents = BlobReader(source.repository, schemas[0].secret_fields)
+        pending = begin_history(source, cache, contents, with_contents=with_contents)
         try:
             progress("reading definitions")
-            checked = check_source(source, memory=memory, schemas=schemas)
-            memory.save(checked.loaded.definitions)
+            checked = check_source(source, cache=cache, schemas=schemas)
             if has_errors(checked.problems):
                 return None, checked.problems
             progress("bringing together what was read")
             snapshot, ledger_problems = take_snapshot(
-                source, checked.settings, checked.kinds, checked.loaded, pending, memory, progress
+                source, checked.settings, checked.kinds, checked.loaded, pending, contents, cache, progress
             )
         finally:
             if pending is not None:
@@ -129,14 +149,14 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     clock: Callable[[], float] = time.monotonic,
     *,
     preview: "Preview | None" = None,
-    memory: "BuildCache | None" = None,
+    cache: BuildCache | None = None,
     from_nothing: bool = False,
     history: str | None = None,
     base_url: str | None = None,
 ) -> BuildResult:
     """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.
 
-    What has not changed since the last build is kept, but with `from_nothing`; what is in `memory` is not read again.
+    What has not changed since the last build is kept, but with `from_nothing`; what is in `cache` is not read again.
     `history` and `base_url` are used instead of those of the settings.
     """
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
@@ -145,16 +165,15 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     started = clock()
     site.prepare(source.root)
     from_nothing = from_nothing or _is_tracked(source, site)
-    with _no_cyclic_garbage():
+    with without_cycle_collector():
         shown = history or parse_settings(source.read(SETTINGS_PATH))[0].history
-        snapshot, problems = snapshot_of(source, progress, memory, with_contents=shown == "revisions")
+        snapshot, problems = snapshot_of(source, progress, cache, with_contents=shown == "revisions")
         if snapshot is None:
             return BuildResult(problems)  # the last good site stays
         settings = replace(snapshot.settings, history=history) if history else snapshot.settings
         snapshot = replace(snapshot, preview=preview, settings=with_base_url(settings, base_url))
-        snapshot.contents.expect(snapshot.blobs)
         units = render(snapshot)
-        with _little_cyclic_garbage():
+        with collecting_rarely():
             written = site.write(
                 units, partial(progress, "writing pages and answers"), from_nothing=from_nothing
             )
@@ -169,30 +188,3 @@ def _is_tracked(source: Source, site: "Site") -> bool:
         return False
     place, top = folder.parent.resolve() / folder.name, repository.top.resolve()
     return place.is_relative_to(top) and repository.tracks(place.relative_to(top).as_posix())
-
-
-@contextmanager
-def _no_cyclic_garbage() -> Iterator[None]:
-    """No cycle collector while hundreds of thousands of small objects are made: it would walk them all again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@contextmanager
-def _little_cyclic_garbage() -> Iterator[None]:
-    """Where there is no collector, one that looks at nothing that is there now, and seldom at what making pages leaves behind."""
-    threshold = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(100_000)
-    gc.enable()
-    try:
-        yield
-    finally:
-        gc.disable()
-        gc.set_threshold(*threshold)
-        gc.unfreeze()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from registry.cache.answers import AnswerCache
 from registry.cache.build_cache import BuildCache
 from registry.cache.cache_file import program
 from registry.errors import UsageError
@@ -76,7 +75,7 @@ class Snapshot:
     """What one source holds.
 
     `contents` are those of all revisions; `templates` those of the catalog, by path below
-    `site_templates/`. `answers` are bodies made before, by the key of their definition.
+    `site_templates/`. `cache` has answers of earlier runs.
     """
 
     settings: Settings
@@ -94,7 +93,9 @@ class Snapshot:
     has_own_templates: bool
     preview: Preview | None = None
     mailmap_digest: str = ""
-    answers: AnswerCache = field(default_factory=lambda: AnswerCache(None))
+    cache: BuildCache = field(default_factory=BuildCache)
+    # Answers of single definitions by their key: a list needs what was just made for the definition's own address.
+    answers: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
     _keys: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
     # A page and an answer ask for the same, one after the other.
     _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(
@@ -259,18 +260,15 @@ class Snapshot:
         """Revisions of one definition, oldest first."""
         return self.revisions.get((definition.kind, definition.name), NO_REVISIONS)
 
-    def blobs(self) -> Iterator[list[str]]:
-        """The contents of revisions that are shown, those of each definition together, in the order of rendering."""
-        if not self.settings.shows_revisions:
-            yield from (
-                list(blobs_of([last])) for one in self.tombstones if (last := one.last_content) is not None
-            )
-            return
-        for revisions in (
-            *map(self.revisions_of, self.definitions),
-            *(tombstone.revisions for tombstone in self.tombstones),
-        ):
-            yield list(blobs_of(revisions))
+    def blobs_shown(self, revisions: Iterable[Revision]) -> Iterator[str]:
+        """The contents that pages and answers of one definition with these revisions show."""
+        return blobs_of(revisions) if self.settings.shows_revisions else iter(())
+
+    def blobs_shown_of(self, one: Tombstone) -> Iterator[str]:
+        """The contents that pages and answers of a deleted definition show."""
+        if self.settings.shows_revisions or one.last_content is None:
+            return self.blobs_shown(one.revisions)
+        return blobs_of([one.last_content])
 
     def last_document(self, tombstone: Tombstone) -> DocumentData | None:
         """The last content of a deleted definition that can be read; None where no commit that is here has any."""
@@ -350,12 +348,13 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     kinds: Kinds,
     loaded: Loaded,
     pending: "PendingHistory | None",
-    memory: BuildCache,
+    contents: BlobReader,
+    cache: BuildCache,
     progress: Progress = silent,
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
     """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong with the ledger.
 
-    `pending` is the history of the same source, for the same memory.
+    `pending` is the history of the same source, `contents` reads those of its revisions.
     """
     ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
     ledger, foreign = _own_ledger(ledger, settings)
@@ -366,7 +365,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         history = pending.history(progress)
         changed = pending.changed_paths()
     revisions = {}
-    memory.contents.take(loaded.definitions)
+    contents.take(loaded.definitions)
     for definition in loaded.definitions:
         kind, name, number, document = definition[:4]
         known = history.of(kind, number, document.path) if history is not None else NO_REVISIONS
@@ -387,11 +386,11 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         history_complete=pending is not None and pending.is_complete,
         revisions=revisions,
         tombstones=_tombstones(source, loaded, ledger, kinds, history),
-        contents=memory.contents,
+        contents=contents,
         templates=_default_templates() | own_templates,
         has_own_templates=bool(own_templates),
         mailmap_digest=pending.mailmap.digest if pending is not None else "",
-        answers=memory.answers,
+        cache=cache,
     )
     return snapshot, problems
 

@@ -24,14 +24,14 @@ FOLDER = f"{_TOP}/cache"
 _FILE = "cache.sqlite"
 # A whole history of 100,000 definitions fits; beyond, the file is made anew.
 _LARGEST_BYTES = 2 * 1024**3
-_TABLES = ("answers", "definitions", "outlines", "files", "histories", "builds")
+_TABLES = ("answers", "documents", "parsed_files", "parsed_blobs", "findings", "histories", "builds")
 _SCHEMA = {
     **{table: f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)" for table in _TABLES},
     "about": "CREATE TABLE about (program TEXT, file TEXT)",
 }
 _IN_ONE_QUERY = 500
 # Another one where what is in the tables has another form.
-_FORM = 10
+_FORM = 11
 _inherited: list[
     sqlite3.Connection
 ] = []  # kept, so that nobody closes them: that would touch the other process's locks
@@ -121,6 +121,14 @@ class CacheFile:
                 yield from self._connection.execute(
                     f"SELECT key, value FROM {table} WHERE key IN ({marks})", part
                 ).fetchall()
+
+    def keys(self, table: str) -> list[str]:
+        """The keys of a table, the one kept last first."""
+        if self._connection is not None:
+            with self._or_without():
+                rows = self._connection.execute(f"SELECT key FROM {table} ORDER BY rowid DESC").fetchall()
+                return [key for (key,) in rows]
+        return []
 
     def all_of(self, table: str) -> dict[str, bytes]:
         """Everything in a table."""

@@ -1,8 +1,7 @@
 """Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import orjson
 
@@ -44,7 +43,17 @@ FAMILIES: tuple[tuple[Rule, ...], ...] = (
     metadata.RULES,
     compat.RULES,
 )
-__all__ = ["FAMILIES", "OTHERS", "RULES", "KnownFindings", "check", "judged_by", "unknown_rules"]
+__all__ = [
+    "FAMILIES",
+    "OTHERS",
+    "RULES",
+    "FindMany",
+    "Findings",
+    "FindingsCache",
+    "check",
+    "judged_by",
+    "unknown_rules",
+]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 _OURS = frozenset(rule.id for rule in RULES)
 
@@ -54,30 +63,26 @@ def check(
     kinds: Kinds,
     settings: Settings,
     target: MergeTarget | None = None,
-    known: "KnownFindings | None" = None,
+    cached: "FindingsCache | None" = None,
     base: Settings | None = None,
 ) -> tuple[Problem, ...]:
     """Every finding about every definition, those of reading included, in order of place.
 
-    With `target`, also what a change may not do to the ids of the branch that it is meant for. `known` are findings of earlier
-    runs: what a definition alone was found wrong with need not be found again.
+    With `target`, also what a change may not do to the ids of the branch that it is meant for. `cached` gives the findings
+    about single definitions that earlier runs computed.
     """
     registry = Registry(loaded, kinds, target, frozenset(settings.compat))
     rules = _rules(settings)
     silent = frozenset(rule.id for rule in rules if rule.is_asked_for)
     return apply_policy(
-        [*loaded.problems, *_findings(registry, rules, known)], registry, settings, silent, base
+        [*loaded.problems, *_findings(registry, rules, cached)], registry, settings, silent, base
     )
 
 
-class KnownFindings(Protocol):
-    """Findings about single definitions, kept between runs: what a definition and the schemas alone decide."""
-
-    def findings(self, definitions: Sequence[Definition]) -> Sequence[tuple[Problem, ...] | None]:
-        """What was found in each, or None when nobody has looked yet."""
-
-    def keep(self, definition: Definition, findings: tuple[Problem, ...]) -> None:
-        """Remember what was found."""
+Findings = tuple[Problem, ...]
+FindMany = Callable[[Sequence[Definition]], list[Findings]]
+FindingsCache = Callable[[Sequence[Definition], FindMany], list[Findings]]
+"""Findings about each definition by itself, in the order given: from earlier runs, else by calling the function."""
 
 
 def judged_by(kinds: Kinds, settings: Settings) -> str:
@@ -122,29 +127,26 @@ def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str]
     return tuple(problems)
 
 
-def _findings(registry: Registry, rules: Sequence[Rule], known: KnownFindings | None) -> Iterator[Problem]:
+def _findings(registry: Registry, rules: Sequence[Rule], cached: FindingsCache | None) -> Iterator[Problem]:
     for rule in rules:
         if rule.find_all:
             yield from _asked(rule, rule.find_all(rule, registry))
-    # A plug-in may look at anything.
-    alone = _by_kind(registry, [rule for rule in rules if rule.id in _OURS])
-    others = [rule for rule in rules if rule.id not in _OURS]
-    around = _by_kind(registry, others) if others else {}
     definitions = registry.loaded.definitions
-    known_findings = known.findings(definitions) if known is not None else [None] * len(definitions)
-    for definition, found in zip(definitions, known_findings, strict=True):
-        if found is None:
-            held = _at_hand(definition)
-            found = tuple(  # noqa: PLW2901
-                [problem for rule, find in alone[held.kind] for problem in find(rule, held, registry)]
-            )
-            if known is not None:
-                known.keep(definition, found)
-        if found:
-            yield from found
-        if around:
-            for rule, find in around[definition.kind]:
-                yield from _asked(rule, find(rule, definition, registry))
+    alone = _by_kind(registry, [rule for rule in rules if rule.id in _OURS])
+
+    def find_many(some: Sequence[Definition]) -> list[Findings]:
+        return [
+            tuple([problem for rule, find in alone[held.kind] for problem in find(rule, held, registry)])
+            for held in map(_at_hand, some)
+        ]
+
+    for found in cached(definitions, find_many) if cached is not None else find_many(definitions):
+        yield from found
+    # A plug-in may check anything, so its findings are never cached.
+    plugins = _by_kind(registry, [rule for rule in rules if rule.id not in _OURS])
+    for definition in definitions:
+        for rule, find in plugins[definition.kind]:
+            yield from _asked(rule, find(rule, definition, registry))
 
 
 def _at_hand(definition: Definition) -> Definition:

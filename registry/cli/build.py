@@ -127,7 +127,7 @@ def command(
             Site(target),
             tell,
             preview=_preview(opened, preview, base) if preview and base else None,
-            memory=BuildCache(None if from_nothing else cache),
+            cache=BuildCache(None if from_nothing else cache),
             from_nothing=from_nothing,
             history=history,
             base_url=base_url,

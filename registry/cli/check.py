@@ -1,6 +1,5 @@
 """`registry check`: say everything that is wrong, in every file, in one run."""
 
-import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -25,6 +24,7 @@ from registry.cli.terminal import (
 from registry.errors import UsageError
 from registry.model.problem import Problem, Severity, has_errors
 from registry.reports import FORMATS
+from registry.runtime import never_collect
 
 if TYPE_CHECKING:
     from registry.load.source import Source
@@ -87,8 +87,7 @@ def command(
     Examples: `registry check` · `registry check definitions/process_definition/weather` ·
     `registry check --source HEAD~1 --format json` · `registry check --base origin/main`
     """
-    # A short process: the cycle collector would only walk what is thrown away a moment later (0.3 s at 10,000 files).
-    gc.disable()
+    never_collect()
     root = find_root(registry)
     wanted = _within(root, paths or [])
     result = _look(root, source, base, changed=changed)

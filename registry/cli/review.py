@@ -20,6 +20,7 @@ from registry.cli.terminal import (
 from registry.errors import UsageError
 from registry.files.atomic_write import replace_file
 from registry.model.problem import has_errors
+from registry.runtime import never_collect
 
 ReviewFormatName = StrEnum(
     "ReviewFormatName",
@@ -62,14 +63,13 @@ def command(
     Examples: `registry review --base origin/main` · `registry review --base main --head feature --format markdown` ·
     `registry review --base origin/main --format github --also json=review.json`
     """
-    import gc
 
     from registry.reports.review import REVIEW_FORMATS, Given
     from registry.review.comparison import compare_sources
     from registry.review.review import review
 
     files = [_file(one) for one in also or ()]
-    gc.disable()  # a short process: the cycle collector would only walk what is thrown away a moment later
+    never_collect()
     result = review(find_root(registry), base, head, of_change=True)
     comparison = None
     # Without what the files say there is nothing to compare; that is said by the problems, never by "no changes".

@@ -56,7 +56,6 @@ def command(
 
     Examples: `registry serve --port 8080` · `registry serve --allow-host registry.example.org`
     """
-    import gc
     import sys
 
     from registry.cache.build_cache import BuildCache
@@ -64,6 +63,7 @@ def command(
     from registry.cli.watch import watcher_of
     from registry.load.settings import SETTINGS_PATH, parse_settings
     from registry.load.source import open_source
+    from registry.runtime import keep_for_good, without_cycle_collector
     from registry.server import (
         AllowedHosts,
         CorsPolicy,
@@ -96,15 +96,12 @@ def command(
     server = Server(live, settings.base_path, view.bug, source.read, hosts, policy)
     teller.server = server
     watcher = watcher_of(root, live, view, poll=poll)
-    gc.disable()
-    with progress() as say:
+    with without_cycle_collector(), progress() as say:
         say("reading definitions")
         live.refresh(say, watcher.seen)
-    # What was read stays: the collector need not walk it again and again, nor once (0.15 s of the start). And answers should
-    # not wait for long while the other thread reads files anew.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
-    gc.enable()
+    # The collector need not scan what was read, not even once (0.15 s of the start). And answers should not wait for long while
+    # the other thread reads files.
+    keep_for_good()
     sys.setswitchinterval(0.001)
     watcher.start()
     out.print(

@@ -57,13 +57,13 @@ def command(
     with_base_url(settings, base_url)
     shown = out_ if out_ is not None else given / settings.output
     site = Site(shown.absolute())
-    memory = BuildCache(open_cache(source))
+    cache = BuildCache(open_cache(source))
     view = StatusView(source.read)
 
     def make(_paths: set[str]) -> None:
         try:
             with progress() as tell:
-                result = build(open_source(root), site, tell, memory=memory, base_url=base_url)
+                result = build(open_source(root), site, tell, cache=cache, base_url=base_url)
         except (RegistryError, OSError) as error:
             view.show(
                 "The last good site stays.",

@@ -18,6 +18,7 @@ from registry.git.repository import (
     init_repository,
     open_repository,
 )
+from registry.git.status import PendingStatus
 
 __all__ = [
     "HEADS",
@@ -31,6 +32,7 @@ __all__ = [
     "Mailmap",
     "Oversize",
     "PendingLogs",
+    "PendingStatus",
     "Remote",
     "Repository",
     "TreeRow",

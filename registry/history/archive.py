@@ -112,7 +112,7 @@ class History:
         columns: list[list[Any]] = orjson.loads(stored[:start])
         self.kinds, self.ids, self.paths, self.last_blobs, self.counts, self.digests, sizes = columns[:7]
         known_paths, lineages, self.earlier_paths, self.earlier_lineages, commit_sizes = columns[7:]
-        self._data = stored
+        self.stored = stored
         self._starts = list(accumulate(sizes, initial=start))
         self._commit_starts = array("Q", accumulate(commit_sizes, initial=self._starts[-1]))
         self.by_id: Mapping[tuple[str, int | None], int] = dict(
@@ -138,7 +138,7 @@ class History:
 
     def packed(self, lineage: int) -> bytes:
         """The revisions of one lineage as JSON."""
-        return self._data[self._starts[lineage] : self._starts[lineage + 1]]
+        return self.stored[self._starts[lineage] : self._starts[lineage + 1]]
 
     def revisions(self, lineage: int) -> tuple[Revision, ...]:
         """The revisions of one lineage, oldest first."""
@@ -171,7 +171,7 @@ class History:
     def _commit(self, place: int) -> tuple[str, str, str]:
         """Author, date and message of a commit."""
         author, email, date, message = orjson.loads(
-            self._data[self._commit_starts[place] : self._commit_starts[place + 1]]
+            self.stored[self._commit_starts[place] : self._commit_starts[place + 1]]
         )
         if self._author_name is not None:
             author = self._author_name(author, email)
@@ -189,7 +189,7 @@ class History:
     @property
     def commits(self) -> bytes:
         """The commits as they are stored, one after the other."""
-        return self._data[self._commit_starts[0] :]
+        return self.stored[self._commit_starts[0] :]
 
     @property
     def commit_sizes(self) -> list[int]:

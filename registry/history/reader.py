@@ -1,124 +1,133 @@
-"""The history of a source: what the memory knows of it already, the rest read from git while definitions are loaded."""
+"""The history of a source: what the cache has of it, the rest read from git while definitions are loaded."""
 
-import gc
-import signal
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from functools import partial
 from itertools import islice
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from registry.cache.build_cache import BuildCache
+from registry.cache.build_cache import BuildCache, Table
 from registry.cache.spill_file import no_room
-from registry.errors import RegistryError, UsageError
-from registry.git import CommitOrder, LogCommit, PendingLogs, Repository
+from registry.git import CommitOrder, LogCommit, PendingLogs, PendingStatus, Repository
 from registry.history.archive import History
-from registry.history.blobs import BlobSpool, id_in
+from registry.history.blobs import BlobReader, BlobSpool, BlobSpoolIndex, id_in
 from registry.history.builder import HistoryBuilder, is_definition_row
-from registry.load.kinds import Kinds
 from registry.load.source import Source
 from registry.load.yaml import MAX_BYTES
 from registry.model.definition import DEFINITIONS_FOLDER
 from registry.progress import Progress, silent
-from registry.runtime import can_fork
+from registry.runtime import Child, can_fork, without_cycle_collector
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
+HISTORIES: Table[History] = Table("histories", lambda history: history.stored, History, in_pieces=False)
+"""Histories up to a commit, of one folder of a repository and one depth of the clone."""
+# So many are kept: people switch between branches.
+_MOST_HEADS = 3
 # So many commits are taken at once, while git reads the contents of the next ones.
 _AT_ONCE = 200
 
 
 def begin_history(
-    source: Source, kinds: Kinds, memory: BuildCache, *, with_contents: bool = True
+    source: Source, cache: BuildCache, contents: BlobReader, *, with_contents: bool = True
 ) -> "PendingHistory | None":
-    """Start reading what is not known of the history of `source`; None where there is none.
+    """Start reading what `cache` does not have of the history of `source`; None where there is no history.
 
-    `with_contents`: those of all revisions are going to be asked for, and put aside where they are read anyway.
+    `with_contents`: the contents of all revisions are needed later; those read anyway are spilled for `contents`.
     """
     repository, commit = source.repository, source.commit
     if repository is None or commit is None:
         return None
-    fields = sorted(
-        {field for kind in kinds for field in kind.secret_fields}
-    )  # of any kind: a file may have been of another
-    memory.contents.read_from(repository, fields)
     prefix = repository.prefix_of(source.root)
-    return PendingHistory(
-        repository, commit, prefix, memory, with_changes=source.is_work_tree, with_contents=with_contents
-    )
+    status = repository.begin_changed_paths(prefix or ".") if source.is_work_tree else None
+    spool = BlobSpool() if with_contents else None
+    return PendingHistory(repository, commit, prefix, cache, contents, status, spool)
 
 
 class PendingHistory:
-    """A history that is being read: whole in a process of its own, the commits since a known one here.
+    """A history that is being read: from the first commit by a process of its own, commits after a known one here.
 
     `is_complete`: no older commits exist elsewhere. `mailmap`: the names of authors, as the commit has them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is read, and where it goes
         self,
         repository: Repository,
         commit: str,
         prefix: str,
-        memory: BuildCache,
-        *,
-        with_changes: bool,
-        with_contents: bool,
+        cache: BuildCache,
+        contents: BlobReader,
+        status: PendingStatus | None,
+        spool: BlobSpool | None,
     ) -> None:
-        """Starts at once; `prefix` is the registry's folder within the repository ("" or "folder/"). `with_changes`: of a work tree."""
-        self._repository, self._commit, self._prefix, self._memory = repository, commit, prefix, memory
-        self._status = repository.begin_changed_paths(prefix or ".") if with_changes else None
+        """Starts at once. `prefix` is the registry's folder within the repository ("" or "folder/")."""
+        self._repository, self._commit, self._prefix = repository, commit, prefix
+        self._cache, self._contents, self._status = cache, contents, status
         cut = repository.cut()
         self.is_complete = not cut
         # A clone that was cut, or made whole again, has another history up to the same commit.
-        self._about = f"{prefix} {cut}"
-        found = memory.head_before(repository, commit, self._about)
-        self._since = found[0] if found is not None else None
+        self._about = f"{prefix} {cut}\n"
         self.mailmap = repository.mailmap(commit)
-        self._log: PendingLogs | None = None
+        self._since: str | None = None
         self._order = CommitOrder([], {}, frozenset())
-        self._tracing: _HistoryProcess | None = None
+        self._log: PendingLogs | None = None
+        self._process: _HistoryProcess | None = None
+        found = self._nearest_known()
         if found is not None:
-            self._order = found[1]
-            self._log = _begin_log(repository, self._order, prefix) if commit != self._since else None
+            self._since, self._order = found
+            if self._since != commit:
+                self._log = _begin_log(repository, self._order, prefix)
         elif can_fork():
-            self._tracing = _HistoryProcess(
-                repository, commit, prefix, BlobSpool() if with_contents else None
-            )
+            self._process = _HistoryProcess(repository, commit, prefix, spool)
         else:
             self._begin_whole_log()
+
+    def _nearest_known(self) -> tuple[str, CommitOrder] | None:
+        """A commit with a known history that this one continues, and the commits after it; None where there is none."""
+        heads = self._known_heads()
+        if self._commit in heads:
+            return self._commit, self._order
+        for known in heads:
+            order = self._repository.order_after(self._commit, known)
+            if order is not None:
+                return known, order
+        return None
+
+    def _known_heads(self) -> list[str]:
+        keys = self._cache.keys(HISTORIES)
+        return [key.removeprefix(self._about) for key in keys if key.startswith(self._about)]
 
     def _begin_whole_log(self) -> None:
         self._order = self._repository.order(self._commit)
         self._log = _begin_log(self._repository, self._order, self._prefix)
 
     def history(self, progress: Progress = silent) -> History:
-        """Every revision of every definition, once all is read; the memory knows them then."""
-        if self._tracing is not None:
-            progress("reading commits")
-            stored, spool = self._tracing.result()
-            self._memory.learn_history(self._commit, self._about, stored)
-            if spool is not None:
-                self._memory.contents.read_first_from(spool)
-        elif self._log is not None:
-            progress("reading commits" if self._since is None else "reading new commits")
-            known = self._memory.history(self._since, self._about) if self._since is not None else None
-            if known is not None or self._since is None:
-                builder = HistoryBuilder(self._prefix, self._order, self._repository.read_commit, known)
-                _trace(self._repository, self._log, builder)
-                self._memory.learn_history(self._commit, self._about, builder.stored())
-        found = self._memory.history(self._commit, self._about)
-        if found is None:
-            # Somebody removed the cache since we looked.
-            if self._log is not None:
-                self._log.close()
-            self._since, self._tracing = None, None
-            self._begin_whole_log()
-            return self.history(progress)
+        """Every revision of every definition, once all is read."""
+        key = self._about + self._commit
+        wanted = {key: self._commit}
+        found = self._cache.get_or_compute(HISTORIES, wanted, lambda _: {key: self._read(progress)})[key]
+        self._cache.forget(HISTORIES, [self._about + head for head in self._known_heads()[_MOST_HEADS:]])
         if self.mailmap:
             found.show_authors(self.mailmap.name)
         return found
+
+    def _read(self, progress: Progress) -> History:
+        if self._process is not None:
+            progress("reading commits")
+            stored, spool = self._process.result()
+            if spool is not None:
+                self._contents.read_first_from(spool)
+            return History(stored)
+        known = self._cache.get(HISTORIES, self._about + self._since, self._since) if self._since else None
+        progress("reading commits" if known is None else "reading new commits")
+        if self._log is None or (self._since and known is None):
+            # Another process emptied the cache since we began.
+            if self._log is not None:
+                self._log.close()
+            self._begin_whole_log()
+        assert self._log is not None
+        builder = HistoryBuilder(self._prefix, self._order, self._repository.read_commit, known)
+        _trace(self._repository, self._log, builder)
+        return History(builder.stored())
 
     def changed_paths(self) -> set[str]:
         """What the work tree has otherwise than the commit, relative to the registry's root; of a commit nothing."""
@@ -134,8 +143,8 @@ class PendingHistory:
             self._status.close()
         if self._log is not None:
             self._log.close()
-        if self._tracing is not None:
-            self._tracing.close()
+        if self._process is not None:
+            self._process.close()
 
 
 def _begin_log(repository: Repository, order: CommitOrder, prefix: str) -> PendingLogs:
@@ -194,69 +203,42 @@ def _blobs_in(commits: Iterable[LogCommit], prefix: str, *, with_old: bool = Fal
 
 
 class _HistoryProcess:
-    """A process that reads a whole history: reading 50,000 commits takes as long as loading 10,000 definitions."""
+    """A process that reads a whole history: 50,000 commits take as long as loading 10,000 definitions."""
 
     def __init__(self, repository: Repository, commit: str, prefix: str, spool: BlobSpool | None) -> None:
-        import multiprocessing  # late: where the history is known, nothing is forked
-
-        context = multiprocessing.get_context("fork")
         self._spool = spool
-        # Through a file: in a pipe it would be there several times, and it is most of what a large build holds at this time.
+        # A file, because a pipe would hold it several times: it is most of what a large build has in memory now.
         self._stored = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
-        self._ours, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(
-            target=_trace_and_tell,
-            args=(repository, commit, prefix, self._spool, self._stored, theirs),
-            daemon=True,
-        )
-        self._process.start()
-        theirs.close()
+        self._child = Child(partial(_trace_and_store, repository, commit, prefix, spool, self._stored))
 
     def result(self) -> tuple[bytes, BlobSpool | None]:
-        """The state of the builder that has taken every commit, as `HistoryBuilder.stored` gives it; and all contents, where they are wanted."""
+        """All revisions, as `HistoryBuilder.stored` gives them; and all contents, where they are wanted."""
         try:
-            told = self._ours.recv()
-            if isinstance(told, OSError):
-                raise no_room(told) from told
-            if isinstance(told, BaseException):
-                raise told
-            if self._spool is not None:
-                self._spool.index = told
+            index = self._child.result()
+            if self._spool is not None and index is not None:
+                self._spool.take_over(index)
             self._stored.seek(0)
             return self._stored.read(), self._spool
-        except EOFError as error:
-            raise UsageError(
-                "the process that read the history was killed", "is there enough memory?"
-            ) from error
         finally:
             self.close()
 
     def close(self) -> None:
         """End it, if it still runs."""
-        self._process.kill()
-        self._process.join()
-        self._ours.close()
+        self._child.close()
         self._stored.close()
 
 
-def _trace_and_tell(
-    repository: Repository,
-    commit: str,
-    prefix: str,
-    spool: BlobSpool | None,
-    stored: IO[bytes],
-    told: "Connection",
-) -> None:
-    """In the other process: the history, or the error that stopped it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
-    gc.disable()
-    try:
-        order = repository.order(commit)
-        builder = HistoryBuilder(prefix, order, repository.read_commit)
+def _trace_and_store(
+    repository: Repository, commit: str, prefix: str, spool: BlobSpool | None, stored: IO[bytes]
+) -> BlobSpoolIndex | None:
+    """In the other process: write the history to `stored`; gives where the contents are."""
+    order = repository.order(commit)
+    builder = HistoryBuilder(prefix, order, repository.read_commit)
+    with without_cycle_collector():
         _trace(repository, _begin_log(repository, order, prefix), builder, spool)
-        stored.writelines(builder.parts())
-        stored.flush()
-        told.send(spool.finish() if spool is not None else None)
-    except (OSError, RegistryError) as error:
-        with suppress(OSError):  # the parent is gone, and nobody asks any more
-            told.send(error)
+        try:
+            stored.writelines(builder.parts())
+            stored.flush()
+        except OSError as error:
+            raise no_room(error) from error
+    return spool.finish() if spool is not None else None

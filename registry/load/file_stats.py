@@ -1,19 +1,18 @@
 """What a look at a registry's files tells, without reading any: enough to know that something changed, and which paths."""
 
 import hashlib
-import marshal
 import os
-import signal
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from pathlib import Path
 
 import orjson
 
-from registry.runtime import can_fork
+from registry.errors import UsageError
+from registry.runtime import Child, can_fork
 
 # What a site is made from, relative to the registry's root.
 WATCHED = ("definitions", "schema", "site_templates", "samples", "registry.yaml")
@@ -92,47 +91,27 @@ class PendingScan:
     def __init__(self, root: Path) -> None:
         """Starts at once, where a process can be forked."""
         self._root = root
-        self._pipe, self._child = -1, -1
-        # By the system's own calls: reading multiprocessing takes a sixth of what is won.
-        if can_fork():
-            self._pipe, theirs = os.pipe()
-            self._child = os.fork()
-            if not self._child:
-                _look_and_tell(root, theirs)
-            os.close(theirs)
+        self._child = Child(partial(_summed_up, root)) if can_fork() else None
 
     def scan(self, git_files: Iterable[Path] = ()) -> TreeScan:
         """What `scan` gives; git's files are looked at now."""
-        watched = self._told() if self._pipe >= 0 else None
-        return TreeScan(
-            watched if watched is not None else _look_at_watched(self._root), _look_at_git(git_files)
-        )
+        return TreeScan(self._watched(), _look_at_git(git_files))
 
-    def _told(self) -> FileStats | None:
-        """What the process tells; None where it was killed."""
-        with open(self._pipe, "rb") as pipe:  # noqa: PTH123 - no path
-            told = pipe.read()
-        self._pipe = -1
-        _, status = os.waitpid(self._child, 0)
-        if status:
-            return None
-        facts, time_ns, digest, settled = marshal.loads(told)
-        look = FileStats(facts, time_ns)
-        look.__dict__.update(digest=digest, is_settled=settled)
-        return look
+    def _watched(self) -> FileStats:
+        if self._child is None:
+            return _look_at_watched(self._root)
+        with suppress(UsageError):
+            facts, time_ns, digest, settled = self._child.result()
+            found = FileStats(facts, time_ns)
+            found.__dict__.update(digest=digest, is_settled=settled)
+            return found
+        return _look_at_watched(self._root)  # the process was killed
 
 
-def _look_and_tell(root: Path, pipe: int) -> None:
-    """In the other process, which ends here."""
-    status = 1  # whatever fails: who gets no answer looks himself
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends both
-        look = _look_at_watched(root)
-        with open(pipe, "wb") as told:
-            told.write(marshal.dumps((dict(look.facts), look.time_ns, look.digest, look.is_settled), 2))
-        status = 0
-    finally:
-        os._exit(status)
+def _summed_up(root: Path) -> tuple[dict[str, Facts], int, str, bool]:
+    """In the other process: the facts with everything that takes time to compute from them."""
+    found = _look_at_watched(root)
+    return dict(found.facts), found.time_ns, found.digest, found.is_settled
 
 
 def _look_at_watched(root: Path) -> FileStats:

@@ -88,6 +88,11 @@ class Kinds:
     def __iter__(self) -> Iterator[Kind]:
         return iter(self.by_name.values())
 
+    @property
+    def secret_fields(self) -> list[tuple[str, ...]]:
+        """The paths of fields that hold secrets in any kind: at an older revision, a file may have been of another kind."""
+        return sorted({field for kind in self for field in kind.secret_fields})
+
     def with_secret_fields_of(self, others: "Kinds") -> "Kinds":
         """The same, with credentials looked for where `others` say as well: a change does not take fields out of sight."""
         found = {}

@@ -1,21 +1,27 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Protocol
+from typing import Any, NamedTuple
 
+import orjson
+
+from registry.cache.build_cache import BuildCache, Table
 from registry.errors import nearest
 from registry.git import Oversize
 from registry.load import yaml
+from registry.load.document_store import DocumentStore
+from registry.load.file_stats import is_settled
 from registry.load.kinds import Kind, Kinds
-from registry.load.source import EntryType, Source, blob_id
+from registry.load.source import Commit, EntryType, Source, WorkTree, blob_id
 from registry.model.definition import (
     DEFINITIONS_FOLDER,
     LEDGER_PATH,
     SAMPLES_FOLDER,
     SUFFIX,
     Definition,
+    Summary,
     id_of,
     kind_and_name,
     summary_of,
@@ -41,58 +47,141 @@ class Loaded:
     samples: Mapping[str, str] = field(default_factory=dict)
 
 
-Recalled = tuple[Definition, tuple[Problem, ...]]
-"""A definition that was read before, and what reading it found."""
+class ParsedFile(NamedTuple):
+    """What one file gave: `blob` is its git blob id; without a summary it is no definition."""
+
+    blob: str
+    id: int | None
+    summary: Summary | None
+    problems: tuple[Problem, ...]
+
+    def as_row(self) -> list[Any]:
+        """Plain data that `from_row` turns back into this."""
+        summary = tuple(self.summary) if self.summary is not None else None
+        return [self.blob, self.id, summary, [problem.as_row() for problem in self.problems]]
+
+    @classmethod
+    def from_row(cls, row: list[Any]) -> "ParsedFile":
+        """The parsed file that `as_row` described."""
+        blob, number, summary, problems = row
+        return cls(
+            blob,
+            number,
+            Summary.from_row(summary) if summary is not None else None,
+            tuple([Problem.from_row(one) for one in problems]) if problems else (),
+        )
 
 
-class KnownDefinitions(Protocol):
-    """Definitions that were read before."""
+# By path, for the stat facts of a file in the work tree, or for the blob id in a commit.
+_PARSED_FILES = Table("parsed_files", ParsedFile.as_row, ParsedFile.from_row)
+_PARSED_BLOBS = Table("parsed_blobs", ParsedFile.as_row, ParsedFile.from_row)
+# From this many documents on, those that were just parsed are spilled to disk: they would be most of what a build holds.
+_MANY = 500
 
-    def recall(self, source: Source) -> Mapping[str, Recalled]:
-        """Those of the same kinds that are in `source` as they were, by path."""
-
-    def find(self, source: Source, paths: Sequence[str]) -> Mapping[str, Recalled]:
-        """Those at these paths, which are going to be read otherwise, that are known in another way."""
-
-    def learn(self, definition: Definition, problems: tuple[Problem, ...]) -> Definition:
-        """Remember one that was just read; the same, its document perhaps elsewhere."""
+Found = tuple[str, Definition | None, tuple[Problem, ...]]
+"""Path of a file, its definition where it is one, and the problems of reading it."""
 
 
 def load_definitions(
-    source: Source, kinds: Kinds, only: Container[str] | None = None, known: KnownDefinitions | None = None
+    source: Source, kinds: Kinds, only: Container[str] | None = None, cache: BuildCache | None = None
 ) -> Loaded:
-    """Read every definition of `source`, or those whose paths are in `only`; those that are `known` are not read again.
+    """Read every definition of `source`, or those whose paths are in `only`.
 
-    A file that cannot be read is a problem and hides no other.
+    A file that cannot be read is a problem and hides no other. With a cache, only files that changed are parsed, and definitions
+    have blob ids; without one no git is needed.
     """
     problems: list[Problem] = []
-    recalled = known.recall(source) if known is not None and only is None else {}
-    wanted = _wanted(source, kinds, problems, recalled)
+    wanted = _wanted(source, kinds, problems)
     elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
     paths = [path for path in wanted if path not in elsewhere]
-    found = known.find(source, paths) if known is not None and paths else {}
+    found = (
+        _parse(source, kinds, wanted, paths)
+        if cache is None
+        else _load_cached(source, kinds, wanted, paths, cache)
+    )
     definitions: list[Definition] = []
-    for definition, found_problems in (*recalled.values(), *found.values()):
-        definitions.append(definition)
-        if found_problems:
-            problems.extend(found_problems)
-    like = source.commit if known is not None and len(found) < len(paths) else None
     unreadable = set()
-    for path, data in source.read_many([path for path in paths if path not in found]):
-        kind, name = wanted[path]
-        read, found_problems = _read(path, kinds.by_name[kind], name, data)
+    for path, definition, found_problems in found:
         problems.extend(found_problems)
-        if read is None:
+        if definition is None:
             unreadable.add(path)
-            continue
-        if known is not None:
-            # Only here: `registry check` asks for no blob ids, and works without git.
-            read = known.learn(read._replace(blob=blob_id(read.raw, like)), found_problems)
-        definitions.append(read)
+        else:
+            definitions.append(definition)
     ordered = _in_order(definitions, kinds)
     return Loaded(
         tuple(ordered), tuple(problems), frozenset(unreadable), elsewhere, _samples(source, ordered)
     )
+
+
+def _parse(
+    source: Source, kinds: Kinds, wanted: Mapping[str, tuple[str, str]], paths: Sequence[str]
+) -> Iterator[Found]:
+    for path, data in source.read_many(paths):
+        kind, name = wanted[path]
+        definition, problems = _read(path, kinds.by_name[kind], name, data)
+        yield path, definition, problems
+
+
+def _load_cached(
+    source: Source,
+    kinds: Kinds,
+    wanted: Mapping[str, tuple[str, str]],
+    paths: Sequence[str],
+    cache: BuildCache,
+) -> Iterator[Found]:
+    """As `_parse`, but files that are as they were in an earlier run are not read."""
+    store = DocumentStore(cache, source.repository)
+    fresh: dict[str, yaml.StoredDocument] = {}
+
+    def parse_many(missing: Sequence[str]) -> dict[str, ParsedFile]:
+        spill = yaml.SpilledDocuments() if len(missing) >= _MANY else None
+        like, parsed, documents = source.commit, {}, []
+        for path, definition, problems in _parse(source, kinds, wanted, missing):
+            if definition is None:
+                parsed[path] = ParsedFile("", None, None, problems)
+                continue
+            raw, json = definition.raw, orjson.dumps(definition.data)
+            blob = blob_id(raw, like)
+            fresh[path] = yaml.StoredDocument(
+                path, *((spill, spill.put(json, raw)) if spill else (None, (definition.data, raw)))
+            )
+            documents.append((path, blob, fresh[path]))
+            parsed[path] = ParsedFile(blob, definition.id, definition.summary, problems)
+        store.keep((path, blob, orjson.dumps(one.data), one.raw) for path, blob, one in documents)
+        return parsed
+
+    if isinstance(source, Commit):
+        table, blobs = _PARSED_BLOBS, source.blobs()
+        digests = {path: blobs[path] for path in paths}
+    else:
+        assert isinstance(source, WorkTree)
+        table, digests = _PARSED_FILES, _stat_digests(source, paths)
+    found = cache.get_or_compute(table, digests, parse_many, version=_summary_version(kinds))
+    for path, (blob, number, summary, problems) in found.items():
+        if summary is None:
+            yield path, None, problems
+            continue
+        kind, name = wanted[path]
+        document = fresh.get(path) or yaml.StoredDocument(path, store, (path, blob))
+        yield path, Definition(kind, name, number, document, summary, blob), problems
+
+
+def _stat_digests(source: WorkTree, paths: Sequence[str]) -> dict[str, str]:
+    """What a look at each file tells; empty where a write in the same moment could leave no sign.
+
+    Taken before files are read: what is known of a file is never newer than what was read.
+    """
+    facts, looked_ns = source.facts(paths), source.looked_ns()
+    digests = {}
+    for path in paths:
+        fact = facts.get(path)
+        digests[path] = str(fact) if fact is not None and is_settled(fact[1], looked_ns) else ""
+    return digests
+
+
+def _summary_version(kinds: Kinds) -> str:
+    """What summaries hold depends on these."""
+    return repr([(kind.name, kind.references) for kind in kinds])
 
 
 def _in_order(definitions: Iterable[Definition], kinds: Kinds) -> list[Definition]:
@@ -109,12 +198,10 @@ def _in_order(definitions: Iterable[Definition], kinds: Kinds) -> list[Definitio
     return ordered
 
 
-def _wanted(
-    source: Source, kinds: Kinds, problems: list[Problem], known: Container[str]
-) -> dict[str, tuple[str, str]]:
-    """Kind and name by the path of every definition there is but the `known` ones; notes what lies where it cannot be meant."""
+def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, tuple[str, str]]:
+    """Kind and name by the path of every definition; notes files in places where they cannot be meant."""
     wanted: dict[str, tuple[str, str]] = {}
-    for entry in source.entries(DEFINITIONS_FOLDER, known):
+    for entry in source.entries(DEFINITIONS_FOLDER):
         kind, _, name = entry.path[len(DEFINITIONS_FOLDER) + 1 :].partition("/")
         if (
             entry.type is EntryType.FILE

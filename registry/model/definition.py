@@ -35,6 +35,17 @@ class Summary(NamedTuple):
     samples: tuple[str, ...] = ()
     is_excepting: bool = False
 
+    @classmethod
+    def from_row(cls, row: list[Any]) -> "Summary":
+        """The summary whose fields were stored as JSON, in which tuples are lists."""
+        for place in _TUPLES:
+            row[place] = tuple(row[place])
+        return cls._make(row)
+
+
+# The places of tuples among the fields of a summary.
+_TUPLES = tuple(place for place, value in enumerate(Summary()) if value == ())
+
 
 def summary_of(data: dict[str, Any], references: Iterable[Reference]) -> Summary:
     """The outline of a document whose kind refers to others in these fields."""

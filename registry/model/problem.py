@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Severity(StrEnum):
@@ -38,6 +38,16 @@ class Problem:
     def sort_key(self) -> tuple[str, int, int, str, str]:
         """Order of reports: by file, then place, then rule."""
         return (self.span.path, self.span.line, self.span.column, self.rule, self.message)
+
+    def as_row(self) -> list[Any]:
+        """Plain data that `from_row` turns back into the problem."""
+        return [self.rule, self.severity.value, list(self.span), self.message, self.hint, self.pointer]
+
+    @classmethod
+    def from_row(cls, row: list[Any]) -> "Problem":
+        """The problem that `as_row` described."""
+        rule, severity, span, message, hint, pointer = row
+        return cls(rule, Severity(severity), Span(*span), message, hint, pointer)
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

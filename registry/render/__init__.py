@@ -17,7 +17,8 @@ RENDERERS: tuple[Callable[[Snapshot], Iterator[Target | TargetGroup]], ...] = (
 
 def render(snapshot: Snapshot) -> Targets:
     """Every file of the site, in units of which each can be made without the others."""
-    return Targets(part for renderer in RENDERERS for part in renderer(snapshot))
+    parts = (part for renderer in RENDERERS for part in renderer(snapshot))
+    return Targets(parts, snapshot.contents.prefetch)
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> list[Target]:

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from registry import __version__
+from registry.cache.build_cache import Table
 from registry.load.kinds import Kind
 from registry.model import addresses
 from registry.model.definition import Definition
@@ -20,6 +21,9 @@ from registry.snapshot import Snapshot, Tombstone
 
 # So many ids are in one run of answers: of some hundred kilobytes, so that one edit costs little to make and to keep.
 _IN_ONE_RUN = 128
+_MOST_HELD = 16_384
+ANSWERS: Table[bytes] = Table("answers", bytes, bytes, in_pieces=False)
+"""Runs of answers, one a line, by kind and number of the run; the digest stands for the keys of their definitions."""
 # Of a file's keys, those that are no part of an answer, or that the registry itself says. A kind's own schema may allow them, and
 # no schema is sure of the last content of a deleted definition.
 OURS = frozenset(
@@ -171,15 +175,18 @@ def _runs(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes
         end = start + sum(1 for _ in some)
         run, digest = (
             listed[start:end],
-            hashlib.blake2b("".join(keys[start:end]).encode(), digest_size=16).digest(),
+            hashlib.blake2b("".join(keys[start:end]).encode(), digest_size=16).hexdigest(),
         )
         start = end
         name = f"{kind.name} {number}"
-        lines = snapshot.answers.run(name, digest)
-        if lines is None:
-            lines = b"".join([detail_bytes(snapshot, definition) + b"\n" for definition in run])
-            snapshot.answers.put_run(name, digest, lines)
-        yield lines
+        make = partial(_run, snapshot, name, run)
+        yield snapshot.cache.get_or_compute(ANSWERS, {name: digest}, make)[name]
+
+
+def _run(
+    snapshot: Snapshot, name: str, definitions: Sequence[Definition], _: Sequence[str]
+) -> dict[str, bytes]:
+    return {name: b"".join([detail_bytes(snapshot, definition) + b"\n" for definition in definitions])}
 
 
 def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
@@ -188,7 +195,9 @@ def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
     found = snapshot.answers.get(key)
     if found is None:
         found = to_json(detail_body(snapshot, definition)).rstrip(b"\n")
-        snapshot.answers.put(key, found)
+        if len(snapshot.answers) >= _MOST_HELD:
+            snapshot.answers.clear()
+        snapshot.answers[key] = found
     return found
 
 

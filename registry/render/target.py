@@ -35,7 +35,7 @@ class Target(NamedTuple):
 
     `name` is theirs for ever; `key` is a digest of all that they are made from: the same key, the same bytes. `places` are the
     addresses (files or folders, without a slash at the end) that all of them lie at or below. One that `is_long` holds something of
-    everything: it is begun first, so that nobody waits for it at the end.
+    everything: it is begun first, so that nobody waits for it at the end. `needs` are the blob ids of the contents that it shows.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Target(NamedTuple):
     places: tuple[str, ...]
     make: Callable[[], Iterable[File]]
     is_long: bool = False
+    needs: Callable[[], Iterable[str]] = tuple
 
 
 class TargetGroup(NamedTuple):
@@ -56,8 +57,13 @@ class TargetGroup(NamedTuple):
 class Targets:
     """All units of a site, by name. After one edit most are neither made nor put together: their keys are as they were."""
 
-    def __init__(self, parts: Iterable[Target | TargetGroup]) -> None:
-        """From single ones and groups."""
+    def __init__(
+        self,
+        parts: Iterable[Target | TargetGroup],
+        prefetch: Callable[[Iterable[str]], None] = lambda _: None,
+    ) -> None:
+        """From single ones and groups. `prefetch` reads the contents that some targets need, all at once."""
+        self.prefetch = prefetch
         self._parts = [
             TargetGroup((part.name,), (part.key,), _always(part)) if isinstance(part, Target) else part
             for part in parts

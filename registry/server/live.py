@@ -125,10 +125,10 @@ class _GaveWayError(Exception):
 class LiveRegistry:
     """Keeps a state; `refresh` makes a new one. One thread refreshes, any may read `state`."""
 
-    def __init__(self, root: Path, memory: BuildCache, tell: Callable[[LiveUpdate], None]) -> None:
+    def __init__(self, root: Path, cache: BuildCache, tell: Callable[[LiveUpdate], None]) -> None:
         """`tell` is given every new state, in the thread that made it."""
         self.root = root
-        self.memory = memory
+        self.cache = cache
         self._tell = tell
         self._made = PageCache()
         self._lock = threading.Lock()
@@ -159,7 +159,7 @@ class LiveRegistry:
                 source = open_source(self.root)
                 if seen is not None and isinstance(source, WorkTree):
                     source.use(seen)
-                snapshot, problems = snapshot_of(source, go_on, self.memory)
+                snapshot, problems = snapshot_of(source, go_on, self.cache)
                 go_on()
                 if snapshot is None:
                     state = replace(self.state, problems=problems, error=None)

@@ -280,7 +280,7 @@ def _fill(  # noqa: PLR0913 - what is there, and what is wanted
         as_latest = record.keys(latest.slot)
         names = {unit.name for unit in changed if as_latest.get(unit.name) == unit.key}
         same = UnchangedTargets(generations / latest.folder, record.shapes(latest.slot, names))
-    made = write_units(folder, changed, tell, is_new=base is None, same=same)
+    made = write_units(folder, changed, tell, is_new=base is None, same=same, prefetch=units.prefetch)
     count = sum(map(count_of, made.values()))
     if base is not None:
         written = {path for unit in changed for path in paths_of(made[unit.name], unit.places)}

@@ -2,20 +2,14 @@
 
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from registry.errors import RegistryError, UsageError
 from registry.render.target import File, Target
-from registry.runtime import can_fork
+from registry.runtime import share
 from registry.site.path_templates import paths_of, template_of
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.sharedctypes import Synchronized
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -51,11 +45,15 @@ def write_units(
     *,
     is_new: bool,
     same: "UnchangedTargets | None" = None,
+    prefetch: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> WrittenTargets:
-    """Make and write all units, but for those that are the `same` elsewhere. `is_new`: nothing is in the folder yet."""
+    """Make and write all targets, except those that are the `same` elsewhere. `is_new`: nothing is in the folder yet.
+
+    `prefetch` is called with the blobs that some targets need before these are made.
+    """
     parts = _parts(units)
-    writer = _Writer(folder, is_new=is_new, same=same)
-    writer.made.update(_shared(parts, writer.write, lambda: writer.made, tell) or {})
+    writer = _Writer(folder, is_new=is_new, same=same, prefetch=prefetch)
+    writer.made.update(share(parts, writer.write, lambda: writer.made, tell) or {})
     return writer.made
 
 
@@ -73,97 +71,42 @@ def _parts(units: Iterable[Target]) -> list[list[Target]]:
     return [*long, *parts]
 
 
-def _shared(
-    parts: Sequence[Part], work: Callable[[Part], None], result: Callable[[], Result], tell: OnProgress
-) -> Result | None:
-    """Work on every part, with a child process that takes each one that it finds not taken yet, where that pays.
-
-    The child shares everything we hold without copying it. Gives what `result` says there; None where there was no child.
-    """
-    if len(parts) < _WORTH_SHARING or not can_fork():
-        for number, part in enumerate(parts):
-            tell(number, len(parts))
-            work(part)
-        return None
-    import multiprocessing  # late: after one edit nothing is shared
-
-    context = multiprocessing.get_context("fork")
-    taken = context.Value("l", 0)
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_work_and_tell, args=(parts, work, result, taken, theirs), daemon=True)
-    child.start()
-    theirs.close()
-    try:
-        _work_on_untaken(parts, work, taken, tell)
-        try:
-            told: Result | BaseException = ours.recv()
-        except EOFError as error:
-            raise UsageError("a process that wrote the site was killed", "is there enough memory?") from error
-        if isinstance(told, BaseException):
-            raise told
-        return told
-    finally:
-        child.kill()
-        child.join()
-        ours.close()
-
-
-def _work_on_untaken(
-    parts: Sequence[Part], work: Callable[[Part], None], taken: "Synchronized[int]", tell: OnProgress
-) -> None:
-    """Part after part, each one that no other process has taken."""
-    while True:
-        with taken.get_lock():
-            mine = taken.value
-            taken.value += 1
-        if mine >= len(parts):
-            return
-        tell(mine, len(parts))
-        work(parts[mine])
-
-
-def _work_and_tell(
-    parts: Sequence[Part],
-    work: Callable[[Part], None],
-    result: Callable[[], object],
-    taken: "Synchronized[int]",
-    told: "Connection",
-) -> None:
-    """In the child: its result, or the error that stopped it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
-    try:
-        _work_on_untaken(parts, work, taken, lambda _done, _total: None)
-        told.send(result())
-    except (OSError, RegistryError) as error:
-        with suppress(OSError):  # the parent is gone, and nobody asks any more
-            told.send(error)
-
-
 class _Writer:
     """Writes below one folder and remembers which folders are there."""
 
-    def __init__(self, folder: Path, *, is_new: bool, same: UnchangedTargets | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        is_new: bool,
+        same: UnchangedTargets | None,
+        prefetch: Callable[[Iterable[str]], None],
+    ) -> None:
         self.top = f"{folder}/"
+        self.prefetch = prefetch
         self.same = same
         self.is_new = is_new
         self.made: WrittenTargets = {}
         self.folders = {""}
 
     def write(self, units: Iterable[Target]) -> None:
-        for unit in units:
-            if (
-                self.same is not None
-                and (shape := self.same.shapes.get(unit.name)) is not None
-                and self.link_all(paths_of(shape, unit.places))
-            ):
-                self.made[unit.name] = shape
-                continue
+        made = [unit for unit in units if not self.link_same(unit)]
+        self.prefetch(blob for unit in made for blob in unit.needs())
+        for unit in made:
             paths: list[str] = []
             for file in unit.make():
                 self.write_file(file)
                 paths.append(file.path)
                 paths.extend(file.twins)
             self.made[unit.name] = template_of(paths, unit.places)
+
+    def link_same(self, unit: Target) -> bool:
+        """Link the files of a target that is the same elsewhere; False where it has to be made."""
+        shape = self.same.shapes.get(unit.name) if self.same is not None else None
+        if shape is None or not self.link_all(paths_of(shape, unit.places)):
+            return False
+        self.made[unit.name] = shape
+        return True
 
     def link_all(self, paths: Iterable[str]) -> bool:
         """The files at these paths as further names of those elsewhere; False where that cannot be."""
@@ -254,7 +197,7 @@ def copy_tree(old: Path, new: Path) -> None:
     for _ in range(_SHARED_BELOW):
         inner = [found for source, target in inner for found in _copy_folder(source, target)]
     parts = [inner[start : start + _PART] for start in range(0, len(inner), _PART)]
-    _shared(parts, _copy_all, lambda: True, lambda _done, _total: None)
+    share(parts, _copy_all, lambda: True, lambda _done, _total: None)
 
 
 def _copy_all(folders: Iterable[tuple[str, str]]) -> None:

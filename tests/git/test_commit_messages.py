@@ -45,7 +45,7 @@ def test_a_long_message_of_a_commit_that_adds_many_definitions_is_stored_once(
     repo.git("add", "-A")
     repo.git("commit", "-q", "-F", str(message))
     site = Site(tmp_path / "site")
-    assert build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root))).snapshot is not None
+    assert build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root))).snapshot is not None
     histories = b"".join(CacheFile(repo.root).all_of("histories").values())
     assert histories.count(b"Add a hundred") == 1
     assert len(histories) < 100_000

@@ -58,7 +58,7 @@ def test_names_are_those_that_git_gives(tmp_path: Path) -> None:
 
 
 def _authors(repo: RepoBuilder, source: str, memory: BuildCache) -> list[str]:
-    snapshot, problems = snapshot_of(open_source(repo.root, source), memory=memory)
+    snapshot, problems = snapshot_of(open_source(repo.root, source), cache=memory)
     assert snapshot is not None, problems
     assert {
         one.revision.author for one in blame(snapshot, snapshot.revisions["process_definition", "a"])
@@ -89,10 +89,10 @@ def test_a_new_mailmap_changes_the_pages_of_an_incremental_build(repo: RepoBuild
     repo.define("a")
     repo.commit("add")
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     repo.write(".mailmap", "Ana Author <ana@example.org>\n")
     repo.commit("name")
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     assert "Ana Author" in (site.out / "process_definition/a/index.html").read_text()
     assert "Ana Author" in (site.out / "api/process_definition/by-name/a.json").read_text()
 

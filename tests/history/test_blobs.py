@@ -81,11 +81,9 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     assert opened is not None
     blobs = repo.git("log", "--format=", "--raw", "--no-abbrev").split("\n")
     blobs = [line.split()[3] for line in blobs if line.startswith(":")][:40]
-    one, ahead, together, spooled = BlobReader(), BlobReader(), BlobReader(), BlobReader()
-    for contents in (one, ahead, together, spooled):
-        contents.read_from(opened, ())
-    together.expect_now(list(reversed(blobs[5:])))
-    ahead.expect(lambda: [blobs[:20], blobs[20:]])
+    one, ahead, some, spooled = (BlobReader(opened, ()) for _ in range(4))
+    ahead.prefetch(blobs)
+    some.prefetch(blobs[5:9])
     spool = BlobSpool()
     for blob, data in opened.read_blobs(blobs, at_most=1_000_000):
         assert isinstance(data, bytes)
@@ -93,7 +91,7 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     spool.finish()
     spooled.read_first_from(spool)
     for blob in reversed(blobs):
-        assert one.get(blob) == ahead.get(blob) == together.get(blob) == spooled.get(blob) is not None
+        assert one.get(blob) == ahead.get(blob) == some.get(blob) == spooled.get(blob) is not None
     assert {str((one.get(blob) or {})["title"]) for blob in blobs} == {f"T{number}" for number in range(40)}
 
 
@@ -102,7 +100,6 @@ def test_contents_that_git_does_not_have_are_told(repo: RepoBuilder) -> None:
     repo.commit("start")
     opened = open_repository(Path(repo.root))
     assert opened is not None
-    contents = BlobReader()
-    contents.read_from(opened, ())
+    contents = BlobReader(opened, ())
     with pytest.raises(GitError, match="git has no file contents"):
         contents.get("0123456789" * 4)

@@ -288,7 +288,7 @@ def test_a_revision_keeps_its_number_when_an_updated_branch_is_merged(repo: Repo
         found, problems = snapshot_of(
             open_source(repo.root),
             lambda step, *_: steps.append(step),
-            memory=BuildCache(CacheFile(repo.root)),
+            cache=BuildCache(CacheFile(repo.root)),
         )
         assert found is not None, problems
         return found
@@ -387,7 +387,7 @@ def test_a_registry_in_a_folder_goes_on_from_the_last_commit_that_it_knows(repo:
         after, _ = snapshot_of(
             open_source(inner.root),
             lambda step, *_: found.append(step),
-            memory=BuildCache(CacheFile(inner.root)),
+            cache=BuildCache(CacheFile(inner.root)),
         )
         assert after is not None
         assert told(after, "a") == told(snapshot(inner.root), "a")

@@ -18,7 +18,7 @@ from tests.support.repo import RepoBuilder
 
 
 def _snapshot(root: Path, commit: str, memory: BuildCache | None = None) -> Snapshot:
-    found, problems = snapshot_of(open_source(root, commit), memory=memory)
+    found, problems = snapshot_of(open_source(root, commit), cache=memory)
     assert found is not None, problems
     return found
 

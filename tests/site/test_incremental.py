@@ -187,7 +187,7 @@ def test_incremental_and_cold_builds_give_the_same_bytes(
             run("index", "-C", str(repo.root), "--no-commit")
         if author.rng.random() < 0.3:
             memory = BuildCache(CacheFile(repo.root))  # another process
-        result = build(open_source(repo.root), site, memory=memory)
+        result = build(open_source(repo.root), site, cache=memory)
         cold = Site(tmp_path / f"cold{number}")
         expected = build(open_source(repo.root), cold, from_nothing=True)
         assert result.problems == expected.problems, what
@@ -208,9 +208,9 @@ def test_one_edit_makes_only_what_shows_it(repo: RepoBuilder, tmp_path: Path) ->
         repo.define(f"d{number}", f"title: T\nowners: [t]\ndefinition: {{exec: /bin/{number}}}\n")
     repo.commit("start")
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     repo.define("d7", "title: T\nowners: [t]\ndefinition: {exec: /bin/other}\n")
-    result = build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    result = build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     # Its page and answers, the index, its page of the list, the snapshot.
     assert result.changed == 5
     assert result.files > 150
@@ -223,14 +223,14 @@ def test_many_definitions_whose_documents_are_put_aside(repo: RepoBuilder, run: 
     assert run("index", "-C", str(repo.root)).code == 0
     site, cold = Site(tmp_path / "site"), Site(tmp_path / "cold")
     memory = BuildCache(CacheFile(repo.root))
-    build(open_source(repo.root), site, memory=memory)
+    build(open_source(repo.root), site, cache=memory)
     path = repo.root / KIND / "g/d300.yaml"
     path.write_text(path.read_text().replace("/bin/300", "/bin/other"))
     (repo.root / KIND / "g/d5.yaml").unlink()
     repo.commit("one edited, one gone")
     for known in (memory, BuildCache(CacheFile(repo.root))):
-        assert build(open_source(repo.root), site, memory=known).changed < 60  # lists tell how many there are
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+        assert build(open_source(repo.root), site, cache=known).changed < 60  # lists tell how many there are
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     build(open_source(repo.root), cold, from_nothing=True)
     assert tree(site.out) == tree(cold.out)
     api = site.out / "api/process_definition"
@@ -247,13 +247,13 @@ def test_references_of_a_kind_that_change_under_a_running_program(repo: RepoBuil
     repo.commit("start")
     memory = BuildCache(CacheFile(repo.root))
     site = Site(tmp_path / "site")
-    assert build(open_source(repo.root), site, memory=memory).snapshot is not None
+    assert build(open_source(repo.root), site, cache=memory).snapshot is not None
     repo.write(
         "schema/site.schema.json",
         schema.replace('"plural"', '"references": [{"pointer": "/owner", "kind": "application"}], "plural"'),
     )
     for known in (memory, BuildCache(CacheFile(repo.root))):
-        found = build(open_source(repo.root), site, memory=known)
+        found = build(open_source(repo.root), site, cache=known)
         assert [(problem.rule, problem.message) for problem in found.problems] == [
             ("R001", "there is no application `nobody`")
         ]
@@ -265,16 +265,16 @@ def test_a_cache_that_is_emptied_while_it_is_used(repo: RepoBuilder) -> None:
     repo.commit("start")
     repo.define("two")
     time.sleep(0.2)  # what was written this moment is read again
-    snapshot_of(open_source(repo.root), memory=BuildCache(CacheFile(repo.root)))
-    snapshot, _ = snapshot_of(open_source(repo.root), memory=BuildCache(CacheFile(repo.root)))
+    snapshot_of(open_source(repo.root), cache=BuildCache(CacheFile(repo.root)))
+    snapshot, _ = snapshot_of(open_source(repo.root), cache=BuildCache(CacheFile(repo.root)))
     assert snapshot is not None
     with closing(sqlite3.connect(repo.root / FOLDER / "cache.sqlite")) as connection:
-        connection.execute("DELETE FROM definitions")
+        connection.execute("DELETE FROM documents")
         connection.commit()
     one, two = (snapshot.by_name["process_definition", name] for name in ("one", "two"))
     assert one.data["title"] == "One"
     assert one.raw == committed.encode()
-    with pytest.raises(UsageError, match=r"two\.yaml was read before"):
+    with pytest.raises(UsageError, match=r"two\.yaml is missing in the cache"):
         _ = two.data
 
 
@@ -306,7 +306,7 @@ def test_whatever_becomes_of_the_cache_the_site_is_right(
     repo.define("a", "title: Two\nowners: [t]\ndefinition: {exec: /bin/a}\n")
     repo.commit("two")
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     file = repo.root / FOLDER / "cache.sqlite"
     assert file.exists()
     if damage == "removed":
@@ -327,23 +327,23 @@ def test_whatever_becomes_of_the_cache_the_site_is_right(
         shutil.move(file, tmp_path / "elsewhere")
         file.symlink_to(tmp_path / "elsewhere")
     repo.define("a", "title: Three\nowners: [t]\ndefinition: {exec: /bin/a}\n")
-    assert build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root))).snapshot is not None
+    assert build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root))).snapshot is not None
     cold = Site(tmp_path / "cold")
     build(open_source(repo.root), cold, from_nothing=True)
     assert tree(site.out) == tree(cold.out)
     if damage in ("removed", "garbage", "older form"):
-        assert CacheFile(repo.root).all_of("definitions")  # and there is one again
+        assert CacheFile(repo.root).all_of("documents")  # and there is one again
 
 
 def test_a_cache_that_came_with_a_commit_is_not_believed(repo: RepoBuilder, tmp_path: Path) -> None:
     repo.define("a")
     repo.commit("start")
-    build(open_source(repo.root), Site(tmp_path / "site"), memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), Site(tmp_path / "site"), cache=BuildCache(CacheFile(repo.root)))
     (repo.root / ".registry/.gitignore").unlink()
     cache = CacheFile(repo.root)
-    name, value = next(iter(cache.all_of("definitions").items()))
+    name, value = next(iter(cache.all_of("documents").items()))
     assert b"/bin/a" in value
-    cache.keep({"definitions": [(name, value.replace(b"/bin/a", b"/evil"))]})
+    cache.keep({"documents": [(name, value.replace(b"/bin/a", b"/evil"))]})
     cache.close()
     for file in repo.root.glob(".registry/cache/*"):
         file.chmod(0o644)
@@ -353,7 +353,7 @@ def test_a_cache_that_came_with_a_commit_is_not_believed(repo: RepoBuilder, tmp_
         build(
             open_source(tmp_path / "clone", "HEAD"),
             Site(tmp_path / "other"),
-            memory=BuildCache(CacheFile(tmp_path / "clone")),
+            cache=BuildCache(CacheFile(tmp_path / "clone")),
         ).snapshot
         is not None
     )
@@ -407,12 +407,12 @@ def test_the_page_of_a_deleted_definition_follows_its_application(
     repo.commit("delete a")
     assert run("index", "-C", str(repo.root)).code == 0
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     page = site.out / "process_definition/a/index.html"
     assert 'href="../../application/app/"' in page.read_text()
     # Not indexed yet: there is no page of the application's tombstone to lead to.
     (repo.root / "definitions/application/app.yaml").unlink()
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     build(open_source(repo.root), Site(tmp_path / "cold"), from_nothing=True)
     assert page.read_text() == (tmp_path / "cold/process_definition/a/index.html").read_text()
     assert tree(site.out) == tree(tmp_path / "cold")
@@ -443,13 +443,13 @@ def test_other_fields_with_credentials_hide_them_in_old_pages_too(
     )
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.write("schema/site.schema.json", schema % "[]")
-    repo.define("s", f"title: S\nowners: [t]\ndefinition: {{login: {{password: {token}}}}}\n", kind="site")
+    repo.define("s", f"title: S\nowners: [t]\ndefinition: {{login: {{code: {token}}}}}\n", kind="site")
     repo.commit("leak")
     repo.define("s", "title: S\nowners: [t]\ndefinition: {login: {user: a}}\n", kind="site")
     repo.commit("mend")
     assert run("index", "-C", str(repo.root)).code == 0
     site = Site(tmp_path / "site")
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
 
     def told() -> bool:
         return any(
@@ -460,5 +460,5 @@ def test_other_fields_with_credentials_hide_them_in_old_pages_too(
 
     assert told()
     repo.write("schema/site.schema.json", schema % '["/definition/login"]')
-    build(open_source(repo.root), site, memory=BuildCache(CacheFile(repo.root)))
+    build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     assert not told()

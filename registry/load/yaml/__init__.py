@@ -4,7 +4,7 @@
 """
 
 from registry.load.yaml.document import Node, ParsedDocument, Place
-from registry.load.yaml.lazy import Loading, StoredDocument, load, read_data
+from registry.load.yaml.lazy import Loading, SpilledDocuments, StoredDocument, load, read_data
 from registry.load.yaml.scalars import is_ambiguous
 from registry.load.yaml.strict import MAX_BYTES, MAX_DEPTH, Reading, read, too_large
 
@@ -16,6 +16,7 @@ __all__ = [
     "ParsedDocument",
     "Place",
     "Reading",
+    "SpilledDocuments",
     "StoredDocument",
     "is_ambiguous",
     "load",

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from registry.cache.spill_file import SpillFile, SpillRange
 from registry.load.yaml.document import ParsedDocument, Place
 from registry.load.yaml.fast import UnusualFormError, read_lines
 from registry.load.yaml.strict import read
@@ -45,6 +46,23 @@ class Store(Protocol):
 
     def get(self, key: Any) -> tuple[bytes, bytes]:
         """A document's data as JSON, and the bytes of its file. Raises RegistryError where it is there no more."""
+
+
+class SpilledDocuments:
+    """Documents in a temporary file: parsed, checked, and not needed again before their pages are made."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._file = SpillFile()
+
+    def put(self, json: bytes, raw: bytes) -> tuple[SpillRange, SpillRange]:
+        """Add a document: its data as JSON, and the bytes of its file."""
+        return self._file.put(json), self._file.put(raw)
+
+    def get(self, key: tuple[SpillRange, SpillRange]) -> tuple[bytes, bytes]:
+        """What was put."""
+        json, raw = key
+        return self._file.get(json), self._file.get(raw)
 
 
 class StoredDocument:

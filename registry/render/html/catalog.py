@@ -158,6 +158,7 @@ class _Catalog:
                     key,
                     (place,),
                     partial(self.tombstone_pages, kind, facts_of_kind, tombstone),
+                    needs=partial(self.snapshot.blobs_shown_of, tombstone),
                 )
 
     def definitions(
@@ -172,6 +173,7 @@ class _Catalog:
                 keys[number],
                 (places[number],),
                 partial(self.definition_pages, kind, facts, definitions[number]),
+                needs=lambda: self.snapshot.blobs_shown(self.snapshot.revisions_of(definitions[number])),
             )
 
         return TargetGroup(places, keys, unit)

@@ -47,7 +47,7 @@ def shown_revisions(
     shows_revisions = snapshot.settings.shows_revisions
     newest_first = [*reversed(revisions)]
     if shows_revisions:
-        snapshot.contents.expect_now(list(blobs_of(newest_first)))
+        snapshot.contents.prefetch(blobs_of(newest_first))
     facts = templates.fill_macros(
         "facts",
         [

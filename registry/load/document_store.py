@@ -1,0 +1,56 @@
+"""Documents that were parsed before, by path and blob id: their data as JSON, and the bytes of their files."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+import orjson
+
+from registry.cache.build_cache import BuildCache
+from registry.errors import UsageError
+from registry.git import GitError, Repository
+from registry.load import yaml
+
+_TABLE = "documents"
+
+
+class DocumentStore:
+    """Reads documents one by one: most builds show a few of them."""
+
+    def __init__(self, cache: BuildCache, repository: Repository | None) -> None:
+        """`repository` has the bytes of files that are no longer in the cache."""
+        self._file = cache.file
+        self._repository = repository
+
+    @property
+    def lasts(self) -> bool:
+        """True when documents are kept between runs."""
+        return self._file is not None
+
+    def keep(self, documents: Iterable[tuple[str, str, bytes, bytes]]) -> None:
+        """Keep documents: path, blob id, JSON of the data, bytes of the file."""
+        if self._file is not None:
+            rows = ((f"{path}\n{blob}", json + b"\n" + raw) for path, blob, json, raw in documents)
+            self._file.keep({_TABLE: rows})
+
+    def get(self, key: tuple[str, str]) -> tuple[bytes, bytes]:
+        """JSON of the data, and bytes of the file. Raises UsageError where neither the cache nor git has it."""
+        path, blob = key
+        value = self._file.get(_TABLE, f"{path}\n{blob}") if self._file is not None else None
+        if value is not None:
+            json, _, raw = value.partition(b"\n")
+            return json, raw
+        # Another program, or a person, emptied the cache since this build began.
+        found = self._committed(blob)
+        if found is None:
+            raise UsageError(
+                f"{path} is missing in the cache, which was emptied during the build", "run it again"
+            )
+        return orjson.dumps(yaml.read_data(found)), found
+
+    def _committed(self, blob: str) -> bytes | None:
+        if self._repository is None:
+            return None
+        with suppress(GitError):
+            data = next(self._repository.read_blobs([blob], at_most=yaml.MAX_BYTES))[1]
+            return data if isinstance(data, bytes) else None
+        return None
