@@ -543,17 +543,17 @@ class _Merge:
         )
 
     def _new(self, row: LogRow) -> Lineage:
+        """The deleted definition that the merge brings back, else a new one."""
         found = kind_and_name(row.path)
         assert found is not None
-        gone = self._builder.paths.get(row.path)
-        if (
-            gone is not None
-            and gone.path is None
-            and gone.id is None
-            and self._is_free(gone)
-            and gone.kind == found[0]
-        ):
-            return gone  # brought back by the merge
+        current = self._builder.paths.get(row.path)
+        for gone in (current, *reversed(self._builder.earlier.get(row.path, ()))):
+            is_gone = gone is not None and gone.path is None and gone.id is None and self._is_free(gone)
+            if gone is None or not is_gone or gone.kind != found[0]:
+                continue
+            # A definition that another merge discarded left no lineage at the path: its content identifies it.
+            if gone is current or (row.blob is not None and gone.was(found[1], row.blob)):
+                return gone
         return Lineage(found[0])
 
     def _add(self, row: LogRow, lineage: Lineage) -> None:
