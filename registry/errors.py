@@ -27,6 +27,15 @@ class UsageError(RegistryError):
     """The command was given something that cannot work: a missing folder, an unknown commit, a bad setting."""
 
 
+class UnknownRevisionError(UsageError):
+    """No commit has the name that was given (`revision`)."""
+
+    def __init__(self, revision: str, hint: str) -> None:
+        """Report that `revision` names no commit of the repository."""
+        super().__init__(f"there is no commit {revision!r} here", hint)
+        self.revision = revision
+
+
 class RefusedError(RegistryError):
     """Going on could lose or overwrite somebody's data, so nothing was done."""
 

@@ -1,12 +1,13 @@
 """`registry diff`: what a change means, and to whom."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from registry.cli.terminal import RegistryOption, find_root, out, write_report, write_text
-from registry.errors import UsageError
+from registry.errors import RegistryError, UnknownRevisionError, UsageError
 from registry.reports import CHANGE_FORMATS
 
 if TYPE_CHECKING:
@@ -67,12 +68,31 @@ def command(
             f"{revisions!r} has three dots",
             f"two compare the revisions as they are: {base}..{head.lstrip('.')}",
         )
-    comparison = compare_revisions(
-        find_root(registry), base or "HEAD", (head or "HEAD") if dots else "worktree"
-    )
+    root = find_root(registry)
+    try:
+        comparison = compare_revisions(root, base or "HEAD", (head or "HEAD") if dots else "worktree")
+    except UnknownRevisionError as error:
+        raise _explained(root, error) from error
     show(comparison, format_.value)
     if fails(comparison, fail_on):
         raise typer.Exit(1)
+
+
+def _explained(root: Path, error: UnknownRevisionError) -> UsageError:
+    """The error for a revision that does not exist; it points to the definition where the word names one."""
+    from registry.cli.lookup import find, load_snapshot
+    from registry.snapshot import Tombstone
+
+    try:
+        found = find(load_snapshot(root, "worktree"), error.revision, None)
+    except RegistryError:
+        hint = f"{error.hint}; `registry list` lists definitions, and `registry log NAME` the changes of one"
+        return UsageError(error.message, hint)
+    word = f"{found.kind}/{found.id if isinstance(found, Tombstone) else found.name}"
+    return UsageError(
+        f"{error.revision!r} is not a commit, it is the definition {found.kind}/{found.name}",
+        f"`registry log {word}` shows its changes; `registry diff` compares two commits",
+    )
 
 
 def show(comparison: "Comparison", format_: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import NamedTuple
 
-from registry.errors import UsageError
+from registry.errors import UnknownRevisionError, UsageError
 from registry.git.blobs import Oversize, PendingBlobs
 from registry.git.environment import git_python
 from registry.git.error import GitError
@@ -109,7 +109,7 @@ class Repository:
         return self._verified("HEAD")[0]
 
     def resolve(self, revision: str) -> str:
-        """The commit id that a revision (branch, tag, id, HEAD~2 …) names. Raises UsageError as `find` does, and for none."""
+        """The commit id that a revision (branch, tag, id, HEAD~2 …) names. Raises UsageError as `find` does, and UnknownRevisionError for none."""
         name = self.find(revision)
         if name is None:
             hint = (
@@ -117,7 +117,7 @@ class Repository:
                 if self.is_shallow()
                 else "`git log --oneline` lists commits"
             )
-            raise UsageError(f"there is no commit {revision!r} here", hint)
+            raise UnknownRevisionError(revision, hint)
         return name
 
     def find(self, revision: str) -> str | None:

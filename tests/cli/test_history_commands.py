@@ -167,3 +167,24 @@ def test_an_old_name_of_several_definitions_names_them(run: Run, repo: RepoBuild
     assert outcome.code == 2
     assert "process_definition/one" in outcome.err
     assert "process_definition/two" in outcome.err
+
+
+def test_a_definition_in_place_of_a_revision_is_pointed_to(run: Run, history: RepoBuilder) -> None:
+    for word in ("a", "b", "process_definition/b", "a..HEAD", "HEAD..b"):
+        outcome = run("diff", word, "-C", str(history.root))
+        assert outcome.code == 2
+        assert "is the definition process_definition/b" in outcome.err
+        assert "`registry log process_definition/b`" in outcome.err
+    outcome = run("diff", "nowhere", "-C", str(history.root))
+    assert outcome.code == 2
+    assert "there is no commit 'nowhere' here" in outcome.err
+    assert "`registry log NAME`" in outcome.err
+
+
+def test_a_broken_definition_does_not_hide_that_a_commit_does_not_exist(
+    run: Run, history: RepoBuilder
+) -> None:
+    history.define("b", "{broken")
+    outcome = run("diff", "a", "-C", str(history.root))
+    assert outcome.code == 2
+    assert "there is no commit 'a' here" in outcome.err
