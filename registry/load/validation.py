@@ -1,0 +1,426 @@
+"""Explain why a document does not validate: one finding for each mistake, with the nearest right word and a hint.
+
+jsonschema-rs validates quickly. Only for an invalid document does jsonschema look for the reasons.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from registry.errors import nearest
+from registry.load.yaml.writer import flow
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+Schema = Mapping[str, Any]
+Pointer = tuple[str | int, ...]
+_TYPES = {
+    "object": "a map",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+# Of several findings about one value, the first of these is the mistake; the others follow from it.
+_PRIORITY = ("type", "enum", "const", "not", "minLength", "minItems", "minProperties", "pattern")
+# The time of a comparison grows with the square of the length, and longer words are no typing mistakes.
+_LONGEST_KEY = 64
+# A longer hint is no help.
+_LONGEST_TEXT = 500
+
+
+class Finding(NamedTuple):
+    """One mistake in a document.
+
+    `rule` is the rule for definitions: S001 (key missing), S002 (unknown key), S003 (wrong type), S004 (not an allowed value)
+    or S005 (wrong form). `name` is a key of the map at `path`, or None for the value itself. `keyword` is the keyword of JSON
+    Schema that failed.
+    """
+
+    rule: str
+    path: Pointer
+    name: str | None
+    keyword: str
+    message: str
+    hint: str
+
+    @property
+    def pointer(self) -> Pointer:
+        """The steps to the place to show."""
+        return self.path if self.name is None or self.rule == "S001" else (*self.path, self.name)
+
+    @property
+    def is_key(self) -> bool:
+        """True when the key at `pointer` is the mistake, not its value. A missing key is shown at the key of its map."""
+        return self.name is not None or self.rule == "S001"
+
+
+class _LinearTime:
+    """Replaces `re` inside jsonschema: patterns run in the engine of jsonschema-rs.
+
+    A registry's own schema may hold a pattern like `(a+)+$`, for which Python's engine needs exponential time. Both validators
+    must also agree on what matches.
+    """
+
+    @staticmethod
+    def search(pattern: str, text: str) -> bool:
+        return bool(_pattern(pattern).is_valid(text))
+
+
+@lru_cache(maxsize=1024)
+def _pattern(pattern: str) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern})
+
+
+def explain(
+    root: Schema, data: Any, misspellings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Finding]:
+    """Why `data` does not validate against `root`: one finding for each mistake.
+
+    `root` is a JSON Schema 2020-12 whose references all start with `#`. `misspellings` maps words that people write for a
+    key to the key.
+    """
+    from jsonschema import Draft202012Validator, _keywords, _utils
+
+    for module in (_keywords, _utils):
+        module.re = _LinearTime  # type: ignore[attr-defined]
+    findings: list[Finding] = []
+    for error in Draft202012Validator(root).iter_errors(data):
+        findings.extend(_findings(error, root, misspellings))
+    yield from _one_each(findings)
+
+
+def _one_each(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for one mistake."""
+    unknown = {(finding.path, finding.hint) for finding in findings if finding.rule == "S002"}
+    best: dict[tuple[Any, ...], Finding] = {}
+    for finding in findings:
+        if finding.rule == "S001" and (finding.path, f"did you mean `{finding.name}`?") in unknown:
+            continue  # the key is there, misspelled
+        place = (finding.path, finding.name)
+        known = best.get(place)
+        if known is None or _rank(finding) < _rank(known):
+            best[place] = finding
+    values = {finding.path for finding in best.values() if finding.name is None}
+    return [
+        finding
+        for finding in best.values()
+        if finding.name is None or finding.path not in values or finding.rule == "S002"
+    ]
+
+
+def _rank(finding: Finding) -> int:
+    return _PRIORITY.index(finding.keyword) if finding.keyword in _PRIORITY else len(_PRIORITY)
+
+
+def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str, str]) -> Iterator[Finding]:
+    """What one error of jsonschema means."""
+    path: Pointer = tuple(error.absolute_path)
+    keyword = str(error.validator)
+    limit: Any = error.validator_value
+    chain = _schemas_on_the_way(error, root)
+    said = _message(chain, keyword)
+    value: Any = error.instance
+    if keyword == "anyOf" and not said:
+        # Only ever "one of these words, or any text": what is wrong is what is wrong with the last branch.
+        yield from _findings(_last_branch(error), root, misspellings)
+    elif keyword == "required":
+        missing = [name for name in limit if name not in value]
+        for name in missing:
+            yield Finding(
+                "S001",
+                path,
+                name,
+                keyword,
+                said or f"`{name}` is missing",
+                "" if said else f"add `{name}: …`",
+            )
+    elif keyword in ("additionalProperties", "unevaluatedProperties"):
+        yield from _unknown_keys(chain[-1], value, path, root, misspellings)
+    elif "propertyNames" in error.absolute_schema_path:
+        yield Finding("S002", path, str(value), keyword, f"`{value}` {said or 'cannot be a key here'}", "")
+    elif keyword == "type":
+        yield _wrong_type(error, path)
+    elif keyword in ("enum", "const"):
+        choices = [choice for choice in (limit if keyword == "enum" else [limit]) if choice is not None]
+        yield Finding(
+            "S004",
+            path,
+            None,
+            keyword,
+            f"{_name(path)} cannot be {_shown(value)}",
+            (nearest(value, choices) if isinstance(value, str) else "")
+            or f"one of {', '.join(map(str, choices))}",
+        )
+    else:
+        yield Finding(
+            "S005", path, None, keyword, _said(path, said) if said else _limit(error, path, keyword), ""
+        )
+
+
+def _last_branch(error: "ValidationError") -> "ValidationError":
+    return max(error.context, key=lambda one: (one.schema_path[0], -len(one.absolute_path)))
+
+
+def _schemas_on_the_way(error: "ValidationError", root: Schema) -> list[Any]:
+    """The schemas from the top to the one that holds the failed keyword; references, which the path leaves out, followed."""
+    node: Any = root
+    chain = [node]
+    for step in error.absolute_schema_path:
+        while isinstance(node, dict) and step not in node and "$ref" in node:
+            node = _resolve(node["$ref"], root)
+            chain.append(node)
+        node = node[step]
+        if isinstance(node, dict):
+            chain.append(node)
+    return chain
+
+
+def _resolve(reference: str, root: Schema) -> Any:
+    node: Any = root
+    for step in reference.removeprefix("#").split("/")[1:]:
+        node = node[step.replace("~1", "/").replace("~0", "~")]
+    return node
+
+
+def _message(chain: list[Any], keyword: str) -> str:
+    """The schema's own words for a failed keyword (`x-messages`), from the nearest schema that has some."""
+    # Only the last few: words further up are about something else.
+    for node in reversed(chain[-4:]):
+        words = node.get("x-messages")
+        if isinstance(words, dict) and keyword in words:
+            return str(words[keyword])
+    return ""
+
+
+def _unknown_keys(
+    schema: Any, value: Any, path: Pointer, root: Schema, misspellings: Mapping[str, str]
+) -> Iterator[Finding]:
+    known, patterns = _known_keys(schema, root)
+    for key in value:
+        if key in known or any(_LinearTime.search(pattern, key) for pattern in patterns):
+            continue
+        guess = misspellings.get(key)
+        hint = _elsewhere(key, path, root) or (
+            f"did you mean `{guess}`?" if guess in known else _guess(key, known)
+        )
+        yield Finding(
+            "S002",
+            path,
+            key,
+            "additionalProperties",
+            f"unknown key `{key}`",
+            hint or f"known here: {', '.join(known)}",
+        )
+
+
+def _guess(key: str, known: Iterable[str]) -> str:
+    """The hint with the known key that was probably meant, or with all of them that are as likely; "" when none is near."""
+    from difflib import SequenceMatcher
+
+    if len(key) > _LONGEST_KEY:
+        return ""
+    # Ids are never written by hand.
+    likeness = {word: SequenceMatcher(None, word, key.lower()).ratio() for word in known if word != "id"}
+    best = max(likeness.values(), default=0.0)
+    likely = [f"`{word}`" for word, ratio in likeness.items() if ratio >= max(best - 0.05, 0.6)]
+    return f"did you mean {' or '.join(likely[:3])}?" if likely else ""
+
+
+def _elsewhere(key: str, path: Pointer, root: Schema) -> str:
+    """Where a key belongs that stands on the wrong side of `definition:`; "" for another."""
+    around = root.get("properties", {})
+    inside = _known_keys(around.get("definition", {}), root)[0]
+    if not path and key in inside:
+        return f"it belongs below `definition:`, indented: `  {key}: …`"
+    if path == ("definition",) and key in around:
+        return "it belongs beside `definition:`, at the start of a line"
+    return ""
+
+
+def _known_keys(schema: Any, root: Schema) -> tuple[dict[str, None], list[str]]:
+    """Keys and patterns of keys that a schema and those it is made of name.
+
+    Not what jsonschema found unevaluated: where a part of an `allOf` fails, all keys of that part count as such.
+    """
+    keys: dict[str, None] = {}
+    patterns: list[str] = []
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            keys |= dict.fromkeys(
+                key
+                for key, sub in node.get("properties", {}).items()
+                if not (isinstance(sub, dict) and sub.get("deprecated"))
+            )
+            patterns.extend(node.get("patternProperties", ()))
+            patterns.extend(
+                f"^{re.escape(key)}$"
+                for key, sub in node.get("properties", {}).items()
+                if isinstance(sub, dict) and sub.get("deprecated")
+            )
+            waiting.extend(node.get("allOf", ()))
+            if "$ref" in node:
+                waiting.append(_resolve(node["$ref"], root))
+    return keys, patterns
+
+
+def _wrong_type(error: "ValidationError", path: Pointer) -> Finding:
+    limit: Any = error.validator_value
+    wanted: list[str] = limit if isinstance(limit, list) else [limit]
+    words = " or ".join(_TYPES[one] for one in wanted)
+    value = error.instance
+    hint = _type_hint(value, wanted, path, error.schema)
+    return Finding("S003", path, None, "type", f"{_name(path)} must be {words}, not {_type_of(value)}", hint)
+
+
+def _type_hint(value: Any, wanted: list[str], path: Pointer, schema: Any) -> str:
+    """How to write what was probably meant."""
+    field = path[-1] if path else ""
+    hint = ""
+    if value is None:
+        hint = "give it a value, or leave the key out"
+    elif "string" in wanted and isinstance(value, (bool, int)):
+        hint = f'quote it: "{str(value).lower()}"'
+    elif "string" in wanted and isinstance(value, float):
+        hint = 'quote it as it is written: "…"'  # `2.50` is 2.5 here
+    elif "array" in wanted and isinstance(value, str):
+        hint = _list_hint(str(field), value)
+    elif "object" in wanted and field == "environment" and isinstance(value, list):
+        hint = 'write a map: NAME: "value"'
+    elif {"number", "integer"} & set(wanted) and isinstance(value, str):
+        hint = _number_hint(value, schema, is_duration=field == "timeout", is_whole="number" not in wanted)
+    return hint
+
+
+def _list_hint(field: str, text: str) -> str:
+    """A list in place of one text."""
+    if len(text) > _LONGEST_TEXT:
+        return "write a list"
+    if field != "argv":
+        return f"write {field}: {flow([part.strip() for part in text.split(',') if part.strip()])}"
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return f"write {field}: {_in_quotes([text])}, or one item for each argument"
+    as_one = (
+        f", or {field}: {_in_quotes([text])} for one argument"
+        if len(words) > 1 and not text.startswith("-")
+        else ""
+    )
+    return f"write {field}: {_in_quotes(words)}{as_one}"
+
+
+def _in_quotes(words: list[str]) -> str:
+    return f"[{', '.join(json.dumps(word, ensure_ascii=False) for word in words)}]"
+
+
+def _number_hint(text: str, schema: Any, *, is_duration: bool, is_whole: bool) -> str:
+    """The number that a text stands for, where the schema takes it."""
+    number = seconds_of(text) if is_duration else None
+    if number is None and re.fullmatch(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?", text):
+        number = Decimal(text)
+    fits = number is not None and not (is_whole and number != number.to_integral_value())
+    if not fits or number is None or _is_outside(number, schema):
+        return "write a number of seconds" if is_duration else "write a number"
+    shown = f"{number.normalize():f}"
+    return f"write {shown}" if is_duration else f"write {shown}, without quotes"
+
+
+def _is_outside(number: Decimal, schema: Any) -> bool:
+    limits = schema if isinstance(schema, dict) else {}
+    return bool(
+        number < limits.get("minimum", number)
+        or number > limits.get("maximum", number)
+        or ("exclusiveMinimum" in limits and number <= limits["exclusiveMinimum"])
+    )
+
+
+_DURATION = re.compile(r"(?:(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?\s*[A-Za-z]+\s*)+\Z")
+_UNITS = {
+    name: Decimal(seconds)
+    for seconds, names in {
+        "604800": ("w", "week", "weeks"),
+        "86400": ("d", "day", "days"),
+        "3600": ("h", "hr", "hrs", "hour", "hours"),
+        "60": ("m", "min", "mins", "minute", "minutes"),
+        "1": ("s", "sec", "secs", "second", "seconds"),
+        "0.001": ("ms", "msec", "msecs", "millisecond", "milliseconds"),
+    }.items()
+    for name in names
+}
+
+
+def seconds_of(text: str) -> Decimal | None:
+    """Seconds of a duration like 90, 1m30s, 1.5h, 500ms or "10 min"; None for what is no duration, or not surely one.
+
+    Every number but a lone one needs its unit, and units go from large to small. `1M` may be a month, so it is none.
+    """
+    text = text.strip()
+    if re.fullmatch(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?", text):
+        return Decimal(text)
+    if len(text) > 64 or not _DURATION.match(text):
+        return None
+    parts = re.findall(r"(?<![0-9.])([0-9.]+)\s*([A-Za-z]+)", text)
+    units = [_UNITS.get("?" if unit == "M" else unit.lower(), Decimal(0)) for _, unit in parts]
+    if 0 in units or units != sorted(set(units), reverse=True):
+        return None
+    return sum((Decimal(number) * unit for (number, _), unit in zip(parts, units, strict=True)), Decimal(0))
+
+
+def _limit(error: "ValidationError", path: Pointer, keyword: str) -> str:
+    limit = error.validator_value
+    shown = f"{limit:,}" if isinstance(limit, (int, float)) and not isinstance(limit, bool) else str(limit)
+    words = {
+        "minLength": "is empty" if limit == 1 else f"needs at least {shown} characters",
+        "maxLength": f"is longer than {shown} characters",
+        "minimum": f"must be at least {shown}",
+        "maximum": f"must be at most {shown}",
+        "exclusiveMinimum": f"must be more than {shown}",
+        "minItems": f"needs at least {shown} items",
+        "minProperties": f"needs at least {shown} keys",
+        "uniqueItems": "holds the same item twice",
+        "not": "does not belong here",
+    }
+    return _said(path, words.get(keyword) or "does not have the form it must have")
+
+
+def _said(path: Pointer, words: str) -> str:
+    return words if words.startswith("say ") else f"{_name(path)} {words}"
+
+
+def _name(path: Pointer) -> str:
+    if not path:
+        return "the file"
+    if isinstance(path[-1], int):
+        return f"item {path[-1] + 1} of `{path[-2]}`" if len(path) > 1 else f"item {path[-1] + 1}"
+    return f"`{path[-1]}`"
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false" if value else "false or true"
+    kinds = {
+        dict: "a map",
+        list: "a list",
+        str: "text",
+        int: "a number",
+        float: "a number",
+        type(None): "empty",
+    }
+    return kinds[type(value)]
+
+
+def _shown(value: Any) -> str:
+    return f"`{value}`" if isinstance(value, str) and len(value) <= 60 else _type_of(value)
