@@ -11,7 +11,7 @@ from registry.check import Findings, FindMany, check, judged_by, unknown_rules
 from registry.check.rule import MergeTarget
 from registry.load.kinds import Kinds, load_kinds
 from registry.load.loader import Loaded, load_definitions
-from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, with_base_url
+from registry.load.settings import SETTINGS_PATH, Settings, with_base_url
 from registry.load.source import Source
 from registry.model.definition import Definition
 from registry.model.problem import Problem, has_errors
@@ -71,7 +71,7 @@ def check_source(
     it must not judge itself.
     """
     with without_cycle_collector():
-        settings, problems = parse_settings(source.read(SETTINGS_PATH))
+        settings, problems = source.settings, source.settings_problems
         kinds, schema_problems = schemas if schemas is not None else load_kinds(source)
         loaded = load_definitions(source, kinds, only, cache)
         cached = partial(_cached_findings, cache, judged_by(kinds, settings)) if cache is not None else None
@@ -166,7 +166,7 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     site.prepare(source.root)
     from_nothing = from_nothing or _is_tracked(source, site)
     with without_cycle_collector():
-        shown = history or parse_settings(source.read(SETTINGS_PATH))[0].history
+        shown = history or source.settings.history
         snapshot, problems = snapshot_of(source, progress, cache, with_contents=shown == "revisions")
         if snapshot is None:
             return BuildResult(problems)  # the last good site stays

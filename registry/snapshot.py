@@ -16,7 +16,8 @@ from registry.errors import UsageError
 from registry.history.archive import NO_REVISIONS, History, Revisions
 from registry.history.blobs import BlobReader, DocumentData
 from registry.ids import Ledger, LedgerEntry, parse_ledger
-from registry.load.kinds import SCHEMA_FOLDER, Kinds, defaults_folder
+from registry.load.defaults import SCHEMA_FOLDER, defaults_folder
+from registry.load.kinds import Kinds
 from registry.load.loader import TEMPLATES_FOLDER, Loaded
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, Source

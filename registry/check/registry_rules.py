@@ -21,7 +21,7 @@ OTHERS = {
     "K002": "a setting with a value that cannot be",
     "K003": "a severity for a rule that there is not, or that is the same for all",
     "K010": "a schema file that cannot be used",
-    "K011": "`schema/adapters.schema.json` is not up to date (a warning)",
+    "K011": "a schema file that editors read is not up to date (a warning)",
     "K020": "a copy of the program's schema that is older than the program (a warning)",
     "I020": "the ledger is broken: a line was changed, cut out or put in",
     "I021": "`registry ids verify`: an id that `registry index` never gave",

@@ -92,7 +92,7 @@ def command(
     `registry build --preview "pull request 12" --base origin/main`
     """
     from registry.load.file_stats import PendingScan
-    from registry.load.settings import SETTINGS_PATH, parse_settings, with_base_url
+    from registry.load.settings import with_base_url
     from registry.load.source import open_source
 
     if (preview is None) != (base is None):
@@ -101,7 +101,7 @@ def command(
         )
     root = find_root(registry)
     opened = open_source(root, source)
-    settings, _ = parse_settings(opened.read(SETTINGS_PATH))
+    settings = opened.settings
     with_base_url(settings, base_url)  # refused before anything is read
     target = out_ if out_ is not None else root / settings.output
     if published is not None:

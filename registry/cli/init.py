@@ -53,12 +53,12 @@ def command(
     Examples: `registry init processes --title "Processes of the weather team"` · `registry init processes --ci gitlab` ·
     `registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0`
     """
-    from registry.load.settings import install_from_is_not
+    from registry.load.settings import install_from_problem
     from registry.scaffold import add_ci_files, init_registry, is_registry, settings_in
 
-    wanted = install_from_is_not(install_from) if install_from is not None else None
-    if wanted:
-        raise UsageError(f"--install-from {install_from!r} is not {wanted}")
+    problem = install_from_problem(install_from) if install_from is not None else ""
+    if problem:
+        raise UsageError(f"--install-from {install_from!r}: {problem}")
     root = folder if folder is not None else find_root(None)
     forges = [forge.value for forge in ci or [CiForge.GITHUB] if forge is not CiForge.NONE]
     if ci and is_registry(root):
@@ -88,7 +88,7 @@ def command(
 
 def _known_address(root: Path, forges: list[str]) -> str:
     """Where CI installs the program from: the setting, else what a person answers, else "" for the placeholder."""
-    from registry.load.settings import install_from_is_not
+    from registry.load.settings import install_from_problem
     from registry.scaffold import settings_in
 
     known = settings_in(root).install_from
@@ -100,10 +100,10 @@ def _known_address(root: Path, forges: list[str]) -> str:
             default="",
             show_default=False,
         )
-        wanted = install_from_is_not(answer) if answer else None
-        if wanted is None:
+        problem = install_from_problem(answer) if answer else ""
+        if not problem:
             return str(answer)
-        err.print(f"It must be {wanted}.", markup=False)
+        err.print(problem, markup=False)
 
 
 def _list_files(new: tuple[str, ...], kept: tuple[str, ...], address: str) -> None:

@@ -29,13 +29,13 @@ def command(
     Examples: `registry nginx > /etc/nginx/conf.d/registry.conf` ·
     `registry nginx --site /srv/registry/site --listen 80 --server-name registry.example.org`
     """
-    from registry.load.settings import SETTINGS_PATH, parse_settings, with_base_url
+    from registry.load.settings import with_base_url
     from registry.load.source import WorkTree
     from registry.scaffold.webserver import nginx_config
 
     root = find_root(registry)
     source = WorkTree(root)
-    settings, problems = parse_settings(source.read(SETTINGS_PATH))
+    settings, problems = source.settings, source.settings_problems
     if has_errors(problems):
         raise ProblemsError(problems, source.read, "no configuration was written: the settings have errors")
     folder = site if site is not None else root / settings.output

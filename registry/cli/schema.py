@@ -19,7 +19,7 @@ def command(
         bool,
         typer.Option(
             "--write",
-            help="Write schema/adapters.schema.json from the adapter types, so that editors offer all of them.",
+            help="Write the schema files that only editors read: of the adapter types, and of registry.yaml.",
         ),
     ] = False,
     update: Annotated[
@@ -49,9 +49,10 @@ def command(
     if has_errors(problems):
         raise ProblemsError(problems, source.read, "the schemas have problems")
     if write or update:
-        from registry.scaffold import write_adapters_index
+        from registry.scaffold import write_generated_schemas
 
-        out.print(f"Wrote {write_adapters_index(root, kinds.adapters)}.", markup=False)
+        written = write_generated_schemas(root, kinds.adapters)
+        out.print(f"Wrote {' and '.join(written)}.", markup=False)
     elif kind is None:
         for one in kinds:
             out.print(f"{one.name}: {one.description}", markup=False)

@@ -61,7 +61,6 @@ def command(
     from registry.cache.build_cache import BuildCache
     from registry.cli.status import StatusView
     from registry.cli.watch import watcher_of
-    from registry.load.settings import SETTINGS_PATH, parse_settings
     from registry.load.source import open_source
     from registry.runtime import keep_for_good, without_cycle_collector
     from registry.server import (
@@ -78,7 +77,7 @@ def command(
     # Absolute: the folder that we were started in may be deleted and made again.
     root = find_root(registry).absolute()
     source = open_source(root)
-    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    settings = source.settings
     policy = CorsPolicy(cors or ())
     host = host.removeprefix("[").removesuffix("]")
     hosts = AllowedHosts(host, allow_host or ())

@@ -15,7 +15,7 @@ from registry import __version__
 from registry.cli.streams import OutputError
 from registry.errors import Read, RegistryError, UsageError
 from registry.git import looks_like_git_dir, refuse_embedded
-from registry.load.kinds import defaults_folder
+from registry.load.defaults import defaults_folder
 from registry.load.settings import colors_are_forced
 from registry.model.characters import dump_json, visible
 from registry.model.problem import Problem

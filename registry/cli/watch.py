@@ -43,7 +43,7 @@ def command(
     from registry.cli.failures import machine_error
     from registry.cli.status import StatusView
     from registry.errors import RegistryError
-    from registry.load.settings import SETTINGS_PATH, parse_settings, with_base_url
+    from registry.load.settings import with_base_url
     from registry.load.source import open_source
     from registry.pipeline import build
     from registry.site import Site
@@ -53,7 +53,7 @@ def command(
     # Absolute: the folder that we were started in may be deleted and made again.
     root = given.absolute()
     source = open_source(root)
-    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    settings = source.settings
     with_base_url(settings, base_url)
     shown = out_ if out_ is not None else given / settings.output
     site = Site(shown.absolute())

@@ -7,7 +7,6 @@ from registry.errors import RefusedError
 from registry.ids import append, parse_ledger
 from registry.ids.ledger import MAX_ID
 from registry.load import yaml
-from registry.load.settings import SETTINGS_PATH, parse_settings
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, WorkTree
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, id_of, kind_and_name
 
@@ -22,7 +21,7 @@ def noted(root: Path, ids: Mapping[str, int]) -> bytes | None:
     """
     source = WorkTree(root)
     _are_free(source, ids)
-    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    settings = source.settings
     data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
     ledger, problems = parse_ledger(data, settings.registry_id)
     if problems:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from registry.errors import RefusedError, UsageError
 from registry.git import HIGH_WATER, Repository
 from registry.ids import Mark, mark_of, parse_ledger
-from registry.load.settings import SETTINGS_PATH, parse_settings
 from registry.load.source import MAX_LEDGER_BYTES, Commit, Source
 from registry.model.addresses import API_LEDGER, API_SNAPSHOT
 from registry.model.definition import LEDGER_PATH
@@ -78,7 +77,7 @@ def refuse_to_replace(mark: Mark, source: Source) -> None:
 
 def lacks_lines_of(mark: Mark, source: Source) -> str:
     """What of the ledger behind `mark` is not in that of `source`, in words; "" where all of it is."""
-    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    settings = source.settings
     ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
     if mark.registry_id and mark.registry_id != ledger.registry_id:
         return f"{mark.where} is of the registry {mark.registry_id}, and this is {ledger.registry_id or 'one without an id'}"
@@ -166,7 +165,7 @@ def _in_files(path: Path) -> Published | None:
 def _in_commit(where: str, root: Path, repository: Repository, commit: str) -> Published | None:
     source = Commit(root, repository, commit)
     data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES)
-    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    settings = source.settings
     ledger, problems = parse_ledger(data, settings.registry_id)
     if problems:
         raise UsageError(f"{where}: {problems[0].message}", "name another place with --published")

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import UsageError
 from registry.git import Oversize
+from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
 from registry.load.foreign_json import read_json
 from registry.load.schema_copies import older_copies
+from registry.load.settings import settings_schema
 from registry.load.source import EntryType, Source
 from registry.model.addresses import RESERVED_KINDS
 from registry.model.definition import Reference
@@ -26,7 +27,6 @@ from registry.model.problem import Problem, Severity, Span
 if TYPE_CHECKING:
     import jsonschema_rs
 
-SCHEMA_FOLDER = "schema"
 # Definitions have at most 32 levels, and a schema needs two or three for each of them.
 _DEEPEST = 128
 ADAPTERS_INDEX = "adapters.schema.json"
@@ -103,12 +103,6 @@ class Kinds:
         return replace(self, by_name=found)
 
 
-def defaults_folder(name: str) -> Path:
-    """Where `schema` or `site_templates` lie that come with the program: in the wheel, or in the checkout."""
-    inside = Path(__file__).parent.parent / "_defaults" / name
-    return inside if inside.is_dir() else Path(__file__).parent.parent.parent / name
-
-
 def modeline(path: str, kind: str) -> str:
     """The comment that tells an editor which schema belongs to the definition at `path`."""
     up = "../" * path.count("/")
@@ -116,9 +110,11 @@ def modeline(path: str, kind: str) -> str:
 
 
 def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
-    """Every kind and adapter type of `source`, and what is wrong with its schema files."""
+    """Every kind and adapter type of `source`, and the problems of its schema files."""
     problems: list[Problem] = []
     documents = _documents(source, problems)
+    if documents.pop(SETTINGS_SCHEMA) != json.loads(settings_schema()):
+        problems.append(_outdated(SETTINGS_SCHEMA, "the settings"))
     adapters = {}
     for path, document in documents.items():
         folder, file = posixpath.split(path)
@@ -135,9 +131,7 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
         entry.path == f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}" for entry in source.entries(SCHEMA_FOLDER)
     )
     if is_there and written != documents[ADAPTERS_INDEX]:
-        span = Span(f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}")
-        message = "editors find the adapter types through this file, and it is not up to date"
-        problems.append(Problem("K011", Severity.WARNING, span, message, "run `registry schema --write`"))
+        problems.append(_outdated(ADAPTERS_INDEX, "the adapter types"))
     kinds = {}
     for path, document in documents.items():
         if "/" in path or path == ADAPTERS_INDEX:
@@ -148,6 +142,14 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
     problems.extend(_unknown_references(kinds))
     return Kinds(dict(sorted(kinds.items(), key=_kind_order)), dict(sorted(adapters.items()))), tuple(
         problems
+    )
+
+
+def _outdated(file: str, what: str) -> Problem:
+    """A copy for editors differs from what the program would write."""
+    message = f"editors find {what} through this file, and it is not up to date"
+    return Problem(
+        "K011", Severity.WARNING, Span(f"{SCHEMA_FOLDER}/{file}"), message, "run `registry schema --write`"
     )
 
 

@@ -1,25 +1,28 @@
-"""`registry.yaml` at a registry's root, and the environment variables we heed; read once, sensible without any."""
+"""Settings: `registry.yaml` at the root of a registry, described by a JSON Schema, and environment variables."""
 
+import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from registry.errors import UsageError, nearest
+from registry.errors import UsageError
 from registry.load import yaml
+from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
+from registry.load.validation import Finding, explain
 from registry.model.problem import Problem, Severity
 
+if TYPE_CHECKING:
+    import jsonschema_rs
+
 SETTINGS_PATH = "registry.yaml"
-HISTORIES = ("revisions", "commits")
 MAX_PAGE_SIZE = 1000
 IGNORE = "ignore"
 LEVELS = ("error", "warning", IGNORE)
-_CHANGE = re.compile(r"C[0-9]{3}")
 CHANGE_LEVELS = ("breaking", "risky", "safe", IGNORE)
-PARTIES = ("START", "FEED", "YIELD", "RUN", "FIND")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,138 +101,29 @@ def _path_of(url: str) -> str:
     return f"/{path}/" if path else "/"
 
 
-def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) and "\n" not in value.strip() else "one line of text"
+def settings_schema() -> bytes:
+    """The JSON Schema of `registry.yaml`. It ships with the program and is never read from a registry."""
+    return (defaults_folder(SCHEMA_FOLDER) / SETTINGS_SCHEMA).read_bytes()
 
 
-# Without characters that a URL must escape (RFC 3986) or that mean something in the configuration of a web server.
-_HOST = r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-_STEP = r"[A-Za-z0-9_~+@-][A-Za-z0-9._~+@-]*"
-_BASE_URL = re.compile(rf"(?=.)(?:{_HOST})?(?:/(?:{_STEP}/)*(?:{_STEP})?)?")
+@lru_cache(maxsize=1)
+def _schema() -> "tuple[dict[str, Any], jsonschema_rs.Draft202012Validator]":
+    import jsonschema_rs
+
+    schema = json.loads(settings_schema())
+    return schema, jsonschema_rs.Draft202012Validator(schema)
 
 
-def _base_url(value: Any) -> str | None:
-    fits = isinstance(value, str) and _BASE_URL.fullmatch(value)
-    return (
-        None
-        if fits
-        else (
-            "an http(s) address or a path, as in https://registry.example.org/ or /registry/; in the path letters, digits "
-            "and . _ ~ + @ - only"
-        )
-    )
-
-
-# No user name but that of SSH, so that no credential gets into a file; nothing that a shell or YAML reads as more than text.
-_INSTALL_FROM = re.compile(
-    r"(?:git\+)?(?:https://[\w.-]+(?::[0-9]{1,5})?|ssh://(?:[\w.-]+@)?[\w.-]+(?::[0-9]{1,5})?|file://)"
-    r"(?:/[\w.~+-]+)+@[\w][\w./+-]*",
-    re.ASCII,
-)
-
-
-def install_from_is_not(value: Any) -> str | None:
-    """What a value of `install_from` has to be, where it is not; None where it is valid."""
-    fits = isinstance(value, str) and _INSTALL_FROM.fullmatch(value)
-    return None if fits else ("a git address (https, ssh or file, without a password) with a tag or commit, "
-                              "as in https://git.example.org/process-registry.git@v1.0.0")  # fmt: skip
-
-
-def _registry_id(value: Any) -> str | None:
-    fits = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{7,63}", value)
-    return None if fits else "8 to 64 letters, digits and `-`, as `registry init` makes it"
-
-
-def _page_size(value: Any) -> str | None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_PAGE_SIZE
-    return None if fits else f"a whole number from 1 to {MAX_PAGE_SIZE}"
-
-
-def _history(value: Any) -> str | None:
-    return None if value in HISTORIES else "revisions (each with what it changed, and its content) or commits"
-
-
-def _folder(value: Any) -> str | None:
-    fits = (
-        isinstance(value, str)
-        and value.strip("/.")
-        and not value.startswith("/")
-        and ".." not in value.split("/")
-    )
-    return None if fits else "a folder inside the registry, as in `site`"
-
-
-def _levels(value: Any) -> str | None:
-    fits = isinstance(value, dict) and all(
-        re.fullmatch(r"[A-Z]+[0-9]+", rule)
-        and level in (CHANGE_LEVELS if _CHANGE.fullmatch(rule) else LEVELS)
-        for rule, level in value.items()
-    )
-    return (
-        None
-        if fits
-        else (
-            "a map of rules to error, warning or ignore, as in {W202: ignore}, and of changes to breaking, risky, safe or ignore, "
-            "as in {C122: breaking}"
-        )
-    )
-
-
-def _folders(value: Any) -> str | None:
-    fits = isinstance(value, dict) and all(
-        name.strip("/") and _levels(levels) is None for name, levels in value.items()
-    )
-    return None if fits else "a map of folders to maps of rules, as in {experiments: {W202: ignore}}"
-
-
-def _fail_on(value: Any) -> str | None:
-    def is_party_map(one: Any) -> bool:
-        return isinstance(one, dict) and all(
-            party in PARTIES and level in (*CHANGE_LEVELS[:3], "never") for party, level in one.items()
-        )
-
-    fits = isinstance(value, dict) and all(
-        is_party_map(given) if isinstance(given, dict) else is_party_map({key: given})
-        for key, given in value.items()
-    )
-    return (
-        None
-        if fits
-        else (
-            "a map of parties (START, FEED, YIELD, RUN, FIND) to breaking, risky, safe or never, or of folders to such maps, "
-            "as in {FEED: breaking, experiments: {FEED: never}}"
-        )
-    )
-
-
-def _compat(value: Any) -> str | None:
-    fits = isinstance(value, list) and all(one == "streamboss" for one in value)
-    return None if fits else "a list of clients of old; known is: streamboss"
-
-
-# Each key: what is wrong with a value, or None.
-_KEYS: dict[str, Callable[[Any], str | None]] = {
-    "title": _text,
-    "description": lambda value: None if isinstance(value, str) else "text",
-    "base_url": _base_url,
-    "registry_id": _registry_id,
-    "page_size": _page_size,
-    "history": _history,
-    "output": _folder,
-    "bot_name": _text,
-    "bot_email": _text,
-    "install_from": install_from_is_not,
-    "rules": _levels,
-    "folders": _folders,
-    "compat": _compat,
-    "fail_on": _fail_on,
-}
-if set(_KEYS) != {one.name for one in fields(Settings)}:
-    raise AssertionError("every setting needs a check")  # a programming mistake: seen at the first start
+def _findings(data: Any) -> list[Finding]:
+    schema, validator = _schema()
+    return [] if validator.is_valid(data) else list(explain(schema, data))
 
 
 def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
-    """Settings from the bytes of `registry.yaml` (None: no such file), and what is wrong with them."""
+    """Parse the bytes of `registry.yaml`, None where there is no such file; gives the settings and the problems found.
+
+    A setting with a problem keeps its default value.
+    """
     if data is None or not re.sub(rb"(?m)^[ \t\r]*(#.*)?$", b"", data).strip():
         return Settings(), ()
     document, problems = yaml.load(data, SETTINGS_PATH)
@@ -240,32 +134,42 @@ def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
             "K002", Severity.ERROR, document.span(), "the settings are not a map", "write `title: …`"
         )
         return Settings(), (*problems, found)
-    good: dict[str, Any] = {}
-    more: list[Problem] = []
-    for key, value in document.data.items():
-        if key not in _KEYS:
-            hint = nearest(key, _KEYS) or f"the settings are {', '.join(_KEYS)}"
-            more.append(
-                Problem(
-                    "K001", Severity.ERROR, document.span((key,), key=True), f"unknown setting `{key}`", hint
-                )
-            )
-        elif wanted := _KEYS[key](value):
-            more.append(Problem("K002", Severity.ERROR, document.span((key,)), f"`{key}` must be {wanted}"))
-        else:
-            good[key] = (
-                {name.strip("/"): levels for name, levels in value.items()} if key == "folders" else value
-            )
+    findings = _findings(document.data)
+    wrong = {one.pointer[0] for one in findings if one.pointer}
+    more = [
+        Problem(
+            "K001" if one.rule == "S002" else "K002",
+            Severity.ERROR,
+            document.span(one.pointer, key=one.is_key),
+            one.message,
+            one.hint,
+        )
+        for one in findings
+    ]
+    good = {key: _value(key, value) for key, value in document.data.items() if key not in wrong}
     return Settings(**good), (*problems, *more)
 
 
+def _value(key: str, value: Any) -> Any:
+    """A valid value of the document as `Settings` holds it."""
+    if key == "folders":
+        return {name.strip("/"): levels for name, levels in value.items()}
+    if key == "compat":
+        return tuple(value)
+    return int(value) if key == "page_size" else value  # JSON Schema counts 5.0 as an integer
+
+
+def install_from_problem(value: str) -> str:
+    """Why `value` is no valid `install_from`; "" where it is valid."""
+    return next((one.message for one in _findings({"install_from": value})), "")
+
+
 def with_base_url(settings: Settings, base_url: str | None) -> Settings:
-    """The settings with another `base_url`, as given on the command line; None: as they are. Raises UsageError for what is none."""
+    """The settings with the `base_url` of the command line; unchanged for None. Raises UsageError for an invalid one."""
     if base_url is None:
         return settings
-    wanted = _base_url(base_url)
-    if wanted:
-        raise UsageError(f"--base-url {base_url!r} is not {wanted}")
+    for one in _findings({"base_url": base_url}):
+        raise UsageError(f"--base-url {base_url!r}: {one.message}")
     return replace(settings, base_url=base_url)
 
 

@@ -14,7 +14,9 @@ from typing import NamedTuple, Protocol
 from registry.errors import RefusedError, UsageError
 from registry.git import Oversize, Repository, find_work_tree, open_repository, refuse_embedded, suspects
 from registry.load.file_stats import UNREADABLE, WATCHED, Facts, TreeScan, facts_of
+from registry.load.settings import SETTINGS_PATH, Settings, parse_settings
 from registry.load.yaml import MAX_BYTES
+from registry.model.problem import Problem
 
 MAX_LEDGER_BYTES = 64 * 1024 * 1024
 """A larger ledger is not read: this one has room for 400,000 events."""
@@ -54,6 +56,14 @@ class Source(Protocol):
     root: Path
 
     @property
+    def settings(self) -> Settings:
+        """The settings in `registry.yaml`, parsed once; those with a problem have their default value."""
+
+    @property
+    def settings_problems(self) -> tuple[Problem, ...]:
+        """The problems found in `registry.yaml`."""
+
+    @property
     def commit(self) -> str | None:
         """The commit that is read, or that the work tree started from; None when there is none."""
 
@@ -83,7 +93,29 @@ class Source(Protocol):
         """The size in bytes of the largest file below `folder`; 0 where there is none."""
 
 
-class WorkTree:
+class _WithSettings:
+    """The settings of a source, read and parsed when first needed."""
+
+    def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
+        """As `Source.read`."""
+        raise NotImplementedError
+
+    @cached_property
+    def _parsed_settings(self) -> tuple[Settings, tuple[Problem, ...]]:
+        return parse_settings(self.read(SETTINGS_PATH))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in `registry.yaml`."""
+        return self._parsed_settings[0]
+
+    @property
+    def settings_problems(self) -> tuple[Problem, ...]:
+        """The problems found in `registry.yaml`."""
+        return self._parsed_settings[1]
+
+
+class WorkTree(_WithSettings):
     """The files as they lie on disk below `root`; links are never followed."""
 
     is_work_tree = True
@@ -283,7 +315,7 @@ def _type_of(facts: Facts) -> EntryType:
     return EntryType.LINK if -facts[0] == stat.S_IFLNK else EntryType.OTHER
 
 
-class Commit:
+class Commit(_WithSettings):
     """The files as one commit has them."""
 
     is_work_tree = False

@@ -150,7 +150,10 @@ def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str,
     elif "propertyNames" in error.absolute_schema_path:
         yield Finding("S002", path, str(value), keyword, f"`{value}` {said or 'cannot be a key here'}", "")
     elif keyword == "type":
-        yield _wrong_type(error, path)
+        if said:
+            yield Finding("S003", path, None, keyword, _said(path, said), "")
+        else:
+            yield _wrong_type(error, path)
     elif keyword in ("enum", "const"):
         choices = [choice for choice in (limit if keyword == "enum" else [limit]) if choice is not None]
         yield Finding(

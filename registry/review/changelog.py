@@ -9,7 +9,6 @@ from pathlib import Path
 from registry.changes import Changed, Comparison
 from registry.errors import UsageError
 from registry.git import LogCommit, Repository
-from registry.load.settings import SETTINGS_PATH, parse_settings
 from registry.load.source import Commit, open_source
 from registry.model.definition import DEFINITIONS_FOLDER, definition_path
 from registry.review.comparison import compare_sources
@@ -47,7 +46,7 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     base, words = _base(repository, commit, since)
     before = Commit(root, repository, base or repository.empty_tree())
     comparison = compare_sources(before, after)
-    settings, _ = parse_settings(after.read(SETTINGS_PATH))
+    settings = after.settings
     prefix = repository.prefix_of(root)
     folder = f"{prefix}{DEFINITIONS_FOLDER}"
     mailmap = repository.mailmap(commit)

@@ -18,10 +18,11 @@ from registry.changes import (
 from registry.changes.guards import loosened_schema, loosened_settings
 from registry.errors import UsageError
 from registry.git import Repository, as_pattern
-from registry.load.kinds import SCHEMA_FOLDER, Kinds, load_kinds
+from registry.load.defaults import SCHEMA_FOLDER
+from registry.load.kinds import Kinds, load_kinds
 from registry.load.loader import TEMPLATES_FOLDER, load_definitions
 from registry.load.search import paths_with
-from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, source_date_epoch
+from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
 from registry.load.source import Commit, Source, open_source
 from registry.model.definition import Definition, definition_path, kind_and_name
 
@@ -47,7 +48,7 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     """
     repository = before.repository
     touched = touched_paths(after, repository, before.commit, after.commit)
-    settings, problems = parse_settings(before.read(SETTINGS_PATH))
+    settings, problems = before.settings, before.settings_problems
     if problems:
         raise UsageError(
             f"the settings of {before.commit[:12]} cannot be read: {problems[0].message}",
@@ -85,7 +86,7 @@ def loosened_guards(before: Commit, after: Source, touched: frozenset[str]) -> t
     kinds, _ = load_kinds(before)
     has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
     new_kinds = load_kinds(after)[0] if has_new_schemas else kinds
-    return tuple(_guards(after, touched, parse_settings(before.read(SETTINGS_PATH))[0], kinds, new_kinds))
+    return tuple(_guards(after, touched, before.settings, kinds, new_kinds))
 
 
 def _guards(
@@ -94,7 +95,7 @@ def _guards(
     """An entry for each file with a setting or schema that the change loosens, and one for templates, as `settings` judge them."""
     found: dict[str, list[Meaning]] = {}
     if SETTINGS_PATH in touched:
-        found[SETTINGS_PATH] = [*loosened_settings(settings, parse_settings(after.read(SETTINGS_PATH))[0])]
+        found[SETTINGS_PATH] = [*loosened_settings(settings, after.settings)]
     for old in old_kinds:
         path = f"{SCHEMA_FOLDER}/{old.name}.schema.json"
         if new_kinds is not old_kinds and old.name in new_kinds.by_name:

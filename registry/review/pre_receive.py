@@ -10,7 +10,6 @@ from registry.errors import UsageError
 from registry.git import HEADS, HIGH_WATER, Repository, branch_ref, open_repository
 from registry.ids import parse_ledger, verify
 from registry.load.kinds import load_kinds
-from registry.load.settings import SETTINGS_PATH, parse_settings
 from registry.load.source import MAX_LEDGER_BYTES, Commit
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
 from registry.model.problem import Problem, has_errors
@@ -219,7 +218,7 @@ def _ledger_bytes(source: Commit) -> bytes:
 
 def _ledger_problems(source: Commit) -> Iterator[Problem]:
     """What is wrong with the ledger alone, for a branch that is new here."""
-    settings, _ = parse_settings(source.read(SETTINGS_PATH))
+    settings = source.settings
     ledger, problems = parse_ledger(_ledger_bytes(source), settings.registry_id)
     yield from problems
     yield from (problem for problem in verify((), ledger) if problem.rule in _OF_THE_LEDGER)

@@ -9,9 +9,10 @@ from registry.errors import UsageError
 from registry.git import Conflict, Repository, as_pattern
 from registry.ids import parse_ledger
 from registry.load import yaml
-from registry.load.kinds import SCHEMA_FOLDER, load_kinds
+from registry.load.defaults import SCHEMA_FOLDER
+from registry.load.kinds import load_kinds
 from registry.load.search import paths_with
-from registry.load.settings import SETTINGS_PATH, parse_settings
+from registry.load.settings import SETTINGS_PATH
 from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, open_source
 from registry.model.definition import LEDGER_PATH, definition_path, id_of, kind_and_name, text_at
 from registry.model.pointer import steps_of
@@ -122,9 +123,7 @@ def _checked(
     if _touches_schemas(touched):
         kinds, problems = load_kinds(source)
         schemas = kinds.with_secret_fields_of(load_kinds(base)[0]), problems
-    return check_source(
-        source, target, only, schemas=schemas, base=parse_settings(base.read(SETTINGS_PATH))[0]
-    )
+    return check_source(source, target, only, schemas=schemas, base=base.settings)
 
 
 def _around(source: Source, repository: Repository, changed: set[str]) -> set[str]:
@@ -150,7 +149,7 @@ def _around(source: Source, repository: Repository, changed: set[str]) -> set[st
 def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bool) -> Review:
     repository = base.repository
     touched = touched_paths(source, repository, base.commit, tree)
-    target = _target(base, touched, parse_settings(source.read(SETTINGS_PATH))[0].registry_id)
+    target = _target(base, touched, source.settings.registry_id)
     if of_change:
         return replace(_narrow(source, base, touched, target), note=note, base=base)
     checked = _checked(source, base, touched, target)
@@ -165,7 +164,7 @@ def _target(base: Commit, touched: frozenset[str], registry_id: str) -> MergeTar
     there = {entry.path for entry in base.entries("definitions")}
     wanted = [path for path in sorted(touched & there) if kind_and_name(path)]
     ids = {path: _id_in(data) if isinstance(data, bytes) else None for path, data in base.read_many(wanted)}
-    settings, _ = parse_settings(base.read(SETTINGS_PATH))
+    settings = base.settings
     ledger, _ = parse_ledger(base.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
     names = {key: entry.name for key, entry in ledger.latest.items()}
     return MergeTarget(touched, ids, names, settings.registry_id not in ("", registry_id))

@@ -11,7 +11,7 @@ from registry.scaffold.start import (
     init_registry,
     is_registry,
     settings_in,
-    write_adapters_index,
+    write_generated_schemas,
 )
 
 __all__ = [
@@ -27,5 +27,5 @@ __all__ = [
     "propose_definition",
     "settings_in",
     "update_schemas",
-    "write_adapters_index",
+    "write_generated_schemas",
 ]

@@ -11,16 +11,15 @@ from typing import Any
 from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import create_files, replace_in
 from registry.git import Repository, git_is_installed, init_repository, open_repository
+from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
 from registry.load.kinds import (
     ADAPTERS_INDEX,
-    SCHEMA_FOLDER,
     AdapterType,
     Kind,
     adapters_index,
-    defaults_folder,
     modeline,
 )
-from registry.load.settings import SETTINGS_PATH, Settings, parse_settings
+from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, settings_schema
 from registry.load.yaml.writer import flow
 from registry.model.definition import definition_path
 from registry.scaffold.ci import ci_files, install_command
@@ -38,7 +37,8 @@ JSON by a small id that never changes.
 Change a file, open a pull request. When it is merged, `registry index` gives new definitions their ids on the main
 branch; never write an `id` by hand.
 """
-_SETTINGS = """# Settings of this registry; all are optional.
+_SETTINGS = """# yaml-language-server: $schema=schema/registry.schema.json
+# Settings of this registry; all are optional.
 title: {title}
 # description: What is kept here, in Markdown.
 # base_url: https://registry.example.org/   # where the site will be served
@@ -57,6 +57,7 @@ _VSCODE = {
     "yaml.schemas": {
         "schema/process_definition.schema.json": "definitions/process_definition/**/*.yaml",
         "schema/application.schema.json": "definitions/application/**/*.yaml",
+        "schema/registry.schema.json": "registry.yaml",
     },
     "yaml.format.enable": False,
 }
@@ -203,11 +204,10 @@ def _registry_files(title: str, install_from: str) -> dict[str, bytes]:
     return files
 
 
-def write_adapters_index(root: Path, adapters: Mapping[str, AdapterType]) -> str:
-    """Write the schema file through which editors find adapter types; gives its path below `root`."""
-    path = f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}"
+def write_generated_schemas(root: Path, adapters: Mapping[str, AdapterType]) -> tuple[str, ...]:
+    """Write the schema files that only editors read: of adapter types and of settings; gives their paths below `root`."""
     defaults = defaults_folder(SCHEMA_FOLDER)
-    # Its references are to files beside it: those that come with the program are needed there too.
+    # The index of adapter types refers to files beside it: the program's own are needed there, too.
     needed = {
         f"{SCHEMA_FOLDER}/{file.relative_to(defaults).as_posix()}": file
         for file in sorted(defaults.rglob("*.schema.json"))
@@ -215,8 +215,10 @@ def write_adapters_index(root: Path, adapters: Mapping[str, AdapterType]) -> str
     create_files(
         root, {name: file.read_bytes() for name, file in needed.items() if not (root / name).exists()}
     )
-    replace_in(root, path, adapters_index_text(adapters).encode())
-    return path
+    written = {ADAPTERS_INDEX: adapters_index_text(adapters).encode(), SETTINGS_SCHEMA: settings_schema()}
+    for name, data in written.items():
+        replace_in(root, f"{SCHEMA_FOLDER}/{name}", data)
+    return tuple(f"{SCHEMA_FOLDER}/{name}" for name in written)
 
 
 def adapters_index_text(adapters: Mapping[str, AdapterType]) -> str:

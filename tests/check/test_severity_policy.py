@@ -84,7 +84,7 @@ def test_an_exception_holds_for_what_is_found_across_files_too(repo: RepoBuilder
 
 PLUGIN = """
 from registry.check.rule import Rule
-from registry.errors import Severity
+from registry.model.problem import Severity
 
 def find(rule, definition, registry):
     if definition.inside.get("exec", "").endswith(".sh"):

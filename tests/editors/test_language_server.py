@@ -175,3 +175,11 @@ def test_a_mistake_is_underlined_and_a_good_file_is_not(editor: tuple[Client, Pa
     underlined: set[str] = set()
     while underlined != {"args", "timeout"}:
         underlined = {lines[one["range"]["start"]["line"]].split(":")[0].strip() for one in diagnostics()}
+
+
+def test_completion_offers_the_settings(editor: tuple[Client, Path]) -> None:
+    client, definition = editor
+    path = definition.parents[3] / "registry.yaml"
+    client.open(path, path.read_text().splitlines()[0] + "\ntitle: T\n")
+    items = {item["label"] for item in client.complete(path, 2, 0)}
+    assert {"base_url", "page_size", "history", "fail_on"} <= items

@@ -11,7 +11,6 @@ from registry.ids import parse_ledger, verify
 from registry.indexing.indexer import index
 from registry.load.kinds import load_kinds
 from registry.load.loader import load_definitions
-from registry.load.settings import parse_settings
 from registry.load.source import open_source
 from registry.model.definition import LEDGER_PATH
 from tests.histories.killed import MODES, STEPS
@@ -59,7 +58,7 @@ def kill_and_go_on(folder: Path, mode: str, step: str, count: int, seed: int) ->
     index(repo.root, MODES[mode])
     assert mode == "files" or repo.git("status", "--porcelain") == ""
     source = open_source(repo.root)
-    settings, _ = parse_settings(source.read("registry.yaml"))
+    settings = source.settings
     ledger, problems = parse_ledger(source.read(LEDGER_PATH), settings.registry_id)
     definitions = load_definitions(source, load_kinds(source)[0]).definitions
     assert (problems, verify(definitions, ledger)) == ((), ())

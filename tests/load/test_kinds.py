@@ -13,7 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from registry.load import yaml
-from registry.load.kinds import Kinds, defaults_folder, load_kinds
+from registry.load.defaults import defaults_folder
+from registry.load.kinds import Kinds, load_kinds
 from registry.load.source import WorkTree
 from registry.pipeline import check_source
 from registry.scaffold import adapters_index_text

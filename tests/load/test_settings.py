@@ -1,8 +1,15 @@
-"""registry.yaml: sensible without any of it, and a wrong key is told with the nearest right one."""
+"""registry.yaml: sensible without any of it, and a wrong key is reported with the nearest right one."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from registry.load.settings import Settings, parse_settings
+from registry.errors import UsageError
+from registry.load.settings import Settings, parse_settings, settings_schema, with_base_url
+from registry.load.source import WorkTree
+from tests.conftest import Run
 
 
 def test_without_the_file_or_with_only_comments_everything_has_a_value() -> None:
@@ -34,16 +41,38 @@ def test_every_setting_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "message", "hint"),
     [
-        ("titel: x", (1, 1), "unknown setting `titel`", "did you mean `title`?"),
-        ("base-url: /", (1, 1), "unknown setting `base-url`", "did you mean `base_url`?"),
-        ("page_size: 0", (1, 12), "`page_size` must be a whole number from 1 to 1000", ""),
+        ("titel: x", (1, 1), "unknown key `titel`", "did you mean `title`?"),
+        ("base-url: /", (1, 1), "unknown key `base-url`", "did you mean `base_url`?"),
+        ("page_size: 0", (1, 12), "`page_size` must be at least 1", ""),
         (
             "history: none",
             (1, 10),
-            "`history` must be revisions (each with what it changed, and its content) or commits",
+            "`history` cannot be `none`",
+            "one of revisions, commits",
+        ),
+        (
+            "page_size: '5'",
+            (1, 12),
+            "`page_size` must be a whole number, not text",
+            "write 5, without quotes",
+        ),
+        ('title: "a\\nb"', (1, 8), "`title` must be one line of text", ""),
+        ("rules: {abc: error}", (1, 9), "`abc` is no rule id, as in W104", ""),
+        ("rules: {C122: ignoe}", (1, 15), "`C122` cannot be `ignoe`", "did you mean `ignore`?"),
+        ("folders: {/: {}}", (1, 11), "`/` names no folder, as in experiments", ""),
+        (
+            "compat: [stremboss]",
+            (1, 10),
+            "item 1 of `compat` cannot be `stremboss`",
+            "did you mean `streamboss`?",
+        ),
+        ("fail_on: {FEED: braking}", (1, 17), "`FEED` cannot be `braking`", "did you mean `breaking`?"),
+        (
+            "fail_on: {FEEED: breaking}",
+            (1, 18),
+            "`FEEED` is no party (START, FEED, YIELD, RUN, FIND), and a folder needs a map of parties",
             "",
         ),
-        ("page_size: '5'", (1, 12), "`page_size` must be a whole number from 1 to 1000", ""),
         ("output: /tmp/x", (1, 9), "`output` must be a folder inside the registry, as in `site`", ""),
         ("output: ../x", (1, 9), "`output` must be a folder inside the registry, as in `site`", ""),
         (
@@ -66,3 +95,63 @@ def test_what_is_wrong_has_its_place_and_hint(
 ) -> None:
     _, problems = parse_settings(text.encode())
     assert [(p.span.line, p.span.column, p.message, p.hint) for p in problems] == [(*place, message, hint)]
+
+
+def test_the_schema_describes_every_setting_with_its_default() -> None:
+    properties = json.loads(settings_schema())["properties"]
+    described = {name: one["default"] for name, one in properties.items()}
+    assert described == {
+        one.name: list(value) if isinstance(value := getattr(Settings(), one.name), tuple) else value
+        for one in fields(Settings)
+    }
+
+
+def test_a_setting_with_a_problem_keeps_its_default_and_the_others_count() -> None:
+    settings, problems = parse_settings(b"page_size: 0\ntitle: T\nfolders: {/x/: {W202: ignore}}\n")
+    assert len(problems) == 1
+    assert (settings.page_size, settings.title, settings.folders) == (20, "T", {"x": {"W202": "ignore"}})
+
+
+@pytest.mark.parametrize("wrong", ["", "ftp://x/", "https://x/a b", "/a//b/", "https://x/{y}/", "x\n"])
+def test_a_wrong_base_url_of_the_command_line_is_refused(wrong: str) -> None:
+    with pytest.raises(UsageError, match="--base-url"):
+        with_base_url(Settings(), wrong)
+
+
+@pytest.mark.parametrize(
+    "right", ["/", "/a/b", "https://r.example.org", "http://größe.example:8080/x/", "http://[::1]/"]
+)
+def test_a_base_url_is_an_address_or_a_path(right: str) -> None:
+    assert with_base_url(Settings(), right).base_url == right
+
+
+def test_a_source_reads_its_settings_once(tmp_path: Path) -> None:
+    (tmp_path / "registry.yaml").write_text("title: Once\nx: 1\n")
+    source = WorkTree(tmp_path)
+    assert source.settings.title == "Once"
+    (tmp_path / "registry.yaml").unlink()
+    assert source.settings.title == "Once"
+    assert [one.rule for one in source.settings_problems] == ["K001"]
+
+
+def test_a_new_registry_has_the_schema_of_its_settings_for_editors(tmp_path: Path, run: Run) -> None:
+    root = tmp_path / "mine"
+    assert run("init", str(root)).code == 0
+    copy = root / "schema/registry.schema.json"
+    assert copy.read_bytes() == settings_schema()
+    first = (root / "registry.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=schema/registry.schema.json"
+    copy.write_text("{}\n")
+    assert "K011" in run("check", "-C", str(root)).out
+    assert run("schema", "--write", "-C", str(root)).code == 0
+    assert copy.read_bytes() == settings_schema()
+    assert "K011" not in run("check", "-C", str(root)).out
+
+
+def test_a_registry_cannot_change_which_settings_there_are(tmp_path: Path, run: Run) -> None:
+    root = tmp_path / "mine"
+    assert run("init", str(root)).code == 0
+    (root / "schema/registry.schema.json").write_text('{"type": "object"}\n')
+    with (root / "registry.yaml").open("a") as file:
+        file.write("mine: 1\n")
+    assert "K001" in run("check", "-C", str(root)).out

@@ -59,7 +59,7 @@ def test_the_wheel_carries_what_it_needs_and_makes_a_registry(tmp_path: Path) ->
     where = call(
         python,
         "-c",
-        "from registry.load.kinds import defaults_folder; print(defaults_folder('schema'))",
+        "from registry.load.defaults import defaults_folder; print(defaults_folder('schema'))",
         cwd=tmp_path,
     ).strip()
     assert where.startswith(str((tmp_path / "venv").resolve()))

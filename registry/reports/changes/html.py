@@ -7,7 +7,7 @@ from functools import lru_cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from registry.changes import Comparison, Level
-from registry.load.kinds import defaults_folder
+from registry.load.defaults import defaults_folder
 from registry.model.characters import visible
 from registry.model.diff import MISSING
 from registry.reports.changes.words import affected, between, summary, title, value, who
