@@ -64,7 +64,7 @@ def _default(rule: str) -> str:
     if rule in TABLE:
         return TABLE[rule].level.value
     found = next((one for one in (*RULES, *plugin_rules()) if one.id == rule), None)
-    return IGNORE if found is None or found.is_asked_for else found.severity.value
+    return IGNORE if found is None or found.is_opt_in else found.severity.value
 
 
 def new_exceptions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:

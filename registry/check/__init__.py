@@ -1,4 +1,7 @@
-"""Rules over loaded definitions to problems; pure. Add a rule: write it in a file here, and its file to `FAMILIES`."""
+"""Check loaded definitions with every rule and return the problems. Pure.
+
+To add a rule, write it in a module of this package. To add a module, add its `RULES` to `FAMILIES`.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,7 +58,7 @@ __all__ = [
     "unknown_rules",
 ]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
-_OURS = frozenset(rule.id for rule in RULES)
+_BUILT_IN = frozenset(rule.id for rule in RULES)
 
 
 def check(
@@ -66,14 +69,16 @@ def check(
     cached: "FindingsCache | None" = None,
     base: Settings | None = None,
 ) -> tuple[Problem, ...]:
-    """Every finding about every definition, those of reading included, in order of place.
+    """Return all problems of all definitions, including those found while loading, sorted by location.
 
-    With `target`, also what a change may not do to the ids of the branch that it is meant for. `cached` gives the findings
-    about single definitions that earlier runs computed.
+    With `target`, also check what the change does to the ids of its target branch. `cached` returns findings
+    of single definitions from earlier runs. With `base` (the settings of the target branch), severities of
+    credential rules are the stricter of `settings` and `base`. Raises UsageError when a rule of a plug-in
+    fails.
     """
     registry = Registry(loaded, kinds, target, frozenset(settings.compat))
     rules = _rules(settings)
-    silent = frozenset(rule.id for rule in rules if rule.is_asked_for)
+    silent = frozenset(rule.id for rule in rules if rule.is_opt_in)
     return apply_policy(
         [*loaded.problems, *_findings(registry, rules, cached)], registry, settings, silent, base
     )
@@ -82,11 +87,11 @@ def check(
 Findings = tuple[Problem, ...]
 FindMany = Callable[[Sequence[Definition]], list[Findings]]
 FindingsCache = Callable[[Sequence[Definition], FindMany], list[Findings]]
-"""Findings about each definition by itself, in the order given: from earlier runs, else by calling the function."""
+"""Returns the findings of each single definition in the given order, cached or computed by the function."""
 
 
 def judged_by(kinds: Kinds, settings: Settings) -> str:
-    """A digest of all that decides, beside a definition itself, what is wrong with it alone."""
+    """Return a digest of everything that decides the findings of a single definition, except itself."""
     facts = [[kind.name, kind.schema, kind.secret_fields] for kind in kinds]
     adapters = [[one.name, one.directions, one.fits, one.sides] for one in kinds.adapters.values()]
     everything = [facts, adapters, settings.compat, sorted(rule.id for rule in _rules(settings))]
@@ -97,11 +102,15 @@ def judged_by(kinds: Kinds, settings: Settings) -> str:
 
 def _rules(settings: Settings) -> list[Rule]:
     named = settings.rules.keys() | {rule for levels in settings.folders.values() for rule in levels}
-    return [rule for rule in (*RULES, *plugin_rules()) if not rule.is_asked_for or rule.id in named]
+    return [rule for rule in (*RULES, *plugin_rules()) if not rule.is_opt_in or rule.id in named]
 
 
 def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str] = ()) -> tuple[Problem, ...]:
-    """Rules that the settings judge and that there are not, or that are not for a team to judge; `changes` may be judged too."""
+    """Return a K003 problem for each rule id in `settings` that does not exist or has a fixed severity.
+
+    `data` is the content of registry.yaml, used to find the line. `changes` are the ids of change rules,
+    whose severity can be set too.
+    """
     named = dict.fromkeys(
         [*settings.rules, *(rule for levels in settings.folders.values() for rule in levels)]
     )
@@ -114,43 +123,42 @@ def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str]
         if rule in known and rule[:1] not in FIXED:
             continue
         line = next((number for number, words in enumerate(text, 1) if rule in words), 1)
-        message = (
-            f"{rule} cannot be judged: how a file must be written, and ids, are the same for all"
-            if rule[:1] in FIXED
-            else f"there is no rule {rule}"
-        )
-        problems.append(
-            Problem(
-                "K003", Severity.ERROR, Span(SETTINGS_PATH, line, 1, line, 2), message, nearest(rule, known)
+        if rule[:1] in FIXED:
+            message, hint = (
+                f"the severity of {rule} cannot be changed: rules about format and ids are fixed",
+                "",
             )
-        )
+        else:
+            message, hint = f"unknown rule {rule}", nearest(rule, known)
+        span = Span(SETTINGS_PATH, line, 1, line, 2)
+        problems.append(Problem("K003", Severity.ERROR, span, message, hint))
     return tuple(problems)
 
 
 def _findings(registry: Registry, rules: Sequence[Rule], cached: FindingsCache | None) -> Iterator[Problem]:
     for rule in rules:
         if rule.find_all:
-            yield from _asked(rule, rule.find_all(rule, registry))
+            yield from _guarded(rule, rule.find_all(rule, registry))
     definitions = registry.loaded.definitions
-    alone = _by_kind(registry, [rule for rule in rules if rule.id in _OURS])
+    builtin = _by_kind(registry, [rule for rule in rules if rule.id in _BUILT_IN])
 
     def find_many(some: Sequence[Definition]) -> list[Findings]:
         return [
-            tuple([problem for rule, find in alone[held.kind] for problem in find(rule, held, registry)])
-            for held in map(_at_hand, some)
+            tuple([problem for rule, find in builtin[held.kind] for problem in find(rule, held, registry)])
+            for held in map(_with_document, some)
         ]
 
     for found in cached(definitions, find_many) if cached is not None else find_many(definitions):
         yield from found
     # A plug-in may check anything, so its findings are never cached.
-    plugins = _by_kind(registry, [rule for rule in rules if rule.id not in _OURS])
+    plugins = _by_kind(registry, [rule for rule in rules if rule.id not in _BUILT_IN])
     for definition in definitions:
         for rule, find in plugins[definition.kind]:
-            yield from _asked(rule, find(rule, definition, registry))
+            yield from _guarded(rule, find(rule, definition, registry))
 
 
-def _at_hand(definition: Definition) -> Definition:
-    """The same, its document not to be fetched: dozens of rules ask for it, most of them more than once."""
+def _with_document(definition: Definition) -> Definition:
+    """Load the document of a definition once: dozens of rules read it, most of them several times."""
     document = definition.document
     return (
         definition._replace(document=document.at_hand())
@@ -166,18 +174,19 @@ def _by_kind(registry: Registry, rules: Sequence[Rule]) -> dict[str, list[tuple[
     }
 
 
-def _asked(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
-    """What a rule finds. A mistake in a plug-in is told as what it is: not ours, and not the author's of the file."""
-    if rule.id in _OURS:
-        return found
-    return _of_plugin(rule, found)
+def _guarded(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
+    """Return the findings of a rule.
+
+    A failure in a plug-in's rule becomes a UsageError that names the rule.
+    """
+    return found if rule.id in _BUILT_IN else _plugin_findings(rule, found)
 
 
-def _of_plugin(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
+def _plugin_findings(rule: Rule, found: Iterator[Problem]) -> Iterator[Problem]:
     try:
         yield from found
     except Exception as error:
         raise UsageError(
             f"the rule {rule.id} of a plug-in failed: {type(error).__name__}: {error}",
-            "mend or uninstall the plug-in",
+            "fix or uninstall the plug-in",
         ) from error

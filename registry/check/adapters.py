@@ -1,4 +1,4 @@
-"""Adapters: whether their type, direction and parameters go together with each other and with the process."""
+"""Adapters: type, direction and parameters must match each other and the process."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,13 +19,13 @@ def _adapter(definition: Definition, side: str) -> dict[str, Any]:
 
 
 def _type(definition: Definition, side: str) -> str:
-    """The type of a side's adapter; "" where there is none, or no text."""
+    """Return the type of a side's adapter; "" when it is missing or not a string."""
     name = _adapter(definition, side).get(f"{side}_type")
     return name if isinstance(name, str) else ""
 
 
 def adapter_params(definition: Definition, side: str) -> tuple[str, dict[str, Any]]:
-    """The key that holds the parameters of a side, as it is spelled in the file, and the parameters."""
+    """Return the key of the parameters of a side, as spelled in the file, and the parameters."""
     adapter = _adapter(definition, side)
     key = (
         f"{side}_parameters"
@@ -42,7 +42,7 @@ def _both_spellings(rule: Rule, definition: Definition, _registry: Registry) -> 
             yield rule.problem(
                 definition,
                 ("definition", f"{side}_adapter", f"{side}_parameters"),
-                f"`{side}_params` and `{side}_parameters` at once",
+                f"both `{side}_params` and `{side}_parameters` are set",
                 f"keep `{side}_params`",
                 key=True,
             )
@@ -55,7 +55,7 @@ def _older_spelling(rule: Rule, definition: Definition, _registry: Registry) -> 
             yield rule.problem(
                 definition,
                 ("definition", f"{side}_adapter", f"{side}_parameters"),
-                f"`{side}_parameters` is the older spelling",
+                f"`{side}_parameters` is a deprecated spelling",
                 f"write `{side}_params`",
                 key=True,
             )
@@ -64,7 +64,7 @@ def _older_spelling(rule: Rule, definition: Definition, _registry: Registry) -> 
             yield rule.problem(
                 definition,
                 ("definition", f"{side}_adapter", key, "file"),
-                "`file` is the older spelling",
+                "`file` is a deprecated spelling",
                 "write `file_path`",
                 key=True,
             )
@@ -76,9 +76,11 @@ def _unknown_type(rule: Rule, definition: Definition, registry: Registry) -> Ite
         if not name or name in registry.kinds.adapters or "/" in name.strip("/"):
             continue
         known = [adapter.name for adapter in registry.kinds.adapters.values() if side in adapter.directions]
-        hint = nearest(name, known) or f"known are {', '.join(known)}; write your own as team/type"
+        hint = (
+            nearest(name, known) or f"known types: {', '.join(known)}; write a type of your own as team/type"
+        )
         if name in _MANUAL_PLACEHOLDERS:
-            hint = "this is the manual's placeholder: write the type that is meant"
+            hint = "this is a placeholder from the manual: write the intended type"
         yield rule.problem(
             definition,
             ("definition", f"{side}_adapter", f"{side}_type"),
@@ -94,8 +96,8 @@ def _wrong_direction(rule: Rule, definition: Definition, registry: Registry) -> 
             yield rule.problem(
                 definition,
                 ("definition", f"{side}_adapter", f"{side}_type"),
-                f"the type `{adapter.name}` is not for {side}",
-                f"it is for {' and '.join(adapter.directions)}",
+                f"the type `{adapter.name}` does not support {side}",
+                f"it supports {' and '.join(adapter.directions)}",
             )
 
 
@@ -113,7 +115,7 @@ def _unfit(rule: Rule, definition: Definition, registry: Registry) -> Iterator[P
             yield rule.problem(
                 definition,
                 ("definition", f"{side}_adapter", f"{side}_type"),
-                f"`{adapter.name}` is for services, and no `process_type` is given",
+                f"the type `{adapter.name}` needs a service, and `process_type` is not set",
                 "add `process_type: service`",
             )
         else:
@@ -154,7 +156,7 @@ def _same_port(rule: Rule, definition: Definition, _registry: Registry) -> Itera
                 definition,
                 ("definition", "output_adapter", key, port),
                 f"input and output share {port} {fed[port]}",
-                "two cannot listen on one port: choose another for one of them",
+                "two processes cannot listen on the same port: choose another for one of them",
             )
 
 
@@ -169,8 +171,8 @@ def _reply(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[
         yield rule.problem(
             definition,
             ("definition", "output_adapter", key, "reply"),
-            "a reply needs an http input with `reply: true`",
-            "the reply answers a request: give the input adapter `reply: true`",
+            "`reply: true` needs an http input with `reply: true`",
+            "set `reply: true` in the input adapter: the reply answers its request",
         )
 
 
@@ -181,7 +183,7 @@ def _same_path(rule: Rule, definition: Definition, _registry: Registry) -> Itera
             definition,
             yielded[0],
             f"input and output share the path `{fed[1]}`",
-            "give the output a path of its own",
+            "use another path for the output",
         )
 
 
@@ -196,7 +198,7 @@ def _no_parameters(rule: Rule, definition: Definition, registry: Registry) -> It
             yield rule.problem(
                 definition,
                 ("definition", f"{side}_adapter", f"{side}_type"),
-                f"`{name}` without parameters says nothing about how",
+                f"the adapter `{name}` has no parameters",
                 f"add `{side}_params: {{…}}`",
             )
 
@@ -223,7 +225,7 @@ RULES = (
         "A001",
         Severity.ERROR,
         "Both spellings of the parameters",
-        "Nobody can tell which of the two is meant.",
+        "It is ambiguous which of the two applies.",
         _process("  input_adapter: {input_type: none, input_params: {}, input_parameters: {}}\n"),
         _process(_STDIN),
         find=_both_spellings,
@@ -231,8 +233,8 @@ RULES = (
     Rule(
         "A002",
         Severity.WARNING,
-        "An older spelling",
-        "Both are read; one is easier to search for.",
+        "Deprecated spelling",
+        "Both spellings work. A single spelling is easier to search for.",
         _process("  input_adapter: {input_type: none, input_parameters: {}}\n"),
         _process(_STDIN),
         find=_older_spelling,
@@ -240,8 +242,8 @@ RULES = (
     Rule(
         "A003",
         Severity.WARNING,
-        "An unknown adapter type",
-        "A misspelled type passes for one of your own; those are written team/type.",
+        "Unknown adapter type",
+        "A misspelled type looks like a custom one. Custom types are written as team/type.",
         _process(_IN % ("flie", "")),
         _process(_IN % ("acme/kafka", "")),
         find=_unknown_type,
@@ -249,20 +251,21 @@ RULES = (
     Rule(
         "A004",
         Severity.ERROR,
-        "An adapter type on the wrong side",
-        "It cannot carry messages that way.",
+        "Adapter type on the wrong side",
+        "The adapter cannot carry messages in this direction.",
         _process("  output_adapter: {output_type: tick}\n"),
         _process("  input_adapter: {input_type: tick}\n"),
         find=_wrong_direction,
         beside={
-            "schema/adapters/tick": '{"x-registry": {"directions": ["input"], "fits": ["single", "service"]}, "$defs": {"input": {}}}'
+            "schema/adapters/tick": '{"x-registry": {"directions": ["input"], "fits": ["single", "service"]},'
+            ' "$defs": {"input": {}}}'
         },
     ),
     Rule(
         "A005",
         Severity.WARNING,
-        "An adapter that does not fit the process type",
-        "The process would never end, or never start.",
+        "Adapter that does not fit the process type",
+        "The process would never start or never end.",
         _process(_IN % ("append", "file_path: /x"), "single"),
         _process(_IN % ("append", "file_path: /x"), "service"),
         find=_unfit,
@@ -270,8 +273,8 @@ RULES = (
     Rule(
         "A006",
         Severity.ERROR,
-        "A standard stream on the wrong side",
-        "Input is STDIN; output is STDOUT or STDERR.",
+        "Standard stream on the wrong side",
+        "Input uses STDIN. Output uses STDOUT or STDERR.",
         _process(_IN % ("file", "file_type: stream, stream_name: STDOUT")),
         _process(_STDIN),
         find=_stream_side,
@@ -279,8 +282,8 @@ RULES = (
     Rule(
         "A007",
         Severity.ERROR,
-        "One port for both sides",
-        "Two cannot listen on one port.",
+        "Same port for input and output",
+        "Only one process can listen on a port.",
         _port("listen"),
         _port("connect"),
         find=_same_port,
@@ -288,8 +291,8 @@ RULES = (
     Rule(
         "A008",
         Severity.ERROR,
-        "A reply to nothing",
-        "A response answers a request.",
+        "Reply without a request",
+        "A reply needs an HTTP request to answer.",
         _process(_OUT % ("http", _HTTP + ", reply: true"), "service"),
         _process(
             _IN % ("http", _HTTP + ", reply: true") + _OUT % ("http", _HTTP + ", reply: true"), "service"
@@ -299,7 +302,7 @@ RULES = (
     Rule(
         "A009",
         Severity.ERROR,
-        "One path for both sides",
+        "Same path for input and output",
         "The output would overwrite the input while it is read.",
         _process(_IN % ("pipe", "pipe_path: /x") + _OUT % ("pipe", "pipe_path: /x")),
         _process(_IN % ("pipe", "pipe_path: /x") + _OUT % ("pipe", "pipe_path: /y")),
@@ -308,8 +311,8 @@ RULES = (
     Rule(
         "A010",
         Severity.WARNING,
-        "An adapter without parameters",
-        "It says nothing about how messages travel.",
+        "Adapter without parameters",
+        "The definition does not state how messages are passed.",
         _process("  input_adapter: {input_type: file}\n"),
         _process("  input_adapter: {input_type: none}\n"),
         find=_no_parameters,

@@ -1,4 +1,7 @@
-"""What a change may not do to ids: they are given and noted on the target branch alone, by `registry index`."""
+"""Rules for changes to ids.
+
+Only `registry index`, on the target branch, assigns ids and writes the ledger.
+"""
 
 from collections.abc import Iterator
 
@@ -7,11 +10,11 @@ from registry.load.settings import SETTINGS_PATH
 from registry.model.definition import LEDGER_PATH, Definition, definition_path, kind_and_name
 from registry.model.problem import Problem, Severity, Span
 
-_DELETE = "delete the id line: `registry index` gives an id after the merge"
+_DELETE = "delete the id line: `registry index` assigns an id after the merge"
 
 
 def _touched(registry: Registry) -> Iterator[tuple[MergeTarget, Definition]]:
-    """The definitions that the change adds or edits."""
+    """Yield the definitions that the change adds or edits, each with the target branch."""
     if registry.target is not None:
         for definition in registry.loaded.definitions:
             if definition.path in registry.target.touched:
@@ -19,17 +22,10 @@ def _touched(registry: Registry) -> Iterator[tuple[MergeTarget, Definition]]:
 
 
 def _holder(registry: Registry, target: MergeTarget, kind: str, number: int) -> str | None:
-    """The path that carries an id on the target branch."""
-    there = next(
-        (
-            path
-            for path, one in target.ids.items()
-            if one == number and (kind_and_name(path) or ("",))[0] == kind
-        ),
-        None,
-    )
-    if there is not None:
-        return there
+    """Return the path that has an id on the target branch, or None."""
+    for path, one in target.ids.items():
+        if one == number and (kind_and_name(path) or ("",))[0] == kind:
+            return path
     return next(
         (
             one.path
@@ -40,7 +36,7 @@ def _holder(registry: Registry, target: MergeTarget, kind: str, number: int) -> 
     )
 
 
-def _is_there(registry: Registry, path: str) -> bool:
+def _exists(registry: Registry, path: str) -> bool:
     found = kind_and_name(path)
     return path in registry.loaded.unreadable | registry.loaded.elsewhere or (
         found is not None and found in registry.by_name
@@ -60,8 +56,9 @@ def _in_new_file(rule: Rule, registry: Registry) -> Iterator[Problem]:
             yield rule.problem(
                 definition,
                 ("id",),
-                f"a new file with the id {number}, which was never given",
-                f"{_DELETE}; ids of another registry come with `registry import`, on the target branch itself",
+                f"new file with the id {number}, which was never assigned",
+                f"{_DELETE}; to take over ids of another registry, run `registry import` on the target "
+                "branch",
             )
 
 
@@ -69,44 +66,40 @@ def _changed(rule: Rule, registry: Registry) -> Iterator[Problem]:
     for target, definition in _touched(registry):
         before = target.ids.get(definition.path)
         if before is None and definition.path in target.ids and definition.id is not None:
-            yield rule.problem(definition, ("id",), f"the id {definition.id} was written by hand", _DELETE)
+            yield rule.problem(definition, ("id",), f"the id {definition.id} was added by hand", _DELETE)
         elif before is not None and definition.id is None:
             yield rule.problem(
                 definition,
                 ("title",),
                 f"the id {before} was removed",
-                f"write it back: id: {before}",
+                f"restore it: id: {before}",
                 key=True,
             )
         elif before is not None and definition.id != before:
             yield rule.problem(
                 definition,
                 ("id",),
-                f"the id was {before}, and is {definition.id} now",
-                f"write it back: id: {before}",
+                f"the id changed from {before} to {definition.id}",
+                f"restore it: id: {before}",
             )
 
 
-def _moved_from_a_file_that_stays(rule: Rule, registry: Registry) -> Iterator[Problem]:
+def _taken_from_existing_file(rule: Rule, registry: Registry) -> Iterator[Problem]:
     for target, definition in _touched(registry):
         if definition.id is None or definition.path in target.ids:
             continue
         holder = _holder(registry, target, definition.kind, definition.id)
         there = registry.by_name.get(kind_and_name(holder) or ("", "")) if holder is not None else None
-        if (
-            holder is not None
-            and _is_there(registry, holder)
-            and (there is None or there.id != definition.id)
-        ):
+        if holder is not None and _exists(registry, holder) and (there is None or there.id != definition.id):
             yield rule.problem(
                 definition,
                 ("id",),
-                f"the id {definition.id} is that of {holder}, which is still there",
-                f"{_DELETE}; and leave {holder} its id",
+                f"the id {definition.id} belongs to {holder}, which still exists",
+                f"{_DELETE}; keep the id in {holder}",
             )
 
 
-def _back_elsewhere(rule: Rule, registry: Registry) -> Iterator[Problem]:
+def _restored_elsewhere(rule: Rule, registry: Registry) -> Iterator[Problem]:
     for target, definition in _touched(registry):
         if (
             definition.id is None
@@ -119,8 +112,8 @@ def _back_elsewhere(rule: Rule, registry: Registry) -> Iterator[Problem]:
             yield rule.problem(
                 definition,
                 ("id",),
-                f"the id {definition.id} was that of {name}, which was deleted",
-                f"bring it back as {definition_path(definition.kind, name)}, or {_DELETE}",
+                f"the id {definition.id} belonged to {name}, which was deleted",
+                f"restore it as {definition_path(definition.kind, name)}, or {_DELETE}",
             )
 
 
@@ -130,7 +123,7 @@ def _ledger(rule: Rule, registry: Registry) -> Iterator[Problem]:
             rule.id,
             rule.severity,
             Span(LEDGER_PATH),
-            "the change touches the ledger, which only `registry index` writes",
+            "the change edits the ledger, which only `registry index` writes",
             f"git checkout TARGET -- {LEDGER_PATH}",
         )
 
@@ -141,21 +134,24 @@ def _registry_id(rule: Rule, registry: Registry) -> Iterator[Problem]:
             rule.id,
             rule.severity,
             Span(SETTINGS_PATH),
-            "the change touches registry_id, which tells this registry from a fork",
+            "the change edits registry_id, which identifies this registry",
             f"git checkout TARGET -- {SETTINGS_PATH}",
         )
 
 
 _GOOD = "title: T\ndefinition: {exec: /bin/true}\n"
 _PATH = "definitions/process_definition/"
-_ONE = '{"kind":"process_definition","id":1,"name":"another","state":"live","commit":null,"prev":"example-registry"}\n'
+_ENTRY = (
+    '{"kind":"process_definition","id":1,"name":"another","state":"live","commit":null,'
+    '"prev":"example-registry"}\n'
+)
 _SETTINGS = "registry_id: example-registry\n"
 RULES = (
     Rule(
         "I030",
         Severity.ERROR,
-        "An id in a new file",
-        "Two changes could choose the same one: ids are given after the merge.",
+        "Id in a new file",
+        "Two changes could choose the same id, so ids are assigned after the merge.",
         "id: 7\n" + _GOOD,
         _GOOD,
         find_all=_in_new_file,
@@ -165,8 +161,8 @@ RULES = (
     Rule(
         "I031",
         Severity.ERROR,
-        "An id changed or removed",
-        "Programs store it: the definition would be gone for them.",
+        "Changed or removed id",
+        "Clients store ids and would no longer find the definition.",
         "id: 2\n" + _GOOD,
         "id: 1\n" + _GOOD,
         find_all=_changed,
@@ -176,11 +172,11 @@ RULES = (
     Rule(
         "I032",
         Severity.ERROR,
-        "An id taken from a file that is still there",
-        "A rename takes its id along; a copy starts without one.",
+        "Id taken from an existing file",
+        "A renamed file keeps its id. A copy starts without one.",
         "id: 1\n" + _GOOD,
         _GOOD,
-        find_all=_moved_from_a_file_that_stays,
+        find_all=_taken_from_existing_file,
         kind="*",
         before={f"{_PATH}another.yaml": "id: 1\n" + _GOOD},
         beside={"process_definition/another": _GOOD},
@@ -188,30 +184,30 @@ RULES = (
     Rule(
         "I033",
         Severity.ERROR,
-        "A deleted id under another name",
-        "Whoever stored the id would get something else.",
+        "Id of a deleted definition under another name",
+        "Clients that stored the id would get another definition.",
         "id: 1\n" + _GOOD,
         "file: another\nid: 1\n" + _GOOD,
-        find_all=_back_elsewhere,
+        find_all=_restored_elsewhere,
         kind="*",
-        before={"registry.yaml": _SETTINGS, LEDGER_PATH: _ONE},
+        before={"registry.yaml": _SETTINGS, LEDGER_PATH: _ENTRY},
     ),
     Rule(
         "I034",
         Severity.ERROR,
-        "The ledger touched",
-        "It is the memory of every id ever given.",
-        f"file: /{LEDGER_PATH}\n" + _ONE.replace("1", "2"),
+        "Edited ledger",
+        "The ledger records every id ever assigned.",
+        f"file: /{LEDGER_PATH}\n" + _ENTRY.replace("1", "2"),
         _GOOD,
         find_all=_ledger,
         kind="*",
-        before={"registry.yaml": _SETTINGS, LEDGER_PATH: _ONE},
+        before={"registry.yaml": _SETTINGS, LEDGER_PATH: _ENTRY},
     ),
     Rule(
         "I035",
         Severity.ERROR,
-        "The registry's own id touched",
-        "With another one no ids are given any more.",
+        "Changed `registry_id`",
+        "With another `registry_id`, `registry index` assigns no ids.",
         "file: /registry.yaml\nregistry_id: another-registry\n",
         _GOOD,
         find_all=_registry_id,

@@ -1,6 +1,7 @@
-"""What clients of the 2013 service cannot take; asked for with `compat: [streamboss]` in registry.yaml, else off.
+"""What clients of the 2013 service cannot handle. Enabled with `compat: [streamboss]` in registry.yaml.
 
-That client writes definitions into supervisord's configuration and into a column of 1,024 characters, and starts `exec` alone.
+That client writes definitions into supervisord's configuration and into a column of 1,024 characters, and
+starts `exec` without arguments.
 """
 
 import json
@@ -15,43 +16,43 @@ STREAMBOSS = "streamboss"
 _MAX_CHARACTERS = 1024
 
 
-def _is_asked(registry: Registry) -> bool:
+def _is_enabled(registry: Registry) -> bool:
     return STREAMBOSS in registry.compat
 
 
 def _characters(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
-    if _is_asked(registry):
+    if _is_enabled(registry):
         for path, _, text, *_ in strings_in(definition.inside, ("definition",)):
             wrong = next((one for one in ("'", "%", " ;") if one in text), None)
             if wrong:
                 yield rule.problem(
                     definition,
                     path,
-                    f"`{wrong}` ends or changes a value for 2013 clients",
-                    "write it without",
+                    f"2013 clients misread `{wrong}` in a value",
+                    "remove it",
                 )
 
 
 def _size(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
-    if _is_asked(registry):
+    if _is_enabled(registry):
         size = len(json.dumps(definition.inside))
         if size > _MAX_CHARACTERS:
-            message = f"{size:,} characters as JSON; 2013 clients keep {_MAX_CHARACTERS:,}"
+            message = f"{size:,} characters as JSON; 2013 clients store {_MAX_CHARACTERS:,}"
             yield rule.problem(
                 definition, ("definition",), message, "move settings into a file on the host", key=True
             )
 
 
 def _ignored(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
-    if _is_asked(registry):
+    if _is_enabled(registry):
         for key in ("argv", "cwd", "timeout"):
             if key in definition.inside:
-                message = f"2013 clients ignore `{key}`: they start `exec` alone"
+                message = f"2013 clients ignore `{key}`: they start `exec` without it"
                 yield rule.problem(
                     definition,
                     ("definition", key),
                     message,
-                    "let a script that needs nothing do the rest",
+                    "start a wrapper script that does the rest",
                     key=True,
                 )
                 return
@@ -59,56 +60,56 @@ def _ignored(rule: Rule, definition: Definition, registry: Registry) -> Iterator
 
 def _reference(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     environment = definition.inside.get("environment")
-    if _is_asked(registry) and isinstance(environment, dict):
+    if _is_enabled(registry) and isinstance(environment, dict):
         for name, value in environment.items():
             if isinstance(value, str) and "${" in value:
-                message = "2013 clients do not fill in `${NAME}`: the process gets the text"
+                message = "2013 clients do not expand `${NAME}`: the process gets the literal text"
                 yield rule.problem(
                     definition, ("definition", "environment", name), message, "set it on the host"
                 )
 
 
 _HEAD = "title: T\nowners: [t]\ndefinition:\n  exec: /bin/true\n"
-_ASKED = "compat: [streamboss]\n"
+_COMPAT = "compat: [streamboss]\n"
 RULES = (
     Rule(
         "W301",
         Severity.WARNING,
-        "A character that 2013 clients cannot take",
-        "Their configuration gives it a meaning of its own.",
+        "Character that 2013 clients misread",
+        "The character has a special meaning in their configuration.",
         _HEAD + '  environment: {GREETING: "50 %"}\n',
         _HEAD + "  environment: {GREETING: half}\n",
         find=_characters,
-        settings=_ASKED,
+        settings=_COMPAT,
     ),
     Rule(
         "W302",
         Severity.WARNING,
-        "A definition that is too long for 2013 clients",
-        "What is over 1,024 characters is cut off.",
+        "Definition too long for 2013 clients",
+        "They truncate text after 1,024 characters.",
         _HEAD + f"  environment: {{LIST: {'long' * 300}}}\n",
         _HEAD + f"  environment: {{LIST: {'long' * 30}}}\n",
         find=_size,
-        settings=_ASKED,
+        settings=_COMPAT,
     ),
     Rule(
         "W303",
         Severity.WARNING,
-        "A key that 2013 clients ignore",
-        "The process would start, and do something else.",
+        "Key ignored by 2013 clients",
+        "The process starts but behaves differently.",
         _HEAD + "  argv: [-v]\n",
         _HEAD,
         find=_ignored,
-        settings=_ASKED,
+        settings=_COMPAT,
     ),
     Rule(
         "W304",
         Severity.WARNING,
-        "A reference that 2013 clients do not fill in",
-        "The process would start with the text of the reference.",
+        "Variable reference that 2013 clients do not expand",
+        "The process gets the text of the reference.",
         _HEAD + '  environment: {TOKEN: "${TOKEN}"}\n',
         _HEAD + "  environment: {LEVEL: info}\n",
         find=_reference,
-        settings=_ASKED,
+        settings=_COMPAT,
     ),
 )

@@ -1,4 +1,4 @@
-"""Credentials in fields where they do not belong: what was committed once stays in history, for everybody who can read it."""
+"""Credentials in definitions. A committed secret stays in the history, readable by everyone with access."""
 
 from collections.abc import Iterator
 
@@ -7,23 +7,23 @@ from registry.credentials import Text, credential_of, is_placeholder, suspects_i
 from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
 
-_ROTATE = "write `${NAME}`, which the runner fills in, and replace the secret itself: what was committed stays in history"
+_ROTATE = "write `${NAME}`, which the runner fills in, and rotate the secret: it stays in the history"
 
 
 def suspects(definition: Definition, registry: Registry) -> list[Text]:
-    """Every text of a definition that may be or hold a credential."""
+    """Return each text of a definition that may be or contain a credential."""
     return suspects_in(definition.data, registry.kinds.by_name[definition.kind].secret_fields)
 
 
 def values(definition: Definition, registry: Registry) -> Iterator[str]:
-    """Every value that no message may show, as messages would write it; numbers are values too."""
+    """Yield each value that messages must not show, formatted as messages show it. Numbers are included."""
     for text in suspects(definition, registry):
         if text.path and credential_of(text):
             yield text.value
 
 
 def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
-    """Credentials and placeholders for them, in one walk (the rules X001 and X002 are told apart by what was found)."""
+    """Find credentials (X001) and placeholders for credentials (X002) in one walk."""
     del rule
     for text in suspects(definition, registry):
         path, name, value = text[:3]
@@ -39,8 +39,8 @@ def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Pr
                 "X002",
                 Severity.WARNING,
                 path,
-                f"a placeholder value for `{name}`",
-                f"write `${{{name}}}`: the runner fills it in",
+                f"placeholder value for `{name}`",
+                f"write `${{{name}}}`, which the runner fills in",
             )
 
 
@@ -49,8 +49,8 @@ RULES = (
     Rule(
         "X001",
         Severity.ERROR,
-        "What looks like a credential",
-        "Everybody who reads the repository or the API has it, for ever.",
+        "Credential in a definition",
+        "Everyone who can read the repository or the API can read it, including its history.",
         _HEAD + 'DB_PASSWORD: "not-to-be-told"}\n',
         _HEAD + 'DB_PASSWORD: "${DB_PASSWORD}", TOKEN_FILE: /run/secrets/token}\n',
         find=_find,
@@ -59,8 +59,8 @@ RULES = (
     Rule(
         "X002",
         Severity.WARNING,
-        "A placeholder for a credential",
-        "The process would start with it, and fail far from here.",
+        "Placeholder instead of a credential",
+        "The process starts with an unusable value and fails later.",
         _HEAD + "AWS_SECRET_ACCESS_KEY: FIXME}\n",
         _HEAD + 'AWS_SECRET_ACCESS_KEY: "${AWS_SECRET_ACCESS_KEY}"}\n',
         kind="*",

@@ -1,6 +1,6 @@
-"""A second opinion on credentials, by detect-secrets; asked for with `registry check --second-opinion`.
+"""A second scan for credentials with detect-secrets, on request: `registry check --second-opinion`.
 
-Its own finding of random text is left out: without a file of known findings it takes host names for secrets.
+Its entropy detectors are ignored: without a baseline of known findings they report host names.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,10 @@ from registry.model.problem import Problem, Severity
 
 
 def detect_more_secrets(loaded: Loaded, kinds: Kinds, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """What detect-secrets finds in secret fields, except what `problems` already report. Raises UsageError when it is not installed."""
+    """Return X003 warnings for what detect-secrets finds in secret fields and `problems` does not report yet.
+
+    Raises UsageError when detect-secrets is not installed.
+    """
     try:
         from detect_secrets.core.scan import scan_line
         from detect_secrets.settings import default_settings
@@ -35,8 +38,8 @@ def detect_more_secrets(loaded: Loaded, kinds: Kinds, problems: Iterable[Problem
                     "X003",
                     Severity.WARNING,
                     path,
-                    f"detect-secrets takes this for: {', '.join(types)}",
-                    "look at it; write `${NAME}` if it is a secret",
+                    f"detect-secrets reports: {', '.join(types)}",
+                    "if it is a secret, write `${NAME}` instead",
                 )
                 if types and (problem.span.path, problem.pointer) not in known:
                     found.append(problem)

@@ -1,4 +1,4 @@
-"""Fields inside `definition`: what is allowed and yet probably a mistake."""
+"""Fields inside `definition` that are valid but probably a mistake."""
 
 import json
 import re
@@ -18,20 +18,21 @@ _LOADING = re.compile(
 
 
 def changes_loading(name: str) -> bool:
-    """True for a variable that changes which code a program loads."""
+    """Return True for a variable that changes which code a program loads."""
     return _LOADING.match(name) is not None
 
 
-_UNSTEADY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/root/", "/home/")
+_UNSTABLE = ("/tmp/", "/var/tmp/", "/dev/shm/", "/root/", "/home/")
 _DEFINITION = "definition"
-# Nobody copies a longer hint.
+# A longer hint is not useful to copy.
 _LONGEST_HINT = 500
 
 
 def is_command_line(text: str) -> bool:
-    """True when `exec` surely holds a program with its arguments, and not a path with blanks.
+    """Return True when `exec` certainly contains a program with arguments, not a path with spaces.
 
-    An option follows the program, and no later word can be the rest of a path: `/opt/My App/bin/run -v` is no command line.
+    That is: an option follows the program, and no later word can belong to a path. `/opt/My App/bin/run -v`
+    is not certain.
     """
     words = text.split(" ")
     return (
@@ -49,14 +50,14 @@ def _command_line(rule: Rule, definition: Definition, _registry: Registry) -> It
         except ValueError:
             words = []
         if len(words) < 2 or len(text) > _LONGEST_HINT:
-            hint = "name one executable, and write its arguments below argv"
+            hint = "name one executable, and put its arguments in argv"
         else:
             rest = ", ".join(json.dumps(word, ensure_ascii=False) for word in words[1:])
             split = f"write exec: {flow(words[0])} and move the rest to argv: [{rest}]"
             hint = (
                 split
                 if is_command_line(text)
-                else f"if it is a command line, {split}; a path may hold blanks"
+                else f"if it is a command line, {split}; a path may contain spaces"
             )
         yield rule.problem(definition, (_DEFINITION, "exec"), "`exec` looks like a command line", hint)
 
@@ -68,8 +69,8 @@ def _shell_characters(rule: Rule, definition: Definition, _registry: Registry) -
         yield rule.problem(
             definition,
             (_DEFINITION, "exec"),
-            f"`exec` holds `{found.group()}`, and no shell will read it",
-            "name the executable itself; a script can hold the rest",
+            f"`exec` contains `{found.group()}`, but no shell interprets it",
+            "name the executable; put shell commands into a script",
         )
 
 
@@ -79,20 +80,20 @@ def _relative(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
         yield rule.problem(
             definition,
             (_DEFINITION, "exec"),
-            "`exec` is a relative path: which program runs depends on the folder",
-            "write the absolute path, or a bare name",
+            "`exec` is a relative path: the program depends on the working directory",
+            "write an absolute path, or a name without slashes",
         )
 
 
-def _unsteady(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+def _unstable(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     text = text_at(definition.inside, "exec")
-    folder = next((folder for folder in _UNSTEADY if text and text.startswith(folder)), None)
+    folder = next((folder for folder in _UNSTABLE if text and text.startswith(folder)), None)
     if folder:
         yield rule.problem(
             definition,
             (_DEFINITION, "exec"),
-            f"`exec` lies below {folder}: other people's, or emptied at any time",
-            "install it below /opt or /usr/local",
+            f"`exec` is in {folder}, which belongs to a user or is cleared at any time",
+            "install it in /opt or /usr/local",
         )
 
 
@@ -101,8 +102,8 @@ def _process_name(rule: Rule, definition: Definition, _registry: Registry) -> It
         yield rule.problem(
             definition,
             (_DEFINITION, "process_name"),
-            "`process_name` in a file: the name is the path",
-            "leave it out",
+            "`process_name` is not needed: the path is the name",
+            "remove it",
             key=True,
         )
 
@@ -112,8 +113,8 @@ def _service_timeout(rule: Rule, definition: Definition, _registry: Registry) ->
         yield rule.problem(
             definition,
             (_DEFINITION, "timeout"),
-            "`timeout` means nothing for a service",
-            "leave it out",
+            "`timeout` has no effect on a service",
+            "remove it",
             key=True,
         )
 
@@ -132,8 +133,8 @@ def _cwd_parent(rule: Rule, definition: Definition, _registry: Registry) -> Iter
         yield rule.problem(
             definition,
             (_DEFINITION, "cwd"),
-            "`cwd` goes up with `..`: links decide where it ends",
-            "write the path itself",
+            "`cwd` contains `..`: the folder depends on symbolic links",
+            "write the path without `..`",
         )
 
 
@@ -158,7 +159,7 @@ def _repeated(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
             definition,
             (_DEFINITION, "argv", 0),
             "the first item of `argv` repeats `exec`",
-            "`argv` is what follows `exec`",
+            "`argv` contains only the arguments after `exec`",
         )
 
 
@@ -175,7 +176,7 @@ def _contextualization_keys(rule: Rule, definition: Definition, _registry: Regis
         yield rule.problem(
             definition,
             (_DEFINITION, "contextualization"),
-            "`contextualization` names no `method`",
+            "`contextualization` has no `method`",
             f"add `method: {guess}`",
         )
 
@@ -189,7 +190,7 @@ def _no_timeout(rule: Rule, definition: Definition, _registry: Registry) -> Iter
         yield rule.problem(
             definition,
             (_DEFINITION,),
-            "no `timeout`: a run that hangs keeps its place for ever",
+            "no `timeout`: a run that hangs never ends",
             "add `timeout: SECONDS`",
             key=True,
         )
@@ -200,8 +201,11 @@ def _no_adapters(rule: Rule, definition: Definition, _registry: Registry) -> Ite
         yield rule.problem(
             definition,
             (_DEFINITION,),
-            "no adapters: one message on standard input, standard output is the answer",
-            "write them out: input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}, and so on",
+            "no adapters: the process reads one message from standard input and writes the answer to "
+            "standard output",
+            "write the defaults: "
+            "input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}, and "
+            "so on",
             key=True,
         )
 
@@ -223,7 +227,7 @@ RULES = (
         "W101",
         Severity.WARNING,
         "`exec` looks like a command line",
-        "It is started directly: there is no program of that name.",
+        "The program is started directly, so there is none of that name.",
         _process(exec="/bin/tr -d x"),
         _process(exec="/bin/tr", argv='["-d", "x"]'),
         find=_command_line,
@@ -231,8 +235,8 @@ RULES = (
     Rule(
         "W102",
         Severity.WARNING,
-        "`exec` with characters of a shell",
-        "No shell reads it.",
+        "Shell characters in `exec`",
+        "No shell interprets `exec`.",
         _process(exec="/bin/run|tee"),
         _process(),
         find=_shell_characters,
@@ -240,8 +244,8 @@ RULES = (
     Rule(
         "W103",
         Severity.WARNING,
-        "`exec` is a relative path",
-        "It depends on the folder the runner starts in.",
+        "Relative path in `exec`",
+        "The program depends on the folder in which the runner starts.",
         _process(exec="bin/run"),
         _process(exec="run"),
         find=_relative,
@@ -249,16 +253,16 @@ RULES = (
     Rule(
         "W104",
         Severity.WARNING,
-        "`exec` in a place that others change",
-        "It may be gone or another program tomorrow.",
+        "`exec` in an unstable location",
+        "The program may disappear or be replaced at any time.",
         _process(exec="/root/app/run.py"),
         _process(exec="/opt/app/run.py"),
-        find=_unsteady,
+        find=_unstable,
     ),
     Rule(
         "W105",
         Severity.WARNING,
-        "`process_name` in a file",
+        "`process_name` in a definition",
         "The name of a definition is its path.",
         _process(process_name="x"),
         _process(),
@@ -267,8 +271,8 @@ RULES = (
     Rule(
         "W106",
         Severity.WARNING,
-        "A time-out on a service",
-        "A time-out is for one run, and a service does not end.",
+        "Timeout on a service",
+        "A timeout limits one run, and a service does not end.",
         _process(process_type="service", timeout="5"),
         _process(timeout="5"),
         find=_service_timeout,
@@ -276,8 +280,8 @@ RULES = (
     Rule(
         "W107",
         Severity.WARNING,
-        "`cwd` ends in a slash",
-        "Two spellings of one folder read as two.",
+        "Trailing slash in `cwd`",
+        "Two spellings of the same folder look like two folders.",
         _process(cwd="/srv/app/"),
         _process(cwd="/srv/app"),
         find=_cwd_slash,
@@ -285,8 +289,8 @@ RULES = (
     Rule(
         "W108",
         Severity.WARNING,
-        "`cwd` holds `..`",
-        "Where it ends depends on links on the host.",
+        "`..` in `cwd`",
+        "The folder depends on symbolic links on the host.",
         _process(cwd="/srv/../app"),
         _process(cwd="/app"),
         find=_cwd_parent,
@@ -294,8 +298,8 @@ RULES = (
     Rule(
         "W109",
         Severity.WARNING,
-        "A variable that changes loading",
-        "It decides which code runs, in every program that the process starts.",
+        "Variable that changes code loading",
+        "It decides which code is loaded, in every program that the process starts.",
         _process(environment="{LD_PRELOAD: /x.so}"),
         _process(environment="{LEVEL: info}"),
         find=_loading,
@@ -304,7 +308,7 @@ RULES = (
         "W110",
         Severity.WARNING,
         "`argv` repeats `exec`",
-        "The program would get its own name as its first argument.",
+        "The program gets its own name as first argument.",
         _process(argv='["true"]'),
         _process(argv='["-v"]'),
         find=_repeated,
@@ -312,30 +316,30 @@ RULES = (
     Rule(
         "W120",
         Severity.WARNING,
-        "A single process without a time-out",
-        "A run that hangs keeps its place until somebody looks.",
+        "Single process without a timeout",
+        "A run that hangs blocks its slot until someone stops it.",
         _process(),
         _process(timeout="60"),
         find=_no_timeout,
         settings="rules: {W120: warning}\n",
-        is_asked_for=True,
+        is_opt_in=True,
     ),
     Rule(
         "W121",
         Severity.WARNING,
-        "Adapters that are not written out",
-        "The default is right for many, and readers have to know it.",
+        "Implicit adapters",
+        "Readers must know the default.",
         _process(),
         _process(input_adapter="{input_type: none}"),
         find=_no_adapters,
         settings="rules: {W121: warning}\n",
-        is_asked_for=True,
+        is_opt_in=True,
     ),
     Rule(
         "W111",
         Severity.WARNING,
-        "Contextualization without its method",
-        "Nobody can tell which key is meant to be used.",
+        "Contextualization without a method",
+        "It is ambiguous which key applies.",
         _APPLICATION + 'userdata: "x"}\n',
         _APPLICATION + 'method: userdata, userdata: "x"}\n',
         find=_contextualization_keys,

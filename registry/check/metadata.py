@@ -1,4 +1,4 @@
-"""Fields for people, around `definition`: who answers for it, and what follows when it is on its way out."""
+"""Descriptive fields beside `definition`: title, owners, deprecation and the order of keys."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def _no_owners(rule: Rule, definition: Definition, _registry: Registry) -> Itera
         yield rule.problem(
             definition,
             (),
-            "no owners, and people rely on it",
+            "no owners for a production definition",
             "add `owners: [your-team]`, or `lifecycle: experimental`",
         )
 
@@ -27,7 +27,7 @@ def _no_deprecation(rule: Rule, definition: Definition, _registry: Registry) -> 
         yield rule.problem(
             definition,
             ("lifecycle",),
-            "deprecated, and nobody is told since when and what to use instead",
+            "deprecated without `deprecation`: users do not know since when and what to use instead",
             'add `deprecation: {since: "YYYY-MM-DD", replaced_by: …, reason: …}`',
         )
 
@@ -40,14 +40,14 @@ def _key_order(rule: Rule, definition: Definition, _registry: Registry) -> Itera
         yield rule.problem(
             definition,
             (wrong,),
-            f"`{wrong}` stands before `{wanted[keys.index(wrong)]}`",
+            f"`{wrong}` comes before `{wanted[keys.index(wrong)]}`",
             f"the usual order is {', '.join(wanted)}",
             key=True,
         )
 
 
 def key_rank(key: str) -> int:
-    """Place of a key in the usual order: what it is first, who answers for it, what it does last."""
+    """Return the position of a key in the usual order: identity first, then owners, then the definition."""
     return KEY_ORDER.index(key) if key in KEY_ORDER else KEY_ORDER.index("definition") - 1
 
 
@@ -68,14 +68,14 @@ KEY_ORDER = (
     "",
     "definition",
 )
-_ASKED = "rules: {%s: warning}\n"
+_SETTINGS = "rules: {%s: warning}\n"
 _OLD = "title: T\nlifecycle: deprecated\n{}definition: {{exec: /bin/true}}\n"
 RULES = (
     Rule(
         "W201",
         Severity.WARNING,
-        "No title",
-        "Lists show the title; without it people see a path.",
+        "Missing title",
+        "Lists show the title. Without it they show the path.",
         "definition: {exec: /bin/true}\n",
         "title: T\ndefinition: {exec: /bin/true}\n",
         find=_no_title,
@@ -84,8 +84,8 @@ RULES = (
     Rule(
         "W202",
         Severity.WARNING,
-        "No owners",
-        "Somebody must answer for what production relies on.",
+        "Missing owners",
+        "Production definitions need someone responsible.",
         "title: T\ndefinition: {exec: /bin/true}\n",
         "title: T\nowners: [team]\ndefinition: {exec: /bin/true}\n",
         find=_no_owners,
@@ -94,29 +94,31 @@ RULES = (
     Rule(
         "W205",
         Severity.WARNING,
-        "Keys in another order than usual",
-        "People find what they look for where it always is.",
+        "Unusual order of keys",
+        "Readers find fields faster in the usual order.",
         "definition: {exec: /bin/true}\ntitle: T\nowners: [t]\n",
         "title: T\nowners: [t]\ndefinition: {exec: /bin/true}\n",
         find=_key_order,
         kind="*",
-        settings=_ASKED % "W205",
-        is_asked_for=True,
+        settings=_SETTINGS % "W205",
+        is_opt_in=True,
     ),
     Rule(
         "W204",
         Severity.WARNING,
-        "An exception that excepts nothing",
-        "It hides what comes later.",
-        "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\ndefinition: {exec: /bin/true, cwd: /srv}\n",
-        "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\ndefinition: {exec: /bin/true, cwd: /srv/}\n",
+        "Unused exception",
+        "It would hide future findings.",
+        "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\n"
+        "definition: {exec: /bin/true, cwd: /srv}\n",
+        "title: T\nowners: [t]\nignore: [{rule: W107, reason: Old}]\n"
+        "definition: {exec: /bin/true, cwd: /srv/}\n",
         kind="*",
     ),
     Rule(
         "W203",
         Severity.WARNING,
-        "Deprecated without a word why",
-        "Whoever uses it needs to know until when, and what to use instead.",
+        "Deprecation without details",
+        "Users need to know since when it is deprecated and what to use instead.",
         _OLD.format(""),
         _OLD.format('deprecation: {since: "2026-03-01", reason: Old}\n'),
         find=_no_deprecation,

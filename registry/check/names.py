@@ -1,4 +1,4 @@
-"""Names and ids: what a path may be called, and that no two definitions share an id."""
+"""Names and ids: valid paths, and unique ids."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ _WINDOWS = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*
 
 def _characters(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for step in definition.name.split("/"):
-        # Some letters are not seen, for example U+3164 HANGUL FILLER.
+        # Some letters are invisible, for example U+3164 HANGUL FILLER.
         wrong = next((char for char in step if not (char.isalnum() or char in "._-+")), None) or invisible_in(
             step
         )
@@ -26,7 +26,7 @@ def _characters(rule: Rule, definition: Definition, _registry: Registry) -> Iter
                 else described(wrong)
             )
             yield rule.problem(
-                definition, (), f"the name holds the character {shown}", "letters, digits and . _ - + only"
+                definition, (), f"invalid character {shown} in the name", "letters, digits and . _ - + only"
             )
         elif not step[0].isalnum():
             yield rule.problem(
@@ -50,12 +50,12 @@ def _reserved(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
         return
     if "." in taken:
         message, hint = (
-            f"`{taken}` cannot be part of a name: files of the site end like this",
-            "rename the file without the ending",
+            f"`{taken}` cannot be part of a name: site files have this extension",
+            "rename the file without the extension",
         )
     else:
         above = definition.name.rpartition("/")[0] or definition.kind
-        message = f"`{taken}` cannot be the last part of a name: {taken}.json answers requests for {above}/"
+        message = f"`{taken}` cannot be the last part of a name: {taken}.json is the response for {above}/"
         hint = "rename the file; a folder can have this name"
     yield rule.problem(definition, (), message, hint)
 
@@ -74,13 +74,13 @@ def _length(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
         yield rule.problem(
             definition,
             (),
-            f"the name has {size} bytes; at most {MAX_NAME_BYTES} fit",
+            f"the name has {size} bytes; the maximum is {MAX_NAME_BYTES}",
             "choose a shorter name",
         )
 
 
 def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
-    # Nearly always there are none, which is seen at once.
+    # Fast path: with ASCII names that differ in lower case there is no collision.
     names = "\n".join([f"{one.kind}/{one.name}" for one in registry.loaded.definitions])
     if (
         not registry.loaded.elsewhere
@@ -96,7 +96,7 @@ def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
         first = seen.setdefault(folded(definition.path), definition.path)
         if first != definition.path:
             yield rule.problem(
-                definition, (), f"differs from {first} in upper and lower case only", "rename one of the two"
+                definition, (), f"the name differs from {first} only in case", "rename one of the two"
             )
 
 
@@ -106,7 +106,7 @@ def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
         return
     seen: dict[tuple[str, int], Definition] = {}
     target = registry.target
-    # In a change, the copy is the file that is new.
+    # In a change, the new file is the copy.
     for definition in sorted(
         registry.loaded.definitions,
         key=lambda one: target is not None and one.path in target.touched - target.ids.keys(),
@@ -118,9 +118,10 @@ def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
             yield rule.problem(
                 definition,
                 ("id",),
-                f"the id {definition.id} is also that of {first.path}",
-                "if one is a copy of the other, delete the id line in the copy: `registry index` gives it a new one; "
-                "else programs know both by this id, and one of them has to change",
+                f"the id {definition.id} is also the id of {first.path}",
+                "if one is a copy of the other, delete the id line of the copy: `registry index` assigns "
+                "a new id; otherwise one of them must get another id, and clients that stored it must be "
+                "changed",
             )
 
 
@@ -129,8 +130,8 @@ RULES = (
     Rule(
         "I001",
         Severity.ERROR,
-        "A name with characters that make trouble",
-        "Names become addresses and paths on every system.",
+        "Invalid character in a name",
+        "Names become URLs and file names on every system.",
         "file: odd name\n" + _GOOD,
         _GOOD,
         find=_characters,
@@ -139,8 +140,8 @@ RULES = (
     Rule(
         "I002",
         Severity.ERROR,
-        "A reserved name",
-        "The address of the definition would be that of something else.",
+        "Reserved name",
+        "The URL of the definition is already used for something else.",
         "file: weather/index\n" + _GOOD,
         "file: index/weather\n" + _GOOD,
         find=_reserved,
@@ -149,8 +150,8 @@ RULES = (
     Rule(
         "I003",
         Severity.ERROR,
-        "A name that is too long",
-        "Paths have limits, and addresses are typed.",
+        "Name too long",
+        "File names and URLs have length limits.",
         f"file: {'long' * 51}\n" + _GOOD,
         _GOOD,
         find=_length,
@@ -159,8 +160,8 @@ RULES = (
     Rule(
         "I004",
         Severity.ERROR,
-        "Two names that differ in case only",
-        "They are one file on macOS and Windows.",
+        "Names that differ only in case",
+        "They are the same file on macOS and Windows.",
         "file: Example\n" + _GOOD,
         _GOOD,
         find_all=_collisions,
@@ -170,8 +171,8 @@ RULES = (
     Rule(
         "I005",
         Severity.ERROR,
-        "A name that Windows cannot hold",
-        "Somebody who clones the repository there would get no files at all.",
+        "Name not allowed on Windows",
+        "The repository could not be cloned on Windows.",
         "file: weather/con\n" + _GOOD,
         "file: weather/console\n" + _GOOD,
         find=_windows,
@@ -180,8 +181,8 @@ RULES = (
     Rule(
         "I010",
         Severity.ERROR,
-        "One id in two files",
-        "Programs store ids: one id, one definition.",
+        "Duplicate id",
+        "Clients store ids, so an id must identify one definition.",
         "id: 3\n" + _GOOD,
         "id: 4\n" + _GOOD,
         find_all=_duplicate_ids,

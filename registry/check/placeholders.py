@@ -1,4 +1,4 @@
-"""Placeholders: `${input_file}` and `${output_file}` in `argv`, the adapters that provide them, variables of applications."""
+"""Placeholders `${input_file}` and `${output_file}` in `argv`, and variables in templates of applications."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from registry.model.problem import Problem, Severity
 PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
 _PATHS = ("file_path", "pipe_path", "file")
 _ANY = re.compile(r"\$\{[^}]*\}?")
-# What Python's string.Template takes, which the old service used: $$, $name, ${name}.
+# The syntax of Python's string.Template, which the 2013 service used: $$, $name, ${name}.
 _TEMPLATE = re.compile(r"\$(?:\$|[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 
 
 def adapter_path(definition: Definition, side: str) -> tuple[tuple[str, ...], str] | None:
-    """Pointer and value of the path that the adapter of `side` (input, output) uses, or None."""
+    """Return pointer and value of the path in the adapter of `side` ("input" or "output"), or None."""
     adapter: Any = definition.inside.get(f"{side}_adapter")
     for name in (f"{side}_params", f"{side}_parameters") if isinstance(adapter, dict) else ():
         params = adapter.get(name)
@@ -38,12 +38,12 @@ def _in_exec(rule: Rule, definition: Definition, _registry: Registry) -> Iterato
         yield rule.problem(
             definition,
             ("definition", "exec"),
-            "`exec` holds a placeholder",
-            "name the executable; placeholders go to argv",
+            "placeholder in `exec`",
+            "name the executable; placeholders belong in argv",
         )
 
 
-def _unfed(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+def _unprovided(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for side, placeholder in PLACEHOLDERS.items():
         found = adapter_path(definition, side)
         if found and found[1] == placeholder:
@@ -53,8 +53,9 @@ def _unfed(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[
                 yield rule.problem(
                     definition,
                     ("definition", "argv", index),
-                    f"`{placeholder}` is not provided by the {side} adapter",
-                    f'add {side}_adapter: {{{side}_type: file, {side}_params: {{file_path: "{placeholder}"}}}}',
+                    f"the {side} adapter does not provide `{placeholder}`",
+                    f"add {side}_adapter: "
+                    f'{{{side}_type: file, {side}_params: {{file_path: "{placeholder}"}}}}',
                 )
                 break
 
@@ -76,43 +77,43 @@ def _unused(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
             yield rule.problem(
                 definition,
                 pointer,
-                f"`{placeholder}` does not stand in `argv`: the process never learns the path",
+                f"`{placeholder}` is not in `argv`: the process does not get the path",
                 f'add "{placeholder}" to argv',
             )
 
 
-def _looks_like(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+def _unknown(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     for index, item in enumerate(_argv(definition)):
         for found in _ANY.finditer(item) if isinstance(item, str) else ():
             if found.group() not in PLACEHOLDERS.values():
                 yield rule.problem(
                     definition,
                     ("definition", "argv", index),
-                    f"`{found.group()}` looks like a placeholder, but is passed on",
+                    f"`{found.group()}` is not a placeholder and is passed on unchanged",
                     "the placeholders are ${input_file} and ${output_file}",
                 )
 
 
-def _dollar(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+def _invalid_dollar(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     start = ("definition", "contextualization")
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [(start, definition.inside.get("contextualization"))]
-    while waiting:
-        pointer, value = waiting.pop()
+    pending: list[tuple[tuple[str | int, ...], Any]] = [(start, definition.inside.get("contextualization"))]
+    while pending:
+        pointer, value = pending.pop()
         if isinstance(value, dict):
-            waiting.extend(((*pointer, key), item) for key, item in value.items())
+            pending.extend(((*pointer, key), item) for key, item in value.items())
         elif isinstance(value, list):
-            waiting.extend(((*pointer, index), item) for index, item in enumerate(value))
+            pending.extend(((*pointer, index), item) for index, item in enumerate(value))
         elif isinstance(value, str) and "$" in _TEMPLATE.sub("", value):
             yield rule.problem(
                 definition,
                 pointer,
-                "a `$` that starts no variable: the service fails on it",
+                "this `$` does not start a variable: the template cannot be filled in",
                 "write $$ for a dollar sign",
             )
 
 
 def template_variables(value: Any) -> list[str]:
-    """Names of the variables (`${name}`, `$name`) in any text of `value`, in alphabetical order."""
+    """Return the sorted names of the variables (`${name}`, `$name`) in all texts of `value`."""
     if isinstance(value, dict):
         found = {name for item in value.values() for name in template_variables(item)}
     elif isinstance(value, list):
@@ -130,53 +131,59 @@ def _process(rest: str, exec_: str = "/bin/x") -> str:
     return f"title: T\ndefinition:\n  exec: {exec_}\n{rest}"
 
 
-_FED = '  argv: ["${input_file}"]\n  input_adapter: {input_type: file, input_params: {file_path: "${input_file}"}}\n'
-_APPLICATION = 'title: T\ndefinition:\n  mappings: {hotel: {iaas_image: i, iaas_allocation: a}}\n  contextualization: {method: userdata, userdata: "%s"}\n'
+_PROVIDED = (
+    '  argv: ["${input_file}"]\n'
+    '  input_adapter: {input_type: file, input_params: {file_path: "${input_file}"}}\n'
+)
+_APPLICATION = (
+    "title: T\ndefinition:\n  mappings: {hotel: {iaas_image: i, iaas_allocation: a}}\n"
+    '  contextualization: {method: userdata, userdata: "%s"}\n'
+)
 RULES = (
     Rule(
         "A020",
         Severity.ERROR,
-        "A placeholder in `exec`",
-        "Which program runs must be known before a message comes.",
+        "Placeholder in `exec`",
+        "The runner must know the program before a message arrives.",
         _process("", '"/bin/${input_file}"'),
-        _process(_FED),
+        _process(_PROVIDED),
         find=_in_exec,
     ),
     Rule(
         "A021",
         Severity.ERROR,
-        "A placeholder that no adapter provides",
+        "Placeholder without a matching adapter",
         "The process would get the text of the placeholder.",
         _process('  argv: ["${input_file}"]\n'),
-        _process(_FED),
-        find=_unfed,
+        _process(_PROVIDED),
+        find=_unprovided,
     ),
     Rule(
         "A022",
         Severity.ERROR,
-        "A provided path that `argv` does not name",
-        "The process cannot know where its file is.",
+        "Adapter path missing in `argv`",
+        "The process does not know where its file is.",
         _process('  output_adapter: {output_type: file, output_params: {file_path: "${output_file}"}}\n'),
-        _process(_FED),
+        _process(_PROVIDED),
         find=_unused,
     ),
     Rule(
         "A023",
         Severity.WARNING,
-        "What looks like a placeholder",
-        "Only two are replaced; all else is passed on unchanged.",
+        "Unknown placeholder",
+        "Only two placeholders are replaced. All other text is passed on unchanged.",
         _process('  argv: ["${inputfile}"]\n'),
         _process('  argv: ["$HOME"]\n'),
-        find=_looks_like,
+        find=_unknown,
     ),
     Rule(
         "A030",
         Severity.ERROR,
-        "A `$` that starts no variable",
-        "The service that fills in variables fails on it.",
+        "`$` that does not start a variable",
+        "The service that fills in the template fails on it.",
         _APPLICATION % "cost 5$",
         _APPLICATION % "cost 5$$ ${name}",
-        find=_dollar,
+        find=_invalid_dollar,
         kind="application",
     ),
 )

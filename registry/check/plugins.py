@@ -1,4 +1,7 @@
-"""Rules of others: Python packages with an entry point in the group `process_registry.rules` that names a list of `Rule`s."""
+"""Rules of plug-ins: Python packages with an entry point in the group `process_registry.rules`.
+
+The entry point names one `Rule` or a list of them.
+"""
 
 import os
 import re
@@ -19,8 +22,11 @@ _ID = re.compile(r"[A-Z]{2,12}[0-9]{1,4}\Z")
 
 @lru_cache(maxsize=1)
 def plugin_rules() -> tuple[Rule, ...]:
-    """All of them, in order of the names of their entry points. Raises UsageError for one that cannot be used."""
-    if not _may_be_there():
+    """Return the rules of all plug-ins, ordered by entry point name.
+
+    Raises UsageError when one is unusable.
+    """
+    if not _is_any_installed():
         return ()
     from importlib.metadata import entry_points
 
@@ -29,14 +35,18 @@ def plugin_rules() -> tuple[Rule, ...]:
         for rule in _load(entry):
             if any(rule.id == other.id for other in found):
                 raise UsageError(
-                    f"two plug-ins have a rule {rule.id}", f"one of them is `{entry.name}` ({entry.value})"
+                    f"two plug-ins define the rule {rule.id}",
+                    f"one of them is `{entry.name}` ({entry.value})",
                 )
             found.append(rule)
     return tuple(found)
 
 
-def _may_be_there() -> bool:
-    """False where no package has such an entry point: reading them properly costs an eighth of a short command's time."""
+def _is_any_installed() -> bool:
+    """Return False when no package has such an entry point.
+
+    Much faster than importlib.metadata, which takes an eighth of the time of a short command.
+    """
     for folder in sys.path:
         try:
             with os.scandir(folder or ".") as entries:
@@ -46,7 +56,7 @@ def _may_be_there() -> bool:
         except FileNotFoundError:
             continue
         except OSError:
-            return True  # a zip file, or what only the proper way can read
+            return True  # a zip file, or something else that only importlib.metadata can read
         for package in packages:
             try:
                 with Path(package, "entry_points.txt").open("rb") as file:
@@ -63,14 +73,14 @@ def _load(entry: "EntryPoint") -> tuple[Rule, ...]:
     except Exception as error:
         raise UsageError(
             f"the plug-in `{entry.name}` ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
-            "mend or uninstall it",
+            "fix or uninstall the plug-in",
         ) from error
     rules = tuple(loaded) if isinstance(loaded, (list, tuple)) else (loaded,)
     for rule in rules:
         if not isinstance(rule, Rule) or not _ID.match(rule.id):
             what = rule.id if isinstance(rule, Rule) else type(rule).__name__
             raise UsageError(
-                f"the plug-in `{entry.name}` has {what!r} where a Rule is expected",
-                "its id has two capitals or more, as in ACME1",
+                f"the plug-in `{entry.name}` provides {what!r} instead of a Rule",
+                "a rule id starts with at least two capital letters, for example ACME1",
             )
     return rules

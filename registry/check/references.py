@@ -1,4 +1,4 @@
-"""References between definitions: the field's pointer and the kind it refers to come from the kind's schema."""
+"""References between definitions. The kind's schema states which fields are references, and to which kind."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from registry.model.definition import sample_files
 from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity
 
-# Each is compared with all names: beyond, what is wrong is not the spelling of one.
+# A suggestion compares the name with all names. With more missing names than this, spelling is not the cause.
 _MOST_SUGGESTIONS = 500
 
 
 def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
     references = {kind.name: kind.references for kind in registry.kinds}
-    # Each name once: many definitions have the same references, and nearly always nothing is missing.
+    # Check each distinct reference once: many definitions share references, and usually none is missing.
     named = {(one.kind, one.summary.references) for one in registry.loaded.definitions}
     pairs = {
         (to.kind, name)
@@ -35,14 +35,14 @@ def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
                 names = registry.names.get(reference.kind, [])
                 guess = nearest(name, names) if len(hints) < _MOST_SUGGESTIONS else ""
                 shown = (
-                    f"there are {', '.join(names[:8])}"
+                    f"known: {', '.join(names[:8])}"
                     if names
                     else f"add definitions/{reference.kind}/{name}.yaml"
                 )
                 hints[pair] = guess or shown
             hint = hints[pair]
             yield rule.problem(
-                definition, steps_of(reference.pointer), f"there is no {reference.kind} `{name}`", hint
+                definition, steps_of(reference.pointer), f"{reference.kind} `{name}` does not exist", hint
             )
 
 
@@ -53,7 +53,7 @@ def _unused(rule: Rule, registry: Registry) -> Iterator[Problem]:
         if definition.kind == "process_definition"
     }
     if registry.loaded.unreadable:
-        return  # what could not be read may use it
+        return  # an unreadable file may use it
     for definition in registry.loaded.definitions:
         if (
             definition.kind == "application"
@@ -81,7 +81,11 @@ def _deprecated(rule: Rule, registry: Registry) -> Iterator[Problem]:
         application = deprecated.get(name) if definition.kind == "process_definition" else None
         if application is not None and definition.summary.lifecycle == "production":
             replacement = application.summary.replaced_by
-            hint = f"use `{replacement}`" if replacement else "choose another, or mark this one deprecated"
+            hint = (
+                f"use `{replacement}`"
+                if replacement
+                else "use another one, or mark this definition deprecated"
+            )
             yield rule.problem(
                 definition, ("definition", "application"), f"the application `{name}` is deprecated", hint
             )
@@ -100,7 +104,7 @@ def _sample(rule: Rule, registry: Registry) -> Iterator[Problem]:
                     definition,
                     ("examples", number, key),
                     f"{wrong[path]} {path}",
-                    "samples are small files below samples/",
+                    "samples are small files in samples/",
                 )
 
 
@@ -114,8 +118,8 @@ RULES = (
     Rule(
         "R001",
         Severity.ERROR,
-        "A reference to nothing",
-        "What is named must exist, or the process cannot start.",
+        "Reference to a missing definition",
+        "The process cannot start without the definition it refers to.",
         _USES,
         "title: T\ndefinition: {exec: /bin/true}\n",
         find_all=_unknown,
@@ -124,8 +128,8 @@ RULES = (
     Rule(
         "R002",
         Severity.WARNING,
-        "An application that nothing uses",
-        "It is kept for nobody.",
+        "Unused application",
+        "Unused definitions add maintenance and clutter lists.",
         _APPLICATION.format("production"),
         _APPLICATION.format("deprecated"),
         find_all=_unused,
@@ -134,8 +138,8 @@ RULES = (
     Rule(
         "R003",
         Severity.WARNING,
-        "A deprecated application in production",
-        "It is on its way out; what relies on it will stop.",
+        "Deprecated application in production",
+        "The application will be removed, and production depends on it.",
         _USES,
         "lifecycle: experimental\n" + _USES,
         find_all=_deprecated,
@@ -144,9 +148,10 @@ RULES = (
     Rule(
         "R004",
         Severity.ERROR,
-        "A sample that is not there",
-        "The example cannot be shown, nor tried.",
-        "title: T\nowners: [t]\nexamples: [{title: one, input_file: samples/none.txt}]\ndefinition: {exec: /bin/true}\n",
+        "Missing sample file",
+        "The example cannot be shown or tried.",
+        "title: T\nowners: [t]\n"
+        "examples: [{title: one, input_file: samples/none.txt}]\ndefinition: {exec: /bin/true}\n",
         "title: T\nowners: [t]\nexamples: [{title: one, input_text: a}]\ndefinition: {exec: /bin/true}\n",
         find_all=_sample,
     ),

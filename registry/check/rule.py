@@ -1,4 +1,4 @@
-"""What a rule is: the shape that all rules share, and what they may look at."""
+"""The `Rule` type that all rules share, and the `Registry` that rules read."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from registry.model.problem import Problem, Severity
 
 @dataclass(frozen=True)
 class MergeTarget:
-    """The branch that a change is meant for, as far as the change can touch its ids.
+    """The target branch of a change, reduced to what the change can do to its ids.
 
-    `touched` are the paths that the change adds, edits or removes, `ids` those of them that are there, with the id that each
-    carries there, and `last_names` the names that the ledger there has for every id, by kind and id.
+    `touched` are the paths that the change adds, edits or removes. `ids` maps those of them that exist on the
+    target branch to the id in the file. `last_names` maps (kind, id) to the last name in the target's ledger.
     """
 
     touched: frozenset[str]
@@ -26,9 +26,10 @@ class MergeTarget:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything that was loaded, as the rules look at it; `target` is set where a change is checked against one.
+    """The loaded definitions, as rules see them.
 
-    `compat` names the clients of old that must be able to take the definitions.
+    `target` is set when a change is checked against its target branch.
+    `compat` names older clients that must be able to read the definitions.
     """
 
     loaded: Loaded
@@ -48,7 +49,7 @@ class Registry:
 
     @cached_property
     def names(self) -> Mapping[str, list[str]]:
-        """Names by kind, those of files that could not or should not be read included: a reference to one is not wrong."""
+        """Names by kind. Includes files that were not or could not be read: a reference to one is valid."""
         names: dict[str, list[str]] = {kind.name: [] for kind in self.kinds}
         for kind, name in self.by_name:
             names[kind].append(name)
@@ -59,7 +60,7 @@ class Registry:
         return names
 
     def has(self, kind: str, name: str) -> bool:
-        """True when there is a definition of this name, whether it could or should be read or not."""
+        """Return True when a definition of this name exists, even if its file could not be read."""
         if (kind, name) in self.by_name:
             return True
         path = definition_path(kind, name)
@@ -71,14 +72,14 @@ Find = Callable[["Rule", Definition, Registry], Iterator[Problem]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that can be wrong. `bad` and `good` are files that it finds and does not find: its own test.
+    """One check. `bad` and `good` are example files that it reports and accepts; they are its test.
 
-    `find` looks at one definition, `find_all` at all of them at once; a rule has one of the two. In
-    an example, `beside` are further files, and `before` are files (by path) of the branch that a change is meant for: the
-    change removes those definitions of them that are not in `beside`. `settings` is the registry.yaml of the example.
-    A rule that `is_asked_for` is silent until `rules` or `folders` of registry.yaml give it a severity. What `find` finds is kept
-    between runs: it looks at the definition and at the schemas, and at nothing else. `find_all` is asked in each run, so it
-    goes by outlines, and reads only the definitions that it must.
+    `find` checks one definition, `find_all` all definitions at once; a rule has one of the two. Findings of
+    `find` are cached between runs, so it may depend on the definition and the schemas only. `find_all` runs
+    every time, so it should use summaries and load only the documents it needs.
+    In an example, `beside` are further files and `settings` is the content of registry.yaml. `before` are
+    files of the target branch by path: the example's change removes the definitions among them that are not
+    in `beside`. An opt-in rule is off until `rules` or `folders` in registry.yaml give it a severity.
     """
 
     id: str
@@ -93,10 +94,10 @@ class Rule:
     beside: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
-    is_asked_for: bool = False
+    is_opt_in: bool = False
 
     def shown(self, example: str) -> str:
-        """An example as people see it: a very long line is cut."""
+        """Return an example for display, with very long lines shortened."""
         lines = example.splitlines(keepends=True)
         return "".join(
             [line if len(line) <= 500 else f"{line[:60]} … ({len(line):,} characters)\n" for line in lines]
@@ -111,5 +112,5 @@ class Rule:
         *,
         key: bool = False,
     ) -> Problem:
-        """A finding of this rule about the value (or with `key` the key) at `pointer`."""
+        """Return a problem of this rule at the value (with `key`, at the key) that `pointer` points to."""
         return definition.problem(self.id, self.severity, pointer, message, hint, key=key)

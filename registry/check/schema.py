@@ -1,4 +1,4 @@
-"""Rules S001 to S005: what the JSON Schema of a kind finds."""
+"""Rules S001 to S005: violations of the JSON Schema of a kind (draft 2020-12)."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ KNOWN_MISSPELLINGS = {
 
 
 def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
-    """All that its kind's schema finds in a definition; each finding names its own rule, S001 to S005."""
+    """Report every violation of the kind's schema under its own rule, S001 to S005."""
     del rule
     kind = registry.kinds.by_name[definition.kind]
     if kind.validator.is_valid(definition.data):
@@ -38,8 +38,8 @@ RULES = (
     Rule(
         "S001",
         Severity.ERROR,
-        "A key is missing",
-        "The schema of the kind needs it.",
+        "Missing key",
+        "The schema of the kind requires it.",
         "title: T\ndefinition:\n  cwd: /srv\n",
         "title: T\ndefinition:\n  exec: /bin/true\n",
         find=_find,
@@ -48,8 +48,8 @@ RULES = (
     Rule(
         "S002",
         Severity.ERROR,
-        "An unknown key",
-        "A misspelled key would be lost in silence; keys of your own start with `x-`.",
+        "Unknown key",
+        "A misspelled key would be ignored silently. Custom keys start with `x-`.",
         "title: T\ndefinition: {exec: /bin/true, args: []}\n",
         "title: T\ndefinition: {exec: /bin/true, argv: [], x-note: mine}\n",
         kind="*",
@@ -57,8 +57,8 @@ RULES = (
     Rule(
         "S003",
         Severity.ERROR,
-        "A value of the wrong type",
-        "Programs that read the API rely on the types.",
+        "Wrong type",
+        "Clients of the API rely on the types.",
         "title: T\ndefinition: {exec: /bin/true, timeout: 1m30s}\n",
         "title: T\ndefinition: {exec: /bin/true, timeout: 90}\n",
         kind="*",
@@ -66,8 +66,8 @@ RULES = (
     Rule(
         "S004",
         Severity.ERROR,
-        "A word that is not one of those allowed",
-        "Nobody would know what it means.",
+        "Value not in the list of allowed values",
+        "Its meaning is undefined.",
         "title: T\ndefinition: {exec: /bin/true, process_type: sinlge}\n",
         "title: T\ndefinition: {exec: /bin/true, process_type: single}\n",
         kind="*",
@@ -75,8 +75,8 @@ RULES = (
     Rule(
         "S005",
         Severity.ERROR,
-        "A value outside its limits or form",
-        "It cannot be meant, or cannot work.",
+        "Value out of range or in an invalid format",
+        "The value cannot work.",
         "title: T\ndefinition: {exec: /bin/true, timeout: 0}\n",
         "title: T\ndefinition: {exec: /bin/true, cwd: /srv}\n",
         kind="*",

@@ -1,4 +1,4 @@
-"""What becomes of findings: reviewed exceptions in files, a team's severities, and words without credentials."""
+"""Apply exceptions and severity settings to findings, and hide credentials in their messages."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity
 from registry.model.rule_exceptions import exceptions_in
 
-# How a file must be written, and ids, are not for a file or a team to decide.
+# Rules about file format, schema, ids and settings: files and teams cannot change them.
 FIXED = frozenset("YSIK")
 
 
@@ -23,23 +23,24 @@ def apply_policy(
     silent: frozenset[str],
     base: Settings | None = None,
 ) -> tuple[Problem, ...]:
-    """The problems to report, in order of place; those of `silent` rules only where the settings give them a severity.
+    """Return the problems to report, sorted by location.
 
-    `base` are the settings that a change is meant for, which decide about credentials together with its own.
+    `silent` rules count only where the settings set a severity. `base` are the settings of the target branch
+    of a change. For credential rules, the stricter of `settings` and `base` counts.
     """
     problems = list(found)
-    problems = [*_not_excepted(problems, registry)]
+    problems = [*_without_excepted(problems, registry)]
     problems = [
-        judged
+        adjusted
         for problem in problems
-        if (judged := _with_severity(problem, settings, silent, base)) is not None
+        if (adjusted := _with_severity(problem, settings, silent, base)) is not None
     ]
     problems = [_without_credentials(problem, registry) for problem in problems]
     return tuple(sorted(problems, key=lambda problem: problem.sort_key))
 
 
-def _not_excepted(problems: list[Problem], registry: Registry) -> Iterator[Problem]:
-    """Problems without those that their own file excepts, and each exception that excepts nothing."""
+def _without_excepted(problems: list[Problem], registry: Registry) -> Iterator[Problem]:
+    """Yield problems that no exception in their file covers, and a W204 warning for each unused exception."""
     excepting = {one.path: one for one in registry.loaded.definitions if one.summary.is_excepting}
     exceptions = {path: [*exceptions_in(one.data)] for path, one in excepting.items()}
     used: dict[str, set[int]] = {path: set() for path in excepting}
@@ -55,20 +56,24 @@ def _not_excepted(problems: list[Problem], registry: Registry) -> Iterator[Probl
         for one in exceptions[path]:
             if one.place not in used[path]:
                 fixed = one.rule[:1] in FIXED
-                message = f"{one.rule} cannot be excepted" if fixed else f"{one.rule} finds nothing here"
-                hint = "fix what it finds" if fixed else "remove the exception"
+                message = (
+                    f"{one.rule} allows no exceptions"
+                    if fixed
+                    else f"unused exception: {one.rule} finds nothing here"
+                )
+                hint = "fix the problem" if fixed else "remove the exception"
                 yield definition.problem("W204", Severity.WARNING, ("ignore", one.place), message, hint)
 
 
 def _with_severity(
     problem: Problem, settings: Settings, silent: frozenset[str], base: Settings | None
 ) -> Problem | None:
-    """The problem as `registry.yaml` judges it: its folder's word counts before the whole registry's.
+    """Return the problem with its severity from `registry.yaml`, or None to ignore it. Folders override.
 
-    For credentials the stricter of `settings` and `base` counts: a change that brings one does not excuse it.
+    For credentials the stricter of `settings` and `base` counts: a change cannot excuse the secret it adds.
     """
-    is_judged = settings.rules or settings.folders or base is not None or problem.rule in silent
-    if problem.rule[:1] in FIXED or not is_judged:
+    is_adjustable = settings.rules or settings.folders or base is not None or problem.rule in silent
+    if problem.rule[:1] in FIXED or not is_adjustable:
         return problem
     level = _level_of(problem, settings, silent)
     if base is not None and problem.rule[:1] == "X" and problem.rule[1:].isdigit():
@@ -83,7 +88,7 @@ def _level_of(problem: Problem, settings: Settings, silent: frozenset[str]) -> s
 
 
 def _without_credentials(problem: Problem, registry: Registry) -> Problem:
-    """The problem with credentials in its words hidden: a message may quote the value that it is about."""
+    """Hide credentials in the message and the hint, which may quote the value they are about."""
     definition = registry.by_path.get(problem.span.path)
     if definition is not None and problem.pointer:
         for value in credentials.values(definition, registry):

@@ -1,4 +1,4 @@
-"""Text that is not what it looks like: characters nobody sees, and texts that a process gets otherwise than its author means."""
+"""Misleading text: invisible characters, and values that the process gets differently than they look."""
 
 import re
 from collections.abc import Iterator
@@ -10,43 +10,44 @@ from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
 
 _Pointer = tuple[str | int, ...]
-# Parameters of adapters whose value names a place.
+# Adapter parameters that contain a location.
 _PLACES = frozenset({"file", "url", "host", "path"})
 _SAMPLES = ("input_file", "output_file")
-# These characters are values like any other in an argument or a variable.
+# Valid characters of arguments and variables.
 _VALID_IN_VALUES = "\t\n\x7f"
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 _SHELL_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]{0,63}|\{[^{}]{0,63}\}?|\()")
-# MAX_ARG_STRLEN of Linux (execve(2)): one argument, or one variable with its name, and the zero byte at its end.
+# MAX_ARG_STRLEN of Linux (execve(2)): one argument, or one variable as NAME=value, including the final null
+# byte.
 _LONGEST_ARGUMENT = 128 * 1024 - 1
 
 
 def _invisible(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
-    """Characters that are not seen, in what names a program, a place or a variable."""
+    """Invisible characters in programs, locations and variable names."""
     for pointer, text, but in _named(definition, registry):
         is_key = pointer[1] == "environment"
         what = "the name of a variable" if is_key else f"`{pointer[-1]}`"
         if found := invisible_in(text, but=but):
-            message = f"{what} holds {described(found)}, which is not seen"
-            yield rule.problem(definition, pointer, message, "type it again without it", key=is_key)
+            message = f"{what} contains the invisible character {described(found)}"
+            yield rule.problem(definition, pointer, message, "remove it", key=is_key)
         elif text != text.strip(" "):
             yield rule.problem(
-                definition, pointer, f"{what} starts or ends with a blank", "remove the blank", key=is_key
+                definition, pointer, f"{what} starts or ends with a space", "remove the space", key=is_key
             )
 
 
-def _unseen_in_values(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
-    """Characters that are not seen, in arguments and variables (S007 and W112 are told apart by what they do)."""
+def _invisible_in_values(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    """Invisible characters in arguments and variables: S007 for bidirectional controls, W112 for others."""
     for pointer, what, text in _values(definition):
         if text.isascii() and text.isprintable():
             continue
         if bidi := bidi_control_in(text):
-            message = f"{what} holds {described(bidi)}: what is shown is not what the process gets"
+            message = f"{what} contains {described(bidi)}: the text that is displayed differs from the value"
             yield rule.problem(definition, pointer, message, "remove it")
         elif other := invisible_in(without_emoji(text), but=_VALID_IN_VALUES):
-            message = f"{what} holds {described(other)}, which is not seen"
-            hint = f'if it is meant, write it as an escape: "{_escape(other)}"'
+            message = f"{what} contains the invisible character {described(other)}"
+            hint = f'if it is intended, write it as an escape: "{_escape(other)}"'
             yield definition.problem("W112", Severity.WARNING, pointer, message, hint)
 
 
@@ -55,13 +56,12 @@ def _escape(char: str) -> str:
 
 
 def _named(definition: Definition, registry: Registry) -> Iterator[tuple[_Pointer, str, str]]:
-    """Pointer and text of what names a program, a place or a variable; and characters that the schema refuses there."""
+    """Yield pointer and text of programs, locations and variable names, and what the schema rejects."""
     inside = definition.inside
     for field in ("exec", "cwd"):
         text = inside.get(field)
-        if isinstance(text, str) and (
-            field == "exec" or text.startswith("/")
-        ):  # the schema refuses other folders
+        # The schema rejects relative folders.
+        if isinstance(text, str) and (field == "exec" or text.startswith("/")):
             yield ("definition", field), text, CONTROLS
     for name in _environment(definition):
         yield ("definition", "environment", name), name, CONTROLS
@@ -75,7 +75,7 @@ def _named(definition: Definition, registry: Registry) -> Iterator[tuple[_Pointe
 
 
 def _places(adapter: Any, side: str, registry: Registry) -> Iterator[tuple[_Pointer, str, str]]:
-    """The same of the places that one adapter names."""
+    """Yield the same for the locations in the parameters of one adapter."""
     if not isinstance(adapter, dict):
         return
     name = adapter.get(f"{side}_type")
@@ -97,7 +97,7 @@ def _environment(definition: Definition) -> dict[str, Any]:
 
 
 def _values(definition: Definition) -> Iterator[tuple[_Pointer, str, str]]:
-    """Pointer, name and value of each argument and each variable."""
+    """Yield pointer, label and text of each argument and each variable."""
     argv = definition.inside.get("argv")
     for index, item in enumerate(argv if isinstance(argv, list) else ()):
         if isinstance(item, str):
@@ -116,8 +116,8 @@ def _variable_name(rule: Rule, definition: Definition, _registry: Registry) -> I
             or name != name.strip(" ")
             or invisible_in(name)
         ):
-            continue  # right, or an error already
-        message = f"`{name}` is a name that no shell can set or read"
+            continue  # valid, or an error already
+        message = f"no shell can set or read a variable named `{name}`"
         hint = "letters, digits and _, not starting with a digit"
         yield rule.problem(definition, ("definition", "environment", name), message, hint, key=True)
 
@@ -126,8 +126,8 @@ def _too_long(rule: Rule, definition: Definition, _registry: Registry) -> Iterat
     for pointer, what, text in _values(definition):
         room = _LONGEST_ARGUMENT - (len(str(pointer[-1])) + 1 if pointer[1] == "environment" else 0)
         if 4 * len(text) > room and (size := len(text.encode("utf-8", "surrogatepass"))) > room:
-            message = f"{what} has {size:,} bytes: Linux starts no process with more than 128 KiB in one argument or variable"
-            yield rule.problem(definition, pointer, message, "put it into a file, and pass the path")
+            message = f"{what} has {size:,} bytes: Linux allows 128 KiB for one argument or variable"
+            yield rule.problem(definition, pointer, message, "put it into a file and pass the path")
 
 
 def _shell_variable(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
@@ -138,8 +138,10 @@ def _shell_variable(rule: Rule, definition: Definition, _registry: Registry) -> 
             and not _REFERENCE.match(value)
             and (found := _SHELL_VARIABLE.search(value))
         ):
-            message = f"`{found.group()}` in the value of `{name}` is passed on unchanged: no shell reads it"
-            hint = "write the value itself; only `${NAME}` as the whole value is taken from the runner's environment"
+            message = (
+                f"`{found.group()}` in the value of `{name}` is passed on unchanged: no shell expands it"
+            )
+            hint = "write the value; the runner expands `${NAME}` only if it is the whole value"
             yield rule.problem(definition, ("definition", "environment", name), message, hint)
 
 
@@ -152,8 +154,10 @@ RULES = (
     Rule(
         "S006",
         Severity.ERROR,
-        "A program, a place or a name with characters nobody sees",
-        "It names another thing than it seems to: blanks at its ends, U+00A0, zero-width characters, and such that change the direction of writing.",
+        "Invisible character in a program, location or variable name",
+        "The text names something else than it appears to: leading or trailing spaces, U+00A0, zero-width "
+        "characters, "
+        "bidirectional controls.",
         _process(exec='"/bin/\\u200btrue"'),
         _process(),
         find=_invisible,
@@ -161,25 +165,25 @@ RULES = (
     Rule(
         "S007",
         Severity.ERROR,
-        "An argument or variable that changes the direction of writing",
-        "What a reviewer sees is not what the process gets (U+202A to U+202E, U+2066 to U+2069).",
+        "Bidirectional control in an argument or variable",
+        "Reviewers see another text than the process gets (U+202A to U+202E, U+2066 to U+2069).",
         _process(argv='["--user=\\u202enimda"]'),
         _process(argv='["--user=admin"]'),
-        find=_unseen_in_values,
+        find=_invisible_in_values,
     ),
     Rule(
         "W112",
         Severity.WARNING,
-        "An argument or variable with characters nobody sees",
-        "Most come from copying out of a page or a mail.",
+        "Invisible character in an argument or variable",
+        "Such characters usually come from text copied from a web page or an e-mail.",
         _process(argv='["a\\u00a0b"]'),
         _process(argv='["a b", " ", "\\t", "🛠\ufe0f"]'),
     ),
     Rule(
         "W113",
         Severity.WARNING,
-        "A variable whose name no shell can set",
-        "Scripts cannot read it, and some systems drop it.",
+        "Variable name that no shell can set",
+        "Scripts cannot read the variable, and some systems drop it.",
         _process(environment="{log.level: info}"),
         _process(environment="{LOG_LEVEL: info}"),
         find=_variable_name,
@@ -187,7 +191,7 @@ RULES = (
     Rule(
         "W114",
         Severity.WARNING,
-        "An argument that is too long to be passed",
+        "Argument or variable too long",
         "Linux refuses to start the process (E2BIG).",
         _process(argv=f'["{"x" * 131_072}"]'),
         _process(argv='["@/srv/arguments"]'),
@@ -196,8 +200,8 @@ RULES = (
     Rule(
         "W115",
         Severity.WARNING,
-        "A variable of a shell in a value",
-        "No shell reads the environment: the process would get the text as it is.",
+        "Shell variable in a value",
+        "No shell expands the environment. The process gets the literal text.",
         _process(environment='{DATA: "$HOME/data"}'),
         _process(environment='{DATA: /srv/data, TOKEN: "${TOKEN}", PRICE: "5$"}'),
         find=_shell_variable,

@@ -27,7 +27,7 @@ _TYPES = {
     "number": "a number",
     "integer": "a whole number",
     "boolean": "true or false",
-    "null": "nothing",
+    "null": "empty",
 }
 # Of several findings about one value, the first of these is the mistake; the others follow from it.
 _PRIORITY = ("type", "enum", "const", "not", "minLength", "minItems", "minProperties", "pattern")
@@ -223,7 +223,7 @@ def _unknown_keys(
             key,
             "additionalProperties",
             f"unknown key `{key}`",
-            hint or f"known here: {', '.join(known)}",
+            hint or f"known keys: {', '.join(known)}",
         )
 
 
@@ -245,9 +245,9 @@ def _elsewhere(key: str, path: Pointer, root: Schema) -> str:
     around = root.get("properties", {})
     inside = _known_keys(around.get("definition", {}), root)[0]
     if not path and key in inside:
-        return f"it belongs below `definition:`, indented: `  {key}: …`"
+        return f"move it into `definition:`, indented: `  {key}: …`"
     if path == ("definition",) and key in around:
-        return "it belongs beside `definition:`, at the start of a line"
+        return "move it beside `definition:`, to the start of a line"
     return ""
 
 
@@ -293,11 +293,11 @@ def _type_hint(value: Any, wanted: list[str], path: Pointer, schema: Any) -> str
     field = path[-1] if path else ""
     hint = ""
     if value is None:
-        hint = "give it a value, or leave the key out"
+        hint = "give it a value, or remove the key"
     elif "string" in wanted and isinstance(value, (bool, int)):
         hint = f'quote it: "{str(value).lower()}"'
     elif "string" in wanted and isinstance(value, float):
-        hint = 'quote it as it is written: "…"'  # `2.50` is 2.5 here
+        hint = 'quote it exactly as written: "…"'  # `2.50` is 2.5 here
     elif "array" in wanted and isinstance(value, str):
         hint = _list_hint(str(field), value)
     elif "object" in wanted and field == "environment" and isinstance(value, list):
@@ -390,13 +390,13 @@ def _limit(error: "ValidationError", path: Pointer, keyword: str) -> str:
         "maxLength": f"is longer than {shown} characters",
         "minimum": f"must be at least {shown}",
         "maximum": f"must be at most {shown}",
-        "exclusiveMinimum": f"must be more than {shown}",
+        "exclusiveMinimum": f"must be greater than {shown}",
         "minItems": f"needs at least {shown} items",
         "minProperties": f"needs at least {shown} keys",
-        "uniqueItems": "holds the same item twice",
-        "not": "does not belong here",
+        "uniqueItems": "contains the same item twice",
+        "not": "is not allowed here",
     }
-    return _said(path, words.get(keyword) or "does not have the form it must have")
+    return _said(path, words.get(keyword) or "has an invalid format")
 
 
 def _said(path: Pointer, words: str) -> str:

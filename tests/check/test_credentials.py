@@ -102,4 +102,4 @@ def test_a_second_opinion_finds_what_we_did_not(repo: RepoBuilder, run: Run) -> 
     assert run("check", "-C", str(repo.root)).out == "1 definition checked. No problems.\n"
     again = run("check", "--second-opinion", "-C", str(repo.root))
     assert (again.code, again.out.count("X003")) == (0, 1)
-    assert "warning X003: detect-secrets takes this for: Secret Keyword" in again.out
+    assert "warning X003: detect-secrets reports: Secret Keyword" in again.out

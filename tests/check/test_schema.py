@@ -48,7 +48,7 @@ HEAD = "title: T\nowners: [team]\n"
         ),
         (
             "{exec: x, argv: [2.50]}",
-            '3:30 S003 item 1 of `argv` must be text, not a number | quote it as it is written: "…"',
+            '3:30 S003 item 1 of `argv` must be text, not a number | quote it exactly as written: "…"',
         ),
         ("{exec: x, cwd: srv}", "3:28 S005 `cwd` must be an absolute path, without control characters | "),
         (
@@ -77,7 +77,7 @@ HEAD = "title: T\nowners: [team]\n"
         ),
         (
             "{exec: x, environment: null}",
-            "3:36 S003 `environment` must be a map, not empty | give it a value, or leave the key out",
+            "3:36 S003 `environment` must be a map, not empty | give it a value, or remove the key",
         ),
         ("{exec: x, input_adapter: {}}", "3:23 S001 `input_type` is missing | add `input_type: …`"),
         (
@@ -90,7 +90,7 @@ HEAD = "title: T\nowners: [team]\n"
         ),
         (
             "{exec: x, input_adapter: {input_type: file, input_params: {file_path: /x, tcp_port: 80}}}",
-            "3:87 S002 unknown key `tcp_port` | known here: file_type, stream_name, file_path, suffix, content_type, framing, chunk_size, max_message_size",
+            "3:87 S002 unknown key `tcp_port` | known keys: file_type, stream_name, file_path, suffix, content_type, framing, chunk_size, max_message_size",
         ),
         (
             "{exec: x, process_type: service, input_adapter: {input_type: port, input_params: {tcp_port: '80'}}}",

@@ -44,8 +44,11 @@ def test_some_rules_are_silent_until_somebody_asks(repo: RepoBuilder, run: Run) 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ("rules: {W999: ignore}\n", "registry.yaml:1:1: error K003: there is no rule W999"),
-        ("title: T\nrules: {S002: ignore}\n", "registry.yaml:2:1: error K003: S002 cannot be judged"),
+        ("rules: {W999: ignore}\n", "registry.yaml:1:1: error K003: unknown rule W999"),
+        (
+            "title: T\nrules: {S002: ignore}\n",
+            "registry.yaml:2:1: error K003: the severity of S002 cannot be changed",
+        ),
         (
             "rules: {W202: perhaps}\n",
             "error K002: `rules` must be a map of rules to error, warning or ignore",
@@ -129,7 +132,7 @@ def test_a_plug_in_that_fails_is_named(repo: RepoBuilder, tmp_path: Path) -> Non
     repo.define("broken")
     for entry, said in (
         ("acme_rules:RULES", "the rule ACME1 of a plug-in failed: KeyError"),
-        ("acme_rules:NOT_RULES", "the plug-in `acme` has 'str' where a Rule is expected"),
+        ("acme_rules:NOT_RULES", "the plug-in `acme` provides 'str' instead of a Rule"),
         ("acme_rules:nothing", "the plug-in `acme` (acme_rules:nothing) cannot be loaded"),
     ):
         done = check_with(repo, tmp_path / "lib", entry)

@@ -68,19 +68,19 @@ def test_an_argument_over_128_kib_is_told(tmp_path: Path, size: int, is_told: bo
             "exec: /bin/x\nargv: [a]\n",
             (1, 1),
             "unknown key `exec`",
-            "it belongs below `definition:`, indented: `  exec: …`",
+            "move it into `definition:`, indented: `  exec: …`",
         ),
         (
             HEAD + "definition: {exec: /bin/x}\ncwd: /srv\n",
             (4, 1),
             "unknown key `cwd`",
-            "it belongs below `definition:`, indented: `  cwd: …`",
+            "move it into `definition:`, indented: `  cwd: …`",
         ),
         (
             HEAD + "definition: {exec: /bin/x, tags: [a]}\n",
             (3, 28),
             "unknown key `tags`",
-            "it belongs beside `definition:`, at the start of a line",
+            "move it beside `definition:`, to the start of a line",
         ),
     ],
 )

@@ -192,7 +192,7 @@ def test_a_registry_that_has_given_ids_keeps_imported_ones_too(
 @pytest.mark.parametrize(
     ("ids", "said"),
     [
-        ({"bee": 1}, "the id 1 is also that of definitions/process_definition/a.yaml"),
+        ({"bee": 1}, "the id 1 is also the id of definitions/process_definition/a.yaml"),
         ({"bee": 2}, "the id 2 was given to b, which was deleted"),
         ({"bee": 12, "cat": 12}, "the id 12 is also that of"),
         ({"bee": 2**53}, "is larger than"),
