@@ -118,6 +118,7 @@ def _get(address: str) -> bytes | None:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
             body = _read_body(answer)
     except urllib.error.HTTPError as error:
+        error.close()  # it is the response too, and keeps its connection open
         if error.code in (404, 410):
             return None
         raise UsageError(f"{address} answers {error.code} {error.reason}", _HINT) from error

@@ -32,7 +32,7 @@ def read_json(
 def check_limits(value: Any, deepest: int) -> None:
     """Raise ValueError where a value has more levels, or a text that is no Unicode text: half of a surrogate pair (`\\ud800`)."""
     level: Iterable[Any] = [value]
-    for _ in range(deepest + 1):
+    for _ in range(deepest):
         below: list[Any] = []
         for one in level:
             if isinstance(one, str):

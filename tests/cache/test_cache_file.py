@@ -13,7 +13,7 @@ def kept_in(root: Path, *, is_tracked: bool = False) -> bool:
     """Keep one value; True when it was kept."""
     cache = CacheFile(root, is_tracked)
     try:
-        return cache.keep({"files": [("key", b"value")]})
+        return cache.keep({"answers": [("key", b"value")]})
     finally:
         cache.close()
 
@@ -22,7 +22,7 @@ def read_in(root: Path) -> bytes | None:
     """What a new process would read there."""
     cache = CacheFile(root)
     try:
-        return cache.get("files", "key")
+        return cache.get("answers", "key")
     finally:
         cache.close()
 
@@ -43,8 +43,8 @@ def test_a_linked_folder_is_neither_read_nor_written(tmp_path: Path, link: str) 
     before = sorted(path.name for path in other.rglob("*"))
     cache = CacheFile(root)
     assert cache.unused_because == f"{link} is a link"
-    assert cache.get("files", "key") is None
-    assert not cache.keep({"files": [("other", b"x")]})
+    assert cache.get("answers", "key") is None
+    assert not cache.keep({"answers": [("other", b"x")]})
     assert sorted(path.name for path in other.rglob("*")) == before
     assert read_in(other) == b"value"
 

@@ -244,3 +244,73 @@ def test_a_line_that_only_holds_an_entry_is_none(before: str) -> None:
     ledger, problems = parse_ledger(f"{before}{entry.line()}\n".encode(), "registry-1")
     assert [problem.rule for problem in problems] == ["I020"]
     assert not ledger.entries
+
+
+def test_the_next_id_is_above_the_highest_one_not_above_the_last_one() -> None:
+    ledger, events = after(known("a", "b", "c"), with_id("b", 2), with_id("c", 3))
+    assert events == ["gone pro 1 a"]
+    assert ledger.next_ids == {"process_definition": 4}
+    assert ids(ledger, with_id("b", 2), with_id("c", 3), definition("d")) == {"b": 2, "c": 3, "d": 4}
+    moved, events = after(known("a", "b"), with_id("new", 1), with_id("b", 2))
+    assert (events, moved.next_id("process_definition")) == (["moved pro 1 new"], 3)
+
+
+def test_the_first_run_writes_ids_that_files_bring_in_order_of_kind_and_id() -> None:
+    _, events = after(EMPTY, with_id("a", 5), with_id("b", 2), definition("c", 9, kind="application"))
+    assert events == ["live app 9 c", "live pro 2 b", "live pro 5 a"]
+
+
+def test_capitals_come_before_small_letters_as_in_bytes() -> None:
+    _, events = after(EMPTY, definition("a"), definition("B"), definition("ä"))
+    assert events == ["live pro 1 B", "live pro 2 a", "live pro 3 ä"]
+
+
+def ledger_of(*events: tuple[int, str, str]) -> Ledger:
+    """A ledger with these events: id, name and state."""
+    entries = append(EMPTY, [("process_definition", *event) for event in events], None)
+    ledger, problems = parse_ledger("".join(f"{one.line()}\n" for one in entries).encode(), "registry-1")
+    assert not problems
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([(1, "a", "live"), (1, "a", "live")], "is given a second time"),
+        ([(1, "a", "live"), (1, "a", "gone"), (1, "b", "live")], "is given a second time"),
+        ([(1, "a", "live"), (1, "b", "moved"), (1, "b", "live")], "is given a second time"),
+        ([(1, "a", "gone")], "is gone, but was not there"),
+        ([(1, "a", "live"), (1, "a", "gone"), (1, "a", "gone")], "is gone, but was not there"),
+        ([(1, "a", "live"), (1, "a", "gone"), (1, "b", "moved")], "is moved, but was not there"),
+    ],
+)
+def test_what_cannot_happen_to_an_id_is_reported(events: list[tuple[int, str, str]], said: str) -> None:
+    found = verify([], ledger_of(*events))
+    assert (found[0].rule, found[0].span.line, said in found[0].message) == ("I022", len(events), True)
+
+
+def test_a_ledger_with_an_id_that_went_and_came_back_is_in_order() -> None:
+    ledger = ledger_of(
+        (1, "a", "live"), (1, "a", "gone"), (1, "a", "live"), (2, "b", "live"), (2, "c", "moved")
+    )
+    assert verify([with_id("a", 1), with_id("c", 2)], ledger) == ()
+
+
+def test_a_name_that_was_given_again_after_a_delete_is_in_order() -> None:
+    ledger = ledger_of((1, "a", "live"), (1, "a", "gone"), (2, "a", "live"))
+    assert verify([with_id("a", 2)], ledger) == ()
+
+
+def test_a_file_with_the_id_of_a_deleted_definition_is_reported() -> None:
+    (found,) = verify([with_id("a", 1)], ledger_of((1, "a", "live"), (1, "a", "gone")))
+    assert (found.rule, found.message) == ("I023", "the ledger has 1 as a (gone)")
+
+
+@pytest.mark.parametrize(
+    ("number", "is_good"),
+    [(0, False), (-1, False), (1, True), (2**53 - 1, True), (2**53, False), (10**20, False)],
+)
+def test_a_ledger_holds_ids_from_1_to_2_to_the_53_less_1(number: int, is_good: bool) -> None:
+    (entry,) = append(EMPTY, [("process_definition", number, "a", "live")], None)
+    ledger, problems = parse_ledger(f"{entry.line()}\n".encode(), "registry-1")
+    assert (len(ledger.entries), problems == ()) == (int(is_good), is_good)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from registry.render.html.text import markdown
+from registry.model.diff import MISSING
+from registry.render.html.text import command, markdown, short
 
 PARSER = MarkdownIt("commonmark", {"html": False}).disable("image")
 WORDS = (
@@ -77,3 +78,21 @@ def test_markup_in_a_description_is_text() -> None:
         markdown("Not <b>bold</b> & `<i>`")
         == "<p>Not &lt;b&gt;bold&lt;/b&gt; &amp; <code>&lt;i&gt;</code></p>\n"
     )
+
+
+def test_a_changed_value_is_shown_in_at_most_400_characters() -> None:
+    assert short("x" * 400) == "x" * 400
+    assert short("x" * 401) == "x" * 399 + "…"
+    assert short(["x"]) == '["x"]'
+    assert short(None) == "null"
+    assert short("") == ""
+    assert short(MISSING) is None
+
+
+def test_a_command_is_shown_as_a_shell_would_take_it() -> None:
+    assert command({"exec": "/bin/my tool", "argv": ["a b", "$HOME", "", "it's"]}) == (
+        """'/bin/my tool' 'a b' '$HOME' '' 'it'"'"'s'"""
+    )
+    assert command({"exec": "x"}) == "x"
+    for wrong in ({"exec": 5}, {"exec": "x", "argv": "a"}, {"exec": "x", "argv": [1]}, {}):
+        assert command(wrong) == ""
