@@ -5,11 +5,12 @@ from pathlib import Path
 
 from registry.errors import RefusedError
 from registry.ids import append, parse_ledger
-from registry.ids.ledger import MAX_ID
 from registry.load import yaml
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, WorkTree
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, id_of, kind_and_name
 
+# What a 32-bit column holds, as the 2013 service's does. New ids follow the largest one: those after it must be free.
+_LARGEST_ID = 2**31 - 1
 _INSTEAD = "--new-ids imports without ids, and `registry index` gives new ones"
 
 
@@ -57,8 +58,8 @@ def _are_free(source: WorkTree, ids: Mapping[str, int]) -> None:
             if number is not None:
                 carriers[found[0]][number] = entry.path
     for path, number in ids.items():
-        if number > MAX_ID:
-            raise RefusedError(f"{path}: the id {number} is larger than {MAX_ID}", _INSTEAD)
+        if number > _LARGEST_ID:
+            raise RefusedError(f"{path}: the id {number} is larger than {_LARGEST_ID}", _INSTEAD)
         other = carriers[(kind_and_name(path) or ("",))[0]].setdefault(number, path)
         if other != path:
             raise RefusedError(f"{path}: the id {number} is also that of {other}", _INSTEAD)

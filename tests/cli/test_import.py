@@ -196,6 +196,8 @@ def test_a_registry_that_has_given_ids_keeps_imported_ones_too(
         ({"bee": 2}, "the id 2 was given to b, which was deleted"),
         ({"bee": 12, "cat": 12}, "the id 12 is also that of"),
         ({"bee": 2**53}, "is larger than"),
+        ({"bee": 2**53 - 1}, "is larger than"),
+        ({"bee": 2**31}, "is larger than"),
     ],
 )
 def test_an_imported_id_of_another_definition_is_refused_and_nothing_written(
