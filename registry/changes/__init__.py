@@ -1,4 +1,4 @@
-"""What a change to definitions means, and to whom: two sets of definitions to findings, by id; pure."""
+"""What a change to definitions means, and who must act: compare two sets of definitions by id. Pure."""
 
 from registry.changes.compare import (
     GUARDS,

@@ -1,4 +1,4 @@
-"""What changes of an application mean."""
+"""The meaning of changes to an application."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from registry.model.pointer import escape_step
 
 
 def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:
-    """What the changes from one `definition` to another mean, field by field."""
+    """Yield the meaning of each changed field between two `definition` values."""
     for key in dict.fromkeys((*old, *new)):
         change = Change(f"/definition/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))
         if same(change.old, change.new):

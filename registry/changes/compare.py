@@ -1,4 +1,7 @@
-"""Two sets of definitions to what changed between them: by id, else by name, never by text."""
+"""Compare two sets of definitions.
+
+Definitions are matched by id, otherwise by name, never by similar text.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,12 +22,12 @@ from registry.model.diff import MISSING, Change, diff, same
 from registry.model.pointer import escape_step, steps_of
 from registry.model.redaction import redacted
 
-# What no promise to be careful lowers: an id that means another thing, a credential that everybody can read.
+# Levels that `lifecycle: experimental` never lowers: an id with another meaning, and credentials in the open.
 _NEVER_LOWERED = frozenset(("C103", "C164", "C165", "C205"))
 
 
 GUARDS = "registry"
-"""Stands for the kind of an entry that is about a setting, schema or template, and about no definition."""
+"""The kind of entries about a setting, schema or template instead of a definition."""
 
 
 class What(StrEnum):
@@ -38,7 +41,7 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The definitions of one side that may differ from the other; `others` are more that they refer to."""
+    """The definitions of one side that may differ from the other side. `others` are referenced by them."""
 
     definitions: Sequence[Definition]
     kinds: Kinds
@@ -47,9 +50,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One definition that changed, gravest meaning first. `old_name` is "" unless it was renamed; `path` and `line` are
-    where to look: of the new file, or of the old one where there is none. `affects` are the names of the definitions that
-    use it, where that matters.
+    """One changed definition, with the most severe meaning first.
+
+    `old_name` is "" unless the definition was renamed. `path` is the new file, or the old one if there is no
+    new file. `lines` maps pointers of the meanings to line numbers in the new file. `affects` are the names
+    of the definitions that use it, if that matters.
     """
 
     what: What
@@ -65,15 +70,16 @@ class Changed:
 
     @property
     def level(self) -> Level:
-        """The gravest of its meanings."""
+        """The most severe level of its meanings."""
         return min((one.level for one in self.meanings), key=lambda level: level.rank)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What changed from one snapshot to another, gravest first. `base` and `head` are commits; `head` None is the work tree.
+    """The changes from one snapshot to another, most severe first.
 
-    `settings` are those of the base: a change does not loosen what it is judged by.
+    `base` and `head` are commits; `head` is None for the work tree. `settings` are those of the base, because
+    a change must not weaken the rules that it is checked by.
     """
 
     base: str
@@ -83,7 +89,7 @@ class Comparison:
     note: str = ""
 
     def count(self, of: What | Level) -> int:
-        """How many definitions had this happen to them, or how many changes have this level."""
+        """Return the number of definitions with this event, or of meanings with this level."""
         if isinstance(of, What):
             return sum(one.what is of for one in self.changed if one.kind != GUARDS)
         return sum(each.level is of for one in self.changed for each in one.meanings)
@@ -92,9 +98,9 @@ class Comparison:
 def compare(
     old: Side, new: Side, *, settings: Settings, today: date, used_by: Callable[[str, str], Sequence[str]]
 ) -> tuple[Changed, ...]:
-    """What changed from `old` to `new`, as `settings` judge it.
+    """Return the changes from `old` to `new`, with the levels that `settings` give them, most severe first.
 
-    `used_by` gives the names of the definitions that refer to the one of this kind and name.
+    `used_by(kind, name)` returns the names of the definitions that refer to a definition.
     """
     around = Surroundings(_sites(old), _sites(new), frozenset(new.kinds.adapters), frozenset(settings.compat))
     found = []
@@ -102,8 +108,8 @@ def compare(
         meanings = [*_meanings(before, after, around, today)]
         there = after or before
         name = there.name if there is not None else ""
-        judged = [one for each in meanings if (one := judged_by_settings(each, name, settings)) is not None]
-        if not judged or there is None:
+        meanings = [one for each in meanings if (one := judged_by_settings(each, name, settings)) is not None]
+        if not meanings or there is None:
             continue
         is_renamed = before is not None and after is not None and before.name != after.name
         what = (
@@ -116,7 +122,7 @@ def compare(
             else What.CHANGED
         )
         shown = [
-            _without_credentials(one, before, after, new.kinds if after else old.kinds) for one in judged
+            _without_credentials(one, before, after, new.kinds if after else old.kinds) for one in meanings
         ]
         affects = (
             tuple(used_by(there.kind, there.name))
@@ -143,13 +149,13 @@ def compare(
 def _pairs(
     old: Iterable[Definition], new: Iterable[Definition]
 ) -> Iterator[tuple[Definition | None, Definition | None]]:
-    """Each definition of both sides once, with what it was before."""
+    """Yield each definition of both sides once, matched with its old or new state."""
     was, now = list(old), list(new)
     same_id = {(one.kind, one.id): one for one in was if one.id is not None}
     keys: tuple[Callable[[Definition], Any], ...] = (
         lambda one: (one.kind, one.id) if (one.kind, one.id) in same_id else None,
         lambda one: (one.kind, one.name),
-        # Moved before an id was given.
+        # Renamed before an id was assigned: same content.
         lambda one: (one.kind, one.raw) if one.id is None else None,
     )
     for key in keys:
@@ -188,16 +194,18 @@ def _removal(before: Definition, today: date) -> Meaning:
     announced = announced if isinstance(announced, dict) else {}
     successor = f"use {announced['replaced_by']}" if isinstance(announced.get("replaced_by"), str) else ""
     owners = f"owned by {', '.join(_owners(before))}" if _owners(before) else ""
-    said = "; ".join(part for part in (owners, successor) if part)
+    details = "; ".join(part for part in (owners, successor) if part)
     if before.data.get("lifecycle") != "deprecated":
-        found = meaning("C101", "", more=said)
+        found = meaning("C101", "", more=details)
         return (
             lowered(found, "it was experimental") if before.data.get("lifecycle") == "experimental" else found
         )
     sunset = announced.get("sunset")
     is_over = isinstance(sunset, str) and sunset <= today.isoformat()
     when = f"its sunset is {sunset}" if isinstance(sunset, str) else "no sunset was announced"
-    return meaning("C196" if is_over else "C197", "", more="; ".join(part for part in (when, said) if part))
+    return meaning(
+        "C196" if is_over else "C197", "", more="; ".join(part for part in (when, details) if part)
+    )
 
 
 def _whole(before: Definition, after: Definition) -> Iterator[Meaning]:
@@ -208,7 +216,7 @@ def _whole(before: Definition, after: Definition) -> Iterator[Meaning]:
 
 
 def _around(before: Definition, after: Definition) -> Iterator[Meaning]:
-    """What stands around `definition`."""
+    """Yield the meaning of changes outside `definition`."""
     old, new = before.data, after.data
     for key in dict.fromkeys((*old, *new)):
         change = Change(f"/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))
@@ -241,11 +249,11 @@ def _lifecycle(change: Change, new: Mapping[str, Any]) -> Meaning:
     if after == "deprecated":
         announced = new.get("deprecation")
         announced = announced if isinstance(announced, dict) else {}
-        said = (("sunset", "sunset"), ("replaced_by", "replaced by"))
+        labels = (("sunset", "sunset"), ("replaced_by", "replaced by"))
         return meaning(
             "C190",
             *change,
-            more="; ".join(f"{word} {announced[key]}" for key, word in said if announced.get(key)),
+            more="; ".join(f"{word} {announced[key]}" for key, word in labels if announced.get(key)),
         )
     return meaning("C191" if after == "production" else "C195", *change)
 
@@ -259,7 +267,7 @@ def _deprecation(change: Change, *, is_new: bool) -> Meaning:
 
 
 def _answers(old: Any, new: Any) -> bool:
-    """True when an example that was there expects another output now."""
+    """Return True when an existing example now expects another output."""
     keys = ("output_text", "output_file", "output_sha256", "exit_code")
     expected = [
         {_given(one): tuple(str(one.get(key)) for key in keys) for one in value if isinstance(one, dict)}
@@ -271,7 +279,7 @@ def _answers(old: Any, new: Any) -> bool:
 
 
 def _given(example: Mapping[str, Any]) -> str:
-    """What an example is known by: its input, else its title."""
+    """Return what identifies an example: its input, otherwise its title."""
     return str(example.get("input_text", example.get("input_file", example.get("title"))))
 
 
@@ -288,20 +296,20 @@ def _inside(before: Definition, after: Definition, around: Surroundings) -> Iter
 
 
 def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning | None:
-    """The meaning with the level that the settings give it for the definition `name`; None for one to ignore.
+    """Return the meaning with its level from the settings for the definition `name`, or None to ignore it.
 
-    The longest folder's word counts first.
+    The longest matching folder wins.
     """
     level = settings.level_of(one.rule, name)
     if level is None:
         return one
-    return None if level == "ignore" else replace(one, level=Level(level), note="as registry.yaml says")
+    return None if level == "ignore" else replace(one, level=Level(level), note="level set in registry.yaml")
 
 
 def _without_credentials(
     one: Meaning, before: Definition | None, after: Definition | None, kinds: Kinds
 ) -> Meaning:
-    """The meaning with credentials in its values hidden."""
+    """Return the meaning with credentials in its values hidden."""
     shown = []
     for value, definition in ((one.old, before), (one.new, after)):
         if definition is None or value is MISSING:
@@ -322,7 +330,7 @@ def _at(document: Any, pointer: str) -> Any:
 
 
 def _lines(definition: Definition, meanings: Iterable[Meaning]) -> dict[str, int]:
-    """The line of each pointer in the new file, or of the nearest thing above it."""
+    """Map each pointer to its line in the new file, or to the line of its nearest parent that exists."""
     found = {}
     for one in meanings:
         steps: tuple[str, ...] = steps_of(one.pointer)
@@ -348,7 +356,7 @@ def _sites(side: Side) -> Callable[[Any], tuple[str, ...]]:
 
 
 def failing(changed: Iterable[Changed], fail_on: Callable[[Party, str], Level | None]) -> bool:
-    """True when a change is as grave as `fail_on` says for one of its parties and the definition's name; None never fails."""
+    """Return True when a change reaches the level that `fail_on(party, name)` returns. None never fails."""
     return any(
         limit is not None and each.level.rank <= limit.rank
         for one in changed

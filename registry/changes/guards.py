@@ -1,6 +1,7 @@
-"""What a change loosens of that by which changes are judged: settings, schemas, exceptions; pure.
+"""Changes that weaken the checks themselves: settings, schemas and exceptions. Pure.
 
-A change must not pass because it loosened its own judge unseen. What only tightens, new kinds and new keys are not reported.
+They are reported so that a change cannot pass unnoticed by weakening what checks it. Stricter rules, new
+kinds and new keys are not reported.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ _FAIL_ON = ("safe", "risky", "breaking", "never")
 
 
 def loosened_settings(old: Settings, new: Settings) -> Iterator[Meaning]:
-    """Rules and changes that count for less, levels from which less fails, and clients of old that are not checked for."""
+    """Yield lowered severities and levels, higher `fail_on` limits, and removed `compat` clients."""
     yield from _levels(old, new)
     folders = {
         key.strip("/") for one in (old, new) for key, value in one.fail_on.items() if isinstance(value, dict)
@@ -43,7 +44,7 @@ def loosened_settings(old: Settings, new: Settings) -> Iterator[Meaning]:
             "/compat",
             list(old.compat),
             list(new.compat),
-            more=f"definitions need not suit {client} any more",
+            more=f"definitions are no longer checked for {client}",
         )
 
 
@@ -57,7 +58,7 @@ def _levels(old: Settings, new: Settings) -> Iterator[Meaning]:
             inherits = folder and all(rule not in one.folders.get(folder, {}) for one in (old, new))
             if not inherits and {before, after} <= {*order} and order.index(after) > order.index(before):
                 steps = ("folders", folder, rule) if folder else ("rules", rule)
-                yield meaning("C202", pointer_of(steps), before, after, more=f"{rule} counts for less")
+                yield meaning("C202", pointer_of(steps), before, after, more=f"{rule} is less severe")
 
 
 def _default(rule: str) -> str:
@@ -68,7 +69,7 @@ def _default(rule: str) -> str:
 
 
 def new_exceptions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:
-    """Exceptions from rules that a definition did not make before, or that cover more now."""
+    """Yield exceptions that a definition did not have before, or that cover more than before."""
     before = list(exceptions_in(dict(old)))
     for one in exceptions_in(dict(new)):
         if not any(other.covers(one.rule, one.steps) for other in before):
@@ -78,7 +79,7 @@ def new_exceptions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[M
                 f"/ignore/{one.place}",
                 MISSING,
                 new["ignore"][one.place],
-                more=f"{one.rule} is not reported for {where}",
+                more=f"{one.rule} is no longer reported for {where}",
             )
 
 
@@ -117,14 +118,14 @@ _SCHEMAS = frozenset(
         "else",
     )
 )
-# Put together by the registry from all adapter types: a new type is no looser schema.
+# The registry generates this part from all adapter types. A new type does not weaken the schema.
 _GENERATED = "adapters"
 Found = tuple[str, Any, Any, str]
-"""Pointer into the schema, the value before and after, and what that means."""
+"""Pointer into the schema, old and new value, and the effect."""
 
 
 def loosened_schema(old: Kind, new: Kind) -> Iterator[Meaning]:
-    """What a kind's schema accepts now that it did not accept before, or may accept: where that cannot be decided."""
+    """Yield what a kind's schema newly accepts, or may accept when that cannot be decided."""
     lost = [pointer_of(one) for one in old.secret_fields if one not in new.secret_fields]
     if lost:
         yield meaning(
@@ -132,11 +133,11 @@ def loosened_schema(old: Kind, new: Kind) -> Iterator[Meaning]:
             "/x-registry/secret_fields",
             lost,
             MISSING,
-            more="credentials are not looked for there any more",
+            more="credentials in these fields are no longer detected",
         )
     for reference in old.references:
         if reference not in new.references:
-            words = "nobody checks any more that what is named there exists"
+            words = "references in this field are no longer checked"
             yield meaning(
                 "C203",
                 "/x-registry/references",
@@ -149,14 +150,14 @@ def loosened_schema(old: Kind, new: Kind) -> Iterator[Meaning]:
 
 
 class _Schemas:
-    """Two schemas of one kind, walked side by side."""
+    """Two versions of a kind's schema (JSON Schema draft 2020-12), compared keyword by keyword."""
 
     def __init__(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         self._old, self._new = old, new
         self._found: list[Found] = []
 
     def looser(self) -> list[Found]:
-        """Everything that the new one accepts, or may accept, and the old one did not."""
+        """Return everything that the new version accepts, or may accept, and the old one did not."""
         self._compare(self._old, self._new, "")
         for reference in sorted(_negated(self._old)):
             node = {"$ref": reference}
@@ -167,7 +168,7 @@ class _Schemas:
                     pointer,
                     old,
                     new,
-                    "a `not` or `if` refers to it: whether it accepts more is not decided here",
+                    "used in a `not` or `if`: it may accept more",
                 )
         return self._found
 
@@ -177,7 +178,7 @@ class _Schemas:
     def _compare(self, old: Any, new: Any, pointer: str) -> None:
         if old is False or new is False or same(old, new):
             if old is False and new is not False:
-                self._note(pointer, False, _short(new), "what was refused is accepted")
+                self._note(pointer, False, _short(new), "values that were rejected are accepted")
             return
         before, after = _map(old), _map(new)
         for key, value in before.items():
@@ -189,7 +190,7 @@ class _Schemas:
                     self._compare(before[key][name], after[key][name], f"{pointer}/{key}/{escape_step(name)}")
 
     def _keyword(self, key: str, old: Any, new: Any, pointer: str, around: Mapping[str, Any]) -> None:  # noqa: C901, PLR0912
-        # One branch for each way in which keywords of JSON Schema constrain.
+        # One branch for each way in which JSON Schema keywords constrain values.
         if same(old, new):
             return
         if key in ("properties", "patternProperties"):
@@ -204,7 +205,7 @@ class _Schemas:
                         f"{pointer}/{escape_step(name)}",
                         _short(schema),
                         MISSING,
-                        "the value is not checked any more",
+                        "the value is no longer checked",
                     )
             if key == "patternProperties":
                 for name in _map(new).keys() - _map(old).keys():
@@ -228,19 +229,20 @@ class _Schemas:
         elif key in _AT_LEAST or key in _AT_MOST:
             is_number = isinstance(new, int | float) and isinstance(old, int | float)
             if not is_number or (new < old if key in _AT_LEAST else new > old):
-                self._note(pointer, old, new, "the limit is wider")
+                self._note(pointer, old, new, "the limit is less strict")
         elif key in _SCHEMAS:
             self._compare(old, {} if new is MISSING else new, pointer)
             if new is MISSING and isinstance(old, dict) and _constrains(old):
-                self._note(pointer, _short(old), MISSING, "this is not checked any more")
+                self._note(pointer, _short(old), MISSING, "no longer checked")
         elif key in ("allOf", "anyOf", "oneOf", "prefixItems"):
             self._branches(key, _list(old), [] if new is MISSING else _list(new), pointer)
         elif key in ("if", "not", "$ref", "$dynamicRef"):
             if not same(self._resolved(old, self._old), self._resolved(new, self._new)):
-                self._note(pointer, _short(old), _short(new), "whether it accepts more is not decided here")
+                self._note(pointer, _short(old), _short(new), "it may accept more")
         else:
-            # `pattern`, `const`, `format`, `uniqueItems`, `dependentRequired` … and what this program does not know.
-            self._note(pointer, _short(old), _short(new), "another value, or none, may accept more")
+            # `pattern`, `const`, `format`, `uniqueItems`, `dependentRequired` and keywords unknown to this
+            # program.
+            self._note(pointer, _short(old), _short(new), "a changed or removed condition may accept more")
 
     def _branches(self, key: str, old: list[Any], new: list[Any], pointer: str) -> None:
         rest_old = [one for one in old if not any(same(one, other) for other in new)]
@@ -248,12 +250,12 @@ class _Schemas:
         if key in ("anyOf", "oneOf") and (len(new) > len(old) or not new):
             self._note(pointer, _short(old), _short(new), "more alternatives are accepted")
         elif key in ("allOf", "prefixItems") and len(rest_new) < len(rest_old):
-            self._note(pointer, _short(old), _short(new), "a condition is not checked any more")
+            self._note(pointer, _short(old), _short(new), "a condition is no longer checked")
         for number, (one, other) in enumerate(zip(rest_old, rest_new, strict=False)):
             self._compare(one, other, f"{pointer}/{number}")
 
     def _resolved(self, node: Any, root: dict[str, Any], depth: int = 0) -> Any:
-        """The node with what its references name in their place: a `not` or `if` may change by what it refers to."""
+        """Return the node with its references resolved: a `not` or `if` can change through its references."""
         if isinstance(node, list):
             return [self._resolved(one, root, depth) for one in node]
         if not isinstance(node, dict):
@@ -267,7 +269,7 @@ class _Schemas:
 
 
 def _negated(node: Any, *, inside: bool = False) -> set[str]:
-    """The references within a `not` or `if`: there, what accepts less makes the whole accept more."""
+    """Return the references within a `not` or `if`, where a stricter schema makes the whole accept more."""
     found: set[str] = set()
     if isinstance(node, dict):
         for key, value in node.items():
@@ -293,7 +295,7 @@ def _constrains(schema: Any) -> bool:
 
 
 def _short(value: Any) -> Any:
-    """A part of a schema as it is shown: a large one only by its keywords."""
+    """Return a part of a schema for display. A large part is reduced to its keywords."""
     if isinstance(value, dict | list) and len(str(value)) > 300:
         return f"({', '.join(map(str, value))})"[:300] if isinstance(value, dict) else f"({len(value)} items)"
     return value

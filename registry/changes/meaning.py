@@ -1,4 +1,4 @@
-"""One change with what it means."""
+"""A change together with its meaning."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,9 +10,10 @@ from registry.model.diff import MISSING
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one change means. `old` and `new` are values as JSON has them, credentials hidden, `MISSING` where there is none.
+    """The meaning of one change. `old` and `new` are JSON values with credentials hidden, or `MISSING`.
 
-    `reason` is the table's, with what is known of this case; `note` says why the level is not the table's.
+    `reason` is the reason from the table plus details of this change. `note` explains a level that differs
+    from the table.
     """
 
     rule: str
@@ -26,17 +27,17 @@ class Meaning:
 
     @property
     def title(self) -> str:
-        """The change in a few words."""
+        """A short title of the change."""
         return TABLE[self.rule].title
 
     @property
     def action(self) -> str:
-        """What the parties must do; "" when nothing."""
+        """What the parties must do, or ""."""
         return TABLE[self.rule].action if self.level is not Level.SAFE else ""
 
     @property
     def sort_key(self) -> tuple[int, list[str], str, str]:
-        """Gravest first, by party, then by place."""
+        """Sort by level (most severe first), party, rule and pointer."""
         order = list(Party)
         return self.level.rank, [str(order.index(party)) for party in self.parties], self.rule, self.pointer
 
@@ -50,14 +51,17 @@ def meaning(
     parties: Iterable[Party] = (),
     more: str = "",
 ) -> Meaning:
-    """A row of the table for one place; `parties` narrows those of the row, `more` is added to its reason."""
+    """Return the meaning for a row of the table.
+
+    `parties` overrides the row's; `more` is appended to its reason.
+    """
     row = TABLE[rule]
     reason = f"{row.reason}; {more}" if more else row.reason
     return Meaning(rule, row.level, tuple(parties) or row.parties, pointer, old, new, reason)
 
 
 def lowered(one: Meaning, note: str) -> Meaning:
-    """The same, one level less grave."""
+    """Return the meaning with its level lowered by one."""
     levels = list(Level)
     return (
         replace(one, level=levels[min(one.level.rank + 1, 2)], note=note)

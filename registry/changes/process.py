@@ -1,4 +1,4 @@
-"""What changes inside and around a process definition mean."""
+"""The meaning of changes inside and around a process definition."""
 
 import posixpath
 import re
@@ -49,12 +49,12 @@ _STANDARD = {
 }
 _MOST_COMPARED = 250_000
 SiteNames = Callable[[Any], tuple[str, ...]]
-"""Names of the sites of an application, by its name; empty when there is none."""
+"""Returns the names of the sites of an application, or () if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is known beside the two documents: sites of applications before and after, known adapter types, asked-for compatibility."""
+    """Context of a comparison: application sites on both sides, known adapter types, and `compat` clients."""
 
     sites_before: SiteNames = lambda _name: ()
     sites_after: SiteNames = lambda _name: ()
@@ -63,7 +63,7 @@ class Surroundings:
 
 
 def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any], around: Surroundings) -> Iterator[Meaning]:
-    """What the changes from one `definition` to another mean, field by field."""
+    """Yield the meaning of each changed field between two `definition` values."""
     for key in dict.fromkeys((*old, *new)):
         change = Change(f"/definition/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))
         if same(change.old, change.new):
@@ -92,12 +92,12 @@ def _application(
     _old: Mapping[str, Any], _new: Mapping[str, Any], change: Change, around: Surroundings
 ) -> Iterator[Meaning]:
     before, after = set(around.sites_before(change.old)), set(around.sites_after(change.new))
-    said = [
+    details = [
         f"{word}: {', '.join(sorted(sites))}"
-        for word, sites in (("sites lost", before - after), ("sites won", after - before))
+        for word, sites in (("removed sites", before - after), ("added sites", after - before))
         if sites
     ]
-    yield meaning("C120", *change, more="; ".join(said))
+    yield meaning("C120", *change, more="; ".join(details))
 
 
 def _process_type(
@@ -114,7 +114,7 @@ def _timeout(
         value if isinstance(value, int | float) else float("inf") for value in (change.old, change.new)
     )
     if after < before:
-        yield meaning("C140", *change, more=f"the limit is {after:g} s now")
+        yield meaning("C140", *change, more=f"the limit is now {after:g} s")
     else:
         yield meaning("C141" if after <= 2 * before and after != float("inf") else "C142", *change)
 
@@ -151,22 +151,22 @@ def _environment(
         was_secret, is_secret = (
             isinstance(value, str) and credential_in(name, value) is not None for value in (before, after)
         )
-        was_asked, is_asked = (
+        was_reference, is_reference = (
             isinstance(value, str) and _FROM_HOST.match(value) is not None for value in (before, after)
         )
-        if is_secret or (was_asked and not is_asked and after is not MISSING):
+        if is_secret or (was_reference and not is_reference and after is not MISSING):
             yield meaning("C164", pointer, before, after)
         if was_secret and before != after:
             yield meaning("C165", pointer, before, after)
         if after is MISSING:
             yield meaning("C160", pointer, before, after)
-        elif is_asked:
+        elif is_reference:
             yield meaning("C163", pointer, before, after)
         elif changes_loading(name) and before is MISSING:
             yield meaning("C166", pointer, before, after)
         elif before is MISSING and not is_secret:
             yield meaning("C161", pointer, before, after)
-        elif before is not MISSING and not is_secret and not was_asked:
+        elif before is not MISSING and not is_secret and not was_reference:
             yield meaning("C162", pointer, before, after)
 
 
@@ -201,9 +201,10 @@ def _argv(
 
 
 def _removed_and_added(before: list[str], after: list[str]) -> tuple[bool, bool]:
-    """Whether arguments are gone, and whether some are new or in the place of others."""
+    """Return whether arguments were removed, and whether some were added or replaced."""
     if len(before) * len(after) > _MOST_COMPARED:
-        # Comparing the order of thousands of arguments takes hours; which there are says nearly as much.
+        # Comparing the order of thousands of arguments takes hours. Comparing the sets is nearly as
+        # informative.
         old, new = Counter(before), Counter(after)
         return sum((old - new).values()) > sum((new - old).values()), bool(new - old)
     removed = added = 0
@@ -224,8 +225,8 @@ def _adapter(
         is_single = all(inside.get("process_type", "single") == "single" for inside in (old, new))
         there = before or after
         is_standard = there.get(f"{side}_type") == "file" and same(_params(there, side), _STANDARD[side])
-        as_understood = is_single and is_standard and len(there) == 2
-        yield meaning("C131", *change) if as_understood else meaning("C180", *change, parties=parties)
+        is_default = is_single and is_standard and len(there) == 2
+        yield meaning("C131", *change) if is_default else meaning("C180", *change, parties=parties)
         return
     if before.get(f"{side}_type") != after.get(f"{side}_type"):
         yield meaning(
@@ -242,7 +243,7 @@ def _adapter(
     ]
     if spelling[0] != spelling[1] and None not in spelling:
         spelled = meaning("C200", f"/definition/{side}_adapter/{spelling[1]}", spelling[0], spelling[1])
-        yield spelled if "streamboss" not in around.compat else _risky_for_old_clients(spelled)
+        yield spelled if "streamboss" not in around.compat else _risky_for_older_clients(spelled)
     kind = _text(after.get(f"{side}_type"))
     key = spelling[1] or spelling[0] or f"{side}_params"
     one, other = _params(before, side), _params(after, side)
@@ -267,12 +268,12 @@ def _adapter(
             )
 
 
-def _risky_for_old_clients(spelled: Meaning) -> Meaning:
+def _risky_for_older_clients(spelled: Meaning) -> Meaning:
     return replace(
         spelled,
         level=Level.RISKY,
         parties=(Party.START,),
-        note="clients of old read only one spelling (compat)",
+        note="older clients read only one spelling (compat)",
     )
 
 
@@ -307,14 +308,17 @@ def _parameter(
 
 
 def _forms(side: str, change: Change, before: frozenset[str] | None, after: frozenset[str] | None) -> Meaning:
-    """Media types: `None` stands for any. What is taken may only grow, what is given may only shrink."""
+    """Compare media types; `None` means any.
+
+    It is safe to accept more input types and to produce fewer output types.
+    """
     small, large = (before, after) if side == "input" else (after, before)
     is_safe = large is None or (small is not None and small <= large)
     return meaning("C184", *change) if is_safe else meaning("C183", *change, parties=_PARTY[side])
 
 
 def interface(old: Any, new: Any) -> Iterator[Meaning]:
-    """What the changes from one `interface` to another mean."""
+    """Yield the meaning of each changed field between two `interface` values."""
     for side, parties in _PARTY.items():
         before, after = _map(_map(old).get(side)), _map(_map(new).get(side))
         for name in dict.fromkeys((*before, *after)):
@@ -340,7 +344,7 @@ def _many(value: Any) -> frozenset[str] | None:
 
 
 def _size(value: Any) -> float:
-    """Bytes; no limit is infinite, and so is what cannot be read."""
+    """Return a size in bytes; infinity for no limit or an invalid value."""
     if isinstance(value, int):
         return value
     found = _SIZE.match(value) if isinstance(value, str) else None

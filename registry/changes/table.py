@@ -1,8 +1,9 @@
-"""The table of changes: each kind of change with its level, who must act first, and the reason shown. The one place for it.
+"""The table of changes: the level, the party that must act first and the reason for each kind of change.
 
-Breaking: somebody else must act first, or what ran yesterday would fail or answer differently in form. Risky: behaviour may
-change, and the registry cannot know. Safe: neither. What loosens the input is safe and what tightens it is breaking; for the
-output it is the other way round. A row has one level; where a change can go two ways there are two rows.
+Breaking: a party must act first, otherwise working calls fail or get output in another format. Risky:
+behavior may change, and the registry cannot know. Safe: neither. Accepting more input is safe, accepting less
+is breaking; for output it is the other way round. A row has one level: where a change can go two ways there
+are two rows.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How much a change can break."""
+    """The severity of a change."""
 
     BREAKING = "breaking"
     RISKY = "risky"
@@ -18,12 +19,12 @@ class Level(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the gravest."""
+        """0 for the most severe."""
         return ("breaking", "risky", "safe").index(self.value)
 
 
 class Party(StrEnum):
-    """Who must act first."""
+    """The party that must act first."""
 
     START = "START"
     FEED = "FEED"
@@ -33,16 +34,16 @@ class Party(StrEnum):
 
     @property
     def people(self) -> str:
-        """Who that is."""
+        """A description of the party."""
         return _PEOPLE[self.value]
 
 
 _PEOPLE = {
     "START": "hosts: files, environment, application",
-    "FEED": "those who send messages",
-    "YIELD": "those who read the output",
-    "RUN": "operators: limits, place, cost",
-    "FIND": "clients that hold an id or a name",
+    "FEED": "clients that send messages",
+    "YIELD": "clients that read the output",
+    "RUN": "operators: limits, capacity, cost",
+    "FIND": "clients that store an id or a name",
 }
 _START, _FEED, _YIELD, _RUN, _FIND = (
     (Party.START,),
@@ -57,7 +58,10 @@ _BREAKING, _RISKY, _SAFE = Level.BREAKING, Level.RISKY, Level.SAFE
 
 @dataclass(frozen=True, slots=True)
 class ChangeRule:
-    """One kind of change. `reason` says what follows from it, `action` what the party must do before the merge."""
+    """One kind of change.
+
+    `reason` states its consequence, `action` what the party must do before the merge.
+    """
 
     id: str
     title: str
@@ -74,30 +78,30 @@ _ROWS = (
         "definition removed",
         _BREAKING,
         _FIND,
-        "stored ids answer with a tombstone; operations that use it stop",
-        "move to another definition",
+        "stored ids return a tombstone; operations that use it stop",
+        "switch to another definition",
     ),
     ChangeRule(
         "C102",
         "definition renamed, same id",
         _RISKY,
         _FIND,
-        "ids keep working; the address by name moves",
-        "look for it under its new name",
+        "ids stay valid; the URL by name changes",
+        "use the new name",
     ),
     ChangeRule(
         "C103",
         "id changed",
         _BREAKING,
         _FIND,
-        "a stored id would mean another definition; the checker refuses it",
-        "put the old id back",
+        "a stored id would refer to another definition; the checker rejects it",
+        "restore the old id",
     ),
-    ChangeRule("C104", "definition added or restored", _SAFE, (), "nothing used it yet"),
+    ChangeRule("C104", "definition added or restored", _SAFE, (), "nothing uses it yet"),
     # Starting
     ChangeRule(
         "C110",
-        "another program",
+        "program changed",
         _BREAKING,
         _START,
         "it must exist on every host of the application first",
@@ -105,7 +109,7 @@ _ROWS = (
     ),
     ChangeRule(
         "C111",
-        "the same program in another folder",
+        "program moved to another folder",
         _BREAKING,
         _START,
         "it must exist there on every host first",
@@ -113,181 +117,188 @@ _ROWS = (
     ),
     ChangeRule(
         "C112",
-        "a program that is looked up",
+        "program found through a search path",
         _RISKY,
         _START,
-        "which one runs now depends on PATH or the folder",
-        "see which one that is",
+        "the program now depends on PATH or the working directory",
+        "check which program that is",
     ),
     ChangeRule(
         "C113",
-        "a program where others may write",
+        "program in a world-writable folder",
         _BREAKING,
         _START,
-        "anybody on the host can put another in its place",
-        "keep it in a folder of its own",
+        "every user of the host can replace it",
+        "install it in a protected folder",
     ),
     ChangeRule(
         "C114",
-        "a shell runs",
+        "program is a shell",
         _RISKY,
         _START,
-        "what stands in messages or arguments may be read as commands",
-        "see what can reach it",
+        "messages or arguments may be interpreted as commands",
+        "check which input can reach it",
     ),
     ChangeRule(
         "C120",
         "application changed",
         _BREAKING,
         _START,
-        "it is looked up by name when a machine is made",
-        "make machines of the other application",
+        "it is looked up by name when a machine is created",
+        "create machines of the new application",
     ),
     ChangeRule(
         "C121",
-        "application lost a site",
+        "application site removed",
         _BREAKING,
         _RUN,
-        "nothing can be started there any more",
-        "move to another site",
+        "nothing can be started there",
+        "switch to another site",
     ),
     ChangeRule(
         "C122",
-        "what machines are made of changed",
+        "machine configuration changed",
         _RISKY,
         _START,
-        "new machines differ from those that run",
-        "try one",
+        "new machines differ from running ones",
+        "test one",
     ),
     ChangeRule(
         "C123",
-        "method of contextualization changed",
+        "contextualization method changed",
         _BREAKING,
         _START,
-        "machines are set up in another way",
-        "prepare for it",
+        "machines are set up differently",
+        "prepare the new method",
     ),
-    ChangeRule("C124", "application gained a site", _SAFE, (), "nothing was started there yet"),
+    ChangeRule("C124", "application site added", _SAFE, (), "nothing was started there before"),
     # Running
     ChangeRule(
         "C130",
-        "single run or service",
+        "process type changed",
         _BREAKING,
         _BOTH,
-        "framing and life time of the process change",
-        "send and read the other way",
+        "framing and lifetime of the process change",
+        "adapt how messages are sent and read",
     ),
-    ChangeRule("C131", "default written out, or left to be understood", _SAFE, (), "it means the same"),
+    ChangeRule("C131", "default made explicit or implicit", _SAFE, (), "the meaning is the same"),
     ChangeRule(
         "C140",
-        "time-out lowered, or added",
+        "timeout lowered or added",
         _BREAKING,
         _RUN,
         "runs that take longer fail",
-        "see how long runs take",
+        "check how long runs take",
     ),
-    ChangeRule("C141", "time-out raised up to twice", _SAFE, (), "runs that ended in time still do"),
+    ChangeRule("C141", "timeout raised to at most twice", _SAFE, (), "runs that finished in time still do"),
     ChangeRule(
         "C142",
-        "time-out raised more, or removed",
+        "timeout raised to more than twice, or removed",
         _RISKY,
         _RUN,
-        "a stuck run holds its place longer",
-        "see that nothing waits for it",
+        "a run that hangs blocks its slot longer",
+        "check that nothing waits for it",
     ),
-    ChangeRule("C150", "folder to run in changed", _RISKY, _START, "it must exist on every host", "make it"),
+    ChangeRule(
+        "C150", "working directory changed", _RISKY, _START, "it must exist on every host", "create it"
+    ),
     ChangeRule(
         "C151",
-        "folder to run in changed under relative paths",
+        "working directory of relative paths changed",
         _BREAKING,
         _START,
-        "arguments or adapters name paths within it",
-        "put the files there",
+        "arguments or adapters use paths relative to it",
+        "move the files",
     ),
     ChangeRule(
-        "C160", "variable removed", _BREAKING, _START, "the program may need it", "see what it does without"
+        "C160",
+        "variable removed",
+        _BREAKING,
+        _START,
+        "the program may need it",
+        "check that it runs without it",
     ),
-    ChangeRule("C161", "variable added", _SAFE, (), "a program that did not know it takes no notice"),
+    ChangeRule("C161", "variable added", _SAFE, (), "programs ignore unknown variables"),
     ChangeRule(
         "C162",
-        "value of a variable changed",
+        "variable value changed",
         _RISKY,
         _START,
-        "the program may act differently",
-        "see what it does",
+        "the program may behave differently",
+        "check its behavior",
     ),
     ChangeRule(
         "C163",
-        "the host must supply a variable",
+        "variable required from the host",
         _BREAKING,
         _START,
-        "without it the process is not started",
+        "without it the process does not start",
         "set it on every host",
     ),
     ChangeRule(
         "C164",
-        "a credential, or a value for one, in the file",
+        "credential, or a literal value for one, in the file",
         _BREAKING,
         _ALL,
-        "it stays in history for everybody to read",
-        "make a new one, and keep it out of the file",
+        "it stays in the history, readable by everyone",
+        "rotate it, and keep it out of the file",
     ),
-    ChangeRule("C165", "a credential taken out", _RISKY, _ALL, "it is still in history", "make a new one"),
+    ChangeRule("C165", "credential removed", _RISKY, _ALL, "it is still in the history", "rotate it"),
     ChangeRule(
         "C166",
-        "variable added that changes how programs load",
+        "variable added that changes code loading",
         _RISKY,
         _START,
         "other code may be loaded",
-        "see what is loaded",
+        "check what is loaded",
     ),
     ChangeRule(
         "C170",
         "argument removed",
         _BREAKING,
         _START,
-        "the program may do something else, or need it",
-        "see what it does without",
+        "the program may need it or behave differently",
+        "check that it runs without it",
     ),
     ChangeRule(
         "C171",
         "argument added or changed",
         _RISKY,
         _START,
-        "the program may do something else",
-        "see what it does",
+        "the program may behave differently",
+        "check its behavior",
     ),
     ChangeRule(
         "C172",
         "order of arguments changed",
         _RISKY,
         _START,
-        "some programs care",
-        "see whether this one does",
+        "the order may matter to the program",
+        "check its behavior",
     ),
     ChangeRule(
         "C173",
         "placeholder added or removed",
         _BREAKING,
         _BOTH,
-        "messages reach the program in another way",
-        "send and read the other way",
+        "messages reach the program differently",
+        "adapt how messages are sent and read",
     ),
     # Messages
     ChangeRule(
         "C180",
-        "adapter added, removed, or of another type",
+        "adapter added, removed or changed in type",
         _BREAKING,
         _BOTH,
-        "messages travel in another way",
-        "send and read the other way",
+        "messages are passed differently",
+        "adapt how messages are sent and read",
     ),
     ChangeRule(
         "C181",
-        "address of messages changed",
+        "message address changed",
         _BREAKING,
         _BOTH,
-        "they must go to, or come from, the new place",
+        "messages must be sent to, or read from, the new address",
         "use the new address",
     ),
     ChangeRule(
@@ -295,141 +306,146 @@ _ROWS = (
         "framing changed",
         _BREAKING,
         _BOTH,
-        "where a message ends is told in another way",
-        "frame messages the new way",
+        "message boundaries are marked differently",
+        "use the new framing",
     ),
     ChangeRule(
         "C183",
-        "fewer forms taken, or other ones given",
+        "fewer media types accepted, or other ones produced",
         _BREAKING,
         _BOTH,
-        "what is sent may not be taken, what comes may not be understood",
-        "send and read the new form",
+        "messages may be rejected, or output may not be understood",
+        "send and read the new media types",
     ),
     ChangeRule(
         "C184",
-        "more forms taken, or fewer given",
+        "more media types accepted, or fewer produced",
         _SAFE,
         (),
-        "what was sent is still taken, what comes was known",
+        "messages are still accepted, and output types were known before",
     ),
     ChangeRule(
         "C185",
-        "largest message taken is smaller",
+        "maximum input message size lowered",
         _BREAKING,
         _FEED,
-        "larger messages are refused",
-        "keep below the limit",
+        "larger messages are rejected",
+        "stay below the limit",
     ),
     ChangeRule(
         "C186",
-        "size of chunks or time for a request changed",
+        "chunk size or request timeout changed",
         _RISKY,
         _RUN,
-        "slower, or given up sooner",
-        "see that it suits",
+        "requests may be slower or time out sooner",
+        "check that it is suitable",
     ),
     ChangeRule(
         "C187",
-        "parameter of an adapter that the registry does not know",
+        "unknown adapter parameter changed",
         _RISKY,
         _BOTH,
-        "what it does is not known here",
+        "the registry does not know its effect",
         "ask the owners",
     ),
     ChangeRule(
         "C188",
-        "largest message given is larger",
+        "maximum output message size raised",
         _RISKY,
         _YIELD,
-        "who reads them must have room",
-        "make room",
+        "readers need room for larger messages",
+        "raise their limits",
     ),
-    ChangeRule("C189", "limit of messages loosened", _SAFE, (), "what fitted still fits"),
-    ChangeRule(
-        "C200", "parameters of an adapter spelled the other way", _SAFE, (), "both spellings are read"
-    ),
+    ChangeRule("C189", "message size limit relaxed", _SAFE, (), "messages that fit before still fit"),
+    ChangeRule("C200", "spelling of adapter parameters changed", _SAFE, (), "both spellings are valid"),
     ChangeRule(
         "C201",
-        "schema of messages changed",
+        "message schema changed",
         _RISKY,
         _BOTH,
-        "whether it takes and gives the same is not known here",
+        "the registry does not know whether it accepts the same messages",
         "compare the two schemas",
     ),
     # Around it
-    ChangeRule("C190", "deprecated", _RISKY, _FIND, "it is going to be removed", "plan to move"),
-    ChangeRule("C191", "in production (again)", _SAFE, (), "it promises more than before"),
-    ChangeRule("C192", "sunset brought forward", _RISKY, _FIND, "there is less time to move", "plan anew"),
-    ChangeRule("C193", "description for people", _SAFE, (), "programs do not read it"),
+    ChangeRule("C190", "deprecated", _RISKY, _FIND, "it will be removed", "plan a migration"),
+    ChangeRule("C191", "moved to production", _SAFE, (), "it promises more than before"),
+    ChangeRule(
+        "C192", "sunset moved forward", _RISKY, _FIND, "there is less time to migrate", "adjust the plan"
+    ),
+    ChangeRule("C193", "documentation changed", _SAFE, (), "programs do not read it"),
     ChangeRule(
         "C194",
-        "an example's expected output changed",
+        "expected output of an example changed",
         _RISKY,
         _YIELD,
-        "it may answer differently",
-        "see whether you rely on it",
+        "the output may change",
+        "check whether you rely on it",
     ),
     ChangeRule(
         "C195",
-        "experimental (again)",
+        "moved to experimental",
         _RISKY,
         _FIND,
         "it promises less than before",
-        "see whether that is enough",
+        "check whether that is enough",
     ),
-    ChangeRule("C196", "removed after its sunset", _SAFE, _FIND, "that was announced, and the time is over"),
+    ChangeRule("C196", "removed after its sunset", _SAFE, _FIND, "it was announced, and the date has passed"),
     ChangeRule(
         "C197",
         "removed before its sunset",
         _RISKY,
         _FIND,
-        "it was announced, but there was time left",
-        "move now",
+        "it was announced, but the date has not passed",
+        "migrate now",
     ),
     ChangeRule(
         "C198",
-        "field that the table does not know",
+        "unknown field changed",
         _RISKY,
         (),
-        "what it does is not known here",
+        "the registry does not know its effect",
         "ask the owners",
     ),
-    # What changes are judged by
+    # The checks themselves
     ChangeRule(
         "C202",
-        "setting loosened",
+        "setting relaxed",
         _RISKY,
         (),
-        "later changes are judged by it",
-        "make sure that this is intended",
+        "later changes are checked with it",
+        "confirm that this is intended",
     ),
     ChangeRule(
         "C203",
-        "schema loosened",
+        "schema relaxed",
         _RISKY,
         (),
-        "definitions that were refused are accepted",
-        "make sure that this is intended",
+        "definitions that were rejected are accepted",
+        "confirm that this is intended",
     ),
     ChangeRule(
         "C204",
         "template or asset changed",
         _RISKY,
         (),
-        "every page of the catalog may show something else",
-        "read the files",
+        "every page of the catalog may change",
+        "review the files",
     ),
     ChangeRule(
         "C205",
-        "exception from a rule added",
+        "rule exception added",
         _RISKY,
         (),
-        "what the rule finds there is not reported",
-        "make sure that the reason holds",
+        "findings of the rule are no longer reported there",
+        "confirm that the reason is valid",
     ),
     ChangeRule(
-        "C199", "key of your own (x-…) changed", _RISKY, (), "unknown to the registry", "ask the owners"
+        "C199",
+        "custom key (x-…) changed",
+        _RISKY,
+        (),
+        "the registry does not know its effect",
+        "ask the owners",
     ),
 )
 TABLE = {row.id: row for row in _ROWS}

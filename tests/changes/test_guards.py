@@ -230,7 +230,7 @@ def test_a_loosened_rule_is_one_entry_of_a_review(repo: RepoBuilder, run: Run) -
         in run("check", "-C", str(repo.root), "--base", "base").err
     )
     text = run("review", "-C", str(repo.root), "--base", "base").out
-    assert "C202 /rules/W202: setting loosened" in text
+    assert "C202 /rules/W202: setting relaxed" in text
     assert "1 setting, schema or template file: 3 risky." in text
     for format_ in ("markdown", "github", "gitlab"):
         assert "C202" in run("review", "-C", str(repo.root), "--base", "base", "--format", format_).out

@@ -317,4 +317,4 @@ def test_a_push_does_not_excuse_its_own_credential(clone: RepoBuilder) -> None:
     clone.commit("the settings alone")
     pushed = push(clone, "origin", "main")
     assert pushed.taken, pushed.said
-    assert "C202 /rules/X001: setting loosened" in pushed.said
+    assert "C202 /rules/X001: setting relaxed" in pushed.said

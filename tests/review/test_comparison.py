@@ -107,7 +107,7 @@ def test_another_application_tells_of_sites(run: Run, registry: RepoBuilder) -> 
     registry.commit("another")
     registry.define("a", PROCESS.replace("application: app", "application: other"))
     (a,) = compared(run, registry)["definitions"]
-    assert "sites lost: hotel; sites won: inn" in a["changes"][0]["reason"]
+    assert "removed sites: hotel; added sites: inn" in a["changes"][0]["reason"]
 
 
 @pytest.mark.parametrize(
