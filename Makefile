@@ -55,6 +55,7 @@ accept: .venv/.installed-dev ## write the generated documents and expected outpu
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/registry schema --write
 	$(BIN)/python -m tests.changes.golden
+	$(BIN)/python -m tests.cli.golden_help
 	$(BIN)/ruff format --quiet
 
 .PHONY: soak

@@ -3,14 +3,15 @@
 Add the program's schemas to the list by which older copies are recognized. The tests check that all of it is up to date.
 """
 
-import os
-import subprocess
-import sys
+import inspect
+import textwrap
 from pathlib import Path
+
+import click
 
 from registry.changes import TABLE, Party
 from registry.check import OTHERS, RULES
-from registry.cli import COMMANDS
+from registry.cli import COMMANDS, program
 from registry.load.defaults import SETTINGS_SCHEMA
 from registry.load.kinds import ADAPTERS_INDEX
 from registry.load.schema_copies import DIGESTS, digest
@@ -68,21 +69,41 @@ Without either, no change fails: `registry diff` ends with 0, and `registry revi
 
 
 def commands() -> str:
-    """The page of all commands: what `--help` says."""
-    parts = ["# Commands\n", "What `registry COMMAND --help` says; written by `make accept`.\n"]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "COLUMNS": "100",
-        "NO_COLOR": "1",
-        "TERM": "dumb",
-        "LC_ALL": "C.UTF-8",
-    }
-    for name in ("", *COMMANDS):
-        words = [sys.executable, "-m", "registry", *([name] if name else []), "--help"]
-        text = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
-        lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
-        parts.append(f"## {f'registry {name}'.strip()}\n\n```text\n{lines}\n```\n")
+    """The page of all commands, from their click definitions."""
+    parts = ["# Commands\n", "Written by `make accept` from the commands themselves. `registry COMMAND --help` prints the same.\n"]  # fmt: skip
+    context = click.Context(program, info_name="registry", **program.context_settings)
+    found = {name: command for name in COMMANDS if (command := program.get_command(context, name))}
+    parts.append(_command(context))
+    rows = "".join(
+        f"| [`{name}`](#registry-{name}) | {one.get_short_help_str(200)} |\n" for name, one in found.items()
+    )
+    parts.append(f"| command | purpose |\n|---|---|\n{rows}")
+    parts += [_command(click.Context(one, parent=context, info_name=name)) for name, one in found.items()]
     return "\n".join(parts)
+
+
+def _command(context: click.Context) -> str:
+    """The section of one command: usage, description and options."""
+    command = context.command
+    usage = f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}"
+    parts = [f"## {context.command_path}\n", f"```text\n{usage}\n```\n"]
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph.startswith("\b\n"):
+            title, _, lines = paragraph.removeprefix("\b\n").partition("\n")
+            parts.append(f"{title}\n\n```text\n{textwrap.dedent(lines)}\n```\n")
+        else:
+            parts.append(f"{paragraph}\n")
+    records = [parameter.get_help_record(context) for parameter in command.params]
+    rows = [record for parameter, record in zip(command.params, records, strict=True)
+            if record is not None and isinstance(parameter, click.Option)]  # fmt: skip
+    if rows:
+        table = "".join(f"| `{_cell(names)}` | {_cell(text)} |\n" for names, text in rows)
+        parts.append(f"| option | meaning |\n|---|---|\n{table}")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def schema_digests() -> str:

@@ -30,7 +30,16 @@ def test_every_module_is_on_the_map() -> None:
 
 
 def test_every_file_of_a_sort_is_in_its_tuple() -> None:
-    not_commands = {"terminal", "lookup", "status", "streams", "interrupts", "failures"}
+    not_commands = {
+        "terminal",
+        "lookup",
+        "status",
+        "streams",
+        "interrupts",
+        "failures",
+        "options",
+        "completers",
+    }
     commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - not_commands
     assert commands == set(COMMANDS), "add the command to COMMANDS in registry/cli/__init__.py"
     families = {path.stem for path in (PACKAGE / "check").glob("*.py")} - {

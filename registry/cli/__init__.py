@@ -1,19 +1,18 @@
-"""The command `registry`: one file a command, loaded when it is called. Add one: write its file here, and its name below."""
+"""The command `registry`: one file per command. To add one, write its file here and put its name into COMMANDS."""
 
-import functools
 import importlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Any
 
-import typer
+import click
 
 from registry import __version__
 from registry.cli.failures import report_failure, report_misuse, wants_json
 from registry.cli.interrupts import allow_interrupts
 from registry.cli.terminal import err
 
-# In the order that help shows them. Each module holds a function `command`.
+# In the order of the help. Each module has a click command `command`.
 COMMANDS = (
     "init",
     "new",
@@ -36,81 +35,99 @@ COMMANDS = (
     "schema",
     "rules",
     "nginx",
+    "completion",
 )
-_HELP = """Process definitions in git, as a static JSON API and an HTML catalog.
 
-Start with `registry init DIR`, or in a registry with `registry check` and `registry serve`."""
+
+def _words(words: Sequence[str]) -> list[str]:
+    # Not `list(words)`: after an import of the command `list`, that name is its module here.
+    return [*words]
+
+
+class _CommandFailedError(Exception):
+    """Carries an error (`__cause__`) out of click, which would handle broken pipes and Ctrl-C in its own way."""
+
+
+class _Commands(click.Group):
+    """Imports the module of a command when it is called: importing all libraries takes 0.3 s."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the help."""
+        return _words(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command `cmd_name`, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        name = "import_" if cmd_name == "import" else cmd_name
+        command: click.Command = importlib.import_module(f"registry.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called. Its module is imported now, so Ctrl-C raises KeyboardInterrupt from here on."""
+        resolved = super().resolve_command(ctx, args)
+        allow_interrupts()
+        return resolved
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raises _CommandFailedError for errors that are not about the command line."""
+        try:
+            super().invoke(ctx)
+            sys.stdout.flush()
+        except (click.exceptions.Exit, click.Abort, click.ClickException, SystemExit):
+            raise
+        except BaseException as error:
+            raise _CommandFailedError from error
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
+)
+@click.version_option(__version__, message="process-registry %(version)s")
+@click.pass_context
+def program(context: click.Context) -> None:
+    """Process definitions in git, published as a static JSON API and an HTML catalog.
+
+    \b
+    Examples:
+      registry init processes
+      registry check
+      registry serve
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        sys.exit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code: 0 fine, 1 problems found, 2 wrong use, 3 refused to protect data, 70 our bug."""
-    # Not `list(…)`: once the command `list` is imported, that name is its module here.
-    words = [*(sys.argv[1:] if arguments is None else arguments)]
+    """Run one command. Returns the exit code.
+
+    0: success; 1: problems found; 2: wrong use; 3: refused to protect data; 70: a bug; 130: interrupted.
+    """
+    words = _words(sys.argv[1:] if arguments is None else arguments)
     as_json = wants_json(words)
-    named = next((word for word in words if not word.startswith("-")), None)
-    # Only the command that is called is imported: all libraries at once would cost 0.3 s of every start.
-    wanted = (named,) if named in COMMANDS else COMMANDS
     try:
-        try:
-            code = _app(wanted, as_json=as_json)(words, prog_name="registry", standalone_mode=False)
-        except SystemExit as done:
-            code = done.code if isinstance(done.code, int) else int(bool(done.code))
-        except typer.Abort:
-            err.print("Aborted.")
-            code = 1
+        code = _run(words)
         sys.stdout.flush()
-    except BaseException as error:  # noqa: BLE001 - the edge of the program: nothing gets past it as a traceback
-        is_misuse = type(error).__module__.startswith("typer") and hasattr(error, "format_message")
-        return report_misuse(error, as_json=as_json) if is_misuse else report_failure(error, as_json=as_json)
+    except click.ClickException as error:
+        return report_misuse(error, as_json=as_json)
+    except _CommandFailedError as error:
+        return report_failure(error.__cause__ or error, as_json=as_json)
+    except BaseException as error:  # noqa: BLE001 - the edge of the program: no traceback gets past it
+        return report_failure(error, as_json=as_json)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    try:
+        code = program.main(words, prog_name="registry", standalone_mode=False)
+    except SystemExit as done:
+        code = done.code if done.code is not None else 0
+    except click.Abort:
+        err.print("Aborted.")
+        return 1
     return code if isinstance(code, int) else 0
-
-
-def _app(names: Sequence[str], *, as_json: bool = False) -> typer.Typer:
-    app = typer.Typer(
-        help=_HELP,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode="markdown",
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
-    app.callback()(_global_options)
-    for name in names:
-        module = importlib.import_module(
-            f"registry.cli.{name}_" if name == "import" else f"registry.cli.{name}"
-        )
-        app.command(name)(_guarded(module.command, as_json=as_json))
-    return app
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"process-registry {__version__}")
-        raise typer.Exit
-
-
-def _global_options(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Say which version this is.", callback=_print_version, is_eager=True),
-    ] = False,
-) -> None:
-    del version
-
-
-def _guarded(command: Callable[..., Any], *, as_json: bool) -> Callable[..., Any]:
-    """A command whose errors become one line on stderr and an exit code."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            allow_interrupts()
-            command(*args, **kwargs)
-            sys.stdout.flush()
-        except (typer.Exit, typer.Abort, SystemExit):
-            raise
-        except BaseException as error:
-            if type(error).__module__.startswith("typer"):
-                raise  # wrong use, which Typer found
-            raise typer.Exit(report_failure(error, as_json=as_json)) from None
-
-    return run

@@ -1,35 +1,30 @@
-"""`registry blame`: who set each field."""
+"""`registry blame`: the commit that last set each field."""
 
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from registry.cli.terminal import (
-    Format,
-    FormatOption,
-    RegistryOption,
-    SourceOption,
-    find_root,
-    out,
-    write_json,
-)
+from registry.cli.completers import complete_definitions
+from registry.cli.options import Format, format_option, kind_option, registry_option, source_option
+from registry.cli.terminal import find_root, out, write_json
 
 
-def command(
-    wanted: Annotated[
-        str,
-        typer.Argument(
-            help="A name or an id, with the kind in front where both are the same.", metavar="NAME|ID"
-        ),
-    ],
-    registry: RegistryOption = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="The kind, as in `application`.")] = None,
-    source: SourceOption = "worktree",
-    format_: FormatOption = Format.TEXT,
-) -> None:
-    """Show for each field of one definition the commit that last set it, through renames and merges.
+@click.command("blame")
+@click.argument("wanted", metavar="NAME|ID", shell_complete=complete_definitions)
+@registry_option
+@kind_option
+@source_option
+@format_option
+def command(wanted: str, registry: Path | None, kind: str | None, source: str, format_: Format) -> None:
+    """Show which commit last set each field of a definition.
 
-    Examples: `registry blame weather/qc` · `registry blame 7 --format json`
+    NAME|ID is the name or the id of a definition. Put the kind in front if two kinds have it, as in
+    application/7. Renames and merges are followed.
+
+    \b
+    Examples:
+      registry blame weather/qc
+      registry blame 7 --format json
     """
     from registry.cli.lookup import find, load_snapshot, revisions_of
     from registry.model.characters import visible
@@ -40,7 +35,7 @@ def command(
     snapshot = load_snapshot(find_root(registry), source)
     found = find(snapshot, wanted, kind)
     origins = blame(snapshot, revisions_of(snapshot, found))
-    if format_ is Format.JSON:
+    if format_ == "json":
         fields = [
             {"pointer": one.pointer, "value": one.value, "revision": short_facts(one.revision)}
             for one in origins
@@ -66,4 +61,4 @@ def command(
         out.print(f"{revision.number:>{numbers}}  {who}", style="yellow", markup=False, end="  ")
         out.print(f"{one.pointer}: {value(one.value).replace(chr(10), '⏎')}", markup=False)
     if not snapshot.history_complete:
-        out.print("History is not complete here: what the oldest commit shows may be older.")
+        out.print("The history is incomplete: fields that the oldest commit shows may be older.")

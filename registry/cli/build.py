@@ -1,18 +1,21 @@
 """`registry build`: the static site."""
 
-from enum import StrEnum
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from registry.cli.terminal import (
-    BaseUrlOption,
+from registry.cli.options import (
     Format,
-    FormatOption,
-    QuietOption,
-    RegistryOption,
-    SourceOption,
+    base_url_option,
+    format_option,
+    out_option,
+    quiet_option,
+    registry_option,
+    source_option,
+)
+from registry.cli.terminal import (
     counted,
     err,
     find_root,
@@ -34,62 +37,62 @@ if TYPE_CHECKING:
     from registry.snapshot import Preview, Snapshot
 
 
-class HistoryMode(StrEnum):
-    """What is shown of a history."""
-
-    REVISIONS = "revisions"
-    COMMITS = "commits"
-
-
+@click.command("build")
+@registry_option
+@source_option
+@out_option
+@click.option(
+    "--preview",
+    metavar="TITLE",
+    help='Show a banner with this title, for example "pull request 12", and mark the changes since --base.',
+)
+@click.option("--base", metavar="REF", help="Target branch of the change. Requires --preview.")
+@click.option(
+    "--history",
+    type=click.Choice(["revisions", "commits"]),
+    help="Show all revisions with their content, or commits only. Default: history in registry.yaml, or revisions.",
+)
+@base_url_option
+@click.option(
+    "--published",
+    metavar="WHERE",
+    help="The site that this one will replace, as an address or a folder. Refuse to build if ids would be lost.",
+)
+@click.option("--from-nothing", is_flag=True, help="Full rebuild: ignore the cache and the previous site.")
+@format_option
+@quiet_option
 def command(
-    registry: RegistryOption = None,
-    source: SourceOption = "worktree",
-    out_: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR"),
-    ] = None,
-    preview: Annotated[
-        str | None,
-        typer.Option(
-            "--preview",
-            help="Show a banner that names a change (as `pull request 12`), and mark what it changes against --base.",
-            metavar="TITLE",
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option("--base", help="For --preview: the branch that the change is meant for.", metavar="REF"),
-    ] = None,
-    history: Annotated[
-        HistoryMode | None,
-        typer.Option("--history", help="What to show of it: `history` of registry.yaml, else revisions."),
-    ] = None,
-    base_url: BaseUrlOption = None,
-    published: Annotated[
-        str | None,
-        typer.Option(
-            "--published",
-            help="The site that this one will replace, as an address or a folder: refuse if it knows of ids that are not here.",
-            metavar="WHERE",
-        ),
-    ] = None,
-    from_nothing: Annotated[
-        bool,
-        typer.Option(
-            "--from-nothing", help="Read, make and write everything anew, as if it was never built."
-        ),
-    ] = False,
-    format_: FormatOption = Format.TEXT,
-    quiet: QuietOption = False,
+    registry: Path | None,
+    source: str,
+    out_: Path | None,
+    preview: str | None,
+    base: str | None,
+    history: str | None,
+    base_url: str | None,
+    published: str | None,
+    from_nothing: bool,
+    format_: Format,
+    quiet: bool,
 ) -> None:
-    """Render the JSON API and the catalog into a folder that any static host can serve.
+    """Build the static site: the JSON API and the HTML catalog.
 
-    Errors stop it (exit code 1), and the last good site stays. The same commit gives the same bytes, on any machine. What has not
-    changed since the last build is not made again; what was read is kept in .registry/cache/, which may be removed at any time.
+    Any static host can serve the output folder. The build is incremental and reproducible: the same commit gives the
+    same bytes on every machine. The cache is in .registry/cache/ and can be deleted at any time.
 
-    Examples: `registry build` · `registry build --source v1.2 --out /srv/registry` · `registry build --base-url https://me.example.org/repo/` ·
-    `registry build --published https://registry.example.org/` ·
-    `registry build --preview "pull request 12" --base origin/main`
+    \b
+    Exit codes:
+      0  the site was built
+      1  the definitions have errors; the previous site was kept
+      2  the build could not run
+      3  refused: the published site has ids that this registry does not have
+
+    \b
+    Examples:
+      registry build
+      registry build --source v1.2 --out /srv/registry
+      registry build --base-url https://me.example.org/repo/
+      registry build --published https://registry.example.org/
+      registry build --preview "pull request 12" --base origin/main
     """
     from registry.load.file_stats import PendingScan
     from registry.load.settings import with_base_url
@@ -102,12 +105,12 @@ def command(
     root = find_root(registry)
     opened = open_source(root, source)
     settings = opened.settings
-    with_base_url(settings, base_url)  # refused before anything is read
+    with_base_url(settings, base_url)  # a wrong value is an error before any file is read
     target = out_ if out_ is not None else root / settings.output
     if published is not None:
         _refuse_to_replace(published, opened)
     notes = not (from_nothing or preview)
-    # Meanwhile the rest of the program is read, which takes longer.
+    # Runs while the rest of the program is imported, which takes longer.
     looking = PendingScan(root) if notes and opened.is_work_tree else None
 
     from registry.cache.build_cache import BuildCache
@@ -117,8 +120,8 @@ def command(
     cache = open_cache(opened)
     seen = Seen.now(opened, looking, target, f"{history or ''} {base_url or ''}") if notes else None
     if seen is not None and seen.is_built(cache):
-        if not quiet or format_ is Format.JSON:
-            _say_nothing_changed(cache, seen, format_)
+        if not quiet or format_ == "json":
+            _report_no_change(cache, seen, format_)
         return
     loss = _loss_in(target, opened)
     with progress() as tell:
@@ -141,7 +144,7 @@ def command(
             markup=False,
         )
     if result.snapshot is None:
-        raise typer.Exit(1)
+        sys.exit(1)
     assert not has_errors(result.problems)
 
 
@@ -170,9 +173,9 @@ def _loss_in(target: Path, source: "Source") -> str:
 
 
 def _show(result: "BuildResult", target: Path, source: "Source", format_: Format, *, quiet: bool) -> None:
-    """What was built, or why nothing was."""
+    """Report what was built, or why nothing was built."""
     snapshot = result.snapshot
-    if snapshot is None and format_ is Format.JSON:
+    if snapshot is None and format_ == "json":
         from registry.reports.json import body
 
         write_json(body(result.problems))
@@ -181,8 +184,8 @@ def _show(result: "BuildResult", target: Path, source: "Source", format_: Format
     if shown:
         show_problems(shown, source.read)
     if snapshot is None:
-        out.print("Not built: the errors above come first; the last good site stays.")
-    elif format_ is Format.JSON:
+        out.print("Not built because of the errors above; the previous site was kept.")
+    elif format_ == "json":
         write_json(
             {
                 "out": str(target),
@@ -205,18 +208,18 @@ def _show(result: "BuildResult", target: Path, source: "Source", format_: Format
 def _show_what_is_missing(snapshot: "Snapshot") -> None:
     if not snapshot.history_complete:
         why = (
-            "nothing is committed here"
+            "there are no commits"
             if snapshot.commit is None
             else "this is a shallow clone (git fetch --unshallow)"
         )
-        out.print(f"History is not complete: {why}.")
+        out.print(f"The history is incomplete: {why}.")
     pending = sum(definition.id is None for definition in snapshot.definitions)
     if pending:
-        out.print(f"{pending:,} without an id yet: `registry index` gives ids on the main branch.")
+        out.print(f"{pending:,} without an id: `registry index` assigns ids on the main branch.")
 
 
 class Seen:
-    """What a build looked at, so that the next one knows at once when all of it is as it was."""
+    """The state of all inputs of a build. The next build compares it and ends at once if nothing changed."""
 
     def __init__(self, site: "Site", digest: str) -> None:
         self.site = site
@@ -224,7 +227,7 @@ class Seen:
 
     @classmethod
     def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, options: str) -> "Seen | None":
-        """None where a change could have left no sign. The source believes this look, and need not look at all files again."""
+        """None if a change might be undetectable (racy time stamps). The source reuses this scan."""
         from registry.cache.cache_file import program
         from registry.files.safe_paths import current_umask
         from registry.load.source import WorkTree
@@ -247,7 +250,7 @@ class Seen:
         )
 
     def is_built(self, cache: "CacheFile") -> bool:
-        """True when the site was built from just this."""
+        """True if the site was built from this state."""
         known = self.read(cache)
         return (
             known is not None
@@ -257,14 +260,14 @@ class Seen:
         )
 
     def read(self, cache: "CacheFile") -> dict[str, Any] | None:
-        """What was noted of the last build to this place."""
+        """The record of the last build into this folder, or None."""
         import orjson
 
         stored = cache.get("builds", str(self.site.out.absolute()))
         return orjson.loads(stored) if stored is not None else None
 
     def note(self, cache: "CacheFile", result: "BuildResult") -> None:
-        """Remember what was built."""
+        """Record what was built."""
         import orjson
 
         snapshot, folder = result.snapshot, self.site.current
@@ -283,9 +286,9 @@ class Seen:
         cache.keep({"builds": [(str(self.site.out.absolute()), orjson.dumps(facts))]})
 
 
-def _say_nothing_changed(cache: "CacheFile", seen: Seen, format_: Format) -> None:
+def _report_no_change(cache: "CacheFile", seen: Seen, format_: Format) -> None:
     known = seen.read(cache) or {}
-    if format_ is Format.JSON:
+    if format_ == "json":
         write_json(
             {
                 "out": str(seen.site.out),
@@ -306,7 +309,7 @@ def _say_nothing_changed(cache: "CacheFile", seen: Seen, format_: Format) -> Non
 
 
 def _preview(source: "Source", title: str, base: str) -> "Preview | None":
-    """What the site says of the change: against where it left its target, not against what happened there since."""
+    """The change that the site shows: compared with the merge base, not with the tip of the target branch."""
     from registry.load.source import Commit
     from registry.reports.changes.html import report
     from registry.reports.changes.words import summary
@@ -315,7 +318,7 @@ def _preview(source: "Source", title: str, base: str) -> "Preview | None":
 
     repository, commit = source.repository, source.commit
     if repository is None or commit is None:
-        raise UsageError("there are no commits to compare with", "leave out --preview")
+        raise UsageError("there are no commits to compare with", "omit --preview")
     target = repository.resolve(base)
     comparison = compare_sources(
         Commit(source.root, repository, repository.common_ancestor(target, commit) or target), source

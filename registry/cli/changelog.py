@@ -1,36 +1,35 @@
 """`registry changelog`: the registry's own release notes."""
 
-from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from registry.cli.terminal import RegistryOption, find_root, write_report
-
-ChangelogFormat = StrEnum("ChangelogFormat", {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json"})
-_TEXT = ChangelogFormat("text")
+from registry.cli.options import format_choice, registry_option
+from registry.cli.terminal import find_root, write_report
 
 
-def command(
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since",
-            help="A commit, branch or tag, or a date (YYYY-MM-DD). Left out: the newest tag before, else the beginning.",
-            metavar="REF|DATE",
-        ),
-    ] = None,
-    head: Annotated[str, typer.Option("--head", help="Up to which commit.", metavar="REF")] = "HEAD",
-    registry: RegistryOption = None,
-    format_: Annotated[
-        ChangelogFormat, typer.Option("--format", help="How to say it: for people, or for programs.")
-    ] = _TEXT,
-) -> None:
-    """Tell what happened to the definitions since a release or a date, what is breaking first, with who must act and the commits.
+@click.command("changelog")
+@click.option(
+    "--since",
+    metavar="REF|DATE",
+    help="Start: a commit, branch, tag or date (YYYY-MM-DD). Default: the latest tag before --head, or the first commit.",
+)
+@click.option("--head", default="HEAD", metavar="REF", help="End: a commit, branch or tag.")
+@registry_option
+@format_choice("text", "markdown", "json")
+def command(since: str | None, head: str, registry: Path | None, format_: str) -> None:
+    """Print release notes for the definitions.
 
-    Examples: `registry changelog` · `registry changelog --since v1.2 --format markdown` · `registry changelog --since 2026-01-01`
+    They list the changes since a release or a date, breaking changes first. Each entry has its commits and says who
+    must act.
+
+    \b
+    Examples:
+      registry changelog
+      registry changelog --since v1.2 --format markdown
+      registry changelog --since 2026-01-01
     """
     from registry.reports.changelog import CHANGELOG_FORMATS
     from registry.review.changelog import changelog
 
-    write_report(CHANGELOG_FORMATS[format_.value](changelog(find_root(registry), since, head)), format_.value)
+    write_report(CHANGELOG_FORMATS[format_](changelog(find_root(registry), since, head)), format_)

@@ -1,18 +1,15 @@
-"""`registry check`: say everything that is wrong, in every file, in one run."""
+"""`registry check`: report all problems of all files in one run."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from registry.cli.options import all_option, format_choice, quiet_option, registry_option, source_option
 from registry.cli.terminal import (
-    AllOption,
-    QuietOption,
-    RegistryOption,
-    SourceOption,
     counted,
     err,
     find_root,
@@ -31,78 +28,86 @@ if TYPE_CHECKING:
     from registry.review.review import Review
 
 
-CheckFormat = StrEnum("CheckFormat", {name.upper(): name for name in FORMATS})  # type: ignore[misc]
-_TEXT = CheckFormat("text")
-
-
+@click.command("check")
+@click.argument("paths", nargs=-1, type=click.Path())
+@registry_option
+@source_option
+@click.option(
+    "--base",
+    metavar="REF",
+    help="Target branch of a change: check the result of a merge with it, and the ids of the change.",
+)
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Check only files that differ from the last commit (or from --base), and files that depend on them.",
+)
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Apply safe fixes (misspelled keys, quoting, known older forms), show them and check again.",
+)
+@click.option(
+    "--second-opinion",
+    is_flag=True,
+    help="Also scan for credentials with detect-secrets. Requires the extra `secrets`.",
+)
+@format_choice(*FORMATS)
+@click.option(
+    "--max-problems",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Show at most N problems. The exit code and the counts include all.",
+)
+@all_option
+@quiet_option
 def command(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(help="Only what is wrong in these files or folders.", metavar="[PATHS]..."),
-    ] = None,
-    registry: RegistryOption = None,
-    source: SourceOption = "worktree",
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base",
-            help="The branch that a change is meant for: check the result of merging with it, and its ids.",
-            metavar="REF",
-        ),
-    ] = None,
-    changed: Annotated[
-        bool,
-        typer.Option(
-            "--changed",
-            help="Only files that differ from the last commit (or from --base), and what has to do with them.",
-        ),
-    ] = False,
-    fix: Annotated[
-        bool,
-        typer.Option(
-            "--fix",
-            help="Fix what is safe to fix (spelling of keys, quoting, known older forms), show the changes, and check again.",
-        ),
-    ] = False,
-    second_opinion: Annotated[
-        bool,
-        typer.Option(
-            "--second-opinion",
-            help="Also ask detect-secrets about credentials (pip install detect-secrets).",
-        ),
-    ] = False,
-    format_: Annotated[
-        CheckFormat, typer.Option("--format", help="How to say it: for people, or for programs.")
-    ] = _TEXT,
-    max_problems: Annotated[
-        int | None, typer.Option("--max-problems", help="Show so many at most; all of them count.", min=1)
-    ] = None,
-    every: AllOption = False,
-    quiet: QuietOption = False,
+    paths: tuple[str, ...],
+    registry: Path | None,
+    source: str,
+    base: str | None,
+    changed: bool,
+    fix: bool,
+    second_opinion: bool,
+    format_: str,
+    max_problems: int | None,
+    every: bool,
+    quiet: bool,
 ) -> None:
-    """Check the definitions: schema, references, adapters and placeholders, names, ids.
+    """Check the definitions and report all problems.
 
-    Exit code 0: no errors (warnings do not count); 1: errors; 2: could not check.
+    The rules cover schema, references, adapters, placeholders, names, ids and credentials; `registry rules` lists them.
+    PATHS are files or folders: show only their problems. Default: the whole registry.
 
-    Examples: `registry check` · `registry check definitions/process_definition/weather` ·
-    `registry check --source HEAD~1 --format json` · `registry check --base origin/main`
+    \b
+    Exit codes:
+      0  no errors (there may be warnings)
+      1  errors
+      2  the check could not run
+
+    \b
+    Examples:
+      registry check
+      registry check definitions/process_definition/weather
+      registry check --source HEAD~1 --format json
+      registry check --base origin/main
     """
     never_collect()
     root = find_root(registry)
-    wanted = _within(root, paths or [])
-    result = _look(root, source, base, changed=changed)
+    wanted = _within(root, paths)
+    result = _review(root, source, base, changed=changed)
     if fix:
         _fix(root, source, [problem for problem in result.problems if _is_wanted(problem, wanted)])
-        result = _look(root, source, base, changed=changed)
+        result = _review(root, source, base, changed=changed)
     if second_opinion:
-        result = _ask_again(result)
+        result = _with_detect_secrets(result)
     problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
     if result.note:
         err.print(f"note: {result.note}", markup=False)
     shown = [one for one in problems if one.severity is Severity.ERROR] if quiet else problems
     hidden = len(shown[max_problems:]) if max_problems is not None else 0
     shown = shown[:max_problems]
-    if format_ is not _TEXT:
+    if format_ != "text":
         _write(shown, format_, result.source)
     elif shown:
         show_problems(shown, result.source.read, to_stdout=True, is_complete=every)
@@ -111,11 +116,11 @@ def command(
     if hidden:
         err.print(f"{hidden:,} more are not shown.")
     if has_errors(problems):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-def _ask_again(result: "Review") -> "Review":
-    """The result with what detect-secrets finds as well."""
+def _with_detect_secrets(result: "Review") -> "Review":
+    """The result with the findings of detect-secrets added."""
     from registry.check.detect_secrets import detect_more_secrets
     from registry.pipeline import check_source
 
@@ -144,26 +149,26 @@ def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
     err.print(f"Fixed {counted(len(fixed), 'file')}." if fixed else "Nothing that can be fixed safely.")
 
 
-def _write(problems: Sequence[Problem], format_: CheckFormat, source: "Source") -> None:
-    """In a format for programs, with the paths that they know."""
+def _write(problems: Sequence[Problem], format_: str, source: "Source") -> None:
+    """Print problems in a format for programs, with paths relative to the repository if the format needs them."""
     from registry.reports import FROM_THE_TOP, report_as
 
     line_of = lines_from(source.read)
     prefix = ""
-    if format_.value in FROM_THE_TOP and source.repository is not None:
+    if format_ in FROM_THE_TOP and source.repository is not None:
         prefix = source.repository.prefix_of(source.root)
     moved = [
         replace(problem, span=problem.span._replace(path=prefix + problem.span.path)) for problem in problems
     ]
-    write_text(report_as(format_.value)(moved, lambda path, line: line_of(path.removeprefix(prefix), line)))
+    write_text(report_as(format_)(moved, lambda path, line: line_of(path.removeprefix(prefix), line)))
 
 
-def _look(root: Path, revision: str, base: str | None, *, changed: bool) -> "Review":
-    """All problems; without `base` those of the files as they are."""
+def _review(root: Path, revision: str, base: str | None, *, changed: bool) -> "Review":
+    """All problems. Without `base`: those of the files as they are, without a merge."""
     from registry.review.review import Review, check_changed, review
 
     if changed and revision != "worktree":
-        raise UsageError("--changed is for the work tree", "leave out --source, or --changed")
+        raise UsageError("--changed needs the work tree", "omit --source or --changed")
     if changed:
         return check_changed(root, base or "HEAD")
     if base is not None:
@@ -176,11 +181,11 @@ def _look(root: Path, revision: str, base: str | None, *, changed: bool) -> "Rev
     return Review(checked.problems, source, len(checked.loaded.definitions))
 
 
-def _within(root: Path, paths: list[str]) -> list[str]:
-    """The paths as the registry knows them; each must exist."""
+def _within(root: Path, paths: Sequence[str]) -> list[str]:
+    """The paths relative to the registry. Raises UsageError for one that does not exist or is outside."""
     found = []
     for path in paths:
-        # From where the person stands, or from the registry's top.
+        # Relative to the current folder, or to the registry.
         full = Path(path) if Path(path).exists() else root / path
         if not full.exists():
             raise UsageError(f"{path} does not exist", "name a file or folder of the registry")

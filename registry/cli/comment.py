@@ -1,37 +1,37 @@
 """`registry comment`: a review on a pull request, as one comment that is updated."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from registry.cli.terminal import out, write_text
 from registry.errors import UsageError
 from registry.review.forges import FORGES, forge_from, post
 
-ForgeName = StrEnum("ForgeName", {name.upper(): name for name in FORGES})  # type: ignore[misc]
 MOST_BYTES = 16 * 1024 * 1024
 
 
-def command(
-    forge: Annotated[ForgeName, typer.Argument(help="Which forge; Gitea is asked as forgejo.")],
-    report: Annotated[
-        Path,
-        typer.Option(
-            "--report",
-            help="What `registry review --format json` wrote; may come from a stranger's job.",
-            metavar="FILE",
-        ),
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the comment, and ask no forge.")] = False,
-) -> None:
-    """Post a review as one comment on the pull request that a CI job is about; the next run updates it.
+@click.command("comment")
+@click.argument("forge", type=click.Choice(tuple(FORGES)))
+@click.option(
+    "--report",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Output of `registry review --format json`. It may come from an untrusted job.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the comment. Do not contact the forge.")
+def command(forge: str, report: Path, dry_run: bool) -> None:
+    """Post a review as a comment on a pull request.
 
-    The comment is written anew from the data of the report, which is only ever shown as code. The number of the request and
-    the token come from the job's own variables, never from the report.
+    For CI jobs. A later run updates the comment. The forge is the service that hosts the repository; use forgejo for Gitea. The comment is written from
+    the data of the report, which is shown as code only. The number of the pull request and the token come from the
+    variables of the job, never from the report.
 
-    Examples: `registry comment github --report review.json` · `registry comment gitlab --report review.json --dry-run`
+    \b
+    Examples:
+      registry comment github --report review.json
+      registry comment gitlab --report review.json --dry-run
     """
     from registry.load.settings import environment_of_job
     from registry.reports.review import MARKER, REVIEW_FORMATS, read
@@ -49,4 +49,4 @@ def command(
     if dry_run:
         write_text(body)
         return
-    out.print(post(forge_from(forge.value, environment_of_job()), MARKER, body), markup=False)
+    out.print(post(forge_from(forge, environment_of_job()), MARKER, body), markup=False)

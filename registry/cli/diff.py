@@ -1,59 +1,45 @@
-"""`registry diff`: what a change means, and to whom."""
+"""`registry diff`: what a change means, and for whom."""
 
-from enum import StrEnum
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from registry.cli.terminal import RegistryOption, find_root, out, write_report, write_text
+from registry.cli.options import FailOn, fail_on_option, format_choice, registry_option
+from registry.cli.terminal import find_root, out, write_report, write_text
 from registry.errors import RegistryError, UnknownRevisionError, UsageError
 from registry.reports import CHANGE_FORMATS
 
 if TYPE_CHECKING:
     from registry.changes import Comparison
 
-DiffFormat = StrEnum("DiffFormat", {name.upper(): name for name in CHANGE_FORMATS})  # type: ignore[misc]
-_TEXT = DiffFormat("text")
 
-
-class FailOn(StrEnum):
-    """The level from which on a change makes the command end with 1."""
-
-    BREAKING = "breaking"
-    RISKY = "risky"
-    SAFE = "safe"
-    NEVER = "never"
-
-
-FailOnOption = Annotated[
-    FailOn | None,
-    typer.Option(
-        "--fail-on",
-        help="End with 1 when a change is as grave as this. Left out: as `fail_on` in registry.yaml says, else never.",
-    ),
-]
-
-
+@click.command("diff")
+@click.argument("revisions", metavar="[BASE[..HEAD]]", default="HEAD")
+@registry_option
+@format_choice(*CHANGE_FORMATS)
+@fail_on_option
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of `--format json` and exit.")
 def command(
-    revisions: Annotated[
-        str,
-        typer.Argument(help="BASE, to compare with the work tree, or BASE..HEAD.", metavar="[BASE[..HEAD]]"),
-    ] = "HEAD",
-    registry: RegistryOption = None,
-    format_: Annotated[
-        DiffFormat, typer.Option("--format", help="How to say it: for people, or for programs.")
-    ] = _TEXT,
-    fail_on: FailOnOption = None,
-    schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of `--format json`, and do nothing else.")
-    ] = False,
+    revisions: str, registry: Path | None, format_: str, fail_on: FailOn | None, schema: bool
 ) -> None:
-    """Say what changed between two revisions: which definitions, what that can break, and who must act first.
+    """Compare two revisions and show what the changes can break.
 
-    Exit code 0: compared (whatever changed); 1: a change as grave as --fail-on or `fail_on` says; 2: could not compare.
+    The output also says who must act before each change. BASE alone is compared with the work tree; the default is HEAD. BASE..HEAD compares two commits, branches or tags.
 
-    Examples: `registry diff` · `registry diff main` · `registry diff v1.0..v1.1 --format markdown` · `registry diff main --fail-on breaking`
+    \b
+    Exit codes:
+      0  compared; there may be changes
+      1  a change has at least the level of --fail-on
+      2  the comparison could not run
+
+    \b
+    Examples:
+      registry diff
+      registry diff main
+      registry diff v1.0..v1.1 --format markdown
+      registry diff main --fail-on breaking
     """
     from registry.review.comparison import compare_revisions
 
@@ -73,9 +59,9 @@ def command(
         comparison = compare_revisions(root, base or "HEAD", (head or "HEAD") if dots else "worktree")
     except UnknownRevisionError as error:
         raise _explained(root, error) from error
-    show(comparison, format_.value)
+    show(comparison, format_)
     if fails(comparison, fail_on):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _explained(root: Path, error: UnknownRevisionError) -> UsageError:
@@ -96,18 +82,18 @@ def _explained(root: Path, error: UnknownRevisionError) -> UsageError:
 
 
 def show(comparison: "Comparison", format_: str) -> None:
-    """The comparison on stdout."""
+    """Print the comparison on stdout."""
     from registry.reports import changes_as
 
     write_report(changes_as(format_)(comparison, width=out.width, color=out.has_color), format_)
 
 
 def fails(comparison: "Comparison", fail_on: FailOn | None) -> bool:
-    """True when a change is as grave as the option says, or the settings of the base where it was not given."""
+    """True if a change has at least the level of the option, or without it the level in the settings of the base."""
     from registry.changes import Level, failing
 
     def limit(party: str, name: str) -> Level | None:
-        level = fail_on.value if fail_on is not None else comparison.settings.fails_from(party, name)
+        level = fail_on if fail_on is not None else comparison.settings.fails_from(party, name)
         return Level(level) if level in tuple(Level) else None
 
     return failing(comparison.changed, limit)

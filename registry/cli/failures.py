@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what was asked: what is reported, and the exit code."""
+"""Errors that end a command: the message and the exit code."""
 
 import errno
 import os
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
+
+import click
 
 from registry.cli.streams import OutputError
 from registry.cli.terminal import err, report_bug, show_error, show_problems, write_text
@@ -25,12 +27,12 @@ _HINTS = {
     errno.EROFS: "the file system is mounted read-only",
     errno.ENOMEM: "end other programs, or give this one more memory",
     errno.EAGAIN: "too many processes or threads: raise the limit (`ulimit -u`)",
-    errno.EIO: "the disk or the terminal does not answer",
+    errno.EIO: "the disk or the terminal does not respond",
 }
 
 
 def wants_json(words: Sequence[str]) -> bool:
-    """True when the words of a command line ask for answers in JSON, whether or not the command line is right."""
+    """True if a command line asks for JSON output. The command line itself may be wrong."""
     words = words[: words.index("--")] if "--" in words else words
     given = [word.partition("=")[2] for word in words if word.startswith("--format=")]
     given += [after for word, after in pairwise(words) if word == "--format"]
@@ -38,21 +40,21 @@ def wants_json(words: Sequence[str]) -> bool:
 
 
 def report_failure(error: BaseException, *, as_json: bool) -> int:
-    """Report what ended a command; gives the exit code. Never raises: stderr itself may be what fails."""
+    """Report an error that ended a command. Returns the exit code. Never raises: stderr itself may fail."""
     if isinstance(error, KeyboardInterrupt):
         with suppress(OSError, ValueError):
             err.print("Interrupted; nothing is left half done.")
         return INTERRUPTED
     is_output = isinstance(error, OutputError)
     if isinstance(error, OutputError) and error.errno == errno.EPIPE:
-        return 0  # `registry list | head`: the reader has what it wanted
+        return 0  # `registry list | head`: the reader needs no more
     if (cause := _machine_cause(error)) is not None:
         error = machine_error(cause)
     code = error.exit_code if isinstance(error, RegistryError) else OUR_BUG
     try:
         _report(error, code, as_json=as_json and not is_output)
     except (OSError, ValueError, ImportError, OutputError):
-        # What shows errors could not be loaded, or not even a file for the details be written: in fewer words.
+        # The code that shows errors could not be imported, or the file with the details could not be written.
         with suppress(OSError, ValueError):
             sys.stderr.write(f"error: {error}\n")
     return code
@@ -78,27 +80,20 @@ def _report(error: BaseException, code: int, *, as_json: bool) -> None:
         write_text(to_text({**error_body(message, hint, code), **body}))
 
 
-def report_misuse(error: Any, *, as_json: bool) -> int:
-    """Report an error of the command line itself, which Typer found; gives the exit code."""
-    from typer.rich_utils import rich_format_error
-
-    with suppress(OSError, ValueError, OutputError):
-        rich_format_error(error)
-        if as_json:
-            from registry.reports.envelope import error_body, to_text
-
-            context = getattr(error, "ctx", None)
-            hint = f"see `{context.command_path} --help`" if context is not None else "see `registry --help`"
-            write_text(to_text(error_body(str(error.format_message()), hint, int(error.exit_code))))
-    return int(error.exit_code)
+def report_misuse(error: click.ClickException, *, as_json: bool) -> int:
+    """Report a wrong command line, which click found. Returns the exit code. Never raises."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context is not None else "registry"
+    misuse = UsageError(error.format_message(), f"see `{command} --help`")
+    return report_failure(misuse, as_json=as_json)
 
 
-# What a library wraps in an error of its own, and what is then still the machine's fault.
+# Errors of the machine even if a library wraps them in an error of its own.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN)
 
 
 def _machine_cause(error: BaseException) -> OSError | MemoryError | None:
-    """What the machine refused, if that is why the command ended."""
+    """The error of the operating system that ended the command, or None."""
     if isinstance(error, (OSError, MemoryError)):
         return error
     if isinstance(error, RegistryError):
@@ -110,17 +105,17 @@ def _machine_cause(error: BaseException) -> OSError | MemoryError | None:
         if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno in _EXHAUSTED):
             return seen
         seen = seen.__cause__ or seen.__context__
-    # GitPython keeps only the words of an error that it meets when it is imported.
+    # GitPython keeps only the text of an error that occurs during its import.
     number = next((number for number in _EXHAUSTED if f"[Errno {number}]" in str(error)), None)
     return OSError(number, os.strerror(number)) if number is not None else None
 
 
 def machine_error(error: OSError | MemoryError) -> RegistryError:
-    """What the machine refused, as an error that a user can act upon: it is not a fault of the program."""
+    """An error of the operating system as a RegistryError with a hint: it is not a bug."""
     if isinstance(error, MemoryError):
         return UsageError("there is not enough memory", _HINTS[errno.ENOMEM])
     try:
-        os.getcwd()  # noqa: PTH109 - asks the system, and makes no path of it
+        os.getcwd()  # noqa: PTH109 - only asks the system
     except OSError:
         return UsageError("the current folder was deleted", "change to a folder that exists: `cd`")
     reason = error.strerror or str(error) or type(error).__name__

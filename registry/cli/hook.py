@@ -1,14 +1,13 @@
-"""`registry hook`: a gate in front of a bare repository."""
+"""`registry hook`: checks pushes to a bare repository."""
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from registry.cli.diff import FailOn, FailOnOption
+from registry.cli.options import FailOn, fail_on_option
 from registry.cli.streams import OutputError
 from registry.cli.terminal import err, lines_from, out
 from registry.errors import RegistryError, UsageError
@@ -18,90 +17,82 @@ if TYPE_CHECKING:
     from registry.review.pre_receive import Guard, RefUpdate, Verdict
 
 
-class HookAction(StrEnum):
-    """What to do; the first two are what git calls."""
-
-    PRE_RECEIVE = "pre-receive"
-    UPDATE = "update"
-    INSTALL = "install"
+# git calls the first two.
+ACTIONS = ("pre-receive", "update", "install")
 
 
+@click.command("hook")
+@click.argument("action", type=click.Choice(ACTIONS))
+@click.argument("words", nargs=-1, metavar="[ARGS]...")
+@click.option(
+    "--branch",
+    multiple=True,
+    metavar="BRANCH",
+    help="Branch to guard; can be repeated. Default: the branch of HEAD.",
+)
+@click.option(
+    "--folder",
+    default="",
+    show_default=False,
+    metavar="FOLDER",
+    help="Folder of the registry in the repository. Default: its top folder.",
+)
+@click.option(
+    "--max-id-gap",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of ids that a push may skip, for published ids that only the indexer knows. Default: 1000.",
+)
+@fail_on_option
 def command(
-    action: Annotated[
-        HookAction, typer.Argument(help="`install` writes the hook; `pre-receive` and `update` are it.")
-    ],
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="install: the repository. update: REF OLD NEW, as git gives them.", metavar="[ARGS]..."
-        ),
-    ] = None,
-    branch: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--branch", help="A branch to guard; may be given several times. Default: the one HEAD names."
-        ),
-    ] = None,
-    folder: Annotated[
-        str,
-        typer.Option(
-            "--folder",
-            help="The registry's folder within the repository. Default: its top.",
-            metavar="FOLDER",
-        ),
-    ] = "",
-    max_id_gap: Annotated[
-        int | None,
-        typer.Option(
-            "--max-id-gap",
-            help="How many numbers a push may leave out, for published ids that only the indexer knows. Default: 1000.",
-            min=0,
-        ),
-    ] = None,
-    fail_on: FailOnOption = None,
+    action: str,
+    words: tuple[str, ...],
+    branch: tuple[str, ...],
+    folder: str,
+    max_id_gap: int | None,
+    fail_on: FailOn | None,
 ) -> None:
-    """Refuse a push that would break the registry, in a bare repository on a server of your own; the pusher sees the findings.
+    """Reject pushes that would break the registry. For bare repositories on your own server.
 
-    `install` keeps the options that it is given. A push that gives ids must give those that `registry index` would, commit by
-    commit. Deleting or force-pushing a guarded branch is refused, and so is a push that cannot be checked.
+    `install REPOSITORY` writes the hook with the given options. git calls `pre-receive` and `update REF OLD NEW`. The
+    person who pushes sees the problems. A push that assigns ids must assign those that `registry index` would, commit
+    by commit. Deletions and force pushes of a guarded branch are rejected, and pushes that cannot be checked.
 
-    Exit code 0: accepted; anything else: refused.
+    \b
+    Exit codes:
+      0  accepted
+      other  rejected
 
-    Examples: `registry hook install /srv/git/processes.git` · `registry hook install hub.git --branch main --folder registry --fail-on breaking`
+    \b
+    Examples:
+      registry hook install /srv/git/processes.git
+      registry hook install hub.git --branch main --folder registry --fail-on breaking
     """
     from registry.git import HEADS, branch_ref
     from registry.review.hook_script import folder_within
     from registry.review.pre_receive import Guard, RefUpdate, parse_updates
     from registry.review.pushed_ids import MAX_ID_GAP
 
-    given, prefix = words or [], folder_within(folder)
-    other = next(
-        (name for name in branch or () if name.startswith("refs/") and not name.startswith(HEADS)), None
-    )
+    prefix = folder_within(folder)
+    other = next((name for name in branch if name.startswith("refs/") and not name.startswith(HEADS)), None)
     if other is not None:
         raise UsageError(f"{other} is not a branch", "as in --branch main")
-    if action is HookAction.INSTALL:
-        if len(given) > 1:
+    if action == "install":
+        if len(words) > 1:
             raise UsageError("one repository at a time", "registry hook install REPOSITORY.git")
         options = [
             *(["--max-id-gap", str(max_id_gap)] if max_id_gap is not None else []),
-            *(["--fail-on", fail_on.value] if fail_on else []),
+            *(["--fail-on", fail_on] if fail_on else []),
         ]
-        _install(
-            Path(given[0]) if given else Path(), [branch_ref(name) for name in branch or ()], prefix, options
-        )
+        _install(Path(words[0]) if words else Path(), [branch_ref(name) for name in branch], prefix, options)
         return
-    if action is HookAction.UPDATE and len(given) != 3:
+    if action == "update" and len(words) != 3:
         raise UsageError("git gives three arguments to an update hook", "registry hook update REF OLD NEW")
     updates = (
-        [RefUpdate(given[1], given[2], given[0])]
-        if action is HookAction.UPDATE
-        else list(parse_updates(sys.stdin))
+        [RefUpdate(words[1], words[2], words[0])] if action == "update" else list(parse_updates(sys.stdin))
     )
     gap = MAX_ID_GAP if max_id_gap is None else max_id_gap
-    _guard(
-        updates, Guard(branch or (), prefix, gap, sees_whole_push=action is HookAction.PRE_RECEIVE), fail_on
-    )
+    _guard(updates, Guard(branch, prefix, gap, sees_whole_push=action == "pre-receive"), fail_on)
 
 
 def _install(repository: Path, refs: list[str], folder: str, options: list[str]) -> None:
@@ -119,17 +110,17 @@ def _install(repository: Path, refs: list[str], folder: str, options: list[str])
 
 
 def _guard(updates: "list[RefUpdate]", guard: "Guard", fail_on: FailOn | None) -> None:
-    """Judge a push, report, and end with 1 when it is refused."""
+    """Check a push, report, and exit with 1 if it is refused."""
     from registry.review.pre_receive import judge_push
 
-    # What cannot be reported is refused all the same: a pusher who goes away early must not be let through.
+    # A push whose report cannot be printed is refused too: a client that disconnects early must not get it accepted.
     try:
         reports = [_report(verdict, fail_on) for verdict in judge_push(Path(), updates, guard)]
     except RegistryError as error:
         _print(
             f"registry: the push is refused, because it cannot be checked: {error.message}\nregistry: {error.hint or _ASK}"
         )
-        raise typer.Exit(max(error.exit_code, 1)) from None
+        sys.exit(max(error.exit_code, 1))
     refused = any(is_refused for is_refused, _ in reports)
     _print(
         "\n".join(
@@ -137,10 +128,10 @@ def _guard(updates: "list[RefUpdate]", guard: "Guard", fail_on: FailOn | None) -
         )
     )
     if refused:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-_ASK = "ask whoever runs the server; `git fsck` there finds objects that cannot be read"
+_ASK = "ask the operator of the server; `git fsck` there finds unreadable objects"
 
 
 def _print(text: str) -> None:
@@ -149,12 +140,12 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except (OSError, OutputError):
-        # The pusher is gone. What is left in the buffer must not be tried again at the end.
+        # The client has disconnected. The rest of the buffer must not be written again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(verdict: "Verdict", fail_on: FailOn | None) -> tuple[bool, str]:
-    """Whether one ref cannot be moved so; and what is wrong with that, and what the push means."""
+    """Whether the update of one ref is refused, and the report: problems and changes."""
     from registry.changes import GUARDS
     from registry.cli.diff import fails
     from registry.model.characters import visible

@@ -1,15 +1,12 @@
-"""`registry ids`: the ledger."""
+"""`registry ids`: the ids in the ledger."""
 
-from enum import StrEnum
-from typing import Annotated
+import sys
+from pathlib import Path
 
-import typer
+import click
 
+from registry.cli.options import Format, format_option, kind_option, registry_option, source_option
 from registry.cli.terminal import (
-    Format,
-    FormatOption,
-    RegistryOption,
-    SourceOption,
     counted,
     find_root,
     out,
@@ -18,27 +15,28 @@ from registry.cli.terminal import (
 )
 
 
-class IdsAction(StrEnum):
-    """What to do with the ledger."""
+@click.command("ids")
+@click.argument("action", type=click.Choice(["list", "verify"]), default="list")
+@registry_option
+@source_option
+@kind_option
+@format_option
+def command(action: str, registry: Path | None, source: str, kind: str | None, format_: Format) -> None:
+    """List all assigned ids, or verify the ledger.
 
-    LIST = "list"
-    VERIFY = "verify"
+    `list` includes ids of deleted definitions. `verify` checks the hash chain of the ledger, duplicate ids, and that
+    ledger and files agree.
 
+    \b
+    Exit codes of verify:
+      0  no problems
+      1  problems
 
-def command(
-    action: Annotated[
-        IdsAction, typer.Argument(help="`list` every id ever given, or `verify` that ledger and files agree.")
-    ] = IdsAction.LIST,
-    registry: RegistryOption = None,
-    source: SourceOption = "worktree",
-    kind: Annotated[str | None, typer.Option("--kind", help="Only this kind, as in `application`.")] = None,
-    format_: FormatOption = Format.TEXT,
-) -> None:
-    """List the ids that were given, deleted ones too; or verify them: the ledger's chain, duplicates, and the files.
-
-    Exit code of `verify` 0: all agree; 1: they do not.
-
-    Examples: `registry ids` · `registry ids --kind application --format json` · `registry ids verify --source main`
+    \b
+    Examples:
+      registry ids
+      registry ids list --kind application --format json
+      registry ids verify --source main
     """
     from registry.ids import parse_ledger, verify
     from registry.load.settings import SETTINGS_PATH
@@ -52,14 +50,14 @@ def command(
     ledger, problems = parse_ledger(
         opened.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), checked.settings.registry_id
     )
-    if action is IdsAction.LIST:
+    if action == "list":
         latest = sorted(
             (entry for entry in ledger.latest.values() if kind in (None, entry.kind)),
             key=lambda entry: (entry.kind, entry.id),
         )
         if problems:
             show_problems(problems, opened.read)
-        if format_ is Format.JSON:
+        if format_ == "json":
             listed = [
                 {"kind": entry.kind, "id": entry.id, "name": entry.name, "state": entry.state}
                 for entry in latest
@@ -69,16 +67,16 @@ def command(
         for entry in latest:
             out.print(f"{entry.kind} {entry.id:>5}  {entry.state:<5}  {entry.name}", markup=False)
         if not latest:
-            out.print("No ids yet: `registry index` gives them.")
+            out.print("No ids yet: `registry index` assigns them.")
         return
     if ledger.registry_id != checked.settings.registry_id:
-        message = f"the ledger is of the registry {ledger.registry_id}, and registry.yaml says {checked.settings.registry_id or 'none'}"
+        message = f"the ledger belongs to registry {ledger.registry_id}, but registry.yaml has {checked.settings.registry_id or 'none'}"
         problems = (
             *problems,
-            Problem("I026", Severity.ERROR, Span(SETTINGS_PATH), message, "a fork gives no ids"),
+            Problem("I026", Severity.ERROR, Span(SETTINGS_PATH), message, "a fork assigns no ids"),
         )
     problems = (*checked.loaded.problems, *problems, *verify(checked.loaded.definitions, ledger))
-    if format_ is Format.JSON:
+    if format_ == "json":
         from registry.reports.json import body
 
         write_json(body(problems))
@@ -92,4 +90,4 @@ def command(
             f"{lines}, {used} in use, {len(ledger.latest) - live:,} of deleted definitions, {waiting:,} waiting for one."
         )
     if problems:
-        raise typer.Exit(1)
+        sys.exit(1)

@@ -1,45 +1,63 @@
 """`registry import`: definitions from other formats."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, err, find_root, out, write_json
+from registry.cli.options import Format, format_option, registry_option
+from registry.cli.terminal import err, find_root, out, write_json
 
 
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@registry_option
+@click.option(
+    "--folder",
+    default="",
+    show_default=False,
+    metavar="NAME",
+    help="Folder for the new definitions, as the first part of their names, for example weather.",
+)
+@click.option("--repair", is_flag=True, help="Repair known mistakes, and show each repair.")
+@click.option("--modern", is_flag=True, help="Replace old spellings of adapter parameters.")
+@click.option(
+    "--secrets-from-env", is_flag=True, help="Replace placeholders for secrets, such as FIXME, by ${NAME}."
+)
+@click.option("--new-ids", is_flag=True, help="Drop the ids of a list. `registry index` assigns new ones.")
+@format_option
 def command(
-    files: Annotated[list[Path], typer.Argument(help="Files to import.", metavar="FILE...")],
-    registry: RegistryOption = None,
-    folder: Annotated[
-        str,
-        typer.Option("--folder", help="Put them into this folder of names, as in `weather`.", metavar="NAME"),
-    ] = "",
-    repair: Annotated[bool, typer.Option("--repair", help="Make the known repairs; they are shown.")] = False,
-    modern: Annotated[
-        bool, typer.Option("--modern", help="Bring old spellings of adapter parameters up to date.")
-    ] = False,
-    secrets_from_env: Annotated[
-        bool, typer.Option("--secrets-from-env", help="Write ${NAME} in place of FIXME and its like.")
-    ] = False,
-    new_ids: Annotated[
-        bool, typer.Option("--new-ids", help="Leave out the ids of a list; `registry index` gives new ones.")
-    ] = False,
-    format_: FormatOption = Format.TEXT,
+    files: tuple[Path, ...],
+    registry: Path | None,
+    folder: str,
+    repair: bool,
+    modern: bool,
+    secrets_from_env: bool,
+    new_ids: bool,
+    format_: Format,
 ) -> None:
-    """Import the 2013 service's JSON: single definitions as files, or a list that the service answered (ids are kept).
+    """Import JSON files of the 2013 service.
 
-    Either every file is imported, or none. What is there already is never overwritten. Kept ids are noted in the ledger, if it has lines
-    already: then commit on the main branch itself, since a change must not bring ids. Exit code 3: an id belongs to another definition.
+    A file is a single definition, or a list of definitions with ids. Either all files are imported or none. Existing files are never overwritten. The ids of a list are kept; if the
+    ledger already has entries, they are recorded there. Commit imported ids on the main branch: a pull request must not
+    contain ids.
 
-    Examples: `registry import old/*.json --folder weather` · `registry import manual.json --repair`
+    \b
+    Exit codes:
+      0  imported
+      2  nothing was imported
+      3  an id belongs to another definition; nothing was imported
+
+    \b
+    Examples:
+      registry import old/*.json --folder weather
+      registry import manual.json --repair
     """
     from registry.exchange import import_files
     from registry.exchange.importer import ImportOptions
 
     options = ImportOptions(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
     written = import_files(find_root(registry), files, folder.strip("/"), options)
-    if format_ is Format.JSON:
+    if format_ == "json":
         write_json(
             {"imported": [{"file": one.file, "path": one.path, "notes": list(one.notes)} for one in written]}
         )
@@ -50,6 +68,4 @@ def command(
             err.print_lines("\n".join(f"  {line}" for line in note.split("\n")))
     out.print(f"{len(written)} imported. Next: `registry check`.")
     if any(one.id is not None for one in written):
-        out.print(
-            "Their ids are kept. Commit on the main branch itself: a change for review must not bring ids."
-        )
+        out.print("Their ids are kept. Commit on the main branch: a pull request must not contain ids.")

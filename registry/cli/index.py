@@ -1,66 +1,81 @@
-"""`registry index`: give ids."""
+"""`registry index`: assigns ids."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from registry.cli.terminal import Format, FormatOption, RegistryOption, err, find_root, out, write_json
+from registry.cli.options import Format, format_option, registry_option
+from registry.cli.terminal import err, find_root, out, write_json
 
 
+@click.command("index")
+@registry_option
+@click.option(
+    "--commit/--no-commit",
+    default=True,
+    help="Commit the ids, or only write them into the files.",
+)
+@click.option(
+    "--push",
+    is_flag=True,
+    help="Assign ids on the branch of the remote: fetch, commit and push; retry if another push was faster.",
+)
+@click.option("--remote", default="origin", metavar="NAME", help="Remote for --push.")
+@click.option(
+    "--branch", metavar="BRANCH", help="Branch on which ids are assigned. Default: the branch of HEAD."
+)
+@click.option(
+    "--published",
+    metavar="WHERE",
+    help="The published state: address or folder of the site, a snapshot.json, or a revision.",
+)
+@click.option(
+    "--accept-mark",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Highest id assigned so far. For a shallow clone that cannot reach the published state.",
+)
+@click.option(
+    "--recover",
+    is_flag=True,
+    help="Restore the published ledger first. For a branch that was reset to an older commit.",
+)
+@click.option(
+    "--give-up-after",
+    type=click.FloatRange(min=0),
+    default=120,
+    metavar="SECONDS",
+    help="How long to retry while other pushes are faster.",
+)
+@format_option
 def command(
-    registry: RegistryOption = None,
-    commit: Annotated[
-        bool,
-        typer.Option(
-            "--commit/--no-commit", help="Commit the ids, or write them into the files for you to commit."
-        ),
-    ] = True,
-    push: Annotated[
-        bool,
-        typer.Option(
-            "--push",
-            help="Give them on the remote's branch: fetch, commit, push; again if somebody was faster.",
-        ),
-    ] = False,
-    remote: Annotated[str, typer.Option("--remote", help="The remote for --push.")] = "origin",
-    branch: Annotated[
-        str | None,
-        typer.Option("--branch", help="The branch that gets the ids; left out: the one that HEAD is on."),
-    ] = None,
-    published: Annotated[
-        str | None,
-        typer.Option(
-            "--published",
-            help="What was published before: the site's address or folder, a snapshot.json, or a revision.",
-            metavar="WHERE",
-        ),
-    ] = None,
-    accept_mark: Annotated[
-        int | None,
-        typer.Option(
-            "--accept-mark",
-            help="In a shallow clone where nothing published is within reach: no id is above this.",
-            min=0,
-        ),
-    ] = None,
-    recover: Annotated[
-        bool,
-        typer.Option(
-            "--recover", help="The branch was set back: take the published ledger back, then go on."
-        ),
-    ] = False,
-    give_up_after: Annotated[
-        float, typer.Option("--give-up-after", help="Seconds to try while others are faster.", min=0)
-    ] = 120,
-    format_: FormatOption = Format.TEXT,
+    registry: Path | None,
+    commit: bool,
+    push: bool,
+    remote: str,
+    branch: str | None,
+    published: str | None,
+    accept_mark: int | None,
+    recover: bool,
+    give_up_after: float,
+    format_: Format,
 ) -> None:
-    """Give every new definition its id, and note in the ledger what moved or was deleted. For the main branch.
+    """Assign ids to new definitions.
 
-    One line `id: N` goes into each new file; nothing else in it changes. Running it again changes nothing. Exit code 3:
-    going on could give an id twice.
+    For the main branch only. The command adds one line `id: N` to each new file and records new, moved and deleted
+    definitions in the ledger. A second run changes nothing.
 
-    Examples: `registry index` · `registry index --push --branch main --published https://registry.example.org/`
+    \b
+    Exit codes:
+      0  all definitions have ids
+      1  the definitions have errors
+      2  the command could not run
+      3  refused: an id could be assigned twice
+
+    \b
+    Examples:
+      registry index
+      registry index --push --branch main --published https://registry.example.org/
     """
     from registry.indexing.indexer import IndexOptions, index
 
@@ -71,11 +86,11 @@ def command(
     if push and not commit:
         from registry.errors import UsageError
 
-        raise UsageError("--push and --no-commit do not go together", "leave out one of the two")
-    result = index(Path(root), options)
+        raise UsageError("--push and --no-commit exclude each other", "omit one of them")
+    result = index(root, options)
     for note in result.notes:
         err.print(f"note: {note}", markup=False)
-    if format_ is Format.JSON:
+    if format_ == "json":
         given = [
             {
                 "kind": one.definition.kind,

@@ -2,56 +2,43 @@
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from registry.cli.terminal import err, find_root, out
 from registry.errors import UsageError
+from registry.scaffold import FORGES
 
 
-class CiForge(StrEnum):
-    """Where the repository is hosted; `none` writes no CI files."""
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--title", default="Process Registry", metavar="TEXT", help="Title of the registry.")
+@click.option(
+    "--ci",
+    multiple=True,
+    type=click.Choice([*FORGES, "none"]),
+    help="Forge for which CI files are written; can be repeated. Default: github.",
+)
+@click.option(
+    "--install-from",
+    metavar="ADDRESS@TAG",
+    help="Address from which CI installs this program: a git address with a tag. Default: install_from in registry.yaml.",
+)
+def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: str | None) -> None:
+    """Create a registry, or add CI files to a registry.
 
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    FORGEJO = "forgejo"
-    NONE = "none"
+    A registry is a folder in a git repository with settings, schemas, an example, editor settings, a README and CI
+    files. DIR is the folder; the default is the registry that contains the current folder, or the current folder.
 
+    For an existing registry, --ci adds CI files only. They are written to the top of the git repository. Existing files
+    are not changed.
 
-def command(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            help="The registry's folder. Left out: the registry around this folder, else this folder.",
-            metavar="DIR",
-        ),
-    ] = None,
-    title: Annotated[str, typer.Option("--title", help="What the registry is called.")] = "Process Registry",
-    ci: Annotated[
-        list[CiForge] | None,
-        typer.Option(
-            "--ci", help="Write CI files for this forge; may be given several times. [default: github]"
-        ),
-    ] = None,
-    install_from: Annotated[
-        str | None,
-        typer.Option(
-            "--install-from",
-            help="Where CI installs this program from: a git address with a tag. Left out: `install_from` of registry.yaml.",
-            metavar="ADDRESS@TAG",
-        ),
-    ] = None,
-) -> None:
-    """Make a new registry: settings, schemas, one example, editor set-up, README and CI files, in a git repository.
-
-    In a registry that exists, --ci adds CI files only. They go to the top of the git repository, also for a registry in a
-    subfolder of it. Files that exist stay as they are.
-
-    Examples: `registry init processes --title "Processes of the weather team"` · `registry init processes --ci gitlab` ·
-    `registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0`
+    \b
+    Examples:
+      registry init processes --title "Processes of the weather team"
+      registry init processes --ci gitlab
+      registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0
     """
     from registry.load.settings import install_from_problem
     from registry.scaffold import add_ci_files, init_registry, is_registry, settings_in
@@ -60,7 +47,7 @@ def command(
     if problem:
         raise UsageError(f"--install-from {install_from!r}: {problem}")
     root = folder if folder is not None else find_root(None)
-    forges = [forge.value for forge in ci or [CiForge.GITHUB] if forge is not CiForge.NONE]
+    forges = [forge for forge in ci or ("github",) if forge != "none"]
     if ci and is_registry(root):
         if not forges:
             raise UsageError(
@@ -78,7 +65,7 @@ def command(
     address = install_from or ("" if is_registry(root) else _known_address(root, forges))
     written = init_registry(root, title, forges, address)
     _list_files(written.new, written.kept, address)
-    out.print(f"A new registry in {root}. Next:", markup=False)
+    out.print(f"Created a registry in {root}. Next:", markup=False)
     above = sorted({name for name in written.new if name.startswith("../")})
     files = shlex.join([".", *above])
     out.print_lines(
@@ -87,7 +74,7 @@ def command(
 
 
 def _known_address(root: Path, forges: list[str]) -> str:
-    """Where CI installs the program from: the setting, else what a person answers, else "" for the placeholder."""
+    """The address from which CI installs the program: the setting, else the answer to a prompt, else ""."""
     from registry.load.settings import install_from_problem
     from registry.scaffold import settings_in
 
@@ -95,7 +82,7 @@ def _known_address(root: Path, forges: list[str]) -> str:
     if known or not forges or not sys.stdin.isatty():
         return known
     while True:
-        answer = typer.prompt(
+        answer = click.prompt(
             "Git address of this program, with @tag, for CI (empty: a placeholder)",
             default="",
             show_default=False,

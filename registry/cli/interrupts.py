@@ -1,11 +1,11 @@
-"""Ctrl-C. While the program is loaded it ends the process at once (registry/__main__.py); in a command it is an exception."""
+"""Ctrl-C. During start-up it ends the process at once (registry/__main__.py); in a command it is an exception."""
 
 import signal
 import threading
 
 
 def allow_interrupts() -> None:
-    """From now on Ctrl-C raises KeyboardInterrupt, if it ended the process until now."""
+    """Make Ctrl-C raise KeyboardInterrupt, if it ended the process until now."""
     if (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.SIG_DFL

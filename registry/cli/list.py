@@ -1,32 +1,28 @@
-"""`registry list`: what there is."""
+"""`registry list`: the definitions of a registry."""
 
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from registry.cli.terminal import (
-    Format,
-    FormatOption,
-    RegistryOption,
-    SourceOption,
-    err,
-    find_root,
-    out,
-    write_json,
-)
+from registry.cli.completers import complete_kinds
+from registry.cli.options import Format, format_option, registry_option, source_option
+from registry.cli.terminal import err, find_root, out, write_json
 
 
-def command(
-    kind: Annotated[
-        str | None, typer.Argument(help="Only this kind, as in `application`.", metavar="[KIND]")
-    ] = None,
-    registry: RegistryOption = None,
-    source: SourceOption = "worktree",
-    format_: FormatOption = Format.TEXT,
-) -> None:
+@click.command("list")
+@click.argument("kind", required=False, shell_complete=complete_kinds)
+@registry_option
+@source_option
+@format_option
+def command(kind: str | None, registry: Path | None, source: str, format_: Format) -> None:
     """List the definitions: kind, id, name, title.
 
-    Examples: `registry list` · `registry list application --format json`
+    KIND limits the list to one kind, for example application.
+
+    \b
+    Examples:
+      registry list
+      registry list application --format json
     """
     from registry.cli.lookup import load_checked
     from registry.errors import UsageError, nearest
@@ -39,10 +35,10 @@ def command(
         )
     if checked.loaded.unreadable:
         err.print(
-            f"Not in this list, because they cannot be read: {len(checked.loaded.unreadable)} (see `registry check`)."
+            f"Not listed because they cannot be read: {len(checked.loaded.unreadable)} (see `registry check`)."
         )
     chosen = [one for one in checked.loaded.definitions if kind in (None, one.kind)]
-    if format_ is Format.JSON:
+    if format_ == "json":
         listed = [
             {
                 "kind": one.kind,
@@ -56,7 +52,7 @@ def command(
         write_json({"definitions": listed, "unreadable": sorted(checked.loaded.unreadable)})
         return
     if not chosen:
-        out.print("Nothing yet: `registry new process_definition NAME` makes the first one.")
+        out.print("No definitions yet: `registry new process_definition NAME` creates one.")
         return
     width = max(len(one.name) for one in chosen)
     kinds = max(len(one.kind) for one in chosen)

@@ -1,35 +1,30 @@
 """`registry log`: the history of one definition."""
 
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from registry.cli.terminal import (
-    Format,
-    FormatOption,
-    RegistryOption,
-    SourceOption,
-    find_root,
-    out,
-    write_api_answer,
-)
+from registry.cli.completers import complete_definitions
+from registry.cli.options import Format, format_option, kind_option, registry_option, source_option
+from registry.cli.terminal import find_root, out, write_api_answer
 
 
-def command(
-    wanted: Annotated[
-        str,
-        typer.Argument(
-            help="A name or an id, with the kind in front where both are the same.", metavar="NAME|ID"
-        ),
-    ],
-    registry: RegistryOption = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="The kind, as in `application`.")] = None,
-    source: SourceOption = "worktree",
-    format_: FormatOption = Format.TEXT,
-) -> None:
-    """Show the revisions of one definition, newest first, with the fields that each changed.
+@click.command("log")
+@click.argument("wanted", metavar="NAME|ID", shell_complete=complete_definitions)
+@registry_option
+@kind_option
+@source_option
+@format_option
+def command(wanted: str, registry: Path | None, kind: str | None, source: str, format_: Format) -> None:
+    """Show the revisions of a definition, newest first.
 
-    Examples: `registry log weather/qc` · `registry log 7 --format json`
+    NAME|ID is the name or the id of a definition. Put the kind in front if two kinds have it, as in
+    application/7. Each revision is shown with the fields that it changed.
+
+    \b
+    Examples:
+      registry log weather/qc
+      registry log 7 --format json
     """
     import json
 
@@ -40,7 +35,7 @@ def command(
     snapshot = load_snapshot(find_root(registry), source)
     found = find(snapshot, wanted, kind)
     revisions = revisions_of(snapshot, found)
-    if format_ is Format.JSON:
+    if format_ == "json":
         facts = [revision_facts(snapshot, found.kind, found.id, revision) for revision in revisions]
         write_api_answer(history_body(snapshot, found.id, found.name, facts))
         return
@@ -67,4 +62,4 @@ def command(
                 f"     {change.pointer}: {shown(change.old)} → {shown(change.new)}", markup=False, style="dim"
             )
     if not snapshot.history_complete:
-        out.print("History is not complete here.")
+        out.print("The history is incomplete.")

@@ -1,38 +1,60 @@
-"""`registry new`: a new definition."""
+"""`registry new`: creates a definition."""
 
 import sys
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from registry.cli.terminal import RegistryOption, find_root, out, show_problems
+from registry.cli.completers import complete_definitions, complete_kinds
+from registry.cli.options import registry_option
+from registry.cli.terminal import find_root, out, show_problems
 from registry.model.characters import visible
 
 
+@click.command("new")
+@click.argument("kind", shell_complete=complete_kinds)
+@click.argument("name", shell_complete=complete_definitions)
+@registry_option
+@click.option(
+    "--exec",
+    "executable",
+    default="",
+    show_default=False,
+    metavar="PATH",
+    help="Executable. It is started directly, without a shell.",
+)
+@click.option("--arg", "argument", multiple=True, metavar="TEXT", help="Argument; can be repeated.")
+@click.option("--title", default="", show_default=False, metavar="TEXT", help="Short title.")
+@click.option(
+    "--application",
+    default="",
+    show_default=False,
+    metavar="NAME",
+    help="Application that the process belongs to.",
+)
+@click.option(
+    "--process-type", default="", show_default=False, metavar="TYPE", help="Process type: single or service."
+)
 def command(
-    kind: Annotated[
-        str, typer.Argument(help="The kind: `process_definition`, `application`, or one of your own.")
-    ],
-    name: Annotated[
-        str, typer.Argument(help="Its name: the path below the kind's folder, as in `weather/qc`.")
-    ],
-    registry: RegistryOption = None,
-    executable: Annotated[
-        str, typer.Option("--exec", help="The executable, started directly, without a shell.")
-    ] = "",
-    argument: Annotated[
-        list[str] | None, typer.Option("--arg", help="One argument; may be given several times.")
-    ] = None,
-    title: Annotated[str, typer.Option("--title", help="A short name for people.")] = "",
-    application: Annotated[
-        str, typer.Option("--application", help="Name of the application it runs in.")
-    ] = "",
-    process_type: Annotated[str, typer.Option("--process-type", help="single or service.")] = "",
+    kind: str,
+    name: str,
+    registry: Path | None,
+    executable: str,
+    argument: tuple[str, ...],
+    title: str,
+    application: str,
+    process_type: str,
 ) -> None:
-    """Write the file of a new definition, with comments that say what else there is. Asks for what was not given.
+    """Create the file of a new definition.
 
-    Examples: `registry new process_definition weather/qc` ·
-    `registry new process_definition text/upper --exec /usr/bin/tr --arg a-z --arg A-Z`
+    KIND is process_definition, application or a kind of this registry. NAME is the path below the folder of the kind,
+    for example weather/qc. The file has comments that list further fields. On a terminal, the command asks for missing
+    values.
+
+    \b
+    Examples:
+      registry new process_definition weather/qc
+      registry new process_definition text/upper --exec /usr/bin/tr --arg a-z --arg A-Z
     """
     from registry.errors import ProblemsError, UsageError, nearest
     from registry.files.atomic_write import create_files
@@ -56,22 +78,22 @@ def command(
             "letters, digits and . _ - +, with / between folders, as in weather/qc",
         )
     if kind == "process_definition" and not executable and sys.stdin.isatty():
-        executable = typer.prompt("Executable (absolute path, or a bare name)")
-        title = title or typer.prompt(
+        executable = click.prompt("Executable (absolute path, or a bare name)")
+        title = title or click.prompt(
             "Title", default=wanted.rsplit("/", 1)[-1].replace("-", " ").capitalize()
         )
-        process_type = process_type or typer.prompt("Process type, single or service", default="single")
+        process_type = process_type or click.prompt("Process type, single or service", default="single")
         applications = [one.name for one in checked.loaded.definitions if one.kind == "application"]
         known = visible(", ".join(applications[:10]))
         if applications and not application:
-            application = typer.prompt(
+            application = click.prompt(
                 f"Application ({known}; empty: the default)", default="", show_default=False
             )
     elif kind == "process_definition" and not executable:
         raise UsageError(
             "--exec is missing", "registry new process_definition NAME --exec /path/to/executable"
         )
-    start = Start(executable, tuple(argument or ()), title, application, process_type)
+    start = Start(executable, argument, title, application, process_type)
     proposed = propose_definition(root, checked.kinds.by_name[kind], wanted, start)
     before = set(checked.problems)
     found = [problem for problem in check_source(proposed).problems if problem not in before]

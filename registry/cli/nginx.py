@@ -1,33 +1,39 @@
-"""`registry nginx`: a configuration that serves the site as its readers expect."""
+"""`registry nginx`: an nginx configuration that serves the site."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from registry.cli.terminal import BaseUrlOption, RegistryOption, find_root, write_text
+from registry.cli.options import base_url_option, registry_option
+from registry.cli.terminal import find_root, write_text
 from registry.errors import ProblemsError
 from registry.model.problem import has_errors
 
 
+@click.command("nginx")
+@registry_option
+@click.option(
+    "--site",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the built site on the server. Default: the output folder of `registry build`.",
+)
+@click.option(
+    "--listen", default="127.0.0.1:8080", metavar="ADDRESS", help="Address and port, in the syntax of nginx."
+)
+@click.option("--server-name", default="_", metavar="NAME", help="Host name of the server.")
+@base_url_option
 def command(
-    registry: RegistryOption = None,
-    site: Annotated[
-        Path | None,
-        typer.Option("--site", help="The built site on the host. Left out: where `registry build` puts it."),
-    ] = None,
-    listen: Annotated[
-        str, typer.Option("--listen", help="Address and port, as nginx takes them.")
-    ] = "127.0.0.1:8080",
-    server_name: Annotated[
-        str, typer.Option("--server-name", help="Host name that the server answers to.")
-    ] = "_",
-    base_url: BaseUrlOption = None,
+    registry: Path | None, site: Path | None, listen: str, server_name: str, base_url: str | None
 ) -> None:
-    """Print a server block for nginx: exact media types, redirects for a missing slash, errors as JSON below `api/`.
+    """Print an nginx server block for the site.
 
-    Examples: `registry nginx > /etc/nginx/conf.d/registry.conf` ·
-    `registry nginx --site /srv/registry/site --listen 80 --server-name registry.example.org`
+    It has exact media types, redirects for missing slashes, and errors as JSON below api/.
+
+    \b
+    Examples:
+      registry nginx > /etc/nginx/conf.d/registry.conf
+      registry nginx --site /srv/registry/site --listen 80 --server-name registry.example.org
     """
     from registry.load.settings import with_base_url
     from registry.load.source import WorkTree
@@ -39,7 +45,7 @@ def command(
     if has_errors(problems):
         raise ProblemsError(problems, source.read, "no configuration was written: the settings have errors")
     folder = site if site is not None else root / settings.output
-    # Absolute, but the link at the end stays a link: nginx must follow it anew at each request.
+    # Absolute, but the last link stays a link: nginx must resolve it at each request.
     write_text(
         nginx_config(
             folder.parent.resolve() / folder.name, with_base_url(settings, base_url), listen, server_name

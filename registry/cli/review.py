@@ -1,78 +1,82 @@
-"""`registry review`: all that a reviewer must know of a change, in one run."""
+"""`registry review`: all that a reviewer must know about a change, in one run."""
 
+import sys
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from registry.cli.diff import FailOnOption, fails
-from registry.cli.terminal import (
-    AllOption,
-    QuietOption,
-    RegistryOption,
-    find_root,
-    lines_from,
-    out,
-    write_report,
+from registry.cli.diff import fails
+from registry.cli.options import (
+    FailOn,
+    all_option,
+    fail_on_option,
+    format_choice,
+    quiet_option,
+    registry_option,
 )
+from registry.cli.terminal import find_root, lines_from, out, write_report
 from registry.errors import UsageError
 from registry.files.atomic_write import replace_file
 from registry.model.problem import has_errors
 from registry.runtime import never_collect
 
-ReviewFormatName = StrEnum(
-    "ReviewFormatName",
-    {"TEXT": "text", "MARKDOWN": "markdown", "JSON": "json", "GITHUB": "github", "GITLAB": "gitlab"},
+# The names in REVIEW_FORMATS, which are imported late.
+FORMATS = ("text", "markdown", "json", "github", "gitlab")
+
+
+@click.command("review")
+@click.option("--base", required=True, metavar="REF", help="Target branch of the change.")
+@click.option(
+    "--head", default="worktree", metavar="REF", help="The change: a commit, branch or tag, or the work tree."
 )
-_TEXT = ReviewFormatName("text")
-
-
+@registry_option
+@format_choice(*FORMATS, help_text="Output format. github prints annotations for the changed lines.")
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    help="Write the report in another format to a file as well; can be repeated.",
+)
+@fail_on_option
+@all_option
+@quiet_option
 def command(
-    base: Annotated[
-        str, typer.Option("--base", help="The branch that the change is meant for.", metavar="REF")
-    ],
-    head: Annotated[
-        str,
-        typer.Option(
-            "--head", help="The change: a commit, branch or tag. Left out: the work tree.", metavar="REF"
-        ),
-    ] = "worktree",
-    registry: RegistryOption = None,
-    format_: Annotated[
-        ReviewFormatName,
-        typer.Option("--format", help="How to say it; `github` writes annotations on the changed lines."),
-    ] = _TEXT,
-    also: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--also",
-            help="Write the same report to a file as well; may be given several times.",
-            metavar="FORMAT=FILE",
-        ),
-    ] = None,
-    fail_on: FailOnOption = None,
-    every: AllOption = False,
-    quiet: QuietOption = False,
+    base: str,
+    head: str,
+    registry: Path | None,
+    format_: str,
+    also: tuple[str, ...],
+    fail_on: FailOn | None,
+    every: bool,
+    quiet: bool,
 ) -> None:
-    """Check a change as it would be after its merge, and say what it means: problems, ids and what it can break, in one report.
+    """Review a change as it will be after the merge.
 
-    Exit code 0: nothing against it; 1: errors, or a change as grave as --fail-on or `fail_on` says; 2: could not look.
+    The report has the problems, the ids, and the changes with what they can break and who must act.
 
-    Examples: `registry review --base origin/main` · `registry review --base main --head feature --format markdown` ·
-    `registry review --base origin/main --format github --also json=review.json`
+    \b
+    Exit codes:
+      0  no errors, and no change at the level of --fail-on
+      1  errors, or a change with at least the level of --fail-on
+      2  the review could not run
+
+    \b
+    Examples:
+      registry review --base origin/main
+      registry review --base main --head feature --format markdown
+      registry review --base origin/main --format github --also json=review.json
     """
 
     from registry.reports.review import REVIEW_FORMATS, Given
     from registry.review.comparison import compare_sources
     from registry.review.review import review
 
-    files = [_file(one) for one in also or ()]
+    files = [_file(one) for one in also]
     never_collect()
     result = review(find_root(registry), base, head, of_change=True)
     comparison = None
-    # Without what the files say there is nothing to compare; that is said by the problems, never by "no changes".
+    # Unreadable files cannot be compared. The problems report that; the comparison must not report "no changes".
     if result.base is not None and not any(
         problem.rule.startswith(("Y", "I036", "K")) for problem in result.problems if has_errors([problem])
     ):
@@ -94,22 +98,22 @@ def command(
     if every:
         given = replace(given, at_most_alike=None)
     for name, path in files:
-        # Not to a terminal: no color, and as wide as a mail.
+        # For a file: no color, and a fixed width.
         replace_file(
             path, REVIEW_FORMATS[name](replace(given, color=False, width=100)).encode("utf-8", "replace")
         )
-    write_report(REVIEW_FORMATS[format_.value](given), format_.value)
+    write_report(REVIEW_FORMATS[format_](given), format_)
     if has_errors(result.problems) or (comparison is not None and fails(comparison, fail_on)):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _file(words: str) -> tuple[str, Path]:
     name, _, path = words.partition("=")
-    if name not in tuple(ReviewFormatName) or not path:
+    if name not in FORMATS or not path:
         raise UsageError(
             f"--also {words!r} is not FORMAT=FILE",
-            f"formats are {', '.join(ReviewFormatName)}; as in --also json=review.json",
+            f"formats are {', '.join(FORMATS)}; as in --also json=review.json",
         )
     if not Path(path).parent.is_dir():
-        raise UsageError(f"{Path(path).parent} is not a folder", "make it first")
+        raise UsageError(f"{Path(path).parent} is not a folder", "create it first")
     return name, Path(path)

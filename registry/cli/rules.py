@@ -1,21 +1,24 @@
-"""`registry rules`: what the checker looks for, and why."""
+"""`registry rules`: the rules of the checker, and their reasons."""
 
-from typing import Annotated
+import click
 
-import typer
+from registry.cli.completers import complete_rules
+from registry.cli.options import Format, format_option
+from registry.cli.terminal import out, write_json
 
-from registry.cli.terminal import Format, FormatOption, out, write_json
 
+@click.command("rules")
+@click.argument("wanted", metavar="[RULE]", required=False, shell_complete=complete_rules)
+@format_option
+def command(wanted: str | None, format_: Format) -> None:
+    """List the rules of the checker, or explain one.
 
-def command(
-    wanted: Annotated[
-        str | None, typer.Argument(help="Explain one rule, as in A021.", metavar="[RULE]")
-    ] = None,
-    format_: FormatOption = Format.TEXT,
-) -> None:
-    """List the rules of the checker, or explain one with a bad and a good example.
+    RULE is the id of a rule. The explanation has a bad and a good example.
 
-    Examples: `registry rules` · `registry rules A021`
+    \b
+    Examples:
+      registry rules
+      registry rules A021
     """
     from registry.check import OTHERS, RULES
     from registry.check.plugins import plugin_rules
@@ -23,7 +26,7 @@ def command(
 
     if wanted is not None and wanted.upper() in OTHERS:
         rule_id = wanted.upper()
-        if format_ is Format.JSON:
+        if format_ == "json":
             write_json({"rules": [{"id": rule_id, "title": OTHERS[rule_id]}]})
         else:
             out.print(f"{rule_id}: {OTHERS[rule_id]}", markup=False)
@@ -31,7 +34,7 @@ def command(
     chosen = [rule for rule in (*RULES, *plugin_rules()) if wanted is None or rule.id == wanted.upper()]
     if not chosen:
         raise UsageError(f"there is no rule {wanted}", "`registry rules` lists them")
-    if format_ is Format.JSON:
+    if format_ == "json":
         listed = [
             {
                 "id": rule.id,

@@ -1,39 +1,43 @@
 """`registry schema`: the schemas that editors and programs use."""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from registry.cli.terminal import RegistryOption, find_root, out, write_api_answer
+from registry.cli.completers import complete_kinds
+from registry.cli.options import registry_option
+from registry.cli.terminal import find_root, out, write_api_answer
 
 if TYPE_CHECKING:
     from registry.load.source import WorkTree
 
 
-def command(
-    kind: Annotated[
-        str | None, typer.Argument(help="Print the whole schema of this kind.", metavar="[KIND]")
-    ] = None,
-    registry: RegistryOption = None,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write",
-            help="Write the schema files that only editors read: of the adapter types, and of registry.yaml.",
-        ),
-    ] = False,
-    update: Annotated[
-        bool,
-        typer.Option(
-            "--update",
-            help="After an upgrade of the program: replace older copies of its schemas, keep files that were changed here, "
-            "then do what --write does.",
-        ),
-    ] = False,
-) -> None:
-    """Print a kind's JSON Schema with everything that it refers to, or write the schema files that editors use.
+@click.command("schema")
+@click.argument("kind", required=False, shell_complete=complete_kinds)
+@registry_option
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Write the schema files that only editors read: those of the adapter types and of registry.yaml.",
+)
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Replace outdated copies of the program's schemas, keep changed files, then do the same as --write. "
+    "Run it after an upgrade of the program.",
+)
+def command(kind: str | None, registry: Path | None, write: bool, update: bool) -> None:
+    """Print the JSON Schema of a kind, or list the kinds.
 
-    Examples: `registry schema process_definition` · `registry schema --write` · `registry schema --update`
+    The printed schema of KIND is self-contained: it has no references to other files.
+
+    \b
+    Examples:
+      registry schema
+      registry schema process_definition
+      registry schema --write
+      registry schema --update
     """
     from registry.errors import ProblemsError, UsageError, nearest
     from registry.load.kinds import load_kinds

@@ -1,19 +1,12 @@
-"""`registry serve`: the site on this machine."""
+"""`registry serve`: the live server."""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from registry.cli.terminal import (
-    PollOption,
-    RegistryOption,
-    counted,
-    err,
-    find_root,
-    open_cache,
-    out,
-    progress,
-)
+from registry.cli.options import poll_option, registry_option
+from registry.cli.terminal import counted, err, find_root, open_cache, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -21,40 +14,49 @@ if TYPE_CHECKING:
     from registry.server.live import LiveUpdate
 
 
+@click.command("serve")
+@registry_option
+@click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Address to listen on.")
+@click.option(
+    "--port", "-p", type=click.IntRange(1, 65535), default=8000, metavar="PORT", help="Port to listen on."
+)
+@poll_option
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="Also answer requests for this host name, for example from a proxy; can be repeated.",
+)
+@click.option(
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Allow pages of this origin (* for all) to read the API, including uncommitted content; can be repeated. "
+    "Default: all origins, but only while there are no uncommitted changes.",
+)
 def command(
-    registry: RegistryOption = None,
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; left out: this machine only.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", help="Port to listen on.", min=1, max=65535)] = 8000,
-    poll: PollOption = False,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host",
-            help="Also answer requests for this host name, as from a proxy; may be given several times.",
-            metavar="NAME",
-        ),
-    ] = None,
-    cors: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--cors",
-            help="Let pages of this origin read the API, uncommitted content too; `*` for all. "
-            "Left out: pages of any origin, and only while everything is committed.",
-            metavar="ORIGIN",
-        ),
-    ] = None,
+    registry: Path | None,
+    host: str,
+    port: int,
+    poll: bool,
+    allow_host: tuple[str, ...],
+    cors: tuple[str, ...],
 ) -> None:
-    """Serve catalog and API as the files are now; open pages show what is saved, at once.
+    """Serve the site, and reload open pages when files change.
 
-    With errors in the files the last good state stays, and the errors are shown here and over the page. Lists take `limit`,
-    `offset` and filters (`process_type`, `application`, `lifecycle`, `tag`, `name`, `q`); nothing is written.
+    The site is the HTML catalog and the JSON API. While the files have errors, the last good state is served; the errors are shown on the terminal and on the pages.
+    Lists accept limit, offset and filters (process_type, application, lifecycle, tag, name, q). The server is
+    read-only and has no login.
 
-    On a loopback address only requests for this machine's names are answered, so that a page on the web cannot read the registry
-    by DNS rebinding. There is no login.
+    On a loopback address the server answers only requests for the names of this machine, which prevents DNS rebinding.
 
-    Examples: `registry serve --port 8080` · `registry serve --allow-host registry.example.org`
+    Requires the extra `serve`.
+
+    \b
+    Examples:
+      registry serve
+      registry serve --port 8080
+      registry serve --allow-host registry.example.org
     """
     import sys
 
@@ -74,19 +76,19 @@ def command(
     )
     from registry.server.live import LiveRegistry
 
-    # Absolute: the folder that we were started in may be deleted and made again.
+    # Absolute: the current folder may be deleted and created again.
     root = find_root(registry).absolute()
     source = open_source(root)
     settings = source.settings
-    policy = CorsPolicy(cors or ())
+    policy = CorsPolicy(cors)
     host = host.removeprefix("[").removesuffix("]")
-    hosts = AllowedHosts(host, allow_host or ())
+    hosts = AllowedHosts(host, allow_host)
     most = connection_limit()
     listener = listen(host, port)
     if not is_loopback(listener.getsockname()[0]):
         err.print(
-            f"warning: everybody who can reach this machine at {url_host(host)}:{port} can read the registry, uncommitted content too: "
-            "there is no login and no encryption. Leave out --host to serve this machine only.",
+            f"warning: every client that can reach {url_host(host)}:{port} can read the registry, including uncommitted content: "
+            "there is no login and no encryption. Omit --host to serve this machine only.",
             markup=False,
         )
     view = StatusView(source.read)
@@ -98,8 +100,8 @@ def command(
     with without_cycle_collector(), progress() as say:
         say("reading definitions")
         live.refresh(say, watcher.seen)
-    # The collector need not scan what was read, not even once (0.15 s of the start). And answers should not wait for long while
-    # the other thread reads files.
+    # The collector need not scan the loaded objects, not even once (0.15 s at start). The short switch interval keeps
+    # responses fast while the other thread reloads files.
     keep_for_good()
     sys.setswitchinterval(0.001)
     watcher.start()
@@ -115,7 +117,7 @@ def command(
 
 
 class _Teller:
-    """Says new states to open pages, and on the terminal."""
+    """Reports new states to open pages and on the terminal."""
 
     def __init__(self, view: "StatusView") -> None:
         self.server: Server | None = None
@@ -131,7 +133,7 @@ class _Teller:
             self._say(told)
 
     def begin(self) -> None:
-        """The server is ready: from now on the terminal shows the newest state."""
+        """Show the current state on the terminal, now that the server is ready, and each new one."""
         self._has_begun = True
         if self._newest is not None:
             self._say(self._newest)
@@ -144,7 +146,7 @@ class _Teller:
         else:
             stays = "The last good state stays" if state.snapshot is not None else "There is nothing to show"
             self._view.show(
-                f"{stays} until the errors are mended.",
+                f"{stays} until the errors are fixed.",
                 detail,
                 problems=state.problems if state.error is None else (),
                 error=state.error,

@@ -1,19 +1,13 @@
 """`registry show`: one definition."""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from registry.cli.terminal import (
-    Format,
-    FormatOption,
-    RegistryOption,
-    SourceOption,
-    counted,
-    find_root,
-    out,
-    write_api_answer,
-)
+from registry.cli.completers import complete_definitions
+from registry.cli.options import Format, format_option, kind_option, registry_option, source_option
+from registry.cli.terminal import counted, find_root, out, write_api_answer
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,22 +17,24 @@ if TYPE_CHECKING:
 _MOST_DIGITS = 9
 
 
-def command(
-    wanted: Annotated[
-        str,
-        typer.Argument(
-            help="A name or an id, with the kind in front where both are the same; `@3` for its revision 3, `@v1.2` as a commit has it.",
-            metavar="NAME|ID[@REVISION]",
-        ),
-    ],
-    registry: RegistryOption = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="The kind, as in `application`.")] = None,
-    source: SourceOption = "worktree",
-    format_: FormatOption = Format.TEXT,
-) -> None:
-    """Show one definition: what it is, and its file. With `--format json` exactly what the API answers.
+@click.command("show")
+@click.argument("wanted", metavar="NAME|ID[@REVISION]", shell_complete=complete_definitions)
+@registry_option
+@kind_option
+@source_option
+@format_option
+def command(wanted: str, registry: Path | None, kind: str | None, source: str, format_: Format) -> None:
+    """Show a definition: id, number of revisions, and its file.
 
-    Examples: `registry show weather/qc` · `registry show 7` · `registry show weather/qc@3` · `registry show application/1@v1.2 --format json`
+    NAME|ID is the name or the id of a definition. Put the kind in front if two kinds have it, as in application/7.
+    @3 selects revision 3, @v1.2 the state at a commit, branch or tag. JSON output is the same as the answer of the API.
+
+    \b
+    Examples:
+      registry show weather/qc
+      registry show 7
+      registry show weather/qc@3
+      registry show application/1@v1.2 --format json
     """
     from registry.cli.lookup import find, load_snapshot
     from registry.render.json_api import detail_body, tombstone_body
@@ -58,15 +54,15 @@ def command(
     found = find(snapshot, wanted, kind)
     if isinstance(found, Tombstone):
         body = tombstone_body(snapshot, found)
-        if format_ is Format.JSON:
+        if format_ == "json":
             write_api_answer(body)
         else:
             out.print(
-                f"{found.kind} {found.id}: {found.name} was deleted; `registry log {found.kind}/{found.id}` tells when.",
+                f"{found.kind} {found.id}: {found.name} was deleted; `registry log {found.kind}/{found.id}` shows when.",
                 markup=False,
             )
         return
-    if format_ is Format.JSON:
+    if format_ == "json":
         write_api_answer(detail_body(snapshot, found))
         return
     number = f"id {found.id}" if found.id is not None else "no id yet"
@@ -83,7 +79,7 @@ def command(
 
 
 def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: int, format_: Format) -> None:
-    """One revision as it was; credentials are hidden, so it is the content that is shown, not the bytes of the file."""
+    """Show one revision. Credentials are hidden, so this shows the content, not the bytes of the file."""
     from registry.cli.lookup import find, revisions_of
     from registry.load.yaml.writer import to_yaml
     from registry.render.json_api import revision_body, revision_facts
@@ -96,7 +92,7 @@ def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: 
         raise UsageError(
             f"{found.name} has no revision {number}", f"{there}; `registry log {found.name}` lists them"
         )
-    if format_ is Format.JSON:
+    if format_ == "json":
         write_api_answer(
             revision_body(snapshot, found.id, chosen, revision_facts(snapshot, found.kind, found.id, chosen))
         )

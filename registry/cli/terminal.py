@@ -1,15 +1,12 @@
-"""What the commands share: options, the terminal, and how problems and progress are shown there."""
+"""The terminal of the commands: output, errors, problems and progress."""
 
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
-
-import typer
+from typing import TYPE_CHECKING, Any, TextIO
 
 from registry import __version__
 from registry.cli.streams import OutputError
@@ -30,9 +27,9 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """Standard output, or standard error, with colours where they can be seen.
+    """Standard output or standard error, in color on a terminal.
 
-    Rich costs a tenth of a short command's time: it is read only where there is a terminal, or marked text to take apart.
+    Rich takes a tenth of the time of a short command: it is imported only for a terminal, or to parse markup.
     """
 
     def __init__(self, *, is_error: bool = False) -> None:
@@ -41,38 +38,38 @@ class Terminal:
 
     @property
     def file(self) -> TextIO:
-        """Where it goes."""
+        """The stream that is written to."""
         return sys.stderr if self._is_error else sys.stdout
 
     @cached_property
     def console(self) -> "Console":
-        """The same, as Rich has it."""
+        """The Rich console of this stream."""
         from rich.console import Console
 
         return Console(stderr=self._is_error, highlight=False, emoji=False, soft_wrap=True)
 
     @property
     def is_terminal(self) -> bool:
-        """True where somebody looks at it, or colours are forced."""
+        """True if the stream is a terminal, or colors are forced."""
         return (self.file.isatty() or colors_are_forced()) and self.console.is_terminal
 
     @property
     def has_color(self) -> bool:
-        """True where colours can be seen and are wanted."""
+        """True if color is supported and not disabled."""
         return self.is_terminal and not self.console.no_color
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """Width in columns."""
         return self.console.width
 
     def print(
         self, text: str = "", *, markup: bool = True, style: str | None = None, end: str = "\n"
     ) -> None:
-        """One line of text in a style; with `markup`, `[bold]…[/]` in it is bold.
+        """Print one line of text in a style; with `markup`, `[bold]…[/]` in it is bold.
 
-        Every character that a terminal would act upon is shown as an escape, a newline too: wherever the text comes from,
-        it stays one line. `print_lines` is for text that has several.
+        Control characters are shown as escapes, newlines too: text from any origin stays one line. Use `print_lines` for
+        text of several lines.
         """
         text = visible(text)
         if (markup and "[" in text) or self.is_terminal:
@@ -82,7 +79,7 @@ class Terminal:
             self.file.flush()
 
     def print_lines(self, text: str, *, style: str | None = None) -> None:
-        """Text of several lines, each made safe for itself."""
+        """Print text of several lines; control characters in each are shown as escapes."""
         for line in text.split("\n"):
             self.print(line, style=style, markup=False)
 
@@ -91,58 +88,11 @@ out = Terminal()
 err = Terminal(is_error=True)
 
 
-class Format(StrEnum):
-    """For people, or for programs."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-RegistryOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--registry",
-        "-C",
-        help="The registry's folder. Left out: this one, or the nearest above with `definitions/`.",
-        metavar="DIR",
-    ),
-]
-PollOption = Annotated[
-    bool,
-    typer.Option(
-        "--poll", help="Look at the files from time to time: for network mounts, which tell of no changes."
-    ),
-]
-BaseUrlOption = Annotated[
-    str | None,
-    typer.Option(
-        "--base-url",
-        help="Address or path that the site is served at: `base_url` of registry.yaml, else /.",
-        metavar="URL",
-    ),
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to say it.")]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show errors only: no warnings, and nothing when all is well.")
-]
-AllOption = Annotated[
-    bool,
-    typer.Option(
-        "--all", help="Show every warning. Without it, the first three of each rule and their count."
-    ),
-]
-SourceOption = Annotated[
-    str,
-    typer.Option(
-        "--source",
-        help="`worktree`, or a commit, branch or tag; read from git's objects, nothing is checked out.",
-        metavar="COMMIT",
-    ),
-]
-
-
 def find_root(given: Path | None) -> Path:
-    """The registry's folder: the one given, else this one or the nearest above that holds `definitions/`."""
+    """The folder of the registry: `given`, or the current folder or its nearest parent that contains `definitions/`.
+
+    Raises UsageError if `given` is not a folder, and for a bare repository that was not named.
+    """
     if given is not None:
         if not given.is_dir():
             raise UsageError(f"{given} is not a folder", "name the folder that holds `definitions/`")
@@ -152,15 +102,15 @@ def find_root(given: Path | None) -> Path:
     refuse_embedded(here)
     for folder in (here, *here.parents):
         if (folder / "definitions").is_dir():
-            # Relative where that is short, so that paths in messages can be clicked and typed.
+            # Relative, so that paths in messages are short and can be opened by a click.
             return Path(os.path.relpath(folder)) if folder != here else Path()
     if looks_like_git_dir(here):
-        raise UsageError("this folder is a bare repository, and is used only when it is named", "-C .")
+        raise UsageError("this folder is a bare repository, which is used only if it is named", "-C .")
     return Path()
 
 
 def open_cache(source: "Source") -> "CacheFile":
-    """The registry's cache; a note on stderr where it is not used because of what a repository put in its place."""
+    """The cache of the registry. Prints a note on stderr if it is unused because the repository contains its folder."""
     from registry.cache.cache_file import FOLDER, CacheFile
 
     top = FOLDER.partition("/")[0]
@@ -177,7 +127,7 @@ def open_cache(source: "Source") -> "CacheFile":
 
 
 def lines_from(read: Read) -> LineOf:
-    """A line of a file as `read` gives it; None for what cannot be read: the problem itself is said all the same."""
+    """A function that returns a line of a file, or None if it cannot be read: its problem is still shown."""
 
     @lru_cache(maxsize=64)
     def lines(path: str) -> list[str]:
@@ -196,7 +146,7 @@ def lines_from(read: Read) -> LineOf:
 def show_problems(
     problems: Sequence[Problem], read: Read, *, to_stdout: bool = False, is_complete: bool = False
 ) -> None:
-    """Problems with their lines as `read` gives them, on stderr unless they are the answer; `is_complete`: every warning."""
+    """Print problems with their source lines, on stderr unless they are the output; `is_complete`: all warnings."""
     terminal = out if to_stdout else err
     terminal.file.write(problems_text(problems, read, terminal, is_complete=is_complete))
     terminal.file.flush()
@@ -205,7 +155,7 @@ def show_problems(
 def problems_text(
     problems: Sequence[Problem], read: Read, terminal: Terminal, *, is_complete: bool = False
 ) -> str:
-    """Problems with their lines, as they are to be shown on a terminal."""
+    """Problems with their source lines, formatted for a terminal."""
     from registry.reports.text import SHOWN_ALIKE, report
 
     at_most = None if is_complete else SHOWN_ALIKE
@@ -215,13 +165,13 @@ def problems_text(
 
 
 def _explanation(rule: str) -> str | None:
-    """The page of rules that came with the program, at this rule."""
+    """The URL of a rule in the installed rules page, or None."""
     page = defaults_folder("docs") / "rules.md"
     return f"{page.as_uri()}#{rule.lower()}" if page.exists() else None
 
 
 def show_error(error: RegistryError) -> None:
-    """One line on stderr, and a hint."""
+    """Print an error on stderr: one line, a hint and details."""
     _print_labeled("error", "bold red", error.message)
     if error.hint:
         _print_labeled("hint", "cyan", error.hint)
@@ -230,7 +180,7 @@ def show_error(error: RegistryError) -> None:
 
 
 def _print_labeled(label: str, style: str, text: str) -> None:
-    """A line on stderr that starts with a label, in color where it can be seen. Without Rich where it is not needed."""
+    """Print a line with a label on stderr, without Rich if it is not a terminal."""
     if err.is_terminal:
         from rich.markup import escape
 
@@ -240,7 +190,7 @@ def _print_labeled(label: str, style: str, text: str) -> None:
 
 
 def report_bug(error: BaseException) -> str:
-    """Report on stderr that an unexpected error is a bug, with its details in a file; gives the message."""
+    """Report an unexpected error as a bug, with the details in a file. Returns the message."""
     import tempfile
     import traceback
 
@@ -250,7 +200,7 @@ def report_bug(error: BaseException) -> str:
     ) as file:
         file.write(f"process-registry {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{details}")
     what = f"{type(error).__name__}: {error}".split("\n", 1)[0]
-    message = f"this is our mistake, not yours ({what}); the details are in {file.name}"
+    message = f"this is a bug in the registry program ({what}); the details are in {file.name}"
     _print_labeled("bug", "bold red", message)
     return message
 
@@ -261,19 +211,19 @@ def counted(count: int, word: str) -> str:
 
 
 def write_json(body: Mapping[str, Any]) -> None:
-    """A command's answer as one JSON object on stdout, in the form that all commands share."""
+    """Print the output of a command as one JSON object, in the envelope that all commands share."""
     from registry.reports.envelope import to_text
 
     write_text(to_text(body))
 
 
 def write_api_answer(body: Any) -> None:
-    """What the API answers, or a JSON Schema, as JSON on stdout: their forms are not the commands' own."""
+    """Print an API response or a JSON Schema as JSON, without the envelope of the commands."""
     write_text(dump_json(body))
 
 
 def write_text(text: str) -> None:
-    """A document for programs on stdout: in UTF-8, whatever the terminal can show."""
+    """Print a document for programs, in UTF-8 regardless of the locale. Raises OutputError if stdout cannot be written."""
     data = text.encode("utf-8", "backslashreplace")
     sys.stdout.flush()
     buffer = getattr(sys.stdout, "buffer", None)
@@ -288,7 +238,7 @@ def write_text(text: str) -> None:
 
 
 def write_report(text: str, format_: str) -> None:
-    """A report on stdout: for people in the terminal's encoding, for programs in UTF-8."""
+    """Print a report: text in the encoding of the terminal, other formats in UTF-8."""
     if format_ != "text":
         write_text(text)
         return
@@ -298,9 +248,9 @@ def write_report(text: str, format_: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A bar on the terminal that says what is being done and how far it is; nothing where there is no terminal.
+    """A progress bar on the terminal; nothing if there is no terminal.
 
-    Drawn without a thread of its own: writing the site forks, and a child must not inherit a lock held by a thread.
+    It has no thread: writing the site forks, and a child must not inherit a lock held by a thread.
     """
     if not err.is_terminal:
         yield silent

@@ -1,20 +1,12 @@
-"""`registry watch`: the static site, built again whenever files change."""
+"""`registry watch`: builds the static site again when files change."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from registry.cli.terminal import (
-    BaseUrlOption,
-    PollOption,
-    RegistryOption,
-    counted,
-    find_root,
-    open_cache,
-    out,
-    progress,
-)
+from registry.cli.options import base_url_option, out_option, poll_option, registry_option
+from registry.cli.terminal import counted, find_root, open_cache, out, progress
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -22,20 +14,20 @@ if TYPE_CHECKING:
     from registry.watcher import Watcher
 
 
-def command(
-    registry: RegistryOption = None,
-    out_: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Where to: `output` of registry.yaml, else `site`.", metavar="DIR"),
-    ] = None,
-    base_url: BaseUrlOption = None,
-    poll: PollOption = False,
-) -> None:
-    """Build the site, and again whenever files change, until Ctrl-C. `registry serve` shows changes sooner, without writing a site.
+@click.command("watch")
+@registry_option
+@out_option
+@base_url_option
+@poll_option
+def command(registry: Path | None, out_: Path | None, base_url: str | None, poll: bool) -> None:
+    """Build the static site whenever files change, until Ctrl-C.
 
-    With errors in the files the last good site stays.
+    While the files have errors, the last good site stays. `registry serve` shows changes faster and writes no site.
 
-    Examples: `registry watch` · `registry watch --out /srv/registry --poll`
+    \b
+    Examples:
+      registry watch
+      registry watch --out /srv/registry --poll
     """
     import threading
 
@@ -50,7 +42,7 @@ def command(
     from registry.watcher import Watcher
 
     given = find_root(registry)
-    # Absolute: the folder that we were started in may be deleted and made again.
+    # Absolute: the current folder may be deleted and created again.
     root = given.absolute()
     source = open_source(root)
     settings = source.settings
@@ -71,9 +63,9 @@ def command(
             )
             return
         if result.snapshot is None:
-            view.show("The last good site stays until the errors are mended.", problems=result.problems)
+            view.show("The last good site stays until the errors are fixed.", problems=result.problems)
         else:
-            made = f" {result.changed:,} parts were made anew in {result.seconds:.1f} s."
+            made = f" Rebuilt {result.changed:,} parts in {result.seconds:.1f} s."
             view.show(
                 f"{counted(len(result.snapshot.definitions), 'definition')} in {shown}.",
                 made,
@@ -99,7 +91,7 @@ def _state_files(root: Path) -> list[Path]:
 
 
 def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bool) -> "Watcher":
-    """A watcher that brings a live registry up to date: one edited file at once, then everything."""
+    """A watcher that updates a live registry: a single edited file at once, everything else after a pause."""
     from functools import lru_cache
 
     from registry.watcher import Watcher
@@ -109,7 +101,7 @@ def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bo
         return _state_files(root)
 
     def changed(paths: set[str]) -> bool:
-        # Everything else when the author pauses: reading all is work that would be in the way of showing the page.
+        # A full reload waits until the author pauses: it would delay the page of the edited file.
         if len(paths) == 1 and live.edit(next(iter(paths))):
             return True
         state_files.cache_clear()  # HEAD may be on another branch now

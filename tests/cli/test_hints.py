@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
-import typer.main
 
-from registry.cli import COMMANDS, _app
+from registry.cli import COMMANDS, program
 
 ROOT = Path(__file__).parent.parent.parent
 # `registry index --recover --published ADDRESS`, up to where a sentence goes on.
@@ -58,8 +58,8 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_hints_recommend_can_be_typed(name: str) -> None:
-    commands = typer.main.get_command(_app((name,)))
-    found = commands.commands.get(name, commands) if hasattr(commands, "commands") else commands
+    found = program.get_command(click.Context(program), name)
+    assert found is not None
     options = {
         option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)
     } | {"--help"}

@@ -280,7 +280,7 @@ def test_files_of_the_repository_replace_no_module_of_the_program(
     hub: RepoBuilder, repo: RepoBuilder, run: Run
 ) -> None:
     assert run("hook", "install", str(hub.root), "--folder", "reg").code == 0
-    for name in ("registry.py", "typer.py", "json.py"):
+    for name in ("registry.py", "click.py", "json.py"):
         (hub.root / name).write_text("raise SystemExit(0)\n")
     repo.write("reg/definitions/process_definition/b.yaml", "title: [")
     repo.commit("mistake")

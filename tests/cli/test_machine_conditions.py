@@ -180,7 +180,7 @@ run()
     "module",
     [
         "registry.cli",
-        "typer",
+        "click",
         "registry.cli.terminal",
         "registry.cli.show",
         "registry.snapshot",

@@ -115,9 +115,9 @@ def test_a_log_of_watch_has_a_line_for_each_build_that_made_something(
         process = subprocess.Popen(command, stdout=file, stderr=file, env={"PATH": os.environ["PATH"]})
     try:
         for number in range(1, 4):
-            eventually(lambda number=number: log.read_text().count("made anew") == number)  # type: ignore[misc]
+            eventually(lambda number=number: log.read_text().count("Rebuilt") == number)  # type: ignore[misc]
             repo.define("a", GOOD.replace("title: T", f"title: T{number}"))
-        eventually(lambda: log.read_text().count("made anew") == 4)
+        eventually(lambda: log.read_text().count("Rebuilt") == 4)
     finally:
         process.terminate()
         process.wait(20)

@@ -400,7 +400,7 @@ class TestStart:
         with served(root.root, "--host", "0.0.0.0"):
             log = root.root.parent / "serve.log"
             eventually(lambda: "http://" in log.read_text(), "the address", PATIENCE_S)
-            assert "warning: everybody who can reach this machine" in log.read_text()
+            assert "warning: every client that can reach" in log.read_text()
         with served(root.root):
             eventually(lambda: "http://" in log.read_text(), "the address", PATIENCE_S)
             assert "warning" not in log.read_text()

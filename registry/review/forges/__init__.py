@@ -16,7 +16,7 @@ FORGES = ("github", "gitlab", "forgejo")
 def forge_from(name: str, environment: Mapping[str, str]) -> Forge:
     """The forge that a CI job runs for, from the variables that it sets. Raises UsageError where one is missing."""
     found: Callable[[Mapping[str, str]], Forge] = importlib.import_module(
-        f"registry.forges.{name}"
+        f"registry.review.forges.{name}"
     ).forge_from
     return found(environment)
 
