@@ -50,6 +50,10 @@ test: lint test-tools $(NODE)/node_modules/.installed ## everything: lint, types
 	$(BIN)/coverage erase
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --cov --cov-branch --cov-report=term
 
+.PHONY: test-fast
+test-fast: .venv/.installed-dev ## the tests that take under a minute: no browser, no server, no long histories
+	$(BIN)/pytest --quiet --numprocesses=auto --dist=loadfile -m 'not slow'
+
 .PHONY: accept
 accept: .venv/.installed-dev ## write the generated documents and expected outputs anew; read the difference
 	$(BIN)/python scripts/generate_docs.py

@@ -28,12 +28,42 @@ settings.register_profile("busy machine", deadline=None, suppress_health_check=[
 settings.load_profile("busy machine")
 
 
-# They take about a minute or more each: begun last, one process would be at work alone.
+# They take about a minute or more each: started last, one process would work alone.
 _LONG = ("test_incremental.py", "test_histories.py", "test_watcher.py", "test_flat.py")
+# Marked `slow`, so left out by `make test-fast`: they start browsers, servers, other programs or many processes of git,
+# or try many examples. Folders and files relative to this one.
+_SLOW = (
+    "browser/",
+    "editors/",
+    "histories/",
+    "packaging/",
+    "server/",
+    "check/test_hostile.py",
+    "cli/test_ci_files.py",
+    "cli/test_comment.py",
+    "cli/test_hook.py",
+    "cli/test_machine_conditions.py",
+    "git/test_log.py",
+    "git/test_programs.py",
+    "history/test_merges.py",
+    "indexing/test_remote.py",
+    "load/test_sizes.py",
+    "load/yaml/test_suite.py",
+    "model/test_addresses.py",
+    "render/test_openapi.py",
+    "review/test_pushed_ids.py",
+    "site/test_incremental.py",
+    "test_patterns.py",
+    "test_watcher.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first."""
+    """Mark slow files, and put the long ones first."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(_SLOW):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
 
 
