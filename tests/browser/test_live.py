@@ -54,7 +54,7 @@ def test_an_edit_changes_the_open_page_in_place(registry: RepoBuilder, page: Pag
         page.goto(f"{address}/process_definition/g/p0/")
         page.evaluate("window.mark = 1; scrollTo(0, 700)")
         registry.define("g/p0", TEXT.format("new", LONG))
-        page.wait_for_selector("h1:text-is('Tnew')")
+        page.wait_for_selector("h1 bdi:text-is('Tnew')")
         assert page.evaluate("[window.mark, Math.round(scrollY)]") == [
             1,
             700,
@@ -70,7 +70,7 @@ def test_what_was_typed_into_the_filter_stays(registry: RepoBuilder, page: Page)
         page.fill("#filter", "p7")
         assert page.locator("tbody tr:visible").count() == 1
         registry.define("g/p7", TEXT.format("seven", "short"))
-        page.wait_for_selector("a.title:text-is('Tseven')")
+        page.wait_for_selector("a.title bdi:text-is('Tseven')")
         assert page.input_value("#filter") == "p7"
         assert page.locator("tbody tr:visible").count() == 1
 
@@ -92,7 +92,7 @@ def test_a_mistake_lies_over_the_page_with_its_place_until_it_is_mended(
             assert expected in text
         assert "/bin/x" in page.inner_text("main")  # the last good state is still there
         registry.define("g/p3", TEXT.format("mended", "short"))
-        page.wait_for_selector("h1:text-is('Tmended')")
+        page.wait_for_selector("h1 bdi:text-is('Tmended')")
         page.wait_for_selector("#registry-problems", state="detached")
 
 
@@ -136,7 +136,7 @@ def test_another_branch_ends_in_exactly_what_a_fresh_build_gives(
         page.goto(f"{address}/process_definition/g/p1/")
         for branch in ("other", "main", "other"):
             registry.git("checkout", "-q", branch)
-            page.wait_for_selector("h1:text-is('Tother1')" if branch == "other" else "h1:text-is('T1')")
+            page.wait_for_selector("h1 bdi:text-is('Tother1')" if branch == "other" else "h1 bdi:text-is('T1')")
             expected = registry.git("rev-parse", "HEAD")
             eventually(
                 lambda commit=expected: json.loads(get(f"{address}/api/snapshot.json"))["commit"] == commit  # type: ignore[misc]

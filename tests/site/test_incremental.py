@@ -443,9 +443,9 @@ def test_other_fields_with_credentials_hide_them_in_old_pages_too(
     )
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.write("schema/site.schema.json", schema % "[]")
-    repo.define("s", f"title: S\nowners: [t]\ndefinition: {{login: {{code: {token}}}}}\n", kind="site")
+    repo.define("s", f"title: S\nowners: [t]\nlogin: {{password: {token}}}\ndefinition: {{a: b}}\n", kind="site")
     repo.commit("leak")
-    repo.define("s", "title: S\nowners: [t]\ndefinition: {login: {user: a}}\n", kind="site")
+    repo.define("s", "title: S\nowners: [t]\nlogin: {user: a}\ndefinition: {a: b}\n", kind="site")
     repo.commit("mend")
     assert run("index", "-C", str(repo.root)).code == 0
     site = Site(tmp_path / "site")
@@ -459,6 +459,6 @@ def test_other_fields_with_credentials_hide_them_in_old_pages_too(
         )
 
     assert told()
-    repo.write("schema/site.schema.json", schema % '["/definition/login"]')
+    repo.write("schema/site.schema.json", schema % '["/login"]')
     build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     assert not told()
