@@ -79,13 +79,14 @@ class CacheFile:
                 status = self._path.stat()
                 # A file with another inode is a copy: it came with a commit, or from somewhere else.
                 about = (program(), f"{status.st_dev} {status.st_ino}")
-                known = connection.execute("SELECT program, file FROM about LIMIT 2").fetchall()
+                known = _about(connection)
                 if known and known[0][1] != about[1]:
                     connection.close()
                     remove_database(self._path)
                     continue
-                if known != [about] or status.st_size > _LARGEST_BYTES:
-                    self._empty(connection, about)
+                is_too_large = status.st_size > _LARGEST_BYTES
+                if known != [about] or is_too_large:
+                    self._empty(connection, about, even_if_ours=is_too_large)
             except OSError:
                 return None
             except sqlite3.DatabaseError as error:
@@ -98,12 +99,14 @@ class CacheFile:
         return None
 
     @staticmethod
-    def _empty(connection: sqlite3.Connection, about: tuple[str, str]) -> None:
+    def _empty(connection: sqlite3.Connection, about: tuple[str, str], *, even_if_ours: bool) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        for table, statement in _SCHEMA.items():
-            connection.execute(f"DROP TABLE {table}")
-            connection.execute(statement)
-        connection.execute("INSERT INTO about VALUES (?, ?)", about)
+        # Another process may have emptied it while this one waited, and stored its values.
+        if even_if_ours or _about(connection) != [about]:
+            for table, statement in _SCHEMA.items():
+                connection.execute(f"DROP TABLE {table}")
+                connection.execute(statement)
+            connection.execute("INSERT INTO about VALUES (?, ?)", about)
         connection.execute("COMMIT")
 
     def get(self, table: str, key: str) -> bytes | None:
@@ -180,6 +183,11 @@ class CacheFile:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._opened = None
+
+
+def _about(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Which program wrote the file, and which file that was."""
+    return connection.execute("SELECT program, file FROM about LIMIT 2").fetchall()
 
 
 @lru_cache(maxsize=1)

@@ -136,7 +136,9 @@ def test_another_branch_ends_in_exactly_what_a_fresh_build_gives(
         page.goto(f"{address}/process_definition/g/p1/")
         for branch in ("other", "main", "other"):
             registry.git("checkout", "-q", branch)
-            page.wait_for_selector("h1 bdi:text-is('Tother1')" if branch == "other" else "h1 bdi:text-is('T1')")
+            page.wait_for_selector(
+                "h1 bdi:text-is('Tother1')" if branch == "other" else "h1 bdi:text-is('T1')"
+            )
             expected = registry.git("rev-parse", "HEAD")
             eventually(
                 lambda commit=expected: json.loads(get(f"{address}/api/snapshot.json"))["commit"] == commit  # type: ignore[misc]

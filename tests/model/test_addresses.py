@@ -119,7 +119,10 @@ def test_names_like_addresses_are_free_and_each_answers_as_itself(
         assert by_name == json.loads(files[f"api/process_definition/by-name/{name}.json"])
         assert by_name == json.loads(files[f"api/process_definition/{by_name['id']}/index.json"])
         for page in ("index.html", "_history/index.html", "_revisions/1/index.html"):
-            assert f'<span class="name"><bdi>{name}</bdi></span>' in files[f"process_definition/{name}/{page}"].decode()
+            assert (
+                f'<span class="name"><bdi>{name}</bdi></span>'
+                in files[f"process_definition/{name}/{page}"].decode()
+            )
     live = LiveRegistry(repo.root, BuildCache(None), lambda _told: None)
     live.refresh()
     for path in files:

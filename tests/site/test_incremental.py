@@ -443,7 +443,9 @@ def test_other_fields_with_credentials_hide_them_in_old_pages_too(
     )
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.write("schema/site.schema.json", schema % "[]")
-    repo.define("s", f"title: S\nowners: [t]\nlogin: {{password: {token}}}\ndefinition: {{a: b}}\n", kind="site")
+    repo.define(
+        "s", f"title: S\nowners: [t]\nlogin: {{password: {token}}}\ndefinition: {{a: b}}\n", kind="site"
+    )
     repo.commit("leak")
     repo.define("s", "title: S\nowners: [t]\nlogin: {user: a}\ndefinition: {a: b}\n", kind="site")
     repo.commit("mend")
