@@ -16,6 +16,7 @@ from registry.load.settings import CHANGE_LEVELS, IGNORE, LEVELS, Settings
 from registry.model.diff import MISSING, same
 from registry.model.pointer import escape_step, pointer_of
 from registry.model.rule_exceptions import exceptions_in
+from registry.model.schema_reference import target_of
 
 _FAIL_ON = ("safe", "risky", "breaking", "never")
 
@@ -163,7 +164,7 @@ class _Schemas:
             node = {"$ref": reference}
             if not same(self._resolved(node, self._old), self._resolved(node, self._new)):
                 pointer = reference.removeprefix("#")
-                old, new = _short(_at(self._old, reference)), _short(_at(self._new, reference))
+                old, new = _short(target_of(self._old, reference)), _short(target_of(self._new, reference))
                 self._note(
                     pointer,
                     old,
@@ -264,7 +265,7 @@ class _Schemas:
             key: self._resolved(value, root, depth) for key, value in node.items() if key not in _ANNOTATIONS
         }
         if isinstance(node.get("$ref"), str) and depth < 8:
-            found["$ref"] = self._resolved(_at(root, node["$ref"]), root, depth + 1)
+            found["$ref"] = self._resolved(target_of(root, node["$ref"]), root, depth + 1)
         return found
 
 
@@ -280,12 +281,6 @@ def _negated(node: Any, *, inside: bool = False) -> set[str]:
         for value in node:
             found |= _negated(value, inside=inside)
     return found
-
-
-def _at(root: Any, reference: str) -> Any:
-    for step in reference.removeprefix("#").split("/")[1:]:
-        root = root.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(root, dict) else None
-    return root
 
 
 def _constrains(schema: Any) -> bool:

@@ -405,6 +405,8 @@ def bundle(path: str, documents: Mapping[str, Any]) -> dict[str, Any]:
         if absolute not in seen:
             seen.add(absolute)
             waiting.append(absolute)
+        if pointer and not pointer.startswith("/"):
+            return f"#{pointer}"  # an anchor, which moves with its schema
         prefix = "" if absolute == path else f"/$defs/{_embedded_name(absolute)}"
         return f"#{prefix}{pointer}"
 

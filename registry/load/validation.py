@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.errors import nearest
 from registry.load.yaml.writer import flow
+from registry.model.schema_reference import target_of
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -181,19 +182,14 @@ def _schemas_on_the_way(error: "ValidationError", root: Schema) -> list[Any]:
     chain = [node]
     for step in error.absolute_schema_path:
         while isinstance(node, dict) and step not in node and "$ref" in node:
-            node = _resolve(node["$ref"], root)
+            node = target_of(root, node["$ref"])
             chain.append(node)
         node = node[step]
+        if step == "$dynamicRef":  # the path names it, unlike `$ref`
+            node = target_of(root, node)
         if isinstance(node, dict):
             chain.append(node)
     return chain
-
-
-def _resolve(reference: str, root: Schema) -> Any:
-    node: Any = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        node = node[step.replace("~1", "/").replace("~0", "~")]
-    return node
 
 
 def _message(chain: list[Any], keyword: str) -> str:
@@ -275,7 +271,7 @@ def _known_keys(schema: Any, root: Schema) -> tuple[dict[str, None], list[str]]:
             )
             waiting.extend(node.get("allOf", ()))
             if "$ref" in node:
-                waiting.append(_resolve(node["$ref"], root))
+                waiting.append(target_of(root, node["$ref"]))
     return keys, patterns
 
 

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from registry.model.schema_reference import target_of
+
 Schema = dict[str, Any]
 # Of each schema these are kept as they are. Not `title`: generators take it for the name of a class, and several have the same.
 _KEPT = ("description", "format", "deprecated", "examples")
@@ -80,7 +82,7 @@ class Shapes:
         if pointer in within:
             return {}  # lists of themselves: no more can be said
         within |= {pointer}
-        target = _at(self._schema, pointer)
+        target = target_of(self._schema, pointer)
         steps = [
             step
             for step in pointer.removeprefix("#").split("/")
@@ -104,7 +106,7 @@ class Shapes:
                 continue
             pointer = part.get("$ref")
             if isinstance(pointer, str):
-                part = {} if pointer in within else _at(self._schema, pointer)  # noqa: PLW2901
+                part = {} if pointer in within else target_of(self._schema, pointer)  # noqa: PLW2901
                 within |= {pointer}
             more = self._merged(part, within) if isinstance(part, dict) else {}
             both = _map(more.get("properties")) | _map(merged.get("properties"))
@@ -190,19 +192,6 @@ def _union(shapes: Iterable[Schema]) -> Schema:
             if "x-extensible-enum" not in shape:
                 one.pop("x-extensible-enum", None)
     return plain[0] if len(plain) == 1 else {"anyOf": plain}
-
-
-def _at(schema: Any, pointer: str) -> Any:
-    """What a JSON Pointer (RFC 6901) in a fragment leads to; True, which allows anything, where that is nothing."""
-    for step in pointer.removeprefix("#").split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(schema, list) and name.isdecimal() and int(name) < len(schema):
-            schema = schema[int(name)]
-        elif isinstance(schema, dict) and name in schema:
-            schema = schema[name]
-        else:
-            return True
-    return schema
 
 
 def _list(value: Any) -> list[Any]:

@@ -22,6 +22,7 @@ from registry.load.kinds import (
 from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, settings_schema
 from registry.load.yaml.writer import flow
 from registry.model.definition import definition_path
+from registry.model.schema_reference import followed
 from registry.scaffold.ci import ci_files, install_command
 
 _README = """# {title}
@@ -249,7 +250,7 @@ def definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
             '  #   userdata: "#!/bin/sh\\n"',
         ]
     else:
-        body = [f"definition: {flow(_smallest(kind.schema, kind.schema))}"]
+        body = [f"definition: {flow(_smallest(kind.schema))}"]
     return "\n".join([*head, *body]) + "\n"
 
 
@@ -282,12 +283,14 @@ def _process_lines(start: Start) -> list[str]:
     ]
 
 
-def _smallest(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Any:
+def _smallest(schema: Mapping[str, Any]) -> Any:
     """The smallest `definition` of a kind that we know nothing about: required keys with the schema's first example."""
-    inside = schema.get("properties", {}).get("definition", {})
-    reference = inside.get("$ref", "")
-    for step in reference.removeprefix("#").split("/")[1:]:
-        inside = whole if step == "$defs" and inside.get("$ref") else inside
-        inside = inside[step]
+    inside = followed(schema, schema.get("properties", {}).get("definition", {}))
     properties = inside.get("properties", {})
-    return {name: properties.get(name, {}).get("examples", ["…"])[0] for name in inside.get("required", ())}
+    return {name: _example(properties.get(name)) for name in inside.get("required", ())}
+
+
+def _example(schema: Any) -> Any:
+    """The first example that a schema gives."""
+    examples = schema.get("examples") if isinstance(schema, dict) else None
+    return examples[0] if examples else "…"

@@ -18,6 +18,7 @@ from registry.load.kinds import Kinds, load_kinds
 from registry.load.source import WorkTree
 from registry.pipeline import check_source
 from registry.scaffold import adapters_index_text
+from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 ROOT = Path(__file__).parents[2]
@@ -292,3 +293,64 @@ def test_own_schemas_win_file_by_file(repo: RepoBuilder) -> None:
     kinds, _ = load_kinds(WorkTree(repo.root))
     assert kinds.by_name["application"].title == "App of ours"
     assert kinds.by_name["process_definition"].title == "Process definition"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        {"$ref": "#inside"},
+        {"$ref": "#/$defs/chain"},
+        {"$ref": "#/$defs/a%20b"},
+        {"$ref": "#/$defs/a~1b"},
+        {"$ref": "#/allOf/0"},
+        {"$ref": "other.schema.json#there"},
+        {"$ref": "other.schema.json#/properties/definition"},
+        {"$dynamicRef": "#inside"},
+        {"allOf": [{"$ref": "#inside"}]},
+    ],
+    ids=str,
+)
+def test_every_form_of_reference_is_checked_shown_and_scaffolded(
+    repo: RepoBuilder, run: Run, inside: dict[str, Any]
+) -> None:
+    fields = {"type": "object", "properties": {"class": {"type": "string", "examples": ["x"]}}}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "allOf": [fields | {"properties": {**fields["properties"], "definition": inside}}],  # type: ignore[dict-item]
+        "properties": {"definition": inside},
+        "$defs": {
+            "inside": {"$anchor": "inside", **fields},
+            "a b": fields,
+            "a/b": fields,
+            "chain": {"$ref": "#/$defs/a%20b"},
+        },
+    }
+    repo.write("schema/alarm.schema.json", json.dumps(schema))
+    repo.write(
+        "schema/other.schema.json", json.dumps({"properties": {"definition": {"$anchor": "there", **fields}}})
+    )
+    repo.define("a", "title: A\nowners: [t]\ndefinition: {class: high}\n", "alarm")
+    wrong = repo.define("wrong", "title: W\nowners: [t]\ndefinition: {class: 5}\n", "alarm")
+    where = ("-C", str(repo.root))
+    outcome = run("check", *where)
+    assert (outcome.code, "wrong.yaml:3:21: error S003: `class` must be text" in outcome.out) == (1, True)
+    wrong.unlink()
+    repo.commit()
+    assert run("new", "alarm", "b", *where).code == 0
+    assert run("build", "--out", str(repo.root.parent / "site"), *where).code == 0
+
+
+@pytest.mark.parametrize(
+    "inside", [True, {}, {"required": ["class"], "properties": {"class": True}}, {"$ref": "#/$defs/loop"}]
+)
+def test_a_kind_whose_schema_says_little_is_built_and_scaffolded(
+    repo: RepoBuilder, run: Run, inside: dict[str, Any] | bool
+) -> None:
+    loop = {"anyOf": [{"$ref": "#/$defs/loop"}, True]}
+    schema = {"type": "object", "properties": {"definition": inside}, "$defs": {"loop": loop}}
+    repo.write("schema/alarm.schema.json", json.dumps(schema))
+    repo.define("a", "title: A\nowners: [t]\ndefinition: {class: high}\n", "alarm")
+    where = ("-C", str(repo.root))
+    assert run("new", "alarm", "b", *where).code == 0
+    assert run("build", "--out", str(repo.root.parent / "site"), *where).code == 0

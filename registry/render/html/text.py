@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from registry.load.kinds import Kind
 from registry.model.diff import MISSING
+from registry.model.schema_reference import followed
 from registry.render.html.filled_template import escape_all_html, escape_html
 from registry.render.html.marks import sign_in_markup
 
@@ -74,10 +75,7 @@ def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
     """The schema's properties of a file, or of what stands inside one key, references followed."""
     schema: Any = kind.schema
     if inside:
-        schema = schema.get("properties", {}).get(inside, {})
-        reference = schema.get("$ref", "")
-        for step in reference.removeprefix("#").split("/")[1:]:
-            schema = kind.schema if step == "$defs" else schema["$defs"][step]
+        schema = followed(schema, schema.get("properties", {}).get(inside, {}))
     properties = schema.get("properties", {})
     return properties if isinstance(properties, dict) else {}
 
