@@ -144,6 +144,10 @@ WORST = {
     "digits": "1" * SIZE,
     "lines": "password\n" * (SIZE // 9),
     "colons": "a:" * (SIZE // 2),
+    "secrets and colons": "description: " + "x-api-key:" * (SIZE // 10),
+    "secrets, colons and references": "a b:token:$" * (SIZE // 11),
+    "options of programs": "--password " * (SIZE // 11),
+    "options with open quotes": "--password 'a --password \"" * (SIZE // 26),
 }
 
 

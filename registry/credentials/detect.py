@@ -32,7 +32,9 @@ from registry.credentials.tables import (
     NAME,
     NETRC,
     OPTION,
+    OPTION_IN_TEXT,
     PLACEHOLDER,
+    PROSE,
     PUBLIC_NAME,
     RANDOM,
     REFERENCE,
@@ -249,10 +251,15 @@ class _Findings:
 
     def add_value(self, what: str, start: int, end: int, *, shortest: int = 3) -> bool:
         """Add what stands where a secret belongs, unless it is a reference, a placeholder, or says how it is done."""
+        if end - start >= 2 and self._text[start] in "\"'" and self._text[end - 1] == self._text[start]:
+            start, end = start + 1, end - 1  # `-p"$PASSWORD"`, as a shell takes it
+        if self._text.startswith(("`", "$("), start):
+            return False
+        if end - start > _LONGEST_HARMLESS:
+            return self.add(what, start, end)
         value = self._text[start:end]
         is_nothing = (
-            value.startswith(("`", "$("))
-            or _matches(ELSEWHERE, value)
+            _matches(ELSEWHERE, value)
             or len(_without_references(value)) < shortest
             or _matches(PLACEHOLDER, value)
         )
@@ -320,30 +327,48 @@ def _look_in_text(text: str, found: _Findings, *, is_script: bool) -> None:
         _look_for_headers(text, found)
         for program, start, end in secrets_in_commands(text):
             found.add_value(f"a password for {program}", start, end, shortest=1)
-    if "=" not in text and ":" not in text:
-        return
-    place = 0
+        if " -" in text or text.startswith("-"):
+            _look_for_options(text, found)
+    if "=" in text or ":" in text:
+        _look_for_assignments(text, found, is_script=is_script)
+
+
+def _look_for_assignments(text: str, found: _Findings, *, is_script: bool) -> None:
+    """Values of names that say that they are secret: `password=…`, `"token": "…"`."""
+    place = long_end = 0
     while assigned := ASSIGNED.search(text, place):
         # What is no secret itself may hold one: `SETTINGS: "mode=fast;password=…"`.
         place = assigned.end()
         if not _is_secret_name(assigned["name"]):
             continue
-        value = ASSIGNED_VALUE.match(text, place)
-        if value is None or value.lastgroup is None:
+        value = _assigned_value(text, place, long_end)
+        if value is None:
             continue
-        start, end = value.span(value.lastgroup)
-        if (
-            assigned["colon"]
-            and value.lastgroup == "bare"
-            and not _is_value(text, assigned, end, is_script=is_script)
-        ):
+        start, end, is_bare = value
+        if is_bare and end - start > _LONGEST_HARMLESS:
+            long_end = end
+        if assigned["colon"] and is_bare and not _is_value(text, assigned, end, is_script=is_script):
             continue
         # In JSON and in a header one character is a value, too: no prose is written so.
-        is_certain = (assigned["quote"] and value.lastgroup != "bare") or HEADER_NAME.match(
+        is_certain = (assigned["quote"] and not is_bare) or HEADER_NAME.match(
             assigned["name"][-_LONGEST_NAME:]
         )
         if found.add_value(_BY_NAME, start, end, shortest=1 if is_certain else 3):
             place = max(place, end)
+
+
+def _assigned_value(text: str, place: int, long_end: int) -> tuple[int, int, bool] | None:
+    """Start and end of the value at `place`, and whether it stands without quotes; None where there is none.
+
+    `long_end` is the end of the last long value without quotes: one that starts inside it ends there as well. Matching
+    each of them would take quadratic time (`token:token:token:…`).
+    """
+    if place < long_end and text[place] not in "\"'\\{}[]":
+        return place, long_end, True
+    value = ASSIGNED_VALUE.match(text, place)
+    if value is None or value.lastgroup is None:
+        return None
+    return *value.span(value.lastgroup), value.lastgroup == "bare"
 
 
 def _is_value(text: str, assigned: re.Match[str], end: int, *, is_script: bool) -> bool:
@@ -356,6 +381,14 @@ def _is_value(text: str, assigned: re.Match[str], end: int, *, is_script: bool) 
     if not assigned["quote"] and assigned.end("colon") == assigned.end():
         return False
     return is_script or assigned.start() == 0 or not text[end : end + 2].strip(" ") or text[end] in "\"',;&}"
+
+
+def _look_for_options(text: str, found: _Findings) -> None:
+    """Values of options of any program in the text of a shell: `--password VALUE`."""
+    for match in OPTION_IN_TEXT.finditer(text):
+        kind = match.lastgroup or ""
+        if _is_secret_name(match["name"]) and not (kind == "bare" and _matches(PROSE, match[kind])):
+            found.add_value(_BY_NAME, *match.span(kind))
 
 
 def _look_for_headers(text: str, found: _Findings) -> None:

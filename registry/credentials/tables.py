@@ -64,13 +64,15 @@ STEMS_OF_NAMES = (
 )
 JOINED_NAME = Pattern(r"(?:password|passwd|passphrase|secret|apikey|authtoken|accesstoken)\Z", re.IGNORECASE)
 PUBLIC_NAME = Pattern(
-    r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by)[^A-Za-z]", re.IGNORECASE
+    r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by|ask|no|prompt|without|export|delete|list)[^A-Za-z]",
+    re.IGNORECASE,
 )
-# Values under such a name that say what is done, and are no secret themselves.
+# Values under such a name that say what is done, and are no secret themselves; also regular expressions (`password=.*`) and
+# paths of jq (`{token: .auth.token}`).
 HARMLESS = Pattern(
     r"""(?: | true | false | yes | no | on | off | enabled? | disabled? | required | optional | auto | default | prompt | ask | stdin | env | vault | file | keyring | kerberos
       | basic | bearer | digest | oauth2? | oidc | saml | ldap | jwt | mtls | hs(?:256|384|512) | rs(?:256|384|512) | [0-9]{1,3}
-      | https?://[^\s@]*  | (?:~|\.{1,2})?/[\w./@+-]* | [\w.-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|p12|pfx|jks|env|ini|conf) )\Z""",
+      | \.[*+].* | \.[a-z_]+(?:\.[a-z_]+)* | https?://[^\s@]*  | (?:~|\.{1,2})?/[\w./@+-]* | [\w.-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|p12|pfx|jks|env|ini|conf) )\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
 # What it is, how long it is at least, what every such token has one of (looking for these takes a tenth of the time), and its
@@ -125,6 +127,17 @@ NETRC = Pattern(
     r"(?<!\S)(?:machine\s{1,8}\S{1,255}|default\s{1,8}login\s{1,8}\S{1,255}|(?P<login>login\s{1,8}\S{1,255}))\s{1,8}"
     r"(?:(?:login|account)\s{1,8}\S{1,255}\s{1,8}){0,2}password\s{1,8}(?P<value>\S+)"
 )
+# An option of a command in a shell's text with the word behind it: `--password VALUE`.
+OPTION_IN_TEXT = Pattern(
+    r"""(?<![A-Za-z0-9_.-])-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*+)[ \t]{1,8}
+        (?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<bare>[^\s"'`|;&<>(){}\[\],-][^\s"'`|;&<>()]*+))""",
+    re.VERBOSE,
+)
+# What stands behind the name of an option in prose.
+PROSE = Pattern(
+    r"(?:and|are|argument|as|but|by|can|for|from|has|if|in|instead|is|may|must|not|of|on|option|or|parameter|should|so|takes?|that|the|to|when|which|will|with)\Z",
+    re.IGNORECASE,
+)
 OPTION = Pattern(r"-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?\Z", re.DOTALL)
 HASH_NAME = Pattern(
     r"(?:sha[0-9]*|sum|hash|digest|checksum|commit|rev|revision|etag|fingerprint|uuid|guid|id|version|tag|build|md5|crc|integrity|cert|certificate|thumbprint|public[^a-z]?key|pubkey|trace|span|seed|image|path|classpath|opts|args|flags|url|uri|host|endpoint)\Z",
@@ -158,12 +171,12 @@ SECRET_OPTIONS: dict[str, dict[str, str]] = {
     **{key: {"-a": "password", "--pass": "password"} for key in ("redis-cli", "valkey-cli", "keydb-cli")},
     **{key: {"-P": "password"} for key in ("sqlcmd", "bcp", "isql")},
     **dict.fromkeys(("mosquitto_pub", "mosquitto_sub", "mosquitto_rr"), _MQTT),
-    **{key: {"-U": "user%password", "--user": "user%password"} for key in ("smbclient", "smbget", "rpcclient")},
+    **{key: {"-U": "user%password", "--user": "user%password"} for key in ("smbclient", "smbget", "rpcclient", "winexe")},
     **{key: {"-a": "user:password", "--auth": "user:password", "-A": "user:password"} for key in ("http", "https", "xh", "ab")},
     **dict.fromkeys(("keytool", "jarsigner"), _KEYTOOL),
     **{key: {"-P": "password"} for key in ("zip", "unzip")},
     **{key: {"-p": "attached"} for key in ("7z", "7za", "7zz")},
-    **{key: {"-p": "password"} for key in ("ncftpput", "ncftpget", "ncftpls")},
+    **{key: {"-p": "password"} for key in ("ncftpput", "ncftpget", "ncftpls", "twine", "cqlsh", "beeline")},
     **{key: {"-A": "password", "-X": "password"} for key in ("snmpget", "snmpwalk", "snmpset")},
     "openssl": _OPENSSL,
     "lftp": {"-u": "user,password", "--user": "user,password"},

@@ -90,6 +90,11 @@ def test_what_is_hidden_is_the_secret_and_not_what_is_around_it() -> None:
         ("X-Api-Key: abc123", "X-Api-Key: [hidden]"),
         ("machine h login joe password hunter2", "machine h login joe password [hidden]"),
         ("https://joe:p@ss@h/x", "https://joe:[hidden]@h/x"),
+        ("mysql -p'hunter2' db", "mysql -p'[hidden]' db"),
+        ("svn --password hunter2 co x", "svn --password [hidden] co x"),
+        ('svn --password "hunter 2" co x', 'svn --password "[hidden]" co x'),
+        ('mysql -p"$PW" db; mysql -p$PW db', 'mysql -p"$PW" db; mysql -p$PW db'),
+        ("use --password and --token to log in", "use --password and --token to log in"),
     ):
         assert hide("X", value) == shown
     argv = ["-u", "joe:hunter2", "-H", "X-Api-Key: abc123", "--data", "password=hunter2"]
