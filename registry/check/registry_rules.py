@@ -14,7 +14,7 @@ OTHERS = {
     "Y011": "Unquoted value that YAML versions read differently",
     "Y020": "File disappeared while it was read",
     "Y021": "File that is not a map",
-    "Y022": "Symbolic link, submodule or special file",
+    "Y022": "Symbolic link, submodule, special file or embedded git directory",
     "Y023": "File name ending in .yml",
     "Y024": "File outside the folder of a kind",
     "K001": "Unknown setting in registry.yaml",

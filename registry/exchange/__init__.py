@@ -1,5 +1,6 @@
 """Other formats to definitions (later: and back). Add one: write its file here, and its name to `IMPORTERS`."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,11 +86,13 @@ def _read(file: Path, options: ImportOptions) -> list[Imported]:
         known = ", ".join(suffix for one in IMPORTERS for suffix in one.suffixes)
         raise UsageError(f"{file} is in no format that can be imported", f"files end in {known}")
     try:
-        data = file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_BYTES + 1)
+            size = os.fstat(opened.fileno()).st_size
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     if len(data) > _MAX_BYTES:
-        raise UsageError(f"{file} has {len(data):,} bytes; at most {_MAX_BYTES:,} are read")
+        raise UsageError(f"{file} has {max(size, len(data)):,} bytes; at most {_MAX_BYTES:,} are read")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

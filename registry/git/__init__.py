@@ -4,7 +4,13 @@ from registry.git.blobs import Oversize
 from registry.git.environment import git_is_installed
 from registry.git.error import GitError
 from registry.git.index_file import IndexEntry, suspects
-from registry.git.location import find_work_tree, looks_like_git_dir, refuse_embedded
+from registry.git.location import (
+    find_work_tree,
+    git_directories_in,
+    git_directories_touched,
+    looks_like_git_dir,
+    refuse_embedded,
+)
 from registry.git.log import LogCommit, LogRow, PendingLogs
 from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
@@ -39,6 +45,8 @@ __all__ = [
     "as_pattern",
     "branch_ref",
     "find_work_tree",
+    "git_directories_in",
+    "git_directories_touched",
     "git_is_installed",
     "init_repository",
     "looks_like_git_dir",

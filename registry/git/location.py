@@ -5,7 +5,7 @@ repository, with a configuration and a history of the author's choice. Git never
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,6 +145,46 @@ def looks_like_git_dir(folder: Path) -> bool:
         os.path.lexists(folder / "commondir")
         or all(os.path.lexists(folder / name) for name in ("objects", "refs"))
     )
+
+
+_OF_A_GIT_DIRECTORY = frozenset(("head", "objects", "refs", "commondir"))
+
+
+def git_directories_in(paths: Iterable[str]) -> list[str]:
+    """The paths of the files `HEAD` beside which `paths` hold what makes git take their folder for a git directory.
+
+    As `looks_like_git_dir` decides, for paths with `/` that need not be on disk; in any case of letters, since some file
+    systems tell no difference.
+    """
+    held: dict[str, dict[str, str]] = {}
+    for path in paths:
+        for folder, step in _parts_of_git_directories(path):
+            start = f"{folder}/" if folder else ""
+            held.setdefault(folder.lower(), {}).setdefault(step.lower(), f"{start}{step}")
+    return sorted(
+        names["head"]
+        for names in held.values()
+        if "head" in names and ("commondir" in names or {"objects", "refs"} <= names.keys())
+    )
+
+
+def git_directories_touched(touched: Iterable[str], paths: Callable[[], Iterable[str]]) -> list[str]:
+    """Those of the `git_directories_in` `paths` of which one of the paths in `touched` is a part.
+
+    `paths` is called only where there can be any.
+    """
+    folders = {folder.lower() for path in touched for folder, _ in _parts_of_git_directories(path)}
+    if not folders:
+        return []
+    return [path for path in git_directories_in(paths()) if path.rpartition("/")[0].lower() in folders]
+
+
+def _parts_of_git_directories(path: str) -> Iterator[tuple[str, str]]:
+    """The folders that `path` could make a git directory, each with the step below it that does."""
+    steps = path.split("/")
+    for place, step in enumerate(steps):
+        if step.lower() in _OF_A_GIT_DIRECTORY:
+            yield "/".join(steps[:place]), step
 
 
 def find_work_tree(start: Path) -> _WorkTree | None:

@@ -398,7 +398,7 @@ class Repository:
 
     def index_entries(self, paths: Sequence[str]) -> list[IndexEntry]:
         """What the index holds below `paths`."""
-        rows = self._git.query("ls-files", "-z", "-s", "-t", "--", *paths)[1].split("\0")
+        rows = self._git.query("ls-files", "-z", "-s", "-v", "--", *paths)[1].split("\0")
         return [parse_entry(row) for row in rows if row]
 
     def tracks(self, folder: str) -> bool:

@@ -203,7 +203,7 @@ def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
     start = len(SCHEMA_FOLDER) + 1
     paths = []
     for entry in source.entries(SCHEMA_FOLDER):
-        if entry.type in (EntryType.LINK, EntryType.SUBMODULE):
+        if entry.type in (EntryType.LINK, EntryType.SUBMODULE, EntryType.GIT_DIRECTORY):
             message = f"a {entry.type.value} is not read, and the program's own schema would be used instead"
             problems.append(
                 Problem("K010", Severity.ERROR, Span(entry.path), message, "put the file itself here")

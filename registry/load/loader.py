@@ -14,6 +14,7 @@ from registry.load import yaml
 from registry.load.document_store import DocumentStore
 from registry.load.file_stats import is_settled
 from registry.load.kinds import Kind, Kinds
+from registry.load.settings import SETTINGS_PATH
 from registry.load.source import Commit, EntryType, Source, WorkTree, blob_id
 from registry.model.definition import (
     DEFINITIONS_FOLDER,
@@ -90,7 +91,7 @@ def load_definitions(
     A file that cannot be read is a problem and hides no other. With a cache, only files that changed are parsed, and definitions
     have blob ids; without one no git is needed.
     """
-    problems: list[Problem] = []
+    problems = [*_not_plain(source)]
     wanted = _wanted(source, kinds, problems)
     elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
     paths = [path for path in wanted if path not in elsewhere]
@@ -269,10 +270,43 @@ def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str
     return found
 
 
+def git_directory_problem(path: str) -> Problem:
+    """The finding about a git directory among the files of a registry; `path` is that of its `HEAD`."""
+    return Problem(
+        "Y022",
+        Severity.ERROR,
+        Span(path),
+        "the files here look like a git directory, and git could take them for the repository",
+        "remove them: the program refuses to run below such a folder",
+    )
+
+
+def _not_plain(source: Source) -> Iterator[Problem]:
+    """Settings, the ledger and templates that are no plain files: they are not read, and defaults would be used instead."""
+    for path in (SETTINGS_PATH, LEDGER_PATH):
+        if (type_ := source.type_of(path)) not in (None, EntryType.FILE):
+            yield _unread(path, type_)
+    for entry in source.entries(TEMPLATES_FOLDER):
+        if "/." in entry.path:
+            continue  # of an editor
+        if entry.type is EntryType.GIT_DIRECTORY:
+            yield git_directory_problem(entry.path)
+        elif entry.type is not EntryType.FILE:
+            yield _unread(entry.path, entry.type)
+
+
+def _unread(path: str, type_: EntryType | None) -> Problem:
+    what = type_.value if type_ is not None and type_ is not EntryType.OTHER else "folder or special file"
+    return Problem("Y022", Severity.ERROR, Span(path), f"a {what} is not read", "put the file itself here")
+
+
 def _look_at(  # noqa: PLR0911 - one a sort of mistake
     path: str, kind_of_entry: EntryType, kinds: Kinds, problems: list[Problem]
 ) -> tuple[str, str] | None:
     """Kind and name for a path that is to be read; notes what lies where it cannot be meant."""
+    if kind_of_entry is EntryType.GIT_DIRECTORY:
+        problems.append(git_directory_problem(path))
+        return None
     steps = path.split("/")
     if any(step.startswith(".") for step in steps) or path == LEDGER_PATH:
         return None

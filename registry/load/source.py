@@ -4,15 +4,26 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple, Protocol
 
 from registry.errors import RefusedError, UsageError
-from registry.git import Oversize, Repository, find_work_tree, open_repository, refuse_embedded, suspects
+from registry.files.safe_paths import link_on_the_way
+from registry.git import (
+    IndexEntry,
+    Oversize,
+    Repository,
+    find_work_tree,
+    git_directories_in,
+    open_repository,
+    refuse_embedded,
+    suspects,
+)
 from registry.load.file_stats import UNREADABLE, WATCHED, Facts, TreeScan, facts_of
 from registry.load.settings import SETTINGS_PATH, Settings, parse_settings
 from registry.load.yaml import MAX_BYTES
@@ -40,6 +51,7 @@ class EntryType(Enum):
     FILE = "file"
     LINK = "symbolic link"
     SUBMODULE = "submodule"
+    GIT_DIRECTORY = "git directory"
     OTHER = "special file"
 
 
@@ -78,8 +90,11 @@ class Source(Protocol):
     def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
         """Every path below `folder`, in byte order, without those in `but`; empty when there is no such folder."""
 
+    def type_of(self, path: str) -> EntryType | None:
+        """What the file at `path` is; None where there is nothing, or only behind a link."""
+
     def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
-        """The bytes of one file, or None when there is no such plain file.
+        """The bytes of one file, or None when there is no such plain file. No folder on the way may be a link.
 
         Raises FileTooLargeError for one of more than `at_most` bytes, without reading it.
         """
@@ -126,6 +141,7 @@ class WorkTree(_WithSettings):
         self._repository: Repository | None = None
         self._looked = False
         self._scan: TreeScan | None = None
+        self._behind_link: dict[str, bool] = {}
 
     def use(self, scan: TreeScan) -> None:
         """Believe a scan that was just taken of this folder: all files need not be looked at twice.
@@ -151,7 +167,8 @@ class WorkTree(_WithSettings):
     def submodules(self) -> frozenset[str]:
         """Folders that git has as submodules, whether they are checked out or not; relative to `root`.
 
-        Raises RefusedError where files of the registry are not checked out (a sparse checkout): they would read as deleted.
+        Raises RefusedError where files of the registry are not checked out (a sparse checkout), or are away where git is told
+        not to look (assume-unchanged): they would read as deleted.
         """
         work_tree = find_work_tree(self.root)
         if work_tree is None or not suspects(work_tree.git_dir) or self.repository is None:
@@ -159,16 +176,12 @@ class WorkTree(_WithSettings):
         prefix = self.repository.prefix_of(self.root)
         entries = self.repository.index_entries([f"{prefix}{name}" for name in WATCHED])
         absent = [
-            one.path
+            one
             for one in entries
-            if one.is_skipped and not (self.root / one.path[len(prefix) :]).exists()
+            if (one.is_skipped or one.is_assumed) and not (self.root / one.path[len(prefix) :]).exists()
         ]
         if absent:
-            more = f" and {len(absent) - 1:,} more files" if len(absent) > 1 else ""
-            raise RefusedError(
-                f"{absent[0]}{more}: not checked out (sparse checkout), and would be taken for deleted",
-                "git sparse-checkout disable; or read a commit, where the command can: --source HEAD",
-            )
+            raise _absence(absent)
         found = (one.path[len(prefix) :] for one in entries if one.is_submodule)
         return frozenset(
             path for path in found if (self.root / path).is_dir() and not (self.root / path).is_symlink()
@@ -186,13 +199,13 @@ class WorkTree(_WithSettings):
             nested = {
                 path.partition("/.git/")[0].removesuffix("/.git") for path in paths if _is_git_entry(path)
             }
-            found = [SourceEntry(path, _type_of(facts[path])) for path in paths]
+            found = _with_git_directories([SourceEntry(path, _type_of(facts[path])) for path in paths])
             return _with_submodules(found, folder, self.submodules | nested)
         if top.is_dir():
             self._walk(str(top), folder, found)
         found = [entry for entry in found if entry.path not in but]
         found.sort(key=lambda entry: os.fsencode(entry.path))
-        return _with_submodules(found, folder, self.submodules)
+        return _with_submodules(_with_git_directories(found), folder, self.submodules)
 
     def _walk(self, folder: str, prefix: str, found: list[SourceEntry]) -> None:
         before = len(found)
@@ -214,6 +227,27 @@ class WorkTree(_WithSettings):
         except PermissionError as error:
             raise UsageError(f"{folder} cannot be read: {error.strerror}", "check its permissions") from error
 
+    def type_of(self, path: str) -> EntryType | None:
+        """What the file at `path` is; None where there is nothing, or only behind a link."""
+        if self._is_behind_link(path):
+            return None
+        try:
+            mode = (self.root / path).lstat().st_mode
+        except OSError:
+            return None
+        if stat.S_ISREG(mode):
+            return EntryType.FILE
+        return EntryType.LINK if stat.S_ISLNK(mode) else EntryType.OTHER
+
+    def _is_behind_link(self, path: str) -> bool:
+        """True when a folder between the root and `path` is a link; looked at once for each folder."""
+        folder = path.rpartition("/")[0]
+        known = self._behind_link.get(folder)
+        if known is None:
+            known = link_on_the_way(self.root, folder) is not None
+            self._behind_link[folder] = known
+        return known
+
     def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
         """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""
         found = self._read(path, at_most)
@@ -222,6 +256,8 @@ class WorkTree(_WithSettings):
         return found
 
     def _read(self, path: str, at_most: int) -> bytes | Oversize | None:
+        if self._is_behind_link(path):
+            return None
         # O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
         flags = (
             os.O_RDONLY
@@ -282,6 +318,21 @@ class WorkTree(_WithSettings):
         return self._scan.time_ns if self._scan is not None else time.time_ns()
 
 
+def _absence(absent: Sequence[IndexEntry]) -> RefusedError:
+    """Why files that the index has and the work tree has not are refused."""
+    first = absent[0]
+    more = f" and {len(absent) - 1:,} more files" if len(absent) > 1 else ""
+    if first.is_skipped:
+        return RefusedError(
+            f"{first.path}{more}: not checked out (sparse checkout), and would be taken for deleted",
+            "git sparse-checkout disable; or read a commit, where the command can: --source HEAD",
+        )
+    return RefusedError(
+        f"{first.path}{more}: not here, and git is told to assume it unchanged: it would be taken for deleted",
+        f"git update-index --no-assume-unchanged {quote(first.path)}; then restore the file, or commit its deletion",
+    )
+
+
 def _is_git_entry(path: str) -> bool:
     return "/.git" in path and (path.endswith("/.git") or "/.git/" in path)
 
@@ -300,6 +351,14 @@ def _with_submodules(found: list[SourceEntry], folder: str, submodules: frozense
         [*kept, *(SourceEntry(path, EntryType.SUBMODULE) for path in outer)],
         key=lambda entry: os.fsencode(entry.path),
     )
+
+
+def _with_git_directories(found: list[SourceEntry]) -> list[SourceEntry]:
+    """Entries in which the file `HEAD` of a folder that git could take for a git directory has a type of its own."""
+    if not any(entry.path[-4:].lower() == "head" for entry in found):
+        return found
+    heads = set(git_directories_in(entry.path for entry in found))
+    return [entry._replace(type=EntryType.GIT_DIRECTORY) if entry.path in heads else entry for entry in found]
 
 
 def in_byte_order(paths: Iterable[str]) -> list[str]:
@@ -351,7 +410,14 @@ class Commit(_WithSettings):
             if path.startswith(start) and path not in but
         ]
         found.sort(key=lambda entry: os.fsencode(entry.path))
-        return found
+        return _with_git_directories(found)
+
+    def type_of(self, path: str) -> EntryType | None:
+        """What the file at `path` is; None where there is nothing, or only behind a link."""
+        found = self._entries.get(path)
+        if found is not None:
+            return found[0]
+        return EntryType.OTHER if any(one.startswith(f"{path}/") for one in self._entries) else None
 
     def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
         """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""

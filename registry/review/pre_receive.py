@@ -16,7 +16,7 @@ from registry.model.problem import Problem, has_errors
 from registry.pipeline import check_source
 from registry.review.comparison import compare_sources
 from registry.review.pushed_ids import MAX_ID_GAP, changes_the_ledger, check_pushed_ids
-from registry.review.review import Review, review_as_it_is
+from registry.review.review import Review, all_git_directories, review_as_it_is
 
 _OURS = "refs/registry/"
 # What a change must not do, and what `registry index` does on the main branch: `check_pushed_ids` decides about these.
@@ -183,7 +183,8 @@ def _judge(root: Path, repository: Repository, update: RefUpdate, guard: Guard) 
         )
     if update.creates:
         checked = check_source(source)
-        problems = _sorted((*checked.problems, *_ledger_problems(source)))
+        found = {*checked.problems, *_ledger_problems(source), *all_git_directories(source)}
+        problems = _sorted(found)
         return Verdict(update, Review(problems, source, len(checked.loaded.definitions)))
     path = repository.path_between(update.old, update.new)
     if path is None:

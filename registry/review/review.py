@@ -1,16 +1,24 @@
 """A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
 
+import posixpath
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registry.check.rule import MergeTarget
 from registry.errors import UsageError
-from registry.git import Conflict, Repository, as_pattern
+from registry.git import (
+    Conflict,
+    Repository,
+    as_pattern,
+    git_directories_in,
+    git_directories_touched,
+)
 from registry.ids import parse_ledger
 from registry.load import yaml
 from registry.load.defaults import SCHEMA_FOLDER
 from registry.load.kinds import load_kinds
+from registry.load.loader import git_directory_problem
 from registry.load.search import paths_with
 from registry.load.settings import SETTINGS_PATH
 from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, open_source
@@ -150,14 +158,53 @@ def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bo
     repository = base.repository
     touched = touched_paths(source, repository, base.commit, tree)
     target = _target(base, touched, source.settings.registry_id)
+    embedded = embedded_git_directories(source, base, tree, touched)
     if of_change:
-        return replace(_narrow(source, base, touched, target), note=note, base=base)
+        found = _narrow(source, base, touched, target)
+        return replace(found, problems=_with(found.problems, embedded), note=note, base=base)
     checked = _checked(source, base, touched, target)
     loosened = [one.name for one in loosened_guards(base, source, touched)]
     if loosened:
         words = f"the change loosens what it is judged by: {', '.join(loosened)} (registry review says how)"
         note = f"{note}; {words}" if note else words
-    return Review(checked.problems, source, len(checked.loaded.definitions), note, base)
+    problems = _with(checked.problems, embedded)
+    return Review(problems, source, len(checked.loaded.definitions), note, base)
+
+
+def _with(problems: tuple[Problem, ...], more: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    return (*problems, *(one for one in more if one not in problems)) if more else problems
+
+
+def embedded_git_directories(
+    source: Source, base: Commit, tree: str, touched: frozenset[str]
+) -> tuple[Problem, ...]:
+    """A finding about each git directory among the ordinary files, of which the change from `base` to `tree` touches a part.
+
+    Wherever it is in the repository: in a clone, git commands run below it would use its configuration.
+    """
+    repository = base.repository
+    prefix = repository.prefix_of(source.root)
+    changed = {f"{prefix}{path}" for path in touched}
+    if prefix:
+        changed |= repository.changes(base.commit, tree, ".").keys()
+
+    def paths() -> list[str]:
+        here = [path for path in touched if (source.root / path).exists()] if source.is_work_tree else []
+        return [*(row.path for row in repository.list_tree(tree)), *(f"{prefix}{path}" for path in here)]
+
+    return _git_directory_problems(git_directories_touched(changed, paths), prefix)
+
+
+def all_git_directories(source: Commit) -> tuple[Problem, ...]:
+    """A finding about each git directory among the ordinary files of a commit, wherever it is in the repository."""
+    rows = source.repository.list_tree(source.commit)
+    return _git_directory_problems(
+        git_directories_in(row.path for row in rows), source.repository.prefix_of(source.root)
+    )
+
+
+def _git_directory_problems(paths: list[str], prefix: str) -> tuple[Problem, ...]:
+    return tuple(git_directory_problem(posixpath.relpath(path, prefix or ".")) for path in paths)
 
 
 def _target(base: Commit, touched: frozenset[str], registry_id: str) -> MergeTarget:

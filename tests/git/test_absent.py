@@ -1,11 +1,13 @@
 """Files that are not here are not deleted: sparse checkouts, partial clones; and submodules, the same in both sources."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from registry.git import suspects
 from registry.load.file_stats import scan
 from registry.load.source import EntryType, WorkTree, open_source
 from tests.conftest import Run
@@ -78,6 +80,35 @@ def test_one_file_that_was_marked_by_hand_is_not_deleted(two: RepoBuilder, run: 
     (two.root / path).unlink()
     outcome = run("build", "-C", str(two.root))
     assert (outcome.code, path in outcome.err) == (3, True)
+
+
+@pytest.mark.parametrize("version", ["2", "4"])
+def test_a_file_that_git_assumes_unchanged_is_not_deleted(version: str, two: RepoBuilder, run: Run) -> None:
+    path = "definitions/process_definition/there/b.yaml"
+    two.git("update-index", "--index-version", version)
+    two.git("update-index", "--assume-unchanged", path)
+    assert run("check", "-C", str(two.root)).code == 0  # it is here
+    (two.root / path).unlink()
+    for command in ("check", "build", "list"):
+        outcome = run(command, "-C", str(two.root))
+        assert (outcome.code, path in outcome.err, "--no-assume-unchanged" in outcome.err) == (3, True, True)
+    two.git("update-index", "--no-assume-unchanged", path)
+    assert run("check", "-C", str(two.root)).code == 0  # deleted, and git says so
+
+
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_long_names_and_all_lengths_are_found_in_the_index(object_format: str, two: RepoBuilder) -> None:
+    shutil.rmtree(two.root / ".git")
+    two.git("init", "-q", "-b", "main", f"--object-format={object_format}")
+    two.commit()
+    for length in (*range(1, 17), 4_090, 4_100):
+        name = "/".join("n" * min(200, length - start) for start in range(0, length, 200))
+        two.git(
+            "update-index", "--add", "--cacheinfo", "100644", two.git("rev-parse", "HEAD:README"), f"z/{name}"
+        )
+    assert not suspects(two.root / ".git")
+    two.git("update-index", "--assume-unchanged", "registry.yaml")
+    assert suspects(two.root / ".git")
 
 
 def test_a_sparse_checkout_with_the_whole_registry_is_fine(two: RepoBuilder, run: Run) -> None:

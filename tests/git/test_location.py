@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import RefusedError, UsageError
-from registry.git import open_repository
+from registry.git import git_directories_in, open_repository
 from tests.conftest import Run
 from tests.support.repo import PROCESS, RepoBuilder
 
@@ -366,3 +366,52 @@ def test_a_new_registry_is_not_made_inside_one(nested: RepoBuilder, run: Run) ->
     embed(nested, "reg")
     outcome = run("init", str(nested.root / "reg/inner"))
     assert (outcome.code, (nested.root / "reg/inner").exists()) == (3, False)
+
+
+@pytest.mark.parametrize(
+    "place", [".", "other/deep", "reg", "reg/definitions/process_definition/x", "reg/schema/y"]
+)
+def test_a_change_that_brings_one_is_an_error_wherever_it_is(
+    place: str, nested: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    nested.git("checkout", "-q", "main")
+    nested.git("clone", "-q", str(nested.root), str(tmp_path / "reader"))
+    nested.git("checkout", "-q", "-b", "embedding")
+    embed(nested, place)
+    nested.git("push", "-q", str(tmp_path / "reader"), "embedding")
+    for words in (
+        ["review", "--base", "main"],
+        ["check", "--base", "main", "--source", "refs/heads/embedding"],
+    ):
+        more = ["--head", "refs/heads/embedding"] if words[0] == "review" else []
+        outcome = run(*words, *more, "-C", str(tmp_path / "reader/reg"))
+        shown = outcome.out + outcome.err
+        assert (outcome.code, "HEAD:1:1: error Y022" in shown) == (1, True), (words, outcome)
+
+
+@pytest.mark.parametrize("place", [".", "other/deep", "reg", "reg/definitions/process_definition/x"])
+def test_the_hook_refuses_a_push_that_brings_one(
+    place: str, nested: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    nested.git("checkout", "-q", "main")
+    hub = tmp_path / "hub.git"
+    nested.git("clone", "-q", "--bare", str(nested.root), str(hub))
+    assert run("hook", "install", str(hub), "--folder", "reg").code == 0
+    nested.git("remote", "add", "origin", str(hub))
+    embed(nested, place)
+    nested.git("push", "-q", "origin", "main", ok=False)
+    assert nested.git("ls-remote", "origin", "main").split()[0] == nested.git("rev-parse", "HEAD~1")
+    RepoBuilder.at(hub, 0).git("update-ref", "-d", "refs/heads/main")  # the push that creates the branch
+    nested.git("push", "-q", "origin", "main", ok=False)
+    assert nested.git("ls-remote", "origin", "main") == ""
+    nested.git("reset", "-q", "--hard", "HEAD~1")
+    nested.git("push", "-q", "origin", "main")
+
+
+def test_files_that_only_share_names_with_a_git_directory_are_none() -> None:
+    assert (
+        git_directories_in(["HEAD", "a/HEAD", "a/objects/x", "b/refs/x", "b/objects/y", "c/HEAD/refs/x"])
+        == []
+    )
+    assert git_directories_in(["x/HEAD", "x/refs/y", "x/objects"]) == ["x/HEAD"]
+    assert git_directories_in(["x/Head", "X/Commondir"]) == ["x/Head"]

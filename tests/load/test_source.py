@@ -10,6 +10,7 @@ import pytest
 from registry.errors import UsageError
 from registry.load.file_stats import scan
 from registry.load.source import Commit, EntryType, SourceEntry, WorkTree, blob_id, open_source
+from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 
@@ -64,6 +65,42 @@ def test_links_pipes_and_missing_files_are_never_read(repo: RepoBuilder, tmp_pat
     assert {e.path: e.type for e in WorkTree(repo.root).entries("definitions")}[
         "definitions/process_definition/pipe.yaml"
     ] is EntryType.OTHER
+
+
+def test_nothing_is_read_through_a_folder_that_is_a_link(repo: RepoBuilder, tmp_path: Path) -> None:
+    (tmp_path / "other/process_definition").mkdir(parents=True)
+    (tmp_path / "other/ledger.jsonl").write_text("x")
+    (tmp_path / "other/process_definition/a.yaml").write_text("x")
+    repo.write("README", "x")
+    (repo.root / "definitions").symlink_to(tmp_path / "other", target_is_directory=True)
+    repo.commit()
+    for source in (WorkTree(repo.root), open_source(repo.root, "HEAD")):
+        for path in ("definitions/ledger.jsonl", "definitions/process_definition/a.yaml"):
+            assert (source.read(path), source.type_of(path)) == (None, None)
+            assert list(source.read_many([path])) == [(path, None)]
+        assert source.read("README") == b"x"
+        assert source.type_of("definitions") is EntryType.LINK
+
+
+@pytest.mark.parametrize("path", ["registry.yaml", "definitions/ledger.jsonl", "site_templates/base.html"])
+@pytest.mark.parametrize("what", ["link", "dangling link", "folder"])
+def test_what_is_no_plain_file_is_an_error_and_never_means_defaults(
+    what: str, path: str, repo: RepoBuilder, run: Run
+) -> None:
+    repo.define("a")
+    place = repo.write(path, "")
+    place.unlink()
+    if what == "folder":
+        repo.write(f"{path}/x", "")
+    else:
+        repo.write("elsewhere", "")
+        place.symlink_to(repo.root / "elsewhere" if what == "link" else "/nonexistent")
+    repo.commit()
+    if what == "folder" and path.startswith("site_templates"):
+        return  # folders of templates are allowed
+    for words in (["check"], ["check", "--source", "HEAD"], ["build"], ["build", "--source", "HEAD"]):
+        outcome = run(*words, "-C", str(repo.root))
+        assert (outcome.code, f"{path}:1:1: error Y022" in outcome.out + outcome.err) == (1, True), outcome
 
 
 @pytest.mark.parametrize("revision", ["nonsense", "--help", "HEAD~99", "-x", "main:definitions", ""])
