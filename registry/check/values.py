@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from registry.check.rule import Registry, Rule
-from registry.model.characters import CONTROLS, bidi_control_in, described, invisible_in, without_emoji
+from registry.model.characters import bidi_control_in, described, invisible_in, without_emoji
 from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
 
@@ -13,6 +13,10 @@ _Pointer = tuple[str | int, ...]
 # Adapter parameters that contain a location.
 _PLACES = frozenset({"file", "url", "host", "path"})
 _SAMPLES = ("input_file", "output_file")
+# What the schemas reject: ASCII controls (C0 and DEL) in most fields, in some without DEL. They know nothing of C1 controls
+# (U+0080 to U+009F), of which terminals take some for the start of a command.
+_C0 = "".join(map(chr, range(0x20)))
+_ASCII_CONTROLS = f"{_C0}\x7f"
 # Valid characters of arguments and variables.
 _VALID_IN_VALUES = "\t\n\x7f"
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -62,16 +66,16 @@ def _named(definition: Definition, registry: Registry) -> Iterator[tuple[_Pointe
         text = inside.get(field)
         # The schema rejects relative folders.
         if isinstance(text, str) and (field == "exec" or text.startswith("/")):
-            yield ("definition", field), text, CONTROLS
+            yield ("definition", field), text, _ASCII_CONTROLS
     for name in _environment(definition):
-        yield ("definition", "environment", name), name, CONTROLS
+        yield ("definition", "environment", name), name, _ASCII_CONTROLS
     for side in ("input", "output"):
         yield from _places(inside.get(f"{side}_adapter"), side, registry)
     examples = definition.data.get("examples")
     for number, example in enumerate(examples if isinstance(examples, list) else ()):
         for key in _SAMPLES if isinstance(example, dict) else ():
             if isinstance(text := example.get(key), str):
-                yield ("examples", number, key), text, CONTROLS
+                yield ("examples", number, key), text, _C0
 
 
 def _places(adapter: Any, side: str, registry: Registry) -> Iterator[tuple[_Pointer, str, str]]:
@@ -87,8 +91,13 @@ def _places(adapter: Any, side: str, registry: Registry) -> Iterator[tuple[_Poin
                 yield (
                     ("definition", f"{side}_adapter", params, key),
                     text,
-                    CONTROLS if is_known and key != "file" else "",
+                    _rejected(key) if is_known else "",
                 )
+
+
+def _rejected(key: str) -> str:
+    """The characters that the schema of an adapter type rejects in this parameter."""
+    return {"file": "", "url": _C0}.get(key, _ASCII_CONTROLS)
 
 
 def _environment(definition: Definition) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-CONTROLS = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 _CONTROL = "\x00-\x1f\x7f-\x9f"
 # Embeddings, overrides and isolates: they change the order in which the text around them is shown (CVE-2021-42574).
 _BIDI_CONTROL = "\u202a-\u202e\u2066-\u2069"

@@ -23,6 +23,7 @@ ZERO_WIDTH = [
     "\U000e0041",
 ]
 BLANKS = ["\u00a0", "\u2003", "\u202f", "\u3000", "\u2800"]
+C1 = ["\x80", "\x85", "\x9b", "\x9f"]
 BIDI = [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
 
 
@@ -47,10 +48,11 @@ def found(root: Path, inside: str, around: str = "", name: str = "a") -> list[st
     ]
 
 
-@pytest.mark.parametrize("char", [*ZERO_WIDTH, *BLANKS, *BIDI], ids=lambda char: f"{ord(char):04X}")
+@pytest.mark.parametrize("char", [*ZERO_WIDTH, *BLANKS, *C1, *BIDI], ids=lambda char: f"{ord(char):04X}")
 def test_what_names_a_program_a_place_or_a_variable_refuses_all_of_them(tmp_path: Path, char: str) -> None:
     for text in (f"/bin/{char}x", f"/bin/x{char}"):
-        for written in (escaped(text), f'"{text}"'):  # as an escape, and as it is
+        # As an escape, and as it is where YAML allows that.
+        for written in (escaped(text), *([] if char in C1 else [f'"{text}"'])):
             assert found(tmp_path, f"exec: {written}") == ["error S006 /definition/exec"]
             assert found(tmp_path, f"exec: /bin/x\n  cwd: {written}") == ["error S006 /definition/cwd"]
             adapter = (
