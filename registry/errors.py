@@ -1,4 +1,4 @@
-"""The two ways something can be wrong: a `Problem` in a file, or a `RegistryError` that stops the run."""
+"""The two kinds of errors: a `Problem` in a file, and a `RegistryError` that stops the run."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -7,16 +7,16 @@ from typing import ClassVar
 from registry.model.problem import Problem
 
 Read = Callable[[str], bytes | None]
-"""The bytes of the file at a path, or None when there is none: for the lines that a report shows."""
+"""Returns the bytes of the file at a path, or None if there is none: for the lines that a report quotes."""
 
 
 class RegistryError(Exception):
-    """Something that stops the whole run; shown as one line and a hint, never as a traceback."""
+    """An error that stops the whole run. Shown as one line and a hint, never as a traceback."""
 
     exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, hint: str = "", details: Iterable[str] = ()) -> None:
-        """Say what happened (`message`) and what the person can do (`hint`), each on one line; `details` are further lines."""
+        """Set `message` (what happened) and `hint` (what to do), one line each, and further `details`."""
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -24,54 +24,54 @@ class RegistryError(Exception):
 
 
 class UsageError(RegistryError):
-    """The command was given something that cannot work: a missing folder, an unknown commit, a bad setting."""
+    """Invalid input to a command: a missing folder, an unknown commit, an invalid setting."""
 
 
 class UnknownRevisionError(UsageError):
-    """No commit has the name that was given (`revision`)."""
+    """The given `revision` does not name a commit."""
 
     def __init__(self, revision: str, hint: str) -> None:
-        """Report that `revision` names no commit of the repository."""
+        """Report that `revision` does not name a commit of the repository."""
         super().__init__(f"there is no commit {revision!r} here", hint)
         self.revision = revision
 
 
 class RefusedError(RegistryError):
-    """Going on could lose or overwrite somebody's data, so nothing was done."""
+    """Continuing could lose or overwrite data, so nothing was done."""
 
     exit_code: ClassVar[int] = 3
 
 
 class ProblemsError(RegistryError):
-    """Files have problems that must be mended first; they are carried along for the report."""
+    """Problems in files must be fixed first. They are attached for the report."""
 
     exit_code: ClassVar[int] = 1
 
     def __init__(
         self, problems: Iterable[Problem], read: Read, message: str = "the definitions have problems"
     ) -> None:
-        """Carry `problems`, and what reads the files they are in, to the edge, which prints them."""
+        """Attach `problems`, and a function that reads the files they are in, for the report."""
         super().__init__(message)
         self.problems = tuple(problems)
         self.read = read
 
 
-# Nobody mistypes a longer word so that a suggestion would help.
+# A longer word is not a typo, and a suggestion would not help.
 _LONGEST_WORD = 200
-# Of 100: as much of both words must be the same, in the same order.
+# Similarity from 0 to 100: the share of both words that matches in order.
 _LEAST_ALIKE = 64
 
 
 def system_message(error: OSError) -> str:
-    """What the system refused, in one line: the file, where there is one, and the reason."""
+    """Return the reason of an operating system error in one line, with the file name if known."""
     reason = error.strerror or str(error) or type(error).__name__
     return f"{os.fsdecode(error.filename)}: {reason}" if isinstance(error.filename, (str, bytes)) else reason
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """The hint "did you mean `…`?" with the choice most like `word`, or "" when none is near.
+    """Return the hint "did you mean `…`?" with the choice most similar to `word`, or "" if none is similar.
 
-    Bounded: words and choices of more than 200 characters are not compared.
+    Words and choices of more than 200 characters are not compared.
     """
     if len(word) > _LONGEST_WORD:
         return ""

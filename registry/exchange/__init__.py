@@ -1,4 +1,7 @@
-"""Other formats to definitions (later: and back). Add one: write its file here, and its name to `IMPORTERS`."""
+"""Import definitions from other formats.
+
+To add a format, write it in a file here and add it to `IMPORTERS`.
+"""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -7,7 +10,7 @@ from pathlib import Path
 
 from registry.errors import UsageError
 from registry.exchange import json_2013
-from registry.exchange.imported_ids import noted
+from registry.exchange.imported_ids import with_imported_ids
 from registry.exchange.importer import Imported, ImportOptions
 from registry.files.atomic_write import create_files, replace_file
 from registry.load.kinds import modeline
@@ -21,7 +24,7 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """One definition that was imported: from which file, to which path, what the person should know, and the id that it kept."""
+    """One imported definition: its source file, its path, notes for the user, and the id that it kept."""
 
     file: str
     path: str
@@ -32,9 +35,10 @@ class ImportedFile:
 def import_files(
     root: Path, files: Sequence[Path], folder: str, options: ImportOptions
 ) -> list[ImportedFile]:
-    """Read every file, then write every definition below `folder`, and the ids that they bring into the ledger.
+    """Read all files, then write all definitions below `folder`, and add their ids to the ledger.
 
-    Raises UsageError or RefusedError, with nothing written.
+    Raises UsageError for unreadable input and existing files, and RefusedError for ids that are taken.
+    Nothing is written then.
     """
     planned: dict[str, tuple[Path, Imported]] = {}
     for file in files:
@@ -43,35 +47,35 @@ def import_files(
             path = definition_path(_KIND, name)
             if path in planned:
                 raise UsageError(
-                    f"{file} and {planned[path][0]} would both become {path}",
-                    "import them with different --folder",
+                    f"{file} and {planned[path][0]} would both be written to {path}",
+                    "import them with different values of --folder",
                 )
             if (root / path).exists():
                 raise UsageError(
-                    f"{path} is there already",
-                    "nothing is overwritten: choose another --folder, or remove it first",
+                    f"{path} already exists",
+                    "files are not overwritten: choose another --folder, or remove the file first",
                 )
             planned[path] = (file, imported)
     if options.new_ids:
         for _, one in planned.values():
             one.document.pop("id", None)
     ids = {path: one.document["id"] for path, (_, one) in planned.items() if "id" in one.document}
-    ledger = noted(root, ids) if ids else None
+    ledger = with_imported_ids(root, ids) if ids else None
     contents = {
         path: f"{modeline(path, _KIND)}\n{to_yaml(one.document)}".encode()
         for path, (_, one) in planned.items()
     }
     create_files(root, contents)
     if ledger is not None:
-        _replace_or_take_back(root, ledger, contents)
+        _replace_or_undo(root, ledger, contents)
     return [
         ImportedFile(str(file), path, imported.notes, ids.get(path))
         for path, (file, imported) in planned.items()
     ]
 
 
-def _replace_or_take_back(root: Path, ledger: bytes, created: Iterable[str]) -> None:
-    """Write the ledger, or remove the files that were created for it."""
+def _replace_or_undo(root: Path, ledger: bytes, created: Iterable[str]) -> None:
+    """Write the ledger, or remove the created files if that fails."""
     try:
         replace_file(root / LEDGER_PATH, ledger)
     except BaseException:
@@ -84,7 +88,7 @@ def _read(file: Path, options: ImportOptions) -> list[Imported]:
     importer = next((one for one in IMPORTERS if file.suffix in one.suffixes), None)
     if importer is None:
         known = ", ".join(suffix for one in IMPORTERS for suffix in one.suffixes)
-        raise UsageError(f"{file} is in no format that can be imported", f"files end in {known}")
+        raise UsageError(f"{file} has no format that can be imported", f"supported extensions: {known}")
     try:
         with file.open("rb") as opened:
             data = opened.read(_MAX_BYTES + 1)
@@ -92,7 +96,7 @@ def _read(file: Path, options: ImportOptions) -> list[Imported]:
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     if len(data) > _MAX_BYTES:
-        raise UsageError(f"{file} has {max(size, len(data)):,} bytes; at most {_MAX_BYTES:,} are read")
+        raise UsageError(f"{file} has {max(size, len(data)):,} bytes; the maximum is {_MAX_BYTES:,}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Ids that imported definitions bring along: noted in the ledger, or refused where another definition has them."""
+"""Ids of imported definitions: added to the ledger, or refused when another definition has them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,19 +9,21 @@ from registry.load import yaml
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, WorkTree
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, id_of, kind_and_name
 
-# What a 32-bit column holds, as the 2013 service's does. New ids follow the largest one: those after it must be free.
+# What a 32-bit column holds, as the 2013 service's does. New ids follow the largest one: those after it must
+# be free.
 _LARGEST_ID = 2**31 - 1
-_INSTEAD = "--new-ids imports without ids, and `registry index` gives new ones"
+_INSTEAD = "--new-ids imports without ids; `registry index` then assigns new ones"
 
 
-def noted(root: Path, ids: Mapping[str, int]) -> bytes | None:
-    """The ledger of the registry at `root` with `ids` (by path of the definition) as given; None where it has no lines yet.
+def with_imported_ids(root: Path, ids: Mapping[str, int]) -> bytes | None:
+    """Return the ledger of the registry at `root` with `ids` (by path) added; None if it has no lines yet.
 
-    The first run of `registry index` takes over the ids of all files. Later runs know only ids that the ledger has: they
-    would replace an imported one. Raises RefusedError when an id is another definition's, or the ledger cannot go on.
+    The first run of `registry index` takes over the ids of all files. Later runs accept only ids in the
+    ledger and would replace an imported one. Raises RefusedError when an id belongs to another definition, or
+    when the ledger is broken or belongs to another registry.
     """
     source = WorkTree(root)
-    _are_free(source, ids)
+    _require_free(source, ids)
     settings = source.settings
     data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
     ledger, problems = parse_ledger(data, settings.registry_id)
@@ -31,8 +33,9 @@ def noted(root: Path, ids: Mapping[str, int]) -> bytes | None:
         return None
     if ledger.registry_id != settings.registry_id:
         raise RefusedError(
-            f"the ledger is of the registry {ledger.registry_id}, and this is {settings.registry_id or 'none'}",
-            "a fork gives no ids",
+            f"the ledger belongs to the registry {ledger.registry_id}, but this is "
+            f"{settings.registry_id or 'none'}",
+            "a fork assigns no ids",
         )
     events = []
     for path, number in sorted(ids.items(), key=lambda item: item[1]):
@@ -40,13 +43,13 @@ def noted(root: Path, ids: Mapping[str, int]) -> bytes | None:
         last = ledger.latest.get((kind, number))
         if last is not None:
             state = "which was deleted" if last.state == "gone" else "which is in use"
-            raise RefusedError(f"{path}: the id {number} was given to {last.name}, {state}", _INSTEAD)
+            raise RefusedError(f"{path}: the id {number} was assigned to {last.name}, {state}", _INSTEAD)
         events.append((kind, number, name, "live"))
     return data + "".join(f"{entry.line()}\n" for entry in append(ledger, events, source.commit)).encode()
 
 
-def _are_free(source: WorkTree, ids: Mapping[str, int]) -> None:
-    """Raise RefusedError for an id that two definitions would carry, or that is too large."""
+def _require_free(source: WorkTree, ids: Mapping[str, int]) -> None:
+    """Raise RefusedError for an id that two definitions would have, or that is too large."""
     carriers: dict[str, dict[int, str]] = {(kind_and_name(path) or ("",))[0]: {} for path in ids}
     for entry in source.entries(DEFINITIONS_FOLDER):
         found = kind_and_name(entry.path)
@@ -62,4 +65,4 @@ def _are_free(source: WorkTree, ids: Mapping[str, int]) -> None:
             raise RefusedError(f"{path}: the id {number} is larger than {_LARGEST_ID}", _INSTEAD)
         other = carriers[(kind_and_name(path) or ("",))[0]].setdefault(number, path)
         if other != path:
-            raise RefusedError(f"{path}: the id {number} is also that of {other}", _INSTEAD)
+            raise RefusedError(f"{path}: the id {number} is also the id of {other}", _INSTEAD)

@@ -1,4 +1,4 @@
-"""The shape that all import formats share."""
+"""The types that all import formats share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One definition from elsewhere: a name made from what is known, the document to write, and what to tell the person."""
+    """One definition from another format: a suggested name, the document to write, and notes for the user."""
 
     name: str
     document: dict[str, Any]
@@ -16,7 +16,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How to import: whether the known repairs may be made, old spellings be brought up to date, secrets be replaced.
+    """Options of an import: make the known repairs, update deprecated spellings, replace secrets.
 
     `new_ids` leaves out ids that the definitions bring along.
     """
@@ -29,7 +29,7 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """One format. `read` takes a file's name and text; it raises UsageError for what it cannot take."""
+    """One format. `read(file_name, text, options)` raises UsageError for input that it does not support."""
 
     name: str
     title: str

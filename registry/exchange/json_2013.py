@@ -1,7 +1,7 @@
-"""The 2013 service's JSON: single definitions as people kept them in files, and the lists that the service answered.
+"""JSON of the 2013 service: single definitions in files, and the lists that the service returned.
 
-Written by hand, such files have trailing commas and comments (so they are read as JSON5), and the service's own manual
-has an example that lacks a closing quote and a colon: exactly those two repairs are known, and only made when asked for.
+Hand-written files have trailing commas and comments, so they are read as JSON5. An example in the service's
+manual lacks a closing quote and a colon. These two repairs are made on request only.
 """
 
 import difflib
@@ -17,22 +17,22 @@ from registry.exchange.importer import Imported, Importer, ImportOptions
 from registry.load.foreign_json import check_limits, read_json
 from registry.load.yaml import MAX_DEPTH
 
-# The file has one level more, around `definition`.
+# A definition file has one more level, `definition`.
 _DEEPEST = MAX_DEPTH - 1
 _PLACEHOLDER_VALUES = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re.IGNORECASE)
-# An object of the service's lists has these beside `definition`; the registry makes them itself.
+# Keys of objects in the service's lists that the registry generates itself.
 _MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
 
 
 def read(file_name: str, text: str, options: ImportOptions) -> list[Imported]:
-    """Every definition in one file."""
+    """Return every definition in one file. Raises UsageError when it cannot be imported."""
     notes: list[str] = []
     data = _parse(file_name, text, options, notes)
     stem = _name_from(PurePath(file_name).stem)
     if not isinstance(data, dict):
         raise UsageError(
-            f"{file_name} holds no JSON object",
-            "a file is one definition, or a list that the 2013 service answered",
+            f"{file_name} does not contain a JSON object",
+            "a file contains one definition, or a list from the 2013 service",
         )
     if isinstance(data.get("objects"), list):
         return [
@@ -58,9 +58,9 @@ def _parse(file_name: str, text: str, options: ImportOptions, notes: list[str]) 
         try:
             data = _strict_or_json5(repaired, notes)
         except ValueError as again:
-            raise UsageError(f"{file_name}{why}", "the known repairs do not help:", difference) from again
+            raise UsageError(f"{file_name}{why}", "the known repairs do not fix it:", difference) from again
         if not options.repair:
-            raise UsageError(f"{file_name}{why}", "--repair would change this:", difference) from error
+            raise UsageError(f"{file_name}{why}", "--repair would make this change:", difference) from error
         notes.append("\n".join(["repaired:", *difference]))
         return data
 
@@ -85,31 +85,31 @@ def _no_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in found:
             raise UsageError(
-                f"the key `{key}` stands twice in one object",
-                "keep one of the two: a reader would take either",
+                f"duplicate key `{key}` in an object",
+                "keep one of the two: it is undefined which one applies",
             )
         found[key] = value
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise UsageError(f"`{name}` is no number that JSON can hold", "write a number")
+    raise UsageError(f"`{name}` is not a valid JSON number", "write a number")
 
 
 def _reason(error: ValueError) -> str:
-    """`:line:column: what is wrong`, from the message of the JSON5 library."""
+    """Return `:line:column: message`, from the message of the JSON5 library."""
     found = re.match(r"<string>:(\d+) ", str(error))
     if not found:
         return f": {error}".replace("Empty strings are not legal JSON5", "the file is empty")
-    said, has_column, column = str(error)[found.end() :].rpartition(" at column ")
+    words, has_column, column = str(error)[found.end() :].rpartition(" at column ")
     if not (has_column and column.isdecimal()):
-        said, column = str(error)[found.end() :], "1"
-    said = said.replace("Unexpected", "unexpected").replace('"\n"', "end of line")
-    return f":{found[1]}:{column}: {said}"
+        words, column = str(error)[found.end() :], "1"
+    words = words.replace("Unexpected", "unexpected").replace('"\n"', "end of line")
+    return f":{found[1]}:{column}: {words}"
 
 
 def _repaired(text: str) -> str:
-    """The two repairs: a text left open before `}` or `,` at the end of a line, and no colon between a key and `{`."""
+    """Close a string before `}` or `,` at a line end, and add a colon between a key and `{`."""
     lines = []
     for line in text.splitlines(keepends=True):
         is_open = len(re.findall(r'(?<!\\)"', line)) % 2 == 1
@@ -119,7 +119,7 @@ def _repaired(text: str) -> str:
 
 
 def _closed(line: str) -> str:
-    """The line with a quote before the brackets and commas that end it, where it ends so."""
+    """Return the line with a quote before the brackets and commas at its end, if there are any."""
     kept = line.rstrip(f"}}],{whitespace}")
     tail = line[len(kept) :]
     return f'{kept}"{tail}' if tail.strip() and kept and not kept.endswith('"') else line
@@ -141,7 +141,7 @@ def _imported(
     where: str, name: str, item: Any, options: ImportOptions, file_notes: Iterable[str]
 ) -> Imported:
     if not isinstance(item, dict):
-        raise UsageError(f"{where} is no JSON object")
+        raise UsageError(f"{where} is not a JSON object")
     document: dict[str, Any] = {}
     if isinstance(item.get("definition"), dict):
         number = item.get("id")
@@ -183,9 +183,9 @@ def _environment(inside: dict[str, Any], options: ImportOptions, notes: list[str
         inside["environment"] = {
             name: f"${{{name}}}" if name in names else value for name, value in environment.items()
         }
-        notes.append(f"{', '.join(names)}: taken from the runner's environment now")
+        notes.append(f"{', '.join(names)}: now taken from the runner's environment")
     elif names:
-        notes.append(f"{', '.join(names)}: a placeholder value; --secrets-from-env writes ${{NAME}}")
+        notes.append(f"{', '.join(names)}: placeholder value; --secrets-from-env writes ${{NAME}}")
 
 
 def _adapter(inside: dict[str, Any], side: str, options: ImportOptions, notes: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Writes files of the work tree so that no reader ever sees half of one."""
+"""Write files atomically, so that no reader sees a partial file."""
 
 import os
 import secrets
@@ -9,9 +9,10 @@ from registry.files.safe_paths import create_new, make_folders, refuse_links
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file aside and rename it into place. The mode of a file that is there stays; a new one gets what the umask leaves.
+    """Write a temporary file and rename it to `path`.
 
-    For paths that the user named; files below a registry's root are written by `replace_in`. Raises UsageError.
+    An existing file keeps its mode; a new one follows the umask. For paths given by the user; use
+    `replace_in` for files below a registry's root. Raises UsageError when the file cannot be written.
     """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -29,25 +30,28 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def replace_in(root: Path, name: str, data: bytes) -> None:
-    """The same for the file `name` below a registry's root. Raises RefusedError where it, or a folder on the way, is a link."""
+    """Replace the file `name` below a registry's root.
+
+    Raises RefusedError when it or a parent folder is a link, UsageError when it cannot be written.
+    """
     refuse_links(root, name)
     replace_file(root / name, data)
 
 
 def create_files(root: Path, files: dict[str, bytes]) -> None:
-    """Write new files below `root`, all of them or none.
+    """Create new files below `root`: all of them or none.
 
-    Raises UsageError when one cannot be written or is there already, RefusedError when a folder on the way is a link.
+    Raises UsageError when one exists or cannot be written, RefusedError when a parent folder is a link.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         root.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
             path = make_folders(root, str(Path(name).parent)) / Path(name).name
             create_new(path, data)
-            made.append(path)
+            created.append(path)
     except BaseException as error:
-        for path in made:
+        for path in created:
             path.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise UsageError(

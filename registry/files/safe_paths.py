@@ -1,7 +1,7 @@
-"""Paths that are written without following links.
+"""Write paths without following links.
 
-A repository can hold a symbolic link in place of any file or folder. Whoever clones it and runs a command must not write where
-that link points to. The folder that the user names may itself be a link; nothing below it may.
+A repository can contain a symbolic link in place of any file or folder. A command run in a clone must not
+write to the target of such a link. The folder named by the user may itself be a link; nothing below it may.
 """
 
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from registry.errors import RefusedError
 
-_HINT = "replace it by a folder or file of its own: nothing is written where a link points to"
+_HINT = "replace it with a regular file or folder: links are not followed when writing"
 
 
 def link_on_the_way(root: Path, name: str) -> str | None:
-    """The first of the folders from `root` to the file or folder `name` (a relative path), or `name` itself, that is a link."""
+    """Return the first link on the way from `root` to `name` (a relative path), including `name`, or None."""
     path = ""
     for step in Path(name).parts:
         path = f"{path}/{step}" if path else step
@@ -24,14 +24,17 @@ def link_on_the_way(root: Path, name: str) -> str | None:
 
 
 def refuse_links(root: Path, name: str) -> None:
-    """Raises RefusedError where `name`, or a folder between `root` and it, is a link."""
+    """Raise RefusedError when `name`, or a folder between `root` and it, is a link."""
     link = link_on_the_way(root, name)
     if link is not None:
         raise RefusedError(f"{root / link} is a link", _HINT)
 
 
 def make_folders(root: Path, name: str) -> Path:
-    """The folder `name` below `root`, made where it is missing. Raises RefusedError for a link, OSError as `mkdir` does."""
+    """Create the folder `name` below `root` if it is missing.
+
+    Raises RefusedError for a link, OSError like `mkdir`.
+    """
     refuse_links(root, name)
     folder = root / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,9 +42,9 @@ def make_folders(root: Path, name: str) -> Path:
 
 
 def create_new(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Write a file that must not be there yet, also not as a link that points to nothing. Raises FileExistsError, OSError.
+    """Create a file with `mode`, reduced by the umask. Removes a partially written file.
 
-    `mode` is reduced by the umask. Where writing fails the file is removed again.
+    Raises FileExistsError if it exists, also as a dangling link, and OSError when writing fails.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(path, flags, mode)
@@ -54,7 +57,7 @@ def create_new(path: Path, data: bytes, mode: int = 0o666) -> None:
 
 
 def is_own_file(path: Path) -> bool:
-    """True for a plain file of this user with no other name: what this program wrote, as far as the file system can say."""
+    """Return True for a regular file of this user with one name: as far as known, this program wrote it."""
     try:
         status = path.lstat()
     except OSError:
@@ -64,7 +67,7 @@ def is_own_file(path: Path) -> bool:
 
 
 def current_umask() -> int:
-    """The permissions that new files do not get."""
+    """Return the permission bits that are removed from new files."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask

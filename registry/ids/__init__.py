@@ -1,4 +1,4 @@
-"""The ledger, and who gets which id; pure. `registry.indexing.indexer` writes what is planned here."""
+"""The ledger and the assignment of ids. Pure: `registry.indexing.indexer` writes what is planned here."""
 
 from registry.ids.edits import insert_id, replace_id
 from registry.ids.ledger import Ledger, LedgerEntry, Mark, append, mark_of, parse_ledger

@@ -1,4 +1,4 @@
-"""An id into the text of a file, by changing one line: comments, quoting, order and line ends stay byte for byte."""
+"""Write an id into the text of a file by changing one line. All other bytes stay the same."""
 
 import re
 
@@ -10,10 +10,10 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def insert_id(definition: Definition, number: int) -> bytes:
-    """The bytes of the definition's file with `id: N` put in front of its first key; all other bytes stay.
+    """Return the bytes of the definition's file with `id: N` before its first key.
 
-    Raises ValueError when reading the result does not give exactly the old data with the id: then the file is written
-    in a way that needs a person.
+    Raises ValueError when parsing the result does not give exactly the old data plus the id. The file then
+    needs a manual edit.
     """
     bom, text = _parts(definition.raw)
     found = _LINE_END.search(text)
@@ -24,9 +24,9 @@ def insert_id(definition: Definition, number: int) -> bytes:
         offset += 1
         inserted = f"id: {number}, " if definition.data else f"id: {number}"
     else:
-        # In front of the first key, with its indentation: behind a `---`, a BOM and all leading comments.
+        # Before the first key, with its indentation: after a `---`, a BOM and all leading comments.
         inserted = f"id: {number}{end}{' ' * (column - 1)}"
-    return _read_again(
+    return _verified(
         definition,
         bom + (text[:offset] + inserted + text[offset:]).encode(),
         {"id": number, **definition.data},
@@ -34,11 +34,14 @@ def insert_id(definition: Definition, number: int) -> bytes:
 
 
 def replace_id(definition: Definition, number: int) -> bytes:
-    """The bytes of the definition's file with the number after `id:` changed; all other bytes stay. Raises ValueError."""
+    """Return the bytes of the definition's file with another number after `id:`.
+
+    Raises ValueError when parsing the result does not give exactly the old data with the new id.
+    """
     bom, text = _parts(definition.raw)
     span = definition.document.span(("id",))
     start, end = _offset(text, span.line, span.column), _offset(text, span.end_line, span.end_column)
-    return _read_again(
+    return _verified(
         definition, bom + (text[:start] + str(number) + text[end:]).encode(), definition.data | {"id": number}
     )
 
@@ -53,7 +56,7 @@ def _offset(text: str, line: int, column: int) -> int:
     return starts[line - 1] + column - 1
 
 
-def _read_again(definition: Definition, result: bytes, wanted: dict[str, object]) -> bytes:
+def _verified(definition: Definition, result: bytes, wanted: dict[str, object]) -> bytes:
     again = yaml.read(result, definition.path)
     if again.problems or again.document is None or list(again.document.data.items()) != list(wanted.items()):
         raise ValueError(f"an id cannot be written into {definition.path}")

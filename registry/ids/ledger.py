@@ -1,7 +1,8 @@
-"""The ledger: a text of JSON lines, one for each event in the life of an id, only ever appended to.
+"""The ledger: an append-only file of JSON lines, one for each event in the life of an id.
 
-Each line carries the SHA-256 of the line before (`prev`), the first one the registry's id, so that a changed or lost line
-shows. A `Mark` is what somebody outside of the branch remembers of it.
+`prev` of each line is the SHA-256 of the previous line; `prev` of the first line is the registry's id. A
+changed or lost line therefore breaks the chain. A `Mark` is a record of the ledger that is stored outside the
+branch.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from registry.model.problem import Problem, Severity, Span
 STATES = ("live", "moved", "gone")
 MAX_ID = 2**53 - 1
 _KEYS = ("kind", "id", "name", "state", "commit", "prev")
-# The line of nearly every entry, taken as it is: reading it as JSON and writing it again takes four times as long.
+# Fast path for the usual form of a line: parsing JSON and serializing it again takes four times as long.
 _PLAIN_TEXT = r"([A-Za-z0-9 /_.+~-]+)"
 _PLAIN_LINE = re.compile(
     rf'^{{"kind":"{_PLAIN_TEXT}","id":([1-9][0-9]{{0,14}}),"name":"{_PLAIN_TEXT}","state":"(live|moved|gone)",'
@@ -31,7 +32,10 @@ _PLAIN_LINE = re.compile(
 
 
 class LedgerEntry(NamedTuple):
-    """One event: the definition `name` of `kind` got its id (or came back), moved, or is gone; `commit` was indexed."""
+    """One event: the definition `name` of `kind` got or regained its id, was renamed, or was deleted.
+
+    `state` is "live", "moved" or "gone". `commit` is the indexed commit.
+    """
 
     kind: str
     id: int
@@ -41,7 +45,7 @@ class LedgerEntry(NamedTuple):
     prev: str
 
     def line(self) -> str:
-        """The entry as its line, without the line end; keys in fixed order."""
+        """Return the entry as a line without line end, keys in fixed order."""
         facts = {
             "kind": self.kind,
             "id": self.id,
@@ -52,13 +56,13 @@ class LedgerEntry(NamedTuple):
         }
         try:
             return orjson.dumps(facts).decode()
-        except TypeError:  # half of a pair of surrogates, in a name that is no UTF-8
+        except TypeError:  # a lone surrogate, in a name that is not UTF-8
             return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """All events, oldest first; the registry that they belong to; and the SHA-256 of the last line (none: `registry_id`)."""
+    """All events, oldest first. `head` is the SHA-256 of the last line, or `registry_id` if there is none."""
 
     entries: tuple[LedgerEntry, ...]
     registry_id: str
@@ -66,34 +70,34 @@ class Ledger:
 
     @cached_property
     def text(self) -> str:
-        """All lines, as the ledger has them."""
+        """The content of the ledger file."""
         return "".join([f"{entry.line()}\n" for entry in self.entries])
 
     @cached_property
     def latest(self) -> Mapping[tuple[str, int], LedgerEntry]:
-        """The last event of each id."""
+        """The last event of each id, by (kind, id)."""
         return {(entry.kind, entry.id): entry for entry in self.entries}
 
     @cached_property
     def next_ids(self) -> Mapping[str, int]:
-        """For each kind with an id, the first one that was never given."""
+        """The next free id of each kind that has ids."""
         found: dict[str, int] = {}
         for entry in self.entries:
             found[entry.kind] = max(found.get(entry.kind, 1), entry.id + 1)
         return found
 
     def next_id(self, kind: str) -> int:
-        """The first id of `kind` that was never given."""
+        """Return the next free id of `kind`."""
         return self.next_ids.get(kind, 1)
 
     def hash_after(self, lines: int) -> str:
-        """The SHA-256 of line number `lines` (from 1); of none: the registry's id."""
+        """Return the SHA-256 of line number `lines` (from 1), or the registry's id for 0."""
         if lines == len(self.entries):
             return self.head
         return self.entries[lines].prev
 
     def extends(self, mark: "Mark") -> bool:
-        """True when every line that `mark` remembers is here, unchanged."""
+        """Return True when every line recorded by `mark` is present and unchanged."""
         return mark.lines <= len(self.entries) and (
             mark.lines == 0 or self.hash_after(mark.lines) == mark.head
         )
@@ -101,9 +105,10 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What was published of a ledger: of which registry, the next id of each kind, how many lines, the hash of the last.
+    """A published state of a ledger.
 
-    `where` says in words for people where it was found.
+    `lines` and `head` are the number of its lines and the SHA-256 of the last one. `where` describes its
+    location for messages.
     """
 
     where: str
@@ -114,14 +119,14 @@ class Mark:
 
 
 def mark_of(ledger: Ledger, where: str) -> Mark:
-    """The mark that a whole ledger is."""
+    """Return the mark of a whole ledger."""
     return Mark(where, ledger.registry_id, ledger.next_ids, len(ledger.entries), ledger.head)
 
 
 def append(
     ledger: Ledger, events: Iterable[tuple[str, int, str, str]], commit: str | None
 ) -> tuple[LedgerEntry, ...]:
-    """New entries for events (kind, id, name, state), chained to the ledger's last line."""
+    """Return new entries for events (kind, id, name, state), chained to the ledger's last line."""
     found = []
     prev = ledger.head
     for kind, number, name, state in events:
@@ -131,47 +136,46 @@ def append(
     return tuple(found)
 
 
-# A server asks for the same one again and again.
+# A server parses the same ledger repeatedly.
 @lru_cache(maxsize=2)
 def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Problem, ...]]:
-    """The ledger from its bytes (None or empty: there is none yet, and `registry_id` is whose it will be).
+    """Parse a ledger. `data` is None or empty when there is none yet; it then belongs to `registry_id`.
 
-    The problem says where its chain is broken, if it is; then the ledger holds what stands before that place.
+    Returns the ledger and the problems. A broken chain gives one I020 problem, and the ledger then contains
+    the entries before the broken line.
     """
-    text = (data or b"").decode("utf-8", "replace").replace("\r\n", "\n")  # a checkout on Windows
+    text = (data or b"").decode("utf-8", "replace").replace("\r\n", "\n")  # checked out on Windows
     found = _unbroken(text) if text else None
     if found is not None:
         return found, ()
     entries: list[LedgerEntry] = []
     owner = prev = registry_id
-    # Not splitlines, which also splits at characters that can stand inside a line.
+    # splitlines would also split at characters that are valid inside a line.
     lines = text.split("\n")
     for number, line in enumerate(lines[:-1], 1):
         entry = _parse_entry(line)
         if entry is None:
             leftover = leftover_in(text)
-            message = leftover.message if leftover is not None else "this line is no entry of the ledger"
+            message = leftover.message if leftover is not None else "this line is not a ledger entry"
             return Ledger(tuple(entries), owner, prev), (_broken(number, message),)
         if number == 1:
             owner = prev = entry.prev
         if entry.prev != prev:
             return Ledger(tuple(entries), owner, prev), (
-                _broken(number, "the line before was changed or is missing"),
+                _broken(number, "the previous line was changed or is missing"),
             )
         entries.append(entry)
         prev = _hash(line)
     if lines[-1]:
-        return Ledger(tuple(entries), owner, prev), (
-            _broken(len(lines), "the last line has no end: it may be cut off"),
-        )
+        return Ledger(tuple(entries), owner, prev), (_broken(len(lines), "the last line is incomplete"),)
     return Ledger(tuple(entries), owner, prev), ()
 
 
 def _unbroken(text: str) -> Ledger | None:
-    """The ledger that a text is, all lines at once; None where one is not in the usual form, or where the chain is broken."""
+    """Parse all lines at once. Returns None when a line has an unusual form or the chain is broken."""
     lines = text.split("\n")
     plain = _PLAIN_LINE.findall(text)
-    if lines.pop() or len(plain) != len(lines):  # a line cannot hold two, so each line is one
+    if lines.pop() or len(plain) != len(lines):  # a line cannot match twice, so every line matches
         return None
     kinds, numbers, names, states, commits, prevs = zip(*plain, strict=True)
     hashes = [_hash(line) for line in lines]
@@ -192,7 +196,7 @@ def _unbroken(text: str) -> Ledger | None:
         prevs[0],
         hashes[-1],
     )
-    found.__dict__["text"] = text  # each line is as its entry would be written
+    found.__dict__["text"] = text  # identical to what the entries would be serialized to
     return found
 
 
@@ -216,7 +220,7 @@ def _parse_entry(line: str) -> LedgerEntry | None:
     if not all(isinstance(facts[key], str) for key in ("kind", "name", "prev")):
         return None
     entry = LedgerEntry(**facts)
-    # Another spelling of the same facts has another hash: only ours is the ledger's.
+    # The same facts in another spelling have another hash, so only the canonical form is valid.
     return entry if entry.line() == line else None
 
 
@@ -226,5 +230,6 @@ def _broken(number: int, message: str) -> Problem:
         Severity.ERROR,
         Span(LEDGER_PATH, number, 1, number, 2),
         f"the ledger is broken: {message}",
-        f"take a good one back: git checkout COMMIT -- {LEDGER_PATH}, or registry index --recover --published ADDRESS",
+        f"restore a valid ledger: git checkout COMMIT -- {LEDGER_PATH}, or registry index --recover "
+        "--published URL",
     )

@@ -1,4 +1,4 @@
-"""Who gets which id: one pure function from definitions, ledger and marks to edits, new ledger lines and problems."""
+"""Assign ids: pure functions from definitions, ledger and marks to file edits and ledger lines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -11,11 +11,11 @@ from registry.model.problem import Problem, Severity
 Key = tuple[str, int]
 """Kind and id."""
 Event = tuple[str, int, str, str]
-"""Kind, id, name and state of one line of the ledger."""
+"""Kind, id, name and state of one ledger line."""
 
 
 class Identified(Protocol):
-    """What decides about the id of a definition: where it is, and the id that it carries."""
+    """The part of a definition that decides about its id."""
 
     @property
     def path(self) -> str:
@@ -23,22 +23,22 @@ class Identified(Protocol):
 
     @property
     def kind(self) -> str:
-        """Its kind."""
+        """Name of its kind."""
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Its name within the kind."""
 
     @property
     def id(self) -> int | None:
-        """The id that it carries."""
+        """The id in the file."""
 
 
 One = TypeVar("One", bound=Identified)
 
 
 class Assignment(NamedTuple):
-    """The id that one file is to carry. `taken_off` is the one that it carried and that is not its own, if any."""
+    """The id for one file. `taken_off` is an id in the file that belongs to another definition, or None."""
 
     definition: Definition
     id: int
@@ -47,7 +47,7 @@ class Assignment(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What `registry index` is to do: bytes of files by path, lines to append; or the problems that stop it."""
+    """What `registry index` has to write, or the problems that prevent it. `edits` are contents by path."""
 
     assignments: tuple[Assignment, ...]
     edits: Mapping[str, bytes]
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The id of each definition by path, those among them that are new, and the events that the ledger lacks, in order."""
+    """Ids by path, the paths with new ids, and the events to append to the ledger, in order."""
 
     ids: Mapping[str, int]
     new: frozenset[str]
@@ -69,14 +69,14 @@ def decide(
     marks: Sequence[Mark] = (),
     known_lines: int | None = None,
 ) -> Decision:
-    """Which id is whose.
+    """Decide the id of each definition.
 
-    A file keeps the id it carries when that is its own: given before, and not to a file that is still there. A file at the
-    path of an id that no file carries any more gets that one back. All others get the next numbers of their kind, in byte
-    order of paths; a number is the next one when neither the ledger, nor a mark, nor any file knows it. The very first run
-    takes over the ids that files bring along: those of a registry that moves here.
+    A file keeps its id if the id was assigned before and does not belong to another existing file. A file at
+    the path of an id that no file has any more gets that id back. All others get the next numbers of their
+    kind, in byte order of paths. The next number is larger than every number in the ledger, in the marks and
+    in the files. The first run takes over all ids in the files: those of a registry that moves here.
 
-    `known_lines` is given where the branch was set back: so many lines of the ledger are as old as its files.
+    `known_lines` is set when the branch was reset: the number of ledger lines that are as old as the files.
     """
     everything = _in_byte_order(definitions)
     then = _names_then(ledger, len(ledger.entries) if known_lines is None else known_lines)
@@ -101,7 +101,10 @@ def plan(
     commit: str | None = None,
     known_lines: int | None = None,
 ) -> Plan:
-    """Give every definition the id that is its own, as `decide` says, by edits of the files and new lines of the ledger."""
+    """Return the file edits and ledger lines that give every definition the id chosen by `decide`.
+
+    The plan contains only problems when an id cannot be written (I024) or no id is left (I025).
+    """
     everything = _in_byte_order(definitions)
     decided = decide(everything, ledger, marks, known_lines)
     exhausted = next(
@@ -127,7 +130,7 @@ def _in_byte_order(definitions: Iterable[One]) -> list[One]:
 
 
 def _names_then(ledger: Ledger, known_lines: int) -> dict[Key, str]:
-    """The name of each id when the files were as they are: the last one that was known, else the first that it got after."""
+    """Return the name of each id at the time of the files: the last known one, or the first later one."""
     names = {(entry.kind, entry.id): entry.name for entry in ledger.entries[:known_lines]}
     for entry in ledger.entries[known_lines:]:
         names.setdefault((entry.kind, entry.id), entry.name)
@@ -137,18 +140,18 @@ def _names_then(ledger: Ledger, known_lines: int) -> dict[Key, str]:
 def _carriers(
     everything: Sequence[Identified], ledger: Ledger, then: Mapping[Key, str]
 ) -> dict[Key, Identified]:
-    """The file that each id belongs to, of those that carry it."""
+    """Return the owner of each id among the files that have it."""
     carriers: dict[Key, Identified] = {}
     is_first_run = not ledger.entries
     for definition in everything:
         key = (definition.kind, definition.id or 0)
         last = ledger.latest.get(key)
         if definition.id is None or (last is None and not is_first_run):
-            continue  # none, or one that was never given
+            continue  # no id, or one that was never assigned
         if last is not None and definition.name == last.name:
-            carriers[key] = definition  # where the ledger knows it, whoever else carries it
+            carriers[key] = definition  # at its path in the ledger: wins over all others
         elif last is None or last.state != "gone" or definition.name == then[key]:
-            carriers.setdefault(key, definition)  # moved here; the smaller path where several say so
+            carriers.setdefault(key, definition)  # renamed; the smallest path if there are several
     return carriers
 
 
@@ -158,15 +161,15 @@ def _with_own_back(
     ledger: Ledger,
     then: Mapping[Key, str],
 ) -> dict[Key, Identified]:
-    """The same, and files that lost their id where they lie: they get it back, unless another carries it.
+    """Add the files that lost their id without being renamed: they get it back unless another file has it.
 
-    If one does, the id was taken along to a new name, and what lies at the old one now is new.
+    If another file has it, the definition was renamed, and the file at the old path is a new one.
     """
     owners = dict(carriers)
     at = {(one.kind, one.name): one for one in everything}
     having = {definition.path for definition in owners.values()}
     live = [last for last in ledger.latest.values() if last.state != "gone"]
-    # Oldest first: of two ids that had one name one after the other, a branch that was set back has the first.
+    # Oldest first: if two ids had the same name in succession, a branch that was reset has the first.
     for names in (then, {(last.kind, last.id): last.name for last in live}):
         for last in live:
             key = (last.kind, last.id)
@@ -178,7 +181,7 @@ def _with_own_back(
 
 
 def _following(everything: Sequence[Identified], ledger: Ledger, marks: Sequence[Mark]) -> dict[str, int]:
-    """For each kind the first number that nobody knows: not the ledger, no mark, no file."""
+    """Return the next free number of each kind: unused in ledger, marks and files."""
     kinds = {definition.kind for definition in everything}
     following = {
         kind: max([ledger.next_id(kind), *(mark.next_ids.get(kind, 1) for mark in marks)]) for kind in kinds
@@ -190,7 +193,7 @@ def _following(everything: Sequence[Identified], ledger: Ledger, marks: Sequence
 
 
 def _events_of_known(owners: Mapping[Key, Identified], ledger: Ledger) -> Iterator[Event]:
-    """Kind, id, name and state for every id that is gone, back, moved, or was brought along."""
+    """Yield an event for each id that was deleted, restored, renamed or taken over."""
     for key, last in ledger.latest.items():
         definition = owners.get(key)
         if definition is None and last.state != "gone":
@@ -214,7 +217,11 @@ def _edits(assignments: Iterable[Assignment]) -> tuple[dict[str, bytes], tuple[P
         except ValueError as error:
             problems.append(
                 one.definition.problem(
-                    "I024", Severity.ERROR, (), str(error), "write the file in block style: one key a line"
+                    "I024",
+                    Severity.ERROR,
+                    (),
+                    str(error),
+                    "write the file in block style, with one key per line",
                 )
             )
     return edits, tuple(problems)
@@ -226,6 +233,6 @@ def _exhausted(everything: Iterable[Definition], kind: str) -> Problem:
         "I025",
         Severity.ERROR,
         ("id",),
-        f"no id is left after {largest.id}",
-        "delete the line: ids are given by `registry index`",
+        f"no ids are left after {largest.id}",
+        "delete the line: `registry index` assigns ids",
     )

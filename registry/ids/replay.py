@@ -1,4 +1,4 @@
-"""Whether a commit gives ids as `registry index` would: its new ids and ledger lines are taken off and decided again; pure."""
+"""Verify that a commit assigns ids as `registry index` would, by deciding them again. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from registry.model.definition import LEDGER_PATH
 
 
 class ReplayedFile(NamedTuple):
-    """One definition as a commit has it: where it is, and the id that it carries."""
+    """One definition in a commit: its path and the id in the file."""
 
     path: str
     kind: str
@@ -18,12 +18,12 @@ class ReplayedFile(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One commit and its parent, as far as ids go.
+    """One commit and its parent, reduced to what concerns ids.
 
-    `before` has the ids of the parent's files by path, `files` the commit's. Both hold the same part of the registry: all
-    files that changed, and all that have to do with the ids and names of these. `ledger` is what the parent has; where the
-    branch was set back, what was published, and then `known_lines` of it are as old as the parent's files. `appended` are
-    the lines that the commit adds.
+    `before` maps the parent's files to their ids, `files` are the commit's files. Both contain the same part
+    of the registry: all changed files, and all files related to their ids and names. `ledger` is the parent's
+    ledger. If the branch was reset, it is the published ledger, of which `known_lines` lines are as old as
+    the parent's files. `appended` are the ledger lines that the commit adds.
     """
 
     before: Mapping[str, int | None]
@@ -34,26 +34,26 @@ class Step(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a commit does not give ids as `registry index` does, and what can be done."""
+    """A difference from what `registry index` would do, and how to fix it."""
 
     message: str
-    hint: str = "take the lines and ids out: `registry index --push` writes them"
+    hint: str = "remove the lines and ids: `registry index --push` writes them"
 
 
 class Replayed(NamedTuple):
-    """What is wrong with a step, and for each kind how many numbers it left out."""
+    """The differences of a step, and how many numbers of each kind it skipped."""
 
     refusals: tuple[Refusal, ...] = ()
     skipped: Mapping[str, int] = {}
 
 
 def replay(step: Step, may_skip: Mapping[str, int], otherwise: int) -> Replayed:
-    """Decide about the ids of a commit again, from its files with the ids that they had before, and compare.
+    """Decide the ids of a commit again, from its files with the ids they had before, and compare.
 
-    Every line that the commit adds must be an event of this decision, in the same order, and every id that it writes must
-    be the one that was decided. Files may go on waiting for an id, and events for their line. The first new number of a
-    kind may leave out as many as `may_skip` says (kinds that are not named: `otherwise`), for numbers that were published
-    and that only the indexer knows of.
+    Every added ledger line must be an event of this decision, in the same order, and every written id must be
+    the decided one. Ids and events may be missing: files may wait for an id, and events for their line. The
+    first new number of a kind may skip up to `may_skip[kind]` numbers (default `otherwise`), for published
+    numbers that only the indexer knows.
     """
     stripped = [one._replace(id=_id_before(step, one)) for one in step.files]
     carried = {one.path: one.id for one in step.files}
@@ -68,10 +68,11 @@ def replay(step: Step, may_skip: Mapping[str, int], otherwise: int) -> Replayed:
     }
     for kind, count in skipped.items():
         if count > (most := may_skip.get(kind, otherwise)):
-            message = (
-                f"the first new id of {kind} is {claimed[kind]}, and may be {first[kind] + most} at most"
+            message = f"the first new id of {kind} is {claimed[kind]}; it may be at most {first[kind] + most}"
+            hint = (
+                "if the published site has more ids than this repository, raise the hook's --max-id-gap on "
+                "the server"
             )
-            hint = "if the published site knows of more ids than this repository, the hook's --max-id-gap on the server allows more"
             return Replayed((Refusal(message, hint),))
     if skipped:
         decided = decide(
@@ -84,14 +85,14 @@ def replay(step: Step, may_skip: Mapping[str, int], otherwise: int) -> Replayed:
 
 
 def _id_before(step: Step, file: ReplayedFile) -> int | None:
-    """The id of a file without what the commit gave: that of the parent; of a new file one that was given before."""
+    """Return the id of a file without this commit: the parent's, or an older id in a new file."""
     if file.path in step.before:
         return step.before[file.path]
     return file.id if (file.kind, file.id) in step.ledger.latest else None
 
 
 def _first_numbers(stripped: Sequence[ReplayedFile], decided: Decision) -> dict[str, int]:
-    """The first new number of each kind, as decided."""
+    """Return the first new number of each kind in the decision."""
     found: dict[str, int] = {}
     for one in stripped:
         if one.path in decided.new:
@@ -100,7 +101,7 @@ def _first_numbers(stripped: Sequence[ReplayedFile], decided: Decision) -> dict[
 
 
 def _claimed(step: Step, decided: Decision) -> dict[str, int]:
-    """The first new number of each kind, as the commit has it."""
+    """Return the first new number of each kind in the commit."""
     found: dict[str, int] = {}
     for one in step.files:
         if one.path in decided.new and one.id is not None:
@@ -109,45 +110,41 @@ def _claimed(step: Step, decided: Decision) -> dict[str, int]:
 
 
 def _wrong_lines(step: Step, decided: Decision) -> list[Refusal]:
-    """The first line that is no event of the decision; and on the first run, a line that is missing."""
+    """Report the first line that is not an event of the decision, and on the first run a missing line."""
     remaining = iter(decided.events)
     for number, entry in enumerate(step.appended, len(step.ledger.entries) + 1):
         event = (entry.kind, entry.id, entry.name, entry.state)
-        if event not in remaining:  # takes events up to and with this one
+        if event not in remaining:  # consumes the events up to this one
             place = f"{LEDGER_PATH}:{number}"
             return [
                 Refusal(
-                    f"{place}: {entry.kind} {entry.id} {entry.state} as {entry.name} is not what happened to the files"
+                    f"{place}: {entry.kind} {entry.id} {entry.state} as {entry.name} does not match the files"
                 )
             ]
     if not step.ledger.entries and step.appended and len(step.appended) < len(decided.events):
         kind, number, name, _ = next(iter(remaining), decided.events[0])
-        return [
-            Refusal(f"{LEDGER_PATH} is new and does not have all ids: {kind} {number} ({name}) is missing")
-        ]
+        return [Refusal(f"{LEDGER_PATH} is new and incomplete: {kind} {number} ({name}) is missing")]
     return []
 
 
 def _wrong_files(step: Step, decided: Decision) -> list[Refusal]:
-    """Files whose id is neither what it was nor what was decided, or that carry a new one without a line in the ledger."""
+    """Report files with an id that is neither the old nor the decided one, or that the ledger lacks."""
     given = {(entry.kind, entry.id) for entry in step.appended}
     found = []
     for one in step.files:
         if one.path in step.before and one.id == step.before[one.path]:
-            continue  # as it was
+            continue  # unchanged
         own = decided.ids.get(one.path)
         if one.id is None and (one.path not in step.before or own is None):
-            continue  # waits for one
+            continue  # waits for an id
         if one.id != own:
-            has = f"carries the id {one.id}" if one.id is not None else "has lost its id"
+            has = f"has the id {one.id}" if one.id is not None else "lost its id"
             is_own = (
-                f", and its own is {own}"
+                f", but its id is {own}"
                 if own is not None and one.path not in decided.new
-                else ", which was not given to it"
+                else ", which was not assigned to it"
             )
             found.append(Refusal(f"{one.path} {has}{is_own if one.id is not None else f', {own}'}"))
         elif one.path in decided.new and (one.kind, own) not in given:
-            found.append(
-                Refusal(f"{one.path} carries the new id {one.id}, and {LEDGER_PATH} has no line for it")
-            )
+            found.append(Refusal(f"{one.path} has the new id {one.id}, but {LEDGER_PATH} has no line for it"))
     return found

@@ -1,4 +1,4 @@
-"""Whether a ledger tells a story that can be, and whether the files tell the same one; pure."""
+"""Verify that a ledger is consistent, and that it agrees with the files. Pure."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,19 +8,22 @@ from registry.model.problem import Problem, Severity, Span
 
 
 def verify(definitions: Iterable[Definition], ledger: Ledger) -> tuple[Problem, ...]:
-    """Everything in which ledger and files do not agree. A file without an id that no ledger knows is no problem: it waits."""
-    return (*_story(ledger), *_files(list(definitions), ledger))
+    """Return all inconsistencies.
+
+    A file without an id that is not in the ledger is valid: it waits for its id.
+    """
+    return (*_consistency(ledger), *_files(list(definitions), ledger))
 
 
-def _story(ledger: Ledger) -> Iterator[Problem]:
-    """Ids given twice, things that happen to ids that were never given, two live ids of one name."""
+def _consistency(ledger: Ledger) -> Iterator[Problem]:
+    """Find ids assigned twice, events of ids that were never assigned, and two live ids with one name."""
     known: dict[tuple[str, int], LedgerEntry] = {}
     for number, entry in enumerate(ledger.entries, 1):
         last = known.get((entry.kind, entry.id))
         if entry.state == "live" and last is not None and (last.state != "gone" or last.name != entry.name):
-            yield _at(number, f"{entry.kind} {entry.id} is given a second time")
+            yield _at(number, f"{entry.kind} {entry.id} is assigned a second time")
         elif entry.state != "live" and (last is None or last.state == "gone"):
-            yield _at(number, f"{entry.kind} {entry.id} is {entry.state}, but was not there")
+            yield _at(number, f"{entry.kind} {entry.id} is {entry.state} but was not live")
         known[entry.kind, entry.id] = entry
     names: dict[tuple[str, str], int] = {}
     for (kind, number), entry in known.items():
@@ -37,13 +40,13 @@ def _at(number: int, message: str) -> Problem:
         Severity.ERROR,
         Span(LEDGER_PATH, number, 1, number, 2),
         message,
-        f"git log -p -- {LEDGER_PATH} shows who changed it; the site has a copy, api/ledger.ndjson",
+        f"find the change with git log -p -- {LEDGER_PATH}; the site has a copy, api/ledger.ndjson",
     )
 
 
 def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
-    hint = "`registry index` on the main branch fixes it"
-    never = "`registry index` on the main branch replaces it by a new id; `registry import` keeps ids of another registry"
+    hint = "run `registry index` on the main branch"
+    never = "`registry index` on the main branch replaces it; `registry import` keeps ids of another registry"
     holders: dict[tuple[str, int], Definition] = {}
     for definition in definitions:
         if definition.id is None:
@@ -56,15 +59,15 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
                 "I010",
                 Severity.ERROR,
                 ("id",),
-                f"the id {definition.id} is also that of {first.path}",
-                "`registry index` on the main branch gives the copy a new one",
+                f"the id {definition.id} is also the id of {first.path}",
+                "`registry index` on the main branch assigns a new id to the copy",
             )
         elif last is None:
             yield definition.problem(
                 "I021",
                 Severity.ERROR,
                 ("id",),
-                f"the id {definition.id} was never given by `registry index`",
+                f"`registry index` never assigned the id {definition.id}",
                 never,
             )
         elif last.state == "gone" or last.name != definition.name:
@@ -72,7 +75,7 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
                 "I023",
                 Severity.ERROR,
                 ("id",),
-                f"the ledger has {definition.id} as {last.name} ({last.state})",
+                f"the ledger has {definition.id} for {last.name} ({last.state})",
                 hint,
             )
     for (kind, number), last in ledger.latest.items():
@@ -86,6 +89,6 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
                 "I023",
                 Severity.ERROR,
                 Span(LEDGER_PATH, line, 1, line, 2),
-                f"no file carries {kind} {number} ({last.name})",
+                f"no file has {kind} {number} ({last.name})",
                 hint,
             )

@@ -1,7 +1,7 @@
-"""Gives ids on the main branch: a thin shell around `ids.plan`. Reads a commit, makes one commit, moves the branch.
+"""Assign ids on the main branch: read a commit, plan with `ids.plan`, make one commit, move the branch.
 
-Nothing is written but git objects until one step makes the commit the branch's: stopped anywhere, there is the old state
-or the new one, and the next run needs no help.
+Until the branch moves, only git objects are written. A run that is stopped at any point leaves the old or the
+new state, and the next run needs no repair.
 """
 
 import random
@@ -23,13 +23,16 @@ from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
 from registry.model.problem import Severity
 from registry.pipeline import check_source
 
-# What the checker says of ids is what we are here to mend.
-_MENDED_HERE = frozenset({"I010"})
+# Problems that indexing fixes.
+_FIXED_HERE = frozenset({"I010"})
 
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """How to index. Without `remote` the local branch gets the commit; with it the remote's `branch` does."""
+    """Options of a run.
+
+    With `remote`, the commit goes to the remote's `branch`, otherwise to the local branch.
+    """
 
     make_commit: bool = True
     remote: str | None = None
@@ -42,9 +45,10 @@ class IndexOptions:
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What was given and noted; `commit` is the new commit, or None when there was nothing to do or none was wanted.
+    """The assigned ids and new ledger entries.
 
-    `notes` say for people what they may not expect.
+    `commit` is None when nothing changed or no commit was requested. `notes` are messages for the user about
+    unexpected states.
     """
 
     assignments: tuple[Assignment, ...]
@@ -56,10 +60,11 @@ class IndexResult:
 def index(
     root: Path, options: IndexOptions = IndexOptions(), step: Callable[[str], None] = lambda _name: None
 ) -> IndexResult:
-    """Give every definition without an id the next one of its kind, and note what moved, went and came back.
+    """Assign ids to definitions without one, and record renamed, deleted and restored definitions.
 
-    Raises ProblemsError when the definitions have errors, RefusedError when going on could give an id twice or lose
-    somebody's work; nothing is written then. `step` is told each step by name, for tests that stop us there.
+    Raises ProblemsError when the definitions have errors, and RefusedError when continuing could assign an id
+    twice or lose work; nothing is written then. Raises UsageError for wrong options and when other clients
+    keep changing the branch. `step` is called with the name of each step, so that tests can interrupt a run.
     """
     if not options.make_commit:
         return _into_files(open_source(root), options, step)
@@ -72,27 +77,28 @@ def index(
 
 
 def _branch_of_remote(repository: Repository, remote: str, given: str | None) -> str:
-    """The branch of `remote` that gets the ids, in short: the one given, else the one that HEAD's branch tracks there.
+    """Return the short name of the branch of `remote` that gets the ids.
 
-    A branch that tracks none gives its own name.
+    That is `given`, otherwise the branch that HEAD's branch tracks there, otherwise HEAD's branch name.
     """
     if given is not None:
         return branch_ref(given).removeprefix(HEADS)
     local = repository.branch()
     if local is None:
-        raise UsageError("HEAD is on no branch", "say which one gets the ids: --branch main")
+        raise UsageError("HEAD is detached", "name the branch that gets the ids: --branch main")
     return repository.upstream(local, remote) or local
 
 
 def _until_done(attempt: Callable[[], IndexResult | None], options: IndexOptions) -> IndexResult:
-    """Try until nobody else is faster: everything is thrown away and read anew each time."""
+    """Repeat the attempt, from scratch, while other clients change the branch first."""
     deadline = time.monotonic() + options.give_up_after_s
     tries = 1
     while (result := attempt()) is None:
         wait = random.uniform(0.05, min(0.2 * tries, 5))
         if time.monotonic() + wait > deadline:
             raise UsageError(
-                f"others were faster {tries} times in {options.give_up_after_s:g} s; nothing was given",
+                f"other clients changed the branch {tries} times in {options.give_up_after_s:g} s; no ids "
+                "were assigned",
                 "run it again",
             )
         time.sleep(wait)
@@ -117,7 +123,7 @@ def _into_remote_branch(
             f"push them first, or git reset --hard {base}",
         )
     work = _Work.at(root, repository, base, options)
-    needs_mark = work.files_needed_a_mark(repository, root)
+    needs_mark = work.needs_mark(repository, root)
     if work.commit_needed:
         commit = work.make_commit(repository, base)
         step("commit made")
@@ -132,14 +138,16 @@ def _into_remote_branch(
     notes = list(work.notes)
     if needs_mark and not remote.mark_is_set:
         notes.append(
-            f"{HIGH_WATER} could not be set on {remote.name}: until a later run sets it, the published site is the only other copy of the ids"
+            f"{HIGH_WATER} could not be set on {remote.name}: until a later run sets it, the published site "
+            "is the "
+            "only other copy of the ids"
         )
     notes += _follow(repository, branch, commit, work.author)
     return work.result(commit if work.commit_needed else None, notes)
 
 
 def _follow(repository: Repository, branch: str, commit: str, author: tuple[str, str]) -> list[str]:
-    """Let the local branch follow what was pushed, where it holds nothing else; else a note that says why not."""
+    """Fast-forward the local branch to the pushed commit, or return a note with the reason why not."""
     ref = branch_ref(branch) if repository.is_bare else repository.head_ref() or "HEAD"
     here = repository.find(ref)
     if here == commit:
@@ -150,8 +158,8 @@ def _follow(repository: Repository, branch: str, commit: str, author: tuple[str,
         ):
             return []
     except RegistryError as error:
-        return [f"the work tree here is not at {commit[:12]}: {error.message}"]
-    return [f"{ref} here is not at {commit[:12]}: git pull"]
+        return [f"the local work tree is not at {commit[:12]}: {error.message}"]
+    return [f"the local {ref} is not at {commit[:12]}: run git pull"]
 
 
 def _into_local_branch(
@@ -161,7 +169,7 @@ def _into_local_branch(
     base = repository.find(ref)
     if base is None:
         raise UsageError(
-            "nothing was committed yet", "git add . && git commit, then run it again; or use --no-commit"
+            "there is no commit yet", "git add . && git commit, then run it again; or use --no-commit"
         )
     work = _Work.at(root, repository, base, options)
     if not work.commit_needed:
@@ -175,21 +183,24 @@ def _into_local_branch(
 
 
 def _local_ref(repository: Repository, branch: str | None) -> str:
-    """The full name of the branch that gets the ids; HEAD where it is detached."""
+    """Return the full name of the branch that gets the ids, or HEAD if it is detached."""
     here = repository.head_ref()
     if branch is None:
         return here or "HEAD"
     ref = branch_ref(branch)
     if not repository.is_bare and ref != here:
         raise UsageError(
-            f"HEAD is not on the branch {branch}, and ids are given to what is checked out",
+            f"HEAD is not on the branch {branch}; ids are assigned to what is checked out",
             f"git switch {branch}",
         )
     return ref
 
 
 def _into_files(source: Source, options: IndexOptions, step: Callable[[str], None]) -> IndexResult:
-    """Into the work tree, for a person to commit. The ledger comes last: an id that it does not know is taken off again."""
+    """Write into the work tree, without a commit.
+
+    The ledger is written last, so an interrupted run can be repeated.
+    """
     work = _Work.of(source, options, source.repository, source.commit)
     for path in work.files:
         refuse_links(source.root, path)
@@ -210,7 +221,7 @@ def _into_files(source: Source, options: IndexOptions, step: Callable[[str], Non
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is to be done to one state of the files."""
+    """The planned changes to one state of the files."""
 
     plan: Plan
     ledger: Ledger
@@ -221,17 +232,20 @@ class _Work:
 
     @classmethod
     def at(cls, root: Path, repository: Repository, base: str, options: IndexOptions) -> "_Work":
-        """For the commit `base`."""
+        """Plan for the commit `base`."""
         return cls.of(Commit(root, repository, base), options, repository, base)
 
     @classmethod
     def of(
         cls, source: Source, options: IndexOptions, repository: Repository | None, base: str | None
     ) -> "_Work":
-        """For what `source` holds. Raises what stands against giving ids."""
+        """Plan for the content of `source`.
+
+        Raises ProblemsError, RefusedError or UsageError when ids must not be assigned.
+        """
         checked = check_source(source)
         errors = [
-            one for one in checked.problems if one.severity is Severity.ERROR and one.rule not in _MENDED_HERE
+            one for one in checked.problems if one.severity is Severity.ERROR and one.rule not in _FIXED_HERE
         ]
         if errors:
             raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
@@ -243,8 +257,8 @@ class _Work:
         marks = [one.mark for one in published] + _accepted(options, [kind.name for kind in checked.kinds])
         if not marks and repository is not None and repository.is_shallow():
             raise RefusedError(
-                "this is a shallow clone, and nothing that was published is within reach: ids could be given twice",
-                "git fetch --unshallow; or --published ADDRESS; or --accept-mark N, where no id is above N",
+                "this is a shallow clone without access to published ids: an id could be assigned twice",
+                "git fetch --unshallow; or --published URL; or --accept-mark N, if no id is above N",
             )
         planned = plan(checked.loaded.definitions, ledger, marks, base, known_lines)
         if planned.problems:
@@ -260,28 +274,28 @@ class _Work:
 
     @property
     def commit_needed(self) -> bool:
-        """False when everything has its id and the ledger knows it."""
+        """False when every definition has its id and the ledger is complete."""
         return bool(self.files)
 
     @property
     def author(self) -> tuple[str, str]:
-        """Who commits."""
+        """Name and e-mail of the committer."""
         return self.settings.bot_name, self.settings.bot_email
 
-    def files_needed_a_mark(self, repository: Repository, root: Path) -> bool:
-        """True when the high-water ref does not know of everything that is given."""
+    def needs_mark(self, repository: Repository, root: Path) -> bool:
+        """Return True when the high-water ref does not cover all assigned ids."""
         known = high_water(root, repository)
         lines = len(self.ledger.entries) + len(self.plan.entries)
         return lines > (known.mark.lines if known else 0)
 
     def make_commit(self, repository: Repository, base: str) -> str:
-        """The commit, which no branch knows of yet."""
+        """Create the commit without moving a branch, and return its hash."""
         files = {f"{self.prefix}{path}": data for path, data in self.files.items()}
         message = f"{_subject(self.plan)}\n\n{_details(self.plan)}\n\nRegistry-Index: {base}\n"
         return repository.make_commit(base, files, message, self.author, source_date_epoch())
 
     def result(self, commit: str | None, notes: Sequence[str] | None = None) -> IndexResult:
-        """What to tell."""
+        """Return the result for the caller."""
         return IndexResult(
             self.plan.assignments, self.plan.entries, commit, tuple(self.notes if notes is None else notes)
         )
@@ -292,9 +306,9 @@ def _repository_to_commit_to(root: Path) -> Repository:
     repository = source.repository
     if repository is None:
         if not (root / DEFINITIONS_FOLDER).is_dir():
-            open_source(root)  # says that there is no registry
+            open_source(root)  # raises if there is no registry
         raise UsageError(
-            f"{root} is not in a git repository, so there is nowhere to commit to",
+            f"{root} is not in a git repository, so there is no branch to commit to",
             "git init, or use --no-commit",
         )
     if repository.is_bare:
@@ -309,7 +323,7 @@ def _repository_to_commit_to(root: Path) -> Repository:
         paths = sorted(changed)
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         raise RefusedError(
-            f"{paths[0]}{more}: changes that nobody committed, and ids are given to what is committed",
+            f"{paths[0]}{more}: uncommitted changes, but ids are assigned to what is committed",
             "commit or stash them first, or use --no-commit",
         )
     return repository
@@ -318,12 +332,12 @@ def _repository_to_commit_to(root: Path) -> Repository:
 def _published(
     root: Path, repository: Repository | None, options: IndexOptions
 ) -> tuple[list[Published], list[str]]:
-    """Everything within reach that remembers what was given."""
+    """Return the available records of published ids, and notes."""
     found, notes = [], []
     if options.published is not None:
         one = read_published(options.published, root, repository)
         if one is None:
-            notes.append(f"nothing was published at {options.published} yet")
+            notes.append(f"nothing is published at {options.published} yet")
         else:
             found.append(one)
     noted = high_water(root, repository) if repository is not None else None
@@ -339,9 +353,10 @@ def _accepted(options: IndexOptions, kinds: Sequence[str]) -> list[Mark]:
 def _ledger(
     data: bytes, settings: Settings, registry_id: str, published: Sequence[Published], options: IndexOptions
 ) -> tuple[Ledger, bytes, int | None]:
-    """The ledger to go on from, its bytes, and where it was recovered how many lines of it were still here.
+    """Return the ledger to continue, and its bytes.
 
-    Raises RefusedError where it is not ours, broken, or has lost lines.
+    The third value is the number of its lines that were present before a recovery, or None. Raises
+    RefusedError when it belongs to another registry, is broken, or has lost lines.
     """
     ledger, problems = parse_ledger(data, registry_id)
     for owner, where in [
@@ -349,33 +364,34 @@ def _ledger(
         *((one.mark.registry_id, one.mark.where) for one in published),
     ]:
         if owner != registry_id:
-            said = (
-                f"registry.yaml says {settings.registry_id}"
+            configured = (
+                f"registry.yaml has {settings.registry_id}"
                 if settings.registry_id
-                else "registry.yaml says none"
+                else "registry.yaml has none"
             )
             hint = (
-                "a fork gives no ids"
+                "a fork assigns no ids"
                 if settings.registry_id
-                else f"write it back into registry.yaml: registry_id: {owner}"
+                else f"restore it in registry.yaml: registry_id: {owner}"
             )
-            raise RefusedError(f"{where} is of the registry {owner}, and {said}", hint)
+            raise RefusedError(f"{where} belongs to the registry {owner}, but {configured}", hint)
     lost = next((one for one in published if problems or not ledger.extends(one.mark)), None)
     if lost is not None and options.recover:
         whole, data = _recovered(lost, registry_id, published)
         same = sum(1 for ours, theirs in zip(ledger.entries, whole.entries, strict=False) if ours == theirs)
-        # With a broken line in it, it does not tell how old the files are: they are taken for new.
+        # A broken ledger does not show how old the files are. They are treated as new.
         return whole, data, None if problems else same
     if problems:
         hint = (
             _recovery(lost.mark, options)
             if lost
-            else f"git log -p -- {LEDGER_PATH} shows who changed it; take the last good one back"
+            else f"find the change with git log -p -- {LEDGER_PATH}, and restore the last valid version"
         )
         raise RefusedError(f"{LEDGER_PATH}:{problems[0].span.line}: {problems[0].message}", hint)
     if lost is not None:
         raise RefusedError(
-            f"{lost.mark.where} has {lost.mark.lines:,} lines of the ledger, and they are not all here: the branch was set back",
+            f"{lost.mark.where} has {lost.mark.lines:,} ledger lines that are not all present here: the "
+            "branch was reset",
             _recovery(lost.mark, options),
         )
     return ledger, data, None
@@ -386,23 +402,26 @@ def _recovery(mark: Mark, options: IndexOptions) -> str:
     words += [f"--published {mark.where}"] if mark.where != HIGH_WATER else []
     words += [f"--push --remote {options.remote}"] if options.remote else []
     words += [f"--branch {options.branch}"] if options.branch else []
-    return f"take the published ledger back: {' '.join(words)}"
+    return f"restore the published ledger: {' '.join(words)}"
 
 
 def _recovered(lost: Published, registry_id: str, published: Sequence[Published]) -> tuple[Ledger, bytes]:
-    """The ledger that was published."""
+    """Return the published ledger.
+
+    Raises RefusedError when it is broken or contradicts another published state.
+    """
     data = lost.read_ledger()
     ledger, problems = parse_ledger(data, registry_id)
     if problems or ledger.registry_id != registry_id:
         raise RefusedError(
             f"the ledger published at {lost.mark.where} is broken too",
-            "find a copy, and name it with --published FILE",
+            "find a valid copy and name it with --published FILE",
         )
     against = next((one for one in published if not ledger.extends(one.mark)), None)
     if against is not None:
         raise RefusedError(
-            f"what {lost.mark.where} and {against.mark.where} say of the ledger cannot both be",
-            "leave out the wrong one: --published names one, git update-ref -d removes the other",
+            f"{lost.mark.where} and {against.mark.where} have contradicting ledgers",
+            "exclude the wrong one: --published names one, git update-ref -d removes the other",
         )
     return ledger, data
 
@@ -418,13 +437,14 @@ def _subject(planned: Plan) -> str:
     given = [entry for entry in planned.entries if entry.state == "live"]
     noted = len(planned.entries) - len(given)
     words = (
-        f"Give {'an id' if len(given) == 1 else 'ids'} to {given[0].name if len(given) == 1 else f'{len(given)} definitions'}"
+        f"Assign {'an id' if len(given) == 1 else 'ids'} to "
+        f"{given[0].name if len(given) == 1 else f'{len(given)} definitions'}"
         if given
         else ""
     )
     if noted:
-        words += f"{', note' if words else 'Note'} {noted} moved or deleted"
-    return words or ("Put ids back" if planned.assignments else "Take the published ledger back")
+        words += f"{', record' if words else 'Record'} {noted} renamed or deleted"
+    return words or ("Restore ids" if planned.assignments else "Restore the published ledger")
 
 
 def _details(planned: Plan) -> str:
@@ -432,8 +452,9 @@ def _details(planned: Plan) -> str:
     for one in planned.assignments:
         if one.taken_off is not None:
             lines.append(
-                f"{one.definition.path} carried {one.taken_off}, which is not its own; it has {one.id}"
+                f"{one.definition.path} had {one.taken_off}, which belongs to another definition; it now has "
+                f"{one.id}"
             )
         elif not one.is_new:
-            lines.append(f"{one.definition.path} had lost its {one.id}")
+            lines.append(f"{one.definition.path} lost its id {one.id}")
     return "\n".join([*lines[:200], *([f"and {len(lines) - 200} more"] if len(lines) > 200 else [])])

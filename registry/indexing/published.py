@@ -1,6 +1,7 @@
-"""What was published of a registry's ids: read back from the site, a copy of it, or a commit.
+"""Read what was published of a registry's ids: from the site, a copy of it, or a commit.
 
-It is the memory outside of the branch: a branch can be set back, and then its ledger alone would give ids again.
+A branch can be reset, and its ledger alone would then assign ids again. The published state is the record
+outside it.
 """
 
 import json
@@ -21,28 +22,31 @@ if TYPE_CHECKING:
     import http.client
 
 _TIMEOUT_S = 30
-# For a whole answer: a server that sends a byte now and then would otherwise hold us for ever.
+# For a complete response: a server that sends a byte now and then would otherwise block forever.
 _DEADLINE_S = 300
-_HINT = "nothing was done: what was published must be known"
+_HINT = "nothing was done, because the published state must be known"
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A mark, and how to get the whole ledger that it is of."""
+    """A mark, and a function that reads the whole ledger it belongs to.
+
+    The function raises UsageError or OSError.
+    """
 
     mark: Mark
     read_ledger: Callable[[], bytes]
 
 
 def read_published(where: str, root: Path, repository: Repository | None) -> Published | None:
-    """What lies at `where`: an address, a folder or file, or a revision; None when nothing was published there yet.
+    """Return what is published at `where` (URL, folder, file or revision), or None for nothing yet.
 
-    Raises UsageError when it cannot be reached: then nobody knows, and nothing must be given.
+    Raises UsageError when it cannot be read: without the published state, no id may be assigned.
     """
     if not where.strip():
         raise UsageError(
-            "--published names no place",
-            "is a variable empty? Give an address, a folder, or leave --published out",
+            "--published is empty",
+            "a variable may be unset; give a URL or a folder, or remove --published",
         )
     if where.startswith(("http://", "https://")):
         return _at_address(where)
@@ -52,42 +56,52 @@ def read_published(where: str, root: Path, repository: Repository | None) -> Pub
     commit = repository.find(where) if repository is not None else None
     if repository is None or commit is None:
         raise UsageError(
-            f"{where} is no address, no file and no revision",
-            "as in https://registry.example.org/, site/ or origin/main",
+            f"{where} is not a URL, a file or a revision",
+            "examples: https://registry.example.org/, site/, origin/main",
         )
     return _in_commit(where, root, repository, commit)
 
 
 def high_water(root: Path, repository: Repository) -> Published | None:
-    """What the last index run noted in the repository itself, as far as it is here."""
+    """Return what the last index run recorded in the high-water ref, or None without the ref."""
     commit = repository.commit_of(HIGH_WATER)
     return _in_commit(HIGH_WATER, root, repository, commit) if commit is not None else None
 
 
 def refuse_to_replace(mark: Mark, source: Source) -> None:
-    """Raise RefusedError when a site of `source` must not replace the one that `mark` is of.
+    """Raise RefusedError when a site of `source` must not replace the site of `mark`.
 
-    That is so where its ledger lacks a line of the published one: programs would lose ids, and get them again for others.
+    That is the case when its ledger lacks a line of the published one: ids would disappear and be assigned
+    again.
     """
     lacks = lacks_lines_of(mark, source)
     if lacks:
-        hint = "build the newest commit of the main branch; if it was set back: registry index --recover --published"
+        hint = (
+            "build the newest commit of the main branch; if it was reset: registry index --recover "
+            "--published"
+        )
         raise RefusedError(f"{lacks}: nothing was built", f"{hint} {mark.where}")
 
 
 def lacks_lines_of(mark: Mark, source: Source) -> str:
-    """What of the ledger behind `mark` is not in that of `source`, in words; "" where all of it is."""
+    """Describe what the ledger of `source` lacks of the ledger of `mark`; "" when it is complete."""
     settings = source.settings
     ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
     if mark.registry_id and mark.registry_id != ledger.registry_id:
-        return f"{mark.where} is of the registry {mark.registry_id}, and this is {ledger.registry_id or 'one without an id'}"
+        return (
+            f"{mark.where} belongs to the registry {mark.registry_id}, "
+            f"and this is {ledger.registry_id or 'one without an id'}"
+        )
     if problems and mark.lines:
-        return f"{mark.where} has {mark.lines:,} lines of the ledger, and the ledger here is broken: {problems[0].message}"
+        return (
+            f"{mark.where} has {mark.lines:,} ledger lines, but the ledger here is broken: "
+            f"{problems[0].message}"
+        )
     if mark.lines > len(ledger.entries):
         return (
-            f"{mark.where} has {mark.lines:,} lines of the ledger, and only {len(ledger.entries):,} are here"
+            f"{mark.where} has {mark.lines:,} ledger lines, but only {len(ledger.entries):,} are present here"
         )
-    return "" if ledger.extends(mark) else f"{mark.where} has lines of the ledger that are not the same here"
+    return "" if ledger.extends(mark) else f"{mark.where} has ledger lines that differ here"
 
 
 def _at_address(where: str) -> Published | None:
@@ -98,15 +112,15 @@ def _at_address(where: str) -> Published | None:
     def read_ledger() -> bytes:
         found = _get(ledger)
         if found is None:
-            raise UsageError(f"there is nothing at {ledger}")
+            raise UsageError(f"{ledger} was not found")
         return found
 
     return Published(_parse_snapshot(data, where), read_ledger) if data is not None else None
 
 
 def _get(address: str) -> bytes | None:
-    """The body at an address; None for "not found"."""
-    # Imported late: each local build looks at a site in a folder, and needs none of this.
+    """Return the response body of a URL; None for status 404 or 410. Raises UsageError otherwise."""
+    # Imported late: local builds read a site from a folder and do not need HTTP.
     import http.client
     import urllib.error
     import urllib.request
@@ -121,25 +135,29 @@ def _get(address: str) -> bytes | None:
         error.close()  # it is the response too, and keeps its connection open
         if error.code in (404, 410):
             return None
-        raise UsageError(f"{address} answers {error.code} {error.reason}", _HINT) from error
+        raise UsageError(f"{address} returned {error.code} {error.reason}", _HINT) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UsageError(f"{address} cannot be read: {reason}", _HINT) from error
     if len(body) > MAX_LEDGER_BYTES:
         raise UsageError(
-            f"{address} has more than {MAX_LEDGER_BYTES:,} bytes", "is it the address of a registry's site?"
+            f"{address} has more than {MAX_LEDGER_BYTES:,} bytes",
+            "check that it is the URL of a registry's site",
         )
     return body
 
 
 def _read_body(answer: "http.client.HTTPResponse") -> bytes:
-    """The body, or one byte more of it than a ledger may have. Raises TimeoutError when it takes too long."""
+    """Return the body, cut one byte above the size limit of a ledger.
+
+    Raises TimeoutError when it takes too long.
+    """
     deadline = time.monotonic() + _DEADLINE_S
     body = bytearray()
     while len(body) <= MAX_LEDGER_BYTES and (piece := answer.read1(1 << 16)):
         body += piece
         if time.monotonic() > deadline:
-            raise TimeoutError(f"no complete answer in {_DEADLINE_S} s")
+            raise TimeoutError(f"no complete response in {_DEADLINE_S} s")
     return bytes(body)
 
 
@@ -149,7 +167,9 @@ def _in_files(path: Path) -> Published | None:
         if not snapshot.exists():
             return None
         if not snapshot.is_file():
-            raise UsageError(f"{snapshot} is not a plain file", "name a site, its snapshot.json or a ledger")
+            raise UsageError(
+                f"{snapshot} is not a regular file", "name a site, its snapshot.json or a ledger"
+            )
         data = snapshot.read_bytes()
         if snapshot.suffix in (".jsonl", ".ndjson"):
             ledger, problems = parse_ledger(data, "")
@@ -169,7 +189,7 @@ def _in_commit(where: str, root: Path, repository: Repository, commit: str) -> P
     settings = source.settings
     ledger, problems = parse_ledger(data, settings.registry_id)
     if problems:
-        raise UsageError(f"{where}: {problems[0].message}", "name another place with --published")
+        raise UsageError(f"{where}: {problems[0].message}", "name another source with --published")
     return Published(mark_of(ledger, where), lambda: data or b"") if ledger.entries else None
 
 
@@ -182,10 +202,10 @@ def _parse_snapshot(data: bytes, where: str) -> Mark:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            f"{where} is no {API_SNAPSHOT} of a registry", "name the address of the site"
+            f"{where} is not the {API_SNAPSHOT} of a registry", "give the URL of the site"
         ) from error
     if not all(type(number) is int for number in (mark.lines, *next_ids.values())) or not isinstance(
         mark.head, str
     ):
-        raise UsageError(f"{where} is no {API_SNAPSHOT} of a registry", "name the address of the site")
+        raise UsageError(f"{where} is not the {API_SNAPSHOT} of a registry", "give the URL of the site")
     return mark

@@ -63,7 +63,7 @@ def test_a_published_site_that_knows_more_is_not_replaced(
             "ahead",
         ):
             outcome = run("build", "-C", str(repo.root), "--out", str(tmp_path / "new"), "--published", where)
-            assert (outcome.code, "2 lines of the ledger, and only 1" in outcome.err) == (3, True), where
+            assert (outcome.code, "2 ledger lines, but only 1" in outcome.err) == (3, True), where
             assert f"--published {where}" in outcome.err
             assert not (tmp_path / "new").exists()
         server.shutdown()
@@ -81,7 +81,7 @@ def test_a_ledger_of_the_same_length_that_differs_is_refused(
     repo.commit()
     assert run("index", "-C", str(repo.root)).code == 0
     outcome = run("build", "-C", str(repo.root), "--published", str(site))
-    assert (outcome.code, "not the same here" in outcome.err) == (3, True)
+    assert (outcome.code, "ledger lines that differ here" in outcome.err) == (3, True)
 
 
 def test_the_site_of_another_registry_is_refused(
@@ -90,7 +90,7 @@ def test_the_site_of_another_registry_is_refused(
     _, site = set_back
     assert run("init", str(tmp_path / "other"), "--ci", "none").code == 0
     outcome = run("build", "-C", str(tmp_path / "other"), "--published", str(site))
-    assert (outcome.code, "is of the registry" in outcome.err) == (3, True)
+    assert (outcome.code, "belongs to the registry" in outcome.err) == (3, True)
 
 
 def test_it_is_asked_also_when_nothing_changed_since_the_last_build(
@@ -107,7 +107,7 @@ def test_a_local_build_of_an_older_state_works_and_warns_once(
 ) -> None:
     repo, site = set_back
     first = run("build", "-C", str(repo.root), "--out", str(site), "--format", "json")
-    assert (first.code, first.err.count("lines of the ledger")) == (0, 1)
+    assert (first.code, first.err.count("ledger lines")) == (0, 1)
     assert run("build", "-C", str(repo.root), "--out", str(site)).err == ""
     repo.write("registry.yaml", (repo.root / "registry.yaml").read_text() + "title: Other\n")
     assert "ledger" not in run("build", "-C", str(repo.root), "--out", str(site)).err

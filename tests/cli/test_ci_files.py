@@ -107,7 +107,7 @@ def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
         assert (main.root / "site/api/process_definition/1/index.json").exists()
         assert (
             repo.git("--git-dir", str(hub), "log", "-1", "--format=%s", "main")
-            == "Give an id to example/upper-case"
+            == "Assign an id to example/upper-case"
         )
         if forge == "github":
             # What the next job checks out is the commit with the ids.
@@ -119,7 +119,7 @@ def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
         set_back.git("reset", "-q", "--hard", "HEAD~1")
         build = [line for line in commands(text, "publish") if line.startswith("registry build")]
         done = run_as_ci(build, set_back.root, address)
-        assert (done.returncode, "lines of the ledger" in done.stderr) == (3, True)
+        assert (done.returncode, "ledger lines" in done.stderr) == (3, True)
         assert not (set_back.root / "site").exists()
         # The same commit again is no loss.
         assert run_as_ci(build, main.root, address).returncode == 0

@@ -138,7 +138,7 @@ def test_an_edit_on_a_branch_from_before_the_id_is_a_revision(repo: RepoBuilder,
     assert run("index", "-C", str(repo.root)).code == 0
     repo.git("merge", "-q", "--no-ff", "-m", "merge", "side")
     snapshot = _snapshot(repo.root, "HEAD")
-    assert [line.split(" ")[0] for line in _told(snapshot, "a")] == ["add", "Give", "longer", "merge"]
+    assert [line.split(" ")[0] for line in _told(snapshot, "a")] == ["add", "Assign", "longer", "merge"]
     assert _told(snapshot, "a")[2:] == ["longer /definition/timeout", "merge /definition/timeout"]
     assert _blamed(snapshot, "a")["/definition/timeout"] == "longer"
     assert _blamed(snapshot, "a")["/title"] == "add"

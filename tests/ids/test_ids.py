@@ -164,7 +164,7 @@ def test_a_ledger_that_contradicts_itself_or_the_files_is_told() -> None:
         ("I010", "e.yaml"),
     ]
     assert [one.message for one in verify([with_id("a", 1)], ledger)] == [
-        "no file carries process_definition 2 (b)"
+        "no file has process_definition 2 (b)"
     ]
     entries = append(
         ledger,
@@ -276,12 +276,12 @@ def ledger_of(*events: tuple[int, str, str]) -> Ledger:
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        ([(1, "a", "live"), (1, "a", "live")], "is given a second time"),
-        ([(1, "a", "live"), (1, "a", "gone"), (1, "b", "live")], "is given a second time"),
-        ([(1, "a", "live"), (1, "b", "moved"), (1, "b", "live")], "is given a second time"),
-        ([(1, "a", "gone")], "is gone, but was not there"),
-        ([(1, "a", "live"), (1, "a", "gone"), (1, "a", "gone")], "is gone, but was not there"),
-        ([(1, "a", "live"), (1, "a", "gone"), (1, "b", "moved")], "is moved, but was not there"),
+        ([(1, "a", "live"), (1, "a", "live")], "is assigned a second time"),
+        ([(1, "a", "live"), (1, "a", "gone"), (1, "b", "live")], "is assigned a second time"),
+        ([(1, "a", "live"), (1, "b", "moved"), (1, "b", "live")], "is assigned a second time"),
+        ([(1, "a", "gone")], "is gone but was not live"),
+        ([(1, "a", "live"), (1, "a", "gone"), (1, "a", "gone")], "is gone but was not live"),
+        ([(1, "a", "live"), (1, "a", "gone"), (1, "b", "moved")], "is moved but was not live"),
     ],
 )
 def test_what_cannot_happen_to_an_id_is_reported(events: list[tuple[int, str, str]], said: str) -> None:
@@ -303,7 +303,7 @@ def test_a_name_that_was_given_again_after_a_delete_is_in_order() -> None:
 
 def test_a_file_with_the_id_of_a_deleted_definition_is_reported() -> None:
     (found,) = verify([with_id("a", 1)], ledger_of((1, "a", "live"), (1, "a", "gone")))
-    assert (found.rule, found.message) == ("I023", "the ledger has 1 as a (gone)")
+    assert (found.rule, found.message) == ("I023", "the ledger has 1 for a (gone)")
 
 
 @pytest.mark.parametrize(

@@ -57,18 +57,18 @@ def test_what_the_indexer_does_is_accepted(
 @pytest.mark.parametrize(
     ("before", "after", "events", "said"),
     [
-        ({"a": 1}, {"a": 1, "b": 2}, [], "carries the new id 2, and definitions/ledger.jsonl has no line"),
+        ({"a": 1}, {"a": 1, "b": 2}, [], "has the new id 2, but definitions/ledger.jsonl has no line"),
         ({"a": 1}, {"a": 1, "b": 3}, [(3, "b", "live")], "the first new id of process_definition is 3"),
-        ({"a": 1}, {"a": 1, "b": 1}, [(1, "b", "moved")], "is not what happened to the files"),
-        ({"a": 1}, {"a": 2}, [], "carries the id 2, and its own is 1"),
-        ({"a": 1}, {"a": None}, [], "has lost its id, 1"),
-        ({"a": 1}, {"a": 1}, [(1, "a", "gone")], "is not what happened to the files"),
-        ({"a": 1, "b": None}, {"a": 1, "b": None}, [(2, "b", "live")], "is not what happened to the files"),
+        ({"a": 1}, {"a": 1, "b": 1}, [(1, "b", "moved")], "does not match the files"),
+        ({"a": 1}, {"a": 2}, [], "has the id 2, but its id is 1"),
+        ({"a": 1}, {"a": None}, [], "lost its id, 1"),
+        ({"a": 1}, {"a": 1}, [(1, "a", "gone")], "does not match the files"),
+        ({"a": 1, "b": None}, {"a": 1, "b": None}, [(2, "b", "live")], "does not match the files"),
         (
             {"a": 1, "b": None, "c": None},
             {"a": 1, "b": 3, "c": 2},
             [(2, "c", "live"), (3, "b", "live")],
-            "is not what happened",
+            "does not match the files",
         ),
     ],
 )
@@ -90,7 +90,4 @@ def test_the_first_run_takes_over_all_ids_that_files_bring() -> None:
     brought: dict[str, int | None] = {"a": 4, "b": 7}
     assert replayed(EMPTY, brought, brought, (4, "a", "live"), (7, "b", "live")) == Replayed()
     (refusal,) = replayed(EMPTY, brought, brought, (4, "a", "live")).refusals
-    assert (
-        refusal.message
-        == f"definitions/ledger.jsonl is new and does not have all ids: {KIND} 7 (b) is missing"
-    )
+    assert refusal.message == f"definitions/ledger.jsonl is new and incomplete: {KIND} 7 (b) is missing"

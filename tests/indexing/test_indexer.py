@@ -88,7 +88,7 @@ def test_uncommitted_work_never_gets_into_the_commit(repo: RepoBuilder, run: Run
     a.write_text(text)
     outcome = run("index", "-C", str(repo.root))
     assert outcome.code == 3
-    assert "changes that nobody committed" in outcome.err
+    assert "uncommitted changes" in outcome.err
     assert "hint:" in outcome.err
     assert a.read_text() == text
 
@@ -125,7 +125,7 @@ def test_a_broken_ledger_stops_everything_and_says_how_to_go_on(repo: RepoBuilde
     repo.commit()
     outcome = run("index", "-C", str(repo.root))
     assert outcome.code == 3
-    assert "ledger.jsonl:2: the ledger is broken: the line before was changed" in outcome.err
+    assert "ledger.jsonl:2: the ledger is broken: the previous line was changed" in outcome.err
     assert "id:" not in (repo.root / "definitions/process_definition/c.yaml").read_text()
     assert run("build", "-C", str(repo.root)).code == 1
 
@@ -134,7 +134,7 @@ def test_where_there_is_nothing_to_commit_to_it_says_so(repo: RepoBuilder, run: 
     repo.define("a")
     outcome = run("index", "-C", str(repo.root))
     assert outcome.code == 2
-    assert "nothing was committed yet" in outcome.err
+    assert "there is no commit yet" in outcome.err
     assert run("index", "--no-commit", "-C", str(repo.root)).code == 0
 
 
@@ -154,10 +154,12 @@ def test_a_copy_that_kept_its_id_gets_one_of_its_own_and_the_commit_says_so(
     run("index", "-C", str(repo.root))
     repo.define("a", path.read_text())
     repo.commit()
-    assert "id 1 is also that of" in run("check", "-C", str(repo.root)).out
+    assert "id 1 is also the id of" in run("check", "-C", str(repo.root)).out
     outcome = run("index", "-C", str(repo.root))
     assert "a.yaml: the id 1 is not its own; it has 2 now" in outcome.out
-    assert "a.yaml carried 1, which is not its own; it has 2" in repo.git("log", "-1", "--format=%B")
+    assert "a.yaml had 1, which belongs to another definition; it now has 2" in repo.git(
+        "log", "-1", "--format=%B"
+    )
     copy = repo.root / "definitions/process_definition/a.yaml"
     assert copy.read_text() == "# b\nid: 2\ntitle: B\nowners: [t]\ndefinition: {exec: x}   # x\n"
     assert "id: 1" in path.read_text()
@@ -176,7 +178,7 @@ def test_a_fork_gives_no_ids_and_its_site_shows_none(repo: RepoBuilder, run: Run
     outcome = run("index", "-C", str(repo.root))
     assert (
         outcome.code,
-        "is of the registry registry-1, and registry.yaml says a-fork-of-it" in outcome.err,
+        "belongs to the registry registry-1, but registry.yaml has a-fork-of-it" in outcome.err,
     ) == (3, True)
     assert repo.git("rev-parse", "HEAD") == head
     built = run("build", "-C", str(repo.root))

@@ -52,12 +52,12 @@ def test_any_other_failure_is_not_taken_for_an_empty_site(address: str, status: 
     with pytest.raises(UsageError) as caught:
         read_published(f"{address}/{status}", tmp_path, None)
     if status >= 400:
-        assert f"answers {status}" in caught.value.message
+        assert f"returned {status}" in caught.value.message
 
 
 @pytest.mark.parametrize(
     ("size", "said"),
-    [(100, "is no api/snapshot.json"), (101, "more than 100 bytes"), (10_000, "more than 100")],
+    [(100, "is not the api/snapshot.json"), (101, "more than 100 bytes"), (10_000, "more than 100")],
 )
 def test_an_answer_has_a_limit(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, said: str
@@ -95,15 +95,15 @@ def test_a_site_is_replaced_by_one_with_all_its_lines(here: RepoBuilder, lines: 
 
 
 def test_a_site_of_another_registry_is_not_replaced(here: RepoBuilder) -> None:
-    with pytest.raises(RefusedError, match="is of the registry registry-2"):
+    with pytest.raises(RefusedError, match="belongs to the registry registry-2"):
         refuse_to_replace(mark(1, "registry-2"), WorkTree(here.root))
 
 
 @pytest.mark.parametrize(
     ("ledger", "said"),
     [
-        ("", "only 0 are here"),
-        (WHOLE.partition("\n")[0] + "\n", "only 1 are here"),
+        ("", "only 0 are present here"),
+        (WHOLE.partition("\n")[0] + "\n", "only 1 are present here"),
         (WHOLE + "{}\n", "the ledger here is broken"),
         (WHOLE.replace('"c"', '"d"'), ""),
         (WHOLE.replace('"b"', '"x"'), "the ledger here is broken"),
@@ -121,5 +121,5 @@ def test_a_site_whose_lines_are_not_all_here_is_not_replaced(
 
 
 def test_other_lines_of_the_same_number_are_told_apart(here: RepoBuilder) -> None:
-    with pytest.raises(RefusedError, match="not the same here"):
+    with pytest.raises(RefusedError, match="differ here"):
         refuse_to_replace(Mark("the site", "registry-1", {}, 2, "0" * 64), WorkTree(here.root))

@@ -82,7 +82,7 @@ def test_who_was_slower_throws_away_and_starts_again(hub: RepoBuilder, repo: Rep
     assert seen.count("fetched") == 2
     assert [(entry.id, entry.name) for entry in result.entries] == [(1, "a"), (2, "faster")]
     assert hub.git("log", "--format=%s", "main").splitlines() == [
-        "Give ids to 2 definitions",
+        "Assign ids to 2 definitions",
         "add faster",
         "change",
     ]
@@ -95,7 +95,9 @@ def test_it_gives_up_after_a_while_and_nothing_was_given(hub: RepoBuilder, repo:
         if name == "commit made":
             push_one(hub, f"n{next(names)}")
 
-    with pytest.raises(UsageError, match=r"others were faster \d+ times in 0\.3 s; nothing was given"):
+    with pytest.raises(
+        UsageError, match=r"other clients changed the branch \d+ times in 0\.3 s; no ids were assigned"
+    ):
         index(repo.root, IndexOptions(remote="origin", give_up_after_s=0.3), step)
     assert "id: " not in hub.git("show", "main:definitions/process_definition/a.yaml")
 
@@ -176,9 +178,9 @@ def test_a_branch_that_was_set_back_is_refused_and_the_command_that_is_printed_m
     published = [word for place in places[where] for word in ("--published", place)]
     push_one(hub, "added-meanwhile")
     outcome = run("index", "--push", *published, "-C", str(repo.root))
-    assert (outcome.code, "the branch was set back" in outcome.err) == (3, True), outcome.err
+    assert (outcome.code, "the branch was reset" in outcome.err) == (3, True), outcome.err
     assert "id: " not in hub.git("show", "main:definitions/process_definition/a.yaml")
-    printed = outcome.err.split("take the published ledger back: ")[1].strip()
+    printed = outcome.err.split("restore the published ledger: ")[1].strip()
     mended = run(*shlex.split(printed)[1:], "-C", str(repo.root))
     assert mended.code == 0, mended.err
     # What had an id has it again; what is new has another one.
@@ -206,7 +208,7 @@ def test_what_was_published_must_be_known_or_not_be_there_yet(
         assert run("index", "--published", serve, "-C", str(repo.root)).code == 2
     (tmp_path / "web/api/snapshot.json").unlink()
     outcome = run("index", "--published", serve, "-C", str(repo.root))
-    assert (outcome.code, f"nothing was published at {serve} yet" in outcome.err) == (0, True)
+    assert (outcome.code, f"nothing is published at {serve} yet" in outcome.err) == (0, True)
 
 
 @pytest.mark.usefixtures("hub")
@@ -214,7 +216,7 @@ def test_a_published_site_of_another_registry_is_refused(repo: RepoBuilder, run:
     foreign = {"registry_id": "somebody-else", "kinds": {}, "ledger_lines": 0, "ledger_head": None}
     (tmp_path / "snapshot.json").write_text(json.dumps(foreign))
     outcome = run("index", "--published", str(tmp_path / "snapshot.json"), "-C", str(repo.root))
-    assert (outcome.code, "is of the registry somebody-else" in outcome.err) == (3, True)
+    assert (outcome.code, "belongs to the registry somebody-else" in outcome.err) == (3, True)
 
 
 @pytest.mark.usefixtures("hub")
@@ -259,7 +261,7 @@ def test_two_indexers_at_once_give_every_id_once(hub: RepoBuilder, repo: RepoBui
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert hub.git("log", "--format=%s", "main").splitlines()[0] == "Give ids to 6 definitions"
+    assert hub.git("log", "--format=%s", "main").splitlines()[0] == "Assign ids to 6 definitions"
     assert hub.git("rev-list", "--count", "main") == "3"
 
 

@@ -205,7 +205,7 @@ def test_numbers_may_be_left_out_for_published_ids_up_to_a_limit(top: Work) -> N
     top.repo.commit("add")
     index(top.root, IndexOptions(accept_mark=2004))
     assert any(
-        "the first new id of process_definition is 2005, and may be 2004 at most" in reason
+        "the first new id of process_definition is 2005; it may be at most 2004" in reason
         for reason in top.push()
     )
     assert top.push(Guard(max_id_gap=1001)) == []
@@ -426,7 +426,7 @@ def test_an_id_is_not_moved_by_a_commit_that_another_one_notes(top: Work) -> Non
     top.define("a", 3)
     top.append((3, "a", "live"))
     top.repo.commit("note it")
-    assert any("c.yaml carries the id 1" in reason or "has lost its id" in reason for reason in top.push())
+    assert any("c.yaml has the id 1" in reason or "lost its id" in reason for reason in top.push())
 
 
 def test_a_forced_push_is_refused_whatever_it_holds(top: Work) -> None:
