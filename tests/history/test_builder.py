@@ -242,6 +242,41 @@ def test_an_edit_on_a_branch_goes_to_the_definition_that_had_this_content_under_
     assert told(found, "a", 2) == ["c2 a x1<a1"]
 
 
+def test_without_ids_an_edit_on_a_branch_goes_to_what_had_the_content_and_not_to_what_took_the_name() -> None:
+    found = follow(
+        FIRST,
+        commit("c2", renamed("a", "b", "a1", "a1")),
+        commit("c3", added("a", "x1")),
+        commit("c4", edited("a", "a1", "a3")),
+        commit("m5", brought=[edited("b", "a1", "a3")]),
+        merges={"m5": "c3"},
+        branched=frozenset({"c4"}),
+    )
+    assert told(found, "b") == ["c1 a a1<-", "c2 b a1<a1", "c4 a a3<a1"]
+    assert told(found, "a") == ["c3 a x1<-"]
+
+
+def test_a_move_back_to_an_earlier_name_has_the_content_before_it() -> None:
+    found = follow(
+        FIRST,
+        commit("c2", renamed("a", "b", "a1", "a1")),
+        commit("c3", deleted("b", "a1"), added("a", "a2")),
+        ids={"a1": 1, "a2": 1},
+    )
+    assert told(found, "a", 1) == ["c1 a a1<-", "c2 b a1<a1", "c3 a a2<a1"]
+
+
+def test_a_file_that_a_branch_deleted_is_deleted_once() -> None:
+    found = merged(main=added("z", "z1"), branch=deleted("a", "a1"), brought=[deleted("a", "a1")])
+    assert told(found, "a") == ["c1 a a1<-", "c3 a -<a1"]
+
+
+def test_a_file_that_only_the_merge_deletes_had_the_content_of_the_main_line() -> None:
+    found = merged(main=edited("a", "a1", "a2"), branch=edited("a", "a1", "a3"), brought=[deleted("a", "a2")])
+    assert told(found, "a") == ["c1 a a1<-", "c2 a a2<a1", "c3 a a3<a1", "m4 a -<a2"]
+    assert found.paths == [None]
+
+
 def test_two_branches_of_one_definition_become_two_where_the_merge_has_both() -> None:
     found = merged(
         main=renamed("a", "b", "a1", "a2"),
@@ -268,7 +303,7 @@ def test_a_name_in_a_new_registry_folder_counts_from_there() -> None:
     prefix = "some/folder/"
     row = LogRow("A", prefix + path("a"), prefix + path("a"), None, "a1")
     edit = LogRow("M", prefix + path("a"), prefix + path("a"), "a1", "a2")
-    outside = edited("a", "a1", "x9")
+    outside = LogRow("M", f"else/folder/{path('a')}", f"else/folder/{path('a')}", "a1", "x9")
     commits = [commit("c1", row), commit("c2", outside), commit("c3", edit)]
     builder = HistoryBuilder(
         prefix,

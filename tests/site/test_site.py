@@ -153,6 +153,44 @@ def test_only_what_changed_is_made_and_other_files_stay_the_same_ones(tmp_path: 
     assert [(site.generations / name / "index.html").read_text() for name in names(site)] == ["2", "3", "4"]
 
 
+def test_the_last_three_stay_also_where_each_is_written_from_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    for number in range(6):
+        site.write(Targets([page(str(number)), API]), from_nothing=True)
+        last = range(max(1, number - 1), number + 2)
+        assert names(site) == [f"{one:06d}" for one in last]
+        assert (tmp_path / "site").readlink().name == names(site)[-1]
+    assert [(site.generations / name / "index.html").read_text() for name in names(site)] == ["3", "4", "5"]
+
+
+def test_two_changed_units_for_one_address_are_an_error_and_the_last_good_site_stays(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    for number in range(4):
+        site.write(Targets([page(str(number)), API]))
+    with pytest.raises((AssertionError, UsageError)):
+        site.write(Targets([page("one"), target_of("other", File("index.html", b"two")), API]))
+    assert (tmp_path / "site/index.html").read_text() == "3"
+    site.write(Targets([page("five"), API]))
+    assert (tmp_path / "site/index.html").read_text() == "five"
+
+
+def test_generations_are_counted_as_numbers(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.write(Targets([page("0"), API]))
+    (site.generations / "000001").rename(site.generations / "999999")
+    for number in range(1, 5):
+        site.write(Targets([page(str(number)), API]))
+    assert sorted(names(site), key=int) == ["1000001", "1000002", "1000003"]
+    assert (tmp_path / "site/index.html").read_text() == "4"
+
+
+def test_a_file_of_the_same_length_is_written_again(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    for number in range(8):
+        site.write(Targets([page(str(number % 2)), API]))
+        assert (tmp_path / "site/index.html").read_text() == str(number % 2)
+
+
 def test_a_new_generation_upon_an_old_one_is_what_writing_from_nothing_gives(tmp_path: Path) -> None:
     """Units that come, go, change, and hand an address on to another, over many generations."""
     rng = random.Random(7)
