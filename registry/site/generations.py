@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sqlite3
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,15 +24,11 @@ from registry.render.target import Target, Targets, grouped_by_fingerprint
 from registry.site.manifest import Manifest, RecordedGeneration, pack
 from registry.site.path_templates import count_of, paths_of
 from registry.site.place import refuse_place
+from registry.site.plan import KEPT_GENERATIONS, Base, Plan, from_scratch, plan
 from registry.site.writer import OnProgress, UnchangedTargets, copy_tree, remove_files, write_units
 
-_KEPT = 3
 _NAME = re.compile(r"[0-9]{6,15}\Z")
 _LOCK_TIMEOUT_S = 600
-# From this share of changed units on, building upon an old generation saves nothing.
-_WORTH_KEEPING = 0.6
-# From so many units on, asking which of them the latest generation has saves more than it takes.
-_WORTH_LINKING = 200
 
 
 class WriteResult(NamedTuple):
@@ -156,77 +152,66 @@ class Site:
                 shutil.rmtree(left)
 
     def _write_with(
-        self, record: Manifest, units: Targets, tell: OnProgress, *, from_nothing: bool
+        self, manifest: Manifest, targets: Targets, report: OnProgress, *, from_nothing: bool
     ) -> WriteResult:
-        names = sorted(
+        folders = sorted(
             (entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int
         )
-        # Files of older generations are taken over as they are. With another umask they would keep the old permissions.
+        # Files of older generations are reused as they are. With another umask they would keep the old permissions.
         mode = self._mode_of_new_files()
-        fitting = {name for name in names if _has_mode(self.generations / name, mode)}
-        known = [] if from_nothing else [one for one in record.generations() if one.folder in fitting]
-        record.keep_only(one.slot for one in known)
+        fitting = {name for name in folders if _has_mode(self.generations / name, mode)}
+        known = [] if from_nothing else [one for one in manifest.generations() if one.folder in fitting]
+        manifest.keep_only(one.slot for one in known)
         current = self.current
         latest = next((one for one in known if current is not None and one.folder == current.name), None)
-        wanted = units.keys
-        packed = pack(wanted)
-        if latest is not None and record.packed(latest.slot) == packed:
+        packed = pack(targets.keys)
+        if latest is not None and latest.packed == packed:
             return WriteResult(latest.files, self.generations / latest.folder, 0)
-        name = f"{int(names[-1]) + 1 if names else 1:06d}"
+        loaded = {one.slot: one.load() for one in (known[:1] if latest is not None else [])}
+        if latest is not None and latest.slot not in loaded:
+            loaded[latest.slot] = latest.load()
+        chosen = plan(
+            [*loaded.values()], loaded[latest.slot] if latest is not None else None, folders, targets.keys
+        )
+        name = f"{int(folders[-1]) + 1 if folders else 1:06d}"
         partial = self.generations / f"{name}.partial"
-        base = self._base(record, known, latest, wanted, names, partial)
         try:
-            partial.mkdir(exist_ok=base is not None)
-            made, gone, files = _fill(record, base, latest, self.generations, partial, units, tell)
+            chosen, slot = self._begin(chosen, manifest, partial, targets.keys)
+            folder_of_latest = self.generations / latest.folder if latest is not None else None
+            made, files = _apply(chosen, slot, manifest, folder_of_latest, partial, targets, report)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        slot = (
-            base.slot
-            if base is not None
-            else next(free for free in range(_KEPT + 2) if free not in record.slots())
-        )
-        folder = self.generations / name
-        record.note(partial, RecordedGeneration(slot, name, files), packed, made, gone)
-        partial.rename(folder)
+        manifest.note(partial, RecordedGeneration(slot, name, files, packed), made, chosen.remove)
+        partial.rename(self.generations / name)
         self._make_current(name)
-        for old in names[: 1 - _KEPT]:
+        for old in folders[: 1 - KEPT_GENERATIONS]:
             _remove(self.generations / old)
-        kept = {*names[1 - _KEPT :], name}
-        record.keep_only(one.slot for one in record.generations() if one.folder in kept)
-        return WriteResult(files, folder, len(made))
+        kept = {*folders[1 - KEPT_GENERATIONS :], name}
+        manifest.keep_only(one.slot for one in manifest.generations() if one.folder in kept)
+        return WriteResult(files, self.generations / name, len(made))
 
-    def _base(
-        self,
-        record: Manifest,
-        known: Sequence[RecordedGeneration],
-        latest: RecordedGeneration | None,
-        wanted: dict[str, str],
-        names: Sequence[str],
-        partial: Path,
-    ) -> RecordedGeneration | None:
-        """The generation to build upon, its folder already at `partial`; None where it is to be written from nothing."""
-        if latest is None:
-            return None
-        oldest = known[0]
-        if len(names) >= _KEPT and oldest.folder == names[-_KEPT] and oldest is not latest:
-            # Also where all has changed: its folders are made already, and it would have to be removed.
-            record.forget(oldest.slot)
-            (self.generations / oldest.folder).rename(partial)
-            return oldest
-        keys = record.keys(latest.slot)
-        same = sum(keys.get(unit) == key for unit, key in wanted.items())
-        if same < (1 - _WORTH_KEEPING) * len(wanted):
-            return None
-        try:
-            copy_tree(self.generations / latest.folder, partial)
-        except OSError:
-            # No hard links here, or too many of one file.
-            shutil.rmtree(partial, ignore_errors=True)
-            return None
-        slot = next(free for free in range(_KEPT + 2) if free not in record.slots())
-        record.copy(latest.slot, slot)
-        return latest._replace(slot=slot)
+    def _begin(
+        self, chosen: Plan, manifest: Manifest, partial: Path, wanted: Mapping[str, str]
+    ) -> tuple[Plan, int]:
+        """Bring the folder that the plan starts from to `partial`; gives the plan that can be followed, and its slot."""
+        start = chosen.start
+        if start is not None and chosen.base is Base.OLDEST:
+            manifest.forget(start.slot)
+            (self.generations / start.folder).rename(partial)
+            return chosen, start.slot
+        slot = next(free for free in range(KEPT_GENERATIONS + 2) if free not in manifest.slots())
+        if start is not None:
+            try:
+                copy_tree(self.generations / start.folder, partial)
+            except OSError:
+                # No hard links on this file system, or too many of one file.
+                shutil.rmtree(partial, ignore_errors=True)
+            else:
+                manifest.copy(start.slot, slot)
+                return chosen, slot
+        partial.mkdir()
+        return from_scratch(wanted), slot
 
     def _make_current(self, name: str) -> None:
         link = self.generations / ".next"
@@ -248,46 +233,34 @@ def _remove(generation: Path) -> None:
         shutil.rmtree(generation, ignore_errors=True)
 
 
-def _fill(  # noqa: PLR0913 - what is there, and what is wanted
-    record: Manifest,
-    base: RecordedGeneration | None,
-    latest: RecordedGeneration | None,
-    generations: Path,
+def _apply(  # noqa: PLR0913 - what is there, and what is wanted
+    chosen: Plan,
+    slot: int,
+    manifest: Manifest,
+    folder_of_latest: Path | None,
     folder: Path,
-    units: Targets,
-    tell: OnProgress,
-) -> tuple[list[tuple[Target, str]], set[str], int]:
-    """Write what is not in `folder` yet (which was `base`), and remove what is no more; what is in `latest` need not be made.
+    targets: Targets,
+    report: OnProgress,
+) -> tuple[list[tuple[Target, str]], int]:
+    """Make and link what the plan says in `folder`, and remove what is not wanted any more.
 
-    Gives the units that were made, with the shapes of their paths; those that are gone; and how many files there are now.
+    Gives the targets that were made, with the templates of their paths, and the number of files in the folder.
     """
-    keys = record.keys(base.slot) if base is not None else {}
-    changed = grouped_by_fingerprint(units.other_than(keys))
-    gone = keys.keys() - units.keys.keys()
-    before = (
-        record.paths(base.slot, [*gone, *(unit.name for unit in changed if unit.name in keys)])
-        if base is not None
-        else []
-    )
+    start = chosen.start
+    changed = grouped_by_fingerprint(targets.other_than(start.fingerprints if start is not None else {}))
+    before: list[str] = []
+    if start is not None:
+        replaced = (name for name in chosen.make if name in start.fingerprints)
+        before = manifest.paths(slot, [*chosen.remove, *replaced])
     same = None
-    if (
-        base is not None
-        and latest is not None
-        and base.folder != latest.folder
-        and len(changed) >= _WORTH_LINKING
-    ):
-        # As after a change of a template or of the settings: all was made for the latest generation, and `base` is older.
-        as_latest = record.keys(latest.slot)
-        names = {unit.name for unit in changed if as_latest.get(unit.name) == unit.key}
-        same = UnchangedTargets(generations / latest.folder, record.shapes(latest.slot, names))
-    made = write_units(folder, changed, tell, is_new=base is None, same=same, prefetch=units.prefetch)
+    if chosen.link and folder_of_latest is not None:
+        same = UnchangedTargets(folder_of_latest, manifest.path_templates(folder_of_latest.name, chosen.link))
+    made = write_units(folder, changed, report, is_new=start is None, same=same, prefetch=targets.prefetch)
     count = sum(map(count_of, made.values()))
-    if base is not None:
-        written = {path for unit in changed for path in paths_of(made[unit.name], unit.places)}
+    if start is not None:
+        written = {path for target in changed for path in paths_of(made[target.name], target.places)}
         if len(written) < count:
-            raise AssertionError(
-                "two units make one file"
-            )  # a mistake of ours, seen before anybody sees the site
+            raise AssertionError("two targets make one file")  # our mistake, found before the site is served
         remove_files(folder, set(before) - written)
-    files = (base.files if base is not None else 0) - len(before) + count
-    return [(unit, made[unit.name]) for unit in changed], gone, files
+    files = (start.files if start is not None else 0) - len(before) + count
+    return [(target, made[target.name]) for target in changed], files

@@ -16,6 +16,7 @@ import orjson
 from registry.cache.sqlite_file import open_database, remove_database
 from registry.render.target import Target
 from registry.site.path_templates import paths_of
+from registry.site.plan import Generation
 
 _FILE = ".units.sqlite"
 _FORM = 3
@@ -28,11 +29,16 @@ _PAGE_SIZE = 16384
 
 
 class RecordedGeneration(NamedTuple):
-    """One generation that can be built upon: its place in the file, its folder's name, and how many files it has."""
+    """One generation in the manifest: its slot there, its folder's name, its number of files, its fingerprints (packed)."""
 
     slot: int
     folder: str
     files: int
+    packed: bytes
+
+    def load(self) -> Generation:
+        """The generation with its fingerprints by the names of targets."""
+        return Generation(self.slot, self.folder, self.files, orjson.loads(self.packed))
 
 
 class Manifest:
@@ -50,14 +56,14 @@ class Manifest:
             return []
         try:
             rows = self._connection.execute(
-                "SELECT slot, folder, mark, files FROM slots ORDER BY folder"
+                "SELECT slot, folder, mark, files, keys FROM slots ORDER BY folder"
             ).fetchall()
         except sqlite3.DatabaseError:
             self.remove()
             return []
         return [
-            RecordedGeneration(slot, folder, files)
-            for slot, folder, mark, files in rows
+            RecordedGeneration(slot, folder, files, bytes(keys))
+            for slot, folder, mark, files, keys in rows
             if isinstance(folder, str) and mark == _mark(self._folder / folder)
         ]
 
@@ -65,17 +71,6 @@ class Manifest:
         """Remove the file: it cannot be used."""
         self.close()
         remove_database(self._path)
-
-    def keys(self, slot: int) -> dict[str, str]:
-        """The key of each unit of a generation, by the unit's name."""
-        found: dict[str, str] = orjson.loads(self.packed(slot))
-        return found
-
-    def packed(self, slot: int) -> bytes:
-        """What `pack` made of a generation's keys."""
-        assert self._connection is not None
-        row = self._connection.execute("SELECT keys FROM slots WHERE slot = ?", (slot,)).fetchone()
-        return bytes(row[0]) if row is not None else b"{}"
 
     def paths(self, slot: int, names: Iterable[str]) -> list[str]:
         """The paths of some units."""
@@ -89,11 +84,13 @@ class Manifest:
                 found.extend(paths_of(row[1], row[0].split("\n")))
         return found
 
-    def shapes(self, slot: int, names: Container[str]) -> dict[str, str]:
-        """The shapes of the paths of some units, by their names: of many."""
+    def path_templates(self, folder: str, names: Container[str]) -> dict[str, str]:
+        """The path templates of many targets of one generation, by their names."""
         assert self._connection is not None
-        rows = self._connection.execute("SELECT name, shape FROM units WHERE slot = ?", (slot,))
-        return {name: intern(shape) for name, shape in rows if name in names}
+        rows = self._connection.execute(
+            "SELECT name, shape FROM units WHERE slot = (SELECT slot FROM slots WHERE folder = ?)", (folder,)
+        )
+        return {name: intern(template) for name, template in rows if name in names}
 
     def forget(self, slot: int) -> None:
         """A folder is going to be changed: until `note`, nothing is known of it."""
@@ -104,11 +101,10 @@ class Manifest:
         self,
         folder: Path,
         recorded: RecordedGeneration,
-        keys: bytes,
         made: Iterable[tuple[Target, str]],
         gone: Iterable[str],
     ) -> None:
-        """That a folder (to be called as `recorded` says) now holds units with these keys (packed).
+        """That a folder (to be called as `recorded` says) now holds what `recorded` says.
 
         `made` are those that are new or other than they were in this slot, with the shapes of their paths, `gone` those that are no more.
         """
@@ -122,7 +118,7 @@ class Manifest:
             )
             rows = ((slot, unit.name, "\n".join(unit.places), shape) for unit, shape in made)
             self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?)", rows)
-            facts = (slot, recorded.folder, _mark(folder), recorded.files, keys)
+            facts = (slot, recorded.folder, _mark(folder), recorded.files, recorded.packed)
             self._connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?, ?, ?)", facts)
             self._connection.execute("COMMIT")
 

@@ -255,7 +255,7 @@ def test_references_of_a_kind_that_change_under_a_running_program(repo: RepoBuil
     for known in (memory, BuildCache(CacheFile(repo.root))):
         found = build(open_source(repo.root), site, cache=known)
         assert [(problem.rule, problem.message) for problem in found.problems] == [
-            ("R001", "there is no application `nobody`")
+            ("R001", "application `nobody` does not exist")
         ]
 
 
