@@ -1,4 +1,7 @@
-"""How problems and changes are said, to people and to programs. Add a format: write its file here, and its name below."""
+"""Report formats for problems, changes and reviews.
+
+To add a format, write its file here and add its name below.
+"""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -10,29 +13,29 @@ from registry.reports.line import LineOf
 if TYPE_CHECKING:
     from registry.changes import Comparison
 
-# In the order that help shows them. `text` is for people; all others are for programs.
+# In the order of the help text. `text` is for people, all others are for programs.
 FORMATS = ("text", "json", "github", "gitlab", "junit", "rdjson", "sarif")
-# Read by programs that know paths from the top of the repository, not from that of the registry.
+# These programs need paths from the root of the repository, not from the root of the registry.
 FROM_THE_TOP = frozenset({"github", "gitlab", "junit", "rdjson", "sarif"})
 
 CHANGE_FORMATS = ("text", "markdown", "json", "html")
 
 
 class ChangeReport(Protocol):
-    """Says a comparison in one format; `width` in characters and `color` are of use to the terminal alone."""
+    """Formats a comparison. `width` (in characters) and `color` apply to the terminal only."""
 
     def __call__(self, comparison: "Comparison", *, width: int = 80, color: bool = False) -> str:
-        """The report."""
+        """Return the report."""
 
 
 def changes_as(name: str) -> ChangeReport:
-    """The report on changes in one format."""
+    """Return the function that formats changes as `name`."""
     found: ChangeReport = importlib.import_module(f"registry.reports.changes.{name}").report
     return found
 
 
 def report_as(name: str) -> Callable[[Sequence[Problem], LineOf], str]:
-    """The report in one format."""
+    """Return the function that formats problems as `name`."""
     found: Callable[[Sequence[Problem], LineOf], str] = importlib.import_module(
         f"registry.reports.{name}"
     ).report

@@ -1,4 +1,4 @@
-"""What happened to a registry, as notes for people: breaking first."""
+"""Format the changes of a registry as release notes, breaking changes first."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,17 +17,17 @@ Quote = Callable[[str], str]
 
 
 def as_text(changelog: Changelog) -> str:
-    """For a terminal."""
+    """Format for a terminal."""
     return _notes(changelog, "", visible)
 
 
 def as_markdown(changelog: Changelog) -> str:
-    """For a release page. Text of the definitions is only ever shown as code."""
+    """Format as Markdown for a release page. Text of definitions appears only as code."""
     return _notes(changelog, "#", markdown.code)
 
 
 def as_json(changelog: Changelog) -> str:
-    """One JSON object: that of `registry diff --format json`, with `since`, and the commits of each definition."""
+    """Format as the JSON of `registry diff --format json`, plus `since` and commits."""
     body = changes_json.body(changelog.comparison)
     for told, entry in zip(body["definitions"], changelog.entries, strict=True):
         told["commits"] = [

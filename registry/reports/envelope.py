@@ -1,7 +1,7 @@
 """The form that all JSON of the commands shares: one object with `format_version`, whatever it holds.
 
-`registry show` and `registry log` print what the API answers instead, and `registry schema` a JSON Schema: their forms have
-other rules (docs/consumer.md). The formats of other programs (SARIF, JUnit …) are theirs.
+`registry show` and `registry log` print what the API answers instead, and `registry schema` a JSON Schema:
+their forms have other rules (docs/consumer.md). The formats of other programs (SARIF, JUnit …) are theirs.
 """
 
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from typing import Any
 from registry.model.characters import dump_json
 
 FORMAT_VERSION = 1
-"""Raised when a key is removed, renamed or changes its meaning. New keys may come at any time."""
+"""Increased when a key is removed, renamed or changes its meaning. New keys can be added at any time."""
 
 
 def enveloped(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a command's answer, as an object that says which form it has."""
+    """Return the body of a response with its format version."""
     return {"format_version": FORMAT_VERSION, **body}
 
 
 def error_body(message: str, hint: str, exit_code: int) -> dict[str, Any]:
-    """What replaces an answer when the command could not give one."""
+    """Return the response of a command that failed."""
     return {"error": {"message": message, "hint": hint, "exit_code": exit_code}}
 
 
 def to_text(body: Mapping[str, Any]) -> str:
-    """The answer as JSON text. It is plain ASCII, so that no terminal and no pipe can damage it."""
+    """Return the response as JSON text, in ASCII so that terminals and pipes cannot damage it."""
     return dump_json(enveloped(body))

@@ -12,7 +12,7 @@ from registry.reports.text import summary
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
-    """One command a problem, and how many there are as plain text."""
+    """Return one workflow command for each problem, and a summary."""
     lines = []
     for problem in problems:
         span = problem.span
@@ -23,14 +23,14 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
             "title": f"{problem.rule}: {problem.message}"[:200],
         }
         if span.end_line == span.line:
-            # GitHub takes columns only where a finding is on one line.
+            # GitHub accepts columns only for a range within one line.
             facts |= {"col": span.column, "endColumn": span.end_column}
         lines.append(annotation(problem.severity.value, facts, said(problem)))
     return "\n".join([*lines, summary(problems)]) + "\n"
 
 
 def annotation(command: str, facts: Mapping[str, str | int], text: str) -> str:
-    """One command: error, warning or notice, with the properties that GitHub knows (file, line, title, …).
+    """Return one workflow command (error, warning or notice) with its properties (file, line, …).
 
     Lines of `text` stay lines.
     """

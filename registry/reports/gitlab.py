@@ -13,7 +13,10 @@ from registry.reports.line import LineOf, said
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
-    """A list of issues. A fingerprint stays the same when lines move, so that an old finding is not shown as new."""
+    """Return a list of issues.
+
+    Fingerprints do not depend on lines, so that moved findings are not new ones.
+    """
     seen: Counter[str] = Counter()
     issues = []
     for problem in problems:

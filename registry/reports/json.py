@@ -1,4 +1,4 @@
-"""Problems for programs: one JSON object."""
+"""Problems as one JSON object."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,15 @@ from registry.reports.line import LineOf
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf = lambda _path, _line: None) -> str:
-    """The problems as one JSON object."""
+    """Return the problems as JSON text."""
     return to_text(body(problems))
 
 
 def body(problems: Sequence[Problem]) -> dict[str, Any]:
-    """`{"problems": […], "errors": N, "warnings": N}`; places count from 1, the end is exclusive."""
+    """Return `{"problems": […], "errors": N, "warnings": N}`.
+
+    Lines and columns start at 1; the end is exclusive.
+    """
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     listed = [
         {

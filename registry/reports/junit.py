@@ -1,4 +1,4 @@
-"""Problems as JUnit's XML, which nearly every CI server shows: a test suite a file, a failed test a problem."""
+"""Problems as JUnit XML, which most CI servers show: one test suite per file, one failed test per error."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -10,7 +10,10 @@ from registry.reports.line import LineOf, said
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
-    """One `testsuites`; without any problem it holds one test that passed. Warnings pass, and say what they say."""
+    """Return one `testsuites` element.
+
+    Without problems it has one passed test. Warnings pass, with their text as output.
+    """
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     root = ElementTree.Element(
         "testsuites",

@@ -1,4 +1,4 @@
-"""What every report may ask for: a line of a file. Reports are `report(problems, line_of) -> str`."""
+"""Helpers of all reports. A report is a function `report(problems, line_of) -> str`."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ from registry.model.characters import visible
 from registry.model.problem import Problem
 
 LineOf = Callable[[str, int], str | None]
-"""A line (from 1) of the file at a path, or None where there is none."""
+"""Returns a line (from 1) of the file at a path, or None if there is none."""
 
 
 def said(problem: Problem, hint: str = "\nhint: {}") -> str:
-    """Message and hint, each safe to show; `hint` says how the hint follows."""
+    """Return message and hint, escaped for display. `hint` is the format of the hint."""
     return visible(problem.message) + (hint.format(visible(problem.hint)) if problem.hint else "")

@@ -1,6 +1,7 @@
-"""Problems as Reviewdog Diagnostic Format, which reviewdog posts to any forge.
+"""Problems in Reviewdog Diagnostic Format, which reviewdog posts to any forge.
 
-Source: reviewdog's `proto/rdf`: lines and columns from 1, columns counted in bytes of UTF-8, the end exclusive.
+Source: reviewdog's `proto/rdf`: lines and columns from 1, columns counted in bytes of UTF-8, the end
+exclusive.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from registry.reports.line import LineOf, said
 
 
 def report(problems: Sequence[Problem], line_of: LineOf) -> str:
-    """One `DiagnosticResult`."""
+    """Return one `DiagnosticResult`."""
 
     def place(path: str, line: int, column: int) -> dict[str, int]:
         text = line_of(path, line) or ""

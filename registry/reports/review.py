@@ -1,4 +1,4 @@
-"""A whole review: the problems of a change, and what it means."""
+"""Format a whole review: the problems of a change, and its meaning."""
 
 import json
 import re
@@ -22,15 +22,16 @@ from registry.reports.line import LineOf
 
 _MOST_OPEN = 20
 MARKER = "<!-- process-registry review -->"
-"""Opens the comment on a pull request, by which the next run finds it again."""
-_NOT_COMPARED = "What it means cannot be said before its errors are mended."
+"""First line of the comment on a pull request. The next run finds its comment by it."""
+_NOT_COMPARED = "The changes are not classified until the errors are fixed."
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a review found. `comparison` is None where errors stood against one; `prefix` leads from the top of the
-    repository to the registry; `width` in characters. Text for a terminal leaves out warnings where it `is_quiet`, and all but
-    `at_most_alike` of one rule.
+    """The result of a review. `comparison` is None if errors prevented it.
+
+    `prefix` is the path from the root of the repository to the registry. `width` is in characters. Text for a
+    terminal omits warnings if `is_quiet`, and shows at most `at_most_alike` warnings of one rule.
     """
 
     problems: Sequence[Problem]
@@ -45,7 +46,7 @@ class Given:
 
 
 def _text(given: Given) -> str:
-    """What the change means first: findings are read one by one afterwards."""
+    """Format for a terminal: the changes first, then the problems."""
     parts = [f"note: {visible(given.note)}\n"] if given.note else []
     parts.append(
         changes_text.report(given.comparison, width=given.width, color=given.color)
@@ -82,7 +83,8 @@ def _markdown(given: Given) -> str:
     if given.note:
         head.append(f"\n{markdown.code(given.note)}")
     problems = [
-        f"- **{one.severity.value}** {one.rule} {markdown.code(f'{given.prefix}{one.span.path}:{one.span.line}')}: {markdown.escaped(one.message)}"
+        f"- **{one.severity.value}** {one.rule} "
+        f"{markdown.code(f'{given.prefix}{one.span.path}:{one.span.line}')}: {markdown.escaped(one.message)}"
         + (f" <br>hint: {markdown.escaped(one.hint)}" if one.hint else "")
         for one in given.problems
     ]
@@ -95,14 +97,14 @@ def _markdown(given: Given) -> str:
             if is_long
             else markdown.cut("", problems, markdown.AT_MOST // 2)
         )
-    # Changes first; where both are too long for a comment, half of it is kept for the findings.
+    # If both are too long for a comment, half of it is reserved for the findings.
     return markdown.cut("\n".join(head) + "\n", changes, markdown.AT_MOST - len(findings.encode())) + (
         f"{findings}\n" if findings else ""
     )
 
 
 def _github(given: Given) -> str:
-    """Annotations: the problems, and a warning or notice for each change that is not safe, on its line."""
+    """Return annotations: the problems, and a warning or notice for each change that is not safe."""
     moved = [
         replace(one, span=one.span._replace(path=given.prefix + one.span.path)) for one in given.problems
     ]
@@ -122,7 +124,7 @@ def _github(given: Given) -> str:
 
 
 def _gitlab(given: Given) -> str:
-    """A code quality report: the problems, and each change that is not safe as a finding on its line."""
+    """Return a code quality report: the problems, and each change that is not safe as an issue."""
     found = [*given.problems, *_grave_changes(given.comparison)]
     return gitlab.report(
         [replace(one, span=one.span._replace(path=given.prefix + one.span.path)) for one in found],
@@ -155,19 +157,19 @@ REVIEW_FORMATS: dict[str, Callable[[Given], str]] = {
 }
 
 
-# Reading a report back. It may be a stranger's: whatever does not have the form is refused, and of what has it no word of ours
-# is taken: titles, actions and what is markup come from the table and the formats here.
+# Parsing a report. It may come from an untrusted fork: invalid reports are rejected, and titles, actions and
+# markup are not taken from the report but from the table and the formats here.
 
 _RULE = re.compile(r"[A-Z]{1,8}[0-9]{3}")
 
 
 def read(data: bytes) -> Given:
-    """What `--format json` wrote. Raises UsageError for anything else."""
+    """Parse the output of `--format json`. Raises UsageError for anything else."""
     try:
         body: Any = json.loads(data)
         if body.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
             raise UsageError(
-                "this report is of another version of the program", "write and read it with the same version"
+                "the report has the format of another version", "write and read it with the same version"
             )
         problems = tuple(_problem(one) for one in body["problems"])
         comparison = changes_json.read(body["changes"]) if body["changes"] is not None else None
@@ -176,7 +178,7 @@ def read(data: bytes) -> Given:
             raise TypeError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            "this is no report of `registry review --format json`", "name the file that it wrote"
+            "this is not a report of `registry review --format json`", "name the file that it wrote"
         ) from error
     return Given(problems, comparison, lambda _path, _line: None, note[:500])
 

@@ -15,11 +15,14 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 
 MAX_RESULTS = 25_000
-"""GitHub refuses a run with more results ("SARIF support for code scanning", limits)."""
+"""GitHub rejects a run with more results ("SARIF support for code scanning", limits)."""
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
-    """One log with one run; its rules are those that found something. Of too many problems warnings are left out first."""
+    """Return one log with one run and the rules that have results.
+
+    Above the limit, warnings are omitted first.
+    """
     left_out = max(0, len(problems) - MAX_RESULTS)
     if left_out:
         problems = sorted(problems, key=lambda problem: problem.severity is not Severity.ERROR)[:MAX_RESULTS]
@@ -32,7 +35,9 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         "results": [_result(problem, places[problem.rule]) for problem in problems],
     }
     if left_out:
-        text = f"{left_out:,} more problems are left out: code scanning takes {MAX_RESULTS:,} results at most"
+        text = (
+            f"{left_out:,} more problems are omitted: code scanning accepts at most {MAX_RESULTS:,} results"
+        )
         notification = {"level": "warning", "message": {"text": text}}
         run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [notification]}]
     return dump_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})

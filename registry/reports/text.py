@@ -1,4 +1,4 @@
-"""Problems for a person at a terminal: place, message, the source line with a caret, hint."""
+"""Problems for a terminal: location, message, source line with a caret, hint."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -8,14 +8,14 @@ from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf
 
 LinkOf = Callable[[str], str | None]
-"""The address that explains a rule, or None."""
+"""Returns the URL of the documentation of a rule, or None."""
 
 _STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "soft": "2", "hint": "36"}
 _WIDEST = 160
 
 
 SHOWN_ALIKE = 3
-"""So many warnings of one rule are shown in full; the others are counted."""
+"""Number of warnings of one rule that are shown in full; the others are counted."""
 
 
 def report(
@@ -26,16 +26,16 @@ def report(
     link_of: LinkOf = lambda _rule: None,
     at_most_alike: int | None = SHOWN_ALIKE,
 ) -> str:
-    """Errors in order of place, then warnings by rule with their count, and a closing line.
+    """Return errors by location, then warnings grouped by rule with their count, and a summary.
 
-    Of the warnings of one rule `at_most_alike` are shown in full (None: all). With `color`, rules are links (OSC 8) to where
-    `link_of` says, if anywhere.
+    Of the warnings of one rule `at_most_alike` are shown in full (None: all). With `color`, rules are links
+    (OSC 8) to where `link_of` says, if anywhere.
     """
 
     def styled(text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
 
-    # No line is shown with a credential in it, whatever else is wrong with it.
+    # Credentials are hidden in every source line, whatever the problem is.
     secret: dict[tuple[str, int], list[Problem]] = {}
     for problem in problems:
         if problem.rule == "X001":
@@ -62,13 +62,16 @@ def report(
         parts += [shown(problem) for problem in alike[:at_most_alike]]
         if more := len(alike[at_most_alike:] if at_most_alike is not None else ()):
             files = len({problem.span.path for problem in alike})
-            told = f"{more:,} more warning{'' if more == 1 else 's'} {rule}, {len(alike):,} in {files:,} file{'' if files == 1 else 's'}"
+            told = (
+                f"{more:,} more warning{'' if more == 1 else 's'} {rule}, {len(alike):,} in {files:,} "
+                f"file{'' if files == 1 else 's'}"
+            )
             parts.append(styled(f"… and {told} in all", "soft") + "\n")
     return "\n".join([*parts, summary(problems) + "\n"])
 
 
 def _warnings_by_rule(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
-    """Warnings by rule, in the order in which the first of each comes."""
+    """Group warnings by rule, in order of first appearance."""
     found: dict[str, list[Problem]] = {}
     for problem in problems:
         if problem.severity is Severity.WARNING:
@@ -77,7 +80,7 @@ def _warnings_by_rule(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
 
 
 def _masked(source: str, secrets: Iterable[Problem]) -> str:
-    """The line without the values that these problems are about, and as long."""
+    """Return the line with the values of these problems masked, at the same length."""
     for problem in secrets:
         span = problem.span
         start, end = span.column - 1, span.end_column - 1 if span.end_line == span.line else len(source)
@@ -86,7 +89,7 @@ def _masked(source: str, secrets: Iterable[Problem]) -> str:
 
 
 def _excerpt(source: str, problem: Problem) -> list[str]:
-    """The source line and a caret line; long lines are cut around the place."""
+    """Return the source line and a caret line. Long lines are cut around the location."""
     span = problem.span
     start = max(0, span.column - 1 - _WIDEST // 2) if len(source) > _WIDEST else 0
     text = hide_in_line(source)[start : start + _WIDEST].replace("\t", " ")
@@ -95,13 +98,13 @@ def _excerpt(source: str, problem: Problem) -> list[str]:
     width = max(
         1, min((span.end_column - span.column) if is_one_line else len(text) - column, _WIDEST - column)
     )
-    # Escapes make a line longer: the caret goes where the place is in what is shown.
+    # Escapes make a line longer, so the caret position is computed in the displayed text.
     before = len(visible(text[:column]))
     return [f"  {span.line:5d} | {visible(text)}", f"        | {' ' * before}{'^' * width}"]
 
 
 def summary(problems: Sequence[Problem]) -> str:
-    """How many errors and warnings, in words."""
+    """Return the number of errors and warnings as text."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
     words = [

@@ -147,7 +147,7 @@ def test_sarif_holds_as_many_results_as_github_takes_errors_first(bad: RepoBuild
     assert len(results) == 25_000
     assert sum(one["level"] == "error" for one in results) == 10
     (note,) = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
-    assert note["message"]["text"].startswith("10 more problems are left out")
+    assert note["message"]["text"].startswith("10 more problems are omitted")
     schema = json.loads((SCHEMAS / "sarif-2.1.0.json").read_text())
     log["runs"][0]["results"] = results[:5]
     assert validator_for(schema, default=Draft7Validator)(schema).is_valid(log)

@@ -1,1 +1,1 @@
-"""How a comparison is said: what changed, what it can break, and who must act first."""
+"""Formats for comparisons: what changed, what it can break, and who must act first."""

@@ -1,4 +1,4 @@
-"""A comparison as one page that needs nothing beside it, in the style of the catalog."""
+"""A comparison as one self-contained HTML page in the style of the catalog."""
 
 import base64
 import hashlib
@@ -16,7 +16,10 @@ _FOLDER = "site_templates"
 
 
 def report(comparison: Comparison, *, width: int = 0, color: bool = False, home: str = "") -> str:
-    """The page. No scripts; its one style is named in its own content policy. `home` is the address of the catalog, if it lies in one."""
+    """Return the page. It has no scripts, and its content security policy allows only its own style.
+
+    `home` is the URL of the catalog that contains the page, if any.
+    """
     style = (defaults_folder(_FOLDER) / "assets/style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     definitions = [

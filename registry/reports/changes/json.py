@@ -1,4 +1,4 @@
-"""A comparison for programs; its form is `diff.schema.json` beside this file."""
+"""A comparison as JSON. The schema is `diff.schema.json` in this folder."""
 
 import json
 import re
@@ -14,12 +14,12 @@ SCHEMA = Path(__file__).with_name("diff.schema.json")
 
 
 def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
-    """One JSON object."""
+    """Return JSON text."""
     return to_text(body(comparison))
 
 
 def body(comparison: Comparison) -> dict[str, Any]:
-    """The same as data. A value that is not there is left out: `null` is a value."""
+    """Return the JSON data. A missing value is omitted, because `null` is a value."""
     counts = {each.value: comparison.count(each) for each in (*What, *Level)}
     return {
         "base": comparison.base,
@@ -61,11 +61,14 @@ def _definition(changed: Changed) -> dict[str, Any]:
 
 
 def read(data: Any) -> Comparison:
-    """What `body` gave. Raises ValueError, KeyError or TypeError for anything else; titles and actions are the table's, not the data's."""
+    """Parse the result of `body`. Titles and actions come from the table, not from the data.
+
+    Raises ValueError, KeyError or TypeError for invalid data.
+    """
     import jsonschema_rs
 
     if not jsonschema_rs.is_valid(json.loads(SCHEMA.read_text(encoding="utf-8")), data):
-        raise ValueError("not of the form of diff.schema.json")
+        raise ValueError("does not match diff.schema.json")
     commits = [one for one in (data["base"], data["head"]) if one is not None]
     if not all(re.fullmatch("[0-9a-f]{40,64}", one) for one in commits):
         raise ValueError("no commit")
@@ -88,7 +91,7 @@ def read(data: Any) -> Comparison:
 
 def _meaning(one: dict[str, Any]) -> Meaning:
     if one["rule"] not in TABLE:
-        raise ValueError("no row of the table")
+        raise ValueError("unknown rule")
     parties = tuple(Party(party) for party in one["parties"])
     return Meaning(
         one["rule"],

@@ -1,4 +1,7 @@
-"""A comparison for a comment on a pull request. Text of the definitions is hostile: it is only ever shown as code."""
+"""A comparison as Markdown for a pull request comment.
+
+Text of definitions is untrusted and appears only as code.
+"""
 
 import re
 
@@ -8,21 +11,24 @@ from registry.model.diff import MISSING
 from registry.reports.changes.words import NO_CHANGES, affected, between, summary, title, value, who
 
 AT_MOST = 60_000
-"""Bytes of a comment; forges take 65,536 characters and more."""
+"""Maximum size of a comment in bytes. Forges accept 65,536 characters or more."""
 _LONGEST = 600
 _SIGNS = {Level.BREAKING: "🛑", Level.RISKY: "⚠️", Level.SAFE: "✅"}
 
 
 def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
-    """The summary first, then what is breaking and risky, then the safe rest folded; cut where it would be too long."""
-    head = f"**{NO_CHANGES if not comparison.changed else summary(comparison)}** <sub>{between(comparison)}</sub>\n"
+    """Return the summary, then breaking and risky changes, then safe ones folded. Cut at the maximum size."""
+    head = (
+        f"**{NO_CHANGES if not comparison.changed else summary(comparison)}** "
+        f"<sub>{between(comparison)}</sub>\n"
+    )
     if comparison.note:
         head += f"\n{code(comparison.note)}\n"
     return cut(head, sections(comparison))
 
 
 def sections(comparison: Comparison) -> list[str]:
-    """A section for each definition with a change that is not safe, and one for all that is."""
+    """Return a section for each definition with an unsafe change, and one section for all safe changes."""
     grave = [_definition(one, safe=False) for one in comparison.changed if one.level is not Level.SAFE]
     safe = [
         _definition(one, safe=True)
@@ -33,7 +39,7 @@ def sections(comparison: Comparison) -> list[str]:
 
 
 def cut(head: str, parts: list[str], at_most: int = AT_MOST) -> str:
-    """Head and as many parts as fit, with a pointer to the rest."""
+    """Return the head and as many parts as fit, with a note about the rest."""
     room = at_most - len(head.encode()) - 200
     taken: list[str] = []
     for place, section in enumerate(parts):
@@ -41,7 +47,8 @@ def cut(head: str, parts: list[str], at_most: int = AT_MOST) -> str:
         if room < 0:
             left = len(parts) - place
             taken.append(
-                f"… and {left:,} more section{'' if left == 1 else 's'}: too long for a comment. `registry diff` shows everything.\n"
+                f"… and {left:,} more section{'' if left == 1 else 's'}: too long for a comment. `registry "
+                "diff` shows everything.\n"
             )
             break
         taken.append(section)
@@ -63,7 +70,8 @@ def _definition(changed: Changed, *, safe: bool) -> str:
 def _meaning(one: Meaning) -> str:
     note = f" ({escaped(one.note)})" if one.note else ""
     lines = [
-        f"- **{one.level.value}** {one.rule}{f' {code(one.pointer)}' if one.pointer else ''}: {one.title}{note}"
+        f"- **{one.level.value}** {one.rule}{f' {code(one.pointer)}' if one.pointer else ''}: "
+        f"{one.title}{note}"
     ]
     if one.level is not Level.SAFE:
         lines.append(f"  <br>{escaped(one.reason)}" + (f". **{escaped(who(one))}**" if who(one) else ""))
@@ -73,7 +81,7 @@ def _meaning(one: Meaning) -> str:
 
 
 def _fenced(one: Meaning) -> str:
-    """Old and new as a block of a diff, in a fence that nothing in it can end."""
+    """Return old and new value as a diff block. The fence is longer than any fence inside."""
     rows = [
         f"{sign} {line}"
         for sign, found in (("-", one.old), ("+", one.new))
@@ -91,12 +99,12 @@ def _rows(text: str) -> list[str]:
 
 
 def folded(heading: str, parts: list[str]) -> str:
-    """Parts behind a heading that opens them."""
+    """Return the parts in a collapsed section."""
     return cut(f"<details><summary>{heading}</summary>\n", parts, AT_MOST // 2) + "\n</details>\n"
 
 
 def code(text: str) -> str:
-    """Text of a stranger on one line, as code: no markup, no links, no mentions."""
+    """Return untrusted text on one line as code, without markup, links or mentions."""
     plain = visible(text)
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", plain)), default=0))
     space = " " if plain.startswith("`") or plain.endswith("`") else ""
@@ -104,7 +112,7 @@ def code(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Our own words with names of strangers in them: nothing of it is markup, a link or a mention."""
+    """Return text that contains untrusted names, with markup, links and mentions escaped."""
     plain = visible(text)
     plain = re.sub(
         r"([\\`*_{}\[\]()#+!|<>~&])",

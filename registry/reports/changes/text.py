@@ -1,4 +1,4 @@
-"""A comparison for a person at a terminal; old and new side by side where there is room."""
+"""A comparison for a terminal, with old and new side by side if there is room."""
 
 import textwrap
 import unicodedata
@@ -24,7 +24,7 @@ Styled = Callable[[str, str], str]
 
 
 def report(comparison: Comparison, *, width: int = 80, color: bool = False) -> str:
-    """What was compared, each definition with its changes, gravest first, and a summary."""
+    """Return what was compared, each definition with its changes (most severe first), and a summary."""
 
     def styled(text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
@@ -70,7 +70,7 @@ def _values(one: Meaning, width: int, styled: Styled) -> list[str]:
     if width < _WIDE:
         return [f"           - {styled(old, 'old')}", f"           + {styled(new, 'new')}"]
     room = (width - 16) // 2
-    # A row may start with what is no command in the middle of the value.
+    # A cut value may start a row with text that only looks like a command there.
     columns = [[visible(row) for row in _wrapped(text, room)] for text in (old, new)]
     rows = max(map(len, columns))
     left, right = ([*column, *[""] * (rows - len(column))] for column in columns)
@@ -85,7 +85,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _padded(text: str, width: int) -> str:
-    """As wide as `width` on a terminal, where some characters take two places."""
+    """Pad to `width` terminal columns; some characters take two."""
     taken = sum(
         2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
         for char in text

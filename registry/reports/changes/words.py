@@ -1,4 +1,4 @@
-"""What all formats say with the same words."""
+"""Wordings shared by all formats of a comparison."""
 
 import json
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from registry.changes import GUARDS, Changed, Comparison, Level, Meaning, What
 from registry.model.diff import MISSING
 
-NO_CHANGES = "No changes that programs or people would notice."
+NO_CHANGES = "No relevant changes."
 
 
 def summary(comparison: Comparison) -> str:
-    """How many definitions changed and how much that can break: `2 definitions changed, 1 removed: 1 breaking, 2 risky, 3 safe.`"""
+    """Return the summary, for example `2 definitions changed, 1 removed: 1 breaking, 2 risky, 3 safe.`"""
     if not comparison.changed:
         return NO_CHANGES
     happened = [
@@ -30,12 +30,12 @@ def summary(comparison: Comparison) -> str:
 
 
 def between(comparison: Comparison) -> str:
-    """What was compared."""
+    """Return the two compared commits."""
     return f"{comparison.base[:12]} → {comparison.head[:12] if comparison.head else 'the work tree'}"
 
 
 def title(changed: Changed) -> str:
-    """Kind where it is not a process definition, name, id, what happened."""
+    """Return the kind (unless it is a process definition), name, id and event of a changed definition."""
     kind = "" if changed.kind == "process_definition" else f"{changed.kind} "
     number = f" (id {changed.id})" if changed.id is not None else ""
     was = f" from {changed.old_name}" if changed.old_name else ""
@@ -43,20 +43,20 @@ def title(changed: Changed) -> str:
 
 
 def value(found: Any) -> str:
-    """A value as JSON would have it; text as it is."""
+    """Return a value as JSON; a string as it is."""
     if found is MISSING:
         return "(not set)"
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def who(one: Meaning) -> str:
-    """The parties, and what they must do."""
+    """Return the parties and what they must do."""
     parties = ", ".join(one.parties)
     return f"{parties}: {one.action}" if parties and one.action else parties or one.action
 
 
 def affected(changed: Changed, at_most: int = 10) -> str:
-    """`affects 14 definitions: a, b, …`; "" where nothing uses it."""
+    """Return `affects 14 definitions: a, b, …`, or "" if nothing uses the definition."""
     names = changed.affects
     if not names:
         return ""
