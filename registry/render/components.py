@@ -8,6 +8,7 @@ noted (`x-extensible-enum`): a new value must not break a client. Each object wi
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from registry.model.schema_reference import target_of
 
@@ -85,7 +86,7 @@ class Shapes:
         target = target_of(self._schema, pointer)
         steps = [
             step
-            for step in pointer.removeprefix("#").split("/")
+            for step in unquote(pointer.removeprefix("#")).split("/")
             if step and step not in ("$defs", "properties")
         ]
         name = self._prefix + "".join(map(pascal, steps or ["file"]))

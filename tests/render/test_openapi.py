@@ -377,3 +377,10 @@ def test_openapi_python_clients_calls_work(registry: RepoBuilder, client: Module
         assert call("history_process_definition", id=4).revisions[0].deleted is True
         assert call("snapshot").title == "Test"
         assert call("get_process_definition", id=99) is None
+
+
+def test_an_encoded_reference_gives_a_component_the_name_that_it_stands_for() -> None:
+    fields = {"type": "object", "properties": {"a": {"type": "string"}}}
+    components = Components({})
+    Shapes(components, "Kind", {"$defs": {"two words": fields}}).of({"$ref": "#/$defs/two%20words"}, "X")
+    assert list(components.schemas) == ["KindTwoWords"]
