@@ -1,6 +1,7 @@
 """Problems for a terminal: location, message, source line with a caret, hint."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from registry.credentials import hide_in_line
 from registry.model.characters import visible
@@ -41,6 +42,12 @@ def report(
         if problem.rule == "X001":
             secret.setdefault((problem.span.path, problem.span.line), []).append(problem)
 
+    # One long line can have thousands of problems; it is masked once.
+    @lru_cache(maxsize=16)
+    def safe_line(path: str, line: int) -> str | None:
+        source = line_of(path, line)
+        return None if source is None else hide_in_line(_masked(source, secret.get((path, line), ())))
+
     def shown(problem: Problem) -> str:
         span = problem.span
         place = styled(visible(f"{span.path}:{span.line}:{span.column}"), "place")
@@ -48,9 +55,7 @@ def report(
         link = link_of(problem.rule) if color else None
         rule = f"\x1b]8;;{link}\x1b\\{problem.rule}\x1b]8;;\x1b\\" if link else problem.rule
         lines = [f"{place}: {kind} {rule}: {visible(problem.message)}"]
-        source = line_of(span.path, span.line)
-        if source is not None:
-            source = _masked(source, secret.get((span.path, span.line), ()))
+        source = safe_line(span.path, span.line)
         if source is not None and source.strip():
             lines.extend(styled(line, "soft") for line in _excerpt(source, problem))
         if problem.hint:
@@ -81,18 +86,20 @@ def _warnings_by_rule(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
 
 def _masked(source: str, secrets: Iterable[Problem]) -> str:
     """Return the line with the values of these problems masked, at the same length."""
+    shown = list(source)
     for problem in secrets:
         span = problem.span
-        start, end = span.column - 1, span.end_column - 1 if span.end_line == span.line else len(source)
-        source = source[:start] + "•" * (end - start) + source[end:]
-    return source
+        end = span.end_column - 1 if span.end_line == span.line else len(shown)
+        places = range(*slice(span.column - 1, end).indices(len(shown)))
+        shown[places.start : places.start + len(places)] = "•" * len(places)
+    return "".join(shown)
 
 
 def _excerpt(source: str, problem: Problem) -> list[str]:
-    """Return the source line and a caret line. Long lines are cut around the location."""
+    """Return the source line, which is safe to show, and a caret line. Long lines are cut around the location."""
     span = problem.span
     start = max(0, span.column - 1 - _WIDEST // 2) if len(source) > _WIDEST else 0
-    text = hide_in_line(source)[start : start + _WIDEST].replace("\t", " ")
+    text = source[start : start + _WIDEST].replace("\t", " ")
     column = span.column - 1 - start
     is_one_line = span.end_line == span.line
     width = max(

@@ -6,6 +6,7 @@ import mimetypes
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -369,18 +370,25 @@ class Server:
                     "hint": visible(state.error.hint),
                 }
             )
+
+        @lru_cache(maxsize=4)
+        def lines_of(path: str) -> list[str]:
+            return (self._read(path) or b"").decode("utf-8", "replace").splitlines()
+
+        @lru_cache(maxsize=16)
+        def shown(path: str, line: int) -> str:
+            lines = lines_of(path)
+            return visible(_safe(lines[line - 1])) if 0 < line <= len(lines) else ""
+
         errors = [one for one in state.problems if one.severity.value == "error"]
         for one in errors:
-            source = ""
-            if one.rule != "X001":
-                lines = (self._read(one.span.path) or b"").decode("utf-8", "replace").splitlines()
-                source = lines[one.span.line - 1] if 0 < one.span.line <= len(lines) else ""
+            source = shown(one.span.path, one.span.line) if one.rule != "X001" else ""
             place = f"{one.span.path}:{one.span.line}:{one.span.column} {one.rule}"
             problems.append(
                 {
                     "place": visible(place),
                     "message": visible(one.message),
-                    "source": visible(_safe(source)),
+                    "source": source,
                     "hint": visible(one.hint),
                 }
             )

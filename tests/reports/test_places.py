@@ -51,3 +51,27 @@ def test_the_caret_is_as_wide_as_the_place_and_ends_with_the_line() -> None:
     for span, width in (((1, 3, 1, 6), 3), ((1, 3, 2, 1), 6), ((1, 3, 1, 3), 1)):
         shown = text.report([problem(*span)], lambda _path, _line: "abcdefgh").splitlines()
         assert (shown[2].count("^"), shown[2].index("^")) == (width, shown[1].index("c"))
+
+
+def test_a_line_with_thousands_of_problems_is_read_and_made_safe_once() -> None:
+    asked = []
+
+    def line_of(path: str, line: int) -> str:
+        asked.append((path, line))
+        return "a: b, " * 20_000
+
+    shown = text.report([problem(1, 1 + 6 * number, 1, 2 + 6 * number) for number in range(9_000)], line_of)
+    assert shown.count("^") == 9_000
+    assert len(asked) == 1
+
+
+def test_every_credential_of_a_line_is_masked_in_each_of_its_problems() -> None:
+    line = "[secret-one, secret-two, other]"
+    found = [
+        Problem("X001", Severity.ERROR, Span("a.yaml", 1, 2, 1, 12), "m"),
+        Problem("X001", Severity.ERROR, Span("a.yaml", 1, 14, 1, 24), "m"),
+        Problem("S001", Severity.ERROR, Span("a.yaml", 1, 26, 1, 31), "m"),
+    ]
+    shown = text.report(found, lambda _path, _line: line)
+    assert "secret" not in shown
+    assert shown.count(f"[{'•' * 10}, {'•' * 10}, other]") == 3
