@@ -13,8 +13,8 @@ _Pointer = tuple[str | int, ...]
 # Adapter parameters that contain a location.
 _PLACES = frozenset({"file", "url", "host", "path"})
 _SAMPLES = ("input_file", "output_file")
-# What the schemas reject: ASCII controls (C0 and DEL) in most fields, in some without DEL. They know nothing of C1 controls
-# (U+0080 to U+009F), of which terminals take some for the start of a command.
+# What the schemas reject: ASCII controls (C0 and DEL) in most fields, in some without DEL. They know nothing
+# of C1 controls (U+0080 to U+009F), of which terminals take some for the start of a command.
 _C0 = "".join(map(chr, range(0x20)))
 _ASCII_CONTROLS = f"{_C0}\x7f"
 # Valid characters of arguments and variables.

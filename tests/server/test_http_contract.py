@@ -232,7 +232,7 @@ def test_an_unchanged_answer_is_not_sent_again(address: str) -> None:
 def test_pages_that_are_not_there_are_the_catalogs_own(address: str) -> None:
     answer = ask(address, "/process_definition/group/nothing/")
     assert answer.status == 404
-    assert b"There is nothing at this address" in answer.body
+    assert b"This page does not exist" in answer.body
 
 
 @pytest.mark.parametrize(
