@@ -90,6 +90,17 @@ def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "site/mine.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    "target", [".site.generations/mine", ".site.generations/12345", "other/000001", "000001"]
+)
+def test_a_link_to_anything_but_a_generation_is_never_replaced(tmp_path: Path, target: str) -> None:
+    (tmp_path / target).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "site").symlink_to(target)
+    with pytest.raises(RefusedError, match="is a link that"):
+        Site(tmp_path / "site").write(Targets(UNITS))
+    assert str((tmp_path / "site").readlink()) == target
+
+
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     Site(tmp_path / "site").write(Targets(UNITS))
