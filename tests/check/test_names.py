@@ -63,6 +63,7 @@ def test_a_name_is_taken(tmp_path: Path, name: str) -> None:
         ("a b", "I001"),
         ("a\u3164", "I001"),
         (unicodedata.normalize("NFD", "é"), "I001"),
+        ("\u212b", "I001"),  # ANGSTROM SIGN, which NFC makes a letter
         ("index", "I002"),
         ("Index", "I002"),
         ("a.json", "I002"),

@@ -47,6 +47,13 @@ def test_the_caret_is_under_the_place_also_where_the_line_is_cut(before: int, af
     assert shown[2].count("^") == 1
 
 
+def test_a_cut_line_shows_as_much_before_the_place_as_after_it() -> None:
+    line = "-" * 400 + "!" + "-" * 400
+    shown = text.report([problem(1, 401, 1, 402)], lambda _path, _line: line).splitlines()
+    prefix = "        | "
+    assert (len(shown[1]), shown[2].index("^")) == (len(prefix) + 160, len(prefix) + 80)
+
+
 def test_the_caret_is_as_wide_as_the_place_and_ends_with_the_line() -> None:
     for span, width in (((1, 3, 1, 6), 3), ((1, 3, 2, 1), 6), ((1, 3, 1, 3), 1)):
         shown = text.report([problem(*span)], lambda _path, _line: "abcdefgh").splitlines()

@@ -418,6 +418,23 @@ def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(tmp_p
         work.hub.git("update-ref", "refs/heads/main", start)
 
 
+@pytest.mark.parametrize("name", ["", "main", "0" * 39, "g" * 40, "$(id)", "A" * 40])
+def test_a_line_with_anything_but_a_commit_is_refused(top: Work, name: str) -> None:
+    path = top.root / "definitions/ledger.jsonl"
+    ledger, _ = parse_ledger(path.read_bytes(), "registry-1")
+    (entry,) = append(ledger, [(KIND, 3, "c", "live")], name)
+    path.write_text(f"{ledger.text}{entry.line()}\n")
+    top.define("c", 3)
+    top.repo.commit("forge")
+    assert any("which is not a commit" in reason for reason in top.push())
+
+
+def test_a_change_of_the_registrys_id_is_named(top: Work) -> None:
+    use_another_registrys_id(top)
+    top.repo.commit("forge")
+    assert any("registry_id is registry-2, and the ledger belongs to registry-1" in one for one in top.push())
+
+
 def test_an_id_is_not_moved_by_a_commit_that_another_one_notes(top: Work) -> None:
     top.define("a")
     top.define("c", 1)
