@@ -116,12 +116,9 @@ class Snapshot:
         facts += [
             [
                 kind.name,
-                kind.title,
-                kind.plural,
                 kind.description,
                 kind.schema,
-                repr(kind.references),
-                kind.secret_fields,
+                repr(kind.traits),
             ]
             for kind in self.kinds
         ]
@@ -144,7 +141,8 @@ class Snapshot:
 
     def keys_of(self, some: "Iterable[Definition]") -> list[str]:
         """The digests of many definitions, in their order."""
-        known, common, applications = self._keys, self.common_key, self._applications
+        known, common, by_name = self._keys, self.common_key, self.by_name
+        references = {kind.name: kind.references for kind in self.kinds}
         revisions, referring = self.revisions, self.referring
         found = []
         for kind, name, number, _, summary, blob in some:
@@ -154,7 +152,11 @@ class Snapshot:
                 # Texts put together, and no JSON of them: of ten thousand definitions each has its key made in every build.
                 stored, added = revisions.get(place, NO_REVISIONS).key
                 others = referring.get(place)
-                facts = f"{common}\0{kind}\0{name}\0{number}\0{blob}\0{summary.application in applications}\0{stored}"
+                links = [
+                    (to.kind, target) in by_name
+                    for to, target in zip(references[kind], summary.references, strict=True)
+                ]
+                facts = f"{common}\0{kind}\0{name}\0{number}\0{blob}\0{links}\0{stored}"
                 more = (
                     (added, [[other.kind, other.name, other.summary.title] for other in others or ()])
                     if added or others
@@ -172,18 +174,19 @@ class Snapshot:
     def key_of_tombstone(self, one: Tombstone) -> str:
         """As `key_of`, of a definition that was deleted."""
         stored, added = one.revisions.key
-        # Its last content is read when its page is made; which application that names is not known here.
+        # Its last content is read when its page is made; which definitions that refers to is not known here.
         facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}\0{one.lost_blob}\0{stored}"
         return _digest(facts, (added,) if added else None)
 
     @cached_property
     def _tombstone_key(self) -> str:
-        facts = "\0".join([self.common_key, *sorted(self._applications)])
+        facts = "\0".join([self.common_key, *self._referenced_names])
         return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     @cached_property
-    def _applications(self) -> frozenset[str]:
-        return frozenset(name for kind, name in self.by_name if kind == "application")
+    def _referenced_names(self) -> list[str]:
+        kinds = self.kinds.referenced
+        return sorted(f"{kind}/{name}" for kind, name in self.by_name if kind in kinds)
 
     @cached_property
     def published(self) -> Mapping[str, tuple[Definition, ...]]:

@@ -13,8 +13,9 @@ from registry.changes import TABLE, Party
 from registry.check import OTHERS, RULES
 from registry.cli import COMMANDS, program
 from registry.load.defaults import SETTINGS_SCHEMA
-from registry.load.kinds import ADAPTERS_INDEX
+from registry.load.kinds import ADAPTERS_INDEX, load_kinds
 from registry.load.schema_copies import DIGESTS, digest
+from registry.load.source import WorkTree
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -25,7 +26,7 @@ def rules() -> str:
              "## Reading, settings, schemas, ledger\n", "All are errors where nothing else is said.\n", "| id | what is wrong |\n|---|---|\n" + "".join(f"| {rule} | {what} |\n" for rule, what in OTHERS.items()),
              "## Rules\n"]  # fmt: skip
     for rule in RULES:
-        kind = "" if rule.kind in ("*", "process_definition") else f", for the kind `{rule.kind}`"
+        kind = "" if rule.kind in ("*", "process") else f", for the kind `{_kind_with(rule.kind)}`"
         asked = f" Looked for with `{rule.settings.strip()}` in registry.yaml only." if rule.settings else ""
         parts.append(
             f"### {rule.id} {rule.title}\n\n{rule.severity.value.capitalize()}{kind}. {rule.why}{asked}\n"
@@ -34,6 +35,12 @@ def rules() -> str:
             f"Found in:\n\n```yaml\n{rule.shown(rule.bad)}```\n\nNot in:\n\n```yaml\n{rule.shown(rule.good)}```\n"
         )
     return "\n".join(parts)
+
+
+def _kind_with(rules: str) -> str:
+    """The first of the program's kinds to which a set of rules applies."""
+    kinds, _ = load_kinds(WorkTree(DOCS.parent))
+    return next(kind.name for kind in kinds if kind.uses(rules))
 
 
 def changes() -> str:

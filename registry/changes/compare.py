@@ -9,13 +9,13 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from registry.changes import application, process
+from registry.changes import machine, process
 from registry.changes.guards import new_exceptions
 from registry.changes.meaning import Meaning, lowered, meaning
 from registry.changes.process import Surroundings
 from registry.changes.table import Level, Party
 from registry.credentials import hide_in_line
-from registry.load.kinds import Kinds
+from registry.load.kinds import Kind, Kinds
 from registry.load.settings import Settings
 from registry.model.definition import Definition
 from registry.model.diff import MISSING, Change, diff, same
@@ -26,6 +26,7 @@ from registry.model.redaction import redacted
 _NEVER_LOWERED = frozenset(("C103", "C164", "C165", "C205"))
 
 
+_FREE_FORM = {"added": "C213", "changed": "C212", "removed": "C211"}
 GUARDS = "registry"
 """The kind of entries about a setting, schema or template instead of a definition."""
 
@@ -54,7 +55,8 @@ class Changed:
 
     `old_name` is "" unless the definition was renamed. `path` is the new file, or the old one if there is no
     new file. `lines` maps pointers of the meanings to line numbers in the new file. `affects` are the names
-    of the definitions that use it, if that matters.
+    of the definitions that use it, if that matters. `is_kind_implied`: reports
+    leave out the name of the kind.
     """
 
     what: What
@@ -66,6 +68,7 @@ class Changed:
     owners: tuple[str, ...]
     meanings: tuple[Meaning, ...]
     affects: tuple[str, ...] = ()
+    is_kind_implied: bool = False
     lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -104,11 +107,27 @@ def compare(
     """
     around = Surroundings(_sites(old), _sites(new), frozenset(new.kinds.adapters), frozenset(settings.compat))
     found = []
+    referenced = old.kinds.referenced | new.kinds.referenced
     for before, after in _pairs(old.definitions, new.definitions):
-        meanings = [*_meanings(before, after, around, today)]
         there = after or before
         name = there.name if there is not None else ""
-        meanings = [one for each in meanings if (one := judged_by_settings(each, name, settings)) is not None]
+        # The base's schema judges: a change does not loosen what it is judged by.
+        kind = next(
+            (
+                side.kinds.by_name[there.kind]
+                for side in (old, new)
+                if there and there.kind in side.kinds.by_name
+            ),
+            None,
+        )
+        if kind is None:
+            continue
+        found_meanings = [
+            _judged_by_schema(one, kind) for one in _meanings(before, after, kind, around, today)
+        ]
+        meanings = [
+            one for each in found_meanings if (one := judged_by_settings(each, name, settings)) is not None
+        ]
         if not meanings or there is None:
             continue
         is_renamed = before is not None and after is not None and before.name != after.name
@@ -126,7 +145,7 @@ def compare(
         ]
         affects = (
             tuple(used_by(there.kind, there.name))
-            if there.kind != "process_definition" and what is not What.ADDED
+            if there.kind in referenced and what is not What.ADDED
             else ()
         )
         found.append(
@@ -140,6 +159,7 @@ def compare(
                 _owners(there),
                 tuple(sorted(shown, key=lambda one: one.sort_key)),
                 affects,
+                kind.traits.is_implied,
                 _lines(after, shown) if after else {},
             )
         )
@@ -171,7 +191,7 @@ def _pairs(
 
 
 def _meanings(
-    before: Definition | None, after: Definition | None, around: Surroundings, today: date
+    before: Definition | None, after: Definition | None, kind: Kind, around: Surroundings, today: date
 ) -> Iterator[Meaning]:
     if after is not None:
         yield from new_exceptions(before.data if before is not None else {}, after.data)
@@ -181,7 +201,7 @@ def _meanings(
     if after is None:
         yield _removal(before, today)
         return
-    found = [*_whole(before, after), *_around(before, after), *_inside(before, after, around)]
+    found = [*_whole(before, after), *_around(before, after, kind), *_inside(before, after, kind, around)]
     is_experimental = before.data.get("lifecycle") == "experimental"
     note = "it was experimental"
     yield from (
@@ -215,7 +235,7 @@ def _whole(before: Definition, after: Definition) -> Iterator[Meaning]:
         yield meaning("C103", "/id", before.id, after.id)
 
 
-def _around(before: Definition, after: Definition) -> Iterator[Meaning]:
+def _around(before: Definition, after: Definition, kind: Kind) -> Iterator[Meaning]:
     """Yield the meaning of changes outside `definition`."""
     old, new = before.data, after.data
     for key in dict.fromkeys((*old, *new)):
@@ -226,20 +246,26 @@ def _around(before: Definition, after: Definition) -> Iterator[Meaning]:
             yield _lifecycle(change, new)
         elif key == "deprecation":
             yield _deprecation(change, is_new=new.get("lifecycle") == "deprecated" != old.get("lifecycle"))
-        elif key == "interface":
-            yield from process.interface(change.old, change.new)
-        elif key == "examples":
-            yield meaning("C194" if _answers(change.old, change.new) else "C193", *change)
-        elif key in ("container_image", "container_resources"):
-            yield from (
-                meaning("C122", change.pointer + one.pointer, one.old, one.new)
-                for one in diff(change.old, change.new)
-            )
         elif key in ("title", "description", "owners", "tags", "links", "ignore"):
             is_reported = key == "ignore" and any(new_exceptions(old, new))
             yield from () if is_reported else (meaning("C193", *change),)
         else:
-            yield meaning("C199" if key.startswith("x-") else "C198", *change)
+            yield from _free_form(change) if _is_free_form(kind) else _specific(key, change)
+
+
+def _specific(key: str, change: Change) -> Iterator[Meaning]:
+    """What the change of a key beside `definition` means that not all kinds have."""
+    if key == "interface":
+        yield from process.interface(change.old, change.new)
+    elif key == "examples":
+        yield meaning("C194" if _answers(change.old, change.new) else "C193", *change)
+    elif key in ("container_image", "container_resources"):
+        yield from (
+            meaning("C122", change.pointer + one.pointer, one.old, one.new)
+            for one in diff(change.old, change.new)
+        )
+    else:
+        yield meaning("C199" if key.startswith("x-") else "C198", *change)
 
 
 def _lifecycle(change: Change, new: Mapping[str, Any]) -> Meaning:
@@ -283,16 +309,48 @@ def _given(example: Mapping[str, Any]) -> str:
     return str(example.get("input_text", example.get("input_file", example.get("title"))))
 
 
-def _inside(before: Definition, after: Definition, around: Surroundings) -> Iterator[Meaning]:
-    if before.kind == "process_definition":
+def _inside(before: Definition, after: Definition, kind: Kind, around: Surroundings) -> Iterator[Meaning]:
+    if kind.uses("process"):
         yield from process.inside_changes(before.inside, after.inside, around)
-    elif before.kind == "application":
-        yield from application.inside_changes(before.inside, after.inside)
+    elif kind.uses("machine"):
+        yield from machine.inside_changes(before.inside, after.inside)
     else:
-        yield from (
-            meaning("C198", f"/definition{one.pointer}", one.old, one.new)
-            for one in diff(before.inside, after.inside)
-        )
+        yield from _free_form(Change("/definition", before.inside, after.inside))
+
+
+def _is_free_form(kind: Kind) -> bool:
+    """True for a kind with fields that only its schema describes."""
+    return not (kind.uses("process") or kind.uses("machine"))
+
+
+def _free_form(change: Change) -> Iterator[Meaning]:
+    """What a change of fields means that only a schema describes: by whether they were added, changed or removed."""
+    parts = (
+        diff(change.old, change.new)
+        if isinstance(change.old, dict) and isinstance(change.new, dict)
+        else (Change("", change.old, change.new),)
+    )
+    for one in parts:
+        is_own = any(step.startswith("x-") for step in steps_of(change.pointer + one.pointer))
+        rule = "C199" if is_own else _FREE_FORM[_what_happened(one.old, one.new)]
+        yield meaning(rule, change.pointer + one.pointer, one.old, one.new)
+
+
+def _what_happened(old: Any, new: Any) -> str:
+    return "added" if old is MISSING else "removed" if new is MISSING else "changed"
+
+
+def _judged_by_schema(one: Meaning, kind: Kind) -> Meaning:
+    """The meaning with the level that the kind's schema gives to changes of the field, or of the nearest field above it."""
+    steps = steps_of(one.pointer)
+    fitting = [
+        pointer for pointer in kind.traits.changes if steps[: len(steps_of(pointer))] == steps_of(pointer)
+    ]
+    if not fitting or one.rule in _NEVER_LOWERED:
+        return one
+    levels = kind.traits.changes[max(fitting, key=len)]
+    level = levels.get(_what_happened(one.old, one.new))
+    return one if level is None else replace(one, level=Level(level), note="as the schema of the kind says")
 
 
 def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning | None:
@@ -346,7 +404,8 @@ def _owners(definition: Definition) -> tuple[str, ...]:
 
 
 def _sites(side: Side) -> Callable[[Any], tuple[str, ...]]:
-    known = {one.name: one for one in (*side.definitions, *side.others) if one.kind == "application"}
+    kinds = side.kinds.using("machine")
+    known = {one.name: one for one in (*side.definitions, *side.others) if one.kind in kinds}
 
     def sites(name: Any) -> tuple[str, ...]:
         mappings = known[name].inside.get("mappings") if isinstance(name, str) and name in known else None

@@ -146,8 +146,20 @@ def loosened_schema(old: Kind, new: Kind) -> Iterator[Meaning]:
                 MISSING,
                 more=words,
             )
+    yield from _loosened_levels(old, new)
     for pointer, before, after, words in _Schemas(old.schema, new.schema).looser():
         yield meaning("C203", pointer, before, after, more=words)
+
+
+def _loosened_levels(old: Kind, new: Kind) -> Iterator[Meaning]:
+    """Changes of fields that the schema lets count for less."""
+    default = {"added": "safe", "changed": "risky", "removed": "breaking"}
+    for pointer in sorted({*old.traits.changes, *new.traits.changes}):
+        for event, standard in default.items():
+            before, after = (one.traits.changes.get(pointer, {}).get(event, standard) for one in (old, new))
+            if CHANGE_LEVELS.index(after) > CHANGE_LEVELS.index(before):
+                steps = ("x-registry", "changes", pointer, event)
+                yield meaning("C203", pointer_of(steps), before, after, more="changes there count for less")
 
 
 class _Schemas:

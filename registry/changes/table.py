@@ -406,6 +406,24 @@ _ROWS = (
         "the registry does not know its effect",
         "ask the owners",
     ),
+    # Fields of kinds that only their schema describes
+    ChangeRule(
+        "C211",
+        "field removed",
+        _BREAKING,
+        (),
+        "what reads it does not find it",
+        "see what reads it, and change that first",
+    ),
+    ChangeRule(
+        "C212",
+        "field changed",
+        _RISKY,
+        (),
+        "what it does is known only to those who read it",
+        "ask the owners",
+    ),
+    ChangeRule("C213", "field added", _SAFE, (), "nothing reads it yet"),
     # The checks themselves
     ChangeRule(
         "C202",

@@ -169,7 +169,7 @@ def _with_document(definition: Definition) -> Definition:
 
 def _by_kind(registry: Registry, rules: Sequence[Rule]) -> dict[str, list[tuple[Rule, Find]]]:
     return {
-        kind.name: [(rule, rule.find) for rule in rules if rule.find and rule.kind in ("*", kind.name)]
+        kind.name: [(rule, rule.find) for rule in rules if rule.find and kind.uses(rule.kind)]
         for kind in registry.kinds
     }
 

@@ -343,6 +343,6 @@ RULES = (
         _APPLICATION + 'userdata: "x"}\n',
         _APPLICATION + 'method: userdata, userdata: "x"}\n',
         find=_contextualization_keys,
-        kind="application",
+        kind="machine",
     ),
 )

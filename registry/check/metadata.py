@@ -7,13 +7,19 @@ from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
 
 
-def _no_title(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
-    if "title" not in definition.data:
+def _has_key(registry: Registry, definition: Definition, key: str) -> bool:
+    """True when the schema of the definition's kind describes this key."""
+    return key in registry.kinds.by_name[definition.kind].schema.get("properties", {})
+
+
+def _no_title(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
+    if "title" not in definition.data and _has_key(registry, definition, "title"):
         yield rule.problem(definition, (), "no title", "add `title: …`, a short name for lists")
 
 
-def _no_owners(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
-    if definition.data.get("lifecycle", "production") == "production" and not definition.data.get("owners"):
+def _no_owners(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
+    is_relied_on = definition.data.get("lifecycle", "production") == "production"
+    if is_relied_on and not definition.data.get("owners") and _has_key(registry, definition, "owners"):
         yield rule.problem(
             definition,
             (),

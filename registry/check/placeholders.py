@@ -184,6 +184,6 @@ RULES = (
         _APPLICATION % "cost 5$",
         _APPLICATION % "cost 5$$ ${name}",
         find=_invalid_dollar,
-        kind="application",
+        kind="machine",
     ),
 )

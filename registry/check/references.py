@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from registry.check.rule import Registry, Rule
 from registry.errors import nearest
-from registry.model.definition import sample_files
+from registry.model.definition import Definition, Reference, sample_files
 from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity
 
@@ -46,57 +46,71 @@ def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
             )
 
 
+def _used(registry: Registry) -> Iterator[tuple[Definition, Reference, str]]:
+    """Each reference of a definition to another one in use, with the name it gives."""
+    kinds = {kind.name: (kind.references, kind.traits.shown_references) for kind in registry.kinds}
+    for definition in registry.loaded.definitions:
+        references, shown = kinds[definition.kind]
+        for reference, name in zip(references, definition.summary.references, strict=True):
+            if name is not None and reference in shown:
+                yield definition, reference, name
+
+
 def _unused(rule: Rule, registry: Registry) -> Iterator[Problem]:
-    used = {
-        definition.summary.application
-        for definition in registry.loaded.definitions
-        if definition.kind == "process_definition"
-    }
     if registry.loaded.unreadable:
         return  # an unreadable file may use it
+    kinds = {kind.name: kind for kind in registry.kinds if kind.traits.is_for_use}
+    used = {(reference.kind, name) for _, reference, name in _used(registry)}
     for definition in registry.loaded.definitions:
+        kind = kinds.get(definition.kind)
         if (
-            definition.kind == "application"
-            and definition.name not in used
-            and definition.summary.lifecycle != "deprecated"
+            kind is None
+            or (definition.kind, definition.name) in used
+            or definition.summary.lifecycle == "deprecated"
         ):
-            yield rule.problem(
-                definition,
-                (),
-                f"no process definition uses the application `{definition.name}`",
-                "remove it, or mark it `lifecycle: deprecated`",
-            )
+            continue
+        users = [
+            one.title.lower()
+            for one in registry.kinds
+            if any(to.kind == kind.name for to in one.traits.shown_references)
+        ]
+        yield rule.problem(
+            definition,
+            (),
+            f"no {' or '.join(users) or 'definition'} uses the {kind.title.lower()} `{definition.name}`",
+            "remove it, or mark it `lifecycle: deprecated`",
+        )
 
 
 def _deprecated(rule: Rule, registry: Registry) -> Iterator[Problem]:
     deprecated = {
-        one.name: one
+        (one.kind, one.name): one
         for one in registry.loaded.definitions
-        if one.kind == "application" and one.summary.lifecycle == "deprecated"
+        if one.summary.lifecycle == "deprecated"
     }
     if not deprecated:
         return
-    for definition in registry.loaded.definitions:
-        name = definition.summary.application
-        application = deprecated.get(name) if definition.kind == "process_definition" else None
-        if application is not None and definition.summary.lifecycle == "production":
-            replacement = application.summary.replaced_by
+    for definition, reference, name in _used(registry):
+        target = deprecated.get((reference.kind, name))
+        if target is not None and definition.summary.lifecycle == "production":
+            replacement = target.summary.replaced_by
             hint = (
                 f"use `{replacement}`"
                 if replacement
                 else "use another one, or mark this definition deprecated"
             )
-            yield rule.problem(
-                definition, ("definition", "application"), f"the application `{name}` is deprecated", hint
-            )
+            title = registry.kinds.by_name[reference.kind].title.lower()
+            message = f"the {title} `{name}` is deprecated"
+            yield rule.problem(definition, steps_of(reference.pointer), message, hint)
 
 
 def _sample(rule: Rule, registry: Registry) -> Iterator[Problem]:
     wrong = registry.loaded.samples
     if not wrong:
         return
+    kinds = registry.kinds.using(rule.kind)
     for definition in registry.loaded.definitions:
-        if definition.kind != "process_definition" or wrong.keys().isdisjoint(definition.summary.samples):
+        if definition.kind not in kinds or wrong.keys().isdisjoint(definition.summary.samples):
             continue
         for number, key, path in sample_files(definition.data):
             if path in wrong:
@@ -128,18 +142,18 @@ RULES = (
     Rule(
         "R002",
         Severity.WARNING,
-        "Unused application",
+        "Unused definition",
         "Unused definitions add maintenance and clutter lists.",
         _APPLICATION.format("production"),
         _APPLICATION.format("deprecated"),
         find_all=_unused,
-        kind="application",
+        kind="machine",
     ),
     Rule(
         "R003",
         Severity.WARNING,
-        "Deprecated application in production",
-        "The application will be removed, and production depends on it.",
+        "Deprecated definition used in production",
+        "The definition will be removed, and production depends on it.",
         _USES,
         "lifecycle: experimental\n" + _USES,
         find_all=_deprecated,

@@ -22,6 +22,7 @@ OTHERS = {
     "K003": "Severity for an unknown or fixed rule",
     "K010": "Unusable schema file",
     "K011": "Schema file for editors is out of date (a warning)",
+    "K012": "Mistake in the `x-registry` block of a schema",
     "K020": "Schema copy older than the program (a warning)",
     "I020": "Broken ledger: a line was changed, removed or inserted",
     "I021": "`registry ids verify`: id that `registry index` did not assign",

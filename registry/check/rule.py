@@ -74,6 +74,8 @@ Find = Callable[["Rule", Definition, Registry], Iterator[Problem]]
 class Rule:
     """One check. `bad` and `good` are example files that it reports and accepts; they are its test.
 
+    `kind` is a set of rules that a schema names in `x-registry`, the name of a kind, or `*` for all kinds.
+
     `find` checks one definition, `find_all` all definitions at once; a rule has one of the two. Findings of
     `find` are cached between runs, so it may depend on the definition and the schemas only. `find_all` runs
     every time, so it should use summaries and load only the documents it needs.
@@ -90,7 +92,7 @@ class Rule:
     good: str
     find: Find | None = None
     find_all: Callable[["Rule", Registry], Iterator[Problem]] | None = None
-    kind: str = "process_definition"
+    kind: str = "process"
     beside: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""

@@ -52,7 +52,8 @@ def command(kind: str | None, registry: Path | None, source: str, format_: Forma
         write_json({"definitions": listed, "unreadable": sorted(checked.loaded.unreadable)})
         return
     if not chosen:
-        out.print("No definitions yet: `registry new process_definition NAME` creates one.")
+        first = next(iter(checked.kinds)).name
+        out.print(f"No definitions yet: `registry new {first} NAME` creates one.", markup=False)
         return
     width = max(len(one.name) for one in chosen)
     kinds = max(len(one.kind) for one in chosen)

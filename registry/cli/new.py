@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,46 +11,29 @@ from registry.cli.options import registry_option
 from registry.cli.terminal import find_root, out, show_problems
 from registry.model.characters import visible
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
-@click.command("new")
+    from registry.load.x_registry import NewOption
+    from registry.pipeline import Checked
+
+# The schema of the kind, which is read later, names further options.
+_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@click.command("new", context_settings=_SETTINGS)
 @click.argument("kind", shell_complete=complete_kinds)
 @click.argument("name", shell_complete=complete_definitions)
 @registry_option
-@click.option(
-    "--exec",
-    "executable",
-    default="",
-    show_default=False,
-    metavar="PATH",
-    help="Executable. It is started directly, without a shell.",
-)
-@click.option("--arg", "argument", multiple=True, metavar="TEXT", help="Argument; can be repeated.")
 @click.option("--title", default="", show_default=False, metavar="TEXT", help="Short title.")
-@click.option(
-    "--application",
-    default="",
-    show_default=False,
-    metavar="NAME",
-    help="Application that the process belongs to.",
-)
-@click.option(
-    "--process-type", default="", show_default=False, metavar="TYPE", help="Process type: single or service."
-)
-def command(
-    kind: str,
-    name: str,
-    registry: Path | None,
-    executable: str,
-    argument: tuple[str, ...],
-    title: str,
-    application: str,
-    process_type: str,
-) -> None:
+@click.pass_context
+def command(context: click.Context, kind: str, name: str, registry: Path | None, title: str) -> None:
     """Create the file of a new definition.
 
     KIND is process_definition, application or a kind of this registry. NAME is the path below the folder of the kind,
     for example weather/qc. The file has comments that list further fields. On a terminal, the command asks for missing
-    values.
+    values. The schema of a kind names further options: those of process_definition are --exec, --arg (can be repeated),
+    --process-type and --application.
 
     \b
     Examples:
@@ -63,6 +47,8 @@ def command(
     from registry.pipeline import check_source
     from registry.scaffold import Start, propose_definition
 
+    if kind.startswith("-") or name.startswith("-"):
+        raise UsageError("the kind and the name come first", "registry new KIND NAME --option VALUE")
     root = find_root(registry)
     source = open_source(root)
     checked = check_source(source)
@@ -77,23 +63,18 @@ def command(
             f"{name!r} cannot be a name",
             "letters, digits and . _ - +, with / between folders, as in weather/qc",
         )
-    if kind == "process_definition" and not executable and sys.stdin.isatty():
-        executable = click.prompt("Executable (absolute path, or a bare name)")
-        title = title or click.prompt(
-            "Title", default=wanted.rsplit("/", 1)[-1].replace("-", " ").capitalize()
-        )
-        process_type = process_type or click.prompt("Process type, single or service", default="single")
-        applications = [one.name for one in checked.loaded.definitions if one.kind == "application"]
-        known = visible(", ".join(applications[:10]))
-        if applications and not application:
-            application = click.prompt(
-                f"Application ({known}; empty: the default)", default="", show_default=False
+    traits = checked.kinds.by_name[kind].traits
+    values = _options(context.args, traits.new_options)
+    if missing := [one for one in traits.new_options if one.is_required and not values.get(one.key)]:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"--{missing[0].name} is missing",
+                f"registry new {kind} NAME --{missing[0].name} {missing[0].key.upper()}",
             )
-    elif kind == "process_definition" and not executable:
-        raise UsageError(
-            "--exec is missing", "registry new process_definition NAME --exec /path/to/executable"
-        )
-    start = Start(executable, argument, title, application, process_type)
+        default = wanted.rsplit("/", 1)[-1].replace("-", " ").capitalize()
+        title = title or click.prompt("Title", default=default)
+        values.update(_answers(checked, kind, values))
+    start = Start(title, values)
     proposed = propose_definition(root, checked.kinds.by_name[kind], wanted, start)
     before = set(checked.problems)
     found = [problem for problem in check_source(proposed).problems if problem not in before]
@@ -109,3 +90,46 @@ def command(
         problem for problem in found if problem.span.path == proposed.path and problem.rule != "W202"
     ]:
         show_problems(problems, source.read)
+
+
+def _options(arguments: list[str], options: "Sequence[NewOption]") -> "dict[str, str | list[str]]":
+    """The values of the kind's options on the command line, by key. Raises UsageError for other arguments."""
+    from registry.errors import UsageError, nearest
+
+    known = {f"--{one.name}": one for one in options}
+    values: dict[str, str | list[str]] = {}
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, is_joined, value = argument.partition("=")
+        option = known.get(name)
+        if option is None:
+            hint = nearest(name, known) or (f"the options are {', '.join(known)}" if known else "")
+            raise UsageError(f"no such option: {name}", hint)
+        if not is_joined:
+            found = next(waiting, None)
+            if found is None:
+                raise UsageError(f"{name} needs a value")
+            value = found
+        if option.is_list:
+            values[option.key] = [*values.get(option.key, ()), value]
+        else:
+            values[option.key] = value
+    return values
+
+
+def _answers(
+    checked: "Checked", kind: str, given: "Mapping[str, str | list[str]]"
+) -> "Iterator[tuple[str, str]]":
+    """Key and value of each option that was not given, as a person answers."""
+    traits = checked.kinds.by_name[kind].traits
+    targets = {one.pointer: one.kind for one in traits.references}
+    for one in traits.new_options:
+        if not one.prompt or given.get(one.key):
+            continue
+        target = targets.get(f"/definition/{one.key}")
+        names = [other.name for other in checked.loaded.definitions if other.kind == target]
+        if target is not None and not names:
+            continue
+        known = f" ({visible(', '.join(names[:10]))}; empty: the default)" if names else ""
+        default = None if one.is_required else one.default
+        yield one.key, click.prompt(f"{one.prompt}{known}", default=default, show_default=bool(default))

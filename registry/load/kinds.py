@@ -9,19 +9,21 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import UsageError
 from registry.git import Oversize
+from registry.load import yaml
 from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
 from registry.load.foreign_json import read_json
 from registry.load.schema_copies import older_copies
 from registry.load.settings import settings_schema
 from registry.load.source import EntryType, Source
+from registry.load.x_registry import KindTraits, findings_in, traits_of
 from registry.model.addresses import RESERVED_KINDS
-from registry.model.definition import Reference
+from registry.model.definition import Reference, SummaryField
 from registry.model.git_leftovers import leftover_in
+from registry.model.pointer import pointer_of
 from registry.model.problem import Problem, Severity, Span
 
 if TYPE_CHECKING:
@@ -59,14 +61,34 @@ class Kind:
     """
 
     name: str
-    title: str
-    plural: str
     description: str
     schema: dict[str, Any]
-    references: tuple[Reference, ...]
-    summary: str
-    secret_fields: tuple[tuple[str, ...], ...] = ()
+    traits: KindTraits
     _compiled: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+        return self.traits.title
+
+    @property
+    def plural(self) -> str:
+        """The name of several for people."""
+        return self.traits.plural
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The fields that hold names of other definitions."""
+        return self.traits.references
+
+    @property
+    def secret_fields(self) -> tuple[tuple[str, ...], ...]:
+        """The paths of fields that hold secrets."""
+        return self.traits.secret_fields
+
+    def uses(self, rules: str) -> bool:
+        """True when rules of this set, or for this kind or for all (`*`), apply to the kind."""
+        return rules in ("*", self.name) or rules in self.traits.rules
 
     @property
     def validator(self) -> "jsonschema_rs.Draft202012Validator":
@@ -89,6 +111,24 @@ class Kinds:
         return iter(self.by_name.values())
 
     @property
+    def fields(self) -> dict[str, SummaryField]:
+        """The fields that lists filter by, of all kinds, by name."""
+        found: dict[str, SummaryField] = {}
+        for kind in self:
+            for one in kind.traits.fields:
+                found.setdefault(one.name, one)
+        return found
+
+    @property
+    def referenced(self) -> frozenset[str]:
+        """Names of the kinds that definitions of any kind use through a reference."""
+        return frozenset(one.kind for kind in self for one in kind.traits.shown_references)
+
+    def using(self, rules: str) -> frozenset[str]:
+        """Names of the kinds to which this set of rules applies."""
+        return frozenset(kind.name for kind in self if kind.uses(rules))
+
+    @property
     def secret_fields(self) -> list[tuple[str, ...]]:
         """The paths of fields that hold secrets in any kind: at an older revision, a file may have been of another kind."""
         return sorted({field for kind in self for field in kind.secret_fields})
@@ -99,7 +139,8 @@ class Kinds:
         for kind in self:
             theirs = others.by_name[kind.name].secret_fields if kind.name in others.by_name else ()
             fields = tuple(dict.fromkeys((*kind.secret_fields, *theirs)))
-            found[kind.name] = kind if fields == kind.secret_fields else replace(kind, secret_fields=fields)
+            traits = replace(kind.traits, secret_fields=fields)
+            found[kind.name] = kind if fields == kind.secret_fields else replace(kind, traits=traits)
         return replace(self, by_name=found)
 
 
@@ -136,13 +177,34 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
     for path, document in documents.items():
         if "/" in path or path == ADAPTERS_INDEX:
             continue
-        kind = _kind(path.removesuffix(".schema.json"), document, documents, problems)
+        mistakes = _mistakes_in_block(path, document, source)
+        problems.extend(mistakes)
+        name = path.removesuffix(".schema.json")
+        kind = _kind(name, document, documents, problems) if not mistakes else None
         if kind:
             kinds[kind.name] = kind
     problems.extend(_unknown_references(kinds))
     return Kinds(dict(sorted(kinds.items(), key=_kind_order)), dict(sorted(adapters.items()))), tuple(
         problems
     )
+
+
+def _mistakes_in_block(path: str, document: Mapping[str, Any], source: Source) -> list[Problem]:
+    """The mistakes in the `x-registry` block of a schema file, each with its place."""
+    block = document.get("x-registry", {})
+    findings = findings_in(block)
+    if not findings:
+        return []
+    whole = f"{SCHEMA_FOLDER}/{path}"
+    # JSON is YAML, nearly always: only the reader of YAML knows places.
+    places = yaml.load(source.read(whole, at_most=MAX_SCHEMA_BYTES) or b"", whole)[0]
+    found = []
+    for one in findings:
+        pointer = ("x-registry", *one.pointer)
+        span = places.span(pointer, key=one.is_key) if places is not None else Span(whole)
+        message = f"x-registry: {one.message}"
+        found.append(Problem("K012", Severity.ERROR, span, message, one.hint, pointer_of(pointer)))
+    return found
 
 
 def _outdated(file: str, what: str) -> Problem:
@@ -153,9 +215,8 @@ def _outdated(file: str, what: str) -> Problem:
     )
 
 
-def _kind_order(item: tuple[str, Kind]) -> tuple[bool, str]:
-    # Process definitions are what the registry is for: first everywhere.
-    return (item[0] != "process_definition", item[0])
+def _kind_order(item: tuple[str, Kind]) -> tuple[int, str]:
+    return item[1].traits.order, item[0]
 
 
 def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
@@ -323,19 +384,9 @@ def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list
         return None
     import jsonschema_rs
 
-    facts = document.get("x-registry", {})
     try:
         jsonschema_rs.meta.validate(schema)
-        kind = Kind(
-            name,
-            facts.get("title", document.get("title", name)),
-            facts.get("plural", name),
-            document.get("description", ""),
-            schema,
-            tuple(Reference(ref["pointer"], ref["kind"]) for ref in facts.get("references", ())),
-            facts.get("summary", ""),
-            _secret_fields(name, facts),
-        )
+        kind = Kind(name, document.get("description", ""), schema, traits_of(name, document))
         _ = kind.validator
     except (
         jsonschema_rs.ValidationError,
@@ -350,25 +401,6 @@ def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list
         )
         return None
     return kind
-
-
-def _secret_fields(name: str, facts: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-    """What the schema names, and what the program's own schema of the kind does: a registry can only add."""
-    return tuple(dict.fromkeys((*map(_steps, facts.get("secret_fields", ())), *_own_secret_fields(name))))
-
-
-@lru_cache(maxsize=64)
-def _own_secret_fields(name: str) -> tuple[tuple[str, ...], ...]:
-    file = defaults_folder(SCHEMA_FOLDER) / f"{name}.schema.json"
-    facts = json.loads(file.read_bytes()).get("x-registry", {}) if file.is_file() else {}
-    return tuple(map(_steps, facts.get("secret_fields", ())))
-
-
-def _steps(pointer: str) -> tuple[str, ...]:
-    """The steps of a JSON Pointer. Raises ValueError for what is none."""
-    if not pointer.startswith("/"):
-        raise ValueError(f"{pointer!r} is no JSON Pointer: it starts with /")
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
 
 
 def _schema_problem(path: str, message: str, hint: str = "") -> Problem:

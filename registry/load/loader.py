@@ -182,7 +182,7 @@ def _stat_digests(source: WorkTree, paths: Sequence[str]) -> dict[str, str]:
 
 def _summary_version(kinds: Kinds) -> str:
     """What summaries hold depends on these."""
-    return repr([(kind.name, kind.references) for kind in kinds])
+    return repr([(kind.name, kind.references, kind.traits.fields) for kind in kinds])
 
 
 def _in_order(definitions: Iterable[Definition], kinds: Kinds) -> list[Definition]:
@@ -247,7 +247,11 @@ def _read(
             ),
         )
     return Definition(
-        kind.name, name, id_of(document.data), document, summary_of(document.data, kind.references)
+        kind.name,
+        name,
+        id_of(document.data),
+        document,
+        summary_of(document.data, kind.references, kind.traits.fields),
     ), problems
 
 

@@ -17,19 +17,31 @@ class Reference:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryField:
+    """A text field of a kind that lists show or filter by; `name` is the name of the filter, `pointer` a JSON Pointer."""
+
+    name: str
+    pointer: str
+    default: str = ""
+    description: str = ""
+    is_badge: bool = False
+    is_column: bool = False
+    is_searched: bool = False
+
+
 class Summary(NamedTuple):
     """A few values of one document; "" or () where there is none, or one of another type than the format has.
 
-    `references` are the names in the kind's fields of reference, in their order; None where nothing is referred to. `replaced_by`
+    `fields` are the values of the kind's fields for lists, in their order. `references` are the names in the kind's fields of reference, in their order; None where nothing is referred to. `replaced_by`
     is that of the deprecation, `samples` the paths of files that examples name. `is_excepting`: findings are excepted in the file.
     """
 
     title: str = ""
     description: str = ""
     lifecycle: str = "production"
-    process_type: str = ""
-    application: str = ""
     tags: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     references: tuple[str | None, ...] = ()
     replaced_by: str = ""
     samples: tuple[str, ...] = ()
@@ -47,18 +59,17 @@ class Summary(NamedTuple):
 _TUPLES = tuple(place for place, value in enumerate(Summary()) if value == ())
 
 
-def summary_of(data: dict[str, Any], references: Iterable[Reference]) -> Summary:
-    """The outline of a document whose kind refers to others in these fields."""
-    inside = data.get("definition")
-    inside = inside if isinstance(inside, dict) else {}
+def summary_of(
+    data: dict[str, Any], references: Iterable[Reference], fields: Iterable[SummaryField]
+) -> Summary:
+    """The summary of a document of a kind with these references and these fields for lists."""
     tags = data.get("tags")
     return Summary(
         title=_text(data.get("title")),
         description=_text(data.get("description")),
         lifecycle=_text(data.get("lifecycle", "production")),
-        process_type=_text(inside.get("process_type")),
-        application=_text(inside.get("application")),
         tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        fields=tuple(text_at(data, *steps_of(one.pointer)) or "" for one in fields),
         references=tuple(text_at(data, *steps_of(one.pointer)) for one in references),
         replaced_by=text_at(data, "deprecation", "replaced_by") or "",
         samples=tuple(path for _, _, path in sample_files(data)) if "examples" in data else (),

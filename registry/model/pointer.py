@@ -1,6 +1,7 @@
 """JSON Pointers (RFC 6901): the only code that reads or writes them."""
 
 from functools import lru_cache
+from typing import Any
 
 
 def escape_step(step: str | int) -> str:
@@ -17,3 +18,11 @@ def pointer_of(steps: tuple[str | int, ...]) -> str:
 def steps_of(pointer: str) -> tuple[str, ...]:
     """The keys and indexes of a JSON Pointer, all as text."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+
+
+def value_at(document: Any, pointer: str) -> Any:
+    """The value at a JSON Pointer that names only keys of maps; None where there is none, and for the pointer ""."""
+    steps = steps_of(pointer)
+    for step in steps:
+        document = document.get(step) if isinstance(document, dict) else None
+    return document if steps else None

@@ -200,20 +200,21 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
 
 
 def _filters(snapshot: Snapshot) -> tuple[Schema, ...]:
+    fields = snapshot.kinds.fields.values()
+    searched = ["name", "title", "description", "tags", *(one.name for one in fields if one.is_searched)]
     most = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE, "default": snapshot.settings.page_size}
     return (
         _query("limit", most, f"Definitions in one answer; 0 for {MAX_PAGE_SIZE}."),
         _query(
             "offset", {"type": "integer", "minimum": 0, "default": 0}, "How many definitions to leave out."
         ),
-        _query("process_type", _TEXT, "Those of this type; where a definition has none it is `single`."),
-        _query("application", _TEXT, "Those that run in this application."),
+        *(_query(one.name, _TEXT, one.description) for one in fields),
         _query(
             "lifecycle", _TEXT, "Those in this state of life; where a definition has none it is `production`."
         ),
         _query("tag", _TEXT, "Those with this tag."),
         _query("name", _TEXT, "The one with this name."),
-        _query("q", _TEXT, "Those with all of these words in name, title, description, tags or application."),
+        _query("q", _TEXT, f"Those with all of these words in {', '.join(searched[:-1])} or {searched[-1]}."),
     )
 
 

@@ -24,6 +24,7 @@ from registry.load.loader import TEMPLATES_FOLDER, load_definitions
 from registry.load.search import paths_with
 from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
 from registry.load.source import Commit, Source, open_source
+from registry.load.x_registry import DEPRECATION
 from registry.model.definition import Definition, definition_path, kind_and_name
 
 
@@ -60,7 +61,7 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     new_kinds = own_kinds.with_secret_fields_of(old_kinds)  # what the base hides stays hidden
     changed = {path for path in touched if kind_and_name(path)}
     was, now = _read(before, old_kinds, changed), _read(after, new_kinds, changed)
-    named = _applications((*was, *now)) - changed
+    named = (_machines(was, old_kinds) | _machines(now, new_kinds)) - changed
     sides = [
         Side(definitions, kinds, _read(source, kinds, named) if named else ())
         for source, kinds, definitions in ((before, old_kinds, was), (after, new_kinds, now))
@@ -152,14 +153,20 @@ def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definit
     return loaded.definitions
 
 
-def _applications(definitions: Sequence[Definition]) -> set[str]:
-    """Paths of the applications that process definitions name."""
-    names = (one.summary.application for one in definitions if one.kind == "process_definition")
-    return {definition_path("application", name) for name in names if name}
+def _machines(definitions: Sequence[Definition], kinds: Kinds) -> set[str]:
+    """Paths of the machines that definitions refer to: their sites count when a reference changes."""
+    machines = kinds.using("machine")
+    return {
+        definition_path(reference.kind, name)
+        for one in definitions
+        if one.kind in kinds.by_name
+        for reference, name in zip(kinds.by_name[one.kind].references, one.summary.references, strict=True)
+        if name and reference.kind in machines and one.kind not in machines
+    }
 
 
 def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, ...]:
-    """Names of the process definitions that refer to the definition of this kind and name."""
+    """Names of the definitions that use the definition of this kind and name."""
     repository = source.repository
     if repository is None:
         return ()
@@ -167,12 +174,15 @@ def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, .
     if not wanted:
         return ()
     found = load_definitions(source, kinds, frozenset(wanted)).definitions
-    references = {one.name: [reference.kind for reference in one.references] for one in kinds}
     return tuple(
         one.name
         for one in found
-        if one.kind == "process_definition"
-        and (kind, name) in zip(references[one.kind], one.summary.references, strict=True)
+        if any(
+            reference.kind == kind and named == name and reference.pointer != DEPRECATION
+            for reference, named in zip(
+                kinds.by_name[one.kind].references, one.summary.references, strict=True
+            )
+        )
     )
 
 

@@ -3,8 +3,8 @@
 import json
 import os
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from registry.load.kinds import (
     modeline,
 )
 from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, settings_schema
+from registry.load.x_registry import KindTraits
 from registry.load.yaml.writer import flow
 from registry.model.definition import definition_path
 from registry.model.schema_reference import followed
@@ -56,8 +57,8 @@ _GITIGNORE = "/site\n/.site.generations/\n/.registry/\n"
 _GITATTRIBUTES = "definitions/ledger.jsonl -text\n"
 _VSCODE = {
     "yaml.schemas": {
-        "schema/process_definition.schema.json": "definitions/process_definition/**/*.yaml",
         "schema/application.schema.json": "definitions/application/**/*.yaml",
+        "schema/process_definition.schema.json": "definitions/process_definition/**/*.yaml",
         "schema/registry.schema.json": "registry.yaml",
     },
     "yaml.format.enable": False,
@@ -82,13 +83,10 @@ definition:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a person said about a new definition; empty means not said."""
+    """What a new definition starts with: `values` of the kind's options by key; what is left out or empty was not given."""
 
-    executable: str = ""
-    argv: tuple[str, ...] = ()
     title: str = ""
-    application: str = ""
-    process_type: str = ""
+    values: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,57 +228,35 @@ def adapters_index_text(adapters: Mapping[str, AdapterType]) -> str:
 def definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
     """The text of a new file: what was said, and as comments what else there is."""
     title = start.title or name.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").capitalize()
-    head = [
-        modeline(path, kind.name),
-        f"title: {flow(title)}",
-        "# description: What it does and what to know before using it, in Markdown.",
-        "# owners: [your-team]",
-        "# tags: [word, another]",
-        "lifecycle: experimental   # experimental | production | deprecated",
-    ]
-    if kind.name == "process_definition":
-        body = _process_lines(start)
-    elif kind.name == "application":
-        body = [
-            "definition:",
-            "  mappings:                # for each site: which image, which size of machine",
-            "    your-site: {iaas_image: image-name, iaas_allocation: m1.small}",
-            "  # contextualization:     # how a machine is set up when it starts",
-            "  #   method: userdata     # userdata | chef-solo | chef",
-            '  #   userdata: "#!/bin/sh\\n"',
-        ]
+    lines = {
+        "title": f"title: {flow(title)}",
+        "description": "# description: What it does and what to know before using it, in Markdown.",
+        "owners": "# owners: [your-team]",
+        "tags": "# tags: [word, another]",
+        "lifecycle": "lifecycle: experimental   # experimental | production | deprecated",
+    }
+    known = kind.schema.get("properties", {})
+    head = [modeline(path, kind.name), *(line for key, line in lines.items() if key in known)]
+    if kind.traits.new_lines:
+        body = ["definition:", *_lines(kind.traits, start.values)]
     else:
         body = [f"definition: {flow(_smallest(kind.schema))}"]
     return "\n".join([*head, *body]) + "\n"
 
 
-def _process_lines(start: Start) -> list[str]:
-    process_type = start.process_type or "single"
-    lines = [
-        "definition:",
-        f"  exec: {flow(start.executable or '/path/to/executable')}",
-        f"  application: {flow(start.application)}"
-        if start.application
-        else "  # application: name   # a definition of the kind application",
-        f"  process_type: {process_type}   # single: one message in, one out, ends; service: runs for a long time",
-        f"  argv: {flow(list(start.argv))}"
-        if start.argv
-        else '  # argv: ["-v", "${input_file}"]   # each item one argument; no shell',
-        '  # environment: {LEVEL: info, COUNT: "3"}   # text only: quote numbers',
-        "  # cwd: /srv/somewhere",
-    ]
-    if process_type == "single":
-        return [
-            *lines,
-            "  # timeout: 60   # seconds one run may take",
-            "  input_adapter: {input_type: file, input_params: {file_type: stream, stream_name: STDIN}}",
-            "  output_adapter: {output_type: file, output_params: {file_type: stream, stream_name: STDOUT}}",
-        ]
-    return [
-        *lines,
-        "  input_adapter: {input_type: stream, input_params: {stream_name: STDIN, framing: lines}}",
-        "  output_adapter: {output_type: stream, output_params: {stream_name: STDOUT, framing: lines}}",
-    ]
+def _lines(traits: KindTraits, given: Mapping[str, str | list[str]]) -> Iterator[str]:
+    """The lines below `definition:`, from the kind's schema and the values of its options by key."""
+    defaults = {one.key: one.default for one in traits.new_options}
+    values = {key: value or defaults.get(key, "") for key, value in {**defaults, **given}.items()}
+    for line in traits.new_lines:
+        if any(values.get(key) != wanted for key, wanted in line.when.items()):
+            continue
+        value = values.get(line.key) if line.key else ""
+        if value:
+            comment = f"   # {line.comment}" if line.comment else ""
+            yield f"  {line.key}: {flow(value)}{comment}"
+        elif line.text:
+            yield f"  {line.text}"
 
 
 def _smallest(schema: Mapping[str, Any]) -> Any:

@@ -5,9 +5,11 @@ not allow filtering or ordering. A parameter that looks like a misspelled filter
 everything; all other unknown parameters are ignored and appear in `next` and `previous` again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from urllib.parse import parse_qsl, quote, urlencode
 
+from registry.load.kinds import Kind
 from registry.load.settings import MAX_PAGE_SIZE
 from registry.model.addresses import api_list
 from registry.model.definition import Definition
@@ -21,7 +23,8 @@ _MOST_PARAMETERS = 100
 # The fields of the 2013 service; it allowed neither filtering (`id=3`, `id__in=1,2`) nor ordering by them.
 _UNFILTERED = frozenset({"id", "definition"})
 # Parameters that are meant as these are refused. The other filters have names that are too short to tell.
-_SPELLING_CHECKED = ("application", "process_type", "lifecycle")
+_SPELLING_CHECKED = ("lifecycle",)
+_SHORTEST_CHECKED = 6
 _OTHER_NAMES = {"tags": "tag", "names": "name", "query": "q"}
 _MOST_EDITS = 2
 
@@ -30,35 +33,50 @@ class WrongQueryError(ValueError):
     """A parameter with a value that cannot be."""
 
 
-def _has_text(definition: Definition, wanted: str) -> bool:
-    """True when every word stands in the name, title, description, tags or application."""
+def _has_text(definition: Definition, wanted: str, kind: Kind) -> bool:
+    """True when every word is in the name, title, description, tags or a field that the kind lets search."""
     summary = definition.summary
-    parts = [definition.name, summary.title, summary.description, summary.application, *summary.tags]
+    fields = [value for one, value in zip(kind.traits.fields, summary.fields, strict=True) if one.is_searched]
+    parts = [definition.name, summary.title, summary.description, *fields, *summary.tags]
     text = " ".join(part for part in parts if part).casefold()
     return all(word in text for word in wanted.casefold().split())
 
 
 _FILTERS: dict[str, Callable[[Definition, str], bool]] = {
-    "process_type": lambda one, wanted: (one.summary.process_type or "single") == wanted,
-    "application": lambda one, wanted: bool(wanted) and one.summary.application == wanted,
     "lifecycle": lambda one, wanted: one.summary.lifecycle == wanted,
     "tag": lambda one, wanted: wanted in one.summary.tags,
     "name": lambda one, wanted: one.name == wanted,
-    "q": _has_text,
 }
+_OF_EVERY_KIND = frozenset((*_FILTERS, "q"))
+
+
+def _filters(snapshot: Snapshot, kind: Kind) -> dict[str, Callable[[Definition, str], bool]]:
+    """The filters of a list, by name. A field that the kind does not have counts as left out."""
+    places = {one.name: place for place, one in enumerate(kind.traits.fields)}
+    fields = {
+        name: partial(_has_value, places.get(name), one.default)
+        for name, one in snapshot.kinds.fields.items()
+    }
+    return {**fields, **_FILTERS, "q": partial(_has_text, kind=kind)}
+
+
+def _has_value(place: int | None, default: str, definition: Definition, wanted: str) -> bool:
+    value = definition.summary.fields[place] if place is not None else ""
+    return bool(wanted) and (value or default) == wanted
 
 
 def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     """The answer of `/api/<kind>/?query`. Raises WrongQueryError."""
     parameters = _parameters(query)
-    _refuse_unsupported(parameters)
+    filters = _filters(snapshot, snapshot.kinds.by_name[kind])
+    _refuse_unsupported(parameters, filters)
     size = _number(parameters, "limit", snapshot.settings.page_size) or MAX_PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
     offset = _number(parameters, "offset", 0)
     found: Sequence[Definition] = published(snapshot, kind)
     for name, wanted in parameters:
-        if name in _FILTERS:
-            fits = _FILTERS[name]
+        if name in filters:
+            fits = filters[name]
             found = [one for one in found if fits(one, wanted)]
     shown = found[offset : offset + size]
     others = [(name, value) for name, value in parameters if name not in ("limit", "offset")]
@@ -88,7 +106,7 @@ def _parameters(query: str) -> list[tuple[str, str]]:
         raise WrongQueryError(f"more than {_MOST_PARAMETERS} parameters") from error
 
 
-def _refuse_unsupported(parameters: Sequence[tuple[str, str]]) -> None:
+def _refuse_unsupported(parameters: Sequence[tuple[str, str]], filters: Collection[str]) -> None:
     """Raises WrongQueryError for a parameter that would have to change the answer, and that we do not support."""
     for name, value in parameters:
         field = name.partition("__")[0]
@@ -102,19 +120,20 @@ def _refuse_unsupported(parameters: Sequence[tuple[str, str]]) -> None:
                 if known
                 else f"No matching '{field[:100]}' field for ordering on."
             )
-        meant = _meant(name)
+        meant = _meant(name, filters)
         if meant is not None:
             raise WrongQueryError(f"unknown parameter '{name}': did you mean '{meant}'?")
 
 
-def _meant(name: str) -> str | None:
+def _meant(name: str, filters: Collection[str]) -> str | None:
     """The filter that an unknown parameter is a misspelling of, or None."""
-    if name in _FILTERS:
+    if name in filters:
         return None
     word = name.lower()
     if word in _OTHER_NAMES:
         return _OTHER_NAMES[word]
-    return next((filter_ for filter_ in _SPELLING_CHECKED if _is_near(word, filter_)), None)
+    fields = [one for one in filters if one not in _OF_EVERY_KIND and len(one) >= _SHORTEST_CHECKED]
+    return next((one for one in (*fields, *_SPELLING_CHECKED) if _is_near(word, one)), None)
 
 
 def _is_near(word: str, other: str) -> bool:

@@ -226,7 +226,7 @@ def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Defini
     """The snapshot with one definition as its file is now; None where that is not all that may differ."""
     before = snapshot.by_name.get(kind_and_name(path) or ("", ""))
     _, data = next(WorkTree(root).read_many([path]))
-    if before is None or not isinstance(data, bytes) or before.kind != "process_definition":
+    if before is None or not isinstance(data, bytes) or before.kind in snapshot.kinds.referenced:
         return None
     document, problems = yaml.load(data, path)
     if (
@@ -237,7 +237,7 @@ def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Defini
     ):
         return None
     kind = snapshot.kinds.by_name[before.kind]
-    summary = summary_of(document.data, kind.references)
+    summary = summary_of(document.data, kind.references, kind.traits.fields)
     definition = Definition(
         before.kind, before.name, before.id, document, summary, blob_id(data, snapshot.commit)
     )
@@ -248,11 +248,11 @@ def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Defini
         or "examples" in definition.data
     ):
         return None
-    application = snapshot.by_name.get(("application", summary.application))
-    around = (definition, *((application,) if application is not None else ()))
-    names = frozenset(
-        one.path for one in snapshot.definitions if one is not before and one is not application
-    )
+    pairs = zip(kind.references, summary.references, strict=True)
+    targets = {(to.kind, name) for to, name in pairs if name is not None and name != before.name}
+    used = tuple(snapshot.by_name[one] for one in targets if one in snapshot.by_name)
+    around = (definition, *used)
+    names = frozenset(one.path for one in snapshot.definitions if one is not before and one not in used)
     found = check(Loaded(around, (), frozenset(), names), snapshot.kinds, snapshot.settings)
     if any(problem.span.path == path for problem in found):
         return None

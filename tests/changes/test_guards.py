@@ -10,6 +10,7 @@ import pytest
 from registry.changes.guards import loosened_schema, loosened_settings
 from registry.load.kinds import Kind
 from registry.load.settings import parse_settings
+from registry.load.x_registry import KindTraits
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -86,7 +87,7 @@ BASE: dict[str, Any] = {
 
 
 def kind(schema: dict[str, Any]) -> Kind:
-    return Kind("site", "Site", "Sites", "", schema, (), "")
+    return Kind("site", "", schema, KindTraits("Site", "Sites"))
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def define(data: dict[str, Any] | str, name: str = "a", kind: str = "process_def
     assert document is not None, problems
     number = document.data.get("id")
     return Definition(
-        kind, name, number if isinstance(number, int) else None, document, summary_of(document.data, ())
+        kind, name, number if isinstance(number, int) else None, document, summary_of(document.data, (), ())
     )
 
 

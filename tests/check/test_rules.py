@@ -14,7 +14,7 @@ from tests.support.repo import RepoBuilder
 
 
 def problems_of(repo: RepoBuilder, rule: Rule, text: str) -> list[Problem]:
-    kind = "process_definition" if rule.kind == "*" else rule.kind
+    kind = {"machine": "application"}.get(rule.kind, "process_definition")
     for path, before in rule.before.items():
         repo.write(path, before)
     if rule.settings:

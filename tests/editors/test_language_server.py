@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.support.waiting import PATIENCE_S
+from tests.test_third_kind import SCHEMA
 
 SERVER = (
     Path(__file__).parent.parent / "support/node/node_modules/yaml-language-server/bin/yaml-language-server"
@@ -183,3 +184,15 @@ def test_completion_offers_the_settings(editor: tuple[Client, Path]) -> None:
     client.open(path, path.read_text().splitlines()[0] + "\ntitle: T\n")
     items = {item["label"] for item in client.complete(path, 2, 0)}
     assert {"base_url", "page_size", "history", "fail_on"} <= items
+
+
+def test_completion_knows_a_kind_that_the_registry_adds(editor: tuple[Client, Path]) -> None:
+    client, definition = editor
+    root = definition.parents[3]
+    (root / "schema/dataset.schema.json").write_text(json.dumps(SCHEMA))
+    path = root / "definitions/dataset/readings.yaml"
+    path.parent.mkdir()
+    text = "# yaml-language-server: $schema=../../schema/dataset.schema.json\ntitle: T\ndefinition:\n  "
+    path.write_text(text)
+    client.open(path, text)
+    assert {"location", "license", "made_by"} <= {one["label"] for one in client.complete(path, 3, 2)}

@@ -16,7 +16,7 @@ def definition(
 ) -> Definition:
     document = yaml.read(raw, f"definitions/{kind}/{name}.yaml").document
     assert document is not None
-    return Definition(kind, name, number, document, summary_of(document.data, ()))
+    return Definition(kind, name, number, document, summary_of(document.data, (), ()))
 
 
 def after(ledger: Ledger, *definitions: Definition) -> tuple[Ledger, list[str]]:

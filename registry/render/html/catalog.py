@@ -12,13 +12,13 @@ from registry.errors import UsageError
 from registry.load.kinds import Kind
 from registry.load.yaml.writer import to_yaml
 from registry.model import addresses
-from registry.model.definition import Definition
+from registry.model.definition import Definition, Reference
 from registry.model.revision import Revision
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
 from registry.render.html.filled_template import Texts
 from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
-from registry.render.html.text import markdown
+from registry.render.html.text import markdown, title_at
 from registry.render.target import File, Target, TargetGroup, fingerprint_of, target_of
 from registry.snapshot import Snapshot, Tombstone
 
@@ -77,12 +77,26 @@ def _compiled(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Templat
     return Templates(texts, is_own=is_own)
 
 
+def _column(kind: Kind) -> tuple[int, Reference] | None:
+    """The reference that is a column of the kind's lists, and its place among the references; None where there is none."""
+    pointers = {one.pointer for one in kind.traits.fields if one.is_column}
+    return next((one for one in enumerate(kind.references) if one[1].pointer in pointers), None)
+
+
+def _searched(snapshot: Snapshot) -> str:
+    """What the filter of a page of lists finds, in words."""
+    fields = [name for name, one in snapshot.kinds.fields.items() if one.is_searched]
+    *most, last = ["name", "title", "tag", *fields]
+    return f"{', '.join(most)} or {last}"
+
+
 class _Catalog:
     """The pages of one snapshot."""
 
     def __init__(self, snapshot: Snapshot, assets: Mapping[str, str]) -> None:
         self.snapshot = snapshot
         self.templates = _compiled(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
+        self.columns = {kind.name: _column(kind) for kind in snapshot.kinds}
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
         self.pages = PageTemplates(self.templates, {"csp": _CSP, "assets": dict(assets), "site": self.site()})
 
@@ -105,6 +119,7 @@ class _Catalog:
             "revision_count": snapshot.revision_count,
             "shows_revisions": snapshot.settings.shows_revisions,
             "kinds": self.kinds,
+            "searched": _searched(snapshot),
             "preview": snapshot.preview,
             "changes_href": addresses.href(addresses.CHANGES),
             "api_href": addresses.href(addresses.API),
@@ -121,9 +136,7 @@ class _Catalog:
             "description": markdown(kind.description),
             "href": addresses.href(addresses.list_page(kind.name)),
             "count": len(definitions),
-            "has_application": any(
-                reference.pointer == "/definition/application" for reference in kind.references
-            ),
+            "column": title_at(kind, column[1].pointer) if (column := _column(kind)) else "",
         }
 
     def units(self) -> Iterator[Target | TargetGroup]:
@@ -324,9 +337,7 @@ class _Catalog:
 
     def rows(self, kind: Mapping[str, Any], definitions: Sequence[Definition], root: str) -> Markup:
         """Definitions of one kind as lines of a table; `root` is the way to the top."""
-        rows = self.templates.fill_each(
-            "row", map(self.row, definitions), root=root, application="yes" if kind["has_application"] else ""
-        )
+        rows = self.templates.fill_each("row", map(self.row, definitions), root=root, column=kind["column"])
         return Markup(rows.decode())
 
     def row(self, definition: Definition) -> Texts:
@@ -334,14 +345,17 @@ class _Catalog:
         kind, name, number, _, summary, _ = definition
         newest = self.snapshot.revisions_of(definition).newest
         date = newest.date if newest is not None else ""
+        column, target, target_kind = self.columns[kind], "", ""
+        if column is not None:
+            target, target_kind = summary.references[column[0]] or "", column[1].kind
         return {
             "id": "" if number is None else str(number),
             "href": addresses.href(addresses.definition_page(kind, name)),
             "title": summary.title or name,
             "name": name,
             "badges": self.templates.words("badge", badges(self.snapshot, definition)),
-            "application": summary.application,
-            "application_href": addresses.href(addresses.definition_page("application", summary.application)),
+            "column": target,
+            "column_href": addresses.href(addresses.definition_page(target_kind, target)),
             "tags": self.templates.words("tag", summary.tags),
             "date": date,
             "day": date[:10],

@@ -1,16 +1,17 @@
 """What the page of one definition shows, or of one that was deleted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from registry.check.placeholders import template_variables
 from registry.load.kinds import Kind
 from registry.model import addresses
 from registry.model.definition import Definition, definition_path
+from registry.model.pointer import value_at
 from registry.render.html.filled_template import Texts
 from registry.render.html.pages import Templates
 from registry.render.html.revisions import ShownRevision, history_list
-from registry.render.html.text import as_list, command, field_html, markdown, properties
+from registry.render.html.text import as_list, command, field_html, markdown, properties, title_at
 from registry.snapshot import Snapshot, Tombstone
 
 # So many on the page itself; all of them on the page of the history.
@@ -41,6 +42,9 @@ def definition_texts(
     )
     return {
         **_content(snapshot, templates, kind, definition.name, definition.id, definition.data),
+        "page.references": templates.fill_each(
+            "reference", _references(snapshot, kind, definition.data), root=root
+        ),
         **_newest(snapshot, shown, root),
         "page.is_deleted": "",
         "page.has_content": "yes",
@@ -63,6 +67,7 @@ def tombstone_texts(
     data = snapshot.last_document(tombstone) or {}
     return {
         **_content(snapshot, templates, kind, tombstone.name, tombstone.id, data),
+        "page.references": templates.fill_each("reference", _references(snapshot, kind, data), root=root),
         **_newest(snapshot, shown, root),
         "page.is_deleted": "yes",
         "page.has_content": "yes" if data else "",
@@ -75,8 +80,9 @@ def tombstone_texts(
 
 def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
     """Words that stand beside a title."""
-    process_type, lifecycle = definition.summary.process_type, definition.summary.lifecycle
-    found = [process_type] if process_type else []
+    summary, fields = definition.summary, snapshot.kinds.by_name[definition.kind].traits.fields
+    found = [value for one, value in zip(fields, summary.fields, strict=True) if one.is_badge and value]
+    lifecycle = summary.lifecycle
     if lifecycle in ("experimental", "deprecated"):
         found.append(lifecycle)
     preview = snapshot.preview
@@ -99,13 +105,13 @@ def _content(
     """What a document says. Nothing is sure of the last content of a deleted definition but that it is a map."""
     inside = data.get("definition")
     inside = inside if isinstance(inside, dict) else {}
-    application = _text(inside.get("application"))
+    sides = ("input", "output") if kind.uses("process") else ()
     adapters = (
         _adapter(snapshot, side, inside[f"{side}_adapter"])
-        for side in ("input", "output")
+        for side in sides
         if isinstance(inside.get(f"{side}_adapter"), dict)
     )
-    plain = {key: value for key, value in inside.items() if key not in ("input_adapter", "output_adapter")}
+    plain = {key: value for key, value in inside.items() if key not in [f"{side}_adapter" for side in sides]}
     around = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
     links = (
         {"href": link["href"], "title": _text(link.get("title")) or link["href"]}
@@ -118,15 +124,13 @@ def _content(
         "page.name": name,
         "page.id": "" if number is None else str(number),
         "page.description": markdown(_text(data.get("description"))).encode(),
-        "page.command": command(inside),
+        "page.command": command(kind, data),
         "page.inside": field_html(plain, properties(kind, "definition")),
         "page.adapters": templates.fill_each("adapter", adapters),
-        "page.variables": templates.words("variable", template_variables(inside.get("contextualization"))),
+        "page.variables": templates.words(
+            "variable", template_variables(value_at(data, kind.traits.variables))
+        ),
         "page.around": field_html(around, properties(kind)) if around else b"",
-        "page.application": application,
-        "page.application_href": addresses.href(addresses.definition_page("application", application))
-        if ("application", application) in snapshot.by_name
-        else "",
         "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
         "page.tags": templates.words("tag", map(_text, as_list(data.get("tags")))),
         "page.lifecycle": _text(data.get("lifecycle", "production")),
@@ -139,6 +143,21 @@ def _content(
         "page.history_href": addresses.href(addresses.history_page(kind.name, name)),
         **_deprecation(data, kind.name),
     }
+
+
+def _references(snapshot: Snapshot, kind: Kind, data: Mapping[str, Any]) -> Iterator[Texts]:
+    """The definitions that a document refers to, each with the title of the field."""
+    for one in kind.traits.shown_references:
+        name = value_at(data, one.pointer)
+        if not isinstance(name, str) or not name:
+            continue
+        is_there = (one.kind, name) in snapshot.by_name
+        place = addresses.definition_page(one.kind, name)
+        yield {
+            "title": title_at(kind, one.pointer),
+            "name": name,
+            "href": addresses.href(place) if is_there else "",
+        }
 
 
 def _deprecation(data: Mapping[str, Any], kind: str) -> Texts:

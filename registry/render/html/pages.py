@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from registry.errors import UsageError
 from registry.render.html.bytecode_cache import CompiledTemplates
 from registry.render.html.filled_template import FilledTemplate, Texts, fill_all, slots_for, values_of
 from registry.render.html.marks import mark_signed
@@ -93,9 +94,13 @@ class Templates:
         return fill_all(skeletons)
 
     def _macro(self, macro: str, texts: Mapping[str, str], constant: Mapping[str, str]) -> str:
-        made: str = getattr(self.environment.get_template(_PARTS).module, macro)(
-            SimpleNamespace(**texts), **constant
-        )
+        try:
+            made: str = getattr(self.environment.get_template(_PARTS).module, macro)(
+                SimpleNamespace(**texts), **constant
+            )
+        except (AttributeError, TypeError) as error:
+            message = f"site_templates/{_PARTS}: the macro `{macro}` is missing or has other parameters"
+            raise UsageError(message, "compare the file with the program's own, or remove it") from error
         return made
 
 

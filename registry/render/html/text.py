@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from registry.load.kinds import Kind
 from registry.model.diff import MISSING
+from registry.model.pointer import steps_of, value_at
 from registry.model.schema_reference import followed
 from registry.render.html.filled_template import escape_all_html, escape_html
 from registry.render.html.marks import sign_in_markup
@@ -80,9 +81,20 @@ def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
     return properties if isinstance(properties, dict) else {}
 
 
-def command(inside: Mapping[str, Any]) -> str:
+def title_at(kind: Kind, pointer: str) -> str:
+    """The title that the schema gives the field at a JSON Pointer, or its key."""
+    node: Any = kind.schema
+    steps = steps_of(pointer)
+    for step in steps:
+        node = followed(kind.schema, node).get("properties", {}).get(step, {})
+    title = node.get("title", steps[-1]) if isinstance(node, dict) else steps[-1]
+    return title if isinstance(title, str) else steps[-1]
+
+
+def command(kind: Kind, data: Mapping[str, Any]) -> str:
     """The command as a shell would take it, for reading and trying; the registry itself never uses a shell."""
-    program, argv = inside.get("exec"), inside.get("argv", [])
+    program, argv = value_at(data, kind.traits.executable), value_at(data, kind.traits.arguments)
+    argv = [] if argv is None else argv
     if (
         not isinstance(program, str)
         or not isinstance(argv, list)

@@ -35,8 +35,8 @@ def between(comparison: Comparison) -> str:
 
 
 def title(changed: Changed) -> str:
-    """Return the kind (unless it is a process definition), name, id and event of a changed definition."""
-    kind = "" if changed.kind == "process_definition" else f"{changed.kind} "
+    """Return the kind (unless it is implied), name, id and event of a changed definition."""
+    kind = "" if changed.is_kind_implied else f"{changed.kind} "
     number = f" (id {changed.id})" if changed.id is not None else ""
     was = f" from {changed.old_name}" if changed.old_name else ""
     return f"{kind}{changed.name}{number} {changed.what.value}{was}"

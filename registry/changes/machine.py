@@ -1,4 +1,4 @@
-"""The meaning of changes to an application."""
+"""The meaning of changes to a machine: its images by site, and how it is set up."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
