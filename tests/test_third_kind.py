@@ -105,7 +105,7 @@ def test_a_built_in_kind_can_refer_to_it(registry: RepoBuilder, run: Run) -> Non
     registry.write("schema/process_definition.schema.json", json.dumps(schema))
     registry.define("weather/qc", "id: 1\ntitle: QC\nx-reads: reedings\ndefinition: {exec: /opt/qc}\n")
     done = run("check", "-C", str(registry.root))
-    assert "there is no dataset `reedings`" in done.out
+    assert "dataset `reedings` does not exist" in done.out
     assert "did you mean `readings`?" in done.out
 
 
