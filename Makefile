@@ -19,11 +19,11 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: .venv/pyvenv.cfg pyproject.toml requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable .
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[serve]'
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev,serve]'
 	@touch $@
 
 $(NODE)/node_modules/.installed: $(NODE)/package-lock.json | test-tools

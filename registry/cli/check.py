@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--second-opinion",
     is_flag=True,
-    help="Also scan for credentials with detect-secrets. Requires the extra `secrets`.",
+    help="Also scan for credentials with detect-secrets. Requires it to be installed: pip install detect-secrets.",
 )
 @format_choice(*FORMATS)
 @click.option(

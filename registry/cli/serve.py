@@ -1,5 +1,6 @@
 """`registry serve`: the live server."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,10 @@ import click
 
 from registry.cli.options import poll_option, registry_option
 from registry.cli.terminal import counted, err, find_root, open_cache, out, progress
+from registry.errors import UsageError
+
+# What the server imports of the extra `serve`. uvicorn works without uvloop.
+EXTRA_MODULES = ("brotli", "httptools", "starlette", "uvicorn", "zstandard")
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -44,13 +49,13 @@ def command(
 ) -> None:
     """Serve the site, and reload open pages when files change.
 
-    The site is the HTML catalog and the JSON API. While the files have errors, the last good state is served; the errors are shown on the terminal and on the pages.
-    Lists accept limit, offset and filters (process_type, application, lifecycle, tag, name, q). The server is
-    read-only and has no login.
+    The site is the HTML catalog and the JSON API. While the files have errors, the last good state is served; the
+    errors are shown on the terminal and on the pages. Lists accept limit, offset and filters (process_type,
+    application, lifecycle, tag, name, q). The server is read-only and has no login.
 
     On a loopback address the server answers only requests for the names of this machine, which prevents DNS rebinding.
 
-    Requires the extra `serve`.
+    Requires the extra `serve` of this package.
 
     \b
     Examples:
@@ -65,6 +70,12 @@ def command(
     from registry.cli.watch import watcher_of
     from registry.load.source import open_source
     from registry.runtime import keep_for_good, without_cycle_collector
+
+    # Absolute: the current folder may be deleted and created again.
+    root = find_root(registry).absolute()
+    source = open_source(root)
+    settings = source.settings
+    _require_extra(settings.install_from)
     from registry.server import (
         AllowedHosts,
         CorsPolicy,
@@ -76,10 +87,6 @@ def command(
     )
     from registry.server.live import LiveRegistry
 
-    # Absolute: the current folder may be deleted and created again.
-    root = find_root(registry).absolute()
-    source = open_source(root)
-    settings = source.settings
     policy = CorsPolicy(cors)
     host = host.removeprefix("[").removesuffix("]")
     hosts = AllowedHosts(host, allow_host)
@@ -114,6 +121,18 @@ def command(
         server.run(listener, most)
     finally:
         watcher.stop()
+
+
+def _require_extra(install_from: str) -> None:
+    """Raise UsageError with the command that installs the extra `serve` if a module of it is missing."""
+    missing = [name for name in EXTRA_MODULES if find_spec(name) is None]
+    if missing:
+        from registry.scaffold import install_command
+
+        raise UsageError(
+            f"`registry serve` needs the extra `serve` (missing: {', '.join(missing)})",
+            install_command(install_from, "serve"),
+        )
 
 
 class _Teller:

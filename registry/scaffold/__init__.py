@@ -1,6 +1,6 @@
 """Files for a start: a new registry with its CI, and a new definition."""
 
-from registry.scaffold.ci import FORGES, PLACEHOLDER, ci_files
+from registry.scaffold.ci import FORGES, PLACEHOLDER, ci_files, install_command
 from registry.scaffold.proposed import propose_definition
 from registry.scaffold.schema_update import update_schemas
 from registry.scaffold.start import (
@@ -23,6 +23,7 @@ __all__ = [
     "ci_files",
     "definition_text",
     "init_registry",
+    "install_command",
     "is_registry",
     "propose_definition",
     "settings_in",

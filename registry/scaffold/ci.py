@@ -260,9 +260,13 @@ FORGES = tuple(_TEMPLATES)
 """The forges that have CI files, in the order in which help shows them."""
 
 
-def install_command(install_from: str) -> str:
-    """The shell command that installs the program from an address of the form of the setting `install_from`; "": the placeholder."""
-    return f"pip install git+{(install_from or PLACEHOLDER).removeprefix('git+')}"
+def install_command(install_from: str, extra: str = "") -> str:
+    """The shell command that installs the program, with an `extra` of it if one is named.
+
+    `install_from` has the form of the setting of that name; "" is the placeholder.
+    """
+    address = f"git+{(install_from or PLACEHOLDER).removeprefix('git+')}"
+    return f"pip install 'process-registry[{extra}] @ {address}'" if extra else f"pip install {address}"
 
 
 def ci_files(forge: str, folder: str = "", install_from: str = "") -> dict[str, str]:

@@ -48,7 +48,7 @@ def test_the_wheel_carries_what_it_needs_and_makes_a_registry(tmp_path: Path) ->
         cwd=tmp_path,
     )
     registry = str(tmp_path / "venv/bin/registry")
-    assert "A new registry" in call(registry, "init", "mine", cwd=tmp_path)
+    assert "Created a registry" in call(registry, "init", "mine", cwd=tmp_path)
     assert "1 definition checked. No problems." in call(registry, "check", cwd=tmp_path / "mine")
     assert "1 definition, 1 revision" in call(registry, "build", cwd=tmp_path / "mine")
     assert (tmp_path / "mine/site/index.html").is_file()

@@ -1,0 +1,91 @@
+"""Without the extra `serve`, `registry serve` prints the command that installs it, and all other commands work."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from registry import __version__
+from registry.cli.serve import EXTRA_MODULES
+from tests.support.repo import RepoBuilder
+from tests.support.waiting import PATIENCE_S, eventually
+
+ROOT = Path(__file__).parent.parent.parent
+MODULES = (*EXTRA_MODULES, "uvloop")
+# None in sys.modules makes every import of the module fail, as if it was not installed.
+WITHOUT_EXTRA = f"""
+import sys
+sys.modules.update(dict.fromkeys({MODULES!r}))
+from registry.__main__ import run
+run()
+"""
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-c", WITHOUT_EXTRA, *words]
+
+
+def call(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command(*words), capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def registry(repo: RepoBuilder) -> RepoBuilder:
+    repo.define("a")
+    repo.commit()
+    return repo
+
+
+def test_the_extra_has_all_modules_of_the_server_and_the_program_requires_none_of_them() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def names(requirements: list[str]) -> set[str]:
+        return {requirement.partition(">")[0].lower() for requirement in requirements}
+
+    assert names(project["optional-dependencies"]["serve"]) == set(MODULES)
+    assert not names(project["dependencies"]) & set(MODULES)
+
+
+def test_serve_prints_the_command_that_installs_it(registry: RepoBuilder) -> None:
+    done = call("serve", "-C", str(registry.root))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        f"error: `registry serve` needs the extra `serve` (missing: {', '.join(EXTRA_MODULES)})",
+        "hint: pip install 'process-registry[serve] @ "
+        f"git+https://git.example.org/process-registry.git@v{__version__}'",
+    ]
+
+
+def test_serve_names_the_address_that_the_registry_installs_from(registry: RepoBuilder) -> None:
+    registry.write("registry.yaml", "install_from: https://git.example.com/tools/registry.git@v9.1.0\n")
+    done = call("serve", "-C", str(registry.root))
+    assert done.returncode == 2
+    assert (
+        "pip install 'process-registry[serve] @ git+https://git.example.com/tools/registry.git@v9.1.0'"
+        in done.stderr
+    )
+
+
+@pytest.mark.parametrize("words", ["check", "build", "list", "show a", "log a", "serve --help"])
+def test_other_commands_work(registry: RepoBuilder, words: str) -> None:
+    where = [] if "--help" in words else ["-C", str(registry.root)]
+    done = call(*words.split(), *where)
+    assert done.returncode == 0, done.stderr
+
+
+def test_watch_works(registry: RepoBuilder, tmp_path: Path) -> None:
+    site, log = tmp_path / "site", tmp_path / "watch.log"
+    with log.open("wb") as file:
+        words = command("watch", "-C", str(registry.root), "--out", str(site))
+        process = subprocess.Popen(words, stdout=file, stderr=file, env={"PATH": os.environ["PATH"]})
+    try:
+        eventually((site / "process_definition/a/index.html").exists, "the site")
+        registry.define("b")
+        eventually((site / "process_definition/b/index.html").exists, "the new page")
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+    assert "Traceback" not in log.read_text()
