@@ -5,6 +5,8 @@ intended document, the findings that it is for are gone and no finding is new. A
 disk is written once, when the result is known to be right.
 """
 
+from __future__ import annotations
+
 import copy
 import json
 import re
@@ -12,14 +14,12 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.check.fields import is_command_line
 from registry.check.metadata import key_rank
 from registry.check.schema import KNOWN_MISSPELLINGS
 from registry.files.atomic_write import replace_in
-from registry.git import Oversize
 from registry.load import yaml
 from registry.load.kinds import Kind, Kinds, load_kinds
 from registry.load.source import WorkTree
@@ -28,6 +28,11 @@ from registry.model.diff import same
 from registry.model.pointer import pointer_of, steps_of
 from registry.model.problem import Problem
 from registry.pipeline import check_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from registry.git import Oversize
 
 _ROUNDS = 4
 # Checks of one file: several hundred fixes that get into each other's way are not worth minutes.
@@ -92,7 +97,7 @@ class _Place(NamedTuple):
     path: Path_
     value: Any
     around: Any
-    file: "_File"
+    file: _File
 
     @property
     def raw(self) -> str:

@@ -1,24 +1,27 @@
 """The main flow, composed once: source → load → check → snapshot → render → write."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.cache.build_cache import BuildCache, Table
 from registry.check import Findings, FindMany, check, judged_by, unknown_rules
-from registry.check.rule import MergeTarget
 from registry.load.kinds import Kinds, load_kinds
 from registry.load.loader import Loaded, load_definitions
 from registry.load.settings import SETTINGS_PATH, Settings, with_base_url
-from registry.load.source import Source
-from registry.model.definition import Definition
 from registry.model.problem import Problem, has_errors
 from registry.progress import Progress, silent
 from registry.runtime import collecting_rarely, without_cycle_collector
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+
+    from registry.check.rule import MergeTarget
+    from registry.load.source import Source
+    from registry.model.definition import Definition
     from registry.site import Site
     from registry.snapshot import Preview, Snapshot
 
@@ -49,7 +52,7 @@ class BuildResult:
     """
 
     problems: tuple[Problem, ...]
-    snapshot: "Snapshot | None" = None
+    snapshot: Snapshot | None = None
     files: int = 0
     seconds: float = 0.0
     changed: int = 0
@@ -111,7 +114,7 @@ def snapshot_of(
     cache: BuildCache | None = None,
     *,
     with_contents: bool = True,
-) -> "tuple[Snapshot | None, tuple[Problem, ...]]":
+) -> tuple[Snapshot | None, tuple[Problem, ...]]:
     """A checked snapshot of `source`, or None when there are errors; and all problems. `cache` is read and filled.
 
     `with_contents`: those of all revisions are going to be asked for.
@@ -144,11 +147,11 @@ def snapshot_of(
 
 def build(  # noqa: PLR0913 - each a way in which builds differ
     source: Source,
-    site: "Site",
+    site: Site,
     progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
     *,
-    preview: "Preview | None" = None,
+    preview: Preview | None = None,
     cache: BuildCache | None = None,
     from_nothing: bool = False,
     history: str | None = None,
@@ -180,7 +183,7 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)
 
 
-def _is_tracked(source: Source, site: "Site") -> bool:
+def _is_tracked(source: Source, site: Site) -> bool:
     """True where git tracks the generations of the site: then git may have written them, too."""
     folder = site.generations
     repository = source.repository if folder.is_dir() else None

@@ -1,8 +1,9 @@
 """Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
 
+from __future__ import annotations
+
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
@@ -14,22 +15,24 @@ from registry.cache.build_cache import BuildCache
 from registry.cache.cache_file import program
 from registry.errors import UsageError
 from registry.history.archive import NO_REVISIONS, History, Revisions
-from registry.history.blobs import BlobReader, DocumentData
 from registry.ids import Ledger, LedgerEntry, parse_ledger
-from registry.load.defaults import SCHEMA_FOLDER, defaults_folder
-from registry.load.kinds import Kinds
-from registry.load.loader import TEMPLATES_FOLDER, Loaded
+from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER, defaults_folder
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, Source
 from registry.model.addresses import folded, has_address
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, definition_path
 from registry.model.diff import Change, diff
 from registry.model.problem import Problem, Severity, Span
-from registry.model.revision import Revision
+from registry.model.revision import Revision, blobs_of
 from registry.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from registry.history.blobs import BlobReader, DocumentData
     from registry.history.reader import PendingHistory
+    from registry.load.kinds import Kinds
+    from registry.load.loader import Loaded
 
 MAX_TEMPLATE_BYTES = 8 * 1024 * 1024
 """A larger template or asset of a registry's own is not read."""
@@ -139,7 +142,7 @@ class Snapshot:
         """A digest of all that the pages and answers of one definition are made from."""
         return self.keys_of((definition,))[0]
 
-    def keys_of(self, some: "Iterable[Definition]") -> list[str]:
+    def keys_of(self, some: Iterable[Definition]) -> list[str]:
         """The digests of many definitions, in their order."""
         known, common, by_name = self._keys, self.common_key, self.by_name
         references = {kind.name: kind.references for kind in self.kinds}
@@ -339,19 +342,12 @@ def _digest(facts: str, more: Sequence[object] | None) -> str:
     return digest.hexdigest()
 
 
-def blobs_of(revisions: Iterable[Revision]) -> Iterator[str]:
-    """The contents that these revisions, and what each changed, are shown from."""
-    return (
-        blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None
-    )
-
-
 def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     source: Source,
     settings: Settings,
     kinds: Kinds,
     loaded: Loaded,
-    pending: "PendingHistory | None",
+    pending: PendingHistory | None,
     contents: BlobReader,
     cache: BuildCache,
     progress: Progress = silent,

@@ -1,5 +1,7 @@
 """What a change to definitions means, and who must act: compare two sets of definitions by id. Pure."""
 
+from __future__ import annotations
+
 from registry.changes.compare import (
     GUARDS,
     Changed,

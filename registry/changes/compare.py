@@ -3,11 +3,11 @@
 Definitions are matched by id, otherwise by name, never by similar text.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
-from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.changes import machine, process
 from registry.changes.guards import new_exceptions
@@ -15,12 +15,17 @@ from registry.changes.meaning import Meaning, lowered, meaning
 from registry.changes.process import Surroundings
 from registry.changes.table import Level, Party
 from registry.credentials import hide_in_line
-from registry.load.kinds import Kind, Kinds
-from registry.load.settings import Settings
-from registry.model.definition import Definition
 from registry.model.diff import MISSING, Change, diff, same
 from registry.model.pointer import escape_step, steps_of
 from registry.model.redaction import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from registry.load.kinds import Kind, Kinds
+    from registry.load.settings import Settings
+    from registry.model.definition import Definition
 
 # Levels that `lifecycle: experimental` never lowers: an id with another meaning, and credentials in the open.
 _NEVER_LOWERED = frozenset(("C103", "C164", "C165", "C205"))

@@ -4,19 +4,24 @@ They are reported so that a change cannot pass unnoticed by weakening what check
 kinds and new keys are not reported.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from registry.changes.meaning import Meaning, meaning
 from registry.changes.table import TABLE, Party
 from registry.check import RULES
 from registry.check.plugins import plugin_rules
-from registry.load.kinds import Kind
 from registry.load.settings import CHANGE_LEVELS, IGNORE, LEVELS, Settings
 from registry.model.diff import MISSING, same
 from registry.model.pointer import escape_step, pointer_of
 from registry.model.rule_exceptions import exceptions_in
 from registry.model.schema_reference import target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from registry.load.kinds import Kind
 
 _FAIL_ON = ("safe", "risky", "breaking", "never")
 

@@ -1,11 +1,15 @@
 """The meaning of changes to a machine: its images by site, and how it is set up."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from registry.changes.meaning import Meaning, meaning
 from registry.model.diff import MISSING, Change, diff, same
 from registry.model.pointer import escape_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:

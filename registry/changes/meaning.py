@@ -1,11 +1,15 @@
 """A change together with its meaning."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.changes.table import TABLE, Level, Party
 from registry.model.diff import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """The meaning of changes inside and around a process definition."""
 
+from __future__ import annotations
+
 import posixpath
 import re
 from collections import Counter

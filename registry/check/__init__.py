@@ -3,8 +3,11 @@
 To add a rule, write it in a module of this package. To add a module, add its `RULES` to `FAMILIES`.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -26,12 +29,14 @@ from registry.check.registry_rules import OTHERS
 from registry.check.rule import Find, MergeTarget, Registry, Rule
 from registry.check.severity_policy import FIXED, apply_policy
 from registry.errors import UsageError, nearest
-from registry.load.kinds import Kinds
-from registry.load.loader import Loaded
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.yaml import StoredDocument
 from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity, Span
+
+if TYPE_CHECKING:
+    from registry.load.kinds import Kinds
+    from registry.load.loader import Loaded
 
 FAMILIES: tuple[tuple[Rule, ...], ...] = (
     schema.RULES,
@@ -66,7 +71,7 @@ def check(
     kinds: Kinds,
     settings: Settings,
     target: MergeTarget | None = None,
-    cached: "FindingsCache | None" = None,
+    cached: FindingsCache | None = None,
     base: Settings | None = None,
 ) -> tuple[Problem, ...]:
     """Return all problems of all definitions, including those found while loading, sorted by location.

@@ -1,13 +1,18 @@
 """Adapters: type, direction and parameters must match each other and the process."""
 
-from collections.abc import Iterator
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from registry.check.placeholders import adapter_path
 from registry.check.rule import Registry, Rule
 from registry.errors import nearest
-from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.model.definition import Definition
 
 SIDES = ("input", "output")
 _MANUAL_PLACEHOLDERS = frozenset({"intype", "outtype", "typeofprocess"})

@@ -3,12 +3,17 @@
 Only `registry index`, on the target branch, assigns ids and writes the ledger.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.check.rule import MergeTarget, Registry, Rule
 from registry.load.settings import SETTINGS_PATH
 from registry.model.definition import LEDGER_PATH, Definition, definition_path, kind_and_name
 from registry.model.problem import Problem, Severity, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DELETE = "delete the id line: `registry index` assigns an id after the merge"
 

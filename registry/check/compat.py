@@ -4,13 +4,19 @@ That client writes definitions into supervisord's configuration and into a colum
 starts `exec` without arguments.
 """
 
+from __future__ import annotations
+
 import json
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
 from registry.credentials import strings_in
-from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.model.definition import Definition
 
 STREAMBOSS = "streamboss"
 _MAX_CHARACTERS = 1024

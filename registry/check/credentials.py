@@ -1,11 +1,17 @@
 """Credentials in definitions. A committed secret stays in the history, readable by everyone with access."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
 from registry.credentials import Text, credential_of, is_placeholder, suspects_in
-from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.model.definition import Definition
 
 _ROTATE = "write `${NAME}`, which the runner fills in, and rotate the secret: it stays in the history"
 

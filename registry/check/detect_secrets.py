@@ -3,13 +3,19 @@
 Its entropy detectors are ignored: without a baseline of known findings they report host names.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.credentials import HIDDEN, texts_in
 from registry.errors import UsageError
-from registry.load.kinds import Kinds
-from registry.load.loader import Loaded
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from registry.load.kinds import Kinds
+    from registry.load.loader import Loaded
 
 
 def detect_more_secrets(loaded: Loaded, kinds: Kinds, problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -1,14 +1,19 @@
 """Fields inside `definition` that are valid but probably a mistake."""
 
+from __future__ import annotations
+
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
 from registry.load.yaml.writer import flow
 from registry.model.definition import Definition, text_at
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SHELL_CHARACTERS = re.compile(r"[|&;<>()$`\\\"'*?\[\]#~!{}]")
 _LOADING = re.compile(

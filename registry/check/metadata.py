@@ -1,10 +1,16 @@
 """Descriptive fields beside `definition`: title, owners, deprecation and the order of keys."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
-from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.model.definition import Definition
 
 
 def _has_key(registry: Registry, definition: Definition, key: str) -> bool:

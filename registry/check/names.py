@@ -1,14 +1,20 @@
 """Names and ids: valid paths, and unique ids."""
 
+from __future__ import annotations
+
 import re
 import unicodedata
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
 from registry.model.addresses import MAX_NAME_BYTES, folded, taken_part
 from registry.model.characters import described, invisible_in
-from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.model.definition import Definition
 
 _WINDOWS = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?\Z", re.IGNORECASE)
 

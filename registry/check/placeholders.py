@@ -1,12 +1,16 @@
 """Placeholders `${input_file}` and `${output_file}` in `argv`, and variables in templates of applications."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.check.rule import Registry, Rule
 from registry.model.definition import Definition, text_at
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
 _PATHS = ("file_path", "pipe_path", "file")

@@ -3,6 +3,8 @@
 The entry point names one `Rule` or a list of them.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import sys
@@ -67,7 +69,7 @@ def _is_any_installed() -> bool:
     return False
 
 
-def _load(entry: "EntryPoint") -> tuple[Rule, ...]:
+def _load(entry: EntryPoint) -> tuple[Rule, ...]:
     try:
         loaded = entry.load()
     except Exception as error:

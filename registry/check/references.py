@@ -1,12 +1,17 @@
 """References between definitions. The kind's schema states which fields are references, and to which kind."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
 from registry.errors import nearest
 from registry.model.definition import Definition, Reference, sample_files
 from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A suggestion compares the name with all names. With more missing names than this, spelling is not the cause.
 _MOST_SUGGESTIONS = 500

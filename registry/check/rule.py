@@ -1,13 +1,18 @@
 """The `Rule` type that all rules share, and the `Registry` that rules read."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from registry.load.kinds import Kinds
-from registry.load.loader import Loaded
 from registry.model.definition import Definition, definition_path, kind_and_name
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from registry.load.kinds import Kinds
+    from registry.load.loader import Loaded
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Rule:
     bad: str
     good: str
     find: Find | None = None
-    find_all: Callable[["Rule", Registry], Iterator[Problem]] | None = None
+    find_all: Callable[[Rule, Registry], Iterator[Problem]] | None = None
     kind: str = "process"
     beside: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, str] = field(default_factory=dict)

@@ -1,11 +1,17 @@
 """Rules S001 to S005: violations of the JSON Schema of a kind (draft 2020-12)."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
 from registry.load.validation import explain
-from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.model.definition import Definition
 
 KNOWN_MISSPELLINGS = {
     "args": "argv",

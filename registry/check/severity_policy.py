@@ -1,16 +1,22 @@
 """Apply exceptions and severity settings to findings, and hide credentials in their messages."""
 
-from collections.abc import Iterable, Iterator
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from registry.check import credentials
-from registry.check.rule import Registry
 from registry.credentials import HIDDEN
 from registry.load.settings import IGNORE, LEVELS, Settings
 from registry.model.definition import kind_and_name
 from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity
 from registry.model.rule_exceptions import exceptions_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from registry.check.rule import Registry
 
 # Rules about file format, schema, ids and settings: files and teams cannot change them.
 FIXED = frozenset("YSIK")

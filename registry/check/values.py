@@ -1,13 +1,18 @@
 """Misleading text: invisible characters, and values that the process gets differently than they look."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.check.rule import Registry, Rule
 from registry.model.characters import bidi_control_in, described, invisible_in, without_emoji
-from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.model.definition import Definition
 
 _Pointer = tuple[str | int, ...]
 # Adapter parameters that contain a location.

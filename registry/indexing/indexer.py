@@ -4,12 +4,13 @@ Until the branch moves, only git objects are written. A run that is stopped at a
 new state, and the next run needs no repair.
 """
 
+from __future__ import annotations
+
 import random
 import time
 import uuid
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.errors import ProblemsError, RefusedError, RegistryError, UsageError
 from registry.files.atomic_write import replace_in
@@ -22,6 +23,10 @@ from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, WorkTree, ope
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
 from registry.model.problem import Severity
 from registry.pipeline import check_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 # Problems that indexing fixes.
 _FIXED_HERE = frozenset({"I010"})
@@ -231,14 +236,14 @@ class _Work:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def at(cls, root: Path, repository: Repository, base: str, options: IndexOptions) -> "_Work":
+    def at(cls, root: Path, repository: Repository, base: str, options: IndexOptions) -> _Work:
         """Plan for the commit `base`."""
         return cls.of(Commit(root, repository, base), options, repository, base)
 
     @classmethod
     def of(
         cls, source: Source, options: IndexOptions, repository: Repository | None, base: str | None
-    ) -> "_Work":
+    ) -> _Work:
         """Plan for the content of `source`.
 
         Raises ProblemsError, RefusedError or UsageError when ids must not be assigned.

@@ -4,9 +4,10 @@ A branch can be reset, and its ledger alone would then assign ids again. The pub
 outside it.
 """
 
+from __future__ import annotations
+
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from registry.model.definition import LEDGER_PATH
 
 if TYPE_CHECKING:
     import http.client
+    from collections.abc import Callable
 
 _TIMEOUT_S = 30
 # For a complete response: a server that sends a byte now and then would otherwise block forever.
@@ -147,7 +149,7 @@ def _get(address: str) -> bytes | None:
     return body
 
 
-def _read_body(answer: "http.client.HTTPResponse") -> bytes:
+def _read_body(answer: http.client.HTTPResponse) -> bytes:
     """Return the body, cut one byte above the size limit of a ledger.
 
     Raises TimeoutError when it takes too long.

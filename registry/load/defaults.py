@@ -3,6 +3,7 @@
 from pathlib import Path
 
 SCHEMA_FOLDER = "schema"
+TEMPLATES_FOLDER = "site_templates"
 SETTINGS_SCHEMA = "registry.schema.json"
 """The schema of `registry.yaml`, below `schema/`. Only the program's own is used; the copy in a registry is for editors."""
 

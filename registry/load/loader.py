@@ -11,6 +11,7 @@ from registry.cache.build_cache import BuildCache, Table
 from registry.errors import nearest
 from registry.git import Oversize
 from registry.load import yaml
+from registry.load.defaults import TEMPLATES_FOLDER
 from registry.load.document_store import DocumentStore
 from registry.load.file_stats import is_settled
 from registry.load.kinds import Kind, Kinds
@@ -29,7 +30,6 @@ from registry.model.definition import (
 )
 from registry.model.problem import Problem, Severity, Span
 
-TEMPLATES_FOLDER = "site_templates"
 MAX_SAMPLE_BYTES = 1024 * 1024
 
 

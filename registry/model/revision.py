@@ -1,5 +1,6 @@
 """One committed state of one definition."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -20,3 +21,10 @@ class Revision(NamedTuple):
     blob: str | None
     old_blob: str | None
     other_blobs: tuple[str, ...] = ()
+
+
+def blobs_of(revisions: Iterable[Revision]) -> Iterator[str]:
+    """The contents that these revisions, and what each changed, are shown from."""
+    return (
+        blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None
+    )

@@ -1,11 +1,17 @@
 """A snapshot to the files of its site; pure. Add an output: write its file here, and its `render` to `RENDERERS`."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
 
-from registry.model.definition import Definition
+from typing import TYPE_CHECKING
+
 from registry.render import html, json_api, openapi, schemas
 from registry.render.target import Target, TargetGroup, Targets
-from registry.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from registry.model.definition import Definition
+    from registry.snapshot import Snapshot
 
 RENDERERS: tuple[Callable[[Snapshot], Iterator[Target | TargetGroup]], ...] = (
     html.render,

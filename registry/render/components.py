@@ -5,12 +5,16 @@ conditions, patterns and limits are left out, every object is open for keys that
 noted (`x-extensible-enum`): a new value must not break a client. Each object with fields has a name of its own; pure.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from registry.model.schema_reference import target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 Schema = dict[str, Any]
 # Of each schema these are kept as they are. Not `title`: generators take it for the name of a class, and several have the same.

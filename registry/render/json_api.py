@@ -3,21 +3,26 @@
 The functions that end in `_body` give one answer each; the live server sends the same ones.
 """
 
+from __future__ import annotations
+
 import hashlib
-from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry import __version__
 from registry.cache.build_cache import Table
-from registry.load.kinds import Kind
 from registry.model import addresses
-from registry.model.definition import Definition
 from registry.model.diff import MISSING, Change
-from registry.model.revision import Revision
 from registry.render.target import File, Target, TargetGroup, fingerprint_of, json_file, target_of, to_json
-from registry.snapshot import Snapshot, Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from registry.load.kinds import Kind
+    from registry.model.definition import Definition
+    from registry.model.revision import Revision
+    from registry.snapshot import Snapshot, Tombstone
 
 # So many ids are in one run of answers: of some hundred kilobytes, so that one edit costs little to make and to keep.
 _IN_ONE_RUN = 128

@@ -1,15 +1,21 @@
 """`api/openapi.json`: every address of the API and the form of every body (OpenAPI 3.1), for people and for client generators."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry import __version__
-from registry.load.kinds import Kind
 from registry.load.settings import MAX_PAGE_SIZE
 from registry.model import addresses
 from registry.render.components import Components, Schema, Shapes, pascal, reference
 from registry.render.json_api import OURS
 from registry.render.target import File, Target, to_json
-from registry.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.load.kinds import Kind
+    from registry.snapshot import Snapshot
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}

@@ -1,11 +1,17 @@
 """`schema/<kind>.schema.json`: each kind's whole schema, for editors and other people's checks."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from registry.model.addresses import schema_file
 from registry.render.target import File, Target, target_of
-from registry.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.snapshot import Snapshot
 
 
 def render(snapshot: Snapshot) -> Iterator[Target]:

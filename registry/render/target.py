@@ -1,13 +1,17 @@
 """What every renderer gives: files of the site, in units that are made again only when what they are made from has changed."""
 
+from __future__ import annotations
+
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from registry.model.addresses import api_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)

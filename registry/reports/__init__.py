@@ -3,15 +3,17 @@
 To add a format, write its file here and add its name below.
 """
 
+from __future__ import annotations
+
 import importlib
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from registry.model.problem import Problem
-from registry.reports.line import LineOf
-
 if TYPE_CHECKING:
-    from registry.changes import Comparison
+    from collections.abc import Callable, Sequence
+
+    from registry.changes.compare import Comparison
+    from registry.model.problem import Problem
+    from registry.reports.line import LineOf
 
 # In the order of the help text. `text` is for people, all others are for programs.
 FORMATS = ("text", "json", "github", "gitlab", "junit", "rdjson", "sarif")
@@ -24,7 +26,7 @@ CHANGE_FORMATS = ("text", "markdown", "json", "html")
 class ChangeReport(Protocol):
     """Formats a comparison. `width` (in characters) and `color` apply to the terminal only."""
 
-    def __call__(self, comparison: "Comparison", *, width: int = 80, color: bool = False) -> str:
+    def __call__(self, comparison: Comparison, *, width: int = 80, color: bool = False) -> str:
         """Return the report."""
 
 

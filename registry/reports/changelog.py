@@ -1,15 +1,22 @@
 """Format the changes of a registry as release notes, breaking changes first."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
 
-from registry.changes import Level, Meaning, What
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from registry.changes.compare import What
+from registry.changes.table import Level
 from registry.model.characters import visible
 from registry.model.diff import MISSING
 from registry.reports.changes import json as changes_json
 from registry.reports.changes import markdown
 from registry.reports.changes.words import NO_CHANGES, affected, summary, title, value, who
 from registry.reports.envelope import to_text
-from registry.review.changelog import Changelog, ChangelogEntry
+
+if TYPE_CHECKING:
+    from registry.changes.meaning import Meaning
+    from registry.review.changelog import Changelog, ChangelogEntry
 
 _HEADINGS = {Level.BREAKING: "Breaking", Level.RISKY: "Risky", Level.SAFE: "Safe"}
 _LONGEST = 120

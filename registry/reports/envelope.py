@@ -4,10 +4,14 @@
 their forms have other rules (docs/consumer.md). The formats of other programs (SARIF, JUnit …) are theirs.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from registry.model.characters import dump_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMAT_VERSION = 1
 """Increased when a key is removed, renamed or changes its meaning. New keys can be added at any time."""

@@ -3,12 +3,18 @@
 Source: "Workflow commands for GitHub Actions" in GitHub's documentation.
 """
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.model.characters import visible, visible_lines
-from registry.model.problem import Problem
 from registry.reports.line import LineOf, said
 from registry.reports.text import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from registry.model.problem import Problem
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:

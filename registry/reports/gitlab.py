@@ -3,13 +3,18 @@
 Source: "Code Quality" in GitLab's documentation, the report format (a subset of Code Climate's).
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from registry.model.characters import dump_json
 from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:

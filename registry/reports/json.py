@@ -1,11 +1,16 @@
 """Problems as one JSON object."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from registry.model.problem import Problem, Severity
 from registry.reports.envelope import to_text
-from registry.reports.line import LineOf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.reports.line import LineOf
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf = lambda _path, _line: None) -> str:

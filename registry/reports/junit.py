@@ -1,12 +1,17 @@
 """Problems as JUnit XML, which most CI servers show: one test suite per file, one failed test per error."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from itertools import groupby
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from registry.model.characters import visible
 from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def report(problems: Sequence[Problem], _line_of: LineOf) -> str:

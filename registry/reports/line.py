@@ -1,9 +1,14 @@
 """Helpers of all reports. A report is a function `report(problems, line_of) -> str`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from registry.model.characters import visible
-from registry.model.problem import Problem
+
+if TYPE_CHECKING:
+    from registry.model.problem import Problem
 
 LineOf = Callable[[str, int], str | None]
 """Returns a line (from 1) of the file at a path, or None if there is none."""

@@ -4,11 +4,17 @@ Source: reviewdog's `proto/rdf`: lines and columns from 1, columns counted in by
 exclusive.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.model.characters import dump_json
-from registry.model.problem import Problem
 from registry.reports.line import LineOf, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.model.problem import Problem
 
 
 def report(problems: Sequence[Problem], line_of: LineOf) -> str:

@@ -1,12 +1,13 @@
 """Format a whole review: the problems of a change, and its meaning."""
 
+from __future__ import annotations
+
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from registry.changes import Comparison, Level
+from registry.changes.table import Level
 from registry.errors import UsageError
 from registry.model.characters import visible
 from registry.model.problem import Problem, Severity, Span
@@ -18,7 +19,12 @@ from registry.reports.changes import markdown
 from registry.reports.changes import text as changes_text
 from registry.reports.changes.words import between, summary, title, who
 from registry.reports.envelope import FORMAT_VERSION, to_text
-from registry.reports.line import LineOf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from registry.changes.compare import Comparison
+    from registry.reports.line import LineOf
 
 _MOST_OPEN = 20
 MARKER = "<!-- process-registry review -->"

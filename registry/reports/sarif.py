@@ -1,8 +1,9 @@
 """Problems as SARIF 2.1.0 (OASIS), which code scanning of forges and many editors read."""
 
+from __future__ import annotations
+
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from registry import __version__
@@ -10,6 +11,9 @@ from registry.check import OTHERS, RULES
 from registry.model.characters import dump_json
 from registry.model.problem import Problem, Severity
 from registry.reports.line import LineOf, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

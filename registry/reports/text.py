@@ -1,12 +1,17 @@
 """Problems for a terminal: location, message, source line with a caret, hint."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from registry.credentials import hide_in_line
 from registry.model.characters import visible
 from registry.model.problem import Problem, Severity
-from registry.reports.line import LineOf
+
+if TYPE_CHECKING:
+    from registry.reports.line import LineOf
 
 LinkOf = Callable[[str], str | None]
 """Returns the URL of the documentation of a rule, or None."""

@@ -1,12 +1,17 @@
 """Which revision last set each field of a definition; pure."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.model.diff import MISSING, same
 from registry.model.pointer import escape_step, steps_of
-from registry.model.revision import Revision
-from registry.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from registry.model.revision import Revision
+    from registry.snapshot import Snapshot
 
 
 class Origin(NamedTuple):

@@ -1,17 +1,23 @@
 """What happened to a registry since a revision or a date: what changed, what it means, and by which commits."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from registry.changes import Changed, Comparison
 from registry.errors import UsageError
-from registry.git import LogCommit, Repository
 from registry.load.source import Commit, open_source
 from registry.model.definition import DEFINITIONS_FOLDER, definition_path
 from registry.review.comparison import compare_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from registry.changes.compare import Changed, Comparison
+    from registry.git import LogCommit, Repository
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:]{5,8}(?:Z|[+-][0-9]{2}:[0-9]{2})?)?")
 

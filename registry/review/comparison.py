@@ -1,31 +1,27 @@
 """Two revisions of a registry to what changed between them, reading only what differs."""
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, date, datetime
-from pathlib import Path
+from __future__ import annotations
 
-from registry.changes import (
-    GUARDS,
-    Changed,
-    Comparison,
-    Meaning,
-    Side,
-    What,
-    compare,
-    judged_by_settings,
-    meaning,
-)
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from registry.changes.compare import GUARDS, Changed, Comparison, Side, What, compare, judged_by_settings
 from registry.changes.guards import loosened_schema, loosened_settings
+from registry.changes.meaning import Meaning, meaning
 from registry.errors import UsageError
 from registry.git import Repository, as_pattern
-from registry.load.defaults import SCHEMA_FOLDER
+from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER
 from registry.load.kinds import Kinds, load_kinds
-from registry.load.loader import TEMPLATES_FOLDER, load_definitions
+from registry.load.loader import load_definitions
 from registry.load.search import paths_with
 from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
 from registry.load.source import Commit, Source, open_source
 from registry.load.x_registry import DEPRECATION
 from registry.model.definition import Definition, definition_path, kind_and_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
 
 
 def compare_revisions(root: Path, base: str, head: str = "worktree") -> Comparison:

@@ -1,18 +1,23 @@
 """The hook as a file in a bare repository: a shell script that calls `registry hook`, and refuses when it cannot."""
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import replace_file
 from registry.git import HEADS, Repository, open_repository
 from registry.model.definition import DEFINITIONS_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MARKER = "# Refuses a push that would break the registry."
 # `-I`: no file of the repository or of the current folder can stand for one of our modules.

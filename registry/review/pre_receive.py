@@ -1,11 +1,10 @@
 """A push to a bare repository, judged before its refs move: for teams without a forge."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import NamedTuple
+from __future__ import annotations
 
-from registry.changes import Comparison
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
 from registry.errors import UsageError
 from registry.git import HEADS, HIGH_WATER, Repository, branch_ref, open_repository
 from registry.ids import parse_ledger, verify
@@ -17,6 +16,12 @@ from registry.pipeline import check_source
 from registry.review.comparison import compare_sources
 from registry.review.pushed_ids import MAX_ID_GAP, changes_the_ledger, check_pushed_ids
 from registry.review.review import Review, all_git_directories, review_as_it_is
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from registry.changes.compare import Comparison
 
 _OURS = "refs/registry/"
 # What a change must not do, and what `registry index` does on the main branch: `check_pushed_ids` decides about these.

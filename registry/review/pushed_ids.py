@@ -4,8 +4,9 @@ It costs what the commits change: contents are read of changed files and of thos
 are taken to carry the id that the ledger has for their name, which earlier pushes were checked for.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry.errors import UsageError
 from registry.git import HIGH_WATER, Oversize, Repository
@@ -14,6 +15,9 @@ from registry.load import yaml
 from registry.load.settings import SETTINGS_PATH, parse_settings
 from registry.load.source import MAX_LEDGER_BYTES
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, id_of, kind_and_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
 
 MAX_ID_GAP = 1000
 """So many numbers a push may leave out of each kind: for published ids that the repository does not know of."""

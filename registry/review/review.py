@@ -1,9 +1,10 @@
 """A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
 
+from __future__ import annotations
+
 import posixpath
-from collections.abc import Container
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.check.rule import MergeTarget
 from registry.errors import UsageError
@@ -27,6 +28,10 @@ from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity, Span
 from registry.pipeline import Checked, check_source
 from registry.review.comparison import loosened_guards, touched_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
 
 # From so many changed definitions on, looking for what is around them costs more than reading everything.
 _MANY = 300

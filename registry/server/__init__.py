@@ -1,5 +1,7 @@
 """The live server: the site over HTTP as its files are now, parts of lists, live reload. Later: writes, login."""
 
+from __future__ import annotations
+
 from registry.server.app import Server
 from registry.server.connections import connection_limit
 from registry.server.cors import CorsPolicy

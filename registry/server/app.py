@@ -1,10 +1,11 @@
 """Answers from the newest good state of a registry, with the bytes that a build would write, and what a static host cannot do."""
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 import mimetypes
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from json import dumps
@@ -14,9 +15,7 @@ from urllib.parse import quote, unquote
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -30,13 +29,17 @@ from registry.server.connections import LimitedProtocol
 from registry.server.cors import METHODS, CorsPolicy
 from registry.server.hosts import AllowedHosts, HostGuard
 from registry.server.lists import WrongQueryError, asks_for_a_part, list_answer, set_answer
-from registry.server.live import LiveRegistry, LiveState
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from socket import socket
     from types import FrameType
 
+    from starlette.datastructures import Headers
+    from starlette.requests import Request
     from starlette.types import ASGIApp
+
+    from registry.server.live import LiveRegistry, LiveState
 
 _TYPES = {
     ".json": "application/json",
@@ -103,7 +106,7 @@ class Server:
             Starlette(routes=routes, exception_handlers={405: self._read_only}), hosts
         )
 
-    def run(self, listener: "socket", most_connections: int) -> None:
+    def run(self, listener: socket, most_connections: int) -> None:
         """Answer on a socket until a signal ends it, at most so many connections at once."""
         LimitedProtocol.most_connections = most_connections
         # Open pages keep a connection each: some must stay free for everybody else.
@@ -408,7 +411,7 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(config)
         self._tell = tell
 
-    def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._tell()
         super().handle_exit(sig, frame)
 

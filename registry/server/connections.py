@@ -3,14 +3,18 @@
 uvicorn has no such limits with httptools: a client that sends one byte a minute, or nothing, would keep its connection for ever.
 """
 
-from asyncio import Transport
+from __future__ import annotations
+
 from contextlib import suppress
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from asyncio import Transport
 
 HEADERS_WITHIN_S = 10.0
 """From the first moment, or from the last answer, to the end of a request's headers."""

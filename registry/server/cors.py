@@ -4,10 +4,15 @@ What is committed may be read by every page, as on a static host. What is not co
 a page on the web must not read it from the author's machine. `--cors ORIGIN` names origins that may read everything.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 METHODS = "GET, HEAD, OPTIONS"
 _ORIGIN = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?\Z")

@@ -1,5 +1,7 @@
 """The socket that the server listens on, and how its address is written."""
 
+from __future__ import annotations
+
 import socket
 
 from registry.errors import UsageError

@@ -5,17 +5,23 @@ not allow filtering or ordering. A parameter that looks like a misspelled filter
 everything; all other unknown parameters are ignored and appear in `next` and `previous` again.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
-from registry.load.kinds import Kind
 from registry.load.settings import MAX_PAGE_SIZE
 from registry.model.addresses import api_list
-from registry.model.definition import Definition
 from registry.render.json_api import address, detail_bytes, list_bytes, published
 from registry.render.target import to_json
-from registry.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from registry.load.kinds import Kind
+    from registry.model.definition import Definition
+    from registry.snapshot import Snapshot
 
 _FORM = frozenset({"format"})  # asks for what we answer anyway
 _MOST_AT_ONCE = 1000

@@ -1,19 +1,16 @@
 """A registry that is kept ready to answer from while its files change: the newest good state, and what is wrong now."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from registry.cache.build_cache import BuildCache
 from registry.check import check
 from registry.errors import RegistryError, UsageError, system_message
-from registry.history.archive import Revisions
 from registry.load import yaml
-from registry.load.file_stats import TreeScan
 from registry.load.loader import Loaded
 from registry.load.source import WorkTree, blob_id, open_source
 from registry.model.addresses import INDEX_PAGE, definition_page, page_file
@@ -24,7 +21,15 @@ from registry.pipeline import snapshot_of
 from registry.progress import Progress, silent
 from registry.render import render, render_one
 from registry.render.target import Target, files_by_path
-from registry.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from registry.cache.build_cache import BuildCache
+    from registry.history.archive import Revisions
+    from registry.load.file_stats import TreeScan
+    from registry.snapshot import Snapshot
 
 _MOST_BYTES = 128 * 1024 * 1024
 
@@ -32,7 +37,7 @@ _MOST_BYTES = 128 * 1024 * 1024
 class PageIndex:
     """The files of one state of a site by path, each made when first asked for; what was made is shared between states."""
 
-    def __init__(self, units: Mapping[str, Target], made: "PageCache") -> None:
+    def __init__(self, units: Mapping[str, Target], made: PageCache) -> None:
         """`units` by the places that they cover."""
         self.units = units
         self._made = made
@@ -50,7 +55,7 @@ class PageIndex:
             place = place.rpartition("/")[0]
         return None
 
-    def upon(self, units: Sequence[Target]) -> "PageIndex":
+    def upon(self, units: Sequence[Target]) -> PageIndex:
         """The same with other units in the places of some."""
         return PageIndex({**self.units, **_by_place(units)}, self._made)
 

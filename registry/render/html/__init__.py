@@ -1,5 +1,7 @@
 """The HTML catalog: an index, lists, and for each definition a page, its history and its revisions; from `site_templates/`."""
 
+from __future__ import annotations
+
 from registry.render.html.catalog import render, render_one
 
 __all__ = ["render", "render_one"]

@@ -4,6 +4,8 @@ Never in the registry's cache: what lies there is data, and who can write there 
 beside our modules can change these, too.
 """
 
+from __future__ import annotations
+
 import hashlib
 import importlib.util
 import io
@@ -12,12 +14,15 @@ import sys
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2.compiler
 from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 
 from registry.cache.cache_file import program
+
+if TYPE_CHECKING:
+    from jinja2.bccache import Bucket
 
 
 class CompiledTemplates(BytecodeCache):

@@ -1,26 +1,31 @@
 """The pages of one snapshot."""
 
+from __future__ import annotations
+
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial, wraps
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from jinja2 import TemplateError
 from markupsafe import Markup
 
 from registry.errors import UsageError
-from registry.load.kinds import Kind
 from registry.load.yaml.writer import to_yaml
 from registry.model import addresses
-from registry.model.definition import Definition, Reference
-from registry.model.revision import Revision
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
-from registry.render.html.filled_template import Texts
 from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
 from registry.render.html.text import markdown, title_at
 from registry.render.target import File, Target, TargetGroup, fingerprint_of, target_of
-from registry.snapshot import Snapshot, Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from registry.load.kinds import Kind
+    from registry.model.definition import Definition, Reference
+    from registry.model.revision import Revision
+    from registry.render.html.filled_template import Texts
+    from registry.snapshot import Snapshot, Tombstone
 
 P = ParamSpec("P")
 LIST_PAGE_SIZE = 200

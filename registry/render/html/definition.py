@@ -1,18 +1,23 @@
 """What the page of one definition shows, or of one that was deleted."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from registry.check.placeholders import template_variables
-from registry.load.kinds import Kind
 from registry.model import addresses
 from registry.model.definition import Definition, definition_path
 from registry.model.pointer import value_at
-from registry.render.html.filled_template import Texts
-from registry.render.html.pages import Templates
 from registry.render.html.revisions import ShownRevision, history_list
 from registry.render.html.text import as_list, command, field_html, markdown, properties, title_at
-from registry.snapshot import Snapshot, Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from registry.load.kinds import Kind
+    from registry.render.html.filled_template import Texts
+    from registry.render.html.pages import Templates
+    from registry.snapshot import Snapshot, Tombstone
 
 # So many on the page itself; all of them on the page of the history.
 _NEWEST = 5

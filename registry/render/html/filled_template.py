@@ -3,6 +3,8 @@
 Jinja2 takes ten times as long, and a revision's page is made for each of fifty thousand revisions.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import chain

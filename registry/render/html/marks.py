@@ -4,6 +4,8 @@ While a page is made, a sign stands for each (its code point between U+0001 and 
 it is in an element, where markup can stand, or in an attribute or a title.
 """
 
+from __future__ import annotations
+
 import re
 
 from registry.model.characters import described, may_hold_invisible, replace_invisible

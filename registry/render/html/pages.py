@@ -1,9 +1,10 @@
 """Templates to pages: the frame that many pages share is made once, and pages that differ in texts alone are filled in."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -12,6 +13,9 @@ from registry.errors import UsageError
 from registry.render.html.bytecode_cache import CompiledTemplates
 from registry.render.html.filled_template import FilledTemplate, Texts, fill_all, slots_for, values_of
 from registry.render.html.marks import mark_signed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 # The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
 _BLOCKS = ("title", "banner", "main")

@@ -1,17 +1,23 @@
 """Revisions as pages show them: what each changed, in words."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
 from registry.model import addresses
-from registry.model.diff import Change
-from registry.model.revision import Revision
+from registry.model.revision import blobs_of
 from registry.render.html.filled_template import escape_all_html
-from registry.render.html.pages import Templates
 from registry.render.html.text import SHOWN_CHARACTERS, TEXT, short
-from registry.snapshot import Snapshot, blobs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from registry.model.diff import Change
+    from registry.model.revision import Revision
+    from registry.render.html.pages import Templates
+    from registry.snapshot import Snapshot
 
 SHOWN_CHANGES = 40
 # Stands for the way to the top. No text looks like it: in markup its first sign is written in another way.

@@ -1,20 +1,25 @@
 """Values and descriptions as pages show them."""
 
+from __future__ import annotations
+
 import re
 import shlex
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from markupsafe import Markup
 
-from registry.load.kinds import Kind
 from registry.model.diff import MISSING
 from registry.model.pointer import steps_of, value_at
 from registry.model.schema_reference import followed
 from registry.render.html.filled_template import escape_all_html, escape_html
 from registry.render.html.marks import sign_in_markup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry.load.kinds import Kind
 
 SHOWN_CHARACTERS = 400
 TEXT = b"%s"

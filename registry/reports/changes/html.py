@@ -1,16 +1,22 @@
 """A comparison as one self-contained HTML page in the style of the catalog."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from registry.changes import Comparison, Level
+from registry.changes.table import Level
 from registry.load.defaults import defaults_folder
 from registry.model.characters import visible
 from registry.model.diff import MISSING
 from registry.reports.changes.words import affected, between, summary, title, value, who
+
+if TYPE_CHECKING:
+    from registry.changes.compare import Comparison
 
 _FOLDER = "site_templates"
 

@@ -1,11 +1,15 @@
 """A comparison as JSON. The schema is `diff.schema.json` in this folder."""
 
+from __future__ import annotations
+
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-from registry.changes import TABLE, Changed, Comparison, Level, Meaning, Party, What
+from registry.changes.compare import Changed, Comparison, What
+from registry.changes.meaning import Meaning
+from registry.changes.table import TABLE, Level, Party
 from registry.load.settings import Settings
 from registry.model.diff import MISSING
 from registry.reports.envelope import to_text

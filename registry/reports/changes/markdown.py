@@ -3,12 +3,19 @@
 Text of definitions is untrusted and appears only as code.
 """
 
-import re
+from __future__ import annotations
 
-from registry.changes import Changed, Comparison, Level, Meaning
+import re
+from typing import TYPE_CHECKING
+
+from registry.changes.table import Level
 from registry.model.characters import visible
 from registry.model.diff import MISSING
 from registry.reports.changes.words import NO_CHANGES, affected, between, summary, title, value, who
+
+if TYPE_CHECKING:
+    from registry.changes.compare import Changed, Comparison
+    from registry.changes.meaning import Meaning
 
 AT_MOST = 60_000
 """Maximum size of a comment in bytes. Forges accept 65,536 characters or more."""

@@ -1,13 +1,20 @@
 """A comparison for a terminal, with old and new side by side if there is room."""
 
+from __future__ import annotations
+
 import textwrap
 import unicodedata
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from registry.changes import Changed, Comparison, Level, Meaning
+from registry.changes.table import Level
 from registry.model.characters import visible
 from registry.model.diff import MISSING
 from registry.reports.changes.words import affected, between, summary, title, value, who
+
+if TYPE_CHECKING:
+    from registry.changes.compare import Changed, Comparison
+    from registry.changes.meaning import Meaning
 
 _STYLES = {
     "breaking": "1;31",

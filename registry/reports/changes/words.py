@@ -1,10 +1,16 @@
 """Wordings shared by all formats of a comparison."""
 
-import json
-from typing import Any
+from __future__ import annotations
 
-from registry.changes import GUARDS, Changed, Comparison, Level, Meaning, What
+import json
+from typing import TYPE_CHECKING, Any
+
+from registry.changes.compare import GUARDS, Changed, Comparison, What
+from registry.changes.table import Level
 from registry.model.diff import MISSING
+
+if TYPE_CHECKING:
+    from registry.changes.meaning import Meaning
 
 NO_CHANGES = "No relevant changes."
 

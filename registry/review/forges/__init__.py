@@ -4,10 +4,15 @@ The report may come from a stranger's pull request. Which request it is about is
 forge itself tells the job.
 """
 
-import importlib
-from collections.abc import Callable, Mapping
+from __future__ import annotations
 
-from registry.review.forges.forge import Forge
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from registry.review.forges.forge import Forge
 
 # In the order that help shows them.
 FORGES = ("github", "gitlab", "forgejo")

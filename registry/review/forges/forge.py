@@ -1,15 +1,19 @@
 """What every forge offers, and how its REST service is asked."""
 
+from __future__ import annotations
+
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from registry.errors import UsageError
 from registry.load.foreign_json import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _TIMEOUT_S = 30
 # What forges answer has a dozen.

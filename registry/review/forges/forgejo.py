@@ -3,11 +3,16 @@
 Source: the API reference (Swagger) of Forgejo, section "issue"; addresses are those of GitHub but for the length of a page.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from registry.errors import UsageError
 from registry.review.forges.forge import Forge, Rest, event, needed
 from registry.review.forges.github import IssueComments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def forge_from(environment: Mapping[str, str]) -> Forge:

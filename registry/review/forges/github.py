@@ -4,12 +4,16 @@ Source: "REST API endpoints for issue comments" and "for pull requests", and "Ev
 documentation. A pull request is a kind of issue there, so its comments are those of the issue.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from registry.errors import UsageError
 from registry.review.forges.forge import Comment, Forge, Rest, event, needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _BOT = "github-actions[bot]"
 

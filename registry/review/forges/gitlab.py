@@ -4,10 +4,15 @@ Source: "Notes API" and "Predefined CI/CD variables" in GitLab's documentation. 
 project access token with the scope `api` is needed.
 """
 
-from collections.abc import Iterator, Mapping
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from registry.review.forges.forge import Comment, Forge, Rest, needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 class Notes:
