@@ -8,24 +8,26 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.cache.build_cache import BuildCache, Table
-from registry.check import Findings, FindMany, check, judged_by, unknown_rules
+from registry.check import Findings, FindMany, check, check_changed, judged_by, unknown_rules
 from registry.load.kinds import Kinds, load_kinds
-from registry.load.loader import Loaded, load_definitions
+from registry.load.loader import Loaded, definitions_at, load_changed, load_definitions
 from registry.load.settings import SETTINGS_PATH, Settings, with_base_url
 from registry.model.problem import Problem, has_errors
-from registry.progress import Progress, silent
+from registry.progress import NOT_CANCELED, CancelToken, Progress, silent
 from registry.runtime import collecting_rarely, without_cycle_collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Collection, Container, Mapping, Sequence, Set
 
     from registry.check.rule import MergeTarget
-    from registry.load.source import Source
+    from registry.load.lookups import Changes
+    from registry.load.source import Source, WorkTree
     from registry.model.definition import Definition
     from registry.site import Site
     from registry.snapshot import Preview, Snapshot
 
-
+MOST_CHANGES = 500
+"""When more files changed, everything is read again: that is as fast then."""
 FINDINGS: Table[Findings] = Table(
     "findings",
     lambda found: [one.as_row() for one in found],
@@ -36,11 +38,24 @@ FINDINGS: Table[Findings] = Table(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A source with everything that was read from it and all that is wrong with it."""
+    """A source with everything that was read from it, and all problems.
+
+    `across` are the findings of rules about all definitions, by path, as `check_paths` keeps them for its next call.
+    """
 
     settings: Settings
     kinds: Kinds
     loaded: Loaded
+    problems: tuple[Problem, ...]
+    across: Mapping[str, Findings] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source as it was read: `snapshot` is None when there are errors, and `problems` are all, those of the ledger included."""
+
+    checked: Checked
+    snapshot: Snapshot | None
     problems: tuple[Problem, ...]
 
 
@@ -108,6 +123,34 @@ def _unknown_rules(settings: Settings, source: Source) -> tuple[Problem, ...]:
     return unknown_rules(settings, source.read(SETTINGS_PATH), TABLE)
 
 
+def check_one(checked: Checked, source: WorkTree, path: str) -> tuple[Checked, Changes] | None:
+    """As `check_paths`, for one path."""
+    return check_paths(checked, source, [path])
+
+
+def check_paths(checked: Checked, source: WorkTree, paths: Collection[str]) -> tuple[Checked, Changes] | None:
+    """What `check_source` gives after the files at `paths` changed: only these are read; and their definitions.
+
+    None where it may give something else for other files, too: then everything is to be checked again.
+    """
+    changes = load_changed(source, checked.kinds, checked.loaded, paths)
+    if changes is None:
+        return None
+    found = check_changed(
+        checked.loaded,
+        changes.loaded,
+        frozenset(paths),
+        checked.problems,
+        checked.kinds,
+        checked.settings,
+        checked.across,
+    )
+    if found is None:
+        return None
+    problems, across = found
+    return replace(checked, loaded=changes.loaded, problems=problems, across=across), changes.definitions
+
+
 def snapshot_of(
     source: Source,
     progress: Progress = silent,
@@ -119,6 +162,19 @@ def snapshot_of(
 
     `with_contents`: those of all revisions are going to be asked for.
     """
+    state = read_state(source, progress, cache, with_contents=with_contents)
+    return state.snapshot, state.problems
+
+
+def read_state(
+    source: Source,
+    progress: Progress = silent,
+    cache: BuildCache | None = None,
+    cancel: CancelToken = NOT_CANCELED,
+    *,
+    with_contents: bool = True,
+) -> SourceState:
+    """Everything in `source`, read and checked; as `snapshot_of`. Raises CanceledError once `cancel` says so."""
     # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
     from registry.history.blobs import BlobReader
     from registry.history.reader import begin_history
@@ -132,8 +188,9 @@ def snapshot_of(
         try:
             progress("reading definitions")
             checked = check_source(source, cache=cache, schemas=schemas)
+            cancel.check()
             if has_errors(checked.problems):
-                return None, checked.problems
+                return SourceState(checked, None, checked.problems)
             progress("bringing together what was read")
             snapshot, ledger_problems = take_snapshot(
                 source, checked.settings, checked.kinds, checked.loaded, pending, contents, cache, progress
@@ -142,7 +199,42 @@ def snapshot_of(
             if pending is not None:
                 pending.close()
     problems = (*checked.problems, *ledger_problems)
-    return (None if has_errors(ledger_problems) else snapshot), problems
+    cancel.check()
+    return SourceState(checked, None if has_errors(ledger_problems) else snapshot, problems)
+
+
+def update_state(
+    newest: SourceState,
+    good: Snapshot,
+    source: WorkTree,
+    paths: Set[str],
+    paths_since_good: Set[str],
+    *,
+    git_changed: bool,
+) -> SourceState | None:
+    """What `read_state` gives for `source`, from earlier states of it, in time that grows with what changed.
+
+    `paths` are those that changed since `newest`, `paths_since_good` those that changed since the snapshot `good`, of the last
+    state without errors. `git_changed`: so did git's HEAD or index. None where everything has to be read: settings, schemas,
+    templates or samples changed, a branch was set back or switched, or very many files changed.
+    """
+    from registry.snapshot import changes_since
+
+    if len(paths_since_good) > MOST_CHANGES:
+        return None
+    with without_cycle_collector():
+        found = check_paths(newest.checked, source, paths)
+        if found is None:
+            return None
+        checked, _ = found
+        if has_errors(checked.problems):
+            return SourceState(checked, None, checked.problems)
+        changed = definitions_at(checked.loaded, checked.kinds, paths_since_good)
+        known = None if git_changed or source.commit != good.commit else paths_since_good
+        changes = changes_since(good, source, checked.loaded, changed, paths=known)
+        if changes is None:
+            return None
+        return SourceState(checked, good.apply(changes), checked.problems)
 
 
 def build(  # noqa: PLR0913 - each a way in which builds differ

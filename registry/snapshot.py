@@ -15,12 +15,20 @@ from registry.cache.build_cache import BuildCache
 from registry.cache.cache_file import program
 from registry.errors import UsageError
 from registry.history.archive import NO_REVISIONS, History, Revisions
+from registry.history.reader import continue_history
 from registry.ids import Ledger, LedgerEntry, parse_ledger
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER, defaults_folder
+from registry.load.lookups import Changes, Lookups, Place, lookups_of, with_changes
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, Source
 from registry.model.addresses import folded, has_address
-from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, Definition, definition_path
+from registry.model.definition import (
+    DEFINITIONS_FOLDER,
+    LEDGER_PATH,
+    Definition,
+    definition_path,
+    kind_and_name,
+)
 from registry.model.diff import Change, diff
 from registry.model.problem import Problem, Severity, Span
 from registry.model.revision import Revision, blobs_of
@@ -74,23 +82,44 @@ class Preview:
     page: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotChanges:
+    """What a later state of the same source has otherwise than a snapshot; settings, schemas and templates are the same.
+
+    `uncommitted` are the paths that differ from `commit`, relative to the registry's root.
+    """
+
+    definitions: Changes
+    ledger: Ledger
+    history: History | None
+    commit: str | None
+    commit_time: str | None
+    uncommitted: frozenset[str] | None
+    tombstones: tuple[Tombstone, ...]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What one source holds.
 
-    `contents` are those of all revisions; `templates` those of the catalog, by path below
-    `site_templates/`. `cache` has answers of earlier runs.
+    `lookups` are tables over `definitions`. `uncommitted` are the paths that differ from `commit`, relative to the registry's
+    root; None where there is no commit. `is_fork`: the ledger is of another registry, so all ids are dropped. `contents` are those
+    of all revisions, `templates` those of the catalog by path below `site_templates/`. `cache` has answers of earlier runs.
     """
 
     settings: Settings
     kinds: Kinds
     definitions: tuple[Definition, ...]
+    lookups: Lookups
     ledger: Ledger
+    is_fork: bool
     commit: str | None
     commit_time: str | None
+    uncommitted: frozenset[str] | None
     is_dirty: bool
+    history: History | None
     history_complete: bool
-    revisions: Mapping[tuple[str, str], Revisions]
+    revisions: Mapping[Place, Revisions]
     tombstones: tuple[Tombstone, ...]
     contents: BlobReader
     templates: Mapping[str, bytes]
@@ -105,6 +134,77 @@ class Snapshot:
     _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    def apply(self, changes: SnapshotChanges) -> Snapshot:
+        """The snapshot of a later state: what `take_snapshot` gives for it, in time that grows with the changes.
+
+        Tables are copied, and updated where a definition changed. Digests of definitions that are not concerned are kept.
+        """
+        definitions = with_changes(self.definitions, changes.definitions, self.kinds)
+        lookups = self.lookups.with_changes(self.kinds, changes.definitions)
+        changed_revisions = self._changed_revisions(changes, definitions, lookups)
+        revisions = {**self.revisions, **changed_revisions}
+        for place in changes.definitions:
+            if place not in lookups.by_name:
+                revisions.pop(place, None)
+        after = replace(
+            self,
+            definitions=definitions,
+            lookups=lookups,
+            ledger=changes.ledger,
+            commit=changes.commit,
+            commit_time=changes.commit_time,
+            uncommitted=changes.uncommitted,
+            is_dirty=changes.uncommitted is None or _matters(changes.uncommitted),
+            history=changes.history,
+            revisions=revisions,
+            tombstones=changes.tombstones,
+            contents=self.contents.with_current(definitions),
+        )
+        is_same_set = all(
+            (place in self.lookups.by_name) == (place in lookups.by_name) for place in changes.definitions
+        )
+        if is_same_set and after.common_key == self.common_key:
+            concerned = (
+                changes.definitions.keys()
+                | self.lookups.targets_of(self.kinds, changes.definitions)
+                | {place for place, new in changed_revisions.items() if new.key != self.revisions[place].key}
+            )
+            after._keys.update(self._keys.copy())
+            for place in concerned:
+                after._keys.pop(place, None)
+            after.answers.update(self.answers.copy())
+        return after
+
+    def with_edit(self, edited: Definition) -> Snapshot:
+        """The snapshot with an edit of a definition that keeps its id, which is not committed."""
+        uncommitted = self.uncommitted | {edited.path} if self.uncommitted is not None else None
+        return self.apply(
+            SnapshotChanges(
+                {(edited.kind, edited.name): edited},
+                self.ledger,
+                self.history,
+                self.commit,
+                self.commit_time,
+                uncommitted,
+                self.tombstones,
+            )
+        )
+
+    def _changed_revisions(
+        self, changes: SnapshotChanges, definitions: Iterable[Definition], lookups: Lookups
+    ) -> dict[Place, Revisions]:
+        """The revisions of the definitions that may have other ones; of all where the history goes on."""
+        if changes.history is not self.history:
+            concerned = definitions
+        else:
+            moved = (changes.uncommitted or frozenset()) ^ (self.uncommitted or frozenset())
+            places = {*changes.definitions, *filter(None, map(kind_and_name, moved))}
+            concerned = [one for place in places if (one := lookups.by_name.get(place)) is not None]
+        return {
+            (one.kind, one.name): _revisions_of(one, changes.history, changes.uncommitted)
+            for one in concerned
+        }
 
     @cached_property
     def common_key(self) -> str:
@@ -191,28 +291,20 @@ class Snapshot:
         kinds = self.kinds.referenced
         return sorted(f"{kind}/{name}" for kind, name in self.by_name if kind in kinds)
 
-    @cached_property
+    @property
     def published(self) -> Mapping[str, tuple[Definition, ...]]:
         """The definitions of each kind that have an id, in order of id."""
-        return {
-            kind: tuple(
-                sorted((one for one in definitions if one.id is not None), key=lambda one: one.id or 0)
-            )
-            for kind, definitions in self.by_kind.items()
-        }
+        return self.lookups.published
 
-    @cached_property
+    @property
     def by_kind(self) -> Mapping[str, tuple[Definition, ...]]:
         """Definitions of each kind, in order of name."""
-        found: dict[str, list[Definition]] = {kind.name: [] for kind in self.kinds}
-        for definition in self.definitions:
-            found[definition.kind].append(definition)
-        return {kind: tuple(definitions) for kind, definitions in found.items()}
+        return self.lookups.by_kind
 
-    @cached_property
-    def by_name(self) -> Mapping[tuple[str, str], Definition]:
+    @property
+    def by_name(self) -> Mapping[Place, Definition]:
         """Definitions by kind and name."""
-        return {(definition.kind, definition.name): definition for definition in self.definitions}
+        return self.lookups.by_name
 
     @cached_property
     def tombstones_by_id(self) -> Mapping[tuple[str, int], Tombstone]:
@@ -244,17 +336,10 @@ class Snapshot:
         """True when a deleted definition is still found by its name."""
         return self.tombstones_by_name.get((tombstone.kind, tombstone.name)) is tombstone
 
-    @cached_property
-    def referring(self) -> Mapping[tuple[str, str], tuple[Definition, ...]]:
-        """For a kind and name, the definitions that name it in a field of reference."""
-        found: dict[tuple[str, str], list[Definition]] = {}
-        for kind in self.kinds:
-            for place, reference in enumerate(kind.references):
-                for definition in self.by_kind[kind.name]:
-                    name = definition.summary.references[place]
-                    if name is not None:
-                        found.setdefault((reference.kind, name), []).append(definition)
-        return {key: tuple(definitions) for key, definitions in found.items()}
+    @property
+    def referring(self) -> Mapping[Place, tuple[Definition, ...]]:
+        """For a kind and name, the definitions that name it in a reference field."""
+        return self.lookups.referring
 
     @cached_property
     def revision_count(self) -> int:
@@ -364,25 +449,28 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     if pending is not None:
         history = pending.history(progress)
         changed = pending.changed_paths()
-    revisions = {}
+    uncommitted = frozenset(changed) if changed is not None else None
     contents.take(loaded.definitions)
-    for definition in loaded.definitions:
-        kind, name, number, document = definition[:4]
-        known = history.of(kind, number, document.path) if history is not None else NO_REVISIONS
-        if source.is_work_tree and (changed is None or document.path in changed):
-            known = _with_uncommitted(definition, known)
-        revisions[kind, name] = known
+    revisions = {
+        (one.kind, one.name): _revisions_of(one, history, uncommitted if source.is_work_tree else frozenset())
+        for one in loaded.definitions
+    }
+    definitions = (
+        tuple(one._replace(id=None) for one in loaded.definitions) if foreign else loaded.definitions
+    )
     own_templates = _own_templates(source)
     snapshot = Snapshot(
         settings=settings,
         kinds=kinds,
-        definitions=tuple(one._replace(id=None) for one in loaded.definitions)
-        if foreign
-        else loaded.definitions,
+        definitions=definitions,
+        lookups=lookups_of(kinds, definitions),
         ledger=ledger,
+        is_fork=bool(foreign),
         commit=commit,
         commit_time=repository.commit_time(commit) if repository is not None and commit is not None else None,
-        is_dirty=source.is_work_tree and (changed is None or _matters(changed)),
+        uncommitted=uncommitted,
+        is_dirty=source.is_work_tree and (uncommitted is None or _matters(uncommitted)),
+        history=history,
         history_complete=pending is not None and pending.is_complete,
         revisions=revisions,
         tombstones=_tombstones(source, loaded, ledger, kinds, history),
@@ -393,6 +481,64 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
         cache=cache,
     )
     return snapshot, problems
+
+
+def changes_since(
+    snapshot: Snapshot, source: Source, loaded: Loaded, changes: Changes, *, paths: Collection[str] | None
+) -> SnapshotChanges | None:
+    """What `source` has otherwise than `snapshot`: the definitions in `changes`, and new commits.
+
+    `loaded` is all of the source. With `paths`, only these may have changed since, and git's index and HEAD have not. None where
+    the source does not continue the snapshot: the ledger has other lines than before, a branch was set back or switched, the
+    clone is shallow, or names of authors changed. Raises GitError where git fails.
+    """
+    repository, commit, history = source.repository, source.commit, snapshot.history
+    if repository is None or commit is None or history is None or snapshot.uncommitted is None:
+        return None
+    if snapshot.is_fork or not snapshot.history_complete or snapshot.commit is None:
+        return None
+    prefix = repository.prefix_of(source.root)
+    checked = [prefix + path for path in paths] if paths is not None else [prefix or "."]
+    status = repository.begin_changed_paths(*checked) if checked else None
+    try:
+        ledger, commit_time = snapshot.ledger, snapshot.commit_time or ""
+        if paths is None or LEDGER_PATH in paths:
+            data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES)
+            ledger, problems = parse_ledger(data, snapshot.settings.registry_id)
+            known = len(snapshot.ledger.entries)
+            if (
+                problems
+                or _own_ledger(ledger, snapshot.settings)[1]
+                or ledger.entries[:known] != snapshot.ledger.entries
+            ):
+                return None
+        if commit != snapshot.commit:
+            mailmap = repository.mailmap(commit)
+            continued = continue_history(repository, prefix, history, snapshot.commit, commit)
+            if continued is None or repository.cut() or mailmap.digest != snapshot.mailmap_digest:
+                return None
+            if mailmap:
+                continued.show_authors(mailmap.name)
+            history, commit_time = continued, repository.commit_time(commit)
+        found = status.paths() if status is not None else {}
+    finally:
+        if status is not None:
+            status.close()
+    kept = snapshot.uncommitted - frozenset(paths) if paths is not None else frozenset()
+    uncommitted = kept | {path[len(prefix) :] for path in found}
+    tombstones = _tombstones(source, loaded, ledger, snapshot.kinds, history)
+    return SnapshotChanges(changes, ledger, history, commit, commit_time, uncommitted, tombstones)
+
+
+def _revisions_of(
+    definition: Definition, history: History | None, uncommitted: Collection[str] | None
+) -> Revisions:
+    """The revisions of a definition, with one for what is not committed; `uncommitted` None: nothing is."""
+    kind, _, number, document = definition[:4]
+    known = history.of(kind, number, document.path) if history is not None else NO_REVISIONS
+    if uncommitted is None or document.path in uncommitted:
+        return _with_uncommitted(definition, known)
+    return known
 
 
 def _own_ledger(ledger: Ledger, settings: Settings) -> tuple[Ledger, tuple[Problem, ...]]:
@@ -444,7 +590,7 @@ def _own_templates(source: Source) -> dict[str, bytes]:
     return found
 
 
-def _matters(changed: set[str]) -> bool:
+def _matters(changed: Iterable[str]) -> bool:
     """True when a changed path is one that the site is made from."""
     starts = (f"{DEFINITIONS_FOLDER}/", f"{SCHEMA_FOLDER}/", f"{TEMPLATES_FOLDER}/", SETTINGS_PATH)
     return any(path.startswith(starts) for path in changed)

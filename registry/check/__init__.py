@@ -6,7 +6,9 @@ To add a rule, write it in a module of this package. To add a module, add its `R
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -31,7 +33,7 @@ from registry.check.severity_policy import FIXED, apply_policy
 from registry.errors import UsageError, nearest
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.yaml import StoredDocument
-from registry.model.definition import Definition
+from registry.model.definition import Definition, kind_and_name
 from registry.model.problem import Problem, Severity, Span
 
 if TYPE_CHECKING:
@@ -59,11 +61,15 @@ __all__ = [
     "Findings",
     "FindingsCache",
     "check",
+    "check_changed",
     "judged_by",
     "unknown_rules",
 ]
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 _BUILT_IN = frozenset(rule.id for rule in RULES)
+
+
+Findings = tuple[Problem, ...]
 
 
 def check(
@@ -89,7 +95,55 @@ def check(
     )
 
 
-Findings = tuple[Problem, ...]
+def check_changed(  # noqa: PLR0913 - two states, and what is known of the first
+    before: Loaded,
+    after: Loaded,
+    changed: Set[str],
+    problems: Iterable[Problem],
+    kinds: Kinds,
+    settings: Settings,
+    across: Mapping[str, Findings] | None = None,
+) -> tuple[Findings, Mapping[str, Findings]] | None:
+    """What `check` finds in `after`, from `problems`: those of `before`, which differs at the paths `changed` only.
+
+    Gives also, by path, what rules about all definitions found: `across` is that of `before`, where it is known.
+
+    Rules about all definitions run over all of them, which takes about 1 µs per definition and rule. Rules about one definition
+    run where it changed, or where a finding of the former came or went. None where a plug-in has rules: these may depend on anything.
+    """
+    if plugin_rules():
+        return None
+    rules = _rules(settings)
+    compat = frozenset(settings.compat)
+    old = across if across is not None else _by_path(_across(Registry(before, kinds, None, compat), rules))
+    new = _by_path(_across(Registry(after, kinds, None, compat), rules))
+    affected = changed | {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
+    there = after.at({place for path in affected if (place := kind_and_name(path)) is not None})
+    registry = Registry(replace(after, definitions=tuple(there)), kinds, None, compat)
+    own = _by_kind(registry, rules)
+    found = [
+        *(problem for problem in after.problems if problem.span.path in affected),
+        *(problem for path in affected for problem in new.get(path, ())),
+        *(
+            problem
+            for one in map(_with_document, there)
+            for rule, find in own[one.kind]
+            for problem in find(rule, one, registry)
+        ),
+    ]
+    silent = frozenset(rule.id for rule in rules if rule.is_opt_in)
+    kept = (problem for problem in problems if problem.span.path not in affected)
+    every = (*kept, *apply_policy(found, registry, settings, silent))
+    return tuple(sorted(every, key=lambda problem: problem.sort_key)), new
+
+
+def _by_path(problems: Iterable[Problem]) -> Mapping[str, Findings]:
+    found: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        found[problem.span.path].append(problem)
+    return {path: tuple(some) for path, some in found.items()}
+
+
 FindMany = Callable[[Sequence[Definition]], list[Findings]]
 FindingsCache = Callable[[Sequence[Definition], FindMany], list[Findings]]
 """Returns the findings of each single definition in the given order, cached or computed by the function."""
@@ -140,10 +194,15 @@ def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str]
     return tuple(problems)
 
 
-def _findings(registry: Registry, rules: Sequence[Rule], cached: FindingsCache | None) -> Iterator[Problem]:
+def _across(registry: Registry, rules: Iterable[Rule]) -> Iterator[Problem]:
+    """The findings of rules about all definitions together."""
     for rule in rules:
         if rule.find_all:
             yield from _guarded(rule, rule.find_all(rule, registry))
+
+
+def _findings(registry: Registry, rules: Sequence[Rule], cached: FindingsCache | None) -> Iterator[Problem]:
+    yield from _across(registry, rules)
     definitions = registry.loaded.definitions
     builtin = _by_kind(registry, [rule for rule in rules if rule.id in _BUILT_IN])
 

@@ -106,7 +106,7 @@ def command(
     watcher = watcher_of(root, live, view, poll=poll)
     with without_cycle_collector(), progress() as say:
         say("reading definitions")
-        live.refresh(say, watcher.seen)
+        live.reload(say, watcher.seen)
     # The collector need not scan the loaded objects, not even once (0.15 s at start). The short switch interval keeps
     # responses fast while the other thread reloads files.
     keep_for_good()

@@ -91,9 +91,10 @@ def _state_files(root: Path) -> list[Path]:
 
 
 def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bool) -> "Watcher":
-    """A watcher that updates a live registry: a single edited file at once, everything else after a pause."""
+    """A watcher that keeps a live registry up to date: one edited file at once, then everything that shows it."""
     from functools import lru_cache
 
+    from registry.progress import CancelToken
     from registry.watcher import Watcher
 
     @lru_cache(maxsize=1)
@@ -101,15 +102,15 @@ def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bo
         return _state_files(root)
 
     def changed(paths: set[str]) -> bool:
-        # A full reload waits until the author pauses: it would delay the page of the edited file.
-        if len(paths) == 1 and live.edit(next(iter(paths))):
+        # Lists and counts follow when the author pauses: an update of everything would delay the page of the next edit.
+        if len(paths) == 1 and live.apply_edit(next(iter(paths))):
             return True
         state_files.cache_clear()  # HEAD may be on another branch now
-        live.refresh()
+        live.update(watcher.seen)
         return False
 
     def settled() -> bool:
-        return live.refresh(gives_way=lambda: watcher.is_told)
+        return live.update(watcher.seen, CancelToken(lambda: watcher.is_told))
 
     watcher = Watcher(
         root,

@@ -409,8 +409,8 @@ class Repository:
         """Paths below `folder` that differ from HEAD or are not tracked, with git's two status letters."""
         return self.begin_changed_paths(folder).paths()
 
-    def begin_changed_paths(self, folder: str) -> PendingStatus:
-        """Start looking for them: git looks at every file."""
+    def begin_changed_paths(self, *paths: str) -> PendingStatus:
+        """Start looking for changes at `paths` (files or folders): git checks every file there."""
         return PendingStatus(
             self._git.stream(
                 "status",
@@ -420,7 +420,7 @@ class Repository:
                 "--no-renames",
                 "--ignore-submodules=dirty",  # git would run `git status` in them, with their own settings
                 "--",
-                folder,
+                *paths,
             )
         )
 

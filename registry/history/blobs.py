@@ -125,9 +125,12 @@ class BlobReader:
         """Where contents may be found faster than in git."""
         self._spool = spool
 
-    def add(self, definition: Definition) -> None:
-        """One more current definition."""
-        self._current[definition.blob] = definition
+    def with_current(self, definitions: Iterable[Definition]) -> "BlobReader":
+        """A reader of the same repository for a later state with other current definitions; contents already read are shared."""
+        reader = BlobReader(self._repository, self._fields)
+        reader._spool, reader._held, reader._lock = self._spool, self._held, self._lock
+        reader.take(definitions)
+        return reader
 
     def prefetch(self, blobs: Iterable[str]) -> None:
         """Read at once what `get` is going to be asked for. Raises GitError for a blob that git does not have."""

@@ -43,6 +43,25 @@ def begin_history(
     return PendingHistory(repository, commit, prefix, cache, contents, status, spool)
 
 
+def continue_history(
+    repository: Repository, prefix: str, known: History, since: str, commit: str
+) -> History | None:
+    """`known`, which ends at the commit `since`, continued to `commit`; only the commits after `since` are read.
+
+    None where `commit` does not continue `since` along first parents, as when a branch was set back or switched.
+    """
+    order = repository.order_after(commit, since)
+    if order is None:
+        return None
+    log = _begin_log(repository, order, prefix)
+    try:
+        builder = HistoryBuilder(prefix, order, repository.read_commit, known)
+        _trace(repository, log, builder)
+    finally:
+        log.close()
+    return History(builder.stored())
+
+
 class PendingHistory:
     """A history that is being read: from the first commit by a process of its own, commits after a known one here.
 

@@ -1,7 +1,7 @@
 """Source and kinds to definitions with positions, and the problems met on the way."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from registry.load.defaults import TEMPLATES_FOLDER
 from registry.load.document_store import DocumentStore
 from registry.load.file_stats import is_settled
 from registry.load.kinds import Kind, Kinds
+from registry.load.lookups import Place, name_key, with_changes
 from registry.load.settings import SETTINGS_PATH
 from registry.load.source import Commit, EntryType, Source, WorkTree, blob_id
 from registry.model.definition import (
@@ -24,6 +25,7 @@ from registry.model.definition import (
     SUFFIX,
     Definition,
     Summary,
+    definition_path,
     id_of,
     kind_and_name,
     summary_of,
@@ -46,6 +48,11 @@ class Loaded:
     unreadable: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
     samples: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, places: Collection[Place]) -> list[Definition]:
+        """The definitions of these kinds and names."""
+        names = {name for _, name in places}
+        return [one for one in self.definitions if one.name in names and one[:2] in places]
 
 
 class ParsedFile(NamedTuple):
@@ -78,6 +85,8 @@ _PARSED_FILES = Table("parsed_files", ParsedFile.as_row, ParsedFile.from_row)
 _PARSED_BLOBS = Table("parsed_blobs", ParsedFile.as_row, ParsedFile.from_row)
 # From this many documents on, those that were just parsed are spilled to disk: they would be most of what a build holds.
 _MANY = 500
+# Files with such names can make a folder a repository of its own, which changes how all files below it are read.
+_OF_GIT = frozenset((".git", "head", "objects", "refs", "config", "commondir"))
 
 Found = tuple[str, Definition | None, tuple[Problem, ...]]
 """Path of a file, its definition where it is one, and the problems of reading it."""
@@ -112,6 +121,71 @@ def load_definitions(
     return Loaded(
         tuple(ordered), tuple(problems), frozenset(unreadable), elsewhere, _samples(source, ordered)
     )
+
+
+class LoadedChanges(NamedTuple):
+    """A source in a later state: `loaded` is all of it, `definitions` what was read again (None: removed), by kind and name."""
+
+    loaded: Loaded
+    definitions: dict[Place, Definition | None]
+
+
+def load_changed(
+    source: WorkTree, kinds: Kinds, before: Loaded, paths: Iterable[str]
+) -> LoadedChanges | None:
+    """Read the files at `paths` again; gives what `load_definitions` gives when nothing else has changed since `before`.
+
+    None where more than the definitions at these paths may differ: a path is not one of a known kind's plain files, or a
+    definition names sample files. The ledger and paths that are never read, such as an editor's hidden files, are skipped.
+    """
+    found: dict[Place, Definition | None] = {}
+    problems: list[Problem] = []
+    unreadable = set(before.unreadable)
+    like = before.definitions[0].blob if before.definitions else source.commit
+    for path in paths:
+        entry_type = source.type_of(path)
+        is_plain = path.startswith(f"{DEFINITIONS_FOLDER}/") and entry_type in (EntryType.FILE, None)
+        if not is_plain or not _OF_GIT.isdisjoint(path.lower().split("/")):
+            return None
+        misplaced: list[Problem] = []
+        place = _look_at(path, EntryType.FILE, kinds, misplaced)
+        if misplaced:
+            return None
+        if place is None:
+            continue
+        unreadable.discard(path)
+        found[place] = None
+        if entry_type is EntryType.FILE:
+            kind, name = place
+            definition, read_problems = _read(
+                path, kinds.by_name[kind], name, next(source.read_many([path]))[1]
+            )
+            problems += read_problems
+            if definition is None:
+                unreadable.add(path)
+            else:
+                found[place] = definition._replace(blob=blob_id(definition.raw, like))
+    if _names_samples(found.values()) or _names_samples(before.at(found)):
+        return None
+    read = {definition_path(*place) for place in found}
+    problems += [one for one in before.problems if one.span.path not in read]
+    definitions = with_changes(before.definitions, found, kinds)
+    loaded = replace(
+        before, definitions=definitions, problems=tuple(problems), unreadable=frozenset(unreadable)
+    )
+    return LoadedChanges(loaded, found)
+
+
+def definitions_at(loaded: Loaded, kinds: Kinds, paths: Iterable[str]) -> dict[Place, Definition | None]:
+    """The definitions at these paths, by kind and name; None where there is none now."""
+    places = {
+        place for path in paths if (place := kind_and_name(path)) is not None and place[0] in kinds.by_name
+    }
+    return {**dict.fromkeys(places), **{one[:2]: one for one in loaded.at(places)}}
+
+
+def _names_samples(definitions: Iterable[Definition | None]) -> bool:
+    return any(one is not None and one.summary.samples for one in definitions)
 
 
 def _parse(
@@ -194,7 +268,7 @@ def _in_order(definitions: Iterable[Definition], kinds: Kinds) -> list[Definitio
     for found in by_kind.values():
         # The order of code points is that of UTF-8, but for the stand-ins of bytes that are none.
         is_plain = "".join([one.name for one in found]).isascii()
-        found.sort(key=itemgetter(1) if is_plain else lambda one: one.name.encode("utf-8", "surrogateescape"))
+        found.sort(key=itemgetter(1) if is_plain else lambda one: name_key(one.name))
         ordered += found
     return ordered
 

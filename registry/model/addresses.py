@@ -8,6 +8,7 @@ that `taken_part` finds. The addresses of the API are those of the 2013 service 
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote
 
 API = "api"
@@ -165,6 +166,8 @@ def has_address(name: str) -> bool:
     return fits and all(_PART.match(part) for part in name.split("/")) and taken_part(name) is None
 
 
+# Each update of a live registry compares all names.
+@lru_cache(maxsize=65_536)
 def folded(text: str) -> str:
     """A text as hosts compare it that do not tell upper case from lower case."""
     found = text.casefold()

@@ -85,7 +85,16 @@ def _definitions(
         )
         return Target(names[number], keys[number], places, partial(_definition, snapshot, definition))
 
-    return TargetGroup(names, keys, unit)
+    def places() -> dict[str, int]:
+        by_name = {addresses.api_by_name(kind, one.name): number for number, one in enumerate(definitions)}
+        by_id = {
+            addresses.api_detail(kind, one.id): number
+            for number, one in enumerate(definitions)
+            if one.id is not None
+        }
+        return by_name | by_id
+
+    return TargetGroup(names, keys, unit, places)
 
 
 def _ledger(snapshot: Snapshot) -> File:

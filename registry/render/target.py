@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -51,11 +52,12 @@ class Target(NamedTuple):
 
 
 class TargetGroup(NamedTuple):
-    """Units whose names and keys are known, and of which each is put together when somebody asks for its number."""
+    """Targets with known names and keys; each is put together when its number is asked for. `places` gives numbers by place."""
 
     names: Sequence[str]
     keys: Sequence[str]
     unit: Callable[[int], Target]
+    places: Callable[[], Mapping[str, int]]
 
 
 class Targets:
@@ -69,9 +71,13 @@ class Targets:
         """From single ones and groups. `prefetch` reads the contents that some targets need, all at once."""
         self.prefetch = prefetch
         self._parts = [
-            TargetGroup((part.name,), (part.key,), _always(part)) if isinstance(part, Target) else part
+            TargetGroup((part.name,), (part.key,), _always(part), _places_of(part))
+            if isinstance(part, Target)
+            else part
             for part in parts
         ]
+        # Of groups whose places were asked for.
+        self._places: dict[int, Mapping[str, int]] = {}
         self.keys: dict[str, str] = {}
         for part in self._parts:
             self.keys.update(zip(part.names, part.keys, strict=True))
@@ -81,12 +87,35 @@ class Targets:
         for part in self._parts:
             yield from map(part.unit, range(len(part.names)))
 
+    def at(self, place: str) -> Target | None:
+        """The target whose files lie at or below a place, or None."""
+        found = self._by_place.get(place)
+        if found is not None:
+            return found.unit(0)
+        for group_number, group in enumerate(self._parts):
+            if len(group.names) > 1:
+                if group_number not in self._places:
+                    self._places[group_number] = group.places()
+                number = self._places[group_number].get(place)
+                if number is not None:
+                    return group.unit(number)
+        return None
+
+    @cached_property
+    def _by_place(self) -> Mapping[str, TargetGroup]:
+        """Groups of one target by each of its places."""
+        return {place: part for part in self._parts if len(part.names) == 1 for place in part.places()}
+
     def other_than(self, keys: Mapping[str, str]) -> Iterator[Target]:
         """Those that have not these keys (by name)."""
         for part in self._parts:
             for number, (name, key) in enumerate(zip(part.names, part.keys, strict=True)):
                 if keys.get(name) != key:
                     yield part.unit(number)
+
+
+def _places_of(target: Target) -> Callable[[], Mapping[str, int]]:
+    return lambda: dict.fromkeys(target.places, 0)
 
 
 def _always(unit: Target) -> Callable[[int], Target]:

@@ -1,4 +1,4 @@
-"""A registry that is kept ready to answer from while its files change: the newest good state, and what is wrong now."""
+"""A registry that is kept ready to answer from while its files change: the newest good state, and the current problems."""
 
 from __future__ import annotations
 
@@ -6,66 +6,61 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.check import check
 from registry.errors import RegistryError, UsageError, system_message
-from registry.load import yaml
-from registry.load.loader import Loaded
-from registry.load.source import WorkTree, blob_id, open_source
+from registry.load.file_stats import TreeScan, scan
+from registry.load.source import WorkTree, open_source
 from registry.model.addresses import INDEX_PAGE, definition_page, page_file
-from registry.model.definition import Definition, kind_and_name, summary_of
 from registry.model.problem import Problem, has_errors
-from registry.model.revision import Revision
-from registry.pipeline import snapshot_of
-from registry.progress import Progress, silent
+from registry.pipeline import SourceState, check_one, read_state, update_state
+from registry.progress import NOT_CANCELED, CanceledError, CancelToken, Progress, silent
 from registry.render import render, render_one
-from registry.render.target import Target, files_by_path
+from registry.render.target import Target, Targets, files_by_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from registry.cache.build_cache import BuildCache
-    from registry.history.archive import Revisions
-    from registry.load.file_stats import TreeScan
     from registry.snapshot import Snapshot
 
 _MOST_BYTES = 128 * 1024 * 1024
 
 
 class PageIndex:
-    """The files of one state of a site by path, each made when first asked for; what was made is shared between states."""
+    """The files of one state of a site by path, each made when first requested; finished files are shared between states."""
 
-    def __init__(self, units: Mapping[str, Target], made: PageCache) -> None:
-        """`units` by the places that they cover."""
-        self.units = units
-        self._made = made
+    def __init__(
+        self, targets: Targets, cache: PageCache, newer: Mapping[str, Target] = MappingProxyType({})
+    ) -> None:
+        """`targets` are all of the state, except those that have `newer` ones at their places. `cache` holds finished files."""
+        self._targets = targets
+        self._cache = cache
+        self._newer = newer
 
     def get(self, path: str) -> bytes | None:
         """The bytes of the file at a path, or None."""
         place = path
         while place:
             for name in (place, place.removesuffix(".json")):
-                unit = self.units.get(name)
-                if unit is not None:
-                    found = self._made.files(unit).get(path)
+                target = self._newer.get(name) or self._targets.at(name)
+                if target is not None:
+                    found = self._cache.files(target).get(path)
                     if found is not None:
                         return found
             place = place.rpartition("/")[0]
         return None
 
-    def upon(self, units: Sequence[Target]) -> PageIndex:
-        """The same with other units in the places of some."""
-        return PageIndex({**self.units, **_by_place(units)}, self._made)
-
-
-def _by_place(units: Iterable[Target]) -> dict[str, Target]:
-    return {place: unit for unit in units for place in unit.places}
+    def with_newer(self, targets: Sequence[Target]) -> PageIndex:
+        """The same files, except those of these targets."""
+        newer = {place: target for target in targets for place in target.places}
+        return PageIndex(self._targets, self._cache, {**self._newer, **newer})
 
 
 class PageCache:
-    """Files that were made, of each unit the newest; those not asked for longest go when there are too many."""
+    """Finished files, the newest of each target; the least recently requested ones are dropped when there are too many."""
 
     def __init__(self) -> None:
         """Empty."""
@@ -73,24 +68,24 @@ class PageCache:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def files(self, unit: Target) -> dict[str, bytes]:
-        """The files of a unit by path."""
+    def files(self, target: Target) -> dict[str, bytes]:
+        """The files of a target by path."""
         with self._lock:
-            key, found = self._files.get(unit.name, ("", {}))
-            if key == unit.key:
-                self._files.move_to_end(unit.name)
+            key, found = self._files.get(target.name, ("", {}))
+            if key == target.key:
+                self._files.move_to_end(target.name)
                 return found
-        found = dict(files_by_path(unit.make()))
+        found = dict(files_by_path(target.make()))
         with self._lock:
-            self._drop(unit.name)
-            self._files[unit.name] = (unit.key, found)
+            self._drop(target.name)
+            self._files[target.name] = (target.key, found)
             self._bytes += sum(map(len, found.values()))
             while self._bytes > _MOST_BYTES and len(self._files) > 1:
                 self._drop(next(iter(self._files)))
         return found
 
     def keep_only(self, keys: Mapping[str, str]) -> None:
-        """Forget what is of no unit that there is now, as their keys (by name) tell."""
+        """Drop the files of targets that no longer exist with the same key; `keys` by name."""
         with self._lock:
             for name in [name for name, (key, _) in self._files.items() if keys.get(name) != key]:
                 self._drop(name)
@@ -102,7 +97,7 @@ class PageCache:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """What is answered from. `problems` are those of the files as they are now, which need not be those of `snapshot`."""
+    """What is answered from. `problems` are those of the current files, which are not always those of `snapshot`."""
 
     version: int
     snapshot: Snapshot | None
@@ -112,111 +107,159 @@ class LiveState:
 
     @property
     def is_good(self) -> bool:
-        """True when what is answered is what the files say."""
+        """True when the answers show the current files."""
         return self.error is None and not has_errors(self.problems)
 
 
 class LiveUpdate(NamedTuple):
-    """What a look at the files gave: the new state, and the seconds that it took."""
+    """A new state, and the seconds that it took."""
 
     state: LiveState
     seconds: float
 
 
-class _GaveWayError(Exception):
-    """Something newer is to be shown first."""
+class _Known(NamedTuple):
+    """A source as it was read, and the scan of its files that was taken before."""
+
+    scan: TreeScan
+    source: SourceState
 
 
 class LiveRegistry:
-    """Keeps a state; `refresh` makes a new one. One thread refreshes, any may read `state`."""
+    """Keeps a state. One thread calls `update` and `reload`, any thread may read `state`."""
 
-    def __init__(self, root: Path, cache: BuildCache, tell: Callable[[LiveUpdate], None]) -> None:
-        """`tell` is given every new state, in the thread that made it."""
+    def __init__(self, root: Path, cache: BuildCache, notify: Callable[[LiveUpdate], None]) -> None:
+        """`notify` receives every new state, in the thread that made it."""
         self.root = root
         self.cache = cache
-        self._tell = tell
-        self._made = PageCache()
+        self._notify = notify
+        self._page_cache = PageCache()
         self._lock = threading.Lock()
-        self._last_refresh_s = 0.0
-        self.state = LiveState(0, None, PageIndex({}, self._made))
+        self._last_reload_s = 0.0
+        # The files as they were read last, and the last ones without errors. None: the next update reads everything.
+        self._newest: _Known | None = None
+        self._good: _Known | None = None
+        self.state = LiveState(0, None, PageIndex(Targets(()), self._page_cache))
 
-    def refresh(
+    def apply_edit(self, path: str) -> bool:
+        """Show an edited definition at once, before lists and counts, which follow with the next `update`.
+
+        False where that is not enough: the file is new, removed, or has another id or an error, or more than it may differ.
+        """
+        with self._lock:
+            started = time.monotonic()
+            newest = self._newest
+            snapshot = newest.source.snapshot if newest is not None and self.state.is_good else None
+            if newest is None or snapshot is None:
+                return False
+            try:
+                found = check_one(newest.source.checked, WorkTree(self.root), path)
+                if found is None or has_errors(found[0].problems):
+                    return False
+                checked, changes = found
+                edited = next(iter(changes.values()), None)
+                before = snapshot.by_name.get(edited[:2]) if edited is not None else None
+                if edited is None or before is None or before.id != edited.id or snapshot.is_fork:
+                    return False
+                snapshot = snapshot.with_edit(edited)
+                pages = self.state.pages.with_newer(render_one(snapshot, edited))
+                pages.get(page_file(definition_page(edited.kind, edited.name)))
+            except (RegistryError, OSError):
+                return False  # reported by `update`
+            self._newest = _Known(newest.scan, SourceState(checked, snapshot, checked.problems))
+            self._show(LiveState(0, snapshot, pages, checked.problems), started)
+            return True
+
+    def update(self, seen: TreeScan | None = None, cancel: CancelToken = NOT_CANCELED) -> bool:
+        """Show the current files: read those that changed since the last state, or everything where that is not enough.
+
+        `seen` is a scan that was just taken. False when `cancel` ended it: the changes are part of the next update. After an error,
+        answers go on from the last good state.
+        """
+        return self._take(seen, cancel, lambda source, scan_now: self._updated(source, scan_now, cancel))
+
+    def reload(
         self,
         progress: Progress = silent,
         seen: TreeScan | None = None,
-        gives_way: Callable[[], bool] = lambda: False,
+        cancel: CancelToken = NOT_CANCELED,
     ) -> bool:
-        """Read all files anew, as far as they have changed. What stops it is told; answers go on from the last good state.
+        """As `update`, but read everything: only what is in the cache is not parsed and checked again."""
 
-        `seen` is a look at the files that was just taken: another one takes a tenth of a second. False where it was ended
-        because `gives_way`, asked between its steps, said so: it is to be done later.
-        """
+        def read(source: WorkTree, _scan: TreeScan) -> SourceState:
+            return read_state(source, progress, self.cache, cancel)
 
-        def go_on(what: str = "", done: int = 0, total: int = 0) -> None:
-            if gives_way():
-                raise _GaveWayError
-            if what:
-                progress(what, done, total)
+        return self._take(seen, cancel, read)
 
+    def pause_s(self) -> float:
+        """How long nothing should have changed before everything is read again: longer where that takes longer."""
+        return min(2.0, max(0.1, 2 * self._last_reload_s))
+
+    def _updated(self, source: WorkTree, seen: TreeScan, cancel: CancelToken) -> SourceState:
+        """The state of the source, from what is known of it where that is possible."""
+        newest, good = self._newest, self._good
+        if newest is not None and good is not None and good.source.snapshot is not None:
+            found = update_state(
+                newest.source,
+                good.source.snapshot,
+                source,
+                seen.changed_since(newest.scan),
+                seen.changed_since(good.scan),
+                git_changed=seen.git != good.scan.git,
+            )
+            if found is not None:
+                return found
+        return read_state(source, cache=self.cache, cancel=cancel)
+
+    def _take(
+        self, seen: TreeScan | None, cancel: CancelToken, read: Callable[[WorkTree, TreeScan], SourceState]
+    ) -> bool:
         with self._lock:
             started = time.monotonic()
             try:
                 source = open_source(self.root)
-                if seen is not None and isinstance(source, WorkTree):
-                    source.use(seen)
-                snapshot, problems = snapshot_of(source, go_on, self.cache)
-                go_on()
-                if snapshot is None:
-                    state = replace(self.state, problems=problems, error=None)
-                else:
-                    units = render(snapshot)
-                    go_on()
-                    pages = PageIndex(_by_place(units), self._made)
-                    _try_out(snapshot, pages)
-                    self._made.keep_only(units.keys)
-                    state = LiveState(0, snapshot, pages, problems)
-            except _GaveWayError:
+                assert isinstance(source, WorkTree)
+                seen = seen if seen is not None else _scan(source)
+                source.use(seen)
+                cancel.check()
+                found = read(source, seen)
+                cancel.check()
+                known = _Known(seen, found)
+                state = self._state_of(found, cancel)
+                self._newest, self._good = known, known if found.snapshot is not None else self._good
+            except CanceledError:
                 return False
             except RegistryError as error:
-                state = replace(self.state, error=error)
+                state = self._stopped_by(error)
             except OSError as error:
-                # Files that vanish while they are read, too many open ones …: a condition of the machine, which may pass.
-                state = replace(self.state, error=UsageError(system_message(error)))
-            self._last_refresh_s = time.monotonic() - started
-            self._take(state, started)
+                # Files that vanish while they are read, too many open files …: a condition of the machine, which may pass.
+                state = self._stopped_by(UsageError(system_message(error)))
+            self._last_reload_s = time.monotonic() - started
+            self._show(state, started)
             return True
 
-    def pause_s(self) -> float:
-        """For how long nothing should have changed before everything is read anew: longer where that takes longer."""
-        return min(2.0, max(0.1, 2 * self._last_refresh_s))
-
-    def edit(self, path: str) -> bool:
-        """Take one edited file at once, where nothing but its own pages and answers can depend on it; False where more may.
-
-        What `refresh` gives afterwards is the same for them; lists follow then.
-        """
-        with self._lock:
-            started = time.monotonic()
-            state = self.state
-            edited = (
-                _edited(self.root, path, state.snapshot)
-                if state.snapshot is not None and state.is_good
-                else None
-            )
-            if edited is None:
-                return False
-            snapshot, definition = edited
-            try:
-                pages = state.pages.upon(render_one(snapshot, definition))
-                pages.get(page_file(definition_page(definition.kind, definition.name)))
-            except RegistryError:
-                return False  # told by `refresh`
-            self._take(LiveState(0, snapshot, pages, state.problems), started)
-            return True
-
-    def _take(self, state: LiveState, started: float) -> None:
+    def _show(self, state: LiveState, started: float) -> None:
         self.state = replace(state, version=self.state.version + 1)
-        self._tell(LiveUpdate(self.state, time.monotonic() - started))
+        self._notify(LiveUpdate(self.state, time.monotonic() - started))
+
+    def _stopped_by(self, error: RegistryError) -> LiveState:
+        self._newest = None
+        return replace(self.state, error=error)
+
+    def _state_of(self, found: SourceState, cancel: CancelToken) -> LiveState:
+        """What is answered from; the snapshot before stays where there are errors. Raises RegistryError for a broken template."""
+        if found.snapshot is None:
+            return replace(self.state, problems=found.problems, error=None)
+        targets = render(found.snapshot)
+        cancel.check()
+        pages = PageIndex(targets, self._page_cache)
+        _try_out(found.snapshot, pages)
+        self._page_cache.keep_only(targets.keys)
+        return LiveState(0, found.snapshot, pages, found.problems)
+
+
+def _scan(source: WorkTree) -> TreeScan:
+    return scan(source.root, source.repository.state_files() if source.repository is not None else ())
 
 
 def _try_out(snapshot: Snapshot, pages: PageIndex) -> None:
@@ -225,71 +268,3 @@ def _try_out(snapshot: Snapshot, pages: PageIndex) -> None:
     for definitions in snapshot.by_kind.values():
         for definition in definitions[:1]:
             pages.get(page_file(definition_page(definition.kind, definition.name)))
-
-
-def _edited(root: Path, path: str, snapshot: Snapshot) -> tuple[Snapshot, Definition] | None:
-    """The snapshot with one definition as its file is now; None where that is not all that may differ."""
-    before = snapshot.by_name.get(kind_and_name(path) or ("", ""))
-    _, data = next(WorkTree(root).read_many([path]))
-    if before is None or not isinstance(data, bytes) or before.kind in snapshot.kinds.referenced:
-        return None
-    document, problems = yaml.load(data, path)
-    if (
-        document is None
-        or not isinstance(document.data, dict)
-        or problems
-        or document.data.get("id") != before.data.get("id")
-    ):
-        return None
-    kind = snapshot.kinds.by_name[before.kind]
-    summary = summary_of(document.data, kind.references, kind.traits.fields)
-    definition = Definition(
-        before.kind, before.name, before.id, document, summary, blob_id(data, snapshot.commit)
-    )
-    if (
-        definition.blob == before.blob
-        or before.summary.is_excepting
-        or summary.is_excepting
-        or "examples" in definition.data
-    ):
-        return None
-    pairs = zip(kind.references, summary.references, strict=True)
-    targets = {(to.kind, name) for to, name in pairs if name is not None and name != before.name}
-    used = tuple(snapshot.by_name[one] for one in targets if one in snapshot.by_name)
-    around = (definition, *used)
-    names = frozenset(one.path for one in snapshot.definitions if one is not before and one not in used)
-    found = check(Loaded(around, (), frozenset(), names), snapshot.kinds, snapshot.settings)
-    if any(problem.span.path == path for problem in found):
-        return None
-    if before.summary.references != summary.references:
-        return None
-    revisions = _with_edit(definition, snapshot.revisions_of(before))
-    snapshot.contents.add(definition)
-    after = replace(
-        snapshot,
-        definitions=tuple(definition if one is before else one for one in snapshot.definitions),
-        revisions={**snapshot.revisions, (definition.kind, definition.name): revisions},
-        is_dirty=True,
-    )
-    # As the definition refers to what it did, only its title can differ for others; and that comes with the next look at all.
-    after.__dict__["referring"] = snapshot.referring
-    return after, definition
-
-
-def _with_edit(definition: Definition, known: Revisions) -> Revisions:
-    """The revisions with what is not committed as the last one."""
-    committed = known.committed()
-    last = committed[-1] if committed else None
-    if last is not None and last.blob == definition.blob and committed.path == definition.path:
-        return committed
-    edit = Revision(
-        len(committed) + 1,
-        None,
-        "",
-        "",
-        "uncommitted",
-        definition.name,
-        definition.blob,
-        last.blob if last else None,
-    )
-    return committed.with_one_more(edit)

@@ -124,7 +124,7 @@ def test_names_like_addresses_are_free_and_each_answers_as_itself(
                 in files[f"process_definition/{name}/{page}"].decode()
             )
     live = LiveRegistry(repo.root, BuildCache(None), lambda _told: None)
-    live.refresh()
+    live.reload()
     for path in files:
         assert live.state.pages.get(path) == files[path], path
 

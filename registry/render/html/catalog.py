@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache, partial, wraps
+from itertools import count
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from jinja2 import TemplateError
@@ -194,7 +195,7 @@ class _Catalog:
                 needs=lambda: self.snapshot.blobs_shown(self.snapshot.revisions_of(definitions[number])),
             )
 
-        return TargetGroup(places, keys, unit)
+        return TargetGroup(places, keys, unit, lambda: dict(zip(places, count())))
 
     @_explained
     def index(self) -> Iterator[File]:
@@ -214,13 +215,13 @@ class _Catalog:
     def lists(
         self, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]
     ) -> Iterator[Target]:
-        count = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
-        for number in range(1, count + 1):
+        pages = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
+        for number in range(1, pages + 1):
             shown = slice((number - 1) * LIST_PAGE_SIZE, number * LIST_PAGE_SIZE)
-            key = fingerprint_of(self.snapshot.common_key, count, len(definitions), keys[shown])
+            key = fingerprint_of(self.snapshot.common_key, pages, len(definitions), keys[shown])
             file = addresses.page_file(addresses.list_page(facts["name"], number))
             yield Target(
-                file, key, (file,), partial(self.list_page, facts, definitions[shown], number, count)
+                file, key, (file,), partial(self.list_page, facts, definitions[shown], number, pages)
             )
 
     @_explained
