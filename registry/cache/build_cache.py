@@ -74,6 +74,10 @@ class BuildCache:
         """One value that is stored for just this digest, or None."""
         return self.get_or_compute(table, {key: digest}, lambda _: {}, version=version).get(key)
 
+    def put(self, table: Table[Value], digests: Mapping[str, str], values: Mapping[str, Value]) -> None:
+        """Store values, with their digests, in a table that is not in pieces."""
+        self._store(table, "", {}, digests, values)
+
     def keys(self, table: Table[Any]) -> list[str]:
         """The keys of a table that is not in pieces, the one stored last first."""
         if self.file is not None:

@@ -31,7 +31,7 @@ _SCHEMA = {
 }
 _IN_ONE_QUERY = 500
 # Another one where what is in the tables has another form.
-_FORM = 11
+_FORM = 13
 _inherited: list[
     sqlite3.Connection
 ] = []  # kept, so that nobody closes them: that would touch the other process's locks

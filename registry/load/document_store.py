@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 
 import orjson
 
-from registry.cache.build_cache import BuildCache
+from registry.cache.build_cache import BuildCache, Table
 from registry.errors import UsageError
 from registry.git import GitError, Repository
 from registry.load import yaml
 
-_TABLE = "documents"
+# So many are held in memory at once.
+_BATCH = 1_000
+DOCUMENTS: Table[bytes] = Table("documents", bytes, bytes, in_pieces=False)
+"""By path and blob id: one line with the document's data as JSON, then the bytes of the file."""
 
 
 class DocumentStore:
@@ -18,24 +22,21 @@ class DocumentStore:
 
     def __init__(self, cache: BuildCache, repository: Repository | None) -> None:
         """`repository` has the bytes of files that are no longer in the cache."""
-        self._file = cache.file
+        self._cache = cache
         self._repository = repository
-
-    @property
-    def lasts(self) -> bool:
-        """True when documents are kept between runs."""
-        return self._file is not None
 
     def keep(self, documents: Iterable[tuple[str, str, bytes, bytes]]) -> None:
         """Keep documents: path, blob id, JSON of the data, bytes of the file."""
-        if self._file is not None:
-            rows = ((f"{path}\n{blob}", json + b"\n" + raw) for path, blob, json, raw in documents)
-            self._file.keep({_TABLE: rows})
+        rest = iter(documents)
+        while batch := list(islice(rest, _BATCH)):
+            digests = {f"{path}\n{blob}": blob for path, blob, _, _ in batch}
+            values = {f"{path}\n{blob}": json + b"\n" + raw for path, blob, json, raw in batch}
+            self._cache.put(DOCUMENTS, digests, values)
 
     def get(self, key: tuple[str, str]) -> tuple[bytes, bytes]:
         """JSON of the data, and bytes of the file. Raises UsageError where neither the cache nor git has it."""
         path, blob = key
-        value = self._file.get(_TABLE, f"{path}\n{blob}") if self._file is not None else None
+        value = self._cache.get(DOCUMENTS, f"{path}\n{blob}", blob)
         if value is not None:
             json, _, raw = value.partition(b"\n")
             return json, raw
