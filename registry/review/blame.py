@@ -1,4 +1,4 @@
-"""Which revision last set each field of a definition; pure."""
+"""Find the revision that last set each field of a definition. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """One field with its value now, and the revision that gave it that value. `pointer` is a JSON Pointer."""
+    """One field with its current value and the revision that set it. `pointer` is a JSON Pointer."""
 
     pointer: str
     value: Any
@@ -23,10 +23,11 @@ class Origin(NamedTuple):
 
 
 def blame(snapshot: Snapshot, revisions: Sequence[Revision]) -> tuple[Origin, ...]:
-    """The fields of the newest of `revisions` (oldest first) that has a content, in the order of the file.
+    """Return the origin of each field, in file order, of the newest revision that has content.
 
-    Each field is followed from there along the states before it, of a merge along the first parent that has the same value,
-    to the revision before which it had another one. A list is one field, as in `registry diff`.
+    `revisions` are ordered from oldest to newest. Each field is traced back through earlier states to the
+    first revision that has the current value. At a merge, the trace follows the first parent that has the
+    same value. A list counts as one field, as in `registry diff`.
     """
     last = next(
         (place for place in range(len(revisions) - 1, -1, -1) if revisions[place].blob is not None), None
@@ -35,7 +36,7 @@ def blame(snapshot: Snapshot, revisions: Sequence[Revision]) -> tuple[Origin, ..
     if last is None or document is None:
         return ()
     found: dict[str, Revision] = {}
-    # By the place of a revision, the fields that have their present value there.
+    # Fields that have their current value at a revision, by the position of the revision.
     followed: dict[int, dict[str, Any]] = {last: dict(_leaves(document, ""))}
     for place in range(last, -1, -1):
         fields = followed.pop(place, {})
@@ -50,7 +51,10 @@ def blame(snapshot: Snapshot, revisions: Sequence[Revision]) -> tuple[Origin, ..
 
 
 def _parents(snapshot: Snapshot, revisions: Sequence[Revision], place: int) -> Iterator[tuple[int, Any]]:
-    """The places of the revisions before one in the commit graph, with their documents; without those that are not known or not readable."""
+    """Yield the position and document of each parent revision.
+
+    Parents that are unknown or unreadable are skipped.
+    """
     revision = revisions[place]
     for blob in (revision.old_blob, *revision.other_blobs):
         parent = (

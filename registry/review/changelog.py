@@ -1,4 +1,4 @@
-"""What happened to a registry since a revision or a date: what changed, what it means, and by which commits."""
+"""List what changed in a registry since a revision or date: the changes, their meaning and their commits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:]{5,8}(?:Z|[+-][0-9]{
 
 @dataclass(frozen=True, slots=True)
 class ChangelogEntry:
-    """One definition that changed, with the commits that did it, newest first."""
+    """One changed definition with the commits that changed it, newest first."""
 
     changed: Changed
     commits: tuple[LogCommit, ...]
@@ -32,7 +32,7 @@ class ChangelogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Changelog:
-    """What changed since `since` (in words), gravest first."""
+    """The changes since `since` (a description in words), most severe first."""
 
     title: str
     since: str
@@ -41,9 +41,11 @@ class Changelog:
 
 
 def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Changelog:
-    """What changed up to `head` since a revision, a date (YYYY-MM-DD), or the newest tag before it; without any tag, since the beginning.
+    """Return the changes up to `head`.
 
-    A date means the newest commit of the main line (first parents) that was committed before it.
+    The start is a revision, a date (YYYY-MM-DD), or by default the newest tag before `head`. Without any tag,
+    all changes since the first commit are returned. A date selects the newest commit on the main line (first
+    parents) that was committed before it.
     """
     after = open_source(root, head)
     repository, commit = after.repository, after.commit
@@ -65,9 +67,10 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
 
 
 def _base(repository: Repository, commit: str, since: str | None) -> tuple[str | None, str]:
-    """The commit to start from, and what it is called; None for the beginning."""
+    """Return the start commit (None for the beginning) and its name."""
     if since is None:
-        # The tag of the commit itself would make an empty list: notes are written when a release is tagged.
+        # A tag on the commit itself would give an empty list: release notes are written when a release is
+        # tagged.
         tag = repository.newest_tag(commit, before=True)
         return (repository.resolve(f"refs/tags/{tag}"), tag) if tag else (None, "the beginning")
     if not _DATE.fullmatch(since):
@@ -88,7 +91,7 @@ def _base(repository: Repository, commit: str, since: str | None) -> tuple[str |
 
 
 def _commits_of(changed: Changed, newest_first: Iterable[LogCommit], prefix: str) -> Iterable[LogCommit]:
-    """The commits that touched a definition, followed back through renames."""
+    """Return the commits that changed a definition, followed back through renames."""
     paths = {prefix + changed.path, prefix + definition_path(changed.kind, changed.name)}
     for commit in newest_first:
         rows = [

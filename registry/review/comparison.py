@@ -1,4 +1,4 @@
-"""Two revisions of a registry to what changed between them, reading only what differs."""
+"""Compare two revisions of a registry. Only files that differ are read."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 
 def compare_revisions(root: Path, base: str, head: str = "worktree") -> Comparison:
-    """What changed from the commit that `base` names to `head` (a revision, or the work tree).
+    """Return what changed from the commit that `base` names to `head`.
 
-    Raises UsageError where one of them cannot be read: a failed comparison never reads as "no changes".
+    `head` is a revision or `worktree`. Raises UsageError if one of them cannot be read: a failed comparison
+    must not look like "no changes".
     """
     after = open_source(root, head)
     repository = after.repository
@@ -39,9 +40,9 @@ def compare_revisions(root: Path, base: str, head: str = "worktree") -> Comparis
 
 
 def compare_sources(before: Commit, after: Source) -> Comparison:
-    """What changed from one source to another, of the same repository; judged as the settings of `before` say.
+    """Return what changed from one source to another of the same repository.
 
-    Not those of `after`: a change does not loosen what it is judged by.
+    The settings of `before` determine the levels, so that a change cannot loosen its own rules.
     """
     repository = before.repository
     touched = touched_paths(after, repository, before.commit, after.commit)
@@ -54,7 +55,7 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     old_kinds, _ = load_kinds(before)
     has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
     own_kinds = load_kinds(after)[0] if has_new_schemas else old_kinds
-    new_kinds = own_kinds.with_secret_fields_of(old_kinds)  # what the base hides stays hidden
+    new_kinds = own_kinds.with_secret_fields_of(old_kinds)  # fields hidden in the base stay hidden
     changed = {path for path in touched if kind_and_name(path)}
     was, now = _read(before, old_kinds, changed), _read(after, new_kinds, changed)
     named = (_machines(was, old_kinds) | _machines(now, new_kinds)) - changed
@@ -74,7 +75,7 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
 
 
 def loosened_guards(before: Commit, after: Source, touched: frozenset[str]) -> tuple[Changed, ...]:
-    """The entries about settings, schemas and templates of a comparison alone, without comparing definitions."""
+    """Return the entries for settings, schemas and templates only. Definitions are not compared."""
     if not any(
         path == SETTINGS_PATH or path.startswith((f"{SCHEMA_FOLDER}/", f"{TEMPLATES_FOLDER}/"))
         for path in touched
@@ -89,7 +90,10 @@ def loosened_guards(before: Commit, after: Source, touched: frozenset[str]) -> t
 def _guards(
     after: Source, touched: frozenset[str], settings: Settings, old_kinds: Kinds, new_kinds: Kinds
 ) -> Iterator[Changed]:
-    """An entry for each file with a setting or schema that the change loosens, and one for templates, as `settings` judge them."""
+    """Yield an entry for each settings or schema file that the change loosens, and one for templates.
+
+    `settings` determine the levels.
+    """
     found: dict[str, list[Meaning]] = {}
     if SETTINGS_PATH in touched:
         found[SETTINGS_PATH] = [*loosened_settings(settings, after.settings)]
@@ -125,7 +129,10 @@ def _guards(
 
 
 def touched_paths(source: Source, repository: Repository, base: str, tree: str | None) -> frozenset[str]:
-    """Paths that differ from `base` to `tree` (commits or trees), those that are not committed included; relative to the registry's root."""
+    """Return the paths that differ from `base` to `tree` (commits or trees), relative to the registry's root.
+
+    Uncommitted changes are included.
+    """
     prefix = repository.prefix_of(source.root)
     paths = set(repository.changes(base, tree, prefix or ".")) if tree is not None else set()
     if source.is_work_tree:
@@ -134,7 +141,7 @@ def touched_paths(source: Source, repository: Repository, base: str, tree: str |
 
 
 def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definition, ...]:
-    """The definitions at these paths; none of them may be unreadable."""
+    """Return the definitions at these paths. Raises UsageError if one of them is unreadable."""
     if not paths:
         return ()
     loaded = load_definitions(source, kinds, frozenset(paths))
@@ -150,7 +157,10 @@ def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definit
 
 
 def _machines(definitions: Sequence[Definition], kinds: Kinds) -> set[str]:
-    """Paths of the machines that definitions refer to: their sites count when a reference changes."""
+    """Return the paths of the machines that definitions refer to.
+
+    The sites of a machine count when a reference changes.
+    """
     machines = kinds.using("machine")
     return {
         definition_path(reference.kind, name)
@@ -162,7 +172,7 @@ def _machines(definitions: Sequence[Definition], kinds: Kinds) -> set[str]:
 
 
 def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, ...]:
-    """Names of the definitions that use the definition of this kind and name."""
+    """Return the names of the definitions that refer to the definition with this kind and name."""
     repository = source.repository
     if repository is None:
         return ()
@@ -183,7 +193,11 @@ def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, .
 
 
 def _today(source: Source, repository: Repository) -> date:
-    """The day that a sunset is held against: that of the commit, so that a comparison says the same for ever; today for the work tree."""
+    """Return the date that a sunset is compared with.
+
+    For a commit this is its date, so that a comparison always gives the same result. For the work tree it is
+    today.
+    """
     given = source_date_epoch()
     if given is not None:
         return datetime.fromtimestamp(given, UTC).date()

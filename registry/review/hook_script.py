@@ -1,4 +1,7 @@
-"""The hook as a file in a bare repository: a shell script that calls `registry hook`, and refuses when it cannot."""
+"""Install the hook in a bare repository.
+
+The hook is a shell script that calls `registry hook` and refuses the push if the call fails.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MARKER = "# Refuses a push that would break the registry."
-# `-I`: no file of the repository or of the current folder can stand for one of our modules.
+# `-I`: no file of the repository or of the current folder can replace a module of this program.
 _SCRIPT = f"""#!/bin/sh
 {_MARKER} Written by `registry hook install`.
 python=PYTHON
@@ -28,10 +31,12 @@ python=PYTHON
 status=$?
 if ! "$python" -I -c 'import registry.cli' 2>/dev/null; then
   echo "registry: the push is refused: it cannot be checked, because $python does not run process-registry."
-  echo "registry: Repair it on the server: install this program again, and call its \\`registry hook install\\`."
+  echo "registry: Repair it on the server: install this program again, and call its \
+\\`registry hook install\\`."
 elif [ "$status" -gt 3 ]; then
   echo "registry: the push is refused: it cannot be checked, because the check ended with status $status."
-  echo "registry: Repair it on the server: free memory or disk space if these are short; else report this as a bug."
+  echo "registry: Repair it on the server: free memory or disk space if these are short; \
+else report this as a bug."
 fi >&2
 exit 1
 """
@@ -43,7 +48,7 @@ _EARLIER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Where the hook is, what it guards, and what the operator should know."""
+    """The path of the hook, the refs that it guards, and notes for the operator."""
 
     path: Path
     refs: tuple[str, ...]
@@ -52,7 +57,10 @@ class Installed:
 
 
 def folder_within(text: str) -> str:
-    """The registry's folder within a repository as a prefix: "" or "some/folder/". Raises UsageError for one that cannot be."""
+    """Return the registry's folder in a repository as a prefix: "" or "some/folder/".
+
+    Raises UsageError for an invalid folder.
+    """
     parts = PurePosixPath(text).parts
     if text.startswith("/") or ".." in parts or any(not part.isprintable() for part in parts):
         raise UsageError(
@@ -65,8 +73,9 @@ def folder_within(text: str) -> str:
 def install(path: Path, refs: Sequence[str], folder: str, options: Sequence[str] = ()) -> Installed:
     """Write the pre-receive hook into the bare repository at `path`.
 
-    `refs` are the full names of the branches to guard, none for the one that HEAD is on; `options` go to `registry hook
-    pre-receive` as they are. Raises UsageError when the hook could not check there, RefusedError where another one is.
+    `refs` are the full names of the branches to guard; if empty, the branch of HEAD is guarded. `options` are
+    passed unchanged to `registry hook pre-receive`. Raises UsageError if the hook could not check there, and
+    RefusedError if another hook exists.
     """
     repository = open_repository(path)
     if repository is None or not repository.is_bare:
@@ -101,7 +110,7 @@ def install(path: Path, refs: Sequence[str], folder: str, options: Sequence[str]
 
 
 def _refs_to_guard(repository: Repository, refs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The full names of the branches to guard, and notes."""
+    """Return the full names of the branches to guard, and notes."""
     head = repository.head_ref()
     branches = repository.branches()
     guarded = tuple(refs) or ((head,) if head else ())
@@ -118,7 +127,7 @@ def _refs_to_guard(repository: Repository, refs: Sequence[str]) -> tuple[tuple[s
 
 
 def _is_found(repository: Repository, guarded: Sequence[str], folder: str) -> None:
-    """Raise UsageError when a guarded branch has no registry in `folder`."""
+    """Raise UsageError if a guarded branch has no registry in `folder`."""
     for ref in guarded:
         commit = repository.commit_of(ref)
         if commit is None:
@@ -138,19 +147,20 @@ def _is_found(repository: Repository, guarded: Sequence[str], folder: str) -> No
 
 
 def _runs_isolated() -> None:
-    """Raise UsageError when this program cannot be started as the hook starts it."""
+    """Raise UsageError if this program cannot be started the way the hook starts it."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", "import registry.cli"], capture_output=True, check=False
     )
     if done.returncode:
         raise UsageError(
             f"{sys.executable} -I cannot import process-registry, and the hook needs that",
-            "install it into an environment of its own (python -m venv), not for one user or through PYTHONPATH",
+            "install it into an environment of its own (python -m venv), "
+            "not for one user or through PYTHONPATH",
         )
 
 
 def _is_ours(hook: Path) -> bool:
-    """True for a script that this or an earlier version wrote and that nobody has edited since."""
+    """Return True if this or an earlier version wrote the script and it is unedited since."""
     if hook.is_symlink() or not hook.is_file():
         return False
     text = hook.read_text(encoding="utf-8", errors="replace")

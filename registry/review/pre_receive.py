@@ -1,4 +1,4 @@
-"""A push to a bare repository, judged before its refs move: for teams without a forge."""
+"""Check a push to a bare repository before its refs are updated, for teams without a forge."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from registry.changes.compare import Comparison
 
 _OURS = "refs/registry/"
-# What a change must not do, and what `registry index` does on the main branch: `check_pushed_ids` decides about these.
+# Rules about ids in changes and in commits of `registry index`. `check_pushed_ids` checks these.
 _ABOUT_IDS = frozenset({"I030", "I031", "I032", "I033"})
 _ABOUT_THE_LEDGER = frozenset({"I034"})
 _OF_THE_LEDGER = frozenset({"I020", "I022"})
 
 
 class RefUpdate(NamedTuple):
-    """One ref that a push moves, as git gives it to a hook: zeros stand for "not there"."""
+    """One ref update of a push, as git passes it to a hook.
+
+    An id of zeros means that the ref does not exist.
+    """
 
     old: str
     new: str
@@ -39,12 +42,12 @@ class RefUpdate(NamedTuple):
 
     @property
     def creates(self) -> bool:
-        """True when there was no such ref."""
+        """True if the ref does not exist yet."""
         return not self.old.strip("0")
 
     @property
     def deletes(self) -> bool:
-        """True when there will be no such ref."""
+        """True if the push deletes the ref."""
         return not self.new.strip("0")
 
 
@@ -52,9 +55,9 @@ class RefUpdate(NamedTuple):
 class Guard:
     """What a hook guards.
 
-    `branches` are names or full refs (none: the branch that HEAD is on); `folder` is where the registry lies in the
-    repository, "" or "some/folder/"; `max_id_gap` is how many numbers a push may leave out. `sees_whole_push` is False for
-    git's `update` hook, which is called for each ref alone.
+    `branches` are names or full refs; if empty, the branch of HEAD is guarded. `folder` is the registry's
+    folder in the repository, "" or "some/folder/". `max_id_gap` is how many ids a push may skip.
+    `sees_whole_push` is False for git's `update` hook, which is called separately for each ref.
     """
 
     branches: Sequence[str] = ()
@@ -65,7 +68,10 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with one update, and what it means; `refused` says in sentences why it cannot be accepted at all."""
+    """The problems and changes of one ref update.
+
+    `refused` lists the reasons why it cannot be accepted at all.
+    """
 
     update: RefUpdate
     review: Review | None = None
@@ -74,7 +80,10 @@ class Verdict:
 
 
 def parse_updates(lines: Iterable[str]) -> Iterator[RefUpdate]:
-    """The lines that git gives to `pre-receive`: old, new, ref. Raises UsageError for another one."""
+    """Yield the updates from the lines that git passes to `pre-receive`: old, new, ref.
+
+    Raises UsageError for a malformed line.
+    """
     for line in lines:
         parts = line.rstrip("\n").split(" ", 2)
         if len(parts) != 3:
@@ -86,7 +95,10 @@ def parse_updates(lines: Iterable[str]) -> Iterator[RefUpdate]:
 
 
 def guarded_refs(repository: Repository, branches: Sequence[str]) -> tuple[str, ...]:
-    """The full names of `branches`, or of the one that HEAD is on. Raises UsageError when HEAD is on none."""
+    """Return the full names of `branches`, or of the branch of HEAD.
+
+    Raises UsageError if HEAD is not on a branch.
+    """
     if branches:
         return tuple(branch_ref(branch) for branch in branches)
     head = repository.head_ref()
@@ -98,9 +110,9 @@ def guarded_refs(repository: Repository, branches: Sequence[str]) -> tuple[str, 
 
 
 def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard()) -> list[Verdict]:
-    """Judge the updates of guarded branches and of the registry's own refs; others pass.
+    """Check the updates of guarded branches and of the registry's own refs. Other updates pass.
 
-    Raises RegistryError when that is not possible: then the push must be refused.
+    Raises RegistryError if the check is not possible; the push must then be refused.
     """
     repository = open_repository(root, in_hook=True)
     if repository is None:
@@ -117,7 +129,7 @@ def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard())
         if update.ref in (*guarded, HIGH_WATER) and repository.commit_of(update.ref) != (
             None if update.creates else update.old
         ):
-            # Git would refuse this ref alone, and move the others of the push.
+            # Git would refuse only this ref, and would update the other refs of the push.
             verdicts.append(
                 Verdict(update, refused=(f"{update.ref} has moved meanwhile: fetch it and push again",))
             )
@@ -135,7 +147,10 @@ def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard())
 
 
 def _is_any_there(repository: Repository, guarded: Sequence[str], pushed: Sequence[RefUpdate]) -> None:
-    """Raise UsageError when no guarded branch is there or coming: then the hook guards another one than people use."""
+    """Raise UsageError if no guarded branch exists or is created by the push.
+
+    The hook then guards a branch that is not in use.
+    """
     branches = [update.ref for update in pushed if update.ref.startswith(HEADS)]
     if branches and not any(ref in branches or repository.commit_of(ref) for ref in guarded):
         raise UsageError(
@@ -152,18 +167,23 @@ def _wrong_with_mark(
     guarded: Sequence[str],
     guard: Guard,
 ) -> tuple[str, ...]:
-    """Why the high-water mark cannot be moved so. It names a commit of a guarded branch, and never forgets ids."""
+    """Return the reasons why this update of the high-water mark is not allowed.
+
+    The mark must point to a commit of a guarded branch and must never lose ids.
+    """
     if update.ref != HIGH_WATER:
         return (f"{update.ref}: below {_OURS} only {HIGH_WATER} is accepted",)
     if update.deletes:
         return (f"{HIGH_WATER} remembers the ids that were given, and cannot be deleted by a push",)
     if not guard.sees_whole_push:
         return (
-            f"{HIGH_WATER} is accepted together with its branch, and an update hook sees one ref at a time: use the pre-receive hook",
+            f"{HIGH_WATER} is accepted together with its branch, "
+            "and an update hook sees one ref at a time: use the pre-receive hook",
         )
     if not any(other.ref in guarded and other.new == update.new for other in pushed):
         return (
-            f"{HIGH_WATER} is accepted only in one push with {' or '.join(guarded)}, and for the same commit: registry index --push",
+            f"{HIGH_WATER} is accepted only in one push with {' or '.join(guarded)}, "
+            "and for the same commit: registry index --push",
         )
     if not update.creates:
         before, after = (
@@ -171,7 +191,8 @@ def _wrong_with_mark(
         )
         if not after.startswith(before):
             return (
-                f"{HIGH_WATER} has lines of the ledger that {update.new[:12]} does not have: registry index --recover --push",
+                f"{HIGH_WATER} has lines of the ledger that {update.new[:12]} does not have: "
+                "registry index --recover --push",
             )
     return ()
 
@@ -193,7 +214,10 @@ def _judge(root: Path, repository: Repository, update: RefUpdate, guard: Guard) 
         return Verdict(update, Review(problems, source, len(checked.loaded.definitions)))
     path = repository.path_between(update.old, update.new)
     if path is None:
-        message = f"{update.ref} would lose the commit {update.old[:12]}: fetch it, and merge or rebase your work; forced pushes are refused"
+        message = (
+            f"{update.ref} would lose the commit {update.old[:12]}: "
+            "fetch it, and merge or rebase your work; forced pushes are refused"
+        )
         return Verdict(update, refused=(message,))
     base = Commit(root, repository, update.old)
     review = review_as_it_is(source, base)
@@ -211,7 +235,7 @@ def _judge(root: Path, repository: Repository, update: RefUpdate, guard: Guard) 
             review = replace(
                 review, problems=tuple(one for one in review.problems if one.rule not in decided)
             )
-    # Without what the files say there is nothing to compare; that is said by the problems.
+    # Without readable files there is nothing to compare. The problems report that.
     is_readable = not any(
         problem.rule.startswith(("Y", "K")) for problem in review.problems if has_errors([problem])
     )
@@ -223,7 +247,7 @@ def _ledger_bytes(source: Commit) -> bytes:
 
 
 def _ledger_problems(source: Commit) -> Iterator[Problem]:
-    """What is wrong with the ledger alone, for a branch that is new here."""
+    """Yield the problems of the ledger alone, for a branch that is new in this repository."""
     settings = source.settings
     ledger, problems = parse_ledger(_ledger_bytes(source), settings.registry_id)
     yield from problems

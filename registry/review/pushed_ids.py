@@ -1,7 +1,8 @@
-"""The ids that a push gives, checked commit by commit: each one that appends to the ledger must do what `registry index` does.
+"""Check the ids that a push assigns, commit by commit.
 
-It costs what the commits change: contents are read of changed files and of those that have to do with their ids. Other files
-are taken to carry the id that the ledger has for their name, which earlier pushes were checked for.
+Each commit that appends to the ledger must do what `registry index` does. The cost depends on what the
+commits change: only changed files and files related to their ids are read. Other files are assumed to have
+the id that the ledger lists for their name, because earlier pushes were checked.
 """
 
 from __future__ import annotations
@@ -20,36 +21,42 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 MAX_ID_GAP = 1000
-"""So many numbers a push may leave out of each kind: for published ids that the repository does not know of."""
+"""How many ids of each kind a push may skip: ids that are published but unknown to the repository."""
 
-_BROKEN_HERE = f"on the server: move the hook aside and take the last good file back; git log -p -- {LEDGER_PATH} shows it"
+_BROKEN_HERE = (
+    "on the server: move the hook aside and take the last good file back; "
+    f"git log -p -- {LEDGER_PATH} shows it"
+)
 
 
 class RefusedCommit(NamedTuple):
-    """A commit that gives ids as it may not, and why."""
+    """A commit that assigns ids it may not assign, and the reason."""
 
     commit: str
     refusal: Refusal
 
 
 def changes_the_ledger(repository: Repository, path: list[str], old: str) -> bool:
-    """True when a commit on the way from `old` along `path` has another ledger than the one before it."""
+    """Return True if a commit on `path`, which starts from `old`, changes the ledger."""
     return len(set(repository.objects_at([old, *path], f"{repository.registry_folder}{LEDGER_PATH}"))) > 1
 
 
 def check_pushed_ids(
     repository: Repository, old: str, path: list[str], kinds: Collection[str], max_id_gap: int = MAX_ID_GAP
 ) -> tuple[RefusedCommit, ...]:
-    """What is wrong with the ids that the commits on `path` give, which lead from `old` to what is pushed.
+    """Check the ids that the commits on `path` assign, from `old` to the pushed commit.
 
-    Commits between two that change the ledger are taken together: what an author mends in the next commit is no matter.
-    Raises UsageError when the ledger that is there cannot be read: then nothing can be checked.
+    Commits between two changes of the ledger are checked together: a mistake that a later commit fixes is not
+    reported. Raises UsageError if the existing ledger cannot be read, because nothing can be checked then.
     """
     return _Replay(repository, old, frozenset(kinds), max_id_gap).run(path)
 
 
 class _Replay:
-    """One push: what is known so far of ledger and files, and how many numbers may still be left out."""
+    """The state while checking one push.
+
+    It holds the known ledger entries and files, and how many ids may still be skipped.
+    """
 
     def __init__(self, repository: Repository, old: str, kinds: frozenset[str], max_id_gap: int) -> None:
         self._repository = repository
@@ -60,7 +67,7 @@ class _Replay:
         self._ids: dict[str, int | None] = {}
         """Ids by blob."""
         self._last: dict[str, int | None] = {}
-        """The ids that files had before they became unreadable, by path."""
+        """Last ids of files that became unreadable, by path."""
         self._commit = old
         self._data = self._read(old, LEDGER_PATH) or b""
         self._ledger = self._parse(self._data, old)
@@ -68,7 +75,7 @@ class _Replay:
         self._published = (self._read(mark, LEDGER_PATH) or b"") if mark is not None else b""
 
     def run(self, path: list[str]) -> tuple[RefusedCommit, ...]:
-        """Every step of the push; the first one with something wrong ends it."""
+        """Check every step of the push. The first step with a problem ends the check."""
         ledgers = self._repository.objects_at([self._commit, *path], f"{self._prefix}{LEDGER_PATH}")
         authors: list[str] = []
         for commit, before, after in zip(path, ledgers[:-1], ledgers[1:], strict=True):
@@ -84,7 +91,7 @@ class _Replay:
         return self._without_ledger(authors) or self._lost_ledger(path[-1])
 
     def _lost_ledger(self, commit: str) -> tuple[RefusedCommit, ...]:
-        """Refuse a ledger with the same bytes that is no longer a plain file: it would not be read."""
+        """Refuse a ledger with the same bytes that is no longer a regular file: it would not be read."""
         if (self._read(commit, LEDGER_PATH) or b"") == self._data:
             return ()
         return (
@@ -92,10 +99,10 @@ class _Replay:
         )
 
     def _without_ledger(self, commits: list[str]) -> tuple[RefusedCommit, ...]:
-        """Commits that leave the ledger alone: authors' work, which gives no ids.
+        """Check commits that do not change the ledger: authors' work, which must not assign ids.
 
-        What all of them together do must be right, or what each of them does: a mistake may be mended by the next commit,
-        and a name may be taken again after a rename.
+        Either all of them together or each of them must be valid: a later commit may fix a mistake, and a
+        name may be used again after a rename.
         """
         if not commits:
             return ()
@@ -120,14 +127,14 @@ class _Replay:
         return self._replayed(before, after, self._ledger, None, ())
 
     def _with_ledger(self, commit: str) -> tuple[Refusal, ...]:
-        """From where we are to `commit`, which has another ledger."""
+        """Check the step from the current state to `commit`, which changes the ledger."""
         data = self._read(commit, LEDGER_PATH) or b""
         if not data.startswith(self._data):
             hint = "lines are only ever appended; fetch the branch, and add your work to it"
             return (Refusal(f"{LEDGER_PATH}: lines were changed or removed", hint),)
         ledger, known = self._ledger, self._data
         if len(self._published) > len(known) and self._published.startswith(known):
-            # The branch was set back on the server; what was published comes first.
+            # The branch was reset on the server; what was published comes first.
             if not data.startswith(self._published):
                 hint = "registry index --recover --push"
                 return (Refusal(f"{HIGH_WATER} has more lines of the ledger: the branch was set back", hint),)
@@ -149,7 +156,10 @@ class _Replay:
         return refusals
 
     def _appended(self, commit: str, ledger: Ledger, data: bytes) -> Ledger | Refusal:
-        """The lines that `commit` adds to `ledger`, as a ledger of their own, or why they cannot follow on it."""
+        """Return the lines that `commit` appends to `ledger` as a separate ledger.
+
+        Returns a Refusal if the lines are not a valid continuation.
+        """
         then, now = self._registry_id(self._commit), self._registry_id(commit)
         owner = ledger.registry_id if ledger.entries else then
         if owner not in ("", now):
@@ -161,7 +171,10 @@ class _Replay:
                 f"{LEDGER_PATH}:{len(ledger.entries) + problems[0].span.line}: {problems[0].message}"
             )
         if appended.entries and appended.registry_id != (ledger.head if ledger.entries else now):
-            message = "the ledger is broken: this line does not follow the one before, or the first does not follow registry_id"
+            message = (
+                "the ledger is broken: this line does not follow the one before, "
+                "or the first does not follow registry_id"
+            )
             return Refusal(f"{LEDGER_PATH}:{len(ledger.entries) + 1}: {message}")
         strange = next(
             (one for one in appended.entries if one.commit is not None and not _is_object_id(one.commit)),
@@ -169,7 +182,8 @@ class _Replay:
         )
         if strange is not None:
             return Refusal(
-                f"{LEDGER_PATH}: {strange.kind} {strange.id} names {strange.commit!r:.60}, which is not a commit"
+                f"{LEDGER_PATH}: {strange.kind} {strange.id} names "
+                f"{strange.commit!r:.60}, which is not a commit"
             )
         return appended
 
@@ -199,7 +213,11 @@ class _Replay:
         ledger: Ledger,
         appended: Iterable[LedgerEntry],
     ) -> None:
-        """Add the files that decide about the same ids: at the names that the ledger has for them, and who took them along."""
+        """Add the files that affect the same ids.
+
+        These are the files at the names that the ledger lists for the ids, and the files that took the ids to
+        a new name.
+        """
         seen = set(before) | set(after)
         if not ledger.entries:
             self._add(
@@ -227,8 +245,8 @@ class _Replay:
                 for key, one in latest.items()
                 if definition_path(one.kind, one.name) in seen
             ):
-                # A name without its id: a file may have taken it along in an earlier push. Only files that the ledger does
-                # not know by name can have.
+                # A name without its id: a file may have taken the id in an earlier push. Only files whose
+                # name is not in the ledger can have it.
                 everything = self._definition_paths(self._commit)
                 wanted |= {path for path in everything if kind_and_name(path) not in names}
             missing = wanted - seen
@@ -240,13 +258,13 @@ class _Replay:
     def _add(
         self, paths: Collection[str], before: dict[str, int | None], after: dict[str, int | None]
     ) -> None:
-        """Files that did not change."""
+        """Add files that did not change."""
         blobs = self._blobs_at(self._commit, paths)
         for path, number in self._ids_of(blobs).items():
             before[path] = after[path] = number if number != _UNREADABLE else self._known_id(path)
 
     def _changed(self, commit: str) -> dict[str, tuple[str | None, str | None]]:
-        """Definitions that differ between where we are and `commit`, with their blobs."""
+        """Return the definitions that differ between the current state and `commit`, with their blobs."""
         rows = self._repository.changes(self._commit, commit, f"{self._prefix}{DEFINITIONS_FOLDER}")
         found = {path.removeprefix(self._prefix): blobs for path, blobs in rows.items()}
         return {path: blobs for path, blobs in found.items() if self._is_definition(path)}
@@ -260,7 +278,10 @@ class _Replay:
     def _after(
         self, changed: Mapping[str, tuple[str | None, str | None]], before: Mapping[str, int | None]
     ) -> dict[str, int | None]:
-        """The ids after a change. A file that cannot be read keeps the one that it had: later commits may mend it."""
+        """Return the ids after a change.
+
+        An unreadable file keeps its last id: later commits may fix the file.
+        """
         found = self._ids_of({path: new for path, (_, new) in changed.items() if new is not None})
         return {path: number if number != _UNREADABLE else before.get(path) for path, number in found.items()}
 
@@ -269,7 +290,7 @@ class _Replay:
             self._last[path] = after.get(path)
 
     def _known_id(self, path: str) -> int | None:
-        """The id of a file that cannot be read: the one before, else that of its name."""
+        """Return the id of an unreadable file: its last id, else the id of its name."""
         if path in self._last:
             return self._last[path]
         found = kind_and_name(path)
@@ -325,7 +346,7 @@ class _Replay:
 
 
 _UNREADABLE = -1
-"""In place of an id: the file cannot be read."""
+"""Used in place of an id if the file cannot be read."""
 
 
 def _is_object_id(text: str) -> bool:

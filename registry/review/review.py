@@ -1,4 +1,4 @@
-"""A change as it would be after the merge: the merge result with the target as it is now, checked together with its ids."""
+"""Review a change: check the result of its merge into the current target, including ids."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
 
-# From so many changed definitions on, looking for what is around them costs more than reading everything.
+# From this many changed definitions on, finding related files costs more than reading everything.
 _MANY = 300
-# Told in a file that did not change, because of one that did.
+# Rules that are reported in an unchanged file because of a changed one.
 _BECAUSE_OF_OTHERS = frozenset(
     ("R001", "R003", "I004", "I010", "I030", "I031", "I032", "I033", "I034", "I035")
 )
@@ -43,9 +43,11 @@ _BECAUSE_OF_OTHERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What is wrong with a change. `count` definitions were looked at, in `source`; `note` says what was not, if anything.
+    """The problems of a change.
 
-    `base` is what the change is meant for; None where the two do not fit together, or nothing was asked.
+    `count` is the number of checked definitions in `source`; `note` describes what was not checked, if
+    anything. `base` is the target of the change. It is None if the two have conflicts, or if no target was
+    given.
     """
 
     problems: tuple[Problem, ...]
@@ -56,9 +58,10 @@ class Review:
 
 
 def review(root: Path, target: str, revision: str = "worktree", *, of_change: bool = False) -> Review:
-    """Check what `revision` (a commit, or the work tree) would be after its merge into `target`.
+    """Check the result of merging `revision` (a commit or the work tree) into `target`.
 
-    `of_change`: only what the change touches, and what has to do with it, is read and told; else all problems there are.
+    With `of_change`, only files that the change touches and files related to them are read and reported.
+    Otherwise all problems are reported.
     """
     opened = open_source(root, revision)
     repository = opened.repository
@@ -89,14 +92,19 @@ def review(root: Path, target: str, revision: str = "worktree", *, of_change: bo
 
 
 def review_as_it_is(source: Commit, base: Commit) -> Review:
-    """Check what `source` changes in `base`, without a merge: for a push, after which the branch is just that."""
+    """Check what `source` changes in `base`, without a merge.
+
+    This is the check for a push, whose result is exactly `source`.
+    """
     return _review(source, base, source.commit, "", of_change=True)
 
 
 def check_changed(root: Path, base: str = "HEAD") -> Review:
-    """Check the files of the work tree that differ from `base`, reading only these, what refers to them, and what they refer to.
+    """Check the files of the work tree that differ from `base`.
 
-    What is told of a changed file, and of references and ids of others, is what checking everything would tell.
+    Only these files, files that refer to them and files that they refer to are read. The problems reported
+    for a changed file, and for references and ids of other files, are the same as in a full check. Raises
+    UsageError if the registry has no commits.
     """
     source = open_source(root)
     repository = source.repository
@@ -109,10 +117,10 @@ def check_changed(root: Path, base: str = "HEAD") -> Review:
 def _narrow(
     source: Source, base: Commit, touched: frozenset[str], target: MergeTarget | None = None
 ) -> Review:
-    """What is wrong with the files at `touched`, and with others because of them."""
+    """Return the problems of the files at `touched`, and the problems that they cause in other files."""
     changed = {path for path in touched if kind_and_name(path)}
     if len(changed) > _MANY or SETTINGS_PATH in touched or _touches_schemas(touched):
-        checked = _checked(source, base, touched, target)  # any file may be judged differently
+        checked = _checked(source, base, touched, target)  # any file may be affected
         return Review(checked.problems, source, len(checked.loaded.definitions))
     wanted = changed | _around(source, base.repository, changed)
     checked = _checked(source, base, touched, target, only=wanted)
@@ -131,7 +139,10 @@ def _checked(
     target: MergeTarget | None,
     only: Container[str] | None = None,
 ) -> Checked:
-    """Check `source` as a change of `base`, whose settings and schemas still decide about credentials."""
+    """Check `source` as a change of `base`.
+
+    The settings and schemas of `base` still determine what counts as a credential.
+    """
     schemas = None
     if _touches_schemas(touched):
         kinds, problems = load_kinds(source)
@@ -140,7 +151,10 @@ def _checked(
 
 
 def _around(source: Source, repository: Repository, changed: set[str]) -> set[str]:
-    """Paths of definitions that may name a changed one or carry its id, and of those that a changed one names."""
+    """Return the paths of definitions related to the changed ones.
+
+    These may refer to a changed definition or have its id, or a changed definition refers to them.
+    """
     kinds, _ = load_kinds(source)
     found, patterns = set(), []
     for path, data in source.read_many(sorted(changed)):
@@ -183,9 +197,10 @@ def _with(problems: tuple[Problem, ...], more: tuple[Problem, ...]) -> tuple[Pro
 def embedded_git_directories(
     source: Source, base: Commit, tree: str, touched: frozenset[str]
 ) -> tuple[Problem, ...]:
-    """A finding about each git directory among the ordinary files, of which the change from `base` to `tree` touches a part.
+    """Return a problem for each git directory among the regular files that the change touches.
 
-    Wherever it is in the repository: in a clone, git commands run below it would use its configuration.
+    The change is from `base` to `tree`. The directories may be anywhere in the repository: git commands that
+    run below one in a clone would use its configuration.
     """
     repository = base.repository
     prefix = repository.prefix_of(source.root)
@@ -201,7 +216,10 @@ def embedded_git_directories(
 
 
 def all_git_directories(source: Commit) -> tuple[Problem, ...]:
-    """A finding about each git directory among the ordinary files of a commit, wherever it is in the repository."""
+    """Return a problem for each git directory among the regular files of a commit.
+
+    The directories may be anywhere in the repository.
+    """
     rows = source.repository.list_tree(source.commit)
     return _git_directory_problems(
         git_directories_in(row.path for row in rows), source.repository.prefix_of(source.root)

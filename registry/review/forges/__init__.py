@@ -1,7 +1,8 @@
-"""Posts the one comment of a review on a pull or merge request. Add a forge: write its file here, and its name below.
+"""Post a review as one comment on a pull or merge request.
 
-The report may come from a stranger's pull request. Which request it is about is never taken from it, but from what the
-forge itself tells the job.
+To add a forge, write its module here and add its name below. The report may come from an untrusted pull
+request. The number of the request is therefore never taken from the report, but from the variables that the
+forge sets for the job.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
 
     from registry.review.forges.forge import Forge
 
-# In the order that help shows them.
+# In the order of the help.
 FORGES = ("github", "gitlab", "forgejo")
 
 
 def forge_from(name: str, environment: Mapping[str, str]) -> Forge:
-    """The forge that a CI job runs for, from the variables that it sets. Raises UsageError where one is missing."""
+    """Return the forge that a CI job runs on, from the variables of the job.
+
+    Raises UsageError if a variable is missing.
+    """
     found: Callable[[Mapping[str, str]], Forge] = importlib.import_module(
         f"registry.review.forges.{name}"
     ).forge_from
@@ -27,9 +31,10 @@ def forge_from(name: str, environment: Mapping[str, str]) -> Forge:
 
 
 def post(forge: Forge, marker: str, body: str) -> str:
-    """Post `body`, which holds `marker`, or put it in the place of our comment that does; gives the address of what was written.
+    """Post `body`, which contains `marker`, or update our comment that contains the marker.
 
-    Only a comment that we wrote ourselves is changed: anybody can write a marker.
+    Returns the address of the comment. Only a comment that this token wrote is changed, because any user can
+    write a marker.
     """
     mine = next((one for one in forge.comments() if one.is_ours and marker in one.body), None)
     if mine is None:

@@ -1,4 +1,4 @@
-"""What every forge offers, and how its REST service is asked."""
+"""The interface of every forge, and a client for their REST services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _TIMEOUT_S = 30
-# What forges answer has a dozen.
+# Responses of forges have about a dozen.
 _DEEPEST = 100
 _READ_AT_MOST = 16 * 1024 * 1024
 _PAGE = 100
@@ -24,7 +24,7 @@ _MOST_PAGES = 50
 
 
 class Comment(NamedTuple):
-    """One comment; `is_ours` when the token that we have wrote it."""
+    """One comment. `is_ours` is True if our token wrote it."""
 
     id: int
     body: str
@@ -36,17 +36,17 @@ class Forge(Protocol):
     """One pull or merge request on one forge."""
 
     def comments(self) -> Iterator[Comment]:
-        """Every comment on it, oldest first."""
+        """Yield its comments, oldest first."""
 
     def create(self, body: str) -> str:
-        """Write a comment; gives its address."""
+        """Create a comment. Returns its address."""
 
     def update(self, comment: int, body: str) -> str:
-        """Write a comment anew; gives its address."""
+        """Replace the text of a comment. Returns its address."""
 
 
 def needed(environment: Mapping[str, str], name: str) -> str:
-    """A variable that the job must have."""
+    """Return a variable that the job must have. Raises UsageError if it is missing."""
     if not environment.get(name):
         raise UsageError(
             f"the variable {name} is not set", "this command is for a CI job; docs/reviewer.md shows one"
@@ -55,7 +55,7 @@ def needed(environment: Mapping[str, str], name: str) -> str:
 
 
 def event(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What happened, as GitHub and Forgejo tell a job in a file."""
+    """Return the event that started the job, which GitHub and Forgejo provide in a file."""
     path = Path(needed(environment, "GITHUB_EVENT_PATH"))
     try:
         found = read_json(path.read_bytes(), deepest=_DEEPEST)
@@ -65,7 +65,7 @@ def event(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token is for one host: nothing is followed to another."""
+    """Refuses redirects: the token must not be sent to another host."""
 
     def redirect_request(
         self, req: Any, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -74,10 +74,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Rest:
-    """A REST service that speaks JSON, asked with one token."""
+    """A client for a REST service with JSON and one token."""
 
     def __init__(self, base: str, headers: Mapping[str, str]) -> None:
-        """`base` is the address that all paths start with; `headers` carry the token."""
+        """`base` is the prefix of all paths; `headers` contain the token."""
         if urlsplit(base).scheme not in ("https", "http"):
             raise UsageError(f"{base!r} is no address of a forge")
         self._base = base.rstrip("/")
@@ -90,7 +90,7 @@ class Rest:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One request; gives the JSON of the answer. Raises UsageError for anything but success."""
+        """Send one request and return the JSON of the response. Raises UsageError unless it succeeds."""
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self._base + path, data=data, headers=self._headers, method=method)
         try:
@@ -108,7 +108,7 @@ class Rest:
             ) from error
 
     def pages(self, path: str, size: str = "per_page") -> Iterator[dict[str, Any]]:
-        """The elements of all pages of a list."""
+        """Yield the elements of all pages of a list."""
         for page in range(1, _MOST_PAGES + 1):
             found = self.ask("GET", f"{path}{'&' if '?' in path else '?'}{size}={_PAGE}&page={page}")
             listed = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,6 +1,7 @@
 """Forgejo and Gitea: the comment of a `pull_request` job.
 
-Source: the API reference (Swagger) of Forgejo, section "issue"; addresses are those of GitHub but for the length of a page.
+Source: the API reference (Swagger) of Forgejo, section "issue". The addresses are those of GitHub, except for
+the parameter of the page length.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def forge_from(environment: Mapping[str, str]) -> Forge:
-    """The pull request that the job is about."""
+    """Return the pull request of the job. Raises UsageError if a variable is missing."""
     token, repository = needed(environment, "REGISTRY_TOKEN"), needed(environment, "GITHUB_REPOSITORY")
     server = needed(environment, "GITHUB_SERVER_URL")
     rest = Rest(

@@ -1,7 +1,7 @@
-"""GitHub: the comment of a `workflow_run` job, or of a `pull_request` job that may write.
+"""GitHub: the comment of a `workflow_run` job, or of a `pull_request` job with write permission.
 
-Source: "REST API endpoints for issue comments" and "for pull requests", and "Events that trigger workflows" in GitHub's
-documentation. A pull request is a kind of issue there, so its comments are those of the issue.
+Source: "REST API endpoints for issue comments" and "for pull requests", and "Events that trigger workflows"
+in GitHub's documentation. A pull request is an issue there, so its comments are those of the issue.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _BOT = "github-actions[bot]"
 
 
 class IssueComments:
-    """The comments of one pull request; Forgejo has the same addresses."""
+    """The comments of one pull request. Forgejo has the same addresses."""
 
     def __init__(self, rest: Rest, repository: str, number: int, login: str, size: str = "per_page") -> None:
-        """`login` is who we are; `size` the parameter for the length of a page."""
+        """`login` is our account; `size` is the parameter for the page length."""
         self._rest, self._login, self._size = rest, login, size
         self._issues = f"/repos/{quote(repository)}/issues"
         self._number = number
 
     def comments(self) -> Iterator[Comment]:
-        """Every comment on it, oldest first."""
+        """Yield its comments, oldest first."""
         for one in self._rest.pages(f"{self._issues}/{self._number}/comments", self._size):
             login = (one.get("user") or {}).get("login")
             yield Comment(
@@ -36,7 +36,7 @@ class IssueComments:
             )
 
     def create(self, body: str) -> str:
-        """Write a comment; gives its address."""
+        """Create a comment. Returns its address."""
         return str(
             self._rest.ask("POST", f"{self._issues}/{self._number}/comments", {"body": body}).get(
                 "html_url", ""
@@ -44,14 +44,17 @@ class IssueComments:
         )
 
     def update(self, comment: int, body: str) -> str:
-        """Write a comment anew; gives its address."""
+        """Replace the text of a comment. Returns its address."""
         return str(
             self._rest.ask("PATCH", f"{self._issues}/comments/{comment}", {"body": body}).get("html_url", "")
         )
 
 
 def forge_from(environment: Mapping[str, str]) -> Forge:
-    """The pull request that the job is about."""
+    """Return the pull request of the job.
+
+    Raises UsageError if a variable is missing, or if the job does not belong to an open pull request.
+    """
     token, repository = needed(environment, "GITHUB_TOKEN"), needed(environment, "GITHUB_REPOSITORY")
     headers = {
         "Authorization": f"Bearer {token}",
@@ -72,7 +75,10 @@ def forge_from(environment: Mapping[str, str]) -> Forge:
 
 
 def _number_of(rest: Rest, repository: str, run: Mapping[str, Any]) -> int:
-    """The open pull request that a run of another workflow was for. The event does not name it when it comes from a fork."""
+    """Return the number of the open pull request that started a run of another workflow.
+
+    The event does not contain the number if the request comes from a fork.
+    """
     owner = ((run.get("head_repository") or {}).get("owner") or {}).get("login", "")
     branch, commit = run.get("head_branch", ""), run.get("head_sha", "")
     query = f"/repos/{quote(repository)}/pulls?state=open&head={quote(f'{owner}:{branch}', safe='')}"
