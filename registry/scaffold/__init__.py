@@ -1,4 +1,4 @@
-"""Files for a start: a new registry with its CI, and a new definition."""
+"""Create files: a new registry with its CI files, and new definitions."""
 
 from registry.scaffold.ci import FORGES, PLACEHOLDER, ci_files, install_command
 from registry.scaffold.proposed import propose_definition

@@ -1,4 +1,4 @@
-"""Ready-made CI files: every change is reviewed against its target, main gets ids and is published."""
+"""CI files: review every change against its target, assign ids on main and publish the site."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from registry import __version__
 from registry.errors import UsageError
 
 PLACEHOLDER = f"https://git.example.org/process-registry.git@v{__version__}"
-"""Where generated files install the program from when nobody named an address: one that cannot exist (RFC 2606).
+"""Placeholder address for the installation in generated files: it cannot exist (RFC 2606).
 
-The program is on no package index: the name `process-registry` there belongs to nobody we know.
+The program is not on a package index: the name `process-registry` there belongs to an unknown party.
 """
-# Each action by the commit of a release, because a tag can be moved.
+# Each action is pinned to the commit of a release, because a tag can be moved.
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "actions/checkout": ("fbc6f3992d24b796d5a048ff273f7fcc4a7b6c09", "v5.1.0"),
     "actions/configure-pages": ("983d7736d9b0ae728b81ab479565c72886d7745b", "v5.0.0"),
@@ -24,10 +24,11 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "https://code.forgejo.org/actions/checkout": ("11d5960a326750d5838078e36cf38b85af677262", "v4.4.0"),
     "https://code.forgejo.org/forgejo/upload-artifact": ("16871d9e8cfcf27ff31822cac382bbb5450f1e1e", "v4"),
 }
-# What neither a shell, nor YAML, nor a pattern of paths reads as anything but itself.
+# Folders that need no quotes in a shell, in YAML or in a path pattern.
 _FOLDER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*(/[A-Za-z0-9._][A-Za-z0-9._-]*)*")
 
-_GITHUB = """# Reviews every pull request with the right to read only, so that forks are safe; on main gives ids and publishes the site
+_GITHUB = """# Reviews every pull request with the right to read only, so that forks are safe; on main \
+gives ids and publishes the site
 # to GitHub Pages. registry-comment.yml posts the comment on the pull request.
 name: registry
 on:
@@ -52,7 +53,8 @@ jobs:
         with: {python-version: "3.12"}
       - run: %(install)s
       - run: mkdir -p review
-      # The result of the merge with the current target: problems, what the change does to ids, and what it can break.
+      # The result of the merge with the current target: problems, what the change does to ids, and what it \
+can break.
       - run: >-
           registry review%(folder)s --base "origin/$GITHUB_BASE_REF" --format github
           --also json=review/review.json --also markdown=review/review.md
@@ -62,7 +64,8 @@ jobs:
         uses: %(actions/upload-artifact)s
         with: {name: registry-review, path: review/review.json, if-no-files-found: ignore}
       # The catalog with the change, as a download.
-      - run: registry build%(folder)s --out preview --preview "pull request $NUMBER" --base "origin/$GITHUB_BASE_REF"
+      - run: registry build%(folder)s --out preview --preview "pull request $NUMBER" --base \
+"origin/$GITHUB_BASE_REF"
         env: {NUMBER: "${{ github.event.pull_request.number }}"}
       - run: cp -rL preview preview-site
       - uses: %(actions/upload-artifact)s
@@ -103,7 +106,8 @@ jobs:
       - uses: %(actions/setup-python)s
         with: {python-version: "3.12"}
       - run: %(install)s
-      # Ends with 3 when the published site knows of more ids than this one: a main that was set back replaces no site.
+      # Ends with 3 when the published site knows of more ids than this one: a main that was set back \
+replaces no site.
       - run: registry build%(folder)s --out site --published "$ADDRESS" --base-url "$ADDRESS"
         env: {ADDRESS: "${{ needs.index.outputs.address }}"}
       - uses: %(actions/upload-pages-artifact)s
@@ -119,7 +123,8 @@ jobs:
     steps:
       - uses: %(actions/deploy-pages)s
 """
-_GITHUB_COMMENT = """# Posts the review of a pull request as one comment, which the next run updates. It runs the default branch's version of this
+_GITHUB_COMMENT = """# Posts the review of a pull request as one comment, which the next run updates. It \
+runs the default branch's version of this
 # file, never the pull request's; the artifact of that run is only data, and the number comes from the event.
 name: registry comment
 on:
@@ -148,8 +153,10 @@ jobs:
       - run: registry comment github --report review/review.json
         env: {GITHUB_TOKEN: "${{ github.token }}"}
 """
-_GITLAB = """# Reviews every merge request; on the default branch gives ids and publishes the site to GitLab Pages.
-# Giving ids needs a project access token with the scope write_repository, as the masked variable REGISTRY_TOKEN; with the
+_GITLAB = """# Reviews every merge request; on the default branch gives ids and publishes the site to \
+GitLab Pages.
+# Giving ids needs a project access token with the scope write_repository, as the masked variable \
+REGISTRY_TOKEN; with the
 # scope api as well, the review is posted as one note on the merge request.
 default:
   image: python:3.12
@@ -168,8 +175,10 @@ review:
   script:
     - git fetch origin "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"
     - mkdir -p review
-    # The result of the merge with the current target: problems, what the change does to ids, and what it can break.
-    - registry review%(folder)s --base FETCH_HEAD --also gitlab=review/gl-code-quality.json --also json=review/review.json
+    # The result of the merge with the current target: problems, what the change does to ids, and what it \
+can break.
+    - registry review%(folder)s --base FETCH_HEAD --also gitlab=review/gl-code-quality.json --also \
+json=review/review.json
     # The catalog with the change, to browse from the merge request.
     - registry build%(folder)s --out preview --preview "merge request $CI_MERGE_REQUEST_IID" --base FETCH_HEAD
     - cp -rL preview review/preview
@@ -191,15 +200,19 @@ pages:
     - git remote set-url origin "https://registry:$REGISTRY_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git"
     # Leave out --published, here and below, where the pages cannot be read without a login.
     - registry index%(folder)s --push --branch "$CI_DEFAULT_BRANCH" --published "$CI_PAGES_URL"
-    # Ends with 3 when the published site knows of more ids than this one: a branch that was set back replaces no site.
+    # Ends with 3 when the published site knows of more ids than this one: a branch that was set back \
+replaces no site.
     - registry build%(folder)s --out site --published "$CI_PAGES_URL" --base-url "$CI_PAGES_URL"
     - cp -rL site public
   artifacts:
     paths: [public]
 """
-_FORGEJO = """# Reviews every pull request; on main gives ids and keeps the site as an artifact. For Gitea, write the actions' addresses without
-# their host. With a token that may write issues, as the secret REGISTRY_TOKEN, the review is posted as one comment.
-# When the site has an address, put it into the variable REGISTRY_URL: a site that knows of more ids is then never replaced.
+_FORGEJO = """# Reviews every pull request; on main gives ids and keeps the site as an artifact. For Gitea, \
+write the actions' addresses without
+# their host. With a token that may write issues, as the secret REGISTRY_TOKEN, the review is posted as one \
+comment.
+# When the site has an address, put it into the variable REGISTRY_URL: a site that knows of more ids is \
+then never replaced.
 name: registry
 on:
   pull_request:%(paths)s
@@ -221,11 +234,13 @@ jobs:
         with: {fetch-depth: 0, persist-credentials: false}
       - run: %(install)s
       - run: mkdir -p review
-      # The result of the merge with the current target: problems, what the change does to ids, and what it can break.
+      # The result of the merge with the current target: problems, what the change does to ids, and what it \
+can break.
       - run: registry review%(folder)s --base "origin/$GITHUB_BASE_REF" --also json=review/review.json
       # Pull requests from forks have no secrets: they have only the log of the step before.
       - if: always()
-        run: if [ -n "$REGISTRY_TOKEN" ] && [ -f review/review.json ]; then registry comment forgejo --report review/review.json; fi
+        run: if [ -n "$REGISTRY_TOKEN" ] && [ -f review/review.json ]; then registry comment forgejo \
+--report review/review.json; fi
         env: {REGISTRY_TOKEN: "${{ secrets.REGISTRY_TOKEN }}"}
   publish:
     if: github.event_name == 'push'
@@ -242,8 +257,10 @@ jobs:
         with: {fetch-depth: 0}   # the whole history: revisions come from the commits
       - run: %(install)s
       - run: registry index%(folder)s --push --branch main ${REGISTRY_URL:+--published "$REGISTRY_URL"}
-      # Ends with 3 when the published site knows of more ids than this one: a main that was set back replaces no site.
-      - run: registry build%(folder)s --out site ${REGISTRY_URL:+--published "$REGISTRY_URL" --base-url "$REGISTRY_URL"}
+      # Ends with 3 when the published site knows of more ids than this one: a main that was set back \
+replaces no site.
+      - run: registry build%(folder)s --out site ${REGISTRY_URL:+--published "$REGISTRY_URL" --base-url \
+"$REGISTRY_URL"}
       # Publish `site` here, as your host wants it.
       - uses: %(https://code.forgejo.org/forgejo/upload-artifact)s
         with: {name: site, path: site/}
@@ -257,23 +274,24 @@ _TEMPLATES: dict[str, dict[str, str]] = {
     "forgejo": {".forgejo/workflows/registry.yml": _FORGEJO},
 }
 FORGES = tuple(_TEMPLATES)
-"""The forges that have CI files, in the order in which help shows them."""
+"""The forges that have CI files, in the order of the help."""
 
 
 def install_command(install_from: str, extra: str = "") -> str:
-    """The shell command that installs the program, with an `extra` of it if one is named.
+    """Return the shell command that installs the program.
 
-    `install_from` has the form of the setting of that name; "" is the placeholder.
+    `extra` is an optional dependency group. `install_from` has the form of the setting of that name; "" gives
+    the placeholder.
     """
     address = f"git+{(install_from or PLACEHOLDER).removeprefix('git+')}"
     return f"pip install 'process-registry[{extra}] @ {address}'" if extra else f"pip install {address}"
 
 
 def ci_files(forge: str, folder: str = "", install_from: str = "") -> dict[str, str]:
-    """The CI files of a forge: path from the top of the repository to text.
+    """Return the CI files of a forge: text by path from the top of the repository.
 
-    `folder` is the registry's folder in the repository, "" for its top; `install_from` a valid setting of that name. Raises
-    UsageError for a folder that would have to be quoted in shell, YAML and patterns alike.
+    `folder` is the registry's folder in the repository, "" for its top. `install_from` is a valid setting of
+    that name. Raises UsageError for a folder that requires quotes in shell, YAML or patterns.
     """
     if folder and not _FOLDER.fullmatch(folder):
         raise UsageError(

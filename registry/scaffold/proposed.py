@@ -1,4 +1,4 @@
-"""A new definition as it would be, to be checked before anything is written."""
+"""A new definition that can be checked before its file is written."""
 
 import os
 from collections.abc import Container
@@ -13,15 +13,15 @@ from registry.scaffold.start import Start, definition_text
 
 
 class Proposed(WorkTree):
-    """The work tree with one more file, which is not written yet."""
+    """The work tree with one additional file that is not written yet."""
 
     def __init__(self, root: Path, path: str, data: bytes) -> None:
-        """`data` is what would be in the file at `path`, relative to `root`."""
+        """`data` is the content of the file at `path`, relative to `root`."""
         super().__init__(root)
         self.path, self.data = path, data
 
     def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
-        """Every path below `folder`, in byte order, without those in `but`."""
+        """Return every path below `folder`, in byte order, without those in `but`."""
         found = super().entries(folder, but)
         if self.path.startswith(f"{folder}/") and self.path not in but:
             found.append(SourceEntry(self.path, EntryType.FILE))
@@ -33,7 +33,10 @@ class Proposed(WorkTree):
 
 
 def propose_definition(root: Path, kind: Kind, name: str, start: Start) -> Proposed:
-    """A new definition's file, with comments, as it would be written. Raises UsageError where a file is there already."""
+    """Return the file of a new definition, with comments, without writing it.
+
+    Raises UsageError if the file exists.
+    """
     path = definition_path(kind.name, name)
     if os.path.lexists(root / path):
         raise UsageError(f"{path} is there already", "choose another name, or edit that file")

@@ -1,4 +1,4 @@
-"""Bring a registry's copies of the program's schemas up to date after an upgrade of the program."""
+"""Update a registry's copies of the program's schemas after an upgrade of the program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +12,19 @@ from registry.load.source import WorkTree
 
 @dataclass(frozen=True, slots=True)
 class SchemaUpdate:
-    """Paths below the registry's root. `kept` differ from the program's files because the registry changed them."""
+    """Paths below the registry's root.
+
+    `kept` differ from the program's files because the registry changed them.
+    """
 
     replaced: tuple[str, ...]
     kept: tuple[str, ...]
 
 
 def update_schemas(source: WorkTree) -> SchemaUpdate:
-    """Replace older copies of the program's schemas by current ones; leave everything else.
+    """Replace older copies of the program's schemas with the current ones. Other files stay unchanged.
 
-    Raises RefusedError where a file, or the folder, is a link; UsageError where one cannot be written.
+    Raises RefusedError if a file or the folder is a link, and UsageError if a file cannot be written.
     """
     program = _program_schemas()
     own: dict[str, bytes] = {}
@@ -41,7 +44,7 @@ def update_schemas(source: WorkTree) -> SchemaUpdate:
 
 
 def _program_schemas() -> Mapping[str, bytes]:
-    """The program's schema files by path below `schema/`, without those that `--write` generates."""
+    """Return the program's schema files by path below `schema/`, without those that `--write` generates."""
     folder = defaults_folder(SCHEMA_FOLDER)
     files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*.schema.json"))}
     return {

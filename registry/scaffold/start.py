@@ -1,4 +1,4 @@
-"""A new registry, and a new definition with comments that say what else can be written."""
+"""Create a registry, and definitions with comments that list the available fields."""
 
 import json
 import os
@@ -28,7 +28,8 @@ from registry.scaffold.ci import ci_files, install_command
 
 _README = """# {title}
 
-Process definitions: which executable to run, and how. Each is a YAML file below `definitions/`; programs read them as
+Process definitions: which executable to run, and how. Each is a YAML file below `definitions/`; programs \
+read them as
 JSON by a small id that never changes.
 
     {install}
@@ -36,7 +37,8 @@ JSON by a small id that never changes.
     registry new process_definition group/name  # a new one, with comments
     registry serve                              # catalog and API on http://127.0.0.1:8000
 
-Change a file, open a pull request. When it is merged, `registry index` gives new definitions their ids on the main
+Change a file, open a pull request. When it is merged, `registry index` gives new definitions their ids on \
+the main
 branch; never write an `id` by hand.
 """
 _SETTINGS = """# yaml-language-server: $schema=schema/registry.schema.json
@@ -45,7 +47,8 @@ title: {title}
 # description: What is kept here, in Markdown.
 # base_url: https://registry.example.org/   # where the site will be served
 # page_size: 20                             # definitions in one answer of a list
-# history: commits                          # fewer files: neither the fields that a revision changed nor its content
+# history: commits                          # fewer files: neither the fields that a revision changed nor \
+its content
 # output: site                              # where `registry build` puts the site
 # bot_name: Process Registry                # who commits ids
 # bot_email: process-registry@localhost
@@ -53,7 +56,7 @@ title: {title}
 registry_id: {registry_id}   # tells this registry from a fork; never change it
 """
 _GITIGNORE = "/site\n/.site.generations/\n/.registry/\n"
-# The ledger is a chain of hashes: its bytes must be the same everywhere.
+# The ledger is a chain of hashes: its bytes must be the same on every system.
 _GITATTRIBUTES = "definitions/ledger.jsonl -text\n"
 _VSCODE = {
     "yaml.schemas": {
@@ -83,7 +86,10 @@ definition:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a new definition starts with: `values` of the kind's options by key; what is left out or empty was not given."""
+    """Initial values of a new definition.
+
+    `values` has the values of the kind's options by key; options that were omitted or empty are missing.
+    """
 
     title: str = ""
     values: Mapping[str, str | list[str]] = field(default_factory=dict)
@@ -91,23 +97,23 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Files as paths relative to the registry's folder: those written, and those left as they were because they existed."""
+    """Paths relative to the registry's folder: files that were written, and existing files left unchanged."""
 
     new: tuple[str, ...]
     kept: tuple[str, ...] = ()
 
 
 def is_registry(folder: Path) -> bool:
-    """True when `folder` holds a registry already."""
+    """Return True if `folder` already contains a registry."""
     return any((folder / name).exists() for name in ("definitions", SETTINGS_PATH))
 
 
 def init_registry(
     folder: Path, title: str, forges: Sequence[str] = ("github",), install_from: str = ""
 ) -> Written:
-    """Make a new registry in `folder`, and its CI files at the top of the repository that it is in.
+    """Create a registry in `folder`, and its CI files at the top of the containing repository.
 
-    Files that exist stay as they are. Raises RefusedError when there is a registry already.
+    Existing files stay unchanged. Raises RefusedError if a registry exists already.
     """
     if is_registry(folder):
         raise RefusedError(
@@ -123,7 +129,7 @@ def init_registry(
     top, ci = _ci_files(folder, repository, forges, install_from)
     kept = tuple(_seen_from(folder, top, name) for name in ci if (top / name).exists())
     new = {name: data for name, data in ci.items() if not (top / name).exists()}
-    # All in one call, so that a failure leaves nothing behind.
+    # All in one call, so that a failure leaves no files behind.
     inside = "" if top == folder else f"{folder.resolve().relative_to(top.resolve()).as_posix()}/"
     create_files(top, {f"{inside}{name}": data for name, data in files.items()} | new)
     if repository is None:
@@ -132,7 +138,10 @@ def init_registry(
 
 
 def add_ci_files(folder: Path, forges: Sequence[str], install_from: str = "") -> Written:
-    """Add CI files for the registry in `folder`, at the top of its repository. Raises RefusedError when one exists and differs."""
+    """Add CI files for the registry in `folder`, at the top of its repository.
+
+    Raises RefusedError if one exists with different content.
+    """
     top, files = _ci_files(
         folder, _repository_around(folder), forges, install_from or settings_in(folder).install_from
     )
@@ -147,7 +156,7 @@ def add_ci_files(folder: Path, forges: Sequence[str], install_from: str = "") ->
 
 
 def settings_in(folder: Path) -> Settings:
-    """The settings of the registry in `folder`; the standard ones for those that are missing or wrong."""
+    """Return the settings of the registry in `folder`, with defaults for missing or invalid ones."""
     path = folder / SETTINGS_PATH
     return parse_settings(path.read_bytes() if path.is_file() else None)[0]
 
@@ -165,7 +174,11 @@ def _repository_around(folder: Path) -> Repository | None:
 def _ci_files(
     folder: Path, repository: Repository | None, forges: Sequence[str], install_from: str
 ) -> tuple[Path, dict[str, bytes]]:
-    """The top of the work tree, where forges look for CI files, and the files; `folder` itself where it has none yet."""
+    """Return the folder for CI files, and the files.
+
+    The folder is the top of the work tree, where forges look for them, or `folder` itself without a
+    repository.
+    """
     inside = (
         repository.prefix_of(folder.absolute()).rstrip("/")
         if repository is not None and repository.top is not None
@@ -204,9 +217,13 @@ def _registry_files(title: str, install_from: str) -> dict[str, bytes]:
 
 
 def write_generated_schemas(root: Path, adapters: Mapping[str, AdapterType]) -> tuple[str, ...]:
-    """Write the schema files that only editors read: of adapter types and of settings; gives their paths below `root`."""
+    """Write the schema files that only editors read, for adapter types and settings.
+
+    Returns their paths below `root`.
+    """
     defaults = defaults_folder(SCHEMA_FOLDER)
-    # The index of adapter types refers to files beside it: the program's own are needed there, too.
+    # The index of adapter types refers to files in the same folder, so the program's own are needed there
+    # too.
     needed = {
         f"{SCHEMA_FOLDER}/{file.relative_to(defaults).as_posix()}": file
         for file in sorted(defaults.rglob("*.schema.json"))
@@ -221,12 +238,12 @@ def write_generated_schemas(root: Path, adapters: Mapping[str, AdapterType]) -> 
 
 
 def adapters_index_text(adapters: Mapping[str, AdapterType]) -> str:
-    """The file's text."""
+    """Return the text of the index of adapter types."""
     return json.dumps(adapters_index(adapters), indent=2, ensure_ascii=False) + "\n"
 
 
 def definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
-    """The text of a new file: what was said, and as comments what else there is."""
+    """Return the text of a new file: the given values, and the other fields as comments."""
     title = start.title or name.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").capitalize()
     lines = {
         "title": f"title: {flow(title)}",
@@ -245,7 +262,7 @@ def definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
 
 
 def _lines(traits: KindTraits, given: Mapping[str, str | list[str]]) -> Iterator[str]:
-    """The lines below `definition:`, from the kind's schema and the values of its options by key."""
+    """Yield the lines below `definition:`, from the kind's schema and the values of its options by key."""
     defaults = {one.key: one.default for one in traits.new_options}
     values = {key: value or defaults.get(key, "") for key, value in {**defaults, **given}.items()}
     for line in traits.new_lines:
@@ -260,13 +277,16 @@ def _lines(traits: KindTraits, given: Mapping[str, str | list[str]]) -> Iterator
 
 
 def _smallest(schema: Mapping[str, Any]) -> Any:
-    """The smallest `definition` of a kind that we know nothing about: required keys with the schema's first example."""
+    """Return the smallest `definition` of a kind without known traits.
+
+    It has the required keys with the first example of the schema for each.
+    """
     inside = followed(schema, schema.get("properties", {}).get("definition", {}))
     properties = inside.get("properties", {})
     return {name: _example(properties.get(name)) for name in inside.get("required", ())}
 
 
 def _example(schema: Any) -> Any:
-    """The first example that a schema gives."""
+    """Return the first example of a schema."""
     examples = schema.get("examples") if isinstance(schema, dict) else None
     return examples[0] if examples else "…"

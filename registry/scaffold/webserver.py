@@ -1,4 +1,4 @@
-"""What a web server needs to know to serve a site as its readers expect: exact media types, redirects, JSON errors."""
+"""Web server configuration for a site: exact media types, redirects and JSON errors."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,8 @@ server {{
     location {base} {{
         alias {folder}/;
         index index.html;
-        types {{ text/html html; text/css css; text/javascript js; image/svg+xml svg; application/json json; application/atom+xml atom; }}
+        types {{ text/html html; text/css css; text/javascript js; image/svg+xml svg; application/json \
+json; application/atom+xml atom; }}
         default_type application/octet-stream;
         add_header X-Content-Type-Options nosniff always;
         add_header Referrer-Policy no-referrer always;
@@ -91,7 +92,10 @@ READ_ONLY = {"error": "this registry is read only: change the files in its repos
 def nginx_config(
     folder: Path, settings: Settings, listen: str = "127.0.0.1:8080", server_name: str = "_"
 ) -> str:
-    """A server block for nginx that serves the site at `folder` (an absolute path) below the registry's base path."""
+    """Return an nginx server block that serves the site at `folder` below the registry's base path.
+
+    `folder` is an absolute path.
+    """
     base = settings.base_path
     return _NGINX.format(
         folder=_quoted(str(folder)),
