@@ -1,4 +1,7 @@
-"""The command `registry`: one file per command. To add one, write its file here and put its name into COMMANDS."""
+"""The command `registry`, with one file per command.
+
+To add a command, write its file here and add its name to COMMANDS.
+"""
 
 import importlib
 import sys
@@ -45,7 +48,10 @@ def _words(words: Sequence[str]) -> list[str]:
 
 
 class _CommandFailedError(Exception):
-    """Carries an error (`__cause__`) out of click, which would handle broken pipes and Ctrl-C in its own way."""
+    """Carries an error (`__cause__`) out of click.
+
+    Click would handle broken pipes and Ctrl-C in its own way.
+    """
 
 
 class _Commands(click.Group):
@@ -66,7 +72,10 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is called. Its module is imported now, so Ctrl-C raises KeyboardInterrupt from here on."""
+        """Find the command that is called.
+
+        Its module is imported now, so Ctrl-C raises KeyboardInterrupt from here on.
+        """
         resolved = super().resolve_command(ctx, args)
         allow_interrupts()
         return resolved

@@ -140,7 +140,8 @@ def command(
     _show(result, target, opened, format_, quiet=quiet)
     if loss and result.snapshot is not None:
         err.print(
-            f"warning: {loss}. Do not publish this: `registry build --published` refuses where ids would be lost.",
+            f"warning: {loss}. Do not publish this: "
+            "`registry build --published` refuses where ids would be lost.",
             markup=False,
         )
     if result.snapshot is None:
@@ -149,7 +150,10 @@ def command(
 
 
 def _refuse_to_replace(where: str, source: "Source") -> None:
-    """Raise RefusedError when the site at `where` knows of ids that `source` does not know; UsageError when it cannot be read."""
+    """Raise RefusedError if the site at `where` has ids that `source` does not have.
+
+    Raises UsageError if the site cannot be read.
+    """
     from registry.indexing.published import read_published, refuse_to_replace
 
     found = read_published(where, source.root, source.repository)
@@ -160,7 +164,10 @@ def _refuse_to_replace(where: str, source: "Source") -> None:
 
 
 def _loss_in(target: Path, source: "Source") -> str:
-    """What the site in `target` knows of ids and `source` does not, in words; "" for nothing, or where there is no site."""
+    """Describe the ids that the site in `target` has and `source` does not.
+
+    Returns "" if no id is missing, or if there is no site.
+    """
     from registry.indexing.published import lacks_lines_of, read_published
 
     if not target.is_dir():
@@ -169,7 +176,7 @@ def _loss_in(target: Path, source: "Source") -> str:
         found = read_published(str(target), source.root, None)
         return lacks_lines_of(found.mark, source) if found is not None else ""
     except RegistryError:
-        return ""  # no site of ours: the build decides whether it may be replaced
+        return ""  # not a site of this program: the build decides whether it may be replaced
 
 
 def _show(result: "BuildResult", target: Path, source: "Source", format_: Format, *, quiet: bool) -> None:
@@ -198,7 +205,10 @@ def _show(result: "BuildResult", target: Path, source: "Source", format_: Format
             }
         )
     elif not quiet:
-        counts = f"{counted(len(snapshot.definitions), 'definition')}, {counted(snapshot.revision_count, 'revision')}"
+        counts = (
+            f"{counted(len(snapshot.definitions), 'definition')}, "
+            f"{counted(snapshot.revision_count, 'revision')}"
+        )
         out.print(
             f"{counts}, {counted(result.files, 'file')} in {result.seconds:.1f} s: {target}", markup=False
         )
@@ -246,7 +256,8 @@ class Seen:
         cut = repository.cut() if repository is not None else ""
         return cls(
             Site(out_),
-            f"{program()} {source.commit} {cut} {found.digest if found is not None else ''} {options} {current_umask():o}",
+            f"{program()} {source.commit} {cut} "
+            f"{found.digest if found is not None else ''} {options} {current_umask():o}",
         )
 
     def is_built(self, cache: "CacheFile") -> bool:
@@ -303,7 +314,8 @@ def _report_no_change(cache: "CacheFile", seen: Seen, format_: Format) -> None:
         return
     warnings = f" ({counted(known['warnings'], 'warning')}: registry check)" if known["warnings"] else ""
     out.print(
-        f"Nothing has changed since {seen.site.out} was built: {counted(known['definitions'], 'definition')}{warnings}.",
+        f"Nothing has changed since {seen.site.out} was built: "
+        f"{counted(known['definitions'], 'definition')}{warnings}.",
         markup=False,
     )
 

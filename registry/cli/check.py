@@ -150,7 +150,10 @@ def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
 
 
 def _write(problems: Sequence[Problem], format_: str, source: "Source") -> None:
-    """Print problems in a format for programs, with paths relative to the repository if the format needs them."""
+    """Print problems in a format for programs.
+
+    Paths are relative to the repository if the format requires that.
+    """
     from registry.reports import FROM_THE_TOP, report_as
 
     line_of = lines_from(source.read)

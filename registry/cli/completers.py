@@ -1,6 +1,6 @@
 """Candidates for shell completion: definition names, kinds and rule ids.
 
-An error message would disturb the command line that is being typed: a registry that cannot be read has no candidates.
+An unreadable registry has no candidates: an error message would disturb the command line being typed.
 """
 
 from contextlib import suppress
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def complete_definitions(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> "list[CompletionItem]":
-    """Names that start with `incomplete`. The kind precedes the name if it was typed, or if two kinds have this name."""
+    """Return names that start with `incomplete`.
+
+    The kind precedes the name if it was typed, or if two kinds have this name.
+    """
     from click.shell_completion import CompletionItem
 
     from registry.model.definition import DEFINITIONS_FOLDER, kind_and_name

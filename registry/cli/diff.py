@@ -89,7 +89,10 @@ def show(comparison: "Comparison", format_: str) -> None:
 
 
 def fails(comparison: "Comparison", fail_on: FailOn | None) -> bool:
-    """True if a change has at least the level of the option, or without it the level in the settings of the base."""
+    """Return True if a change has at least the level of the option.
+
+    Without the option, the level in the settings of the base applies.
+    """
     from registry.changes import Level, failing
 
     def limit(party: str, name: str) -> Level | None:

@@ -113,12 +113,14 @@ def _guard(updates: "list[RefUpdate]", guard: "Guard", fail_on: FailOn | None) -
     """Check a push, report, and exit with 1 if it is refused."""
     from registry.review.pre_receive import judge_push
 
-    # A push whose report cannot be printed is refused too: a client that disconnects early must not get it accepted.
+    # A push whose report cannot be printed is refused too: a client that disconnects early must not get it
+    # accepted.
     try:
         reports = [_report(verdict, fail_on) for verdict in judge_push(Path(), updates, guard)]
     except RegistryError as error:
         _print(
-            f"registry: the push is refused, because it cannot be checked: {error.message}\nregistry: {error.hint or _ASK}"
+            f"registry: the push is refused, because it cannot be checked: {error.message}\n"
+            f"registry: {error.hint or _ASK}"
         )
         sys.exit(max(error.exit_code, 1))
     refused = any(is_refused for is_refused, _ in reports)

@@ -70,7 +70,10 @@ def command(action: str, registry: Path | None, source: str, kind: str | None, f
             out.print("No ids yet: `registry index` assigns them.")
         return
     if ledger.registry_id != checked.settings.registry_id:
-        message = f"the ledger belongs to registry {ledger.registry_id}, but registry.yaml has {checked.settings.registry_id or 'none'}"
+        message = (
+            f"the ledger belongs to registry {ledger.registry_id}, "
+            f"but registry.yaml has {checked.settings.registry_id or 'none'}"
+        )
         problems = (
             *problems,
             Problem("I026", Severity.ERROR, Span(SETTINGS_PATH), message, "a fork assigns no ids"),
@@ -87,7 +90,8 @@ def command(action: str, registry: Path | None, source: str, kind: str | None, f
         live = sum(entry.state != "gone" for entry in ledger.latest.values())
         lines, used = counted(len(ledger.entries), "line"), counted(live, "id")
         out.print(
-            f"{lines}, {used} in use, {len(ledger.latest) - live:,} of deleted definitions, {waiting:,} waiting for one."
+            f"{lines}, {used} in use, {len(ledger.latest) - live:,} of deleted definitions, "
+            f"{waiting:,} waiting for one."
         )
     if problems:
         sys.exit(1)

@@ -69,7 +69,8 @@ def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: 
     above = sorted({name for name in written.new if name.startswith("../")})
     files = shlex.join([".", *above])
     out.print_lines(
-        f"  cd {root} && git add {files} && git commit -m 'Start the registry'\n  registry index\n  registry serve"
+        f"  cd {root} && git add {files} && git commit -m 'Start the registry'\n"
+        "  registry index\n  registry serve"
     )
 
 

@@ -35,7 +35,8 @@ def command(kind: str | None, registry: Path | None, source: str, format_: Forma
         )
     if checked.loaded.unreadable:
         err.print(
-            f"Not listed because they cannot be read: {len(checked.loaded.unreadable)} (see `registry check`)."
+            "Not listed because they cannot be read: "
+            f"{len(checked.loaded.unreadable)} (see `registry check`)."
         )
     chosen = [one for one in checked.loaded.definitions if kind in (None, one.kind)]
     if format_ == "json":

@@ -1,4 +1,4 @@
-"""Finds the one definition that a person means by a name or an id."""
+"""Find the definition that a name or an id refers to."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,10 @@ _MOST_SHOWN = 8
 
 
 def load_checked(root: Path, source: str) -> Checked:
-    """Everything in a source; files that cannot be read are missing from it, and `registry check` says why."""
+    """Return the checked content of a source.
+
+    Unreadable files are missing from it; `registry check` reports them.
+    """
     return check_source(open_source(root, source))
 
 
@@ -31,11 +34,10 @@ def load_snapshot(root: Path, source: str) -> Snapshot:
 
 
 def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tombstone:
-    """The definition or tombstone called `wanted`: a name, `kind/name`, an id, or `kind/id`.
+    """Return the definition or tombstone called `wanted`: a name, `kind/name`, an id, or `kind/id`.
 
-    A name that a definition had before finds it, too, with a note.
-
-    Raises UsageError where there is none, no such kind, or more than one: nothing is chosen for the user.
+    A former name of a definition is found too, with a note. Raises UsageError if there is no match, no such
+    kind, or more than one match: the function never chooses for the user.
     """
     by_name = snapshot.kinds.by_name
     if kind is not None and kind not in by_name:
@@ -71,7 +73,7 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
 
 
 def _unmistakable(things: Sequence[Definition | Tombstone], wanted: Definition | Tombstone) -> str:
-    """What to write for just this one, with what it is else known by in parentheses."""
+    """Return an unambiguous name for `wanted`, with its other names in parentheses."""
     words = [wanted.name, *([str(wanted.id)] if wanted.id is not None else [])]
     word = next((word for word in words if len(_called(things, word, wanted.kind)) == 1), words[-1])
     other = f"id {wanted.id}" if word == wanted.name else wanted.name
@@ -81,9 +83,9 @@ def _unmistakable(things: Sequence[Definition | Tombstone], wanted: Definition |
 def _called(
     things: Sequence[Definition | Tombstone], wanted: str, kind: str | None
 ) -> list[Definition | Tombstone]:
-    """Those of `kind` (None: of any) that have this name or id, what exists before what was deleted.
+    """Return the definitions of `kind` (None: any) with this name or id.
 
-    A name that exists again hides the deleted definitions that had it, which have their ids.
+    Deleted definitions are found by name only if no existing one has the name. An id always finds them.
     """
     fitting = [one for one in things if kind in (None, one.kind)]
     by_name = [one for one in fitting if one.name == wanted]
@@ -95,7 +97,7 @@ def _called(
 def _once_called(
     snapshot: Snapshot, things: Sequence[Definition | Tombstone], wanted: str, kind: str | None
 ) -> list[Definition | Tombstone]:
-    """Those that had a name in an earlier revision, what exists before what was deleted."""
+    """Return those that had a name in an earlier revision; deleted ones only if none of them exists."""
     found = [
         one for one in things if kind in (None, one.kind) and revisions_of(snapshot, one).had_name(wanted)
     ]
@@ -103,5 +105,5 @@ def _once_called(
 
 
 def revisions_of(snapshot: Snapshot, found: Definition | Tombstone) -> Revisions:
-    """The revisions of what `find` gave, oldest first."""
+    """Return the revisions of a result of `find`, oldest first."""
     return found.revisions if isinstance(found, Tombstone) else snapshot.revisions_of(found)

@@ -120,7 +120,7 @@ def _options(arguments: list[str], options: "Sequence[NewOption]") -> "dict[str,
 def _answers(
     checked: "Checked", kind: str, given: "Mapping[str, str | list[str]]"
 ) -> "Iterator[tuple[str, str]]":
-    """Key and value of each option that was not given, as a person answers."""
+    """Yield key and value of each option that was not given, from prompts."""
     traits = checked.kinds.by_name[kind].traits
     targets = {one.pointer: one.kind for one in traits.references}
     for one in traits.new_options:

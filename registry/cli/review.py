@@ -1,4 +1,4 @@
-"""`registry review`: all that a reviewer must know about a change, in one run."""
+"""`registry review`: everything that a reviewer needs to know about a change, in one run."""
 
 import sys
 from dataclasses import replace
@@ -76,7 +76,8 @@ def command(
     never_collect()
     result = review(find_root(registry), base, head, of_change=True)
     comparison = None
-    # Unreadable files cannot be compared. The problems report that; the comparison must not report "no changes".
+    # Unreadable files cannot be compared. The problems report that; the comparison must not report "no
+    # changes".
     if result.base is not None and not any(
         problem.rule.startswith(("Y", "I036", "K")) for problem in result.problems if has_errors([problem])
     ):

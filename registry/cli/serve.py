@@ -10,7 +10,7 @@ from registry.cli.options import poll_option, registry_option
 from registry.cli.terminal import counted, err, find_root, open_cache, out, progress
 from registry.errors import UsageError
 
-# What the server imports of the extra `serve`. uvicorn works without uvloop.
+# Modules of the extra `serve` that the server imports. uvicorn works without uvloop.
 EXTRA_MODULES = ("brotli", "httptools", "starlette", "uvicorn", "zstandard")
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def command(
     listener = listen(host, port)
     if not is_loopback(listener.getsockname()[0]):
         err.print(
-            f"warning: every client that can reach {url_host(host)}:{port} can read the registry, including uncommitted content: "
+            f"warning: every client that can reach {url_host(host)}:{port} can read the registry, "
+            "including uncommitted content: "
             "there is no login and no encryption. Omit --host to serve this machine only.",
             markup=False,
         )
@@ -107,8 +108,8 @@ def command(
     with without_cycle_collector(), progress() as say:
         say("reading definitions")
         live.reload(say, watcher.seen)
-    # The collector need not scan the loaded objects, not even once (0.15 s at start). The short switch interval keeps
-    # responses fast while the other thread reloads files.
+    # The garbage collector need not scan the loaded objects, not even once (0.15 s at start). The short
+    # switch interval keeps responses fast while the other thread reloads files.
     keep_for_good()
     sys.setswitchinterval(0.001)
     watcher.start()
@@ -152,7 +153,7 @@ class _Teller:
             self._say(told)
 
     def begin(self) -> None:
-        """Show the current state on the terminal, now that the server is ready, and each new one."""
+        """Show the current state on the terminal once the server is ready, then each new state."""
         self._has_begun = True
         if self._newest is not None:
             self._say(self._newest)

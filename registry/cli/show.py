@@ -58,7 +58,8 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
             write_api_answer(body)
         else:
             out.print(
-                f"{found.kind} {found.id}: {found.name} was deleted; `registry log {found.kind}/{found.id}` shows when.",
+                f"{found.kind} {found.id}: {found.name} was deleted; "
+                f"`registry log {found.kind}/{found.id}` shows when.",
                 markup=False,
             )
         return
@@ -79,7 +80,10 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
 
 
 def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: int, format_: Format) -> None:
-    """Show one revision. Credentials are hidden, so this shows the content, not the bytes of the file."""
+    """Show one revision.
+
+    Credentials are hidden, so the output is the content and not the bytes of the file.
+    """
     from registry.cli.lookup import find, revisions_of
     from registry.load.yaml.writer import to_yaml
     from registry.render.json_api import revision_body, revision_facts

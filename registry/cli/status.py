@@ -1,4 +1,7 @@
-"""How things are, for commands that go on: on a terminal one view in place of the one before, elsewhere a line for what is different."""
+"""Status output of long-running commands.
+
+On a terminal, each state replaces the one before. Elsewhere, one line is written for each difference.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,10 +17,13 @@ _ERROR = Severity.ERROR
 
 
 class StatusView:
-    """Shows the newest state and nothing of those before: warnings once, when they are new; errors as long as they last."""
+    """Shows the newest state only.
+
+    Warnings appear once, when they are new; errors stay until they are fixed.
+    """
 
     def __init__(self, read: Read) -> None:
-        """`read` gives the lines that problems point to."""
+        """`read` returns the lines that problems refer to."""
         self._read = read
         self._rows = 0
         self._said = ("", "")
@@ -32,14 +38,17 @@ class StatusView:
         error: RegistryError | None = None,
         is_news: bool = False,
     ) -> None:
-        """What is wrong, and below it how things are: `line`, with a `detail` that alone is worth a line only where it `is_news`."""
+        """Show the problems, then `line`.
+
+        Outside a terminal, `detail` alone causes a line only if `is_news` is True.
+        """
         line, detail = visible(line), visible(detail)
         found = self._problems(problems, is_whole=error is None)
         if error is not None:
             found += _error_text(error)
         if err.is_terminal:
             view = f"{found}{line}{detail}\n"
-            # What has scrolled out of the window cannot be taken back.
+            # Lines that scrolled out of the window cannot be erased.
             erase = f"\x1b[{self._rows}F\x1b[J" if 0 < self._rows < err.console.height else ""
             self._write(erase + view)
             self._rows = sum(
@@ -50,11 +59,14 @@ class StatusView:
         self._said = (found, line)
 
     def _problems(self, problems: Sequence[Problem], *, is_whole: bool) -> str:
-        """Errors, warnings that were not there before, and how many others there are. `is_whole`: these are all there are."""
+        """Return errors, new warnings, and the number of other warnings.
+
+        `is_whole`: `problems` is complete.
+        """
         warnings = {_identity(one) for one in problems if one.severity is not _ERROR}
         shown = [one for one in problems if one.severity is _ERROR or _identity(one) not in self._known]
         known = len(problems) - len(shown)
-        # With errors some files are not checked: their warnings are no news once they are.
+        # With errors some files are not checked: their warnings are not new when the errors are fixed.
         has_errors = any(one.severity is _ERROR for one in problems)
         self._known = warnings if is_whole and not has_errors else self._known | warnings
         found = problems_text(shown, self._read, err) if shown else ""
@@ -63,23 +75,24 @@ class StatusView:
             if known
             else ""
         )
-        # Elsewhere than on a terminal nothing is erased: the old ones can still be read above.
+        # Outside a terminal nothing is erased: earlier warnings are still visible above.
         return found + more if shown or err.is_terminal else ""
 
     def note(self, text: str) -> None:
-        """Something that stays, whatever comes."""
+        """Write a line that later states do not replace."""
         self._write(f"note: {visible(text)}\n")
         self._rows = 0
 
     def bug(self, error: Exception) -> None:
-        """An error of ours, which stays, too."""
+        """Report a bug of this program. Later states do not replace the report."""
         with suppress(OSError, ValueError):
             report_bug(error)
         self._rows = 0
 
     @staticmethod
     def _write(text: str) -> None:
-        # Whoever read it may be gone (`registry serve 2>&1 | head`), or the disk be full: what is served does not depend on that.
+        # The reader may have ended (`registry serve 2>&1 | head`), or the disk may be full. The server must
+        # keep running.
         with suppress(OSError, ValueError):
             err.file.write(text.encode("utf-8", "replace").decode("utf-8"))
             err.file.flush()
@@ -98,5 +111,5 @@ def _label(word: str, style: str) -> str:
 
 
 def _identity(problem: Problem) -> tuple[str, ...]:
-    """The same for a problem that only moved to another line."""
+    """Return a key that stays the same if a problem moves to another line."""
     return (problem.rule, problem.span.path, problem.pointer, problem.message)

@@ -1,4 +1,4 @@
-"""The standard streams of the process, made usable if they are closed, full or have a limited character set."""
+"""Makes the standard streams usable if they are closed, full or have a limited character set."""
 
 import errno
 import io
@@ -30,8 +30,8 @@ _HINTS = {
 class _Stream(io.TextIOWrapper):
     """A standard stream that writes characters outside its encoding as escapes (`\\u2192`).
 
-    If it cannot be written, standard output raises OutputError. Errors of standard error are ignored: there is no stream
-    left to report them.
+    If it cannot be written, standard output raises OutputError. Errors of standard error are ignored: there
+    is no stream left to report them.
     """
 
     is_error = False
@@ -91,9 +91,10 @@ _kept: list[TextIO] = []
 
 
 def _open_closed() -> None:
-    """Open the standard streams that the parent process closed (`>&-`): the next opened file would get their number.
+    """Open the standard streams that the parent process closed (`>&-`).
 
-    Standard output is opened for reading, so that a write fails as it does on a closed stream.
+    Otherwise the next opened file would get their number. Standard output is opened for reading, so that a
+    write fails as it does on a closed stream.
     """
     for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:

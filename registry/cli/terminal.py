@@ -68,8 +68,8 @@ class Terminal:
     ) -> None:
         """Print one line of text in a style; with `markup`, `[bold]…[/]` in it is bold.
 
-        Control characters are shown as escapes, newlines too: text from any origin stays one line. Use `print_lines` for
-        text of several lines.
+        Control characters are shown as escapes, newlines too: text from any origin stays one line. Use
+        `print_lines` for text of several lines.
         """
         text = visible(text)
         if (markup and "[" in text) or self.is_terminal:
@@ -89,9 +89,10 @@ err = Terminal(is_error=True)
 
 
 def find_root(given: Path | None) -> Path:
-    """The folder of the registry: `given`, or the current folder or its nearest parent that contains `definitions/`.
+    """Return the folder of the registry.
 
-    Raises UsageError if `given` is not a folder, and for a bare repository that was not named.
+    This is `given`, or the current folder or its nearest parent that contains `definitions/`. Raises
+    UsageError if `given` is not a folder, and for a bare repository that was not named.
     """
     if given is not None:
         if not given.is_dir():
@@ -110,7 +111,10 @@ def find_root(given: Path | None) -> Path:
 
 
 def open_cache(source: "Source") -> "CacheFile":
-    """The cache of the registry. Prints a note on stderr if it is unused because the repository contains its folder."""
+    """Return the cache of the registry.
+
+    Prints a note on stderr if the cache is unused because the repository contains its folder.
+    """
     from registry.cache.cache_file import FOLDER, CacheFile
 
     top = FOLDER.partition("/")[0]
@@ -146,7 +150,10 @@ def lines_from(read: Read) -> LineOf:
 def show_problems(
     problems: Sequence[Problem], read: Read, *, to_stdout: bool = False, is_complete: bool = False
 ) -> None:
-    """Print problems with their source lines, on stderr unless they are the output; `is_complete`: all warnings."""
+    """Print problems with their source lines, on stderr unless they are the output.
+
+    `is_complete`: print all warnings.
+    """
     terminal = out if to_stdout else err
     terminal.file.write(problems_text(problems, read, terminal, is_complete=is_complete))
     terminal.file.flush()
@@ -223,7 +230,10 @@ def write_api_answer(body: Any) -> None:
 
 
 def write_text(text: str) -> None:
-    """Print a document for programs, in UTF-8 regardless of the locale. Raises OutputError if stdout cannot be written."""
+    """Print a document for programs, in UTF-8 regardless of the locale.
+
+    Raises OutputError if stdout cannot be written.
+    """
     data = text.encode("utf-8", "backslashreplace")
     sys.stdout.flush()
     buffer = getattr(sys.stdout, "buffer", None)

@@ -91,7 +91,10 @@ def _state_files(root: Path) -> list[Path]:
 
 
 def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bool) -> "Watcher":
-    """A watcher that keeps a live registry up to date: one edited file at once, then everything that shows it."""
+    """Return a watcher that keeps a live registry up to date.
+
+    It updates a single edited file at once, and everything that shows it after a pause.
+    """
     from functools import lru_cache
 
     from registry.progress import CancelToken
@@ -102,7 +105,8 @@ def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bo
         return _state_files(root)
 
     def changed(paths: set[str]) -> bool:
-        # Lists and counts follow when the author pauses: an update of everything would delay the page of the next edit.
+        # Lists and counts follow when the author pauses: an update of everything would delay the page of the
+        # next edit.
         if len(paths) == 1 and live.apply_edit(next(iter(paths))):
             return True
         state_files.cache_clear()  # HEAD may be on another branch now
