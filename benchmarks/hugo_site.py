@@ -1,8 +1,9 @@
-"""A Hugo site of the same definitions, as the peer of a build: one page and one JSON file for each.
+"""Create a Hugo site from the same definitions, for comparison with a build.
 
-Its templates show what a definition's page shows in its simplest form: title, facts, the definition as a list, the file.
-Its sources are the files as people wrote them, in YAML, as ours are; or made JSON beforehand, which Hugo reads faster. The
-history, which Hugo cannot read, stands in them either way.
+The site has one page and one JSON file per definition. The templates show the minimum of a definition page:
+title, facts, the definition as a list, and the file. The sources are the original YAML files, or files
+converted to JSON in advance, which Hugo reads faster. The history, which Hugo cannot read from git, is
+included in both forms.
 """
 
 import json
@@ -25,18 +26,26 @@ PAGE = """<!doctype html>
 <p>{{ .Params.description }}</p>
 <dl>{{ range $key, $value := .Params.definition }}<dt>{{ $key }}</dt>
 <dd>{{ if reflect.IsMap $value }}<dl>{{ range $k, $v := $value }}<dt>{{ $k }}</dt>
-<dd>{{ $v }}</dd>{{ end }}</dl>{{ else if reflect.IsSlice $value }}<ol>{{ range $value }}<li><code>{{ . }}</code></li>{{ end }}</ol>
+<dd>{{ $v }}</dd>{{ end }}</dl>{{ else if reflect.IsSlice $value }}\
+<ol>{{ range $value }}<li><code>{{ . }}</code></li>{{ end }}</ol>
 {{ else }}<code>{{ $value }}</code>{{ end }}</dd>{{ end }}</dl>
 <ul>{{ range .Params.tags }}<li>{{ . }}</li>{{ end }}</ul>
-<ol>{{ range .Params.revisions }}<li>{{ .message }} · {{ .author }} · {{ .date }} · <code>{{ .commit }}</code></li>{{ end }}</ol>
+<ol>{{ range .Params.revisions }}<li>{{ .message }} · {{ .author }} · \
+{{ .date }} · <code>{{ .commit }}</code></li>{{ end }}</ol>
 <pre>{{ .RawContent }}</pre></body></html>
 """
 ANSWER = '{{ dict "definition" .Params.definition "title" .Title "revisions" .Params.revisions | jsonify }}\n'
-LIST = '<!doctype html><title>{{ .Title }}</title><ul>{{ range .Pages }}<li><a href="{{ .RelPermalink }}">{{ .Title }}</a></li>{{ end }}</ul>\n'
+LIST = (
+    "<!doctype html><title>{{ .Title }}</title><ul>"
+    '{{ range .Pages }}<li><a href="{{ .RelPermalink }}">{{ .Title }}</a></li>{{ end }}</ul>\n'
+)
 
 
 def make_hugo_site(repository: Path, site: Path, folder: Path, *, as_json: bool = False) -> None:
-    """Hugo's sources in `folder`: each definition of `repository` as front matter with its revisions from our built `site`."""
+    """Write Hugo's sources to `folder`.
+
+    Each definition of `repository` becomes front matter with its revisions from the built `site`.
+    """
     layouts = folder / "layouts/_default"
     layouts.mkdir(parents=True)
     (folder / "config.toml").write_text(CONFIG)
@@ -49,8 +58,8 @@ def make_hugo_site(repository: Path, site: Path, folder: Path, *, as_json: bool 
         data = yaml.read_data(text.encode())
         history = json.loads(
             (
-                site
-                / f"api/{file.relative_to(repository / 'definitions').parts[0]}/{data['id']}/history/index.json"
+                site / f"api/{file.relative_to(repository / 'definitions').parts[0]}/"
+                f"{data['id']}/history/index.json"
             ).read_text()
         )
         facts = [
@@ -58,7 +67,7 @@ def make_hugo_site(repository: Path, site: Path, folder: Path, *, as_json: bool 
         ]
         place = folder / "content" / file.relative_to(repository / "definitions").with_suffix(".md")
         place.parent.mkdir(parents=True, exist_ok=True)
-        if as_json:  # what the templates show, and no more
+        if as_json:  # only what the templates show
             shown = {
                 "title": data["title"],
                 "description": data.get("description", ""),
@@ -66,6 +75,6 @@ def make_hugo_site(repository: Path, site: Path, folder: Path, *, as_json: bool 
                 "definition": data["definition"],
             }
             front = json.dumps(shown | {"revisions": facts})
-        else:  # JSON is YAML, too
+        else:  # JSON is valid YAML
             front = f"---\n{text}revisions: {json.dumps(facts)}\n---"
         place.write_text(f"{front}\n\n```\n{text}\n```\n", encoding="utf-8")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Make a git repository with many definitions, ids, and a long history, to measure on.
+"""Create a git repository with many definitions, ids and a long history, for benchmarks.
 
     benchmarks/make_registry.py OUT --definitions 10000 --commits 50000 --seed 1
 
-The same arguments give the same commits, byte for byte. Needs the standard library and git only. The history holds
-adds, edits, renames, deletes and merges by several authors over years; the ledger comes with the last commit, as if
-a registry with ids had moved here.
+The same arguments give the same commits, byte for byte. Requires only the standard library and git. The
+history contains additions, edits, renames, deletions and merges by several authors over years. The last
+commit adds the ledger, as if a registry with ids had been moved here.
 """
 
 import argparse
@@ -15,12 +15,17 @@ import random
 import subprocess
 from pathlib import Path
 
-AUTHORS = [("Ida Holm", "ida@example.org"), ("Bruno Díaz", "bruno@example.org"), ("Mei Tanaka", "mei@example.org"),
-           ("Åse Lund", "ase@example.org"), ("Femi Okafor", "femi@example.org")]  # fmt: skip
+AUTHORS = [
+    ("Ida Holm", "ida@example.org"),
+    ("Bruno Díaz", "bruno@example.org"),
+    ("Mei Tanaka", "mei@example.org"),
+    ("Åse Lund", "ase@example.org"),
+    ("Femi Okafor", "femi@example.org"),
+]
 TEAMS = ["climate", "imaging", "audio", "ledger", "marine", "routing", "survey", "archive"]
 VERBS = ["align", "check", "clip", "count", "crop", "decode", "index", "join", "rank", "sort"]
 THINGS = ["batch", "chart", "clip", "frame", "grid", "invoice", "page", "sample", "signal", "track"]
-# From more definitions on, nobody keeps all of a team in one folder; and git would take hours for the history.
+# Above this number of definitions, teams use more than one folder, and git would take hours for the history.
 FLAT = 20_000
 FIRST_COMMIT_S = 1_400_000_000
 SYLLABLES = [first + vowel for first in "bdfghklmnprstvz" for vowel in ("a", "e", "i", "o", "u", "ai", "ou")]
@@ -29,7 +34,7 @@ REGISTRY_ID = "00000000-0000-4000-8000-000000000000"
 
 
 def words(rng, count):
-    """Made-up words, as good as never the same twice: real descriptions do not repeat a vocabulary of ten."""
+    """Return made-up words that hardly ever repeat: real descriptions have a large vocabulary."""
     return [
         "".join(SYLLABLES[int(rng.random() * len(SYLLABLES))] for _ in range(2 + int(rng.random() * 3)))
         for _ in range(count)
@@ -37,7 +42,7 @@ def words(rng, count):
 
 
 def process(rng, name, number, version):
-    """The text of one process definition."""
+    """Return the text of one process definition."""
     service = rng.random() < 0.4
     title, does, more = words(rng, 4), words(rng, 6), words(rng, 8)
     lines = [
@@ -84,7 +89,7 @@ def process(rng, name, number, version):
 
 
 def application(number):
-    """The text of one application."""
+    """Return the text of one application."""
     return (f"id: {number}\ntitle: Application {number}\nowners: [platform-team]\ndefinition:\n  mappings:\n"
             f"    north: {{iaas_image: app-{number:02d}.img, iaas_allocation: small}}\n"
             f"    south: {{iaas_image: ami-{number:08x}, iaas_allocation: t1.micro}}\n")  # fmt: skip
@@ -94,7 +99,7 @@ class History:
     """Writes commits to `git fast-import`."""
 
     def __init__(self, out, commits, seed):
-        """Make the repository `out` and start the import."""
+        """Create the repository `out` and start the import."""
         subprocess.run(["git", "init", "-q", "-b", "main", out], check=True)
         self.git = subprocess.Popen(["git", "-C", out, "fast-import", "--quiet"], stdin=subprocess.PIPE)
         self.random = random.Random(seed)
@@ -103,14 +108,15 @@ class History:
         self.when = FIRST_COMMIT_S
 
     def commit(self, message, changes, also_merges=None):
-        """One commit: changes are ("M", path, text), ("R", old, new) or ("D", path)."""
+        """Write one commit. Changes are ("M", path, text), ("R", old, new) or ("D", path)."""
         self.count += 1
         self.when += self.random.randrange(1, 2 * self.step)
         name, mail = self.random.choice(AUTHORS)
         text = message.encode()
         put = self.git.stdin.write
         put(
-            f"commit refs/heads/main\nmark :{self.count}\ncommitter {name} <{mail}> {self.when} +0100\ndata {len(text)}\n".encode()
+            f"commit refs/heads/main\nmark :{self.count}\ncommitter {name} <{mail}> {self.when} +0100\n"
+            f"data {len(text)}\n".encode()
             + text
             + b"\n"
         )
@@ -126,7 +132,7 @@ class History:
                 put((" ".join(change) + "\n").encode())
 
     def finish(self, out):
-        """End the import and check the files out."""
+        """End the import and check out the files."""
         self.git.stdin.close()
         if self.git.wait():
             raise SystemExit("git fast-import failed")
@@ -134,7 +140,7 @@ class History:
 
 
 def ledger(lives, gone):
-    """The ledger for applications, living definitions (id to name) and deleted ones."""
+    """Return the ledger for applications, existing definitions (id to name) and deleted ones."""
     facts = [("application", number + 1, f"app-{number:02d}", "live") for number in range(APPLICATIONS)]
     facts += [
         ("process_definition", number, name, "live") for number, name in sorted({**lives, **gone}.items())
@@ -149,12 +155,12 @@ def ledger(lives, gone):
 
 
 def path_of(name):
-    """Path of a process definition."""
+    """Return the path of a process definition."""
     return f"definitions/process_definition/{name}.yaml"
 
 
 def new_name(number, *, is_deep):
-    """A name in a folder for each team; in a registry of many definitions, in one of a hundred folders of the team."""
+    """Return a name in the folder of a team; with `is_deep`, in one of a hundred subfolders of the team."""
     team, verb, thing = TEAMS[number % 8], VERBS[number // 8 % 10], THINGS[number // 80 % 10]
     return f"{team}/{thing}/{verb}/{verb}-{thing}-{number}" if is_deep else f"{team}/{verb}-{thing}-{number}"
 
@@ -203,14 +209,19 @@ def make(out, definitions, commits, seed):
         else:
             history.commit(f"Adjust {name}\n\nMeasured on last week's data.", [("M", path_of(name), text)])
     lives = {number: names[number] for number in live}
-    history.commit("Move the registry here", [("M", "definitions/ledger.jsonl", ledger(lives, gone)),
-                                              ("M", "registry.yaml", f"title: Benchmark\nregistry_id: {REGISTRY_ID}\n")])  # fmt: skip
+    history.commit(
+        "Move the registry here",
+        [
+            ("M", "definitions/ledger.jsonl", ledger(lives, gone)),
+            ("M", "registry.yaml", f"title: Benchmark\nregistry_id: {REGISTRY_ID}\n"),
+        ],
+    )
     history.finish(out)
     print(f"{len(live):,} definitions, {history.count:,} commits in {out}")
 
 
 def main():
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

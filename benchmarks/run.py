@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Measure `registry check` and `registry build` beside their peers and print a table of ratios.
+"""Measure `registry check` and `registry build` against comparable programs and print a table of ratios.
 
     benchmarks/run.py [--sizes 1000,4000,10000] [--rounds 5] [--where DIR]
 
-Each size has five commits per definition. The peer of a build from nothing is its floor on the same data: `git log --raw`,
-`git cat-file --batch` of the contents that the site shows, and `cp -r` of the finished site. Further peers, at the largest size
-only: check-jsonschema with the same files and schema, and Hugo with one page and one JSON file per definition (Debian:
-`apt install hugo`; left out where it is not installed).
+Each size has five commits per definition. A full build is compared with a lower bound on the same data: `git
+log --raw`, `git cat-file --batch` of the contents that the site shows, and `cp -r` of the finished site. The
+largest size is also compared with check-jsonschema on the same files and schema, and with Hugo with one page
+and one JSON file per definition (Debian: `apt install hugo`; skipped if not installed).
 
-Commands alternate. Seconds are medians of the rounds; a ratio is the median of the ratios of the rounds, in which a long build
-counts against the mean of its peer right before and right after, because machines change their speed within a minute. Memory
-is the peak of the proportional set size, summed over all processes of a command, read ten times a second in a round of its own.
-Use `--where /dev/shm` to measure in memory.
+Commands alternate. Seconds are medians of the rounds. A ratio is the median of the ratios of the rounds. A
+long build is compared with the mean of the runs of its peer directly before and after it, because the speed
+of a machine changes within a minute. Memory is the peak of the proportional set size, summed over all
+processes of a command and sampled ten times per second in a separate round. Use `--where /dev/shm` to measure
+in memory.
 """
 
 import argparse
@@ -33,20 +34,20 @@ from hugo_site import make_hugo_site
 HERE = Path(__file__).parent
 REGISTRY = [sys.executable, "-m", "registry"]
 COMMITS_PER_DEFINITION = 5
-# Started from scratch each time; their peers run right before and right after them.
+# Full runs; their peers run directly before and after them.
 FROM_NOTHING = ("build", "build, commits", "Hugo", "Hugo, JSON", "floor")
 PEERS = ("check-jsonschema", "floor", "python", "Hugo", "Hugo, JSON")
 
 
 def seconds_of(command):
-    """Wall time of one whole process, in seconds."""
+    """Return the wall time of one whole process, in seconds."""
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - started
 
 
 def megabytes_of(command):
-    """Peak memory of one command and all its children, in megabytes."""
+    """Return the peak memory of one command and all its children, in megabytes."""
     process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
@@ -63,7 +64,7 @@ def megabytes_of(command):
 
 
 def remove(path):
-    """Remove a site with its generations, or a copied folder: builds from nothing start without it."""
+    """Remove a site with its generations, or a copied folder, so that the next build is a full build."""
     for one in (path, path.parent / f".{path.name}.generations"):
         if one.is_symlink():
             one.unlink()
@@ -72,7 +73,7 @@ def remove(path):
 
 
 def shown_contents(repository):
-    """The ids of all file contents below `definitions/` that the history holds, one per line."""
+    """Return the ids of all file contents below `definitions/` in the history, one per line."""
     log = subprocess.run(
         ["git", "-C", str(repository), "log", "--raw", "--no-abbrev", "--format=", "--", "definitions"],
         capture_output=True,
@@ -84,7 +85,7 @@ def shown_contents(repository):
 
 
 def floor_command(repository, site, scratch):
-    """What every build from nothing has to do at least: read the history, read the contents, write the files."""
+    """Return the minimum work of every full build: read the history, read the contents, write the files."""
     wanted = scratch / "contents"
     wanted.write_text(shown_contents(repository))
     git = f"git -C {shlex.quote(str(repository))}"
@@ -97,7 +98,7 @@ def floor_command(repository, site, scratch):
 
 
 def clones_with_a_change(repository, scratch, path):
-    """A whole clone on a branch that changes one file, and a clone of depth 1 of the same two commits."""
+    """Return a full clone on a branch that changes one file, and a clone of depth 1 of the same commits."""
     whole, shallow = scratch / "whole", scratch / "shallow"
 
     def git(where, *words):
@@ -124,7 +125,10 @@ class Case:
     """One repository with the commands that are measured on it."""
 
     def __init__(self, where, scratch, definitions, *, everything):
-        """Make the repository where it is missing; `everything` adds the peers and commands of the largest size."""
+        """Create the repository if it is missing.
+
+        `everything` adds the peers and commands of the largest size.
+        """
         self.definitions = definitions
         self.repository = repository_of(where, definitions, definitions * COMMITS_PER_DEFINITION)
         self.scratch = scratch
@@ -154,7 +158,7 @@ class Case:
         }
 
     def _fill_generations(self):
-        """The first generations of a place are copies; from the third on they are built upon."""
+        """Build the first generations, which are copies. From the third on, builds reuse a generation."""
         for number in range(4):
             self.edited.write_bytes(self.before + b"# %d\n" % number)
             subprocess.run(self.commands["one edit"], check=True, stdout=subprocess.DEVNULL)
@@ -201,7 +205,10 @@ class Case:
         return ["Hugo", "Hugo, JSON", "build, commits", "Hugo", "Hugo, JSON"]
 
     def measure(self, rounds):
-        """Seconds of each command, one round after the other, and its peak memory in megabytes, from a round before."""
+        """Return the seconds of each command in each round, and its peak memory in megabytes.
+
+        Memory is measured in a separate round.
+        """
         peaks = dict.fromkeys(self.commands, 0.0)
         found = {name: [] for name in self.commands}
         for number in range(rounds + 1):
@@ -209,7 +216,7 @@ class Case:
                 if name in PEERS and not number:
                     continue  # the memory of peers is not reported
                 if name == "check-jsonschema" and number > 1:
-                    continue  # minutes each, and the ratio is far from its limit
+                    continue  # takes minutes each, and the ratio is far from its limit
                 self._prepare(name, number)
                 if number:
                     found[name].append(seconds_of(self.commands[name]))
@@ -233,12 +240,12 @@ class Case:
         if name in ("--changed", "one edit"):
             self.edited.write_bytes(self.before + b"# edited %d\n" % number)
         if name in ("one edit", "nothing new"):
-            time.sleep(0.2)  # a file written in this moment could be written again without a sign of it
-        os.sync()  # pending writes of the command before are not charged to this one
+            time.sleep(0.2)  # another write at this moment might leave the time stamp unchanged
+        os.sync()  # pending writes of the previous command must not count for this one
 
 
 def repository_of(where, definitions, commits):
-    """The benchmark repository of this size below `where`, made where it is missing."""
+    """Return the benchmark repository of this size below `where`. It is created if missing."""
     repository = where / f"registry-{definitions}-{commits}"
     if not repository.exists():
         where.mkdir(parents=True, exist_ok=True)
@@ -248,11 +255,12 @@ def repository_of(where, definitions, commits):
 
 
 def rows_of(case, rounds):
-    """The rows of the table for one case, as text."""
+    """Return the rows of the table for one case, as text."""
     found, peaks = case.measure(rounds)
 
     def row(what, ours, theirs, limit=""):
-        # A peer that ran twice in a round counts with the mean; one that ran in the first round only, with that.
+        # A peer that ran twice in a round counts with the mean; a peer of the first round only, with that
+        # value.
         times = max(1, len(found[theirs]) // rounds)
         beside = [
             statistics.mean(found[theirs][start : start + times])
@@ -285,7 +293,7 @@ def rows_of(case, rounds):
 
 
 def main():
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -305,10 +313,12 @@ def main():
             rows += rows_of(case, given.rounds)
             shutil.rmtree(case.scratch)
     print(
-        f"\nPython {platform.python_version()}, {os.cpu_count()} cores; whole processes; medians of {given.rounds} rounds\n"
+        f"\nPython {platform.python_version()}, {os.cpu_count()} cores; "
+        f"whole processes; medians of {given.rounds} rounds\n"
     )
     print(
-        "| definitions | command | seconds | MB | peer | seconds | ratio | limit |\n|---|---|---|---|---|---|---|---|"
+        "| definitions | command | seconds | MB | peer | seconds | ratio | limit |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
     for row in rows:
         print("| " + " | ".join(row) + " |")

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Measure `registry serve` beside nginx on the same site: requests per second, start, and saved file to page in a browser.
+"""Measure `registry serve` against nginx on the same site: request rates, start time, and edit latency.
 
     benchmarks/serve.py [--definitions 10000] [--commits 50000] [--rounds 3] [--edits 50] [--where DIR]
 
-Needs wrk, nginx and Chromium (Debian: `apt install wrk nginx chromium`). Both servers run at the same time and are asked in turns
-by one connection thread. A part of a list has no static address, so nginx answers it with a page. The time of an edit runs from
-just before the file is written until the open page shows it, as the page's own script sees it.
+Requires wrk, nginx and Chromium (Debian: `apt install wrk nginx chromium`). Both servers run at the same time
+and receive requests in turns from one thread with one connection. A part of a list has no static address, so
+nginx responds with a page. Edit latency is the time from just before the file is written until the open page
+in a browser shows the change, as measured by a script in the page.
 """
 
 import argparse
@@ -28,7 +29,7 @@ sys.path.insert(0, str(HERE.parent))
 from tests.support.browser import chromium  # noqa: E402
 from tests.support.nginx import free_port, nginx  # noqa: E402
 
-# What is asked of ours, and of nginx.
+# Paths that are requested from the live server and from nginx.
 ADDRESSES = {
     "list": ("/api/process_definition/", "/api/process_definition/"),
     "part of a list": ("/api/process_definition/?limit=20&offset=40", "/api/process_definition/page/3/"),
@@ -37,7 +38,7 @@ ADDRESSES = {
 
 
 def started(root, port):
-    """A server, and the seconds until its first answer."""
+    """Return a server, and the seconds until its first response."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "registry", "serve", "-C", str(root), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -55,7 +56,7 @@ def started(root, port):
 
 
 def wrk(address):
-    """Requests per second and the 99th percentile in milliseconds."""
+    """Return the requests per second and the 99th percentile of the latency in milliseconds."""
     text = subprocess.run(
         ["wrk", "-t1", "-c8", "-d5s", "--latency", address], capture_output=True, text=True, check=True
     ).stdout
@@ -68,7 +69,7 @@ def wrk(address):
 
 
 def edits(root, port, count):
-    """Milliseconds of each edit."""
+    """Return the milliseconds of each edit."""
     path = sorted((root / "definitions/process_definition").rglob("*.yaml"))[3]
     before = path.read_text()
     name = path.relative_to(root / "definitions/process_definition").with_suffix("").as_posix()
@@ -82,23 +83,28 @@ def edits(root, port, count):
                 title = f"Edit {number}"
                 page.evaluate(
                     """(title) => { window.seen = new Promise((done) => {
-                        const look = () => { if (document.querySelector("h1").textContent === title) { observer.disconnect(); done(Date.now()); } };
+                        const look = () => { if (document.querySelector("h1").textContent === title) \
+{ observer.disconnect(); done(Date.now()); } };
                         const observer = new MutationObserver(look);
-                        observer.observe(document.body, {childList: true, subtree: true, characterData: true});
+                        observer.observe(document.body, {childList: true, subtree: true, \
+characterData: true});
                     }); }""",
                     title,
                 )
                 begun = time.time()
                 path.write_text(re.sub(r"(?m)^title: .*$", f"title: {title}", before))
                 found.append(page.evaluate("window.seen") - begun * 1000)
-                page.wait_for_timeout(700)  # as a person would
+                page.wait_for_timeout(700)  # the pace of a person
     finally:
         path.write_text(before)
     return found
 
 
 def rates(root, ours, rounds):
-    """The rows of the table: requests per second and 99th percentile, ours and nginx's, and the median ratio."""
+    """Return the rows of the table.
+
+    Each has requests per second and 99th percentile of both servers, and the median ratio.
+    """
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         site, port = Path(scratch) / "site", free_port()
@@ -133,7 +139,7 @@ def rates(root, ours, rounds):
 
 
 def main():
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -154,7 +160,8 @@ def main():
         print(f"start to first answer: {cold:.2f} s without a cache, {warm:.2f} s with one\n")
         if shutil.which("wrk"):
             print(
-                "| answer | requests/s | p99 ms | nginx requests/s | p99 ms | ratio |\n|---|---|---|---|---|---|"
+                "| answer | requests/s | p99 ms | nginx requests/s | p99 ms | ratio |\n"
+                "|---|---|---|---|---|---|"
             )
             for what, rate, p99, peer_rate, peer_p99, ratio in rates(root, port, given.rounds):
                 print(
@@ -163,7 +170,8 @@ def main():
         times = sorted(edits(root, port, given.edits))
         p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
         print(
-            f"\nsaved file to page: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, of {len(times)} edits"
+            f"\nsaved file to page: median {statistics.median(times):.0f} ms, "
+            f"p95 {p95:.0f} ms, of {len(times)} edits"
         )
     finally:
         process.terminate()
