@@ -1,6 +1,7 @@
-"""Write docs/rules.md, docs/changes.md and docs/commands.md from the rules, the table of changes and the commands.
+"""Write docs/rules.md, docs/changes.md and docs/commands.md from the rules, change table and commands.
 
-Add the program's schemas to the list by which older copies are recognized. The tests check that all of it is up to date.
+The script also adds the program's schemas to the list that identifies older copies. The tests check that all
+files are up to date.
 """
 
 import inspect
@@ -21,10 +22,17 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def rules() -> str:
-    """The page of all rules."""
-    parts = ["# What the checker looks for\n", "Written by `make accept` from the rules themselves; `registry rules ID` shows one on the terminal.\n",
-             "## Reading, settings, schemas, ledger\n", "All are errors where nothing else is said.\n", "| id | what is wrong |\n|---|---|\n" + "".join(f"| {rule} | {what} |\n" for rule, what in OTHERS.items()),
-             "## Rules\n"]  # fmt: skip
+    """Return the page of all rules."""
+    parts = [
+        "# What the checker looks for\n",
+        "Written by `make accept` from the rules themselves; "
+        "`registry rules ID` shows one on the terminal.\n",
+        "## Reading, settings, schemas, ledger\n",
+        "All are errors where nothing else is said.\n",
+        "| id | what is wrong |\n|---|---|\n"
+        + "".join(f"| {rule} | {what} |\n" for rule, what in OTHERS.items()),
+        "## Rules\n",
+    ]
     for rule in RULES:
         kind = "" if rule.kind in ("*", "process") else f", for the kind `{_kind_with(rule.kind)}`"
         asked = f" Looked for with `{rule.settings.strip()}` in registry.yaml only." if rule.settings else ""
@@ -32,26 +40,37 @@ def rules() -> str:
             f"### {rule.id} {rule.title}\n\n{rule.severity.value.capitalize()}{kind}. {rule.why}{asked}\n"
         )
         parts.append(
-            f"Found in:\n\n```yaml\n{rule.shown(rule.bad)}```\n\nNot in:\n\n```yaml\n{rule.shown(rule.good)}```\n"
+            f"Found in:\n\n```yaml\n{rule.shown(rule.bad)}```\n\n"
+            f"Not in:\n\n```yaml\n{rule.shown(rule.good)}```\n"
         )
     return "\n".join(parts)
 
 
 def _kind_with(rules: str) -> str:
-    """The first of the program's kinds to which a set of rules applies."""
+    """Return the first of the program's kinds that a set of rules applies to."""
     kinds, _ = load_kinds(WorkTree(DOCS.parent))
     return next(kind.name for kind in kinds if kind.uses(rules))
 
 
 def changes() -> str:
-    """The page of what changes mean."""
-    parts = ["# What a change means\n", "The table behind `registry diff` and `registry review`; written by `make accept` from the table itself.\n",
-             "Breaking: somebody else must act first, or what ran yesterday would fail or answer differently in form. Risky: behaviour may change,\n"
-             "and the registry cannot know. Safe: neither. The party is who must act first:\n",
-             "".join(f"- **{party.value}**: {party.people}\n" for party in Party),
-             "| id | change | level | party | reason | what to do |\n|---|---|---|---|---|---|\n" + "".join(
-                 f"| {row.id} | {row.title} | {row.level.value} | {', '.join(row.parties)} | {row.reason} | {row.action} |\n" for row in TABLE.values()),
-             _CHANGES_END]  # fmt: skip
+    """Return the page that explains the levels of changes."""
+    parts = [
+        "# What a change means\n",
+        "The table behind `registry diff` and `registry review`; "
+        "written by `make accept` from the table itself.\n",
+        "Breaking: somebody else must act first, or what ran yesterday would fail or answer "
+        "differently in form. Risky: behaviour may change,\n"
+        "and the registry cannot know. Safe: neither. The party is who must act first:\n",
+        "".join(f"- **{party.value}**: {party.people}\n" for party in Party),
+        "| id | change | level | party | reason | what to do |\n"
+        "|---|---|---|---|---|---|\n"
+        + "".join(
+            f"| {row.id} | {row.title} | {row.level.value} | {', '.join(row.parties)} | "
+            f"{row.reason} | {row.action} |\n"
+            for row in TABLE.values()
+        ),
+        _CHANGES_END,
+    ]
     return "\n".join(parts)
 
 
@@ -70,14 +89,18 @@ folders: {experiments: {C140: safe}}
 fail_on: {FEED: breaking, YIELD: breaking, experiments: {FEED: never}}
 ```
 
-The settings that count are those of the base: a change cannot loosen what it is judged by. `--fail-on` of the command wins.
+The settings that count are those of the base: a change cannot loosen what it is judged by. \
+`--fail-on` of the command wins.
 Without either, no change fails: `registry diff` ends with 0, and `registry review` fails for errors alone.
 """
 
 
 def commands() -> str:
-    """The page of all commands, from their click definitions."""
-    parts = ["# Commands\n", "Written by `make accept` from the commands themselves. `registry COMMAND --help` prints the same.\n"]  # fmt: skip
+    """Return the page of all commands, from their click definitions."""
+    parts = [
+        "# Commands\n",
+        "Written by `make accept` from the commands themselves. `registry COMMAND --help` prints the same.\n",
+    ]
     context = click.Context(program, info_name="registry", **program.context_settings)
     found = {name: command for name in COMMANDS if (command := program.get_command(context, name))}
     parts.append(_command(context))
@@ -90,7 +113,7 @@ def commands() -> str:
 
 
 def _command(context: click.Context) -> str:
-    """The section of one command: usage, description and options."""
+    """Return the section of one command: usage, description and options."""
     command = context.command
     usage = f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}"
     parts = [f"## {context.command_path}\n", f"```text\n{usage}\n```\n"]
@@ -114,7 +137,7 @@ def _cell(text: str) -> str:
 
 
 def schema_digests() -> str:
-    """Each text that a schema of the program ever had: those listed before, and the current ones."""
+    """Return the digests of all texts that the program's schemas ever had: listed and current ones."""
     schemas = DOCS.parent / "schema"
     current = {
         f"{digest(file.read_bytes())}  {file.relative_to(schemas).as_posix()}"
@@ -126,7 +149,7 @@ def schema_digests() -> str:
 
 
 def main() -> None:
-    """Write all."""
+    """Write all files."""
     DIGESTS.write_text(schema_digests(), encoding="ascii")
     (DOCS / "rules.md").write_text(rules(), encoding="utf-8")
     (DOCS / "changes.md").write_text(changes(), encoding="utf-8")

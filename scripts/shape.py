@@ -3,8 +3,9 @@
 
     scripts/shape.py [PACKAGE_FOLDER]
 
-Prints each figure beside two projects of the same kind, counted the same way, and the three worst places. A mirror, not a gate:
-splitting code only to change a number makes it worse. Standard library only; nothing of the package is imported.
+Prints each figure with those of two similar projects, counted the same way, and the three worst places. The
+figures are for information only and are not enforced: splitting code only to change a number makes it worse.
+Uses only the standard library; nothing of the package is imported.
 """
 
 import ast
@@ -77,7 +78,10 @@ def tokens_of(text):
 
 
 def imports_of(tree, modules):
-    """Modules of the package that this one imports at load time; imports for type checking or inside functions do not count."""
+    """Return the modules of the package that this one imports at load time.
+
+    Imports for type checking or inside functions do not count.
+    """
     found = set()
 
     def visit(body):
@@ -138,7 +142,10 @@ def depth_of(graph, parts):
 
 
 def is_table(line):
-    """True for a `fmt: skip` that closes a table of data: a bracket alone, or a line of literals in brackets."""
+    """Return True for a `fmt: skip` that closes a data table.
+
+    Such a line has a bracket alone, or literals in brackets.
+    """
     code = line.split("#")[0].strip()
     return code[:1] in ")]}" or all(
         part.strip()[:1] in "\"'([{0123456789" for part in code.strip("()[]{},").split(",") if part.strip()
