@@ -1,4 +1,7 @@
-"""A snapshot to the files of its site; pure. Add an output: write its file here, and its `render` to `RENDERERS`."""
+"""Renders a snapshot to the files of its site. Pure: no I/O.
+
+To add an output format, add a module here and its `render` function to `RENDERERS`.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ RENDERERS: tuple[Callable[[Snapshot], Iterator[Target | TargetGroup]], ...] = (
 
 
 def render(snapshot: Snapshot) -> Targets:
-    """Every file of the site, in units of which each can be made without the others."""
+    """Return all targets of the site. Each can be rendered without the others."""
     parts = (part for renderer in RENDERERS for part in renderer(snapshot))
     return Targets(parts, snapshot.contents.prefetch)
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> list[Target]:
-    """The pages and answers of one definition alone; lists and counts show it only when all is rendered."""
+    """Return the targets of one definition: its pages and API answers. Lists and counts are not included."""
     return [html.render_one(snapshot, definition), json_api.render_one(snapshot, definition)]

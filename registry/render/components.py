@@ -1,8 +1,10 @@
-"""A kind's JSON Schema to OpenAPI components that describe answers, in the part of JSON Schema that client generators read.
+"""Converts a kind's JSON Schema to OpenAPI components that describe API answers. Pure: no I/O.
 
-A file's schema says what an author may write. A client asks another question: which fields can be there, and of which type. So
-conditions, patterns and limits are left out, every object is open for keys that come later, and lists of allowed values are only
-noted (`x-extensible-enum`): a new value must not break a client. Each object with fields has a name of its own; pure.
+The output uses only the part of JSON Schema that client generators support. The schema of a file says what an
+author may write. A client needs the possible fields and their types. Therefore conditions, patterns and
+limits are omitted, and every object allows additional keys. Lists of allowed values become annotations
+(`x-extensible-enum`), because a new value must not break a client. Each object with fields is a named
+component.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Schema = dict[str, Any]
-# Of each schema these are kept as they are. Not `title`: generators take it for the name of a class, and several have the same.
+# Keywords that are kept unchanged. `title` is omitted: generators use it as a class name, and several schemas
+# may have the same title.
 _KEPT = ("description", "format", "deprecated", "examples")
 _TYPE_NAMES = {
     str: "string",
@@ -31,15 +34,18 @@ _TYPE_NAMES = {
 
 
 class Components:
-    """Schemas by name. Generators make files and classes of the names, so two names never differ in case or signs alone."""
+    """Schemas by name.
+
+    Generators create files and classes from the names, so two names never differ only in case or punctuation.
+    """
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
-        """`schemas` keep the names that they have."""
+        """Start with `schemas`, which keep their names."""
         self.schemas: dict[str, Schema] = dict(schemas)
         self._taken = {_plain(name) for name in schemas}
 
     def reserve(self, wanted: str) -> str:
-        """A free name: the one that is wanted, or the same with a number behind it."""
+        """Return `wanted` if it is free, otherwise `wanted` with a number appended."""
         name, number = wanted, 1
         while _plain(name) in self._taken:
             number += 1
@@ -48,26 +54,29 @@ class Components:
         return name
 
     def add(self, wanted: str, schema: Schema) -> Schema:
-        """Put a schema under the name that is wanted, or one like it; gives a reference to it."""
+        """Add a schema under `wanted` or a similar free name, and return a reference to it."""
         name = self.reserve(wanted)
         self.schemas[name] = schema
         return reference(name)
 
 
 class Shapes:
-    """The schemas of answers for the parts of one kind's schema."""
+    """Schemas of API answers for the parts of one kind's schema."""
 
     def __init__(self, components: Components, prefix: str, schema: Mapping[str, Any]) -> None:
-        """`prefix` starts the names of all components; `schema` is the kind's, complete in itself."""
+        """Take the prefix of all component names and the complete schema of the kind."""
         self._components = components
         self._prefix = prefix
         self._schema = schema
         self._by_pointer: dict[str, Schema] = {}
 
     def of(self, node: Any, name: str, within: frozenset[str] = frozenset()) -> Schema:
-        """The schema of a value; an object with fields becomes the component `name`. `within` are the references that led here."""
+        """Return the schema of a value; an object with fields becomes the component `name`.
+
+        `within` are the references that led to this value.
+        """
         if not isinstance(node, dict):
-            return {}  # `true`: anything
+            return {}  # `true`: any value
         pointer = node.get("$ref")
         if isinstance(pointer, str):
             return self._referred(pointer, within) | (
@@ -81,11 +90,14 @@ class Shapes:
         return self._components.add(name, found) if "properties" in found else found
 
     def _referred(self, pointer: str, within: frozenset[str]) -> Schema:
-        """What a reference inside of the kind's schema leads to; an object with fields is one component for all references to it."""
+        """Return the schema that a reference in the kind's schema leads to.
+
+        An object with fields is one component for all references to it.
+        """
         if pointer in self._by_pointer:
             return self._by_pointer[pointer]
         if pointer in within:
-            return {}  # lists of themselves: no more can be said
+            return {}  # a reference to itself: no further detail is possible
         within |= {pointer}
         target = target_of(self._schema, pointer)
         steps = [
@@ -97,14 +109,14 @@ class Shapes:
         merged = self._merged(target, within) if isinstance(target, dict) and "$ref" not in target else {}
         if not (merged.get("properties") and _types(merged) == ["object"]):
             return self.of(target, name, within)
-        # It has its name before it is made, because it may refer to itself.
+        # Reserve the name first, because the schema may refer to itself.
         name = self._components.reserve(name)
         self._by_pointer[pointer] = reference(name)
         self._components.schemas[name] = self._shape(merged, name, within)
         return self._by_pointer[pointer]
 
     def _merged(self, node: Schema, within: frozenset[str]) -> Schema:
-        """A schema with the fields of those that hold at all times as well (`allOf`); conditions are left out."""
+        """Merge the unconditional parts of `allOf` into a schema. Conditions are omitted."""
         merged = dict(node)
         for part in _list(node.get("allOf")):
             if not isinstance(part, dict) or "if" in part:
@@ -119,7 +131,7 @@ class Shapes:
         return merged
 
     def _shape(self, node: Schema, name: str, within: frozenset[str]) -> Schema:
-        """The schema of a value whose `allOf` was merged into it."""
+        """Return the schema of a value whose `allOf` was merged into it."""
         types = _types(node)
         found = _kept(node) | ({"type": types[0] if len(types) == 1 else types} if types else {})
         if isinstance(node.get("enum"), list):
@@ -129,7 +141,7 @@ class Shapes:
         if types != ["object"]:
             return found
         fields = {key: part for key, part in _map(node.get("properties")).items() if part is not False}
-        # Open for other keys; of a map from names to values it is said what the values are.
+        # Objects allow additional keys; a map from names to values describes its values.
         values = node.get("additionalProperties")
         found["additionalProperties"] = (
             self.of(values, f"{name}Value", within) if isinstance(values, dict) and not fields else True
@@ -143,12 +155,12 @@ class Shapes:
 
 
 def reference(name: str) -> Schema:
-    """A reference to a component."""
+    """Return a reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def pascal(text: str) -> str:
-    """`process_definition` as `ProcessDefinition`."""
+    """Return `process_definition` as `ProcessDefinition`."""
     return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", text))
 
 
@@ -162,7 +174,7 @@ def _kept(node: Schema) -> Schema:
 
 
 def _types(node: Schema) -> list[str]:
-    """The types that a schema allows, where it says so or shows it."""
+    """Return the types that a schema allows, declared or implied by its keywords."""
     found = node.get("type")
     if isinstance(found, str):
         return [found]
@@ -181,7 +193,10 @@ def _says_type(part: Any) -> bool:
 
 
 def _union(shapes: Iterable[Schema]) -> Schema:
-    """One of several: each once, and of texts with some known values and texts of any kind the latter alone."""
+    """Return a schema that allows any of `shapes`.
+
+    Duplicates are removed, and text with known values is merged into text of any kind.
+    """
     plain: list[Schema] = []
     for shape in shapes:
         alike = [

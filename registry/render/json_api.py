@@ -1,6 +1,6 @@
-"""The static JSON API: the 2013 service's addresses, envelope and key names, and what was added beside them.
+"""Static JSON API: addresses, envelope and key names of the 2013 service, with additions.
 
-The functions that end in `_body` give one answer each; the live server sends the same ones.
+Each function that ends in `_body` returns one answer. The live server sends the same answers.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from registry.model.revision import Revision
     from registry.snapshot import Snapshot, Tombstone
 
-# So many ids are in one run of answers: of some hundred kilobytes, so that one edit costs little to make and to keep.
+# Number of ids in one run of answers. A run has some hundred kilobytes, so that an edit costs little to
+# render and to cache.
 _IN_ONE_RUN = 128
 _MOST_HELD = 16_384
 ANSWERS: Table[bytes] = Table("answers", bytes, bytes, in_pieces=False)
-"""Runs of answers, one a line, by kind and number of the run; the digest stands for the keys of their definitions."""
-# Of a file's keys, those that are no part of an answer, or that the registry itself says. A kind's own schema may allow them, and
-# no schema is sure of the last content of a deleted definition.
+"""Runs of answers, one answer per line, by kind and number of the run.
+
+The digest represents the fingerprints of the definitions.
+"""
+# Keys of a file that are not part of an answer, or that the registry sets itself. A kind's own schema may
+# allow them, and the last content of a deleted definition may not match its schema.
 OURS = frozenset(
     {
         "definition",
@@ -50,7 +54,7 @@ OURS = frozenset(
 
 
 def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
-    """Every file below `api/`, but for `openapi.json`."""
+    """Yield all files below `api/` except `openapi.json`."""
     yield target_of(addresses.API, json_file(addresses.API, index_body(snapshot)))
     yield target_of(addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot))))
     yield target_of(addresses.API_LEDGER, _ledger(snapshot))
@@ -68,7 +72,7 @@ def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Target:
-    """The answers of one definition alone."""
+    """Return the target with the answers of one definition."""
     return _definitions(snapshot, definition.kind, [definition], [snapshot.key_of(definition)]).unit(0)
 
 
@@ -98,7 +102,10 @@ def _definitions(
 
 
 def _ledger(snapshot: Snapshot) -> File:
-    """`/api/ledger.ndjson`: every id ever given. A branch that was set back gets its ledger from here."""
+    """Return `/api/ledger.ndjson`: every id ever assigned.
+
+    A branch that was reset restores its ledger from this file.
+    """
     return File(addresses.API_LEDGER, snapshot.ledger.text.encode())
 
 
@@ -158,7 +165,7 @@ def _list_page(snapshot: Snapshot, kind: Kind, page: int, place: str) -> Iterato
 
 
 def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
-    """The answer of a list from its `meta` and the answers of its definitions."""
+    """Return the answer of a list from its `meta` and the answers of its definitions."""
     return b'{"meta":' + meta + b',"objects":[' + b",".join(bodies) + b"]}\n"
 
 
@@ -175,14 +182,17 @@ def _all_files(kind: Kind) -> tuple[str, str]:
 def _as_list(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes]:
     before = b'{"objects":['
     for lines in _runs(snapshot, kind, keys):
-        # In compact JSON a line end is the end of a body.
+        # In compact JSON, a line feed only occurs at the end of an answer.
         yield before + lines[:-1].replace(b"\n", b",")
         before = b","
     yield b"]}\n" if before == b"," else b'{"objects":[]}\n'
 
 
 def _runs(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes]:
-    """The answers of all definitions in order of id, one a line, many at once: after one edit most of them are known."""
+    """Yield the answers of all definitions in order of id, one per line, in runs.
+
+    After one edit most runs are cached.
+    """
     listed = published(snapshot, kind.name)
     start = 0
     for number, some in groupby([(one.id or 0) // _IN_ONE_RUN for one in listed]):
@@ -204,7 +214,7 @@ def _run(
 
 
 def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
-    """The answer of one definition, without the line end: it stands in lists, too."""
+    """Return the answer of one definition without the final line feed, for use in lists, too."""
     key = snapshot.key_of(definition)
     found = snapshot.answers.get(key)
     if found is None:
@@ -230,22 +240,25 @@ def _render_history(
 
 
 def published(snapshot: Snapshot, kind: str) -> Sequence[Definition]:
-    """The definitions of a kind that have an id, in order of id: what lists hold, so that a new one comes last."""
+    """Return the definitions of a kind that have an id, in order of id.
+
+    Lists use this order, so that a new definition comes last.
+    """
     return snapshot.published[kind]
 
 
 def page_count(total: int, size: int) -> int:
-    """How many pages a list has; an empty one has one."""
+    """Return the number of pages of a list; an empty list has one."""
     return max(1, -(-total // size))
 
 
 def address(snapshot: Snapshot, path: str) -> str:
-    """A path of `registry.model.addresses` as bodies have it, with a slash at the end: `/api/process_definition/7/`."""
+    """Return a path of `registry.model.addresses` as in answers: `/api/process_definition/7/`."""
     return f"{snapshot.settings.base_path}{path}/"
 
 
 def index_body(snapshot: Snapshot) -> dict[str, Any]:
-    """`/api/`: the kinds, each with the address of its list and schema, as the 2013 service had it."""
+    """Return `/api/`: the kinds with the addresses of their lists and schemas, as in the 2013 service."""
     return {
         kind.name: {
             "list_endpoint": address(snapshot, addresses.api_list(kind.name)),
@@ -256,7 +269,7 @@ def index_body(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def snapshot_body(snapshot: Snapshot) -> dict[str, Any]:
-    """`/api/snapshot.json`: what this tree is, and the high-water mark of ids."""
+    """Return `/api/snapshot.json`: a description of this state, with the next id of each kind."""
     return {
         "title": snapshot.settings.title,
         "registry_id": snapshot.settings.registry_id or None,
@@ -281,7 +294,10 @@ def snapshot_body(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def page_meta(snapshot: Snapshot, kind: str, page: int, total: int) -> dict[str, Any]:
-    """The `meta` of one page of a list; `next` and `previous` are paths that a static host can serve."""
+    """Return the `meta` of one page of a list.
+
+    `next` and `previous` are paths that a static host can serve.
+    """
     size = snapshot.settings.page_size
 
     def link(number: int) -> str | None:
@@ -299,7 +315,10 @@ def page_meta(snapshot: Snapshot, kind: str, page: int, total: int) -> dict[str,
 
 
 def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
-    """One definition: `definition` key for key as written, `id` and `resource_uri` as in 2013, and what people need."""
+    """Return one definition: the keys of 2013, the other keys of the file, and links and the newest revision.
+
+    `definition` has the keys and values of the file.
+    """
     newest = snapshot.revisions_of(definition).newest
     body = _body_of(snapshot, definition.kind, definition.id, definition.name, definition.data)
     if definition.id is not None:
@@ -328,9 +347,10 @@ def _by_name_uri(snapshot: Snapshot, kind: str, name: str) -> str:
 
 
 def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
-    """A deleted definition. It has no `definition`, so that a client that does not know `deleted` cannot run it.
+    """Return a deleted definition.
 
-    `last_definition` is its last content, None where no commit that is here has one.
+    It has no `definition`, so that a client that ignores `deleted` cannot run it. `last_definition` is its
+    last content, or None when no available commit has it.
     """
     document = snapshot.last_document(tombstone) or {}
     kind, number, name = tombstone.kind, tombstone.id, tombstone.name
@@ -352,7 +372,7 @@ def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
 
 
 def tombstone_places(snapshot: Snapshot, tombstone: Tombstone) -> tuple[str, ...]:
-    """Where a deleted definition answers: by its id, and by its name as long as that is not another definition's."""
+    """Return the places of a deleted definition: by id, and by name unless the name is in use again."""
     by_id = addresses.api_detail(tombstone.kind, tombstone.id)
     if not snapshot.answers_by_name(tombstone):
         return (by_id,)
@@ -360,7 +380,7 @@ def tombstone_places(snapshot: Snapshot, tombstone: Tombstone) -> tuple[str, ...
 
 
 def is_gone(snapshot: Snapshot, file: str) -> bool:
-    """True when the answer in a file of the site is that of a deleted definition: HTTP has a status for that (410)."""
+    """Return True if a file of the site is the answer for a deleted definition, which has HTTP status 410."""
     found = addresses.parse_api_file(file)
     if found is None:
         return False
@@ -371,7 +391,7 @@ def is_gone(snapshot: Snapshot, file: str) -> bool:
 
 
 def short_facts(revision: Revision) -> dict[str, Any]:
-    """What every answer says of a revision: number, commit, author, date, message."""
+    """Return the facts of a revision in every answer: number, commit, author, date and message."""
     return {
         "number": revision.number,
         "commit": revision.commit,
@@ -382,7 +402,10 @@ def short_facts(revision: Revision) -> dict[str, Any]:
 
 
 def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: Revision) -> dict[str, Any]:
-    """One revision in a list: commit, author, date, message, and the changed fields; None for these where only commits are shown."""
+    """Return one revision in a list: its facts, name, and changed fields.
+
+    The changes are None when the settings show commits only.
+    """
     if not snapshot.settings.shows_revisions:
         return {
             **short_facts(revision),
@@ -403,7 +426,7 @@ def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: 
 
 
 def change_body(change: Change) -> dict[str, Any]:
-    """One changed field; `old` is absent where there was none before, `new` where there is none any more."""
+    """Return one changed field. `old` is absent for an added field, `new` for a removed one."""
     body: dict[str, Any] = {"pointer": change.pointer}
     if change.old is not MISSING:
         body["old"] = change.old
@@ -415,7 +438,7 @@ def change_body(change: Change) -> dict[str, Any]:
 def history_body(
     snapshot: Snapshot, number: int | None, name: str, facts: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """All revisions of one definition, newest first."""
+    """Return all revisions of one definition, newest first."""
     return {
         "id": number,
         "name": name,
@@ -427,7 +450,10 @@ def history_body(
 def revision_body(
     snapshot: Snapshot, number: int | None, revision: Revision, facts: dict[str, Any]
 ) -> dict[str, Any]:
-    """One revision with the content at that time; `document` is None for a deletion and for what cannot be read."""
+    """Return one revision with its content.
+
+    `document` is None for a deletion and for a file that cannot be read.
+    """
     document = snapshot.document_of(revision)
     return {
         "definition": _map_or_none(document.get("definition")) if document else None,
@@ -439,5 +465,8 @@ def revision_body(
 
 
 def _map_or_none(value: Any) -> dict[str, Any] | None:
-    """What clients may take for a definition: old contents were checked by older rules, or by none."""
+    """Return a map unchanged, and None for any other value.
+
+    Old content was checked by older rules, or not at all.
+    """
     return value if isinstance(value, dict) else None

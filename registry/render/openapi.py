@@ -1,4 +1,4 @@
-"""`api/openapi.json`: every address of the API and the form of every body (OpenAPI 3.1), for people and for client generators."""
+"""Renders `api/openapi.json`: all API addresses and the schemas of all answers (OpenAPI 3.1)."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _TEXT_OR_NULL = {"type": ["string", "null"]}
 _BOOLEAN = {"type": "boolean"}
 _INTEGER = {"type": "integer", "minimum": 0}
 _ID = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
-# Old contents followed older rules.
+# Old content followed older rules.
 _ANY_MAP = {"type": ["object", "null"], "additionalProperties": True}
-# Kinds are written in lower case: none has this tag.
+# Names of kinds are in lower case: no kind has this tag.
 _ABOUT = "Registry"
 _LINES = "application/x-ndjson"
 _LIVE_ONLY = "Only `registry serve` heeds it; a static host answers the first page."
 
 
 def render(snapshot: Snapshot) -> Iterator[Target]:
-    """One file."""
+    """Yield the target of the OpenAPI file."""
     path = addresses.API_OPENAPI
     yield Target(path, snapshot.common_key, (path,), lambda: [File(path, to_json(openapi_body(snapshot)))])
 
 
 def openapi_body(snapshot: Snapshot) -> Schema:
-    """The whole description; addresses are relative to the server in `servers`."""
+    """Return the OpenAPI document. Addresses are relative to the URL in `servers`."""
     paths = {
         _path(addresses.API): _get(_ABOUT, "index", "The kinds, each with its list and schema", "Index"),
         f"/{addresses.API_SNAPSHOT}": _get(
@@ -64,7 +64,7 @@ def openapi_body(snapshot: Snapshot) -> Schema:
         "servers": [{"url": snapshot.settings.base_url.rstrip("/") or "/"}],
         "tags": [about, *kinds],
         "paths": paths,
-        # Without a body: a static host answers with a page of its own.
+        # No content: a static host answers with its own page.
         "components": {
             "schemas": components.schemas,
             "responses": {"NotFound": {"description": "There is nothing at this address"}},
@@ -73,7 +73,7 @@ def openapi_body(snapshot: Snapshot) -> Schema:
 
 
 class _Names:
-    """The components of one kind."""
+    """Component names of one kind."""
 
     def __init__(self, components: Components, kind: Kind) -> None:
         stem = pascal(kind.name)
@@ -84,7 +84,7 @@ class _Names:
         self.tombstone = components.reserve(f"{stem}Tombstone")
 
 
-def _get(  # noqa: PLR0913 - each is another part of an operation
+def _get(  # noqa: PLR0913 - each is a separate part of an operation
     tag: str,
     operation: str,
     summary: str,
@@ -94,7 +94,10 @@ def _get(  # noqa: PLR0913 - each is another part of an operation
     description: str = "",
     gone: str = "",
 ) -> Schema:
-    """One operation. `gone` is the component of a deleted definition, where there can be one."""
+    """Return one GET operation.
+
+    `gone` is the component of a deleted definition, or "" if there can be none.
+    """
     body = reference(schema) if isinstance(schema, str) else schema
     responses: Schema = {"200": _response("OK", body, media_type)}
     if any(one["in"] == "path" for one in parameters):
@@ -175,7 +178,8 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
             "Several definitions at once",
             names.set,
             ids,
-            description="Only `registry serve` has this address. Ids of no definition and of deleted ones are in `not_found`.",
+            description="Only `registry serve` has this address. "
+            "Ids of no definition and of deleted ones are in `not_found`.",
         ),
         f"/{addresses.api_list(name)}/{{id}}/": _get(
             name,
@@ -225,7 +229,7 @@ def _filters(snapshot: Snapshot) -> tuple[Schema, ...]:
 
 
 def _object(properties: Schema, *optional: str) -> Schema:
-    """An object, open for keys that come later."""
+    """Return the schema of an object that allows additional keys."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": True}
 
@@ -300,7 +304,7 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
 
 
 def _kind_schemas(components: Components, kind: Kind) -> _Names:
-    """Put the bodies of one kind among the components."""
+    """Add the schemas of one kind's answers to the components, and return their names."""
     names = _Names(components, kind)
     stem = pascal(kind.name)
     shapes = Shapes(components, stem, kind.schema)

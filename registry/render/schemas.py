@@ -1,4 +1,4 @@
-"""`schema/<kind>.schema.json`: each kind's whole schema, for editors and other people's checks."""
+"""Renders `schema/<kind>.schema.json`: the complete schema of each kind, for editors and other tools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def render(snapshot: Snapshot) -> Iterator[Target]:
-    """A file a kind, indented, because people open these."""
+    """Yield one target per kind. The JSON is indented for human readers."""
     for kind in snapshot.kinds:
         path = schema_file(kind.name)
         yield target_of(

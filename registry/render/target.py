@@ -1,4 +1,4 @@
-"""What every renderer gives: files of the site, in units that are made again only when what they are made from has changed."""
+"""Output of the renderers: files in targets. A target is rendered again only when its inputs have changed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of the site: its path below the site's folder and its bytes; `twins` are further paths with the same bytes.
+    """One file of the site.
 
-    A large body comes in parts, made while they are written.
+    `path` is relative to the folder of the site, and `twins` are further paths with the same bytes. A large
+    body comes in parts, which are generated while they are written.
     """
 
     path: str
@@ -27,20 +28,21 @@ class File:
     twins: tuple[str, ...] = ()
 
     def parts(self) -> Iterable[bytes]:
-        """The bytes, in one part or several."""
+        """Return the bytes in one or several parts."""
         return (self.body,) if isinstance(self.body, bytes) else self.body()
 
     def whole(self) -> bytes:
-        """All bytes."""
+        """Return all bytes."""
         return self.body if isinstance(self.body, bytes) else b"".join(self.body())
 
 
 class Target(NamedTuple):
-    """Files that are made together, from the same inputs.
+    """Files that are rendered together from the same inputs.
 
-    `name` is theirs for ever; `key` is a digest of all that they are made from: the same key, the same bytes. `places` are the
-    addresses (files or folders, without a slash at the end) that all of them lie at or below. One that `is_long` holds something of
-    everything: it is begun first, so that nobody waits for it at the end. `needs` are the blob ids of the contents that it shows.
+    `name` is permanent. `key` is a digest of all inputs: equal keys mean equal bytes. `places` are the
+    addresses (files or folders, without a final slash) that contain all of the files. A target that `is_long`
+    contains something of every definition; it starts first, so that it does not delay the end. `needs`
+    returns the ids of the blobs that it shows.
     """
 
     name: str
@@ -52,7 +54,10 @@ class Target(NamedTuple):
 
 
 class TargetGroup(NamedTuple):
-    """Targets with known names and keys; each is put together when its number is asked for. `places` gives numbers by place."""
+    """Targets with known names and keys; `unit` creates a target by its number.
+
+    `places` returns the numbers of targets by place.
+    """
 
     names: Sequence[str]
     keys: Sequence[str]
@@ -61,14 +66,17 @@ class TargetGroup(NamedTuple):
 
 
 class Targets:
-    """All units of a site, by name. After one edit most are neither made nor put together: their keys are as they were."""
+    """All targets of a site by name.
+
+    After one edit most targets are not even created, because their keys are unchanged.
+    """
 
     def __init__(
         self,
         parts: Iterable[Target | TargetGroup],
         prefetch: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
-        """From single ones and groups. `prefetch` reads the contents that some targets need, all at once."""
+        """Take targets and groups. `prefetch` reads blobs that some targets need, all at once."""
         self.prefetch = prefetch
         self._parts = [
             TargetGroup((part.name,), (part.key,), _always(part), _places_of(part))
@@ -76,19 +84,19 @@ class Targets:
             else part
             for part in parts
         ]
-        # Of groups whose places were asked for.
+        # Places of groups, computed on first use.
         self._places: dict[int, Mapping[str, int]] = {}
         self.keys: dict[str, str] = {}
         for part in self._parts:
             self.keys.update(zip(part.names, part.keys, strict=True))
 
     def __iter__(self) -> Iterator[Target]:
-        """Every one."""
+        """Yield every target."""
         for part in self._parts:
             yield from map(part.unit, range(len(part.names)))
 
     def at(self, place: str) -> Target | None:
-        """The target whose files lie at or below a place, or None."""
+        """Return the target whose files are at or below a place, or None."""
         found = self._by_place.get(place)
         if found is not None:
             return found.unit(0)
@@ -103,11 +111,11 @@ class Targets:
 
     @cached_property
     def _by_place(self) -> Mapping[str, TargetGroup]:
-        """Groups of one target by each of its places."""
+        """Groups of one target, by each of its places."""
         return {place: part for part in self._parts if len(part.names) == 1 for place in part.places()}
 
     def other_than(self, keys: Mapping[str, str]) -> Iterator[Target]:
-        """Those that have not these keys (by name)."""
+        """Yield the targets whose keys differ from `keys` (by name)."""
         for part in self._parts:
             for number, (name, key) in enumerate(zip(part.names, part.keys, strict=True)):
                 if keys.get(name) != key:
@@ -123,7 +131,7 @@ def _always(unit: Target) -> Callable[[int], Target]:
 
 
 def target_of(name: str, *files: File) -> Target:
-    """A unit of files that are made already: small ones, whose bytes are their key."""
+    """Return a target of small files that are rendered already. Its key is a digest of their bytes."""
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         digest.update(file.whole())
@@ -136,7 +144,7 @@ def target_of(name: str, *files: File) -> Target:
 
 
 def grouped_by_fingerprint(units: Iterable[Target]) -> list[Target]:
-    """Units with the same inputs one behind the other: what was read for one is at hand for the next."""
+    """Return targets with the same inputs next to each other, so that the inputs are read once."""
     by_key: dict[str, list[Target]] = {}
     for unit in units:
         by_key.setdefault(unit.key, []).append(unit)
@@ -144,12 +152,12 @@ def grouped_by_fingerprint(units: Iterable[Target]) -> list[Target]:
 
 
 def fingerprint_of(*parts: object) -> str:
-    """A digest of plain values (text, numbers, lists of them)."""
+    """Return a digest of plain values (text, numbers, and lists of them)."""
     return hashlib.blake2b(orjson.dumps(parts, default=str), digest_size=16).hexdigest()
 
 
 def files_by_path(files: Iterable[File]) -> Iterator[tuple[str, bytes]]:
-    """Every path with its bytes, twins too."""
+    """Yield every path with its bytes, including twins."""
     for file in files:
         body = file.whole()
         yield file.path, body
@@ -158,11 +166,11 @@ def files_by_path(files: Iterable[File]) -> Iterator[tuple[str, bytes]]:
 
 
 def json_file(folder: str, body: object) -> File:
-    """`folder/index.json` and, for hosts without directory indexes, its twin `folder.json`."""
+    """Return `folder/index.json` with its twin `folder.json` for hosts without directory indexes."""
     path, twin = api_files(folder)
     return File(path, to_json(body), (twin,))
 
 
 def to_json(body: object) -> bytes:
-    """Compact JSON, keys in the order given, with a line end."""
+    """Return compact JSON with keys in the given order and a final line feed."""
     return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)

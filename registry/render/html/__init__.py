@@ -1,4 +1,7 @@
-"""The HTML catalog: an index, lists, and for each definition a page, its history and its revisions; from `site_templates/`."""
+"""Renders the HTML catalog from `site_templates/`.
+
+The catalog has an index, lists, and for each definition a page, its history and its revisions.
+"""
 
 from __future__ import annotations
 

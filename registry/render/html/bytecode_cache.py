@@ -1,7 +1,8 @@
-"""Our own templates compiled, kept where Python keeps our own code compiled: compiling them is a twentieth of a build after one edit.
+"""Compiled built-in templates, cached where Python caches the compiled modules of this program.
 
-Never in the registry's cache: what lies there is data, and who can write there must not get code to run. Whoever can write
-beside our modules can change these, too.
+Compiling them takes a twentieth of a build after one edit. The bytecode is never in the registry's cache,
+which holds data: write access to it must not allow code execution. Anyone with write access to the folder of
+this module can change the module, too.
 """
 
 from __future__ import annotations
@@ -26,31 +27,34 @@ if TYPE_CHECKING:
 
 
 class CompiledTemplates(BytecodeCache):
-    """For templates that came with the program; what cannot be read or written there is compiled each time."""
+    """Bytecode cache of the built-in templates.
+
+    A template whose bytecode cannot be read or written is compiled each time.
+    """
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        """Templates by name: a newer one takes the place of an older."""
+        """Return the name of the template: a newer version replaces the older one."""
         return name.replace("/", "-").rpartition(".")[0]
 
     def get_source_checksum(self, source: str) -> str:
-        """The same only for the same source, compiled by the same Jinja2 for this program."""
+        """Return a checksum that depends on the source, the Jinja2 compiler and this program."""
         return hashlib.sha256(f"{source}\0{self._compiler}".encode()).hexdigest()
 
     @cached_property
     def _compiler(self) -> str:
-        # Not its version: that would be looked up in the metadata of the package, which costs more than a template.
+        # Not Jinja2's version: reading the metadata of the package takes longer than compiling a template.
         status = Path(jinja2.compiler.__file__).stat()
         return f"{program()} {status.st_size} {status.st_mtime_ns}"
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill the bucket, if there is something for it."""
+        """Load cached bytecode into the bucket, if there is any."""
         try:
             bucket.load_bytecode(io.BytesIO(_path(bucket.key).read_bytes()))
-        except Exception:  # noqa: BLE001 - a file of ours that was cut off, or is of another form: whatever it raises, compile anew
+        except Exception:  # noqa: BLE001 - a damaged file of the cache can raise any error: compile again
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it, where Python would keep it."""
+        """Write the bytecode, unless Python is configured not to write bytecode."""
         if sys.dont_write_bytecode:
             return
         path = _path(bucket.key)

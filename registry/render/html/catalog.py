@@ -1,4 +1,4 @@
-"""The pages of one snapshot."""
+"""Pages of one snapshot."""
 
 from __future__ import annotations
 
@@ -32,11 +32,14 @@ P = ParamSpec("P")
 LIST_PAGE_SIZE = 200
 _TOP = "./"
 _INDEX_ROWS = 300
-_CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+_CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
 
 
 def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
-    """Every page, and the assets that they load."""
+    """Yield all pages and their assets."""
     assets = _assets(snapshot)
     for name, path in assets.items():
         yield target_of(path, File(path, snapshot.templates[f"assets/{name}"]))
@@ -44,14 +47,17 @@ def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Target:
-    """The pages of one definition alone."""
+    """Return the target with the pages of one definition."""
     catalog = _Catalog(snapshot, _assets(snapshot))
     kind = snapshot.kinds.by_name[definition.kind]
     return catalog.definitions(kind, catalog.kind(kind), [definition], [snapshot.key_of(definition)]).unit(0)
 
 
 def _assets(snapshot: Snapshot) -> dict[str, str]:
-    """Paths of the assets by their names; the digest in a path lets a host keep the file for ever."""
+    """Return the paths of the assets by name.
+
+    The digest in a path lets a host cache the file forever.
+    """
     found = {}
     for name, data in sorted(snapshot.templates.items()):
         if name.startswith("assets/"):
@@ -61,7 +67,10 @@ def _assets(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _explained(make: Callable[P, Iterator[File]]) -> Callable[P, Iterator[File]]:
-    """What makes files, with what is wrong in a template said to the person who wrote it: ours are tested."""
+    """Decorate a function that renders files, to report template errors with file and line.
+
+    Raises UsageError, because only the registry's own templates can be wrong: built-in ones are tested.
+    """
 
     @wraps(make)
     def made(*given: P.args, **named: P.kwargs) -> Iterator[File]:
@@ -76,7 +85,7 @@ def _explained(make: Callable[P, Iterator[File]]) -> Callable[P, Iterator[File]]
     return made
 
 
-# One for all snapshots with the same templates: compiling them costs more than most pages.
+# Shared by all snapshots with the same templates: compiling them takes longer than most pages.
 @lru_cache(maxsize=4)
 def _compiled(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Templates:
     texts = {name: data.decode("utf-8", "replace") for name, data in templates if name.endswith(".html")}
@@ -84,20 +93,20 @@ def _compiled(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Templat
 
 
 def _column(kind: Kind) -> tuple[int, Reference] | None:
-    """The reference that is a column of the kind's lists, and its place among the references; None where there is none."""
+    """Return the reference that is a column of the kind's lists with its index, or None if there is none."""
     pointers = {one.pointer for one in kind.traits.fields if one.is_column}
     return next((one for one in enumerate(kind.references) if one[1].pointer in pointers), None)
 
 
 def _searched(snapshot: Snapshot) -> str:
-    """What the filter of a page of lists finds, in words."""
+    """Return a description of the fields that the filter of a list searches."""
     fields = [name for name, one in snapshot.kinds.fields.items() if one.is_searched]
     *most, last = ["name", "title", "tag", *fields]
     return f"{', '.join(most)} or {last}"
 
 
 class _Catalog:
-    """The pages of one snapshot."""
+    """Renders the pages of one snapshot."""
 
     def __init__(self, snapshot: Snapshot, assets: Mapping[str, str]) -> None:
         self.snapshot = snapshot
@@ -107,7 +116,7 @@ class _Catalog:
         self.pages = PageTemplates(self.templates, {"csp": _CSP, "assets": dict(assets), "site": self.site()})
 
     def site(self) -> dict[str, Any]:
-        """What every page may say about the whole."""
+        """Return the variables about the site that every page can show."""
         snapshot = self.snapshot
         note = (
             "nothing was committed yet."
@@ -146,7 +155,7 @@ class _Catalog:
         }
 
     def units(self) -> Iterator[Target | TargetGroup]:
-        """All pages."""
+        """Yield the targets of all pages."""
         snapshot = self.snapshot
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
@@ -183,7 +192,7 @@ class _Catalog:
     def definitions(
         self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]
     ) -> TargetGroup:
-        """The pages of each definition."""
+        """Return the targets with the pages of each definition."""
         places = [addresses.definition_page(kind.name, one.name) for one in definitions]
 
         def unit(number: int) -> Target:
@@ -207,7 +216,7 @@ class _Catalog:
 
     @_explained
     def not_found(self) -> Iterator[File]:
-        # Served for any unknown address at any depth, so its links start at the top.
+        # Served for unknown addresses at any depth, so its links start at the root of the site.
         yield File(
             addresses.NOT_FOUND_PAGE, self.pages.render("404.html", self.snapshot.settings.base_path, {})
         )
@@ -281,7 +290,7 @@ class _Catalog:
         revisions: Sequence[Revision],
         shown: Sequence[ShownRevision],
     ) -> Iterator[File]:
-        """The page of all revisions, and one for each with its content at that time."""
+        """Yield the page with all revisions, and one page with the content of each revision."""
         if not shown:
             return
         count = len(shown)
@@ -342,12 +351,15 @@ class _Catalog:
         return File(path, self.pages.fill(template, root, facts, texts))
 
     def rows(self, kind: Mapping[str, Any], definitions: Sequence[Definition], root: str) -> Markup:
-        """Definitions of one kind as lines of a table; `root` is the way to the top."""
+        """Return table rows of definitions of one kind.
+
+        `root` is the relative path to the root of the site.
+        """
         rows = self.templates.fill_each("row", map(self.row, definitions), root=root, column=kind["column"])
         return Markup(rows.decode())
 
     def row(self, definition: Definition) -> Texts:
-        """One line of a list."""
+        """Return the texts of one table row."""
         kind, name, number, _, summary, _ = definition
         newest = self.snapshot.revisions_of(definition).newest
         date = newest.date if newest is not None else ""

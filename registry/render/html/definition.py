@@ -1,4 +1,4 @@
-"""What the page of one definition shows, or of one that was deleted."""
+"""Texts on the page of one definition, current or deleted."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from registry.render.html.pages import Templates
     from registry.snapshot import Snapshot, Tombstone
 
-# So many on the page itself; all of them on the page of the history.
+# Number of revisions on the page of a definition; the history page shows all.
 _NEWEST = 5
-# What stands in the facts beside, or is shown in another way; everything else around `definition` is listed.
+# Keys that the page shows in a dedicated place. All other keys next to `definition` are listed.
 _SHOWN_ELSEWHERE = frozenset(
     {"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"}
 )
@@ -35,7 +35,10 @@ def definition_texts(
     shown: Sequence[ShownRevision],
     root: str,
 ) -> Texts:
-    """A definition as it is now; `shown` are its revisions, `root` is the way to the top."""
+    """Return the texts of a current definition.
+
+    `shown` are its revisions, `root` is the relative path to the root of the site.
+    """
     used_by = snapshot.referring.get((definition.kind, definition.name), ())
     users = (
         {
@@ -68,7 +71,7 @@ def tombstone_texts(
     shown: Sequence[ShownRevision],
     root: str,
 ) -> Texts:
-    """A deleted definition: its last content."""
+    """Return the texts of a deleted definition, with its last content."""
     data = snapshot.last_document(tombstone) or {}
     return {
         **_content(snapshot, templates, kind, tombstone.name, tombstone.id, data),
@@ -84,7 +87,7 @@ def tombstone_texts(
 
 
 def badges(snapshot: Snapshot, definition: Definition) -> list[str]:
-    """Words that stand beside a title."""
+    """Return the badges next to the title of a definition."""
     summary, fields = definition.summary, snapshot.kinds.by_name[definition.kind].traits.fields
     found = [value for one, value in zip(fields, summary.fields, strict=True) if one.is_badge and value]
     lifecycle = summary.lifecycle
@@ -107,7 +110,10 @@ def _content(
     number: int | None,
     data: Mapping[str, Any],
 ) -> Texts:
-    """What a document says. Nothing is sure of the last content of a deleted definition but that it is a map."""
+    """Return the texts of a document.
+
+    The last content of a deleted definition may be invalid; it is only known to be a map.
+    """
     inside = data.get("definition")
     inside = inside if isinstance(inside, dict) else {}
     sides = ("input", "output") if kind.uses("process") else ()
@@ -151,7 +157,7 @@ def _content(
 
 
 def _references(snapshot: Snapshot, kind: Kind, data: Mapping[str, Any]) -> Iterator[Texts]:
-    """The definitions that a document refers to, each with the title of the field."""
+    """Yield the definitions that a document refers to, each with the title of the field."""
     for one in kind.traits.shown_references:
         name = value_at(data, one.pointer)
         if not isinstance(name, str) or not name:
@@ -181,7 +187,7 @@ def _deprecation(data: Mapping[str, Any], kind: str) -> Texts:
 
 
 def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any]) -> Texts:
-    """One adapter as a card, with what its type means."""
+    """Return the texts of the card of one adapter, with a description of its type."""
     name = _text(adapter.get(f"{side}_type"))
     known = snapshot.kinds.adapters.get(name)
     rest = {key: value for key, value in adapter.items() if key != f"{side}_type"}

@@ -1,6 +1,7 @@
-"""Pages that differ in texts alone: what a template makes of one set of texts, with holes for those of the next; pure.
+"""Reuses the output of a template for pages that differ only in their texts. Pure: no I/O.
 
-Jinja2 takes ten times as long, and a revision's page is made for each of fifty thousand revisions.
+The output for one set of texts gets slots for the texts of other pages. Jinja2 takes ten times as long, and
+there are pages of fifty thousand revisions.
 """
 
 from __future__ import annotations
@@ -17,19 +18,24 @@ from registry.model.characters import may_hold_invisible
 from registry.render.html.marks import sign_invisible
 
 Texts = Mapping[str, str | bytes]
-"""What a template shows, by name: text, which is escaped, and markup as UTF-8. What is not there is "" or b""; a template may ask
-for that, and no more."""
+"""Texts of a template by name: text to escape, or markup as UTF-8.
+
+An absent text is "" or b"". A template may test whether a text is present, and nothing else.
+"""
 
 _HOLE = re.compile("\0([a-z_.]+)\0")
 
 
 def slots_for(texts: Texts) -> dict[str, Markup | str]:
-    """What a template gets in place of the texts, to make a skeleton."""
+    """Return the values that a template receives in place of the texts, to render a skeleton."""
     return {name: Markup(f"\0{name}\0") if text else "" for name, text in texts.items()}
 
 
 def values_of(texts: Texts) -> dict[str, Markup | str]:
-    """The texts as a template takes them; those with characters that are not seen as markup, in which signs stand for them."""
+    """Return the texts as values for a template.
+
+    Texts with invisible characters become markup with signs in place of these characters.
+    """
     return {name: _value(text) for name, text in texts.items()}
 
 
@@ -40,9 +46,9 @@ def _value(text: str | bytes) -> Markup | str:
 
 
 def escape_html(text: str) -> bytes:
-    """A text as it stands in markup, just as Jinja2 writes it, as UTF-8; characters that are not seen get a sign.
+    """Escape a text like Jinja2, as UTF-8, with signs in place of invisible characters.
 
-    Replaced in bytes, where Python looks for a character many times as fast as in text.
+    Works on bytes, where Python searches much faster than in text.
     """
     found = (
         sign_invisible(text).encode().replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
@@ -51,18 +57,20 @@ def escape_html(text: str) -> bytes:
 
 
 def escape_all_html(texts: Sequence[str]) -> list[bytes]:
-    """The texts escaped, all at once: one by one it takes most of the time of a page."""
+    """Escape all texts at once. Escaping them one by one takes most of the time of a page."""
     escaped = escape_html("\0".join(texts)).split(b"\0") if texts else []
     return escaped if len(escaped) == len(texts) else [escape_html(text) for text in texts]
 
 
 class FilledTemplate:
-    """Markup with holes, and what has to be escaped to fill it. As bytes: one letter that is not of Latin 1 would make every text
-    as wide as itself, to be made narrow again."""
+    """Markup with slots, and the texts to escape to fill them.
+
+    The markup is bytes: one character outside of Latin-1 would widen the whole string.
+    """
 
     def __init__(self, markup: str, texts: Texts) -> None:
-        """`markup` is what a template made of `holes_for(texts)`."""
-        parts = _HOLE.split(markup)  # every second one is the name of a hole
+        """Take the output of a template for `slots_for(texts)`."""
+        parts = _HOLE.split(markup)  # every second part is the name of a slot
         self._parts = [part.encode() for part in parts]
         names = dict.fromkeys(parts[1::2])
         plain = [name for name in names if isinstance(texts[name], str)]
@@ -71,18 +79,21 @@ class FilledTemplate:
         self._in_order = _getter([(*plain, *markups).index(name) for name in parts[1::2]])
 
     def filled(self, texts: Texts) -> bytes:
-        """The markup with these texts; the same ones are there as of those that it was made of."""
+        """Return the markup filled with `texts`.
+
+        The same texts must be present as in those that the template was made from.
+        """
         return self.filled_with(escape_all_html(self.to_escape(texts)), texts)
 
     def filled_with(self, escaped: Sequence[bytes], texts: Texts) -> bytes:
-        """The markup with these texts, of which those to be escaped are given escaped."""
+        """Return the markup filled with `texts`; `escaped` are the texts to escape, in escaped form."""
         parts = self._parts.copy()
         parts[1::2] = self._in_order((*escaped, *self._markups(texts)))
         return b"".join(parts)
 
 
 def fill_all(some: Sequence[tuple[FilledTemplate, Texts]]) -> list[bytes]:
-    """The markup of each with its texts."""
+    """Return the markup of each template with its texts."""
     plain = [skeleton.to_escape(texts) for skeleton, texts in some]
     escaped = escape_all_html([*chain.from_iterable(plain)])
     found = []
@@ -95,7 +106,7 @@ def fill_all(some: Sequence[tuple[FilledTemplate, Texts]]) -> list[bytes]:
 
 
 def _getter(keys: Sequence[Hashable]) -> Callable[[Any], tuple[Any, ...]]:
-    """What gives the values under these keys, in their order."""
+    """Return a function that returns the values of these keys, in order."""
     if len(keys) == 1:
         only = keys[0]
         return lambda of: (of[only],)

@@ -1,7 +1,7 @@
-"""Marks on pages for characters that are not seen: such a character is shown as what it is, and cannot turn the text around it.
+"""Marks invisible characters on pages, so that they are visible and cannot reorder the text around them.
 
-While a page is made, a sign stands for each (its code point between U+0001 and U+0002), because only the whole page tells whether
-it is in an element, where markup can stand, or in an attribute or a title.
+During rendering, a sign (the code point between U+0001 and U+0002) replaces each such character. The complete
+page shows whether a sign is in an element, where markup is possible, or in an attribute or a title.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from registry.model.characters import described, may_hold_invisible, replace_inv
 
 _SIGN = re.compile(rb"\x01([0-9a-f]{1,6})\x02")
 _TAG = re.compile(rb"(<[^<>]*>)")
-# Elements that hold text alone.
+# Elements that contain text only.
 _TEXT_ONLY = (b"<title", b"<option", b"<script", b"<style", b"<textarea")
 
 
 def sign_invisible(text: str) -> str:
-    """Text with a sign for each character that is not seen."""
+    """Replace each invisible character of a text with its sign."""
     if not may_hold_invisible(text):
         return text
     return replace_invisible(text, lambda char: f"\x01{ord(char):x}\x02")
 
 
 def sign_in_markup(markup: str) -> str:
-    """The same for the texts in markup, tags left as they are."""
+    """Replace the invisible characters in the texts of markup. Tags do not change."""
     if not may_hold_invisible(markup):
         return markup
     parts = re.split(r"(<[^<>]*>)", markup)
@@ -33,7 +33,7 @@ def sign_in_markup(markup: str) -> str:
 
 
 def mark_signed(page: bytes) -> bytes:
-    """A whole page with a mark in place of each sign; the character itself where no markup can stand."""
+    """Replace each sign of a page with a mark, or with the character where markup is not possible."""
     if b"\x01" not in page:
         return page
     parts = _TAG.split(page)
@@ -50,7 +50,7 @@ def _character(match: re.Match[bytes]) -> bytes:
 
 def _mark(match: re.Match[bytes]) -> bytes:
     char = chr(int(match[1], 16))
-    # A control character is no character of HTML: its mark stands for it.
+    # HTML does not allow control characters: only the mark is written.
     inside = b"" if char < " " or "\x7f" <= char < "\xa0" else _character(match)
     return (
         f'<bdi class="unseen" title="{described(char)}" data-code="U+{ord(char):04X}">'.encode()

@@ -1,4 +1,7 @@
-"""Templates to pages: the frame that many pages share is made once, and pages that differ in texts alone are filled in."""
+"""Renders pages from templates.
+
+The frame that many pages share is rendered once. Pages that differ only in their texts are filled in.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from registry.render.html.marks import mark_signed
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
-# The blocks of base.html, in the order in which they stand there. In their places a frame has what no page can hold.
+# The blocks of base.html, in order. The frame has a marker for each block, which no page can contain.
 _BLOCKS = ("title", "banner", "main")
 _FRAME = '{% extends "base.html" %}' + "".join(
     f"{{% block {block} %}}\0{block}\0{{% endblock %}}" for block in _BLOCKS
@@ -26,14 +29,17 @@ _NAME_OF_FRAME = "frame.html"
 _PARTS = "parts.html"
 _BETWEEN = re.compile(f"\0(?:{'|'.join(_BLOCKS)})\0")
 
-# Of more it is not sure that they are asked for again.
+# Maximum sizes of the caches: more entries are unlikely to be used again.
 _MOST_SKELETONS = 1_000
 _MOST_WORDS = 2_000
 
 
 class _Frame(NamedTuple):
-    """A page around its blocks: what stands before, between and behind them, the variables that every page has, and the
-    blocks where a page has none of its own."""
+    """A page without its blocks.
+
+    `parts` is the text before, between and after the blocks, `variables` are those of every page, and
+    `defaults` are the blocks for pages that do not define them.
+    """
 
     parts: tuple[str, ...]
     variables: dict[str, Any]
@@ -41,11 +47,14 @@ class _Frame(NamedTuple):
 
 
 class Templates:
-    """A set of templates, and what their macros give. Depends on nothing but the templates, so threads and snapshots share it."""
+    """A set of templates and the output of their macros.
+
+    Depends only on the templates, so threads and snapshots share it.
+    """
 
     def __init__(self, texts: Mapping[str, str], *, is_own: bool) -> None:
-        """`texts` by name; `is_own`: some are the registry's own, which may do anything that Jinja2 allows in its sandbox."""
-        # A registry's own templates come with pull requests: they must not reach out of the page they make.
+        """Take the templates by name; `is_own` means that some of them belong to the registry."""
+        # Pull requests can change a registry's own templates: the sandbox limits them to their page.
         environment_class = ImmutableSandboxedEnvironment if is_own else Environment
         self.environment: Environment = environment_class(
             loader=DictLoader(dict(texts) if is_own else {**texts, _NAME_OF_FRAME: _FRAME}),
@@ -56,21 +65,27 @@ class Templates:
             bytecode_cache=None if is_own else CompiledTemplates(),
         )
         self.is_own = is_own
-        # By macro, its constant arguments, and which texts are not empty.
+        # Skeletons by macro, its constant arguments, and which texts are present.
         self._skeletons: dict[tuple[Hashable, ...], FilledTemplate] = {}
-        # What macros gave for single words.
+        # Output of macros for single words.
         self._words: dict[tuple[str, str], bytes] = {}
 
     def fill_macro(self, macro: str, texts: Texts, **constant: str) -> bytes:
-        """What a macro of parts.html gives that shows texts alone, the attributes of its first argument."""
+        """Return the output of a macro of parts.html whose first argument has only texts as attributes.
+
+        Raises UsageError when the macro is missing or has other parameters.
+        """
         return self.fill_macros(macro, (texts,), **constant)[0]
 
     def fill_each(self, macro: str, items: Iterable[Texts], **constant: str) -> bytes:
-        """What `fill_macro` gives for each of the items, one behind the other."""
+        """Return the joined output of `fill_macro` for each item."""
         return b"".join(self.fill_macros(macro, items, **constant))
 
     def words(self, macro: str, words: Iterable[str]) -> bytes:
-        """As `fill_each`, of a macro that shows one word, its `name`: of badges and tags there are few, and they are on many pages."""
+        """Return the joined output of a macro that shows one word (its `name`).
+
+        The output is cached: there are few badges and tags, and they are on many pages.
+        """
         known = self._words
         return b"".join([known.get((macro, word)) or self._word(macro, word) for word in words])
 
@@ -81,7 +96,7 @@ class Templates:
         return found
 
     def fill_macros(self, macro: str, items: Iterable[Texts], **constant: str) -> list[bytes]:
-        """What `fill_macro` gives for each of the items, as markup."""
+        """Return the output of `fill_macro` for each item."""
         if self.is_own:
             return [self._macro(macro, values_of(item), constant).encode() for item in items]
         skeletons = []
@@ -109,21 +124,29 @@ class Templates:
 
 
 class PageTemplates:
-    """Renders the pages of one snapshot. Frames and filled templates hold its title and navigation, so no other snapshot sees them."""
+    """Renders the pages of one snapshot.
+
+    Frames and filled templates include its title and navigation, so snapshots do not share them.
+    """
 
     def __init__(self, templates: Templates, everywhere: Mapping[str, Any]) -> None:
-        """`everywhere` are the variables that all pages have; they must not change afterwards."""
+        """Take the variables of all pages; they must not change afterwards."""
         self.templates = templates
         self._everywhere = everywhere
         self._frames: dict[str, _Frame] = {}
-        # By template, way to the top, kind, and which texts are not empty: all that a page depends on but for the texts.
+        # Skeletons by everything that a page depends on except its texts: template, path to the root, kind,
+        # and which texts are present.
         self._skeletons: dict[tuple[Hashable, ...], FilledTemplate] = {}
 
     def render(self, name: str, root: str, context: Mapping[str, Any]) -> bytes:
-        """One page: `root` is the way to the top, `context` are the variables of this page alone."""
+        """Render one page.
+
+        `root` is the relative path to the root of the site, `context` are the variables of this page only.
+        """
         template = self.templates.environment.get_template(name)
-        # Of our own templates it is known that base.html says nothing of the single page around its blocks, and that a block
-        # needs nothing from outside of it: making the frame takes four fifths of the time of a revision's page.
+        # In the built-in templates, base.html does not depend on the page outside of its blocks, and a block
+        # does not depend on variables set outside of it. Rendering the frame takes four fifths of the time of
+        # a revision's page.
         if self.templates.is_own or not template.blocks:
             return mark_signed(template.render(root=root, **self._everywhere, **context).encode())
         frame = self._frames.get(root) or self._add_frame(root)
@@ -135,9 +158,10 @@ class PageTemplates:
         return mark_signed("".join(filled).encode())
 
     def fill(self, name: str, root: str, kind: Mapping[str, Any], texts: Texts) -> bytes:
-        """One page of a template that shows texts alone, and asks nothing of them but whether they are there.
+        """Render one page of a template that only shows texts and tests their presence.
 
-        `revision.subject` is an attribute to the template; `kind` is what pages of one kind have in common.
+        A text `revision.subject` is an attribute in the template. `kind` is what pages of one kind have in
+        common.
         """
         if self.templates.is_own:
             return self.render(name, root, {"kind": kind, **_with_attributes(values_of(texts))})
@@ -161,7 +185,7 @@ class PageTemplates:
 
 
 def _with_attributes(texts: Mapping[str, str]) -> dict[str, Any]:
-    """`a.b` as the attribute `b` of `a`."""
+    """Return the texts with `a.b` as the attribute `b` of `a`."""
     found: dict[str, Any] = {}
     for name, text in texts.items():
         of, _, attribute = name.rpartition(".")

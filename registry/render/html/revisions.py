@@ -1,4 +1,4 @@
-"""Revisions as pages show them: what each changed, in words."""
+"""Revisions on pages, with descriptions of their changes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 SHOWN_CHANGES = 40
-# Stands for the way to the top. No text looks like it: in markup its first sign is written in another way.
+# Placeholder for the relative path to the root. No escaped text can contain it: "<" is always escaped.
 _ROOT = Markup("<\0>")
 _LABEL = 50
 _TABLE = (
-    b'<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th>'
+    b'<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th>'
+    b'<th scope="col">Before</th><th scope="col">After</th>'
     b"</tr></thead><tbody>\n"
 )
 _FIELD = b'<tr><th scope="row"><code><bdi>%s</bdi></code></th>' % TEXT
@@ -37,7 +38,10 @@ _END = b"</tbody></table></div>"
 
 
 class ShownRevision(NamedTuple):
-    """One revision as pages show it: `facts` says who and when, `changed` what, `listed` all of it in a list of revisions (markup)."""
+    """One revision as shown on pages, in markup.
+
+    `facts` are its author and date, `changed` its changes, `listed` its entry in a list of revisions.
+    """
 
     number: int
     subject: str
@@ -49,7 +53,10 @@ class ShownRevision(NamedTuple):
 def shown_revisions(
     snapshot: Snapshot, kind: str, name: str, revisions: Sequence[Revision], templates: Templates
 ) -> tuple[ShownRevision, ...]:
-    """All revisions of one definition, newest first; `name` is its name now."""
+    """Return all revisions of one definition, newest first.
+
+    `name` is the current name of the definition.
+    """
     shows_revisions = snapshot.settings.shows_revisions
     newest_first = [*reversed(revisions)]
     if shows_revisions:
@@ -76,7 +83,7 @@ def shown_revisions(
         for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)
     ]
     told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
-    # Once for all pages that list them: each puts in its way to the top.
+    # Rendered once for all pages that list them: each page inserts its relative path to the root.
     listed = templates.fill_macros(
         "revision",
         [
@@ -95,18 +102,19 @@ def shown_revisions(
 
 
 def history_list(shown: Iterable[ShownRevision], root: str) -> bytes:
-    """These revisions one below the other; `root` is the way to the top."""
+    """Return the list of these revisions; `root` is the relative path to the root of the site."""
     return b"".join([one.listed for one in shown]).replace(_ROOT.encode(), root.encode())
 
 
 def choices(shown: Iterable[ShownRevision], templates: Templates) -> bytes:
-    """The options of a list to choose a revision from."""
+    """Return the options of a selection of revisions."""
     return templates.fill_each(
         "choice",
         [
             {
                 "number": str(one.number),
-                "label": f"{one.number}: {one.subject if len(one.subject) <= _LABEL else f'{one.subject[:_LABEL]}…'}",
+                "label": f"{one.number}: "
+                f"{one.subject if len(one.subject) <= _LABEL else f'{one.subject[:_LABEL]}…'}",
             }
             for one in shown
         ],
@@ -114,7 +122,10 @@ def choices(shown: Iterable[ShownRevision], templates: Templates) -> bytes:
 
 
 def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
-    """Changed fields as a table, for each of some revisions. Not a template: there are more of these than of anything else in a catalog."""
+    """Return a table of changed fields for each revision.
+
+    Not a template: a catalog has more of these tables than of anything else.
+    """
     forms: list[tuple[bytes, int]] = []
     texts: list[str] = []
     for changes in some:

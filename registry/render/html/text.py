@@ -1,4 +1,4 @@
-"""Values and descriptions as pages show them."""
+"""Values and descriptions as shown on pages."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 400
 TEXT = b"%s"
 _CODE = re.compile(r"(?<!`)`([^\s`](?:[^`\n]*[^\s`])?)`(?!`)")
-# What may mean something, but for code.
+# Characters with a meaning in Markdown, except for code.
 _MARKDOWN = re.compile(
     r"[*_#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}| {0,3}\t)| {2}$", re.MULTILINE
 )
 
 
 def field_html(value: Any, schema: Mapping[str, Any]) -> bytes:
-    """Any value as nested lists, with the descriptions that the properties of a schema give to its keys.
+    """Return a value as nested lists, with the schema's descriptions of its keys.
 
-    Not a template: recursive macros take three times the time, on the largest part of most pages.
+    Not a template: recursive macros take three times as long, for the largest part of most pages.
     """
     parts: list[bytes] = []
     texts: list[str] = []
@@ -42,7 +42,7 @@ def field_html(value: Any, schema: Mapping[str, Any]) -> bytes:
 
 
 def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: list[str]) -> None:
-    """Add markup to `parts`, without a per cent sign but for a `TEXT` for each of the `texts`."""
+    """Append markup to `parts`. It contains no percent sign except one `TEXT` for each of the `texts`."""
     if isinstance(value, dict):
         parts.append(b'<dl class="fields">')
         for key, item in value.items():
@@ -78,7 +78,7 @@ def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: li
 
 
 def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
-    """The schema's properties of a file, or of what stands inside one key, references followed."""
+    """Return the properties in the schema of a file, or of one of its keys, with references resolved."""
     schema: Any = kind.schema
     if inside:
         schema = followed(schema, schema.get("properties", {}).get(inside, {}))
@@ -87,7 +87,7 @@ def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
 
 
 def title_at(kind: Kind, pointer: str) -> str:
-    """The title that the schema gives the field at a JSON Pointer, or its key."""
+    """Return the title in the schema for the field at a JSON Pointer, or its key."""
     node: Any = kind.schema
     steps = steps_of(pointer)
     for step in steps:
@@ -97,7 +97,10 @@ def title_at(kind: Kind, pointer: str) -> str:
 
 
 def command(kind: Kind, data: Mapping[str, Any]) -> str:
-    """The command as a shell would take it, for reading and trying; the registry itself never uses a shell."""
+    """Return the command in shell syntax, to read and to try. The registry itself never uses a shell.
+
+    Returns "" if the document has no valid command.
+    """
     program, argv = value_at(data, kind.traits.executable), value_at(data, kind.traits.arguments)
     argv = [] if argv is None else argv
     if (
@@ -110,7 +113,7 @@ def command(kind: Kind, data: Mapping[str, Any]) -> str:
 
 
 def short(value: Any) -> str | None:
-    """A changed field's value in a line; None where there was none."""
+    """Return the value of a changed field as text of limited length, or None if it was absent."""
     if value is MISSING:
         return None
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
@@ -118,17 +121,21 @@ def short(value: Any) -> str | None:
 
 
 def as_list(value: Any) -> list[Any]:
-    """The value where it is a list, else an empty one."""
+    """Return a list unchanged, and an empty list for any other value."""
     return value if isinstance(value, list) else []
 
 
 @lru_cache(maxsize=4096)
 def markdown(text: str) -> Markup:
-    """Markdown to HTML; HTML in it is shown as text, images are left as links would be: nothing loads from elsewhere."""
+    """Convert Markdown to HTML.
+
+    HTML in the text is escaped and images become links: a page loads nothing from other sites.
+    """
     if not text.strip():
         return Markup("")
     if not _MARKDOWN.search(text) and "`" not in _CODE.sub("", text):
-        # Most descriptions are plain paragraphs, some with words as code: a tenth of the time, and the parser is not even read.
+        # Most descriptions are plain paragraphs, some with inline code. This path takes a tenth of the time
+        # and does not import the parser.
         paragraphs = "".join(
             [
                 f"<p>{escape_html(part.strip()).decode()}</p>\n"
