@@ -1,4 +1,4 @@
-"""Files to a generation on disk: only what changed is written, and a reader never sees half of a site."""
+"""Writes the site to disk: only changed files are written, and readers never see a partial site."""
 
 from registry.site.generations import Site, WriteResult
 

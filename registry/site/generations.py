@@ -1,9 +1,10 @@
-"""Files to a generation on disk, made current by one rename: a reader never sees half of a site.
+"""Generations of the site on disk, published atomically: readers never see a partial site.
 
-`site` is a symbolic link into `.site.generations/` beside it. Each build makes a new generation folder, then renames a new
-link over the old one. The last three generations stay, for readers that are in the middle of one. A new generation is made
-from the oldest of the three, in which only the units that have changed since are written anew; where there are not three
-yet, from a copy of the current one, whose files are hard links; and from nothing where most has changed.
+`site` is a symbolic link into `.site.generations/` in the same folder. Each build creates a new generation
+folder, then replaces the link by renaming a new one over it. The last three generations are kept for readers
+that still use them. A new generation starts from the oldest of the three, where only changed targets are
+written. With fewer than three it starts from a copy of the current generation, made of hard links. When most
+targets have changed, it starts from an empty folder.
 """
 
 import errno
@@ -32,7 +33,7 @@ _LOCK_TIMEOUT_S = 600
 
 
 class WriteResult(NamedTuple):
-    """What was written: how many files the site has, the generation's folder, and how many of its units were made anew."""
+    """Result of a build: number of files, folder of the generation, and number of targets written."""
 
     files: int
     folder: Path
@@ -40,16 +41,16 @@ class WriteResult(NamedTuple):
 
 
 class Site:
-    """One place that a registry is built to."""
+    """The output location of a registry's site."""
 
     def __init__(self, out: Path) -> None:
-        """`out` is the address that a web server serves: a link, or nothing yet."""
+        """Take the path that a web server serves: a link, or a path that does not exist yet."""
         self.out = out
         self.generations = out.parent / f".{out.name}.generations"
 
     @property
     def current(self) -> Path | None:
-        """The folder that is served now, or None."""
+        """The folder that is currently served, or None."""
         return self.out.resolve() if self._is_own_link() and self.out.exists() else None
 
     def _is_own_link(self) -> bool:
@@ -59,13 +60,14 @@ class Site:
         return target.parent == Path(self.generations.name) and _NAME.match(target.name) is not None
 
     def prepare(self, root: Path | None = None) -> None:
-        """See that the site can be written at all, before the work is done. Raises UsageError or RefusedError.
+        """Check that the site can be written, before it is rendered.
 
-        `root` is the registry that it is made from, whose own folders are no place for it.
+        `root` is the registry of the site; the site must not be in the registry's own folders. Raises
+        UsageError or RefusedError.
         """
         if root is not None:
             refuse_place(root, self.out)
-        # In this order: another build may make its link at this moment, or remove an empty folder that was there for it.
+        # The order matters: another build may create its link now, or remove an empty folder in its place.
         if self.out.exists() and not self.out.is_symlink():
             try:
                 self.out.rmdir()
@@ -97,8 +99,12 @@ class Site:
             ) from error
 
     def _mode_of_new_files(self) -> int:
-        """The permissions that a new file gets there: what the umask, or the folder's own rules, leave. Raises OSError."""
-        probe = self.generations / f".probe-{secrets.token_hex(4)}"  # another build may be at the same
+        """Return the mode of new files, which depends on the umask or the rules of the folder.
+
+        Raises OSError when no file can be created.
+        """
+        # Another build may probe at the same time.
+        probe = self.generations / f".probe-{secrets.token_hex(4)}"
         create_new(probe, b"")
         try:
             return stat.S_IMODE(probe.lstat().st_mode)
@@ -108,15 +114,17 @@ class Site:
     def write(
         self, units: Targets, tell: OnProgress = lambda _done, _total: None, *, from_nothing: bool = False
     ) -> WriteResult:
-        """Make a whole new generation of these units the current one. On any error the last good one stays.
+        """Write a new generation of these targets and make it current.
 
-        Where the current one is made from just these, nothing is done. `from_nothing`: every unit is made and written.
+        After an error the previous generation stays current. Does nothing when the current generation was
+        made from the same targets. `from_nothing` renders and writes every target. Raises UsageError or
+        RefusedError.
         """
         self.prepare()
         try:
             lock = self.generations / ".lock"
             if lock.is_symlink():
-                lock.unlink()  # the file that it points to would be emptied
+                lock.unlink()  # the lock would truncate the file that the link points to
             with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
                 return self._write(units, tell, from_nothing=from_nothing)
         except Timeout as error:
@@ -131,13 +139,13 @@ class Site:
             ) from error
 
     def _write(self, units: Targets, tell: OnProgress, *, from_nothing: bool) -> WriteResult:
-        # Whatever is unfinished here was left behind by a build that was killed: we hold the lock.
+        # This build holds the lock: unfinished folders were left by a build that was killed.
         self._remove_partial()
         record = Manifest(self.generations)
         try:
             return self._write_with(record, units, tell, from_nothing=from_nothing)
         except sqlite3.DatabaseError:
-            # The record broke on the way: without it everything is written.
+            # The manifest is damaged: write everything.
             record.remove()
             self._remove_partial()
             return self._write_with(Manifest(self.generations), units, tell, from_nothing=True)
@@ -157,7 +165,7 @@ class Site:
         folders = sorted(
             (entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int
         )
-        # Files of older generations are reused as they are. With another umask they would keep the old permissions.
+        # Reused files of older generations would keep their old permissions after a change of the umask.
         mode = self._mode_of_new_files()
         fitting = {name for name in folders if _has_mode(self.generations / name, mode)}
         known = [] if from_nothing else [one for one in manifest.generations() if one.folder in fitting]
@@ -194,7 +202,10 @@ class Site:
     def _begin(
         self, chosen: Plan, manifest: Manifest, partial: Path, wanted: Mapping[str, str]
     ) -> tuple[Plan, int]:
-        """Bring the folder that the plan starts from to `partial`; gives the plan that can be followed, and its slot."""
+        """Move or copy the folder that the plan starts from to `partial`.
+
+        Returns the plan that can be followed, and its slot in the manifest.
+        """
         start = chosen.start
         if start is not None and chosen.base is Base.OLDEST:
             manifest.forget(start.slot)
@@ -221,7 +232,7 @@ class Site:
 
 
 def _has_mode(folder: Path, mode: int) -> bool:
-    """True for a folder (no link) made under the umask under which a file gets this mode."""
+    """Return True for a folder (not a link) that was created under the umask that gives files this mode."""
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_mode & 0o666 == mode
 
@@ -233,7 +244,7 @@ def _remove(generation: Path) -> None:
         shutil.rmtree(generation, ignore_errors=True)
 
 
-def _apply(  # noqa: PLR0913 - what is there, and what is wanted
+def _apply(  # noqa: PLR0913 - the existing state and the wanted state
     chosen: Plan,
     slot: int,
     manifest: Manifest,
@@ -242,9 +253,9 @@ def _apply(  # noqa: PLR0913 - what is there, and what is wanted
     targets: Targets,
     report: OnProgress,
 ) -> tuple[list[tuple[Target, str]], int]:
-    """Make and link what the plan says in `folder`, and remove what is not wanted any more.
+    """Write and link the targets of the plan in `folder`, and remove files that are no longer wanted.
 
-    Gives the targets that were made, with the templates of their paths, and the number of files in the folder.
+    Returns the targets written with the templates of their paths, and the number of files in the folder.
     """
     start = chosen.start
     changed = grouped_by_fingerprint(targets.other_than(start.fingerprints if start is not None else {}))
@@ -260,7 +271,8 @@ def _apply(  # noqa: PLR0913 - what is there, and what is wanted
     if start is not None:
         written = {path for target in changed for path in paths_of(made[target.name], target.places)}
         if len(written) < count:
-            raise AssertionError("two targets make one file")  # our mistake, found before the site is served
+            # A bug in a renderer, found before the site is published.
+            raise AssertionError("two targets make one file")
         remove_files(folder, set(before) - written)
     files = (start.files if start is not None else 0) - len(before) + count
     return [(target, made[target.name]) for target in changed], files

@@ -1,7 +1,7 @@
-"""What each generation on disk was made from: units with their keys and paths, in one SQLite file beside the generations.
+"""Manifest of the generations on disk: their targets with fingerprints and paths, in an SQLite file.
 
-Nothing is believed of a folder that is not the very one that was written, and whatever is wrong with the file means that
-the next generation is written from nothing.
+The manifest is in the folder of the generations. It is trusted only for a folder that is the very one that
+was written. After any error in the file, the next generation is written from scratch.
 """
 
 import sqlite3
@@ -21,15 +21,23 @@ from registry.site.plan import Generation
 _FILE = ".units.sqlite"
 _FORM = 3
 _SCHEMA = {
-    "slots": "CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB)",
-    "units": "CREATE TABLE units (slot INTEGER, name TEXT, places TEXT, shape TEXT, PRIMARY KEY (slot, name)) WITHOUT ROWID",
+    "slots": (
+        "CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB)"
+    ),
+    "units": (
+        "CREATE TABLE units (slot INTEGER, name TEXT, places TEXT, shape TEXT, "
+        "PRIMARY KEY (slot, name)) WITHOUT ROWID"
+    ),
 }
-# A build from nothing notes tens of thousands of rows at once.
+# A full rebuild writes tens of thousands of rows at once.
 _PAGE_SIZE = 16384
 
 
 class RecordedGeneration(NamedTuple):
-    """One generation in the manifest: its slot there, its folder's name, its number of files, its fingerprints (packed)."""
+    """One generation in the manifest.
+
+    It has a slot, the name of its folder, its number of files, and its fingerprints in packed form.
+    """
 
     slot: int
     folder: str
@@ -37,21 +45,24 @@ class RecordedGeneration(NamedTuple):
     packed: bytes
 
     def load(self) -> Generation:
-        """The generation with its fingerprints by the names of targets."""
+        """Return the generation with its fingerprints by the names of targets."""
         return Generation(self.slot, self.folder, self.files, orjson.loads(self.packed))
 
 
 class Manifest:
-    """The file; every method works, and knows nothing, where it cannot be used. Used by one build at a time."""
+    """The manifest file. Used by one build at a time.
+
+    If the file cannot be used, every method works as if the manifest were empty.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """`folder` holds the generations."""
+        """Take the folder that holds the generations."""
         self._folder = folder
         self._path = folder / _FILE
         self._connection = open_database(self._path, _SCHEMA, _FORM, _PAGE_SIZE)
 
     def generations(self) -> list[RecordedGeneration]:
-        """Those that are there as they were written, oldest first."""
+        """Return the generations whose folders are as they were written, oldest first."""
         if self._connection is None:
             return []
         try:
@@ -68,12 +79,12 @@ class Manifest:
         ]
 
     def remove(self) -> None:
-        """Remove the file: it cannot be used."""
+        """Remove a file that cannot be used."""
         self.close()
         remove_database(self._path)
 
     def paths(self, slot: int, names: Iterable[str]) -> list[str]:
-        """The paths of some units."""
+        """Return the paths of the named targets in a slot."""
         assert self._connection is not None
         found: list[str] = []
         for name in names:
@@ -85,7 +96,7 @@ class Manifest:
         return found
 
     def path_templates(self, folder: str, names: Container[str]) -> dict[str, str]:
-        """The path templates of many targets of one generation, by their names."""
+        """Return the path templates of the named targets of one generation, by name."""
         assert self._connection is not None
         rows = self._connection.execute(
             "SELECT name, shape FROM units WHERE slot = (SELECT slot FROM slots WHERE folder = ?)", (folder,)
@@ -93,7 +104,7 @@ class Manifest:
         return {name: intern(template) for name, template in rows if name in names}
 
     def forget(self, slot: int) -> None:
-        """A folder is going to be changed: until `note`, nothing is known of it."""
+        """Mark a folder as changing: it is not trusted until `note` is called."""
         if self._connection is not None:
             self._connection.execute("UPDATE slots SET mark = '' WHERE slot = ?", (slot,))
 
@@ -104,9 +115,10 @@ class Manifest:
         made: Iterable[tuple[Target, str]],
         gone: Iterable[str],
     ) -> None:
-        """That a folder (to be called as `recorded` says) now holds what `recorded` says.
+        """Record that a folder has the content of `recorded`.
 
-        `made` are those that are new or other than they were in this slot, with the shapes of their paths, `gone` those that are no more.
+        The caller then renames the folder to `recorded.folder`. `made` are the new or changed targets
+        of this slot, with the templates of their paths. `gone` are the names of removed targets.
         """
         if self._connection is None:
             return
@@ -123,7 +135,7 @@ class Manifest:
             self._connection.execute("COMMIT")
 
     def copy(self, slot: int, to: int) -> None:
-        """Note for another slot the units of one: its folder was copied."""
+        """Copy the targets of one slot to another after their folder was copied."""
         if self._connection is not None:
             self._connection.execute("DELETE FROM units WHERE slot = ?", (to,))
             self._connection.execute(
@@ -135,7 +147,7 @@ class Manifest:
             )
 
     def keep_only(self, slots: Iterable[int]) -> None:
-        """Forget all slots but these."""
+        """Remove all slots except these."""
         kept = set(slots)
         if self._connection is not None:
             with suppress(sqlite3.DatabaseError):
@@ -146,7 +158,7 @@ class Manifest:
                 self._connection.execute("COMMIT")
 
     def slots(self) -> set[int]:
-        """Every slot that anything is noted for."""
+        """Return all slots in use."""
         if self._connection is None:
             return set()
         return {slot for (slot,) in self._connection.execute("SELECT slot FROM slots")}
@@ -160,12 +172,15 @@ class Manifest:
 
 
 def pack(keys: Mapping[str, str]) -> bytes:
-    """Keys by the names of their units, in one piece: as rows of a table they take ten times as long, and each build reads them all."""
+    """Return fingerprints by target name as one value.
+
+    Rows of a table would take ten times as long, and each build reads all of them.
+    """
     return orjson.dumps(keys)
 
 
 def _mark(folder: Path) -> str | None:
-    """What tells a folder from a copy of it, or from one that came with a commit."""
+    """Return a value that distinguishes a folder from a copy of it and from a folder in a commit."""
     try:
         status = folder.lstat()
     except OSError:

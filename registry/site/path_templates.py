@@ -1,4 +1,4 @@
-"""The paths of a unit's files, as they are held and noted: most units have the same ones below another place."""
+"""Compact form of the paths of a target's files: most targets have the same paths below different places."""
 
 from collections.abc import Sequence
 from sys import intern
@@ -7,9 +7,9 @@ _SEPARATOR = "\n"
 
 
 def template_of(paths: Sequence[str], places: Sequence[str]) -> str:
-    """Paths as one text, in which a character stands for each place that they start with; the same object for the same shape.
+    """Return the paths as one text in which a character replaces each place at their start.
 
-    Of two hundred thousand units with two million paths there are a few hundred shapes.
+    Equal templates are the same object. 200,000 targets with two million paths have a few hundred templates.
     """
     text = _SEPARATOR + _SEPARATOR.join(paths)
     for number, place in enumerate(places, 1):
@@ -18,12 +18,12 @@ def template_of(paths: Sequence[str], places: Sequence[str]) -> str:
 
 
 def paths_of(shape: str, places: Sequence[str]) -> list[str]:
-    """The paths that a shape stands for at some places."""
+    """Return the paths of a template at the given places."""
     for number, place in enumerate(places, 1):
         shape = shape.replace(chr(number), place)
     return shape.split(_SEPARATOR) if shape else []
 
 
 def count_of(shape: str) -> int:
-    """How many paths it stands for."""
+    """Return the number of paths of a template."""
     return shape.count(_SEPARATOR) + 1 if shape else 0

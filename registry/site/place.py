@@ -1,4 +1,7 @@
-"""Where a site may be written: never among the files that it is made from, and never through a link that a registry holds."""
+"""Rules for the location of a site.
+
+A site is never written among the files that it is made from, or through a link inside a registry.
+"""
 
 import os
 from pathlib import Path
@@ -7,7 +10,7 @@ from registry.errors import RefusedError, UsageError
 from registry.files.safe_paths import link_on_the_way
 from registry.load.file_stats import WATCHED
 
-# Folders below a registry's root that are read, or are other programs'.
+# Folders below a registry's root that the registry reads or that belong to other programs.
 _TAKEN = frozenset(
     {*WATCHED, ".registry", ".git", ".github", ".gitlab", ".forgejo", ".gitea", ".vscode", ".idea"}
 )
@@ -15,9 +18,12 @@ _HINT = "name another place with --out, as in --out site"
 
 
 def refuse_place(root: Path, out: Path) -> None:
-    """Raises UsageError where a site at `out` would lie in a folder that is something else's, RefusedError behind a link."""
+    """Check that a site may be written to `out`.
+
+    Raises UsageError when it is in a folder with another purpose, RefusedError when it is behind a link.
+    """
     top = root.resolve()
-    # Its last step is the site's own link.
+    # The last step is the link of the site itself.
     place = out.parent.resolve() / out.name if out.name not in ("", "..") else out.resolve()
     if top.is_relative_to(place):
         raise UsageError(f"{out} holds the registry itself", _HINT)
@@ -39,6 +45,6 @@ def refuse_place(root: Path, out: Path) -> None:
 
 
 def _lexically_inside(root: Path, out: Path) -> Path | None:
-    """`out` relative to `root` as both are written; None where it is not below it."""
-    path, top = (Path(os.path.abspath(one)) for one in (out, root))  # noqa: PTH100 - links are not to be followed here
+    """Return `out` relative to `root` as both are written, or None if it is not below `root`."""
+    path, top = (Path(os.path.abspath(one)) for one in (out, root))  # noqa: PTH100 - must not follow links
     return path.relative_to(top) if path.is_relative_to(top) else None

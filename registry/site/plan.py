@@ -1,4 +1,4 @@
-"""What the next generation of a site is made from; pure."""
+"""Plans how the next generation of a site is made. Pure: no I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 KEPT_GENERATIONS = 3
-# Below this share of targets that are the same, copying the latest generation saves nothing.
+# Below this share of unchanged targets, a copy of the latest generation saves nothing.
 _WORTH_COPYING = 0.4
-# From so many changed targets on, finding out which of them the latest generation has saves more than it takes.
+# From this number of changed targets on, looking them up in the latest generation saves time.
 _WORTH_LINKING = 200
 
 
 class Generation(NamedTuple):
-    """A generation that is on disk as it was written.
+    """A generation on disk that is as it was written.
 
-    `slot` is its place in the manifest, `folder` its name, `files` their number, `fingerprints` those of its targets by name.
+    It has a slot in the manifest, the name of its folder, its number of files, and the fingerprints of its
+    targets by name.
     """
 
     slot: int
@@ -25,21 +26,22 @@ class Generation(NamedTuple):
 
 
 class Base(StrEnum):
-    """Where the folder of the next generation comes from."""
+    """Starting point of the folder of the next generation."""
 
     SCRATCH = "scratch"
     COPY = "copy"
     """A copy of the latest generation, made of hard links."""
     OLDEST = "oldest"
-    """The oldest kept generation, which is not needed any more."""
+    """The oldest kept generation, which is no longer needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to get from what is on disk to the wanted targets.
+    """Steps from the state on disk to the wanted targets.
 
-    `start` is the generation that the folder comes from (None: from scratch). Of its targets, those in `remove` are not wanted any
-    more, and those in `make` are new or have changed; of these, the ones in `link` are in the latest generation already.
+    `start` is the generation that the folder comes from, or None to start from scratch. `remove` are its
+    targets that are no longer wanted. `make` are targets that are new or changed; those in `link` are already
+    in the latest generation.
     """
 
     base: Base
@@ -52,10 +54,10 @@ class Plan:
 def plan(
     known: Sequence[Generation], latest: Generation | None, folders: Sequence[str], wanted: Mapping[str, str]
 ) -> Plan:
-    """The plan for the targets `wanted` (fingerprints by name).
+    """Return the plan for the targets `wanted` (fingerprints by name).
 
-    `known` are the usable generations, oldest first, `latest` is the one that is served now, where it is usable. `folders` are
-    the names of all generations on disk, usable or not, oldest first.
+    `known` are the usable generations, oldest first. `latest` is the current generation, or None if it is not
+    usable. `folders` are the names of all generations on disk, oldest first.
     """
     if latest is None:
         return from_scratch(wanted)
@@ -65,7 +67,7 @@ def plan(
         and oldest.folder == folders[-KEPT_GENERATIONS]
         and oldest is not latest
     ):
-        # Even where everything has changed: its folders are there already, and it would have to be removed.
+        # Even when all targets have changed: its folders exist already, and it would have to be removed.
         return _starting_from(Base.OLDEST, oldest, latest, wanted)
     same = sum(latest.fingerprints.get(name) == fingerprint for name, fingerprint in wanted.items())
     if same < _WORTH_COPYING * len(wanted):
@@ -74,7 +76,7 @@ def plan(
 
 
 def from_scratch(wanted: Mapping[str, str]) -> Plan:
-    """The plan that uses nothing of what is on disk."""
+    """Return the plan that reuses nothing on disk."""
     return Plan(Base.SCRATCH, None, frozenset(wanted))
 
 
@@ -83,6 +85,6 @@ def _starting_from(base: Base, start: Generation, latest: Generation, wanted: Ma
     make = frozenset([name for name, fingerprint in wanted.items() if before.get(name) != fingerprint])
     link: frozenset[str] = frozenset()
     if start is not latest and len(make) >= _WORTH_LINKING:
-        # As after a change of a template or of the settings: everything was made for the latest generation.
+        # For example after a change of a template or a setting: all targets are in the latest generation.
         link = frozenset([name for name in make if latest.fingerprints.get(name) == wanted[name]])
     return Plan(base, start, make, link, frozenset(before.keys() - wanted.keys()))

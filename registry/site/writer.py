@@ -1,4 +1,4 @@
-"""Writes units below a folder, with a second process where that pays; copies and removes files there."""
+"""Writes targets to a folder, with a second process where that saves time; copies and removes files."""
 
 import os
 import shutil
@@ -14,27 +14,30 @@ from registry.site.path_templates import paths_of, template_of
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 OnProgress = Callable[[int, int], None]
-"""Told how many of how many parts are done."""
+"""Receives the number of finished parts and the total."""
 
 WrittenTargets = dict[str, str]
-"""The shape of the paths that were made, by the name of their unit: as text, two million paths are hundreds of megabytes."""
+"""Path templates of the written targets, by name.
+
+As text, two million paths would take hundreds of megabytes.
+"""
 
 
 class UnchangedTargets(NamedTuple):
-    """Units that lie in another folder just as they would be made: the shapes of their paths, by their names."""
+    """Targets that are identical in another folder: their path templates, by name."""
 
     folder: Path
     shapes: Mapping[str, str]
 
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-# So many units are taken at once; some hundred parts at 10,000 definitions.
+# Number of targets in one part, which gives some hundred parts at 10,000 definitions.
 _PART = 50
-# Of so many it is remembered that they are there: those of the units at hand, and those above them.
+# Maximum number of existing folders to remember: those of current targets and their parents.
 _FOLDERS_KEPT = 2_000
-# The folders of definitions lie this deep: `api/<kind>/<id>`, `<kind>/<group>/<name>`.
+# Depth of the folders of definitions: `api/<kind>/<id>`, `<kind>/<group>/<name>`.
 _SHARED_BELOW = 3
-# From this many parts on, a second process pays for its start.
+# Minimum number of parts for which a second process saves more than its start costs.
 _WORTH_SHARING = 40
 
 
@@ -47,9 +50,10 @@ def write_units(
     same: "UnchangedTargets | None" = None,
     prefetch: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> WrittenTargets:
-    """Make and write all targets, except those that are the `same` elsewhere. `is_new`: nothing is in the folder yet.
+    """Render and write all targets, except those in `same`, which are linked.
 
-    `prefetch` is called with the blobs that some targets need before these are made.
+    `is_new` means that the folder is empty. `prefetch` is called with the ids of the blobs that targets need,
+    before these are rendered. Returns the path templates of all targets.
     """
     parts = _parts(units)
     writer = _Writer(folder, is_new=is_new, same=same, prefetch=prefetch)
@@ -58,7 +62,7 @@ def write_units(
 
 
 def _parts(units: Iterable[Target]) -> list[list[Target]]:
-    """Units to be taken together: the long ones first, each alone; of the others those with the same inputs never apart."""
+    """Split targets into parts: each long target alone and first, targets with the same inputs together."""
     long: list[list[Target]] = []
     parts: list[list[Target]] = [[]]
     for unit in units:
@@ -72,7 +76,7 @@ def _parts(units: Iterable[Target]) -> list[list[Target]]:
 
 
 class _Writer:
-    """Writes below one folder and remembers which folders are there."""
+    """Writes below one folder and remembers which folders exist."""
 
     def __init__(
         self,
@@ -101,7 +105,7 @@ class _Writer:
             self.made[unit.name] = template_of(paths, unit.places)
 
     def link_same(self, unit: Target) -> bool:
-        """Link the files of a target that is the same elsewhere; False where it has to be made."""
+        """Link the files of a target that is identical elsewhere. Return False if it must be written."""
         shape = self.same.shapes.get(unit.name) if self.same is not None else None
         if shape is None or not self.link_all(paths_of(shape, unit.places)):
             return False
@@ -109,7 +113,7 @@ class _Writer:
         return True
 
     def link_all(self, paths: Iterable[str]) -> bool:
-        """The files at these paths as further names of those elsewhere; False where that cannot be."""
+        """Hard-link the files at these paths from the other folder. Return False if that is not possible."""
         assert self.same is not None
         try:
             for path in paths:
@@ -119,7 +123,7 @@ class _Writer:
                     os.unlink(twin)  # noqa: PTH108
                 os.link(f"{self.same.folder}/{path}", twin)
         except OSError:
-            return False  # no hard links here, or too many of one file: all of it is made
+            return False  # no hard links here, or too many of one file: write the whole target
         return True
 
     def make_folder(self, parent: str) -> None:
@@ -128,19 +132,19 @@ class _Writer:
             try:  # noqa: SIM105 - `suppress` takes a tenth of the time of a folder
                 os.mkdir(self.top + parent)  # noqa: PTH102 - a Path for each of a hundred thousand files costs a second
             except FileExistsError:
-                pass  # another unit has files there too, or we have forgotten
+                pass  # another target has files there too, or the folder was dropped from the set
             if len(self.folders) >= _FOLDERS_KEPT:
                 self.folders = {""}
             self.folders.add(parent)
 
     def write_file(self, file: File) -> None:
-        """One file; twins are further names of the same one."""
+        """Write one file; its twins are hard links to it."""
         self.make_folder(file.path.rpartition("/")[0])
         path = self.top + file.path
         is_same = not self.is_new and isinstance(file.body, bytes) and _has(path, file.body)
         if not is_same:
             if not self.is_new:
-                # Never into the file: other generations have it too.
+                # Never write into the file: other generations share it.
                 with suppress(FileNotFoundError):
                     os.unlink(path)  # noqa: PTH108
             _create(path, file.parts())
@@ -150,7 +154,7 @@ class _Writer:
 
 
 def _has(path: str, body: bytes) -> bool:
-    """True when a file holds just these bytes."""
+    """Return True when a file has exactly these bytes."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError:
@@ -162,8 +166,8 @@ def _has(path: str, body: bytes) -> bool:
 
 
 def _create(path: str, parts: Iterable[bytes]) -> None:
-    # Exclusive: two files for one address are a bug, never the later one over the earlier.
-    handle = os.open(path, _NEW_FILE, 0o666)  # less the umask
+    # Exclusive: two files for one address are a bug; the later one must not replace the earlier one.
+    handle = os.open(path, _NEW_FILE, 0o666)  # reduced by the umask
     try:
         for part in parts:
             written = os.write(handle, part)
@@ -191,9 +195,12 @@ def _link(path: str, twin: str, *, is_new: bool) -> None:
 
 
 def copy_tree(old: Path, new: Path) -> None:
-    """The same folders, and the same files as hard links. Raises OSError where that cannot be."""
+    """Copy a folder tree, with hard links for files.
+
+    Raises OSError when hard links are not possible.
+    """
     inner = [(str(old), str(new))]
-    # The uppermost folders here; what is below them is shared.
+    # Copy the uppermost folders in this process; share the folders below them.
     for _ in range(_SHARED_BELOW):
         inner = [found for source, target in inner for found in _copy_folder(source, target)]
     parts = [inner[start : start + _PART] for start in range(0, len(inner), _PART)]
@@ -206,7 +213,7 @@ def _copy_all(folders: Iterable[tuple[str, str]]) -> None:
 
 
 def _copy_folder(source: str, target: str) -> list[tuple[str, str]]:
-    """One folder with its files; gives the folders in it, from and to."""
+    """Copy one folder with its files, and return source and target of the folders in it."""
     os.mkdir(target)  # noqa: PTH102 - called often, as below
     inner = []
     with os.scandir(source) as entries:
@@ -219,13 +226,13 @@ def _copy_folder(source: str, target: str) -> list[tuple[str, str]]:
 
 
 def remove_files(folder: Path, paths: Iterable[str]) -> None:
-    """Remove files, and folders that are empty then."""
+    """Remove files, and folders that become empty."""
     parents = set()
     for path in paths:
         with suppress(FileNotFoundError):
             os.unlink(f"{folder}/{path}")  # noqa: PTH108
         parents.add(path.rpartition("/")[0])
-    # Deepest first, so that a folder of empty folders goes, too.
+    # Deepest first, to remove parents that become empty.
     for parent in sorted(parents, key=lambda one: one.count("/"), reverse=True):
         while parent:
             try:
