@@ -1,4 +1,4 @@
-"""The live server: the site over HTTP as its files are now, parts of lists, live reload. Later: writes, login."""
+"""HTTP server of `registry serve`: current files of the site, list queries and live reload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Answers from the newest good state of a registry, with the bytes that a build would write, and what a static host cannot do."""
+"""ASGI application that serves the newest valid state of a registry.
+
+Answers have the same bytes as the files of a build. In addition, the server answers requests that a static
+host cannot answer.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +65,7 @@ _LIVE = f"{LIVE}/"
 _PLAIN_IN_PATHS = "/:@!$&'()*+,;=~"
 _LARGEST_KEPT = 256 * 1024
 _MOST_KEPT = 64 * 1024 * 1024
-# What an answer takes in memory besides its body and its address.
+# Estimated memory of a cached answer besides its body and its key, in bytes.
 _KEPT_OVERHEAD = 2048
 _LONGEST_KEPT_ADDRESS = 1024
 _SMALLEST_COMPRESSED = 1000
@@ -69,7 +73,10 @@ _ALIVE_S = 15.0
 
 
 class Server:
-    """The application over a live registry, as ASGI in `app`; one process, one thread."""
+    """HTTP server over a live registry.
+
+    `app` is the ASGI application. It runs in one process and one thread.
+    """
 
     def __init__(
         self,
@@ -80,9 +87,11 @@ class Server:
         hosts: AllowedHosts,
         cors: CorsPolicy,
     ) -> None:
-        """`read` gives the bytes of files, for the source lines of problems; `report_bug` receives unforeseen errors.
+        """Create the server.
 
-        `hosts` says which `Host` headers are answered, `cors` which pages of other origins may read the API.
+        `read` returns the bytes of files, to show the source lines of problems. `report_bug` receives
+        unexpected errors. `hosts` decides which `Host` headers are accepted. `cors` decides which other
+        origins may read the API.
         """
         self._live = live
         self._cors = cors
@@ -107,11 +116,14 @@ class Server:
         )
 
     def run(self, listener: socket, most_connections: int) -> None:
-        """Answer on a socket until a signal ends it, at most so many connections at once."""
+        """Serve on a socket until a signal stops the server.
+
+        At most `most_connections` connections are open at once.
+        """
         LimitedProtocol.most_connections = most_connections
-        # Open pages keep a connection each: some must stay free for everybody else.
+        # Each open page holds one connection. Half of the connections stay free for other requests.
         self._most_listeners = max(1, most_connections // 2)
-        # Errors only: a malformed request is the client's, and no news on this terminal.
+        # Log errors only: a malformed request is the client's fault and needs no message on this terminal.
         config = uvicorn.Config(
             self.app,
             http=LimitedProtocol,
@@ -124,13 +136,16 @@ class Server:
         _Uvicorn(config, self.end).run(sockets=[listener])
 
     def wake(self) -> None:
-        """A new state is there: every open page is told. From any thread."""
+        """Notify every open page of a new state. Safe to call from any thread."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._wake)
 
     def end(self) -> None:
-        """The server is about to end: open pages are let go, and look for it again by themselves. From any thread."""
+        """Close the event streams of open pages before the server stops; the pages reconnect by themselves.
+
+        Safe to call from any thread.
+        """
         self._is_ending = True
         self.wake()
 
@@ -139,10 +154,10 @@ class Server:
             listener.set()
 
     async def _answer(self, request: Request) -> Response:
-        """Whatever is asked for."""
+        """Answer a request for any address."""
         try:
             return self._kept_or_found(request)
-        except OSError as error:  # too many open files, a full disk: no bug, and it may pass
+        except OSError as error:  # for example a full disk: not a bug, and possibly temporary
             body = {
                 "error": f"the server's system refused a request: {error.strerror or type(error).__name__}"
             }
@@ -200,13 +215,16 @@ class Server:
         return self._cors.allowed_origin(request.headers.get("origin", ""), is_committed=is_committed)
 
     def _options(self, request: Request, origin: str, *, is_api: bool) -> Response:
-        """What may be asked here; for a browser whether a page of another origin may ask it (a "preflight")."""
+        """Return the allowed methods and, for the API, the headers of a CORS preflight answer."""
         asked = request.headers.get("access-control-request-headers", "")
         cors = self._cors.preflight_headers(origin, asked) if is_api else {}
         return PlainTextResponse(f"{METHODS}\n", 200, {**_HEADERS, **cors, "allow": METHODS})
 
     def _keep(self, key: tuple[str, str, str, str], answer: Response) -> None:
-        """Hold an answer for the next who asks, as long as there is room for it: nothing whose number has no limit of its own."""
+        """Cache an answer with status 200 unless its body or its key is too large.
+
+        Evicts the least recently added answers when the cache exceeds `_MOST_KEPT` bytes.
+        """
         address = sum(map(len, key))
         if answer.status_code != 200 or len(answer.body) > _LARGEST_KEPT or address > _LONGEST_KEPT_ADDRESS:
             return
@@ -215,10 +233,10 @@ class Server:
         while self._kept_bytes > _MOST_KEPT:
             self._kept_bytes -= _size_of(*self._kept.popitem(last=False))
 
-    def _found(  # noqa: PLR0911 - one a sort of address
+    def _found(  # noqa: PLR0911 - one for each kind of address
         self, state: LiveState, inside: str, query: str, origin: str, *, is_api: bool
     ) -> Response | None:
-        """What is at an address; None where there is nothing."""
+        """Return the answer for an address, or None if there is nothing at it."""
         if inside.startswith(_LIVE):
             return self._live_asset(inside.removeprefix(_LIVE))
         steps = [step for step in inside.split("/") if step]
@@ -243,14 +261,14 @@ class Server:
                     return self._redirect(inside, query)
                 return self._ok(state, f"{place}/{index}", body, origin, is_api=is_api)
             body = state.pages.get(place) if not inside.endswith("/") else None
-        except RegistryError as error:  # a template that breaks on this page alone
+        except RegistryError as error:  # a template that fails on this page only
             return PlainTextResponse(f"{visible(error.message)}\n", 500, _HEADERS)
         return self._ok(state, place, body, origin, is_api=is_api) if body is not None else None
 
     def _part(
         self, state: LiveState, steps: list[str], inside: str, query: str, origin: str
     ) -> Response | None:
-        """A part of a list, or several definitions at once; None for every other address."""
+        """Return the answer to a list query or a request for a set, or None for any other address."""
         snapshot = state.snapshot
         if snapshot is None or len(steps) < 2 or steps[0] != API or steps[1] not in snapshot.kinds.by_name:
             return None
@@ -294,11 +312,12 @@ class Server:
         return Response(body, 410 if gone else 200, headers)
 
     def _with_live(self, state: LiveState, page: bytes) -> bytes:
-        """The page with the script that brings changes into it."""
+        """Return the page with the script and the style sheet for live reload."""
         base = f"{self._base}{_LIVE}"
         tags = (
             f'<link rel="stylesheet" href="{base}live.css">'
-            f'<script src="{base}live.js" data-events="{base}events" data-version="{state.version}"></script>\n'
+            f'<script src="{base}live.js" data-events="{base}events" '
+            f'data-version="{state.version}"></script>\n'
         )
         head, end, tail = page.rpartition(b"</body>")
         return head + tags.encode() + end + tail if end else page
@@ -310,13 +329,16 @@ class Server:
         return Response(body, 200, {**_HEADERS, "content-type": _TYPES[name[name.rfind(".") :]]})
 
     def _missing(self, state: LiveState, origin: str, encoding: str, *, is_api: bool) -> Response:
-        """The answer for every address at which there is nothing; its page is compressed once."""
+        """Return the 404 answer; its HTML page is compressed once for each state and encoding."""
         if is_api:
             return JSONResponse(NOT_FOUND, 404, {**_HEADERS, **self._cors.headers(origin)})
         if self._missing_page is None or self._missing_page[:2] != (state.version, encoding):
             page = state.pages.get(NOT_FOUND_PAGE) if state.snapshot is not None else None
             if page is None:
-                page = b"<!doctype html><title>Not yet</title><main><h1>Nothing to show yet</h1></main><body></body>"
+                page = (
+                    b"<!doctype html><title>Not yet</title>"
+                    b"<main><h1>Nothing to show yet</h1></main><body></body>"
+                )
             answer = Response(
                 self._with_live(state, page),
                 404,
@@ -326,14 +348,14 @@ class Server:
         return self._missing_page[2]
 
     async def _read_only(self, request: Request, error: Exception) -> Response:
-        """Whatever would write."""
+        """Answer a request with a method that would write: status 405."""
         assert isinstance(error, HTTPException)
         is_api = request.scope["path"].startswith(f"{self._base}{API}/")
         cors = self._cors.headers(self._allowed_origin(request, self._live.state)) if is_api else {}
         return JSONResponse(READ_ONLY, 405, {**_HEADERS, **cors, "allow": "GET, HEAD"})
 
     async def _events(self, request: Request) -> Response:
-        """Server-sent events: each new state with the problems that there are, until the page goes away."""
+        """Server-sent events: each new state with its current problems, until the client disconnects."""
         headers = {
             "cache-control": "no-store",
             "x-accel-buffering": "no",
@@ -362,7 +384,7 @@ class Server:
             self._listeners.discard(listener)
 
     def _told(self, state: LiveState) -> dict[str, Any]:
-        """What an open page must know."""
+        """Return the data that an open page needs about a state."""
         problems = []
         if state.error is not None:
             problems.append(
@@ -405,7 +427,10 @@ def _safe(line: str) -> str:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Says that it is about to end before it waits for the answers under way: those to open pages have no end of their own."""
+    """uvicorn server that announces a shutdown before it waits for open answers.
+
+    Event streams to open pages never end by themselves.
+    """
 
     def __init__(self, config: uvicorn.Config, tell: Callable[[], None]) -> None:
         super().__init__(config)
@@ -416,7 +441,7 @@ class _Uvicorn(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """About ten times a second; once a second connections that take too long are ended."""
+        """Called about ten times a second. Once a second, closes connections beyond their time limits."""
         if counter % 10 == 0:
             for connection in list(self.server_state.connections):
                 if isinstance(connection, LimitedProtocol):
@@ -443,7 +468,7 @@ def _compressed(answer: Response, encoding: str) -> Response:
 
 
 def _is_known(have: Headers, asked: Headers) -> bool:
-    """True when the asker has this already (RFC 9110, sections 13.1.2 and 13.1.3)."""
+    """Return True when the client's cached copy is current (RFC 9110, sections 13.1.2 and 13.1.3)."""
     tags = asked.get("if-none-match")
     if tags is not None:
         mine = have.get("etag", "")

@@ -1,4 +1,4 @@
-"""Encodings of bodies that clients accept: zstd, br and gzip, the best of those that they weigh alike first."""
+"""Content encodings: zstd, br and gzip, in this order of preference when the client weighs them alike."""
 
 import gzip
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def _br(body: bytes) -> bytes:
 
 
 def _gzip(body: bytes) -> bytes:
-    # Without a time: the same bytes for the same body.
+    # No modification time: the same body always gives the same bytes.
     return gzip.compress(body, compresslevel=6, mtime=0)
 
 
@@ -28,7 +28,10 @@ _LONGEST_HEADER = 500
 
 
 def chosen_encoding(accepted: str) -> str:
-    """The encoding for an Accept-Encoding header (RFC 9110, section 12.5.3); "" for none, and for one that is too long."""
+    """Return the encoding for an Accept-Encoding header (RFC 9110, section 12.5.3).
+
+    Returns "" for no encoding, and for a header longer than `_LONGEST_HEADER`.
+    """
     return _chosen(accepted) if len(accepted) <= _LONGEST_HEADER else ""
 
 

@@ -1,6 +1,7 @@
-"""HTTP connections with limits: time for headers, body and unread answers, sizes, and how many there are.
+"""HTTP connections with limits on times, sizes and their number.
 
-uvicorn has no such limits with httptools: a client that sends one byte a minute, or nothing, would keep its connection for ever.
+uvicorn has no such limits with httptools: a client that sends one byte a minute, or nothing, would keep its
+connection open forever.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
     from asyncio import Transport
 
 HEADERS_WITHIN_S = 10.0
-"""From the first moment, or from the last answer, to the end of a request's headers."""
+"""Time limit for the headers of a request in seconds, from the connection or from the last answer."""
 BODY_WITHIN_S = 20.0
-"""From the end of the headers to the end of the body."""
+"""Time limit for the body of a request in seconds, from the end of its headers."""
 READ_WITHIN_S = 60.0
-"""For so long a client may take nothing of an answer."""
+"""Time in seconds for which a client may read nothing of an answer."""
 MOST_HEADER_BYTES = 64 * 1024
 MOST_BODY_BYTES = 2 * 1024 * 1024
 MOST_CONNECTIONS = 256
-# Git's processes, the cache, templates, events, a few connections.
+# Minimum number of open files: for git processes, the cache, templates, file events and a few connections.
 _FEWEST_FILES = 64
 _LATE = (b"408 Request Timeout", b"the request took too long")
 _LARGE_HEADERS = (b"431 Request Header Fields Too Large", b"address and headers are too long")
@@ -34,7 +35,7 @@ _BUSY = (b"503 Service Unavailable", b"too many connections; try again")
 
 
 class _Receiving(Enum):
-    """What is expected of the client."""
+    """What the server expects from the client next. The value is the time limit in seconds, or None."""
 
     HEADERS = HEADERS_WITHIN_S
     BODY = BODY_WITHIN_S
@@ -42,9 +43,11 @@ class _Receiving(Enum):
 
 
 def connection_limit() -> int:
-    """How many connections this process can serve: `MOST_CONNECTIONS`, or half of the open files that the system allows it.
+    """Return the number of connections that this process can serve.
 
-    The limit on open files is raised as far as that is allowed. Raises UsageError where too few may be open to serve anything.
+    This is `MOST_CONNECTIONS` or half of the allowed number of open files, whichever is less. Raises the soft
+    limit on open files as far as the system permits. Raises UsageError when the limit is too low for a
+    server.
     """
     try:
         import resource
@@ -65,12 +68,15 @@ def connection_limit() -> int:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection. `enforce_times` is called for each about once a second."""
+    """One HTTP connection with limits.
+
+    `enforce_times` is called about once a second for each connection.
+    """
 
     most_connections = MOST_CONNECTIONS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As uvicorn's protocol."""
+        """Takes the arguments of uvicorn's protocol."""
         super().__init__(*args, **kwargs)
         self._receiving = _Receiving.HEADERS
         self._since = self.loop.time()
@@ -85,7 +91,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Take the connection; the longest idle one makes room for it where there are too many."""
+        """Accept the connection; when there are too many, close the connection that has been idle longest."""
         super().connection_made(transport)
         self._expect(_Receiving.HEADERS)
         others = [
@@ -102,11 +108,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._end(_BUSY)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless it is too much."""
+        """Parse received data, or reject the request when it is too large."""
         if self.transport.is_closing():
             return
         is_headers = self._receiving is _Receiving.HEADERS
-        # What came before, not with this piece: a short request may come in one piece with a long body.
+        # Count only earlier data: a short request and a long body may arrive in one piece.
         if self._received > (MOST_HEADER_BYTES if is_headers else MOST_BODY_BYTES):
             self._end(_LARGE_HEADERS if is_headers else _LARGE_BODY)
             return
@@ -116,18 +122,18 @@ class LimitedProtocol(HttpToolsProtocol):
             self._received += len(data)
 
     def on_headers_complete(self) -> None:
-        """The headers are whole: the body follows."""
+        """Switch to the time limit for the body."""
         super().on_headers_complete()
         self._expect(_Receiving.BODY)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete: stop its time limit."""
         super().on_message_complete()
         self._expect(_Receiving.NOTHING)
         self._expect_next()
 
     def on_response_complete(self) -> None:
-        """The answer is whole, as far as we are concerned."""
+        """The answer is complete: expect the next request."""
         super().on_response_complete()
         self._expect_next()
 
@@ -139,7 +145,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._expect(_Receiving.HEADERS)
 
     def enforce_times(self) -> None:
-        """End the connection where the client takes too long to send or to read."""
+        """Close the connection when the client takes too long to send or to read."""
         now = self.loop.time()
         unsent = self.transport.get_write_buffer_size()
         if unsent == 0 or unsent < self._unsent:
@@ -153,7 +159,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._end(_LATE)
 
     def _end(self, why: tuple[bytes, bytes]) -> None:
-        """Close; with an answer where the client waits for one and none has begun."""
+        """Close the connection, after an error answer if the client waits for one and none has begun."""
         waits = (
             bool(self._received) if self._receiving is _Receiving.HEADERS else not self.cycle.response_started
         )

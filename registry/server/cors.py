@@ -1,7 +1,8 @@
-"""Which pages of other origins may read the API in a browser (Fetch standard, "CORS protocol").
+"""Cross-origin access to the API from browsers (Fetch standard, "CORS protocol").
 
-What is committed may be read by every page, as on a static host. What is not committed yet is for nobody but whoever edits it:
-a page on the web must not read it from the author's machine. `--cors ORIGIN` names origins that may read everything.
+Every page may read committed content, as on a static host. Uncommitted content is private to its author: a
+page on the web must not read it from the author's machine. `--cors ORIGIN` names origins that may read
+everything.
 """
 
 from __future__ import annotations
@@ -24,11 +25,17 @@ class CorsPolicy:
     """Decides the `Access-Control-*` headers of answers below `api/`."""
 
     def __init__(self, origins: Sequence[str] = ()) -> None:
-        """`origins` are those of `--cors`: `https://host[:port]`, or `*`. Raises UsageError for anything else."""
+        """Take the values of `--cors`: `https://host[:port]` or `*`.
+
+        Raises UsageError for any other value.
+        """
         self._origins = {_checked(origin) for origin in origins}
 
     def allowed_origin(self, origin: str, *, is_committed: bool) -> str:
-        """The value of `Access-Control-Allow-Origin` for a request with this `Origin` ("" for none); "" for no such header."""
+        """Return the value of `Access-Control-Allow-Origin` for a request, or "" to omit the header.
+
+        `origin` is the `Origin` header of the request, or "" without one.
+        """
         if not self._origins:
             return "*" if is_committed else ""
         if "*" in self._origins:
@@ -36,17 +43,20 @@ class CorsPolicy:
         return origin if origin in self._origins else ""
 
     def headers(self, allowed: str) -> dict[str, str]:
-        """The headers of an answer, for what `allowed_origin` gave."""
+        """Return the CORS headers of an answer; `allowed` is the result of `allowed_origin`."""
         vary = {"vary": "origin"} if self._origins and "*" not in self._origins else {}
         return {**vary, **({"access-control-allow-origin": allowed} if allowed else {})}
 
     def preflight_headers(self, allowed: str, requested_headers: str) -> dict[str, str]:
-        """The headers of an answer to OPTIONS; `requested_headers` is `Access-Control-Request-Headers`, "" for none."""
+        """Return the CORS headers of an answer to OPTIONS.
+
+        `requested_headers` is the value of `Access-Control-Request-Headers`, or "" without one.
+        """
         headers = self.headers(allowed)
         if allowed:
             headers["access-control-allow-methods"] = METHODS
             headers["access-control-max-age"] = str(_PREFLIGHT_VALID_S)
-            # Reading with any header is harmless: there is no login that a page could use.
+            # Requests with any header are harmless: there is no login that a page could use.
             if len(requested_headers) <= 1000 and _SIMPLE_NAMES.match(requested_headers):
                 headers["access-control-allow-headers"] = requested_headers
         return headers
@@ -61,5 +71,5 @@ def _checked(origin: str) -> str:
         )
     for scheme, port in (("http://", ":80"), ("https://", ":443")):
         if found.startswith(scheme):
-            found = found.removesuffix(port)  # browsers leave the usual port out
+            found = found.removesuffix(port)  # browsers omit the default port
     return found

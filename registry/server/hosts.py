@@ -1,8 +1,9 @@
-"""Which `Host` headers are answered: the guard against DNS rebinding.
+"""Check of the `Host` header, as protection against DNS rebinding.
 
-A page on `evil.example` whose name resolves to 127.0.0.1 is "same origin" with a server on this machine as far as the browser
-knows. Only the `Host` header (RFC 9110, section 7.2) tells it apart, so a server on a loopback address answers to names that
-cannot be given to another machine, and to those that the operator names.
+For a browser, a page on `evil.example` whose name resolves to 127.0.0.1 has the same origin as a server on
+this machine. Only the `Host` header (RFC 9110, section 7.2) reveals the difference. A server on a loopback
+address therefore accepts only names that cannot belong to another machine, and names that the operator
+allows.
 """
 
 import re
@@ -18,7 +19,10 @@ _HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 def parse_address(host: str) -> IPv4Address | IPv6Address | None:
-    """The IP address that `host` spells, an IPv4 address inside IPv6 as IPv4; None for a name."""
+    """Return the IP address that `host` represents, or None for a name.
+
+    Returns an IPv4-mapped IPv6 address as IPv4.
+    """
     try:
         found = ip_address(host.partition("%")[0])
     except ValueError:
@@ -27,7 +31,7 @@ def parse_address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_loopback(host: str) -> bool:
-    """True for an address (or the name `localhost`) that only this machine reaches."""
+    """Return True for an address (or the name `localhost`) that only this machine can reach."""
     address = parse_address(host)
     if address is None:
         return _normalized(host) == "localhost" or _normalized(host).endswith(".localhost")
@@ -35,7 +39,10 @@ def is_loopback(host: str) -> bool:
 
 
 def host_of(header: str) -> str | None:
-    """The host in a `Host` header, in lower case, without port, brackets and last dot; None where it is malformed."""
+    """Return the host in a `Host` header, or None if the header is malformed.
+
+    The host is in lower case, without port, brackets and trailing dot.
+    """
     found = _HOST.match(header)
     return _normalized(found[1] or found[2]) if found else None
 
@@ -45,16 +52,20 @@ def _normalized(host: str) -> str:
 
 
 class AllowedHosts:
-    """The rule. Connections that arrive on a loopback address are restricted; all are once the operator names hosts."""
+    """Decides which `Host` headers are accepted.
+
+    Connections to a loopback address are restricted. If the operator names hosts, all connections are.
+    """
 
     def __init__(self, listening: str, named: Iterable[str] = ()) -> None:
-        """`listening` is the host that the server listens on, `named` are the operator's (`--allow-host`)."""
+        """Take the host that the server listens on and the hosts of `--allow-host`."""
         self._named = {_normalized(one.strip("[]")) for one in named}
-        # The machine's own name resolves to a loopback address on some systems; nobody else can claim it there.
+        # On some systems the machine's own name resolves to a loopback address; no other machine can claim it
+        # there.
         self._own = {_normalized(listening.strip("[]")), _normalized(socket.gethostname())}
 
     def allows(self, header: str, local_address: str) -> bool:
-        """Whether a request with this `Host` header, received on this address of ours, is answered."""
+        """Return True if a request with this `Host` header, received on `local_address`, may be answered."""
         if not self._named and not is_loopback(local_address):
             return True
         host = host_of(header)
@@ -62,10 +73,13 @@ class AllowedHosts:
 
 
 class HostGuard:
-    """ASGI middleware that answers 403 to hosts that are not allowed, and 400 to requests with no or several `Host` headers."""
+    """ASGI middleware that rejects requests by their `Host` header.
+
+    Answers 403 for hosts that are not allowed, and 400 for requests without or with several `Host` headers.
+    """
 
     def __init__(self, app: ASGIApp, allowed: AllowedHosts) -> None:
-        """Guard `app`."""
+        """Guard `app` with the rules of `allowed`."""
         self._app = app
         self._allowed = allowed
 
@@ -75,7 +89,7 @@ class HostGuard:
             await self._app(scope, receive, send)
             return
         given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        is_old = scope.get("http_version") == "1.0"  # may leave it out (RFC 9112, section 3.2)
+        is_old = scope.get("http_version") == "1.0"  # HTTP/1.0 may omit it (RFC 9112, section 3.2)
         if len(given) > 1 or (not given and not is_old):
             await _refuse(400, "a request needs one Host header", scope, receive, send)
         elif given and not self._allowed.allows(given[0].strip(), _local_address(scope)):
@@ -90,7 +104,7 @@ class HostGuard:
 
 def _local_address(scope: Scope) -> str:
     server = scope.get("server")
-    # Unknown (no TCP socket): restricted like a loopback address.
+    # Without a TCP socket the address is unknown: apply the restrictions of a loopback address.
     return str(server[0]) if server else "127.0.0.1"
 
 

@@ -1,4 +1,4 @@
-"""The socket that the server listens on, and how its address is written."""
+"""Listening socket of the server, and the notation of its address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from registry.errors import UsageError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the first address of `host` (a name, or an address without brackets). Raises UsageError."""
+    """Return a socket bound to the first address of `host`.
+
+    `host` is a name, or an address without brackets. Raises UsageError when the socket cannot be bound.
+    """
     if not host:
         raise UsageError(
             "--host is empty", "0.0.0.0 means every address of this machine; left out: this machine only"
@@ -20,7 +23,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(
             f"{url_host(host)} cannot be listened on: {reason}", "name an address of this machine with --host"
         ) from error
-    # A name with both: IPv4, which is what `localhost` means to most programs.
+    # For a name with both address families use IPv4: most programs take `localhost` as IPv4.
     family, kind, protocol, _, address = next((one for one in found if one[0] == socket.AF_INET), found[0])
     try:
         listener = socket.socket(family, kind, protocol)
@@ -39,5 +42,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_host(host: str) -> str:
-    """A host as it is written in an address: IPv6 in brackets (RFC 3986, section 3.2.2), its zone escaped (RFC 6874)."""
+    """Return a host as written in a URL.
+
+    IPv6 addresses are in brackets (RFC 3986, section 3.2.2) with the zone escaped (RFC 6874).
+    """
     return f"[{host.replace('%', '%25')}]" if ":" in host else host

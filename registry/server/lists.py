@@ -1,8 +1,9 @@
-"""What a static host cannot do: parts of a list by `limit` and `offset`, filters, several definitions at once.
+"""API requests that a static host cannot answer: list ranges, filters, and sets of definitions.
 
-As the 2013 service answered: 20 a page, at most 1,000, `limit=0` for the most there are, 400 for nonsense and for fields that do
-not allow filtering or ordering. A parameter that looks like a misspelled filter is 400 as well, because ignoring it would return
-everything; all other unknown parameters are ignored and appear in `next` and `previous` again.
+The parameters follow the 2013 service: `limit` (default 20, at most 1,000, 0 for the maximum) and `offset`.
+Invalid values, and filters or orderings by unsupported fields, get status 400. A parameter that looks like a
+misspelled filter also gets 400, because ignoring it would return everything. All other unknown parameters are
+ignored and repeated in `next` and `previous`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from registry.model.definition import Definition
     from registry.snapshot import Snapshot
 
-_FORM = frozenset({"format"})  # asks for what we answer anyway
+_FORM = frozenset({"format"})  # requests a format: the answer is always JSON
 _MOST_AT_ONCE = 1000
 _MOST_PARAMETERS = 100
-# The fields of the 2013 service; it allowed neither filtering (`id=3`, `id__in=1,2`) nor ordering by them.
+# Fields of the 2013 service that support neither filtering (`id=3`, `id__in=1,2`) nor ordering.
 _UNFILTERED = frozenset({"id", "definition"})
-# Parameters that are meant as these are refused. The other filters have names that are too short to tell.
+# Misspellings of these filters are rejected. The names of the other filters are too short to recognize one.
 _SPELLING_CHECKED = ("lifecycle",)
 _SHORTEST_CHECKED = 6
 _OTHER_NAMES = {"tags": "tag", "names": "name", "query": "q"}
@@ -36,11 +37,11 @@ _MOST_EDITS = 2
 
 
 class WrongQueryError(ValueError):
-    """A parameter with a value that cannot be."""
+    """A query parameter is invalid."""
 
 
 def _has_text(definition: Definition, wanted: str, kind: Kind) -> bool:
-    """True when every word is in the name, title, description, tags or a field that the kind lets search."""
+    """Return True when the name, title, description, tags and searched fields contain every word."""
     summary = definition.summary
     fields = [value for one, value in zip(kind.traits.fields, summary.fields, strict=True) if one.is_searched]
     parts = [definition.name, summary.title, summary.description, *fields, *summary.tags]
@@ -57,7 +58,7 @@ _OF_EVERY_KIND = frozenset((*_FILTERS, "q"))
 
 
 def _filters(snapshot: Snapshot, kind: Kind) -> dict[str, Callable[[Definition, str], bool]]:
-    """The filters of a list, by name. A field that the kind does not have counts as left out."""
+    """Return the filters of a list by name. A field that the kind does not have counts as absent."""
     places = {one.name: place for place, one in enumerate(kind.traits.fields)}
     fields = {
         name: partial(_has_value, places.get(name), one.default)
@@ -72,7 +73,10 @@ def _has_value(place: int | None, default: str, definition: Definition, wanted: 
 
 
 def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
-    """The answer of `/api/<kind>/?query`. Raises WrongQueryError."""
+    """Return the answer to `/api/<kind>/?query`.
+
+    Raises WrongQueryError for invalid or unsupported parameters.
+    """
     parameters = _parameters(query)
     filters = _filters(snapshot, snapshot.kinds.by_name[kind])
     _refuse_unsupported(parameters, filters)
@@ -88,7 +92,10 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     others = [(name, value) for name, value in parameters if name not in ("limit", "offset")]
 
     def link(start: int) -> str:
-        return f"{address(snapshot, api_list(kind))}?{urlencode([('limit', size), ('offset', start), *others], quote_via=quote)}"
+        return (
+            f"{address(snapshot, api_list(kind))}?"
+            f"{urlencode([('limit', size), ('offset', start), *others], quote_via=quote)}"
+        )
 
     meta = {
         "limit": size,
@@ -101,7 +108,10 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
 
 
 def asks_for_a_part(query: str) -> bool:
-    """True when a query asks for anything but the first page, as a static host gives it. Raises WrongQueryError."""
+    """Return True when a query requests anything except the first page, which a static host also serves.
+
+    Raises WrongQueryError when there are too many parameters.
+    """
     return bool(query) and any(name not in _FORM for name, _ in _parameters(query))
 
 
@@ -113,7 +123,10 @@ def _parameters(query: str) -> list[tuple[str, str]]:
 
 
 def _refuse_unsupported(parameters: Sequence[tuple[str, str]], filters: Collection[str]) -> None:
-    """Raises WrongQueryError for a parameter that would have to change the answer, and that we do not support."""
+    """Reject parameters that ask for unsupported filters or orderings.
+
+    Raises WrongQueryError.
+    """
     for name, value in parameters:
         field = name.partition("__")[0]
         if field in _UNFILTERED:
@@ -132,7 +145,7 @@ def _refuse_unsupported(parameters: Sequence[tuple[str, str]], filters: Collecti
 
 
 def _meant(name: str, filters: Collection[str]) -> str | None:
-    """The filter that an unknown parameter is a misspelling of, or None."""
+    """Return the filter that an unknown parameter probably misspells, or None."""
     if name in filters:
         return None
     word = name.lower()
@@ -143,7 +156,7 @@ def _meant(name: str, filters: Collection[str]) -> str | None:
 
 
 def _is_near(word: str, other: str) -> bool:
-    """True within `_MOST_EDITS` insertions, deletions and replacements of characters (Levenshtein's distance)."""
+    """Return True if the Levenshtein distance of two words is at most `_MOST_EDITS`."""
     if abs(len(word) - len(other)) > _MOST_EDITS:
         return False
     distances = list(range(len(other) + 1))
@@ -158,7 +171,10 @@ def _is_near(word: str, other: str) -> bool:
 
 
 def set_answer(snapshot: Snapshot, kind: str, ids: str) -> bytes:
-    """The answer of `/api/<kind>/set/1;2/`: those that exist, and the ids of the others. Raises WrongQueryError."""
+    """Return the answer to `/api/<kind>/set/1;2/`: the definitions found, and the ids not found.
+
+    Raises WrongQueryError for malformed or too many ids.
+    """
     wanted = [one for one in ids.split(";") if one]
     if not wanted or len(wanted) > _MOST_AT_ONCE:
         raise WrongQueryError(f"name 1 to {_MOST_AT_ONCE} ids, as in set/1;2/")
