@@ -1,33 +1,36 @@
-"""Long work reports how far it is, and can be canceled."""
+"""Progress reports and cancellation of long operations."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Receives what is being done in a few words, and how far it is, for a line on the terminal. `total` 0: unknown."""
+    """Receives a short description of the current step and its progress, for a line on the terminal.
+
+    `total` is 0 if unknown.
+    """
 
     def __call__(self, what: str, done: int = 0, total: int = 0) -> None:
-        """Show it."""
+        """Show the progress."""
 
 
 def silent(what: str, done: int = 0, total: int = 0) -> None:
-    """Progress that is not shown."""
+    """Discard the progress."""
 
 
 class CanceledError(Exception):
-    """The work was canceled; it changed nothing."""
+    """The operation was canceled. It changed nothing."""
 
 
 class CancelToken:
-    """Passed to long work, which asks between its steps whether its result is still wanted."""
+    """Lets a long operation check between its steps whether its result is still wanted."""
 
     def __init__(self, is_canceled: Callable[[], bool] = lambda: False) -> None:
-        """`is_canceled` is called from the thread that works."""
+        """Take a function that returns True once canceled. It is called from the working thread."""
         self._is_canceled = is_canceled
 
     def check(self) -> None:
-        """Raises CanceledError once the work is canceled."""
+        """Raise CanceledError once the operation is canceled."""
         if self._is_canceled():
             raise CanceledError
 

@@ -1,6 +1,7 @@
-"""Child processes that share what this process holds, and the one policy for Python's cycle collector.
+"""Child processes and the policy for Python's cycle collector.
 
-All forks are here. A child ignores Ctrl-C, which reaches the whole process group: the parent decides, and ends its children.
+All forks are in this module. A child shares the memory of its parent and ignores Ctrl-C, which reaches the
+whole process group: the parent decides when to stop its children.
 """
 
 import gc
@@ -17,10 +18,10 @@ from typing import Generic, NoReturn, TypeVar
 from registry.errors import UsageError
 
 _MOMENT_S = 0.2
-# From this many parts on, a second process pays for its start.
+# Minimum number of parts for which a second process saves more than its start costs.
 _WORTH_SHARING = 40
 _TOKEN_BYTES = 4
-# The tokens of all parts must fit into a pipe.
+# Maximum number of tokens: those of all parts must fit into a pipe.
 _MOST_TOKENS = 16_000
 
 Result = TypeVar("Result")
@@ -28,25 +29,28 @@ Part = TypeVar("Part")
 
 
 def can_fork() -> bool:
-    """True where a process can be forked, and no other thread can leave it a lock that is never released."""
+    """Return True where this process can fork, and no other thread can hold a lock at that moment."""
     if not hasattr(os, "fork") or sys.platform == "darwin":
         return False
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer) and thread.finished.is_set():
-            thread.join(_MOMENT_S)  # the time limit of a git command that has ended is about to end, too
+            thread.join(_MOMENT_S)  # the timer of a git command that has finished ends soon
     return threading.active_count() == 1
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Child(Generic[Result]):
-    """A forked process at work; it sees everything that this process held when it began, without a copy."""
+    """A forked process that runs a function.
+
+    It sees the memory of this process at the time of the fork, without a copy.
+    """
 
     def __init__(self, work: Callable[[], Result]) -> None:
-        """Start `work` in a new process. Needs `can_fork`."""
+        """Start `work` in a new process. Call only if `can_fork` returns True."""
         self._pipe, theirs = os.pipe()
         self._process = os.fork()
         if not self._process:
@@ -55,7 +59,10 @@ class Child(Generic[Result]):
         os.close(theirs)
 
     def result(self) -> Result:
-        """What `work` returned, once it has. Raises what it raised, or UsageError where the process was killed."""
+        """Wait for `work` and return its result.
+
+        Raises the exception of `work`, or UsageError when the process was killed.
+        """
         with open(self._pipe, "rb", closefd=False) as pipe:
             sent = pipe.read()
         self.close()
@@ -67,7 +74,7 @@ class Child(Generic[Result]):
         return value  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """End the process, if it still runs."""
+        """Kill the process if it is still running, and release its pipe."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.kill(self._process, signal.SIGKILL)
@@ -77,12 +84,12 @@ class Child(Generic[Result]):
 
 
 def _work_and_end(work: Callable[[], object], pipe: int) -> NoReturn:
-    """In the child, which ends here: not even a bug may let it go on as if it were the parent."""
+    """Run `work` in the child process and exit. The child must never run the parent's code."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             sent = pickle.dumps((True, work()), pickle.HIGHEST_PROTOCOL)
-        except BaseException as error:  # noqa: BLE001 - all of it is the parent's to handle
+        except BaseException as error:  # noqa: BLE001 - the parent handles every error
             sent = _dumped(error)
         with open(pipe, "wb") as out:
             out.write(sent)
@@ -93,7 +100,7 @@ def _work_and_end(work: Callable[[], object], pipe: int) -> NoReturn:
 def _dumped(error: BaseException) -> bytes:
     try:
         return pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
-    except Exception:  # noqa: BLE001 - whatever cannot be sent is sent as text
+    except Exception:  # noqa: BLE001 - an error that cannot be pickled is sent as text
         return pickle.dumps((False, RuntimeError("".join(traceback.format_exception(error)))))
 
 
@@ -103,16 +110,17 @@ def share(
     result: Callable[[], Result],
     on_progress: Callable[[int, int], None],
 ) -> Result | None:
-    """Work on every part, together with a child process where that pays; each takes the next part that is not taken yet.
+    """Process every part, together with a child process where this saves time.
 
-    Gives what `result` returns in the child; None where there was none. `on_progress` gets the numbers of parts taken and of all.
+    Each process takes the next free part. Returns the value of `result` in the child, or None without a
+    child. `on_progress` receives the number of parts taken and the total.
     """
     if not _WORTH_SHARING <= len(parts) <= _MOST_TOKENS or not can_fork():
         for number, part in enumerate(parts):
             on_progress(number, len(parts))
             work(part)
         return None
-    # One token per part in a pipe: reading one takes it, and the system lets each be read once.
+    # A pipe holds one token for each part, which can be read only once: reading it takes the part.
     tokens, writer = os.pipe()
     os.write(writer, b"".join(number.to_bytes(_TOKEN_BYTES, "big") for number in range(len(parts))))
     os.close(writer)
@@ -138,7 +146,10 @@ def share(
 
 @contextmanager
 def without_cycle_collector() -> Iterator[None]:
-    """Collect no cycles while hundreds of thousands of small objects are made: the collector would scan them again and again."""
+    """Disable the cycle collector while many small objects are created.
+
+    Otherwise the collector would scan them again and again.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -150,7 +161,10 @@ def without_cycle_collector() -> Iterator[None]:
 
 @contextmanager
 def collecting_rarely() -> Iterator[None]:
-    """Inside `without_cycle_collector`: collect cycles again, rarely, and only among objects that are made from now on."""
+    """Enable the cycle collector inside `without_cycle_collector`, with a high threshold.
+
+    It scans only objects created from now on.
+    """
     threshold = gc.get_threshold()
     keep_for_good()
     try:
@@ -162,12 +176,15 @@ def collecting_rarely() -> Iterator[None]:
 
 
 def never_collect() -> None:
-    """For a short process: the collector would only scan what is thrown away a moment later (0.3 s at 10,000 files)."""
+    """Disable the cycle collector in a short-lived process.
+
+    A collection would only scan objects that are freed soon after (0.3 s at 10,000 files).
+    """
     gc.disable()
 
 
 def keep_for_good() -> None:
-    """What there is now stays: never scan it again, and collect cycles rarely among what comes."""
+    """Exclude all current objects from future collections, and collect cycles rarely."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     gc.enable()

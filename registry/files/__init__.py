@@ -1,1 +1,1 @@
-"""Writing files safely: atomically, and without following symbolic links."""
+"""Safe file writes: atomic, and without following symbolic links."""

@@ -14,7 +14,7 @@ _HINT = "replace it with a regular file or folder: links are not followed when w
 
 
 def link_on_the_way(root: Path, name: str) -> str | None:
-    """Return the first link on the way from `root` to `name` (a relative path), including `name`, or None."""
+    """Return the first link between `root` and `name` (a relative path), including `name`, or None."""
     path = ""
     for step in Path(name).parts:
         path = f"{path}/{step}" if path else step
