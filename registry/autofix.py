@@ -1,8 +1,8 @@
-"""Automatic fixes for `registry check --fix`: small edits of the text, so that comments and every other byte stay.
+"""Automatic fixes for `registry check --fix`: small text edits that keep comments and all other bytes.
 
-A fix is proposed only where one reading of the file is possible. It is kept only if the changed file parses to exactly the
-intended document, the findings that it is for are gone and no finding is new. All of that is decided in memory: the file on
-disk is written once, when the result is known to be right.
+A fix is proposed only where the file has a single possible meaning. It is kept only if the changed file
+parses to exactly the intended document, the fixed findings are gone and no finding is new. All checks run in
+memory: each file is written once, after its result is verified.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from registry.git import Oversize
 
 _ROUNDS = 4
-# Checks of one file: several hundred fixes that get into each other's way are not worth minutes.
+# Maximum number of checks of one file: hundreds of conflicting fixes are not worth minutes.
 _MOST_CHECKS = 200
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
@@ -47,7 +47,7 @@ Check = Callable[[bytes], tuple[Problem, ...]]
 
 @dataclass(frozen=True, slots=True)
 class FixedFile:
-    """One file that was changed, before and after."""
+    """A file that was changed, before and after."""
 
     path: str
     before: bytes
@@ -55,7 +55,7 @@ class FixedFile:
 
 
 class _Edit(NamedTuple):
-    """Characters from `start` to `end` that become `text`."""
+    """Replacement of the characters from `start` to `end` with `text`."""
 
     start: int
     end: int
@@ -64,9 +64,10 @@ class _Edit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Fix:
-    """What one finding asks for: edits of the text, and what they do to the document.
+    """Fix of one finding: edits of the text, and their effect on the document.
 
-    `values` are new values by path, `renames` new last steps by JSON Pointer. The finding is the one of `rule` at `pointer`.
+    `values` are new values by path. `renames` are new last steps by JSON Pointer. The finding is that of
+    `rule` at `pointer`.
     """
 
     rule: str
@@ -81,14 +82,14 @@ class _Fix:
 
 
 class _State(NamedTuple):
-    """The bytes of a file, and what is wrong with them."""
+    """The bytes of a file and their findings."""
 
     data: bytes
     problems: tuple[Problem, ...]
 
 
 class _Place(NamedTuple):
-    """A finding, the text at its place with its offsets, and the value there with the map or list around it."""
+    """A finding with its location: the text with offsets, the value, and the map or list that contains it."""
 
     problem: Problem
     text: str
@@ -104,7 +105,7 @@ class _Place(NamedTuple):
         return self.text[self.start : self.end]
 
     def fix(self, new: str, *values: tuple[Path_, Any], renames: Mapping[str, str] | None = None) -> _Fix:
-        """The fix that writes `new` in place of the text here."""
+        """Return a fix that replaces the text of the finding with `new`."""
         return _Fix(
             self.problem.rule,
             self.problem.pointer,
@@ -115,7 +116,7 @@ class _Place(NamedTuple):
 
 
 class _File:
-    """One readable file: its text without a byte order mark, where its lines start, and its document."""
+    """A readable file: its text without a byte order mark, the offsets of its lines, and its document."""
 
     def __init__(self, data: bytes, document: yaml.ParsedDocument, kind: Kind) -> None:
         self.text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
@@ -127,29 +128,29 @@ class _File:
         return self.line_starts[line - 1] + column - 1
 
     def line_before(self, offset: int) -> str:
-        """The text of a line up to `offset`."""
+        """Return the text of a line up to `offset`."""
         return self.text[max(start for start in self.line_starts if start <= offset) : offset]
 
     def line_after(self, offset: int) -> str:
-        """The rest of a line from `offset` on."""
+        """Return the rest of a line from `offset` on."""
         return _LINE_BREAK.split(self.text[offset:], maxsplit=1)[0]
 
 
 class _Edited(WorkTree):
-    """The work tree, with other bytes for one file."""
+    """The work tree with different bytes for one file."""
 
     def __init__(self, root: Path, path: str, data: bytes) -> None:
         super().__init__(root)
         self._edited = (path, data)
 
     def read(self, path: str, *, at_most: int = yaml.MAX_BYTES) -> bytes | None:
-        """The bytes of one plain file."""
+        """Return the bytes of one regular file."""
         return self._edited[1] if path == self._edited[0] else super().read(path, at_most=at_most)
 
     def read_many(
         self, paths: Iterable[str], *, at_most: int = yaml.MAX_BYTES
     ) -> Iterator[tuple[str, bytes | Oversize | None]]:
-        """Paths with their bytes."""
+        """Yield paths with their bytes."""
         for path in paths:
             yield (
                 (path, self._edited[1])
@@ -159,9 +160,10 @@ class _Edited(WorkTree):
 
 
 def fix_files(root: Path, paths: Iterable[str]) -> tuple[FixedFile, ...]:
-    """Fix what is safe to fix in the definitions at `paths`; gives the files that were changed.
+    """Fix the definitions at `paths` where that is safe, and return the changed files.
 
-    Raises UsageError when a file cannot be written. A file that changes on disk meanwhile is left as it is.
+    Raises UsageError when a file cannot be written. A file that changes on disk in the meantime is not
+    modified.
     """
     source = WorkTree(root)
     schemas = load_kinds(source)
@@ -187,7 +189,7 @@ def _checker(root: Path, path: str, schemas: tuple[Kinds, tuple[Problem, ...]]) 
 
 
 class _FileFixer:
-    """Applies the fixes of one file, as many as fit together."""
+    """Applies as many compatible fixes to one file as possible."""
 
     def __init__(self, path: str, kind: Kind, check: Check) -> None:
         self._path = path
@@ -196,7 +198,7 @@ class _FileFixer:
         self._checks_left = _MOST_CHECKS
 
     def fixed(self, data: bytes) -> bytes:
-        """The bytes with everything fixed that can be; fixing them again changes nothing more."""
+        """Return the bytes with all possible fixes applied. The operation is idempotent."""
         state = _State(data, self._check(data))
         state = self._with_usual_order(state)
         for _ in range(_ROUNDS):
@@ -220,7 +222,7 @@ class _FileFixer:
         return after if is_better else state
 
     def _proposed(self, state: _State) -> list[_Fix]:
-        """Fixes that do not overlap, in order of place."""
+        """Return fixes that do not overlap, in order of position."""
         file = self._read(state.data)
         if file is None:
             return []
@@ -231,13 +233,13 @@ class _FileFixer:
             fix = propose(place) if propose is not None and place is not None else None
             if fix is not None and not any(_overlaps(fix, other) for other in found):
                 found.append(fix)
-        # Two keys that both look like a third: a person must say which is meant.
+        # Two keys that both resemble the same third key: the author must decide which one is meant.
         wanted = Counter(_renamed_to(fix) for fix in found)
         return [fix for fix in found if not fix.renames_key or wanted[_renamed_to(fix)] == 1]
 
     def _read(self, data: bytes) -> _File | None:
         document, problems = yaml.read(data, self._path)
-        # After any other finding of reading the document is not all that stands in the file.
+        # After any other parse finding, the document is not the complete content of the file.
         if (
             document is None
             or not isinstance(document.data, dict)
@@ -247,7 +249,7 @@ class _FileFixer:
         return _File(data, document, self._kind)
 
     def _with_fixes(self, state: _State, fixes: Sequence[_Fix]) -> _State:
-        """The state with those of `fixes` that are right: all at once, else each half by itself."""
+        """Return the state with the valid ones of `fixes`: all at once, otherwise each half separately."""
         if not fixes or self._checks_left <= 0:
             return state
         after = self._applied(state, fixes)
@@ -255,14 +257,14 @@ class _FileFixer:
             return after
         if len(fixes) == 1:
             return state
-        # The later half first: offsets of what stands before it stay valid.
+        # Apply the later half first: offsets before it stay valid.
         middle = len(fixes) // 2
         ordered = sorted(fixes, key=lambda fix: fix.edits[0].start)
         later = self._with_fixes(state, ordered[middle:])
         return self._with_fixes(later, ordered[:middle])
 
     def _applied(self, state: _State, fixes: Sequence[_Fix]) -> _State | None:
-        """The state after all of `fixes`, or None when they are not right together."""
+        """Return the state after all of `fixes`, or None if they are not valid together."""
         after = self._changed(state, fixes)
         if after is None:
             return None
@@ -272,7 +274,7 @@ class _FileFixer:
         new = _counted(after.problems) - allowed
         if not new:
             return after
-        # A key that has its right name now may show what is wrong with its value: both are fixed, or neither.
+        # A renamed key may reveal an invalid value: fix both or neither.
         if not any(fix.renames_key for fix in fixes):
             return None
         more = [fix for fix in self._proposed(after) if (fix.rule, fix.pointer) in new]
@@ -280,7 +282,7 @@ class _FileFixer:
         return again if again is not None and not _counted(again.problems) - allowed else None
 
     def _changed(self, state: _State, fixes: Sequence[_Fix]) -> _State | None:
-        """The state after the edits of `fixes`; None when the file would not be the document that they intend."""
+        """Return the state after the edits of `fixes`, or None if the document is not the intended one."""
         before = yaml.read(state.data, self._path).document
         data = _with_edits(state.data, [edit for fix in fixes for edit in fix.edits])
         after = yaml.read(data, self._path).document
@@ -309,7 +311,7 @@ def _renamed_to(fix: _Fix) -> tuple[str, str]:
 
 
 def _renamed(pointer: str, renames: Mapping[str, str]) -> str:
-    """Where something at `pointer` is after `renames`."""
+    """Return the location of `pointer` after `renames`."""
     if not renames:
         return pointer
     steps = steps_of(pointer)
@@ -327,7 +329,7 @@ def _with_edits(data: bytes, edits: Iterable[_Edit]) -> bytes:
 
 
 def _with_changes(document: Any, fixes: Sequence[_Fix]) -> Any:
-    """The document that `fixes` intend."""
+    """Return the document that `fixes` intend."""
     document = copy.deepcopy(document)
     for fix in fixes:
         for path, value in fix.values:
@@ -337,14 +339,14 @@ def _with_changes(document: Any, fixes: Sequence[_Fix]) -> Any:
     ]
     for steps, new in sorted(
         renames, key=lambda one: -len(one[0])
-    ):  # what is inside first: its path is the old one
+    ):  # inner ones first: their paths use the old names
         around = _at(document, steps[:-1])
         around[new] = around.pop(steps[-1])
     return document
 
 
 def _at(node: Any, path: Sequence[str | int]) -> Any:
-    """The value at a path; None where there is none."""
+    """Return the value at a path, or None if there is none."""
     for step in path:
         if isinstance(node, dict):
             node = node.get(step)
@@ -356,7 +358,7 @@ def _at(node: Any, path: Sequence[str | int]) -> Any:
 
 
 def _path_in(document: Any, pointer: str) -> Path_:
-    """The keys and indexes of a JSON Pointer, indexes as numbers where a list of the document has them."""
+    """Return the keys and indexes of a JSON Pointer; indexes of lists in the document are numbers."""
     path: list[str | int] = []
     for step in steps_of(pointer):
         is_index = isinstance(document, list) and step.isdecimal()
@@ -371,14 +373,17 @@ def _place_of(problem: Problem, file: _File) -> _Place | None:
         return None
     start, end = file.offset(span.line, span.column), file.offset(span.end_line, span.end_column)
     if file.text[start:end] == "[":
-        end = _end_of_list(file.text, start)  # the place of a list is where it starts
+        end = _end_of_list(file.text, start)  # the span of a list covers only its start
     document = file.document.data
     path = _path_in(document, problem.pointer)
     return _Place(problem, file.text, start, end, path, _at(document, path), _at(document, path[:-1]), file)
 
 
 def _end_of_list(text: str, start: int) -> int:
-    """Where the flow list that starts here ends; right after its bracket when it is not closed in its line."""
+    """Return the end of the flow list that starts at `start`.
+
+    Returns the offset after its opening bracket when the list is not closed on the same line.
+    """
     found = re.compile(r"""\[(?:[^\[\]"'\n#]|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')*\]""").match(text, start)
     return found.end() if found else start + 1
 
@@ -392,14 +397,15 @@ def _list(words: Iterable[str]) -> str:
 
 
 def _words(text: str) -> list[str] | None:
-    """The words of a command line that splits in one way only: no quotes, no characters of a shell."""
+    """Return the words of a command line that splits in only one way: no quotes and no shell characters."""
     return shlex.split(text) if re.fullmatch(r"[\w@%+=:,./${}\- ]+", text) else None
 
 
 def _is_slip(word: str, meant: str) -> bool:
-    """True when `word` is a known misspelling of `meant`, or at most two slips of the finger away from it.
+    """Return True when `word` is a known misspelling of `meant`, or within two typing errors of it.
 
-    Short words have neighbors with another meaning (`cmd`, `cwd`): of them only known misspellings and swapped letters count.
+    Short words are close to words with another meaning (`cmd`, `cwd`): for them only known misspellings and
+    swapped letters count.
     """
     word = word.lower().replace("-", "_")
     if word == meant or KNOWN_MISSPELLINGS.get(word) == meant:
@@ -410,7 +416,7 @@ def _is_slip(word: str, meant: str) -> bool:
 
 
 def _distance(one: str, other: str) -> int:
-    """Insertions, deletions, replacements and swaps of neighboring letters that lead from one word to the other."""
+    """Return the edit distance of two words, where a swap of adjacent letters counts as one edit."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -422,11 +428,11 @@ def _distance(one: str, other: str) -> int:
     return row[-1]
 
 
-# What each rule proposes: a fix, or None where a person must decide.
+# The fix that each rule proposes, or None where the author must decide.
 
 
 def _key(place: _Place) -> _Fix | None:
-    """The right spelling of a key, unless it is there too. An id is never made out of something else."""
+    """Correct the spelling of a key, unless the correct key exists too. Never creates an `id`."""
     found = re.fullmatch(r"(?:did you mean|write) `([^`]+)`\??", place.problem.hint)
     if found is None or not isinstance(place.around, dict) or found[1] in place.around or found[1] == "id":
         return None
@@ -438,7 +444,7 @@ def _key(place: _Place) -> _Fix | None:
 
 
 def _type(place: _Place) -> _Fix | None:
-    """A value of the type that is meant."""
+    """Convert a value to the expected type."""
     name, value, raw = place.path[-1] if place.path else "", place.value, place.raw
     if (
         place.problem.hint.startswith("quote it")
@@ -448,7 +454,7 @@ def _type(place: _Place) -> _Fix | None:
         return place.fix(_quoted(raw), (place.path, raw))
     if name == "argv" and isinstance(value, str) and "\n" not in raw:
         words = _words(value)
-        # `hello world` can be one argument; what starts with an option was copied from a command line.
+        # `hello world` can be one argument; text that starts with an option was copied from a command line.
         if words and (len(words) == 1 or words[0].startswith("-")):
             return place.fix(_list(words), (place.path, words))
     if (
@@ -463,10 +469,10 @@ def _type(place: _Place) -> _Fix | None:
 
 
 def _environment(place: _Place) -> _Fix | None:
-    """A list of NAME=value as a map, in the style in which the list is written."""
+    """Convert a list of NAME=value to a map, in the style of the list."""
     pairs = [item.partition("=") for item in place.value if isinstance(item, str)]
     variables = {name: text for name, equals, text in pairs if equals and _VARIABLE.match(name)}
-    # Quotes inside of an item are part of the value, and seldom meant to be.
+    # Quotes inside an item are part of the value, which is rarely intended.
     if (
         not variables
         or len(variables) < len(place.value)
@@ -485,7 +491,7 @@ def _environment(place: _Place) -> _Fix | None:
 
 
 def _items_as_pairs(place: _Place, variables: Mapping[str, str]) -> Iterator[_Edit]:
-    """`- A=b` as `A: "b"`, for each item of a list in block style that stands in a line of its own."""
+    """Rewrite `- A=b` as `A: "b"` for each item of a block list that is on a line of its own."""
     node: Any = place.file.document.root
     for step in place.path[:-1]:
         node = node.children.get(step) if isinstance(node, yaml.Node) else None
@@ -510,7 +516,7 @@ def _items_as_pairs(place: _Place, variables: Mapping[str, str]) -> Iterator[_Ed
 
 
 def _ambiguous(place: _Place) -> _Fix | None:
-    """Quotes around a value that YAML versions read differently, where nothing but text can be meant."""
+    """Quote a value that YAML versions read differently, where only text can be meant."""
     if not place.raw or re.search(r"[\n\"'\\]", place.raw):
         return None
     path, is_key = _path_at(place.file.document, place.problem)
@@ -520,7 +526,7 @@ def _ambiguous(place: _Place) -> _Fix | None:
 
 
 def _path_at(document: yaml.ParsedDocument, problem: Problem) -> tuple[Path_ | None, bool]:
-    """The path of the key or value that stands where a finding is, and whether it is a key."""
+    """Return the path of the key or value at a finding, and whether it is a key."""
     wanted = tuple(problem.span[1:])
     waiting: list[tuple[Path_, Any]] = [((), document.root)]
     while waiting:
@@ -537,7 +543,7 @@ def _path_at(document: yaml.ParsedDocument, problem: Problem) -> tuple[Path_ | N
 
 
 def _can_be_other_than_text(place: _Place, path: Path_) -> bool:
-    """True when the schema takes what else the value can mean, or does not take it as text."""
+    """Return True when the schema also accepts the value's other meaning, or does not accept it as text."""
     raw = place.raw.lower()
     other: Any = 1
     if raw in ("~", "null"):
@@ -545,7 +551,7 @@ def _can_be_other_than_text(place: _Place, path: Path_) -> bool:
     elif raw.isalpha():
         other = True
     elif raw == "=" or re.match(r"[0-9]{4}-[0-9]{1,2}-", raw):
-        return False  # JSON knows no dates
+        return False  # JSON has no dates
     document, kind = place.file.document.data, place.file.kind
     changed = _with_changes(document, [_Fix("", "", (), ((path, other),))])
     as_text, as_other = _schema_errors(document, kind), _schema_errors(changed, kind)
@@ -560,10 +566,10 @@ def _schema_errors(document: Any, kind: Kind) -> Counter[tuple[str, ...]]:
 
 
 def _command_line(place: _Place) -> _Fix | None:
-    """The program alone, and the rest as `argv` in a line of its own.
+    """Keep only the program, and move the rest to `argv` on a separate line.
 
-    A path may hold blanks: only where an option follows the program, and no later word goes on with a path, is it surely a
-    command line.
+    A path may contain spaces. The value is a command line only if an option follows the program and no later
+    word continues a path.
     """
     words = _words(place.value) if isinstance(place.value, str) else None
     if (
@@ -593,7 +599,10 @@ def _trailing_slash(place: _Place) -> _Fix | None:
 
 
 def _variable(place: _Place) -> _Fix | None:
-    """A reference to the variable of the same name, which the runner fills in; it does so in `environment` only."""
+    """Replace a value with a reference to the variable of the same name.
+
+    The runner resolves such references in `environment` only.
+    """
     name = str(place.path[-1])
     if place.path[:-1] != ("definition", "environment") or not _VARIABLE.match(name) or "\n" in place.raw:
         return None
@@ -612,9 +621,9 @@ _FIXES: dict[str, Callable[[_Place], _Fix | None]] = {
 
 
 def _ordered(data: bytes) -> bytes | None:
-    """The file with its top-level keys in the usual order, each with the comments right above it; None where that is not safe.
+    """Return the file with its top-level keys in the usual order, or None if reordering is not safe.
 
-    Comments at the top of the file stay there.
+    Each key moves with the comments directly above it. Comments at the top of the file stay there.
     """
     document, problems = yaml.read(data, "")
     if document is None or problems or not isinstance(document.data, dict):

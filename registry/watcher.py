@@ -1,8 +1,9 @@
-"""A change on disk to a call: events are only a hint, a scan decides.
+"""Calls back when files on disk change. Events only trigger a scan; the scan decides what has changed.
 
-The first file that is closed, moved or removed is acted upon at once, what follows within a tenth of a second is gathered. A file
-that is being written is not looked at before it is closed, or nothing came for a tenth of a second: half of it is no state to show.
-Between events a scan every few seconds finds what no event told (an overflowing queue, a network mount, a process that was stopped).
+The first close, move or removal of a file triggers a scan at once. Changes within the next tenth of a second
+are collected for a second scan. While a file is being written, the scan waits until it is closed or no event
+arrives for a tenth of a second, because a partial file is not a valid state. A regular scan every few seconds
+finds changes without events (after a queue overflow, on a network mount, or after the process was stopped).
 """
 
 import sys
@@ -23,19 +24,22 @@ if TYPE_CHECKING:
 _QUIET_S = 0.1
 _GATHER_AT_MOST_S = 2.0
 _WAIT_FOR_GIT_S = 10.0
-# Without events: how often to look. With them: how often to look all the same.
+# Intervals of the regular scan in seconds: without file events, and with them.
 _POLL_S = 0.5
 _SAFETY_S = 5.0
-# Elsewhere the system does not tell that a file was closed.
+# Other systems send no event when a file is closed.
 _TELLS_OF_CLOSING = sys.platform == "linux"
-# Git is at work while one of these is there, and the files are on their way to somewhere.
+# Lock files that exist while git changes the work tree.
 _AT_WORK = ("index.lock", "HEAD.lock")
 
 
 class Watcher:
-    """Calls back when watched files or git's state differ from what was seen last. Runs in a thread of its own."""
+    """Calls back when watched files or git's state differ from the last scan.
 
-    def __init__(  # noqa: PLR0913 - callbacks, each of its own sort
+    Runs in its own thread.
+    """
+
+    def __init__(  # noqa: PLR0913 - independent callbacks
         self,
         root: Path,
         state_files: Callable[[], list[Path]],
@@ -47,22 +51,24 @@ class Watcher:
         tell: Callable[[str], None] = lambda _what: None,
         report_bug: Callable[[Exception], object] = lambda _error: None,
     ) -> None:
-        """`state_files` gives git's files that matter now; `changed` gets the watched paths that differ (none: git's state does).
+        """Take the first scan; `start` begins to watch.
 
-        Where `changed` answers True, it left something to do, and `settled` is called once nothing has changed for `pause_s`;
-        and once more after that, where it answers False: it gave way to what `is_told`.
+        `state_files` returns the relevant state files of git. `changed` receives the paths of changed files;
+        the set is empty when only git's state has changed. If `changed` returns True, work is left: `settled`
+        is called once nothing has changed for `pause_s` seconds. If `settled` returns False because `is_told`
+        interrupted it, it is called again.
 
-        `poll`: no events, for file systems that give none. `tell` is told in words when events cannot be had, `report_bug` of
-        errors that nobody foresaw: watching goes on.
+        `poll` scans regularly instead of using events, for file systems without events. `tell` receives a
+        message when events are not available. `report_bug` receives unexpected errors; watching continues.
         """
-        # Absolute: the folder that we were started in may be deleted and made again.
+        # Absolute: the current folder may be deleted and created again.
         root = root.absolute()
         self._root, self._state_files, self._changed, self._tell = root, state_files, changed, tell
         self._settled, self._pause_s = settled, pause_s
         self._is_pending = False
         self._report_bug = report_bug
         self._poll = poll
-        # Something happened; and a file is as somebody wants it to be, as far as the system tells.
+        # `_hint`: an event arrived. `_whole`: a file is complete, as far as the system reports it.
         self._hint = threading.Event()
         self._whole = threading.Event()
         self._stop = threading.Event()
@@ -72,22 +78,22 @@ class Watcher:
 
     @property
     def seen(self) -> TreeScan:
-        """The last look at the files."""
+        """The last scan of the files."""
         return self._seen
 
     @property
     def is_told(self) -> bool:
-        """True when something has happened that was not looked at yet."""
+        """True when an event has arrived since the last scan."""
         return self._hint.is_set()
 
     def start(self) -> None:
-        """Begin. What changed since this was made is seen, too."""
+        """Start watching. Changes since the construction of this object are reported, too."""
         if not self._poll:
             self._observe()
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for it."""
+        """Stop watching and wait for the thread to end."""
         self._stop.set()
         self._whole.set()
         self._hint.set()
@@ -96,7 +102,7 @@ class Watcher:
         self._unobserve()
 
     def _observe(self) -> None:
-        """Ask for events. Where the system has none to give (a limit is reached, say), look from time to time."""
+        """Subscribe to file events. Without them (at a limit of the system, for example), poll instead."""
         from watchdog.events import (
             EVENT_TYPE_CLOSED_NO_WRITE,
             EVENT_TYPE_CREATED,
@@ -107,13 +113,14 @@ class Watcher:
         )
         from watchdog.observers import Observer
 
-        # Of folders in folders that are made at once it hears twice, and would say so in our status view. Nothing is lost by it.
+        # For nested folders that are created at once, watchdog subscribes twice and warns about it, which
+        # would disturb the status view. The warning is harmless.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         watcher = self
 
         class Handler(FileSystemEventHandler):
             def on_any_event(self, event: FileSystemEvent) -> None:
-                # Reading is no change; our own scans would wake us for ever.
+                # Reading is not a change; the watcher's own scans would trigger it forever.
                 if event.event_type in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
                     return
                 if not _TELLS_OF_CLOSING or event.event_type not in (EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED):
@@ -130,7 +137,7 @@ class Watcher:
             observer = Observer()
             for folder in folders:
                 observer.schedule(Handler(), str(folder), recursive=True)
-            # Of the top itself only what lies directly in it: registry.yaml, and folders that come and go.
+            # At the root watch direct entries only: registry.yaml, and folders created or removed.
             observer.schedule(Handler(), str(self._root), recursive=False)
             for folder in self._git_folders():
                 observer.schedule(Handler(), str(folder), recursive=False)
@@ -138,7 +145,8 @@ class Watcher:
         except (OSError, RuntimeError) as error:
             self._poll = True
             self._tell(
-                f"no events from the file system ({getattr(error, 'strerror', None) or error}): looking every {_POLL_S:g} s instead"
+                f"no events from the file system ({getattr(error, 'strerror', None) or error}): "
+                f"looking every {_POLL_S:g} s instead"
             )
             if observer is not None:
                 with suppress(Exception):
@@ -148,7 +156,10 @@ class Watcher:
         self._observed = [(folder, _identity(folder)) for folder in (self._root, *folders)]
 
     def _git_folders(self) -> list[Path]:
-        """Where git's files lie; none while the repository cannot be read, which the next look reports."""
+        """Return the folders of git's state files; none while the repository cannot be read.
+
+        The next scan reports the error.
+        """
         try:
             found = {path.parent for path in self._state_files()}
         except RegistryError:
@@ -169,7 +180,7 @@ class Watcher:
                 self._turn()
                 last = ""
             except (RegistryError, OSError) as error:
-                # The folder is gone, no file can be opened …: that may pass, and is said once.
+                # The folder is gone, or no file can be opened: this may be temporary. Report it once.
                 message = error.message if isinstance(error, RegistryError) else system_message(error)
                 if message != last:
                     self._tell(message)
@@ -180,7 +191,7 @@ class Watcher:
                 self._stop.wait(_POLL_S)
 
     def _turn(self) -> None:
-        """Wait for something to happen, and act upon it."""
+        """Wait for an event or the next regular scan, and process it."""
         timeout = _POLL_S if self._poll else _SAFETY_S
         is_told = self._hint.wait(min(timeout, self._pause_s()) if self._is_pending else timeout)
         self._hint.clear()
@@ -203,7 +214,7 @@ class Watcher:
             self._look()
 
     def _wait_until_written(self) -> None:
-        """Until a file was closed, or nothing happened for a while."""
+        """Wait until a file is closed, or no event has arrived for a while."""
         deadline = time.monotonic() + _GATHER_AT_MOST_S
         while (
             not self._whole.wait(_QUIET_S)
@@ -215,7 +226,10 @@ class Watcher:
         self._whole.clear()
 
     def _look_again_where_folders_changed(self) -> None:
-        """Events are of a folder, not of a path: one that was removed and made again must be asked for anew, and a new one, too."""
+        """Subscribe again when a watched folder was added, removed or replaced.
+
+        Subscriptions belong to a folder, not to its path.
+        """
         if self._poll or self._observer is None:
             return
         folders = [
@@ -238,11 +252,11 @@ class Watcher:
             self._seen = found
             self._is_pending = self._changed(paths) is True
         if not found.is_settled:
-            # Written so shortly before that another write might leave no sign: look once more.
+            # A file changed so recently that another write might keep the same timestamp: scan again.
             threading.Timer(2 * _QUIET_S, self._hint.set).start()
 
     def _wait_for_git(self) -> None:
-        """While git is at work, files come one by one, and half of a branch is no state to show."""
+        """Wait while git changes files: a half-updated work tree is not a valid state."""
         deadline = time.monotonic() + _WAIT_FOR_GIT_S
         folders = {path.parent for path in self._state_files() if path.name in ("HEAD", "index")}
         while (
