@@ -1,1 +1,1 @@
-"""."""
+"""Load a registry's files into definitions."""

@@ -1,4 +1,4 @@
-"""Documents that were parsed before, by path and blob id: their data as JSON, and the bytes of their files."""
+"""Store of parsed documents by path and blob id: their data as JSON and the bytes of their files."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,22 +11,22 @@ from registry.errors import UsageError
 from registry.git import GitError, Repository
 from registry.load import yaml
 
-# So many are held in memory at once.
+# Number of documents held in memory at once.
 _BATCH = 1_000
 DOCUMENTS: Table[bytes] = Table("documents", bytes, bytes, in_pieces=False)
-"""By path and blob id: one line with the document's data as JSON, then the bytes of the file."""
+"""Key: path and blob id. Value: one line with the document's data as JSON, then the bytes of the file."""
 
 
 class DocumentStore:
-    """Reads documents one by one: most builds show a few of them."""
+    """Reads stored documents one at a time. Most builds render only a few of them."""
 
     def __init__(self, cache: BuildCache, repository: Repository | None) -> None:
-        """`repository` has the bytes of files that are no longer in the cache."""
+        """Use `repository` to read files that are no longer in the cache."""
         self._cache = cache
         self._repository = repository
 
     def keep(self, documents: Iterable[tuple[str, str, bytes, bytes]]) -> None:
-        """Keep documents: path, blob id, JSON of the data, bytes of the file."""
+        """Store documents, each as path, blob id, JSON of the data and bytes of the file."""
         rest = iter(documents)
         while batch := list(islice(rest, _BATCH)):
             digests = {f"{path}\n{blob}": blob for path, blob, _, _ in batch}
@@ -34,13 +34,16 @@ class DocumentStore:
             self._cache.put(DOCUMENTS, digests, values)
 
     def get(self, key: tuple[str, str]) -> tuple[bytes, bytes]:
-        """JSON of the data, and bytes of the file. Raises UsageError where neither the cache nor git has it."""
+        """Return the JSON of the data and the bytes of the file.
+
+        Raises UsageError when neither the cache nor git has the document.
+        """
         path, blob = key
         value = self._cache.get(DOCUMENTS, f"{path}\n{blob}", blob)
         if value is not None:
             json, _, raw = value.partition(b"\n")
             return json, raw
-        # Another program, or a person, emptied the cache since this build began.
+        # Another process or the user emptied the cache after this build started.
         found = self._committed(blob)
         if found is None:
             raise UsageError(

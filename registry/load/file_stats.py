@@ -1,4 +1,4 @@
-"""What a look at a registry's files tells, without reading any: enough to know that something changed, and which paths."""
+"""File metadata (stat) of a registry: detects changes and changed paths without reading any file."""
 
 import hashlib
 import os
@@ -14,87 +14,87 @@ import orjson
 from registry.errors import UsageError
 from registry.runtime import Child, can_fork
 
-# What a site is made from, relative to the registry's root.
+# The files that a site is built from, relative to the registry's root.
 WATCHED = ("definitions", "schema", "site_templates", "samples", "registry.yaml")
-# Time stamps of files have steps: a few milliseconds here, a second or two on others' disks.
+# File timestamps have limited resolution: a few milliseconds here, one or two seconds on other file systems.
 _STEP_NS = 50_000_000
 _COARSE_STEP_NS = 2_100_000_000
 
 Facts = tuple[int, int, int, int]
-"""Size, time of the last write and of the last change of anything (nanoseconds), inode; of a folder, a link or a device its mode."""
+"""Size, mtime and ctime (nanoseconds) and inode; for a folder, a link or a device its mode."""
 UNREADABLE: Facts = (-1, 0, 0, 0)
-"""The facts of a folder that cannot be looked into."""
+"""The facts of an unreadable folder."""
 
 
 class FileStats:
-    """Facts of some paths, all looked at after `time_ns`."""
+    """Stat facts of a set of paths, all taken after `time_ns`."""
 
     def __init__(self, facts: Mapping[str, Facts], time_ns: int) -> None:
-        """Facts by path."""
+        """Store facts by path."""
         self.facts = facts
         self.time_ns = time_ns
 
     @cached_property
     def digest(self) -> str:
-        """The same for the same facts, in any process."""
+        """Digest of the facts; equal facts give equal digests in every process."""
         everything = sorted(self.facts.items())
         try:
             told = orjson.dumps(everything)
-        except TypeError:  # a name that is not UTF-8; ten times as slow
+        except TypeError:  # the name is not UTF-8; this path is ten times slower
             told = repr(everything).encode()
         return hashlib.blake2b(told, digest_size=16).hexdigest()
 
     @cached_property
     def is_settled(self) -> bool:
-        """True when a write after this look would show: none was shortly before."""
+        """True when every later write will change the facts: no file was written shortly before the scan."""
         return all(is_settled(mtime, self.time_ns) for _, mtime, _, _ in self.facts.values())
 
 
 class TreeScan:
-    """Facts of everything watched, by path relative to the root; and of git's own files, by absolute path."""
+    """Facts of all watched files by path relative to the root, and of git's own files by absolute path."""
 
     def __init__(self, watched: FileStats, git: FileStats) -> None:
-        """Both looks of one moment."""
+        """Combine two sets of facts taken at the same time."""
         self.facts, self.git, self.time_ns = watched.facts, git.facts, watched.time_ns
         self._looks = (watched, git)
 
     @property
     def digest(self) -> str:
-        """The same for the same facts, in any process."""
+        """Digest of the facts; equal facts give equal digests in every process."""
         return " ".join(look.digest for look in self._looks)
 
     @property
     def is_settled(self) -> bool:
-        """True when a write after this scan would show: none was shortly before."""
+        """True when every later write will change the facts: no file was written shortly before the scan."""
         return all(look.is_settled for look in self._looks)
 
     def changed_since(self, before: "TreeScan") -> set[str]:
-        """The watched paths that came, went, or differ."""
+        """Return the watched paths that were added, removed or changed."""
         return {path for path, facts in self.facts.items() if before.facts.get(path) != facts} | (
             before.facts.keys() - self.facts.keys()
         )
 
 
 def is_settled(mtime_ns: int, now_ns: int) -> bool:
-    """True when a file was written long enough ago that a further write would show in its time."""
+    """True when a file is old enough that another write would change its timestamp."""
     return mtime_ns < now_ns - (_COARSE_STEP_NS if mtime_ns % 1_000_000_000 == 0 else _STEP_NS)
 
 
 def scan(root: Path, git_files: Iterable[Path] = ()) -> TreeScan:
-    """Look at every file now. Whatever cannot be looked at is not there."""
+    """Scan all files now. Paths that cannot be read count as missing."""
     return TreeScan(_look_at_watched(root), _look_at_git(git_files))
 
 
 class PendingScan:
-    """A look at every file by a process of its own, while this one does other work; ask for its `scan` in any case."""
+    """A scan of all files in a child process, concurrent with other work. Callers must always call `scan`."""
 
     def __init__(self, root: Path) -> None:
-        """Starts at once, where a process can be forked."""
+        """Start the scan at once if the platform can fork."""
         self._root = root
         self._child = Child(partial(_summed_up, root)) if can_fork() else None
 
     def scan(self, git_files: Iterable[Path] = ()) -> TreeScan:
-        """What `scan` gives; git's files are looked at now."""
+        """Return the result of `scan`; git's files are scanned in this process when this is called."""
         return TreeScan(self._watched(), _look_at_git(git_files))
 
     def _watched(self) -> FileStats:
@@ -105,11 +105,11 @@ class PendingScan:
             found = FileStats(facts, time_ns)
             found.__dict__.update(digest=digest, is_settled=settled)
             return found
-        return _look_at_watched(self._root)  # the process was killed
+        return _look_at_watched(self._root)  # the child process was killed
 
 
 def _summed_up(root: Path) -> tuple[dict[str, Facts], int, str, bool]:
-    """In the other process: the facts with everything that takes time to compute from them."""
+    """Return the facts and the values that are expensive to compute from them. Runs in the child process."""
     found = _look_at_watched(root)
     return dict(found.facts), found.time_ns, found.digest, found.is_settled
 
@@ -156,14 +156,17 @@ def _walk(folder: str, name: str, facts: dict[str, Facts]) -> None:
                     try:
                         facts[inner] = facts_of(entry.stat(follow_symlinks=False))
                     except OSError:
-                        continue  # it went away
+                        continue  # the file was removed meanwhile
     except OSError:
-        facts[name] = UNREADABLE  # that is a fact, too
+        facts[name] = UNREADABLE  # unreadable is a fact as well
 
 
 @contextmanager
 def _entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """What is in a folder, looked at from within: the way from the top to each of ten thousand files takes a third of the time."""
+    """Yield the entries of a folder, with the folder as working directory.
+
+    Resolving the full path of each of 10,000 files would take a third of the time.
+    """
     if os.scandir not in os.supports_fd:
         with os.scandir(folder) as entries:
             yield entries
@@ -177,6 +180,6 @@ def _entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
 
 
 def facts_of(status: os.stat_result) -> Facts:
-    """What a look at one path told."""
+    """Convert the stat result of one path to facts."""
     kind = status.st_size if stat.S_ISREG(status.st_mode) else -stat.S_IFMT(status.st_mode)
     return (kind, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: read within limits, and with errors that name what is wrong with it."""
+"""Read JSON from other programs within limits, with errors that name the mistake."""
 
 import json
 import sys
@@ -15,9 +15,9 @@ def read_json(
     pairs: Pairs | None = None,
     constant: Callable[[str], Any] | None = None,
 ) -> Any:
-    """The value of a JSON text of at most `deepest` levels. `pairs` and `constant` are the hooks of `json.loads`.
+    """Parse a JSON text of at most `deepest` levels. `pairs` and `constant` are the hooks of `json.loads`.
 
-    Raises ValueError (json.JSONDecodeError for wrong syntax) with words for the author of the text.
+    Raises ValueError (json.JSONDecodeError for a syntax error) with a message for the author of the text.
     """
     try:
         found = json.loads(data, object_pairs_hook=pairs, parse_constant=constant)
@@ -30,7 +30,10 @@ def read_json(
 
 
 def check_limits(value: Any, deepest: int) -> None:
-    """Raise ValueError where a value has more levels, or a text that is no Unicode text: half of a surrogate pair (`\\ud800`)."""
+    """Raise ValueError for a value with too many levels or with a string that is not valid Unicode.
+
+    An example of the latter is half of a surrogate pair (`\\ud800`).
+    """
     level: Iterable[Any] = [value]
     for _ in range(deepest):
         below: list[Any] = []
@@ -67,7 +70,7 @@ def _too_deep(deepest: int) -> str:
 
 
 def _explained(error: ValueError) -> ValueError:
-    """The error in words for an author; Python refuses long numbers in words for programmers."""
+    """Reword an error for the author of the text; Python reports long numbers in terms of its API."""
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)) or "digits" not in str(error):
         return error
     return ValueError(f"a number of more than {sys.get_int_max_str_digits():,} digits")

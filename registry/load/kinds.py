@@ -1,7 +1,7 @@
-"""Schema files to kinds: one JSON Schema for each, put together with the adapter types, and never fetched from anywhere.
+"""Build kinds from schema files: one bundled JSON Schema per kind, including the adapter types.
 
-`schema/<kind>.schema.json` makes a kind, `schema/adapters/<type>.schema.json` an adapter type. A registry's own
-files win over those that come with the program, file by file.
+`schema/<kind>.schema.json` defines a kind, `schema/adapters/<type>.schema.json` an adapter type. A registry's
+own files override those of the program, file by file. Nothing is fetched over the network.
 """
 
 import json
@@ -29,7 +29,7 @@ from registry.model.problem import Problem, Severity, Span
 if TYPE_CHECKING:
     import jsonschema_rs
 
-# Definitions have at most 32 levels, and a schema needs two or three for each of them.
+# Definitions have at most 32 levels, and a schema needs two or three levels for each of them.
 _DEEPEST = 128
 ADAPTERS_INDEX = "adapters.schema.json"
 _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
@@ -41,7 +41,7 @@ _MAX_ALL_SCHEMAS = 16 * MAX_SCHEMA_BYTES
 
 @dataclass(frozen=True, slots=True)
 class AdapterType:
-    """One way for messages to reach or leave a process, as its schema file describes it."""
+    """A way for messages to reach or leave a process, as described by its schema file."""
 
     name: str
     title: str
@@ -54,10 +54,11 @@ class AdapterType:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of thing in the registry. `schema` is complete in itself: its references all start with `#`.
+    """A type of definition. `schema` is self-contained: all its references start with `#`.
 
-    `secret_fields` are the paths below which a long random value counts as a credential, too, and which are scanned even outside
-    of `definition`. Those that the program's own schema of a kind names cannot be taken away by a registry's own.
+    `secret_fields` are paths below which a long random value counts as a credential. They are scanned even
+    outside `definition`. A registry's own schema cannot remove the secret fields of the program's schema of
+    the same kind.
     """
 
     name: str
@@ -68,12 +69,12 @@ class Kind:
 
     @property
     def title(self) -> str:
-        """The name for people."""
+        """The display name."""
         return self.traits.title
 
     @property
     def plural(self) -> str:
-        """The name of several for people."""
+        """The display name in the plural."""
         return self.traits.plural
 
     @property
@@ -87,12 +88,12 @@ class Kind:
         return self.traits.secret_fields
 
     def uses(self, rules: str) -> bool:
-        """True when rules of this set, or for this kind or for all (`*`), apply to the kind."""
+        """True when this set of rules, or rules for this kind or for all kinds (`*`), apply to the kind."""
         return rules in ("*", self.name) or rules in self.traits.rules
 
     @property
     def validator(self) -> "jsonschema_rs.Draft202012Validator":
-        """The fast yes or no, compiled once."""
+        """The fast validator (valid or not), compiled once."""
         if not self._compiled:
             import jsonschema_rs
 
@@ -102,7 +103,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """All kinds, all adapter types, by name."""
+    """All kinds and all adapter types by name."""
 
     by_name: Mapping[str, Kind]
     adapters: Mapping[str, AdapterType]
@@ -112,7 +113,7 @@ class Kinds:
 
     @property
     def fields(self) -> dict[str, SummaryField]:
-        """The fields that lists filter by, of all kinds, by name."""
+        """The fields that lists filter by, from all kinds, by name."""
         found: dict[str, SummaryField] = {}
         for kind in self:
             for one in kind.traits.fields:
@@ -121,7 +122,7 @@ class Kinds:
 
     @property
     def referenced(self) -> frozenset[str]:
-        """Names of the kinds that definitions of any kind use through a reference."""
+        """Names of the kinds that definitions of any kind reference."""
         return frozenset(one.kind for kind in self for one in kind.traits.shown_references)
 
     def using(self, rules: str) -> frozenset[str]:
@@ -130,11 +131,11 @@ class Kinds:
 
     @property
     def secret_fields(self) -> list[tuple[str, ...]]:
-        """The paths of fields that hold secrets in any kind: at an older revision, a file may have been of another kind."""
+        """The paths of secret fields of all kinds: an older revision of a file may have had another kind."""
         return sorted({field for kind in self for field in kind.secret_fields})
 
     def with_secret_fields_of(self, others: "Kinds") -> "Kinds":
-        """The same, with credentials looked for where `others` say as well: a change does not take fields out of sight."""
+        """Return these kinds plus the secret fields of `others`, so that a change cannot hide a field."""
         found = {}
         for kind in self:
             theirs = others.by_name[kind.name].secret_fields if kind.name in others.by_name else ()
@@ -145,13 +146,13 @@ class Kinds:
 
 
 def modeline(path: str, kind: str) -> str:
-    """The comment that tells an editor which schema belongs to the definition at `path`."""
+    """Return the comment that tells an editor which schema applies to the definition at `path`."""
     up = "../" * path.count("/")
     return f"# yaml-language-server: $schema={up}{SCHEMA_FOLDER}/{kind}.schema.json"
 
 
 def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
-    """Every kind and adapter type of `source`, and the problems of its schema files."""
+    """Load all kinds and adapter types of `source`; returns them with the problems of the schema files."""
     problems: list[Problem] = []
     documents = _documents(source, problems)
     if documents.pop(SETTINGS_SCHEMA) != json.loads(settings_schema()):
@@ -190,13 +191,13 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
 
 
 def _mistakes_in_block(path: str, document: Mapping[str, Any], source: Source) -> list[Problem]:
-    """The mistakes in the `x-registry` block of a schema file, each with its place."""
+    """Return the mistakes in the `x-registry` block of a schema file, each with its location."""
     block = document.get("x-registry", {})
     findings = findings_in(block)
     if not findings:
         return []
     whole = f"{SCHEMA_FOLDER}/{path}"
-    # JSON is YAML, nearly always: only the reader of YAML knows places.
+    # JSON is nearly always valid YAML, and only the YAML reader reports locations.
     places = yaml.load(source.read(whole, at_most=MAX_SCHEMA_BYTES) or b"", whole)[0]
     found = []
     for one in findings:
@@ -208,7 +209,7 @@ def _mistakes_in_block(path: str, document: Mapping[str, Any], source: Source) -
 
 
 def _outdated(file: str, what: str) -> Problem:
-    """A copy for editors differs from what the program would write."""
+    """Return the finding for an editor copy that differs from what the program would write."""
     message = f"editors find {what} through this file, and it is not up to date"
     return Problem(
         "K011", Severity.WARNING, Span(f"{SCHEMA_FOLDER}/{file}"), message, "run `registry schema --write`"
@@ -220,7 +221,7 @@ def _kind_order(item: tuple[str, Kind]) -> tuple[int, str]:
 
 
 def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
-    """Schema files by path below `schema/`, the registry's own over the program's, in byte order."""
+    """Return schema files by path below `schema/`, in byte order; a registry's own override the program's."""
     texts: dict[str, bytes] = {}
     folder = defaults_folder(SCHEMA_FOLDER)
     for file in folder.rglob("*.schema.json"):
@@ -257,9 +258,9 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
 
 
 def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
-    """The registry's own schema files by path below `schema/`.
+    """Return the registry's own schema files by path below `schema/`.
 
-    Notes those that are too large to be read, and those that are no files of a commit.
+    Adds a problem for each file that is too large or not a regular file of a commit.
     """
     start = len(SCHEMA_FOLDER) + 1
     paths = []
@@ -317,7 +318,10 @@ def _adapter(name: str, document: Any, path: str, problems: list[Problem]) -> Ad
 
 
 def adapters_index(adapters: Mapping[str, AdapterType]) -> dict[str, Any]:
-    """The schema that leads from an adapter's type to the schema of its parameters; editors read it from a file."""
+    """Return the schema that maps an adapter's type to the schema of its parameters.
+
+    Editors read it from a file.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Adapters",
@@ -336,7 +340,7 @@ def _adapter_side(side: str, adapters: Mapping[str, AdapterType]) -> dict[str, A
     branches = []
     for name in known:
         reference = {"$ref": f"adapters/{name}.schema.json#/$defs/{side}"}
-        # `required` in the `if`: without it a missing type would fire every branch.
+        # `required` in the `if`: without it a missing type would trigger every branch.
         condition = {"properties": {type_key: {"const": name}}, "required": [type_key]}
         branches.append(
             {"if": condition, "then": {"properties": {params_key: reference, old_key: reference}}}
@@ -369,7 +373,10 @@ def _adapter_side(side: str, adapters: Mapping[str, AdapterType]) -> dict[str, A
 def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list[Problem]) -> Kind | None:
     path = f"{name}.schema.json"
     if not _KIND_NAME.match(name):
-        message = f"`{name}` cannot be the name of a kind: a lower-case letter, then lower-case letters, digits and _"
+        message = (
+            f"`{name}` cannot be the name of a kind: "
+            "a lower-case letter, then lower-case letters, digits and _"
+        )
         problems.append(_schema_problem(path, message))
         return None
     if name in RESERVED_KINDS:
@@ -418,9 +425,9 @@ def _unknown_references(kinds: Mapping[str, Kind]) -> Iterator[Problem]:
 
 
 def bundle(path: str, documents: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema at `path` with every schema file it refers to put under its `$defs`.
+    """Return the schema at `path` with every schema file it refers to embedded under its `$defs`.
 
-    Plain `#/$defs/…` references rather than embedded `$id`s, because editors do not follow those. Raises
+    References are plain `#/$defs/…` rather than embedded `$id`s, because editors do not follow those. Raises
     ValueError for a reference to anything but a file below `schema/`: nothing is ever fetched.
     """
     embedded: dict[str, Any] = {}

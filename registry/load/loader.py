@@ -1,4 +1,4 @@
-"""Source and kinds to definitions with positions, and the problems met on the way."""
+"""Load the definitions of a source, with positions and the problems found."""
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,10 +37,11 @@ MAX_SAMPLE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All definitions of a source, in order of kind and name; `unreadable` are the paths that gave none.
+    """All definitions of a source, in order of kind and name.
 
-    `elsewhere` are paths of definitions that were not asked for: they are there, and that is all that is known.
-    `samples` says of files that examples name what is wrong with them, if anything.
+    `unreadable` are the paths that could not be loaded. `elsewhere` are paths of definitions that were not
+    requested: only their existence is known. `samples` maps files that examples name to the problem of the
+    file, if any.
     """
 
     definitions: tuple[Definition, ...]
@@ -50,13 +51,13 @@ class Loaded:
     samples: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, places: Collection[Place]) -> list[Definition]:
-        """The definitions of these kinds and names."""
+        """Return the definitions with these kinds and names."""
         names = {name for _, name in places}
         return [one for one in self.definitions if one.name in names and one[:2] in places]
 
 
 class ParsedFile(NamedTuple):
-    """What one file gave: `blob` is its git blob id; without a summary it is no definition."""
+    """Result of parsing one file. `blob` is its git blob id; without a summary it is not a definition."""
 
     blob: str
     id: int | None
@@ -64,13 +65,13 @@ class ParsedFile(NamedTuple):
     problems: tuple[Problem, ...]
 
     def as_row(self) -> list[Any]:
-        """Plain data that `from_row` turns back into this."""
+        """Return plain data that `from_row` converts back."""
         summary = tuple(self.summary) if self.summary is not None else None
         return [self.blob, self.id, summary, [problem.as_row() for problem in self.problems]]
 
     @classmethod
     def from_row(cls, row: list[Any]) -> "ParsedFile":
-        """The parsed file that `as_row` described."""
+        """Return the parsed file from the data of `as_row`."""
         blob, number, summary, problems = row
         return cls(
             blob,
@@ -80,25 +81,26 @@ class ParsedFile(NamedTuple):
         )
 
 
-# By path, for the stat facts of a file in the work tree, or for the blob id in a commit.
+# Keyed by path; the digest is of the stat facts in a work tree, and the blob id in a commit.
 _PARSED_FILES = Table("parsed_files", ParsedFile.as_row, ParsedFile.from_row)
 _PARSED_BLOBS = Table("parsed_blobs", ParsedFile.as_row, ParsedFile.from_row)
-# From this many documents on, those that were just parsed are spilled to disk: they would be most of what a build holds.
+# From this many documents on, newly parsed ones are spilled to disk: they would use most of a build's memory.
 _MANY = 500
-# Files with such names can make a folder a repository of its own, which changes how all files below it are read.
+# Files with these names can turn a folder into a separate repository, which changes how all files below it
+# are read.
 _OF_GIT = frozenset((".git", "head", "objects", "refs", "config", "commondir"))
 
 Found = tuple[str, Definition | None, tuple[Problem, ...]]
-"""Path of a file, its definition where it is one, and the problems of reading it."""
+"""Path of a file, its definition if it is one, and the problems found in it."""
 
 
 def load_definitions(
     source: Source, kinds: Kinds, only: Container[str] | None = None, cache: BuildCache | None = None
 ) -> Loaded:
-    """Read every definition of `source`, or those whose paths are in `only`.
+    """Load every definition of `source`, or those whose paths are in `only`.
 
-    A file that cannot be read is a problem and hides no other. With a cache, only files that changed are parsed, and definitions
-    have blob ids; without one no git is needed.
+    An unreadable file gives a problem and does not affect the others. With a cache, only changed files are
+    parsed and definitions have blob ids; without one, git is not needed.
     """
     problems = [*_not_plain(source)]
     wanted = _wanted(source, kinds, problems)
@@ -124,7 +126,10 @@ def load_definitions(
 
 
 class LoadedChanges(NamedTuple):
-    """A source in a later state: `loaded` is all of it, `definitions` what was read again (None: removed), by kind and name."""
+    """A source in a later state.
+
+    `loaded` is the complete state. `definitions` holds what was reloaded (None: removed), by kind and name.
+    """
 
     loaded: Loaded
     definitions: dict[Place, Definition | None]
@@ -133,10 +138,11 @@ class LoadedChanges(NamedTuple):
 def load_changed(
     source: WorkTree, kinds: Kinds, before: Loaded, paths: Iterable[str]
 ) -> LoadedChanges | None:
-    """Read the files at `paths` again; gives what `load_definitions` gives when nothing else has changed since `before`.
+    """Reload the files at `paths`.
 
-    None where more than the definitions at these paths may differ: a path is not one of a known kind's plain files, or a
-    definition names sample files. The ledger and paths that are never read, such as an editor's hidden files, are skipped.
+    The result equals `load_definitions` if nothing else changed since `before`. Returns None when other
+    definitions may be affected: a path is not a regular file of a known kind, or a definition names sample
+    files. The ledger and files that are never loaded, such as hidden files of editors, are skipped.
     """
     found: dict[Place, Definition | None] = {}
     problems: list[Problem] = []
@@ -177,7 +183,7 @@ def load_changed(
 
 
 def definitions_at(loaded: Loaded, kinds: Kinds, paths: Iterable[str]) -> dict[Place, Definition | None]:
-    """The definitions at these paths, by kind and name; None where there is none now."""
+    """Return the definitions at these paths by kind and name; None for each that does not exist."""
     places = {
         place for path in paths if (place := kind_and_name(path)) is not None and place[0] in kinds.by_name
     }
@@ -204,7 +210,7 @@ def _load_cached(
     paths: Sequence[str],
     cache: BuildCache,
 ) -> Iterator[Found]:
-    """As `_parse`, but files that are as they were in an earlier run are not read."""
+    """Parse files like `_parse`, but skip those that are unchanged since an earlier run."""
     store = DocumentStore(cache, source.repository)
     fresh: dict[str, yaml.StoredDocument] = {}
 
@@ -242,9 +248,9 @@ def _load_cached(
 
 
 def _stat_digests(source: WorkTree, paths: Sequence[str]) -> dict[str, str]:
-    """What a look at each file tells; empty where a write in the same moment could leave no sign.
+    """Return a digest of each file's stat facts; empty when a write at the same time could go unnoticed.
 
-    Taken before files are read: what is known of a file is never newer than what was read.
+    Taken before the files are read, so that a digest is never newer than the content.
     """
     facts, looked_ns = source.facts(paths), source.looked_ns()
     digests = {}
@@ -255,18 +261,18 @@ def _stat_digests(source: WorkTree, paths: Sequence[str]) -> dict[str, str]:
 
 
 def _summary_version(kinds: Kinds) -> str:
-    """What summaries hold depends on these."""
+    """The version of everything that the content of summaries depends on."""
     return repr([(kind.name, kind.references, kind.traits.fields) for kind in kinds])
 
 
 def _in_order(definitions: Iterable[Definition], kinds: Kinds) -> list[Definition]:
-    """By kind and name, names as git sorts them."""
+    """Sort by kind and name; names sort as in git."""
     by_kind: dict[str, list[Definition]] = {kind.name: [] for kind in kinds}
     for definition in definitions:
         by_kind[definition.kind].append(definition)
     ordered = []
     for found in by_kind.values():
-        # The order of code points is that of UTF-8, but for the stand-ins of bytes that are none.
+        # Code points sort like UTF-8, except for the surrogates that represent invalid bytes.
         is_plain = "".join([one.name for one in found]).isascii()
         found.sort(key=itemgetter(1) if is_plain else lambda one: name_key(one.name))
         ordered += found
@@ -274,7 +280,7 @@ def _in_order(definitions: Iterable[Definition], kinds: Kinds) -> list[Definitio
 
 
 def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, tuple[str, str]]:
-    """Kind and name by the path of every definition; notes files in places where they cannot be meant."""
+    """Return kind and name by the path of every definition; adds a problem for each misplaced file."""
     wanted: dict[str, tuple[str, str]] = {}
     for entry in source.entries(DEFINITIONS_FOLDER):
         kind, _, name = entry.path[len(DEFINITIONS_FOLDER) + 1 :].partition("/")
@@ -288,7 +294,7 @@ def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, 
             wanted[entry.path] = (
                 kind,
                 name.removesuffix(SUFFIX),
-            )  # nearly all: ten thousand times `_look_at` costs a tenth of a second
+            )  # the usual case: calling `_look_at` ten thousand times costs 0.1 s
             continue
         found = _look_at(entry.path, entry.type, kinds, problems)
         if found:
@@ -299,7 +305,7 @@ def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, 
 def _read(
     path: str, kind: Kind, name: str, data: bytes | Oversize | None
 ) -> tuple[Definition | None, tuple[Problem, ...]]:
-    """One file as a definition, and what reading it found."""
+    """Convert one file to a definition; returns it with the problems found."""
     if isinstance(data, Oversize):
         return None, (yaml.too_large(path, data.size),)
     if data is None:
@@ -349,7 +355,7 @@ def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str
 
 
 def git_directory_problem(path: str) -> Problem:
-    """The finding about a git directory among the files of a registry; `path` is that of its `HEAD`."""
+    """Return the finding for a git directory among the files of a registry; `path` is that of its `HEAD`."""
     return Problem(
         "Y022",
         Severity.ERROR,
@@ -360,13 +366,13 @@ def git_directory_problem(path: str) -> Problem:
 
 
 def _not_plain(source: Source) -> Iterator[Problem]:
-    """Settings, the ledger and templates that are no plain files: they are not read, and defaults would be used instead."""
+    """Find settings, ledger and templates that are not regular files; defaults replace them."""
     for path in (SETTINGS_PATH, LEDGER_PATH):
         if (type_ := source.type_of(path)) not in (None, EntryType.FILE):
             yield _unread(path, type_)
     for entry in source.entries(TEMPLATES_FOLDER):
         if "/." in entry.path:
-            continue  # of an editor
+            continue  # hidden file of an editor
         if entry.type is EntryType.GIT_DIRECTORY:
             yield git_directory_problem(entry.path)
         elif entry.type is not EntryType.FILE:
@@ -378,10 +384,10 @@ def _unread(path: str, type_: EntryType | None) -> Problem:
     return Problem("Y022", Severity.ERROR, Span(path), f"a {what} is not read", "put the file itself here")
 
 
-def _look_at(  # noqa: PLR0911 - one a sort of mistake
+def _look_at(  # noqa: PLR0911 - one for each kind of mistake
     path: str, kind_of_entry: EntryType, kinds: Kinds, problems: list[Problem]
 ) -> tuple[str, str] | None:
-    """Kind and name for a path that is to be read; notes what lies where it cannot be meant."""
+    """Return kind and name for a path to load; adds a problem for a misplaced file."""
     if kind_of_entry is EntryType.GIT_DIRECTORY:
         problems.append(git_directory_problem(path))
         return None

@@ -1,4 +1,7 @@
-"""Definitions by kind, name, id and reference; built once, then updated in time proportional to what changed; pure."""
+"""Indexes of definitions by kind, name, id and reference; pure.
+
+They are built once. An update takes time proportional to the number of changes.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ Changes = Mapping[Place, Definition | None]
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """Tables over the definitions of one source.
+    """Indexes of the definitions of one source.
 
-    `by_kind` is in order of name, `published` holds those with an id in order of id. `referring` maps a kind and name to the
-    definitions that name it in a reference field.
+    `by_kind` is sorted by name. `published` holds the definitions with an id, sorted by id. `referring` maps
+    a kind and name to the definitions that refer to it.
     """
 
     by_kind: Mapping[str, tuple[Definition, ...]]
@@ -32,7 +35,7 @@ class Lookups:
     referring: Mapping[Place, tuple[Definition, ...]]
 
     def with_changes(self, kinds: Kinds, changes: Changes) -> Lookups:
-        """The tables after some definitions changed. Tables and rows that are not concerned are shared."""
+        """Return the indexes after some definitions changed. Unaffected tables and rows are shared."""
         by_kind, published = dict(self.by_kind), dict(self.published)
         for kind in dict.fromkeys(kind for kind, _ in changes):
             of_kind = {place: one for place, one in changes.items() if place[0] == kind}
@@ -53,7 +56,7 @@ class Lookups:
         return Lookups(by_kind, by_name, published, referring)
 
     def _published_after(self, kind: str, changes: Changes) -> tuple[Definition, ...]:
-        """The definitions of a kind that have an id, after some of them changed."""
+        """Return the definitions of a kind that have an id, after some of them changed."""
         found = list(self.published[kind])
         before = [old for place in changes if (old := self.by_name.get(place)) is not None]
         for old in _with_ids(before):
@@ -63,13 +66,13 @@ class Lookups:
         return tuple(found)
 
     def targets_of(self, kinds: Kinds, changes: Changes) -> set[Place]:
-        """The kinds and names that the changed definitions refer to, before or after the change."""
+        """Return the kinds and names that the changed definitions refer to, before or after the change."""
         concerned = [one for one in (*map(self.by_name.get, changes), *changes.values()) if one is not None]
         return {target for one in concerned for target in references_of(one, kinds)}
 
 
 def lookups_of(kinds: Kinds, definitions: Iterable[Definition]) -> Lookups:
-    """The tables over `definitions`, which are in order of kind and name."""
+    """Build the indexes of `definitions`, which are sorted by kind and name."""
     by_kind: dict[str, list[Definition]] = {kind.name: [] for kind in kinds}
     for definition in definitions:
         by_kind[definition.kind].append(definition)
@@ -89,7 +92,7 @@ def lookups_of(kinds: Kinds, definitions: Iterable[Definition]) -> Lookups:
 
 
 def references_of(definition: Definition, kinds: Kinds) -> list[Place]:
-    """The kind and name of each definition that this one refers to, in order of its kind's reference fields."""
+    """Return kind and name of each definition that this one refers to, in order of the reference fields."""
     fields = kinds.by_name[definition.kind].references
     return [
         (field.kind, name)
@@ -99,7 +102,7 @@ def references_of(definition: Definition, kinds: Kinds) -> list[Place]:
 
 
 def with_changes(definitions: Sequence[Definition], changes: Changes, kinds: Kinds) -> tuple[Definition, ...]:
-    """Definitions in order of kind and name, with some added, replaced or removed."""
+    """Return definitions sorted by kind and name, with some added, replaced or removed."""
     ranks = {kind.name: number for number, kind in enumerate(kinds)}
     found = list(definitions)
     for (kind, name), new in changes.items():
@@ -111,12 +114,12 @@ def with_changes(definitions: Sequence[Definition], changes: Changes, kinds: Kin
 
 
 def name_key(name: str) -> bytes:
-    """What names are sorted by: their bytes, as git sorts paths."""
+    """Return the sort key of names: their bytes, as git sorts paths."""
     return name.encode("utf-8", "surrogateescape")
 
 
 def _with_ids(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
-    """The definitions that have an id, in order of id."""
+    """Return the definitions that have an id, sorted by id."""
     return tuple(sorted((one for one in definitions if one.id is not None), key=_id_of))
 
 
@@ -125,7 +128,10 @@ def _id_of(definition: Definition) -> int:
 
 
 def _referring_to(target: Place, candidates: Sequence[Definition], kinds: Kinds) -> tuple[Definition, ...]:
-    """Those that refer to `target`: by kind, reference field and name. One that does so in two fields is there twice."""
+    """Return the definitions that refer to `target`, sorted by kind, reference field and name.
+
+    A definition that refers to it in two fields is listed twice.
+    """
     distinct = {(one.kind, one.name): one for one in candidates}.values()
     ordered = sorted(distinct, key=lambda one: name_key(one.name))
     return tuple(

@@ -1,8 +1,9 @@
-"""Which schema files of a registry are unchanged copies of the program's, from this version or an earlier one.
+"""Detect schema files of a registry that are unchanged copies of the program's, from any version.
 
-`registry init` copies the program's schemas, and a registry's own files win over the program's. Copies do not change when
-the program is upgraded, so `schema_digests.txt` lists the SHA-256 of each text that the program ever had under a path, in the
-format of sha256sum. A file that is not in the list was changed by its team and is left alone.
+`registry init` copies the program's schemas, and a registry's own files override the program's. Copies do not
+change when the program is upgraded, so `schema_digests.txt` lists the SHA-256 of each text that the program
+ever had under a path, in the format of sha256sum. A file that is not in the list was changed by its team and
+is left alone.
 """
 
 import hashlib
@@ -14,21 +15,27 @@ DIGESTS = Path(__file__).with_name("schema_digests.txt")
 
 
 def older_copies(own: Mapping[str, bytes], program: Mapping[str, bytes]) -> Iterator[str]:
-    """The paths below `schema/` where `own` has an earlier text of the program's file; both map such paths to texts."""
+    """Yield the paths below `schema/` where `own` has an earlier text of the program's file.
+
+    Both arguments map paths to texts.
+    """
     for path, text in sorted(own.items()):
         if path in program and _unix(text) != _unix(program[path]) and (digest(text), path) in _known():
             yield path
 
 
 def changed_copies(own: Mapping[str, bytes], program: Mapping[str, bytes]) -> Iterator[str]:
-    """The paths where `own` has a text of its own in place of the program's file."""
+    """Yield the paths where `own` has a modified text in place of the program's file."""
     for path, text in sorted(own.items()):
         if path in program and _unix(text) != _unix(program[path]) and (digest(text), path) not in _known():
             yield path
 
 
 def digest(text: bytes) -> str:
-    """The SHA-256 of a schema file, as hexadecimal digits. Line ends do not count: git may convert them."""
+    """Return the SHA-256 of a schema file in hexadecimal.
+
+    Line endings are ignored, because git may convert them.
+    """
     return hashlib.sha256(_unix(text)).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Definitions whose file may contain one of some texts, found without reading every file here."""
+"""Find definitions whose file may contain one of several texts, without reading every file in Python."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from registry.model.definition import DEFINITIONS_FOLDER, kind_and_name
 
 
 def paths_with(source: Source, repository: Repository, patterns: Sequence[str]) -> set[str]:
-    """Paths of the definitions of `source` in which one of `patterns` (extended regular expressions) may be found.
+    """Return paths of definitions in `source` that may match `patterns` (extended regular expressions).
 
-    `git grep` reads a file whole, however large it is. Where one is larger than a definition can be, git is not started, and
-    all paths are returned: the caller then reads more than it needs, which is slower and finds the same.
+    `git grep` reads whole files of any size. If a file is larger than a definition can be, git is not started
+    and all paths are returned: the caller then reads more files than necessary, with the same result.
     """
     if not patterns:
         return set()

@@ -1,4 +1,7 @@
-"""Settings: `registry.yaml` at the root of a registry, described by a JSON Schema, and environment variables."""
+"""Settings from `registry.yaml` at the root of a registry and from the environment.
+
+A JSON Schema describes `registry.yaml`.
+"""
 
 import json
 import os
@@ -27,15 +30,16 @@ CHANGE_LEVELS = ("breaking", "risky", "safe", IGNORE)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a registry says about itself. `output` is a folder, relative to the registry's root.
+    """The settings of a registry. `output` is a folder relative to the registry's root.
 
     `install_from` is the git address, with a tag, from which CI installs the program.
 
-    `history` says what is shown of it: all revisions with what each changed and its content, or the commits alone.
+    `history` selects what is published: all revisions with their changes and content, or the commits alone.
 
-    `rules` gives severities to rules (error, warning or ignore) and levels to changes (breaking, risky, safe or ignore);
-    `folders` the same for the definitions whose names start so; `fail_on` gives the level from which on a change fails a
-    review, by party, and by folder and party; `compat` names clients of old that must be able to take the definitions.
+    `rules` maps rules to severities (error, warning or ignore) and changes to levels (breaking, risky, safe
+    or ignore). `folders` does the same for definitions whose names start with a prefix. `fail_on` gives the
+    level from which a change fails a review, by party, and by folder and party. `compat` names old clients
+    that must accept the definitions.
     """
 
     title: str = "Process Registry"
@@ -54,7 +58,10 @@ class Settings:
     fail_on: Mapping[str, Any] = field(default_factory=dict)
 
     def level_of(self, rule: str, name: str) -> str | None:
-        """What a rule or a kind of change counts for in the definition `name`: the longest folder's word, else the registry's."""
+        """Return the level of a rule or change for the definition `name`.
+
+        The setting of the longest matching folder wins over that of the registry.
+        """
         if not (self.rules or self.folders):
             return None
         folders = [
@@ -65,7 +72,10 @@ class Settings:
         return (self.folders[max(folders, key=len)] if folders else self.rules).get(rule)
 
     def fails_from(self, party: str, name: str) -> str | None:
-        """The level from which on a change of the definition `name` fails a review for `party`; None or "never": no level."""
+        """Return the level from which a change of the definition `name` fails a review for `party`.
+
+        None or "never" means that no level does.
+        """
         folders = [
             key.strip("/")
             for key, value in self.fail_on.items()
@@ -85,16 +95,16 @@ class Settings:
 
     @property
     def shows_revisions(self) -> bool:
-        """True where the fields that a revision changed are shown, and its content."""
+        """True when the changes and the content of each revision are published."""
         return self.history == "revisions"
 
     @property
     def base_path(self) -> str:
-        """The path part of `base_url`, with a slash at both ends: what every address in the API starts with."""
+        """The path part of `base_url`, with a slash at both ends: the start of every address in the API."""
         return _path_of(self.base_url)
 
 
-# Asked for several addresses in each answer.
+# Cached, because each answer uses it for several addresses.
 @lru_cache(maxsize=16)
 def _path_of(url: str) -> str:
     path = urlsplit(url).path.strip("/")
@@ -102,7 +112,7 @@ def _path_of(url: str) -> str:
 
 
 def settings_schema() -> bytes:
-    """The JSON Schema of `registry.yaml`. It ships with the program and is never read from a registry."""
+    """Return the JSON Schema of `registry.yaml`. It ships with the program; a registry cannot replace it."""
     return (defaults_folder(SCHEMA_FOLDER) / SETTINGS_SCHEMA).read_bytes()
 
 
@@ -120,7 +130,7 @@ def _findings(data: Any) -> list[Finding]:
 
 
 def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
-    """Parse the bytes of `registry.yaml`, None where there is no such file; gives the settings and the problems found.
+    """Parse the bytes of `registry.yaml` (None: no such file); returns the settings and the problems found.
 
     A setting with a problem keeps its default value.
     """
@@ -151,21 +161,24 @@ def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
 
 
 def _value(key: str, value: Any) -> Any:
-    """A valid value of the document as `Settings` holds it."""
+    """Convert a valid value of the document to the type that `Settings` uses."""
     if key == "folders":
         return {name.strip("/"): levels for name, levels in value.items()}
     if key == "compat":
         return tuple(value)
-    return int(value) if key == "page_size" else value  # JSON Schema counts 5.0 as an integer
+    return int(value) if key == "page_size" else value  # JSON Schema accepts 5.0 as an integer
 
 
 def install_from_problem(value: str) -> str:
-    """Why `value` is no valid `install_from`; "" where it is valid."""
+    """Return why `value` is not a valid `install_from`; "" if it is valid."""
     return next((one.message for one in _findings({"install_from": value})), "")
 
 
 def with_base_url(settings: Settings, base_url: str | None) -> Settings:
-    """The settings with the `base_url` of the command line; unchanged for None. Raises UsageError for an invalid one."""
+    """Return the settings with the `base_url` of the command line; unchanged for None.
+
+    Raises UsageError for an invalid address.
+    """
     if base_url is None:
         return settings
     for one in _findings({"base_url": base_url}):
@@ -174,7 +187,10 @@ def with_base_url(settings: Settings, base_url: str | None) -> Settings:
 
 
 def source_date_epoch() -> int | None:
-    """Seconds since 1970 that commits of ours carry, from SOURCE_DATE_EPOCH (reproducible-builds.org); None: now."""
+    """Return the time of generated commits in seconds since 1970 from SOURCE_DATE_EPOCH, or None for now.
+
+    See reproducible-builds.org.
+    """
     text = os.environ.get("SOURCE_DATE_EPOCH")
     if text is None:
         return None
@@ -184,12 +200,12 @@ def source_date_epoch() -> int | None:
 
 
 def environment_of_job() -> Mapping[str, str]:
-    """The variables of the CI job that runs us: what it is about, and its token."""
+    """Return the variables of the current CI job: its subject and its token."""
     return {
         name: value for name, value in os.environ.items() if name.startswith(("GITHUB_", "CI_", "REGISTRY_"))
     }
 
 
 def colors_are_forced() -> bool:
-    """True where whoever started us wants colours without a terminal."""
+    """True when the environment forces colors without a terminal."""
     return any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))

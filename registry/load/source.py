@@ -1,4 +1,4 @@
-"""Where files are read from: the work tree, or a commit (from git's objects, nothing is checked out)."""
+"""Sources of files: the work tree, or a commit (read from git objects without a checkout)."""
 
 import hashlib
 import os
@@ -30,14 +30,14 @@ from registry.load.yaml import MAX_BYTES
 from registry.model.problem import Problem
 
 MAX_LEDGER_BYTES = 64 * 1024 * 1024
-"""A larger ledger is not read: this one has room for 400,000 events."""
+"""A larger ledger is not read: this size is enough for 400,000 events."""
 
 
 class FileTooLargeError(UsageError):
-    """A file that a registry is made of is larger than it can be, and nothing of it was read; `size` in bytes."""
+    """A file of the registry exceeds the size limit and was not read; `size` is in bytes."""
 
     def __init__(self, path: str, size: int, at_most: int) -> None:
-        """The file at `path` has `size` bytes, of at most `at_most`."""
+        """Describe the file at `path`, which has `size` bytes and may have `at_most` bytes."""
         super().__init__(
             f"{path} has {size:,} bytes; at most {at_most:,} are read",
             "is it the right file? make it smaller, or remove it",
@@ -46,7 +46,7 @@ class FileTooLargeError(UsageError):
 
 
 class EntryType(Enum):
-    """What a path is; only plain files are read."""
+    """The type of a path; only regular files are read."""
 
     FILE = "file"
     LINK = "symbolic link"
@@ -56,20 +56,20 @@ class EntryType(Enum):
 
 
 class SourceEntry(NamedTuple):
-    """One path of a source, relative to the registry's root, with `/`."""
+    """One path of a source, relative to the registry's root, with `/` as separator."""
 
     path: str
     type: EntryType
 
 
 class Source(Protocol):
-    """What the loader needs: a list of paths and their bytes."""
+    """Interface that the loader needs: a list of paths and their bytes."""
 
     root: Path
 
     @property
     def settings(self) -> Settings:
-        """The settings in `registry.yaml`, parsed once; those with a problem have their default value."""
+        """The settings in `registry.yaml`, parsed once; a setting with a problem has its default value."""
 
     @property
     def settings_problems(self) -> tuple[Problem, ...]:
@@ -77,42 +77,49 @@ class Source(Protocol):
 
     @property
     def commit(self) -> str | None:
-        """The commit that is read, or that the work tree started from; None when there is none."""
+        """The commit that is read, or the HEAD commit of the work tree; None when there is none."""
 
     @property
     def repository(self) -> Repository | None:
-        """The git repository that the source lies in, or None."""
+        """The git repository that contains the source, or None."""
 
     @property
     def is_work_tree(self) -> bool:
         """True when files can differ from the commit."""
 
     def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
-        """Every path below `folder`, in byte order, without those in `but`; empty when there is no such folder."""
+        """Return every path below `folder` in byte order, except those in `but`.
+
+        The result is empty if there is no such folder.
+        """
 
     def type_of(self, path: str) -> EntryType | None:
-        """What the file at `path` is; None where there is nothing, or only behind a link."""
+        """Return the type of the path; None if it does not exist or is behind a symbolic link."""
 
     def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
-        """The bytes of one file, or None when there is no such plain file. No folder on the way may be a link.
+        """Return the bytes of one file, or None if there is no such regular file.
 
-        Raises FileTooLargeError for one of more than `at_most` bytes, without reading it.
+        Links to folders are not followed. Raises FileTooLargeError for a file of more than `at_most` bytes,
+        without reading it.
         """
 
     def read_many(
         self, paths: Iterable[str], *, at_most: int = MAX_BYTES
     ) -> Iterator[tuple[str, bytes | Oversize | None]]:
-        """Paths with their bytes, in the order given; of a file of more than `at_most` bytes only its size is read."""
+        """Yield paths with their bytes, in the order given.
+
+        For a file of more than `at_most` bytes only its size is returned.
+        """
 
     def largest_file(self, folder: str) -> int:
-        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+        """Return the size in bytes of the largest file below `folder`; 0 if there is none."""
 
 
 class _WithSettings:
-    """The settings of a source, read and parsed when first needed."""
+    """The settings of a source, read and parsed on first use."""
 
     def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
-        """As `Source.read`."""
+        """Read one file as in `Source.read`."""
         raise NotImplementedError
 
     @cached_property
@@ -131,12 +138,12 @@ class _WithSettings:
 
 
 class WorkTree(_WithSettings):
-    """The files as they lie on disk below `root`; links are never followed."""
+    """The files on disk below `root`; links are never followed."""
 
     is_work_tree = True
 
     def __init__(self, root: Path) -> None:
-        """`root` is the folder that holds `definitions/`."""
+        """`root` is the folder that contains `definitions/`."""
         self.root = root
         self._repository: Repository | None = None
         self._looked = False
@@ -144,31 +151,35 @@ class WorkTree(_WithSettings):
         self._behind_link: dict[str, bool] = {}
 
     def use(self, scan: TreeScan) -> None:
-        """Believe a scan that was just taken of this folder: all files need not be looked at twice.
+        """Use an existing, recent scan of this folder, so that files are not scanned twice.
 
-        Facts from before a file is read are never newer than what is read: at worst it is read once more the next time.
+        Facts taken before a file is read are never newer than its content: in the worst case the file is read
+        again in the next run.
         """
         if UNREADABLE not in scan.facts.values():
             self._scan = scan
 
     @property
     def repository(self) -> Repository | None:
-        """Opened when first asked for: `registry check` does without git."""
+        """The repository, opened on first use: `registry check` works without git."""
         if not self._looked:
             self._repository, self._looked = open_repository(self.root), True
         return self._repository
 
     @cached_property
     def commit(self) -> str | None:
-        """The commit that HEAD names, or None; as it was when first asked for: all that is read is of one commit."""
+        """The commit of HEAD, or None.
+
+        The value of the first use is kept, so that all reads are of one commit.
+        """
         return self.repository.head() if self.repository else None
 
     @cached_property
     def submodules(self) -> frozenset[str]:
-        """Folders that git has as submodules, whether they are checked out or not; relative to `root`.
+        """Folders that are submodules in git, checked out or not, relative to `root`.
 
-        Raises RefusedError where files of the registry are not checked out (a sparse checkout), or are away where git is told
-        not to look (assume-unchanged): they would read as deleted.
+        Raises RefusedError when files of the registry are not checked out (sparse checkout) or are missing
+        but marked as assume-unchanged: they would be read as deleted.
         """
         work_tree = find_work_tree(self.root)
         if work_tree is None or not suspects(work_tree.git_dir) or self.repository is None:
@@ -188,7 +199,10 @@ class WorkTree(_WithSettings):
         )
 
     def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
-        """Every path below `folder`, in byte order, without those in `but`; `folder` itself where it is none."""
+        """Return every path below `folder` in byte order, except those in `but`.
+
+        The result is `folder` itself if it is not a folder.
+        """
         found: list[SourceEntry] = []
         top = self.root / folder
         if top.is_symlink():
@@ -213,7 +227,7 @@ class WorkTree(_WithSettings):
             with os.scandir(folder) as entries:
                 for entry in entries:
                     path = f"{prefix}/{entry.name}"
-                    if entry.name == ".git":  # a repository of its own, which git adds as a submodule
+                    if entry.name == ".git":  # a separate repository, which git adds as a submodule
                         found[before:] = [SourceEntry(prefix, EntryType.SUBMODULE)]
                         return
                     if entry.is_symlink():
@@ -228,7 +242,7 @@ class WorkTree(_WithSettings):
             raise UsageError(f"{folder} cannot be read: {error.strerror}", "check its permissions") from error
 
     def type_of(self, path: str) -> EntryType | None:
-        """What the file at `path` is; None where there is nothing, or only behind a link."""
+        """Return the type of the path; None if it does not exist or is behind a symbolic link."""
         if self._is_behind_link(path):
             return None
         try:
@@ -240,7 +254,7 @@ class WorkTree(_WithSettings):
         return EntryType.LINK if stat.S_ISLNK(mode) else EntryType.OTHER
 
     def _is_behind_link(self, path: str) -> bool:
-        """True when a folder between the root and `path` is a link; looked at once for each folder."""
+        """True when a folder between the root and `path` is a link; checked once per folder."""
         folder = path.rpartition("/")[0]
         known = self._behind_link.get(folder)
         if known is None:
@@ -249,7 +263,7 @@ class WorkTree(_WithSettings):
         return known
 
     def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
-        """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""
+        """Return the bytes of one regular file. Raises FileTooLargeError for more than `at_most` bytes."""
         found = self._read(path, at_most)
         if isinstance(found, Oversize):
             raise FileTooLargeError(path, found.size, at_most)
@@ -258,7 +272,7 @@ class WorkTree(_WithSettings):
     def _read(self, path: str, at_most: int) -> bytes | Oversize | None:
         if self._is_behind_link(path):
             return None
-        # O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
+        # O_NONBLOCK: opening a named pipe must not block until another process writes to it.
         flags = (
             os.O_RDONLY
             | getattr(os, "O_NOFOLLOW", 0)
@@ -266,7 +280,8 @@ class WorkTree(_WithSettings):
             | getattr(os, "O_BINARY", 0)
         )
         try:
-            handle = os.open(f"{self.root}/{path}", flags)  # a Path costs half as much as reading a file
+            # creating a Path costs half as much as reading a file
+            handle = os.open(f"{self.root}/{path}", flags)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -279,9 +294,11 @@ class WorkTree(_WithSettings):
                 return None
             if status.st_size > at_most:
                 return Oversize(status.st_size)
-            # No more room than it needs: room for the largest file takes twice as long as reading the usual one.
+            # Allocate the exact size: a buffer for the largest file takes twice as long as reading a typical
+            # one.
             data = os.read(handle, status.st_size + 1)
-            while len(data) != status.st_size and len(data) <= at_most:  # it came in parts, or has grown
+            # the read was partial, or the file has grown
+            while len(data) != status.st_size and len(data) <= at_most:
                 more = os.read(handle, at_most + 1 - len(data))
                 if not more:
                     break
@@ -293,33 +310,34 @@ class WorkTree(_WithSettings):
     def read_many(
         self, paths: Iterable[str], *, at_most: int = MAX_BYTES
     ) -> Iterator[tuple[str, bytes | Oversize | None]]:
-        """Paths with their bytes; of a file of more than `at_most` bytes only its size is read."""
+        """Yield paths with their bytes; for a file of more than `at_most` bytes only its size is returned."""
         for path in paths:
             yield path, self._read(path, at_most)
 
     def largest_file(self, folder: str) -> int:
-        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+        """Return the size in bytes of the largest file below `folder`; 0 if there is none."""
         paths = [entry.path for entry in self.entries(folder) if entry.type is EntryType.FILE]
         facts = self.facts(paths)
         return max((facts[path][0] for path in paths if path in facts), default=0)
 
     def facts(self, paths: Iterable[str]) -> Mapping[str, Facts]:
-        """What a look at these files tells, those that are there; others may be told of, too."""
+        """Return the stat facts of the existing files among `paths`; the result may contain others."""
         if self._scan is not None:
             return self._scan.facts
         found = {}
         for path in paths:
             with suppress(OSError):
-                found[path] = facts_of(os.stat(f"{self.root}/{path}", follow_symlinks=False))  # noqa: PTH116 - a Path costs more than the look
+                # a Path costs more than the stat call
+                found[path] = facts_of(os.stat(f"{self.root}/{path}", follow_symlinks=False))  # noqa: PTH116
         return found
 
     def looked_ns(self) -> int:
-        """When a look at the files was taken, or is taken now; nanoseconds."""
+        """The time of the file scan in nanoseconds; starts a scan if there was none."""
         return self._scan.time_ns if self._scan is not None else time.time_ns()
 
 
 def _absence(absent: Sequence[IndexEntry]) -> RefusedError:
-    """Why files that the index has and the work tree has not are refused."""
+    """Return the error for files that are in the index and not in the work tree."""
     first = absent[0]
     more = f" and {len(absent) - 1:,} more files" if len(absent) > 1 else ""
     if first.is_skipped:
@@ -328,8 +346,10 @@ def _absence(absent: Sequence[IndexEntry]) -> RefusedError:
             "git sparse-checkout disable; or read a commit, where the command can: --source HEAD",
         )
     return RefusedError(
-        f"{first.path}{more}: not here, and git is told to assume it unchanged: it would be taken for deleted",
-        f"git update-index --no-assume-unchanged {quote(first.path)}; then restore the file, or commit its deletion",
+        f"{first.path}{more}: not here, and git is told to assume it unchanged: "
+        "it would be taken for deleted",
+        f"git update-index --no-assume-unchanged {quote(first.path)}; "
+        "then restore the file, or commit its deletion",
     )
 
 
@@ -338,7 +358,7 @@ def _is_git_entry(path: str) -> bool:
 
 
 def _with_submodules(found: list[SourceEntry], folder: str, submodules: frozenset[str]) -> list[SourceEntry]:
-    """Entries with these submodules, and without what is checked out in them: a commit does not hold it."""
+    """Return the entries with these submodules and without their files, which a commit does not contain."""
     inside = {path for path in submodules if path == folder or path.startswith(f"{folder}/")}
     if not inside:
         return found
@@ -354,7 +374,7 @@ def _with_submodules(found: list[SourceEntry], folder: str, submodules: frozense
 
 
 def _with_git_directories(found: list[SourceEntry]) -> list[SourceEntry]:
-    """Entries in which the file `HEAD` of a folder that git could take for a git directory has a type of its own."""
+    """Return the entries with a special type for each `HEAD` of a possible git directory."""
     if not any(entry.path[-4:].lower() == "head" for entry in found):
         return found
     heads = set(git_directories_in(entry.path for entry in found))
@@ -362,9 +382,9 @@ def _with_git_directories(found: list[SourceEntry]) -> list[SourceEntry]:
 
 
 def in_byte_order(paths: Iterable[str]) -> list[str]:
-    """Paths as git sorts them."""
+    """Sort paths as git does."""
     found = sorted(paths)
-    # The order of code points is that of UTF-8, but for the stand-ins of bytes that are none.
+    # Code points sort like UTF-8, except for the surrogates that represent invalid bytes.
     return found if "".join(found).isascii() else sorted(found, key=os.fsencode)
 
 
@@ -375,12 +395,12 @@ def _type_of(facts: Facts) -> EntryType:
 
 
 class Commit(_WithSettings):
-    """The files as one commit has them."""
+    """The files of one commit."""
 
     is_work_tree = False
 
     def __init__(self, root: Path, repository: Repository, commit: str) -> None:
-        """`root` is the registry's folder; its path within the repository names the subtree that is read."""
+        """`root` is the registry's folder; its path within the repository selects the subtree to read."""
         self.root = root
         self.repository = repository
         self.commit = commit
@@ -395,11 +415,14 @@ class Commit(_WithSettings):
             self._entries[relative] = (_type_of_mode(mode), blob)
 
     def blobs(self) -> dict[str, str]:
-        """The blob id of each plain file, by path."""
+        """The blob id of each regular file, by path."""
         return {path: blob for path, (kind, blob) in self._entries.items() if kind is EntryType.FILE}
 
     def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
-        """Every path below `folder`, in byte order, without those in `but`; `folder` itself where it is none."""
+        """Return every path below `folder` in byte order, except those in `but`.
+
+        The result is `folder` itself if it is not a folder.
+        """
         kind_of_folder = self._entries.get(folder, (EntryType.FILE, ""))[0]
         if kind_of_folder is not EntryType.FILE:
             return [SourceEntry(folder, kind_of_folder)]
@@ -413,14 +436,14 @@ class Commit(_WithSettings):
         return _with_git_directories(found)
 
     def type_of(self, path: str) -> EntryType | None:
-        """What the file at `path` is; None where there is nothing, or only behind a link."""
+        """Return the type of the path; None if it does not exist or is behind a symbolic link."""
         found = self._entries.get(path)
         if found is not None:
             return found[0]
         return EntryType.OTHER if any(one.startswith(f"{path}/") for one in self._entries) else None
 
     def read(self, path: str, *, at_most: int = MAX_BYTES) -> bytes | None:
-        """The bytes of one plain file. Raises FileTooLargeError for one of more than `at_most`."""
+        """Return the bytes of one regular file. Raises FileTooLargeError for more than `at_most` bytes."""
         found = next(self.read_many([path], at_most=at_most))[1]
         if isinstance(found, Oversize):
             raise FileTooLargeError(path, found.size, at_most)
@@ -429,7 +452,10 @@ class Commit(_WithSettings):
     def read_many(
         self, paths: Iterable[str], *, at_most: int = MAX_BYTES
     ) -> Iterator[tuple[str, bytes | Oversize | None]]:
-        """Paths with their bytes, all through one git process; of a file of more than `at_most` bytes only its size is read."""
+        """Yield paths with their bytes, read by one git process.
+
+        For a file of more than `at_most` bytes only its size is returned.
+        """
         wanted = [(path, self._entries.get(path)) for path in paths]
         blobs = [entry[1] for _, entry in wanted if entry and entry[0] is EntryType.FILE]
         contents = self.repository.read_blobs(blobs, at_most=at_most)
@@ -437,7 +463,7 @@ class Commit(_WithSettings):
             yield path, next(contents)[1] if entry and entry[0] is EntryType.FILE else None
 
     def largest_file(self, folder: str) -> int:
-        """The size in bytes of the largest file below `folder`; 0 where there is none."""
+        """Return the size in bytes of the largest file below `folder`; 0 if there is none."""
         return self.repository.largest_file(self.commit, f"{self.repository.prefix_of(self.root)}{folder}/")
 
 
@@ -448,7 +474,7 @@ def _type_of_mode(mode: str) -> EntryType:
 
 
 def open_source(root: Path, revision: str = "worktree") -> WorkTree | Commit:
-    """The work tree at `root`, or the commit that `revision` names in its repository."""
+    """Open the work tree at `root`, or the commit that `revision` names in its repository."""
     if not root.is_dir():
         raise UsageError(
             f"{root} is not a folder", "name the folder that holds `definitions/`, with --registry"
@@ -481,6 +507,9 @@ def _explain_missing_definitions(root: Path) -> None:
 
 
 def blob_id(data: bytes, like: str | None = None) -> str:
-    """The id that git gives a file of these bytes; SHA-256 when `like`, an id of the same repository, is."""
+    """Return git's id for a file with these bytes.
+
+    The hash is SHA-256 if `like`, an id of the same repository, is SHA-256.
+    """
     algorithm = hashlib.sha256 if like is not None and len(like) == 64 else hashlib.sha1
     return algorithm(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -1,6 +1,6 @@
-"""Explain why a document does not validate: one finding for each mistake, with the nearest right word and a hint.
+"""Explain why a document is invalid: one finding per mistake, with a suggestion and a hint.
 
-jsonschema-rs validates quickly. Only for an invalid document does jsonschema look for the reasons.
+jsonschema-rs validates quickly. jsonschema is used only for invalid documents, to find the reasons.
 """
 
 import json
@@ -30,20 +30,20 @@ _TYPES = {
     "boolean": "true or false",
     "null": "empty",
 }
-# Of several findings about one value, the first of these is the mistake; the others follow from it.
+# Of several findings about one value, the first in this list is the mistake; the others follow from it.
 _PRIORITY = ("type", "enum", "const", "not", "minLength", "minItems", "minProperties", "pattern")
-# The time of a comparison grows with the square of the length, and longer words are no typing mistakes.
+# Comparison time grows with the square of the length, and longer words are not typing mistakes.
 _LONGEST_KEY = 64
-# A longer hint is no help.
+# A longer hint does not help.
 _LONGEST_TEXT = 500
 
 
 class Finding(NamedTuple):
     """One mistake in a document.
 
-    `rule` is the rule for definitions: S001 (key missing), S002 (unknown key), S003 (wrong type), S004 (not an allowed value)
-    or S005 (wrong form). `name` is a key of the map at `path`, or None for the value itself. `keyword` is the keyword of JSON
-    Schema that failed.
+    `rule` is the rule for definitions: S001 (key missing), S002 (unknown key), S003 (wrong type), S004 (not
+    an allowed value) or S005 (wrong form). `name` is a key of the map at `path`, or None for the value
+    itself. `keyword` is the JSON Schema keyword that failed.
     """
 
     rule: str
@@ -55,20 +55,23 @@ class Finding(NamedTuple):
 
     @property
     def pointer(self) -> Pointer:
-        """The steps to the place to show."""
+        """The steps to the location to report."""
         return self.path if self.name is None or self.rule == "S001" else (*self.path, self.name)
 
     @property
     def is_key(self) -> bool:
-        """True when the key at `pointer` is the mistake, not its value. A missing key is shown at the key of its map."""
+        """True when the key at `pointer` is the mistake, not its value.
+
+        A missing key is reported at the key of its map.
+        """
         return self.name is not None or self.rule == "S001"
 
 
 class _LinearTime:
-    """Replaces `re` inside jsonschema: patterns run in the engine of jsonschema-rs.
+    """Replacement for `re` inside jsonschema: patterns run in the engine of jsonschema-rs.
 
-    A registry's own schema may hold a pattern like `(a+)+$`, for which Python's engine needs exponential time. Both validators
-    must also agree on what matches.
+    A registry's own schema may contain a pattern such as `(a+)+$`, for which Python's engine needs
+    exponential time. Both validators must also agree on what matches.
     """
 
     @staticmethod
@@ -86,10 +89,10 @@ def _pattern(pattern: str) -> Any:
 def explain(
     root: Schema, data: Any, misspellings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Finding]:
-    """Why `data` does not validate against `root`: one finding for each mistake.
+    """Yield one finding for each reason why `data` does not validate against `root`.
 
-    `root` is a JSON Schema 2020-12 whose references all start with `#`. `misspellings` maps words that people write for a
-    key to the key.
+    `root` is a JSON Schema 2020-12 whose references all start with `#`. `misspellings` maps common wrong
+    names of a key to the key.
     """
     from jsonschema import Draft202012Validator, _keywords, _utils
 
@@ -102,12 +105,12 @@ def explain(
 
 
 def _one_each(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for one mistake."""
+    """Reduce findings to one per mistake."""
     unknown = {(finding.path, finding.hint) for finding in findings if finding.rule == "S002"}
     best: dict[tuple[Any, ...], Finding] = {}
     for finding in findings:
         if finding.rule == "S001" and (finding.path, f"did you mean `{finding.name}`?") in unknown:
-            continue  # the key is there, misspelled
+            continue  # the key exists under a misspelled name
         place = (finding.path, finding.name)
         known = best.get(place)
         if known is None or _rank(finding) < _rank(known):
@@ -125,7 +128,7 @@ def _rank(finding: Finding) -> int:
 
 
 def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str, str]) -> Iterator[Finding]:
-    """What one error of jsonschema means."""
+    """Convert one error of jsonschema to findings."""
     path: Pointer = tuple(error.absolute_path)
     keyword = str(error.validator)
     limit: Any = error.validator_value
@@ -133,7 +136,7 @@ def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str,
     said = _message(chain, keyword)
     value: Any = error.instance
     if keyword == "anyOf" and not said:
-        # Only ever "one of these words, or any text": what is wrong is what is wrong with the last branch.
+        # The schemas here only say "one of these words, or any text": report the errors of the last branch.
         yield from _findings(_last_branch(error), root, misspellings)
     elif keyword == "required":
         missing = [name for name in limit if name not in value]
@@ -177,7 +180,10 @@ def _last_branch(error: "ValidationError") -> "ValidationError":
 
 
 def _schemas_on_the_way(error: "ValidationError", root: Schema) -> list[Any]:
-    """The schemas from the top to the one that holds the failed keyword; references, which the path leaves out, followed."""
+    """Return the schemas from the root to the one with the failed keyword.
+
+    References, which the path omits, are followed.
+    """
     node: Any = root
     chain = [node]
     for step in error.absolute_schema_path:
@@ -185,7 +191,7 @@ def _schemas_on_the_way(error: "ValidationError", root: Schema) -> list[Any]:
             node = target_of(root, node["$ref"])
             chain.append(node)
         node = node[step]
-        if step == "$dynamicRef":  # the path names it, unlike `$ref`
+        if step == "$dynamicRef":  # the path contains it, unlike `$ref`
             node = target_of(root, node)
         if isinstance(node, dict):
             chain.append(node)
@@ -193,8 +199,8 @@ def _schemas_on_the_way(error: "ValidationError", root: Schema) -> list[Any]:
 
 
 def _message(chain: list[Any], keyword: str) -> str:
-    """The schema's own words for a failed keyword (`x-messages`), from the nearest schema that has some."""
-    # Only the last few: words further up are about something else.
+    """Return the message (`x-messages`) for a failed keyword from the nearest schema that has one."""
+    # Only the last few schemas: messages further up describe something else.
     for node in reversed(chain[-4:]):
         words = node.get("x-messages")
         if isinstance(words, dict) and keyword in words:
@@ -224,7 +230,7 @@ def _unknown_keys(
 
 
 def _guess(key: str, known: Iterable[str]) -> str:
-    """The hint with the known key that was probably meant, or with all of them that are as likely; "" when none is near."""
+    """Return a hint with the most likely known keys; "" if none is similar."""
     from difflib import SequenceMatcher
 
     if len(key) > _LONGEST_KEY:
@@ -237,7 +243,7 @@ def _guess(key: str, known: Iterable[str]) -> str:
 
 
 def _elsewhere(key: str, path: Pointer, root: Schema) -> str:
-    """Where a key belongs that stands on the wrong side of `definition:`; "" for another."""
+    """Return where a key belongs that is on the wrong side of `definition:`; "" for other keys."""
     around = root.get("properties", {})
     inside = _known_keys(around.get("definition", {}), root)[0]
     if not path and key in inside:
@@ -248,9 +254,10 @@ def _elsewhere(key: str, path: Pointer, root: Schema) -> str:
 
 
 def _known_keys(schema: Any, root: Schema) -> tuple[dict[str, None], list[str]]:
-    """Keys and patterns of keys that a schema and those it is made of name.
+    """Return the keys and key patterns that a schema and its parts name.
 
-    Not what jsonschema found unevaluated: where a part of an `allOf` fails, all keys of that part count as such.
+    jsonschema's unevaluated properties are not used: if a part of an `allOf` fails, all keys of that part
+    count as unevaluated.
     """
     keys: dict[str, None] = {}
     patterns: list[str] = []
@@ -285,7 +292,7 @@ def _wrong_type(error: "ValidationError", path: Pointer) -> Finding:
 
 
 def _type_hint(value: Any, wanted: list[str], path: Pointer, schema: Any) -> str:
-    """How to write what was probably meant."""
+    """Return a hint how to write the intended value."""
     field = path[-1] if path else ""
     hint = ""
     if value is None:
@@ -293,7 +300,7 @@ def _type_hint(value: Any, wanted: list[str], path: Pointer, schema: Any) -> str
     elif "string" in wanted and isinstance(value, (bool, int)):
         hint = f'quote it: "{str(value).lower()}"'
     elif "string" in wanted and isinstance(value, float):
-        hint = 'quote it exactly as written: "…"'  # `2.50` is 2.5 here
+        hint = 'quote it exactly as written: "…"'  # `2.50` reads as 2.5 here
     elif "array" in wanted and isinstance(value, str):
         hint = _list_hint(str(field), value)
     elif "object" in wanted and field == "environment" and isinstance(value, list):
@@ -304,7 +311,7 @@ def _type_hint(value: Any, wanted: list[str], path: Pointer, schema: Any) -> str
 
 
 def _list_hint(field: str, text: str) -> str:
-    """A list in place of one text."""
+    """Return the hint for a single text in place of a list."""
     if len(text) > _LONGEST_TEXT:
         return "write a list"
     if field != "argv":
@@ -326,7 +333,7 @@ def _in_quotes(words: list[str]) -> str:
 
 
 def _number_hint(text: str, schema: Any, *, is_duration: bool, is_whole: bool) -> str:
-    """The number that a text stands for, where the schema takes it."""
+    """Return the hint with the number that a text represents, if the schema accepts it."""
     number = seconds_of(text) if is_duration else None
     if number is None and re.fullmatch(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?", text):
         number = Decimal(text)
@@ -362,9 +369,10 @@ _UNITS = {
 
 
 def seconds_of(text: str) -> Decimal | None:
-    """Seconds of a duration like 90, 1m30s, 1.5h, 500ms or "10 min"; None for what is no duration, or not surely one.
+    """Return the seconds of a duration such as 90, 1m30s, 1.5h, 500ms or "10 min"; None if it is unclear.
 
-    Every number but a lone one needs its unit, and units go from large to small. `1M` may be a month, so it is none.
+    Every number except a single one needs a unit, and units must descend. `1M` may be a month and is not
+    accepted.
     """
     text = text.strip()
     if re.fullmatch(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?", text):

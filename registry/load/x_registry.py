@@ -1,4 +1,4 @@
-"""The `x-registry` block of a kind's schema file: what is special about the kind, checked and as typed values."""
+"""The `x-registry` block of a kind's schema file: the traits of the kind, validated, as typed values."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,10 @@ _DEFAULT_ORDER = 100
 
 @dataclass(frozen=True, slots=True)
 class NewOption:
-    """An option of `registry new` that sets the key `key` of `definition`; one with a `prompt` is asked for on a terminal."""
+    """An option of `registry new` that sets the key `key` of `definition`.
+
+    With a `prompt`, the terminal asks for the value.
+    """
 
     name: str
     key: str
@@ -34,9 +37,10 @@ class NewOption:
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A line of a new file below `definition:`, written where all options named in `when` have the given values.
+    """A line of a new file below `definition:`, written if all options in `when` have the given values.
 
-    With `key`, the key and the value of its option, then `comment`; `text` is written where the option has no value.
+    With `key`, the line is the key and the value of its option, then `comment`. `text` is written if the
+    option has no value.
     """
 
     key: str = ""
@@ -47,10 +51,10 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class KindTraits:
-    """What is special about a kind. Pointers are JSON Pointers into a file; "" where the kind has no such field.
+    """The traits of a kind. Pointers are JSON Pointers into a file; "" if the kind has no such field.
 
-    `rules` names the sets of check rules and change rules that apply. `changes` maps pointers to the levels of added, changed
-    and removed values.
+    `rules` names the sets of check rules and change rules that apply. `changes` maps pointers to the levels
+    of added, changed and removed values.
     """
 
     title: str
@@ -71,7 +75,7 @@ class KindTraits:
 
     @property
     def shown_references(self) -> tuple[Reference, ...]:
-        """The references to other definitions in use: all but the replacement of a deprecated definition."""
+        """The references to definitions in use: all except the replacement of a deprecated definition."""
         return tuple(one for one in self.references if one.pointer != DEPRECATION)
 
 
@@ -84,16 +88,16 @@ def _schema() -> "tuple[dict[str, Any], jsonschema_rs.Draft202012Validator]":
 
 
 def findings_in(block: Any) -> list[Finding]:
-    """The mistakes in an `x-registry` block."""
+    """Return the mistakes in an `x-registry` block."""
     schema, validator = _schema()
     return [] if validator.is_valid(block) else list(explain(schema, block))
 
 
 def traits_of(name: str, document: Mapping[str, Any]) -> KindTraits:
-    """The traits of the kind `name` from its schema file, whose block has no mistakes.
+    """Return the traits of the kind `name` from its schema file, whose block is valid.
 
-    What the file leaves out is taken from the program's own schema of the kind, so that a copy made by an earlier version
-    still works. Secret fields of the program's own schema cannot be taken away.
+    Missing values come from the program's own schema of the kind, so that a copy made by an earlier version
+    still works. Secret fields of the program's own schema cannot be removed.
     """
     program, own = _program_block(name), document.get("x-registry", {})
     block = {**program, **own}

@@ -1,6 +1,6 @@
-"""Bytes of YAML to plain data with the place of everything in it; strict, pure, and safe on any input.
+"""Read YAML bytes to plain data with the location of every value; strict, pure, and safe on any input.
 
-`read` gives places, `load` and `read_data` do without: they take files in the usual form line by line.
+`read` returns locations. `load` and `read_data` do not: they read files in the usual form line by line.
 """
 
 from registry.load.yaml.document import Node, ParsedDocument, Place

@@ -1,4 +1,4 @@
-"""A YAML document: plain data, and the place of everything in it."""
+"""A YAML document: plain data and the location of every value."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +10,15 @@ Place = tuple[int, int, int, int]
 
 
 class Node:
-    """Places of one map or list: its own, those of its keys, and of its children (a plain place for a scalar)."""
+    """Locations of one map or list.
+
+    These are its own, those of its keys, and its children (for a scalar a plain location).
+    """
 
     __slots__ = ("children", "keys", "place")
 
     def __init__(self, place: Place) -> None:
-        """Empty; `children` and `keys` are filled in."""
+        """Create an empty node; the caller fills `children` and `keys`."""
         self.place = place
         self.keys: dict[str, Place] = {}
         self.children: dict[str | int, Node | Place] = {}
@@ -23,7 +26,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """One YAML document: plain data (dict, list, str, int, float, bool, None), the places of all of it, and the bytes of its file."""
+    """One YAML document: plain data, the locations of its values, and the bytes of its file.
+
+    The data consists of dict, list, str, int, float, bool and None.
+    """
 
     path: str
     data: Any
@@ -32,17 +38,17 @@ class ParsedDocument:
 
     @property
     def place(self) -> Place:
-        """Where the document's first thing stands."""
+        """The location of the document's first token."""
         return place_of(self.root)
 
     def span(self, pointer: tuple[str | int, ...] = (), *, key: bool = False) -> Span:
-        """The place of the value at `pointer`, of its key with `key=True`, or of the nearest parent there is."""
+        """Return the span of the value at `pointer`, its key (`key=True`), or the nearest existing parent."""
         node: Node | Place = self.root
         place = place_of(node)
         for depth, step in enumerate(pointer):
             if not isinstance(node, Node) or (child := node.children.get(step)) is None:
                 break
-            # A thing that is missing further down is shown at the key of the map that lacks it.
+            # A value that is missing further down is reported at the key of the map that lacks it.
             shows_key = key or depth < len(pointer) - 1
             key_place = node.keys.get(str(step)) if shows_key else None
             node, place = child, key_place or place_of(child)
@@ -50,5 +56,5 @@ class ParsedDocument:
 
 
 def place_of(node: Node | Place) -> Place:
-    """The place of a map, a list or a scalar."""
+    """Return the location of a map, a list or a scalar."""
     return node.place if isinstance(node, Node) else node

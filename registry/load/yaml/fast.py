@@ -1,9 +1,10 @@
-"""Files in the usual form to plain data, line by line: several times as fast as a YAML parser, on most of what people write.
+"""Read files in the usual form to plain data, line by line: several times as fast as a YAML parser.
 
-The usual form is a small part of YAML: maps and lists by indentation, texts on one line, plain or in quotes, lists and maps
-in brackets on one line, texts of several lines behind `|` and `>`. Whatever else stands in a file is not guessed at:
-`read_lines` gives up, and the caller asks the parser. What it does read, it reads as the parser does, and nothing in it is
-refused by the strict reader; the tests compare the two on every file that they have and on thousands that they make up.
+The usual form is a subset of YAML: maps and lists by indentation, single-line texts (plain or quoted), lists
+and maps in brackets on one line, and multi-line texts after `|` and `>`. Other constructs are not guessed:
+`read_lines` raises, and the caller uses the parser. For every file that it accepts, the result equals the
+parser's, and the strict reader reports no problem. Tests compare both readers on all test files and on
+thousands of generated ones.
 """
 
 import re
@@ -13,40 +14,42 @@ from typing import Any
 
 from registry.load.yaml.scalars import FIRST_OF_AMBIGUOUS, FORBIDDEN, QUESTION, is_word, plain_value
 
-# Fewer than there may be keys and values in a file: each takes a character at least.
+# Less than the possible number of keys and values in a file: each takes at least one character.
 _MAX_BYTES = 16 * 1024
 _MAX_DEPTH = 16
 _USUAL_BYTES = bytes([10, *range(32, 127)])
 
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]{0,99}"
-# A `:` belongs to a plain text where no blank follows. A `#` in it is left to the parser, and in brackets a `:`, too.
+# A `:` is part of a plain text unless a blank follows. A `#` in it, and in brackets a `:`, is left to the
+# parser.
 _FIRST = r"(?:[\w/$(.+~=<]|-{1,2}(?=[A-Za-z0-9_]))"
 _PLAIN = rf"{_FIRST}[^\n:#]*+(?::[^\s:#][^\n:#]*+)*+"
 _PLAIN_IN_BRACKETS = rf"{_FIRST}[^\n:#,\[\]{{}}]*"
 _QUOTED = r""""[^"\\\n]*"|'[^'\n]*'"""
-# Groups: indentation, dash, key, plain text, text in quotes, brackets, what starts a text of several lines.
-# Possessive (`*+`): a line that does not fit is given up at once, where trying other shares of its blanks would take cubic time.
+# Groups: indentation, dash, key, plain text, quoted text, brackets, header of a multi-line text. Possessive
+# (`*+`): a line that does not match fails at once; backtracking over its blanks would take cubic time.
 _LINE = re.compile(
     rf"([ ]*+)(-[ ]++)?(?:({_KEY}):(?=[ ]|\Z))?[ ]*+"
     rf"(?:({_PLAIN})|({_QUOTED})|([\[{{](?:[^#\]}}]*+[\]}}])++)|([>|]-?))?[ ]*+(?:(?<=[ ])#.*)?\Z"
 )
-# One match for each thing in brackets, with the blanks behind it. Groups: key, plain text, text in quotes, a sign, what is of no usual form.
+# One match for each item in brackets, with the blanks after it. Groups: key, plain text, quoted text, sign,
+# unusual form.
 _IN_BRACKETS = re.compile(rf"(?:({_KEY}):[ ]|({_PLAIN_IN_BRACKETS})|({_QUOTED})|([\[\]{{}},])|([^ ]))[ ]*")
 _ITEM = re.compile(rf"(?:({_PLAIN_IN_BRACKETS})|{_QUOTED})\Z")
 _KEY_ALONE = re.compile(rf"{_KEY}\Z")
 
 
 class UnusualFormError(Exception):
-    """The parser has to say what this is."""
+    """The file is not in the usual form; the parser must read it."""
 
 
 class _NoItemError(Exception):
-    """What stands between two commas is more than a single value."""
+    """The text between two commas is more than a single value."""
 
 
 _Line = tuple[int, int, str, str, Any]
-"""What one line says: its column, the width of a dash with the blanks behind it, the key ("" where there is none), the sort
-of its value, and that."""
+"""One parsed line: column, width of a dash with its blanks, key ("" for none), type and content of the value.
+"""
 
 _VALUE, _FLAT, _DEEP, _BLOCK, _OPEN = (
     "value",
@@ -56,18 +59,18 @@ _VALUE, _FLAT, _DEEP, _BLOCK, _OPEN = (
     "nothing yet",
 )
 _BLANK: _Line = (0, 0, "", "blank", None)
-# The files of a registry, and the revisions of one file more so, have many lines in common.
+# Files of a registry, and even more the revisions of one file, have many lines in common.
 _MOST_KNOWN = 4_096
 _LONGEST_KNOWN = 200
 _known: dict[str, _Line] = {}
-# Keys, by themselves; and what stands between two commas in brackets, in a list its value, in a map with its key.
+# Keys alone, and the text between two commas in brackets: in a list a value, in a map a key with its value.
 _known_keys: dict[str, str] = {}
 _known_items: dict[str, Any] = {}
 _known_pairs: dict[str, tuple[str, Any]] = {}
 
 
 def read_lines(data: bytes) -> dict[str, Any]:
-    """The data of a file in the usual form. Raises UnusualFormError for every other file."""
+    """Return the data of a file in the usual form. Raises UnusualFormError for every other file."""
     if (
         len(data) > _MAX_BYTES
         or data[-1:] != b"\n"
@@ -85,9 +88,10 @@ def read_lines(data: bytes) -> dict[str, Any]:
         raise UnusualFormError from error
 
 
-def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912 - one loop: a call a line costs a third more
+# one loop: a call per line costs a third more
+def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912
     root: dict[str, Any] = {}
-    # The open map or list and its column; those around it; and the map's key that waits for what stands below it.
+    # The open map or list and its column, its parents, and the map's key that waits for the value below it.
     container: Any = root
     column = 0
     around: list[tuple[Any, int]] = []
@@ -96,21 +100,19 @@ def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912 - one 
     known = _known.get
     for number, line in enumerate(lines):
         if number < next_line:
-            continue  # of a text of several lines
+            continue  # part of a multi-line text
         found = known(line) or _look_at(line)
         if found is _BLANK:
             continue
         here, width, key, sort, value = found
         if waiting is not None:
-            # What stands deeper belongs to the key above; a list may stand just as deep.
+            # Deeper lines belong to the key above; a list may have the same indentation as its key.
             if here > column or (width and here == column):
                 around.append((container, column))
                 container[waiting] = container = [] if width else {}
                 column = here
             waiting = None
-        if (
-            here != column or width or container.__class__ is not dict
-        ):  # something else than one more key of the same map
+        if here != column or width or container.__class__ is not dict:  # not another key of the same map
             while here < column or (here == column and not width and container.__class__ is list):
                 if not around:
                     raise UnusualFormError
@@ -145,7 +147,7 @@ def _read(lines: Sequence[str]) -> dict[str, Any]:  # noqa: C901, PLR0912 - one 
 
 
 def _look_at(line: str) -> _Line:
-    """What one line says."""
+    """Parse one line."""
     rest = line.lstrip(" ")
     if not rest or rest[0] == "#":
         found = _BLANK
@@ -172,7 +174,7 @@ def _look_at(line: str) -> _Line:
 
 
 def _more_than_a_value(brackets: str, block: str, *, is_key: bool) -> tuple[str, Any]:
-    """Sort and value of what stands behind a key or a dash."""
+    """Return type and value of the text after a key or a dash."""
     if brackets:
         return _in_brackets(brackets)
     if block:
@@ -202,9 +204,10 @@ def _plain(text: str) -> Any:
 
 
 def _in_brackets(text: str) -> tuple[str, Any]:
-    """Sort and value of a list or map in brackets."""
+    """Return type and value of a list or map in brackets."""
     items = text[1:-1].split(", ")
-    # Most hold single values, of which many are in other files, too. What is cut in the wrong place is no item.
+    # Most contain single values that repeat across files. A text that is split in the wrong place does not
+    # match.
     try:
         if text[0] == "[" and text[-1] == "]":
             return _FLAT, [_known_items[item] if item in _known_items else _item(item) for item in items]
@@ -241,7 +244,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _read_brackets(text: str) -> Any:  # noqa: C901, PLR0912 - one loop, as above
-    """A list or map in brackets."""
+    """Parse a list or map in brackets."""
     root: Any = None
     container: Any = None
     around: list[Any] = []
@@ -265,7 +268,7 @@ def _read_brackets(text: str) -> Any:  # noqa: C901, PLR0912 - one loop, as abov
             is_after_value = False
             continue
         if sign == "]" or sign == "}":
-            # Not behind a comma, and not behind a key.
+            # Not after a comma, and not after a key.
             if (
                 key is not None
                 or container.__class__ is not (list if sign == "]" else dict)
@@ -300,14 +303,17 @@ def _read_brackets(text: str) -> Any:  # noqa: C901, PLR0912 - one loop, as abov
 
 
 def _read_block(lines: Sequence[str], first: int, column: int, head: str) -> tuple[str, int]:
-    """A text of several lines behind `|` or `>` (`head`) in a map or list at `column`; and the number of the line after it."""
+    """Read a multi-line text after `|` or `>` (`head`) in a map or list at `column`.
+
+    Returns the text and the index of the next line.
+    """
     indentation = len(lines[first]) - len(lines[first].lstrip(" "))
     if indentation <= column or indentation == len(lines[first]):
         raise UnusualFormError
     margin = lines[first][:indentation]
     taken = []
     number = first
-    # A line of the margin alone, or less, is an empty one.
+    # A line with only the indentation, or less, is empty.
     while number < len(lines) and (lines[number].startswith(margin) or not lines[number].strip(" ")):
         taken.append(lines[number][indentation:])
         number += 1
@@ -324,7 +330,7 @@ def _read_block(lines: Sequence[str], first: int, column: int, head: str) -> tup
 
 
 def _folded(lines: Sequence[str]) -> str:
-    """Lines as one, but for a break for each empty one."""
+    """Join lines into one, with a line break for each empty line."""
     if "" not in lines:
         return " ".join(lines)
     text = lines[0]

@@ -1,4 +1,4 @@
-"""Documents read without the places of what is in them, which is faster, and takes half of the memory."""
+"""Documents without locations: faster to read, and half the memory."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -11,19 +11,19 @@ from registry.load.yaml.fast import UnusualFormError, read_lines
 from registry.load.yaml.strict import read
 from registry.model.problem import Problem, Span
 
-# A page, an answer and a line of a list ask for the same document, one after the other.
+# A page, an answer and a line of a list use the same document one after the other.
 _MOST_HELD = 256
 
 
 class Loading(NamedTuple):
-    """What loading gave: a document, or None where it could not be read at all; and all that was found."""
+    """Result of loading: a document, or None if it could not be read, and all problems found."""
 
     document: "ParsedDocument | StoredDocument | None"
     problems: tuple[Problem, ...]
 
 
 def load(data: bytes, path: str) -> Loading:
-    """Read one file's bytes strictly, as `read` does. Never raises for what is in the file."""
+    """Read one file's bytes strictly, with the same result as `read`. Never raises for the file's content."""
     try:
         return Loading(StoredDocument(path, None, (read_lines(data), data)), ())
     except UnusualFormError:
@@ -31,7 +31,7 @@ def load(data: bytes, path: str) -> Loading:
 
 
 def read_data(data: bytes) -> Any:
-    """The data of one file: `read(…).document.data`, or None where there is no document."""
+    """Return the data of one file, as `read(…).document.data`, or None if there is no document."""
     try:
         return read_lines(data)
     except UnusualFormError:
@@ -40,48 +40,51 @@ def read_data(data: bytes) -> Any:
 
 
 class Store(Protocol):
-    """Where documents lie that were read before. Hashed by what it is, not by what is in it."""
+    """Storage of documents that were read before. Hashed by identity, not by content."""
 
     def __hash__(self) -> int: ...
 
     def get(self, key: Any) -> tuple[bytes, bytes]:
-        """A document's data as JSON, and the bytes of its file. Raises RegistryError where it is there no more."""
+        """Return a document's data as JSON and the bytes of its file.
+
+        Raises RegistryError if the document is no longer stored.
+        """
 
 
 class SpilledDocuments:
-    """Documents in a temporary file: parsed, checked, and not needed again before their pages are made."""
+    """Documents in a temporary file: parsed, checked, and not needed again before rendering."""
 
     def __init__(self) -> None:
-        """Empty."""
+        """Create an empty store."""
         self._file = SpillFile()
 
     def put(self, json: bytes, raw: bytes) -> tuple[SpillRange, SpillRange]:
-        """Add a document: its data as JSON, and the bytes of its file."""
+        """Add a document: its data as JSON and the bytes of its file."""
         return self._file.put(json), self._file.put(raw)
 
     def get(self, key: tuple[SpillRange, SpillRange]) -> tuple[bytes, bytes]:
-        """What was put."""
+        """Return a document that `put` stored."""
         json, raw = key
         return self._file.get(json), self._file.get(raw)
 
 
 class StoredDocument:
-    """A document without the places of what is in it, which may lie elsewhere: it is read again when somebody asks.
+    """A document without locations that may be stored elsewhere; it is read again on demand.
 
-    Nearly nobody does: places are for what is wrong, and most builds show a few definitions anew.
+    Locations are rarely needed: only for findings. Most builds render few definitions.
     """
 
     __slots__ = ("_key", "_store", "path")
 
     def __init__(self, path: str, store: Store | None, key: Any) -> None:
-        """`key` is what `store` knows the document by; without a store, the data itself and the bytes of the file."""
+        """`key` identifies the document in `store`; without a store it is the data and the file's bytes."""
         self.path = path
         self._store = store
         self._key = key
 
     @property
     def data(self) -> Any:
-        """Plain data."""
+        """The plain data."""
         return (_fetched(self._store, self._key) if self._store is not None else self._key)[0]
 
     @property
@@ -91,7 +94,7 @@ class StoredDocument:
         return found
 
     def at_hand(self) -> "StoredDocument":
-        """The same, with its data: for whoever asks for it again and again."""
+        """Return the same document with its data in memory, for repeated access."""
         return (
             StoredDocument(self.path, None, _fetched(self._store, self._key))
             if self._store is not None
@@ -100,11 +103,11 @@ class StoredDocument:
 
     @property
     def place(self) -> Place:
-        """Where the document's first thing stands."""
+        """The location of the document's first token."""
         return _with_places(self.raw, self.path).place
 
     def span(self, pointer: tuple[str | int, ...] = (), *, key: bool = False) -> Span:
-        """The place of the value at `pointer`, as `Document.span` gives it."""
+        """Return the location of the value at `pointer`, as in `Document.span`."""
         return _with_places(self.raw, self.path).span(pointer, key=key)
 
 
@@ -117,5 +120,5 @@ def _fetched(store: Store, key: Any) -> tuple[Any, bytes]:
 @lru_cache(maxsize=16)
 def _with_places(raw: bytes, path: str) -> ParsedDocument:
     document = read(raw, path).document
-    assert document is not None  # it was read before
+    assert document is not None  # the document was read before
     return document

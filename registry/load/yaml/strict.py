@@ -1,8 +1,8 @@
-"""Bytes to a tree with the line and column of every key and value; strict, and safe on any input.
+"""Read bytes to a tree with the line and column of every key and value; strict, and safe on any input.
 
 Reads ruamel.yaml's C *event* stream, never its composer (which recurses in C and can be crashed by deep
-nesting), and resolves plain scalars itself: only what every YAML version reads alike is taken, everything
-else must be quoted. See docs/format.md, "Strict reading".
+nesting), and resolves plain scalars itself: only scalars that all YAML versions read alike are accepted;
+others must be quoted. See docs/format.md, "Strict reading".
 """
 
 import json
@@ -31,10 +31,10 @@ MAX_DEPTH = 32
 MAX_EVENTS = 20_000
 MAX_INTEGER = 2**53
 _LONGEST_SHOWN = 40
-# Not 0777: what has a leading zero is a code or a mode more often than a number.
+# Not 0777: a number with a leading zero is more often a code or a mode.
 _NUMBER_LIKE = re.compile(r"[-+]?(?:[1-9]|0?\.)[0-9]*")
 
-# What libyaml says, in the author's words: (part of its message, our message, hint).
+# Messages of libyaml in the author's terms: (part of its message, our message, hint).
 _SYNTAX_HINTS = (
     (
         "mapping values are not allowed",
@@ -70,18 +70,18 @@ _SYNTAX_HINTS = (
 
 
 class Reading(NamedTuple):
-    """What reading gave: a document, or None where it could not be read at all; and all that was found."""
+    """Result of reading: a document, or None if it could not be read, and all problems found."""
 
     document: ParsedDocument | None
     problems: tuple[Problem, ...]
 
 
 class _Stop(Exception):  # noqa: N818 - control flow inside this module only
-    """Reading cannot go on; the problem was noted."""
+    """Reading cannot continue; the problem was added."""
 
 
 def too_large(path: str, size: int) -> Problem:
-    """The finding about a file of more than `MAX_BYTES`."""
+    """Return the finding for a file of more than `MAX_BYTES`."""
     message = f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read"
     return Problem(
         "Y002", Severity.ERROR, Span(path), message, "split it, or keep large data in a file of its own"
@@ -89,7 +89,7 @@ def too_large(path: str, size: int) -> Problem:
 
 
 def read(data: bytes, path: str) -> Reading:
-    """Read one file's bytes strictly. Never raises for what is in the file."""
+    """Read one file's bytes strictly. Never raises for the file's content."""
     reader = _Reader(path, data)
     try:
         document: ParsedDocument | None = reader.read()
@@ -99,7 +99,7 @@ def read(data: bytes, path: str) -> Reading:
 
 
 class _Reader:
-    """Turns events into data and places, noting problems on the way."""
+    """Converts events to data and locations, and collects problems."""
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
@@ -111,7 +111,7 @@ class _Reader:
 
     def read(self) -> ParsedDocument:
         from _ruamel_yaml import (
-            CParser,  # late: it brings all of ruamel.yaml, and most files are read without
+            CParser,  # imported late: it loads all of ruamel.yaml, which most files do not need
         )
 
         text = self.decode(self.data)
@@ -120,8 +120,8 @@ class _Reader:
         except (_Stop, MemoryError):
             raise
         except Exception as error:
-            # ruamel's scanner and parser errors share a base class that costs a start-up import to name;
-            # the C parser also raises plain ValueErrors for some inputs. All of them are about this file.
+            # Importing the common base class of ruamel's scanner and parser errors would slow down start-up.
+            # The C parser also raises plain ValueErrors for some inputs. All of them are about this file.
             self.note_syntax(error, text)
             raise _Stop from error
         if "?" in text and QUESTION.search(text):
@@ -160,11 +160,11 @@ class _Reader:
                 "remove it, or write it as an escape in a double-quoted text",
             )
             raise _Stop
-        # Blanks at the very end, with no line end, are lost where a block of text ends the file.
+        # Trailing blanks without a line end are lost if a block text ends the file.
         return f"{text}\n" if text[-1:] in (" ", "\t") else text
 
     def note_question_marks(self, text: str, node: "Node | Place | None") -> None:
-        """Note keys in brackets that start with a `?`."""
+        """Add a problem for each key in brackets that starts with a `?`."""
         lines = text.splitlines()
         waiting = [node]
         while waiting:
@@ -200,8 +200,9 @@ class _Reader:
                 return
         self.note("Y001", place, f"not valid YAML: {said}")
 
-    def compose(self, parser: Any) -> ParsedDocument:  # noqa: C901, PLR0912, PLR0915 - one loop: a call for each event costs a third more
-        """Build data and places from the events; the stack holds the open maps and lists."""
+    # one loop: a call per event costs a third more
+    def compose(self, parser: Any) -> ParsedDocument:  # noqa: C901, PLR0912, PLR0915
+        """Build data and locations from the events; the stack holds the open maps and lists."""
         get_event = parser.get_event
         stack: list[tuple[Any, Node | None]] = []
         container: Any = None  # the open map or list, its node, and the map's key that waits for a value
@@ -331,8 +332,9 @@ class _Reader:
             )
         return str(key)
 
-    def resolve(self, text: str, place: Place, *, is_key: bool) -> Any:  # noqa: PLR0911 - one a sort of scalar
-        """The value of a plain scalar; what YAML versions read differently is noted and stays text."""
+    # one for each type of scalar
+    def resolve(self, text: str, place: Place, *, is_key: bool) -> Any:  # noqa: PLR0911
+        """Return the value of a plain scalar; an ambiguous one adds a problem and stays text."""
         if text in CONSTANTS:
             return CONSTANTS[text]
         if text[0] not in FIRST_OF_AMBIGUOUS:
@@ -377,7 +379,7 @@ def _plain_form(text: str) -> str:
 
 
 def _quote_hint(text: str) -> str:
-    """How to make a plain scalar text; a long one is not repeated, because a part of it would be wrong."""
+    """Return a hint to quote a plain scalar. A long one is not repeated, because a part would be wrong."""
     if len(text) > _LONGEST_SHOWN:
         return 'quote it: "…"'
     return (
@@ -388,7 +390,7 @@ def _quote_hint(text: str) -> str:
 
 
 def _placeholder_at(text: str, place: Place) -> str:
-    """The plain text with `${…}` in it that a list or map in brackets ends at, because of its `{`; "" where it is none."""
+    """Return the plain text with `${…}` whose `{` ends a list or map in brackets; "" if there is none."""
     line = re.split(r"\r\n|\r|\n", text)[place[0] - 1 : place[0]]
     at = place[1] - 1
     if not line or line[0][at - 1 : at + 1] != "${":
@@ -403,6 +405,6 @@ def _short(text: str) -> str:
 
 
 def _place_at(before: str) -> Place:
-    """The place right after the text `before`."""
+    """Return the location after the text `before`."""
     lines = re.split(r"\r\n|\r|\n", before.removeprefix("\ufeff"))
     return (len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)

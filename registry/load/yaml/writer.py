@@ -1,4 +1,4 @@
-"""Plain data to YAML text that the strict reader takes back exactly; for new files only, never for editing one."""
+"""Write plain data as YAML that the strict reader reads back exactly; for new files only, never for edits."""
 
 import json
 import re
@@ -9,12 +9,15 @@ from typing import Any
 from registry.load import yaml
 
 _WIDTH = 100
-# Words, paths and names: what surely needs no quotes, if it is none of the words that YAML versions read differently.
+# Words, paths and names that need no quotes, unless YAML versions read the word differently.
 _PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9/_.+ -]*[A-Za-z0-9/_.+-])?\Z")
 
 
 def to_yaml(data: dict[str, Any]) -> str:
-    """A map as YAML in block style, short lists and maps in brackets, everything quoted that needs it."""
+    """Return a map as YAML in block style.
+
+    Short lists and maps are in brackets, and quotes are used as needed.
+    """
     return "".join(f"{line}\n" for line in _map_lines(data))
 
 
@@ -29,7 +32,7 @@ def _map_lines(data: dict[str, Any]) -> list[str]:
 
 
 def _item_lines(key: str, value: Any) -> Sequence[str]:
-    """One key of a map with its value."""
+    """Return the lines of one key of a map with its value."""
     name = _text(key, is_key=True)
     if isinstance(value, str):
         return _block_text(name, value)
@@ -46,7 +49,7 @@ def _item_lines(key: str, value: Any) -> Sequence[str]:
 
 
 def _has_long_text(value: Any) -> bool:
-    """True for a map or list that holds a text of several lines, which cannot stand in brackets readably."""
+    """True for a map or list with a multi-line text, which is not readable in brackets."""
     if isinstance(value, dict):
         return any(
             _has_long_text(item) or (isinstance(item, str) and "\n" in item) for item in value.values()
@@ -60,7 +63,7 @@ def _list_lines(data: list[Any]) -> list[str]:
 
 @lru_cache(maxsize=4_096)
 def _block_text(name: str, value: str) -> tuple[str, ...]:
-    """A text of several lines in literal style, where that gives it back exactly; else quoted."""
+    """Return a multi-line text in literal style if that is lossless, else quoted."""
     body = value.removesuffix("\n")
     lines = [
         f"{name}: |{'' if value.endswith(chr(10)) else '-'}",
@@ -71,7 +74,7 @@ def _block_text(name: str, value: str) -> tuple[str, ...]:
 
 
 def flow(value: Any) -> str:
-    """Any value in one line."""
+    """Return any value on one line."""
     if isinstance(value, dict):
         return (
             "{" + ", ".join(f"{_text(key, is_key=True)}: {flow(item)}" for key, item in value.items()) + "}"
@@ -81,15 +84,15 @@ def flow(value: Any) -> str:
     return _text(value) if isinstance(value, str) else json.dumps(value)
 
 
-# Revisions of one definition hold nearly the same words again and again, and reading each is most of the time.
+# Cached: revisions of one definition repeat nearly the same words, and checking each dominates the time.
 @lru_cache(maxsize=16_384)
 def _text(text: str, *, is_key: bool = False) -> str:
-    """A text plain where the strict reader takes it back as the same text, inside brackets too; else quoted."""
+    """Return a text plain if the strict reader reads it back unchanged, also in brackets; else quoted."""
     is_ambiguous = yaml.is_ambiguous(text)
     if not is_ambiguous and _PLAIN.match(text):
         return text
     if text and text.isprintable() and text == text.strip() and not is_ambiguous:
-        # In brackets and in block style, which do not take the same: `-` is text in one and a list in the other.
+        # Brackets and block style accept different texts: `-` is text in one and a list in the other.
         wanted = {text: 1} if is_key else {"a": text}
         plain = f"{text}: 1" if is_key else f"a: {text}"
         if _reads_as(f"[{{{plain}}}]", [wanted]) and _reads_as(plain, wanted):
@@ -107,7 +110,7 @@ def _escaped(char: str) -> str:
         return f"\\{char}"
     if char.isprintable():
         return char
-    # Not as JSON does it: YAML knows no pairs of surrogates.
+    # Not as in JSON: YAML has no surrogate pairs.
     return {"\n": "\\n", "\t": "\\t"}.get(char) or (
         f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
     )
