@@ -1,1 +1,1 @@
-"""."""
+"""Results of earlier runs, by content."""

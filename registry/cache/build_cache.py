@@ -1,6 +1,7 @@
-"""What earlier runs computed, by content. One verb, `get_or_compute`: a batch of keys in, a batch of values out.
+"""Results of earlier runs, by content.
 
-Nothing in it is needed: without a file, or with an empty one, a build is slower and gives the same bytes.
+The main method is `get_or_compute`: it takes a batch of keys and returns a batch of values. The cache is
+optional: without a file, or with an empty one, a build is slower and gives the same bytes.
 """
 
 import zlib
@@ -14,15 +15,16 @@ from registry.cache.cache_file import CacheFile
 from registry.cache.spill_file import SpillFile
 
 Value = TypeVar("Value")
-# Rows of many small values are stored in this many pieces: fast to read all, and one change rewrites one piece.
+# Number of pieces for rows of many small values: reading all is fast, and one change rewrites one piece.
 _PIECES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[Value]):
-    """A table of the cache. `encode` and `decode` convert a value to and from plain data (of bytes: bytes).
+    """A table of the cache. `encode` and `decode` convert a value to and from plain data (for bytes: bytes).
 
-    `in_pieces` suits many small values of which every run needs all; otherwise each value is a row that holds bytes.
+    `in_pieces` suits many small values that every run needs completely; otherwise each value is a row of
+    bytes.
     """
 
     name: str
@@ -32,7 +34,7 @@ class Table(Generic[Value]):
 
 
 class BuildCache:
-    """For one registry. Without a file, values are kept for this process only."""
+    """The cache of one registry. Without a file, values are kept for this process only."""
 
     def __init__(self, file: CacheFile | None = None) -> None:
         """`file` keeps values between runs."""
@@ -48,11 +50,12 @@ class BuildCache:
         *,
         version: str = "",
     ) -> dict[str, Value]:
-        """The value of each key of `wanted` that is stored for just its digest; the others are computed and stored.
+        """Return the value of each key of `wanted` that is stored with its digest.
 
-        `wanted` maps keys to digests of everything that a value depends on, except what `version` stands for. An empty digest
-        means: compute, and do not store. `compute_many` gets the missing keys, in order, and may leave keys out; these are
-        missing in the result, too. Of a table in pieces, `wanted` names every key that is still of use.
+        The others are computed and stored. `wanted` maps keys to digests of everything that a value depends
+        on, except what `version` represents. An empty digest means: compute, and do not store. `compute_many`
+        gets the missing keys in order and may omit keys, which are then missing in the result. For a table in
+        pieces, `wanted` must name every key that is still in use.
         """
         rows = (
             self._read_pieces(table, version) if table.in_pieces else self._read_rows(table, wanted, version)
@@ -71,7 +74,7 @@ class BuildCache:
         return found
 
     def get(self, table: Table[Value], key: str, digest: str, *, version: str = "") -> Value | None:
-        """One value that is stored for just this digest, or None."""
+        """Return the value stored for this key and digest, or None."""
         return self.get_or_compute(table, {key: digest}, lambda _: {}, version=version).get(key)
 
     def put(self, table: Table[Value], digests: Mapping[str, str], values: Mapping[str, Value]) -> None:
@@ -79,7 +82,7 @@ class BuildCache:
         self._store(table, "", {}, digests, values)
 
     def keys(self, table: Table[Any]) -> list[str]:
-        """The keys of a table that is not in pieces, the one stored last first."""
+        """Return the keys of a table that is not in pieces, most recently stored first."""
         if self.file is not None:
             return self.file.keys(table.name)
         return [*reversed(self._held.get(table.name, {}))]
@@ -145,7 +148,7 @@ class BuildCache:
         if self._spill is None or not self._spill.is_ours:
             self._spill = SpillFile()
         for key, value in new.items():
-            rows.pop(key, None)  # stored last: at the end
+            rows.pop(key, None)  # most recently stored last
             rows[key] = (wanted[key], (self._spill, self._spill.put(table.encode(value))))
 
 
@@ -165,7 +168,7 @@ def _packed(
     wanted: Mapping[str, str],
     new: Mapping[str, Value],
 ) -> Iterator[tuple[str, bytes]]:
-    """The pieces that hold something new, in columns; rows whose digest is no longer wanted are left out."""
+    """Return the changed pieces in columns, without rows whose digest is no longer wanted."""
     columns: dict[int, tuple[list[str], list[str], list[Any]]] = {piece: ([], [], []) for piece in pieces}
     for key, digest in wanted.items():
         place = columns.get(_piece_of(key))

@@ -1,8 +1,8 @@
 """Results kept between runs, by content; safe to delete at any time.
 
-One SQLite file in `.registry/cache/`. Nothing in it is needed, nothing is believed that did not come from this program in
-this version, and whatever is wrong with the file means to start with an empty one: a build without a cache is slower, and
-gives the same.
+One SQLite file in `.registry/cache/`. It is optional: data is used only if this version of the program wrote
+it, and any defect of the file means to start with an empty one. A build without a cache is slower and gives
+the same result.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from registry.files.safe_paths import create_new, link_on_the_way, make_folders
 _TOP = ".registry"
 FOLDER = f"{_TOP}/cache"
 _FILE = "cache.sqlite"
-# A whole history of 100,000 definitions fits; beyond, the file is made anew.
+# A complete history of 100,000 definitions fits; a larger file is created again from scratch.
 _LARGEST_BYTES = 2 * 1024**3
 _TABLES = ("answers", "documents", "parsed_files", "parsed_blobs", "findings", "histories", "builds")
 _SCHEMA = {
@@ -30,26 +30,26 @@ _SCHEMA = {
     "about": "CREATE TABLE about (program TEXT, file TEXT)",
 }
 _IN_ONE_QUERY = 500
-# Another one where what is in the tables has another form.
+# Increase when the format of the tables' content changes.
 _FORM = 13
 _inherited: list[
     sqlite3.Connection
-] = []  # kept, so that nobody closes them: that would touch the other process's locks
+] = []  # kept open, because closing them would release the other process's locks
 
 
 class CacheFile:
-    """Values (bytes) by table and key (text). Every method works, and does nothing, where there is no file to work with."""
+    """Values (bytes) by table and key (text). Without a usable file, every method does nothing."""
 
     def __init__(self, root: Path, is_tracked: bool = False) -> None:
-        """`root` is the registry's folder. The file is made when something is first kept.
+        """`root` is the registry's folder. The file is created when a value is first stored.
 
-        `is_tracked`: git tracks files in its folder. They are somebody else's then, and not used.
+        `is_tracked`: git tracks files in the cache folder, which are then of unknown origin and not used.
         """
         self._root = root
         self._path = root / FOLDER / _FILE
         self._opened: sqlite3.Connection | None = None
         self._process = os.getpid()
-        # A server reads in many threads, and what one thread writes is one transaction.
+        # A server reads in several threads, and the writes of one thread are one transaction.
         self._lock = threading.RLock()
         link = link_on_the_way(root, FOLDER)
         self.unused_because = (
@@ -61,14 +61,14 @@ class CacheFile:
 
     @property
     def _connection(self) -> sqlite3.Connection | None:
-        """The file, opened by this process: what a fork inherits must not be used there, nor closed."""
+        """The file, opened by this process: a connection inherited by a fork must not be used or closed."""
         if self._opened is not None and self._process != os.getpid():
             _inherited.append(self._opened)
             self._process, self._opened = os.getpid(), self._open()
         return self._opened
 
     def _open(self) -> sqlite3.Connection | None:
-        """The file, opened and of this version; emptied where it is another's, made from scratch where it is odd."""
+        """Open the file; empties one of another version and recreates a damaged one."""
         if self.unused_because:
             return None
         for _ in range(2):
@@ -77,7 +77,7 @@ class CacheFile:
                 return None
             try:
                 status = self._path.stat()
-                # A file with another inode is a copy: it came with a commit, or from somewhere else.
+                # A file with another inode is a copy, for example from a commit.
                 about = (program(), f"{status.st_dev} {status.st_ino}")
                 known = _about(connection)
                 if known and known[0][1] != about[1]:
@@ -110,11 +110,11 @@ class CacheFile:
         connection.execute("COMMIT")
 
     def get(self, table: str, key: str) -> bytes | None:
-        """The value at a key, or None."""
+        """Return the value of a key, or None."""
         return next((value for _, value in self.get_many(table, [key])), None)
 
     def get_many(self, table: str, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Keys with their values, those that are there, in no order."""
+        """Yield the existing keys among `keys` with their values, in no order."""
         if self._connection is None:
             return
         with self._or_without():
@@ -126,7 +126,7 @@ class CacheFile:
                 ).fetchall()
 
     def keys(self, table: str) -> list[str]:
-        """The keys of a table, the one kept last first."""
+        """Return the keys of a table, most recently stored first."""
         if self._connection is not None:
             with self._or_without():
                 rows = self._connection.execute(f"SELECT key FROM {table} ORDER BY rowid DESC").fetchall()
@@ -134,7 +134,7 @@ class CacheFile:
         return []
 
     def all_of(self, table: str) -> dict[str, bytes]:
-        """Everything in a table."""
+        """Return all values of a table by key."""
         if self._connection is not None:
             with self._or_without():
                 return dict(self._connection.execute(f"SELECT key, value FROM {table}").fetchall())
@@ -143,7 +143,7 @@ class CacheFile:
     def keep(
         self, values: Mapping[str, Iterable[tuple[str, bytes]]], gone: Mapping[str, Iterable[str]] = {}
     ) -> bool:
-        """Keep values by table and key, and forget others, all of it or nothing; False when nothing was kept."""
+        """Store and delete values by table and key in one transaction; False if nothing was stored."""
         if self._connection is None:
             if self.unused_because:
                 return False
@@ -168,7 +168,7 @@ class CacheFile:
 
     @contextmanager
     def _or_without(self) -> Iterator[None]:
-        """Whatever the file does: go on without it."""
+        """Continue without the file after any error of it."""
         try:
             with self._lock:
                 yield
@@ -178,7 +178,7 @@ class CacheFile:
                 remove_database(self._path)
 
     def close(self) -> None:
-        """Close the file; what is kept stays."""
+        """Close the file; stored values remain."""
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -186,13 +186,13 @@ class CacheFile:
 
 
 def _about(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Which program wrote the file, and which file that was."""
+    """Return the program version that wrote the file, and the identity of the file."""
     return connection.execute("SELECT program, file FROM about LIMIT 2").fetchall()
 
 
 @lru_cache(maxsize=1)
 def program() -> str:
-    """What tells this program from every other version of itself: its own files, too, so that one under work is never believed."""
+    """Return a digest of the program's version and files: a modified program does not reuse caches."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=16)
     for file in sorted(Path(__file__).parent.parent.rglob("*.py")):
         status = file.stat()

@@ -1,4 +1,4 @@
-"""The one temporary store: data that is needed later in this run, and too much to hold in memory."""
+"""Temporary storage for data that is needed later in this run and too large to hold in memory."""
 
 import os
 import tempfile
@@ -9,14 +9,14 @@ from registry.errors import UsageError
 
 
 class SpillRange(NamedTuple):
-    """Where data is in a spill file: offsets in bytes, the end exclusive."""
+    """A range in a spill file: offsets in bytes, the end exclusive."""
 
     start: int
     end: int
 
 
 def no_room(error: OSError) -> UsageError:
-    """The error for a temporary folder that takes no more data."""
+    """Return the error for a full temporary folder."""
     return UsageError(
         f"the temporary folder {tempfile.gettempdir()} cannot be written: {error.strerror}",
         "make room there, or set TMPDIR to another folder",
@@ -24,10 +24,10 @@ def no_room(error: OSError) -> UsageError:
 
 
 class SpillFile:
-    """A temporary file that one process writes, and that it and the processes forked from it read."""
+    """A temporary file that one process writes; that process and its forks can read it."""
 
     def __init__(self) -> None:
-        """Start empty. The file goes when the last reference to this object does."""
+        """Start empty. The file is deleted with the last reference to this object."""
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the object
         weakref.finalize(self, self._file.close)
         self._handle = self._file.fileno()
@@ -36,7 +36,10 @@ class SpillFile:
 
     @property
     def is_ours(self) -> bool:
-        """True in the process that made the file. Of it and those forked from it only one may write: they share the end."""
+        """True in the process that created the file.
+
+        Only one process may write, because forks share the file offset.
+        """
         return self._owner == os.getpid()
 
     def put(self, data: bytes) -> SpillRange:
@@ -50,13 +53,13 @@ class SpillFile:
         return SpillRange(start, self._end)
 
     def get(self, place: SpillRange) -> bytes:
-        """The data at a range that `put` gave."""
+        """Return the data of a range that `put` returned."""
         if place.end > self._flushed:
             self.flush()
         return os.pread(self._handle, place.end - place.start, place.start)
 
     def flush(self) -> None:
-        """Make everything readable for other processes. Raises UsageError when the temporary folder is full."""
+        """Make all data readable for other processes. Raises UsageError when the temporary folder is full."""
         try:
             self._file.flush()
         except OSError as error:
@@ -64,10 +67,10 @@ class SpillFile:
         self._flushed = self._end
 
     def believe(self, end: int) -> None:
-        """Take over that another process has written and flushed everything up to `end`."""
+        """Accept data up to `end` that another process has written and flushed."""
         self._end = self._flushed = end
 
     @property
     def size(self) -> int:
-        """How many bytes were put."""
+        """Number of bytes written."""
         return self._end

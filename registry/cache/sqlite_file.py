@@ -1,8 +1,9 @@
-"""SQLite files that hold what can be made again: opened only when they are what this program wrote, else made from scratch.
+"""SQLite files with reproducible content: opened only if this program wrote them, else created from scratch.
 
-A file may come with a repository or an archive. SQLite runs what a schema says: a view that never ends, a trigger that writes. So
-the file must be a plain one of this user, its schema must be exactly the expected one, and nothing is read of it before that
-(https://www.sqlite.org/security.html, "Untrusted SQLite Database Files").
+A file may come with a repository or an archive, and SQLite runs code in a schema, such as an endless view or
+a trigger that writes. Therefore the file must be a regular file of this user and have exactly the expected
+schema, and nothing is read before these checks (https://www.sqlite.org/security.html, "Untrusted SQLite
+Database Files").
 """
 
 import sqlite3
@@ -14,14 +15,14 @@ from pathlib import Path
 from registry.files.safe_paths import create_new, is_own_file
 
 Schema = Mapping[str, str]
-"""The statement that creates each table, by the table's name; written as SQLite stores it, `CREATE TABLE name (…)`."""
+"""The statement that creates each table, by table name, in SQLite's stored form `CREATE TABLE name (…)`."""
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY_S = 5.0
-# Looking at a schema takes a millisecond. A file that takes so long is odd.
+# Checking a schema takes a millisecond. A file that takes this long is not trusted.
 _OPEN_WITHIN_S = 30.0
 _STEPS_BETWEEN_CHECKS = 10_000
-# The file may be good, only not now or not for us: it stays.
+# The file may be valid but not usable at present: it is kept.
 _NOT_ITS_FAULT = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -35,10 +36,11 @@ _NOT_ITS_FAULT = (
 
 
 def open_database(path: Path, schema: Schema, form: int, page_size: int = 4096) -> sqlite3.Connection | None:
-    """A connection to a file with just this schema and `form` (its `user_version`), made from scratch where there is none or an odd one.
+    """Return a connection to a file with exactly this schema and `form` (its `user_version`).
 
-    None where there can be none now (locked, read-only, no room). The folder must be checked by the caller. The connection may be
-    used by several threads, one at a time.
+    A missing or invalid file is created from scratch. Returns None when the file cannot be used at present
+    (locked, read-only, disk full). The caller must check the folder. Several threads may use the connection,
+    one at a time.
     """
     for _ in range(2):
         connection = None
@@ -66,19 +68,19 @@ def open_database(path: Path, schema: Schema, form: int, page_size: int = 4096) 
 
 
 def remove_database(path: Path) -> None:
-    """Remove the file and those beside it; links themselves, never what they point to."""
+    """Remove the file and its companion files; links themselves, never their targets."""
     for name in (path.name, *(path.name + suffix for suffix in _SIDE_FILES)):
         with suppress(OSError):
             path.with_name(name).unlink()
 
 
 def is_temporary(error: sqlite3.DatabaseError) -> bool:
-    """True where the file need not be broken: another process uses it, or the disk is full."""
+    """True for errors with an intact file: another process uses it, or the disk is full."""
     return str(getattr(error, "sqlite_errorname", "")).startswith(_NOT_ITS_FAULT)
 
 
 def _is_usable(path: Path) -> bool:
-    """True where everything that SQLite would open is a plain file of ours, or not there."""
+    """True when every file that SQLite would open is a regular file of this user or missing."""
     files = [path, *(path.with_name(path.name + suffix) for suffix in _SIDE_FILES)]
     return all(is_own_file(one) or not (one.exists() or one.is_symlink()) for one in files)
 
@@ -93,12 +95,12 @@ def _connect(path: Path, page_size: int) -> sqlite3.Connection:
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.execute("PRAGMA trusted_schema=OFF")
     connection.execute("PRAGMA cell_size_check=ON")
-    connection.execute(f"PRAGMA page_size={page_size}")  # of a new file
+    connection.execute(f"PRAGMA page_size={page_size}")  # for a new file
     return connection
 
 
 def _prepared(connection: sqlite3.Connection, schema: Schema, form: int) -> bool:
-    """See that the tables are there, and nothing else; False for another schema."""
+    """Create the tables in an empty file; False for another schema."""
     found = _matches(connection, schema, form)
     if found is False:
         return False
@@ -108,7 +110,7 @@ def _prepared(connection: sqlite3.Connection, schema: Schema, form: int) -> bool
         connection.execute("BEGIN IMMEDIATE")
         try:
             found = _matches(connection, schema, form)
-            if found is None:  # and no other process has made them meanwhile
+            if found is None:  # no other process has created them meanwhile
                 for statement in schema.values():
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version={form}")
@@ -118,12 +120,12 @@ def _prepared(connection: sqlite3.Connection, schema: Schema, form: int) -> bool
 
 
 def _matches(connection: sqlite3.Connection, schema: Schema, form: int) -> bool | None:
-    """True for just this schema and form, None for an empty file."""
+    """True for exactly this schema and form, None for an empty file."""
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall()
     if not found:
         return None
     tables = {name: sql for type_, name, _, sql in found if type_ == "table"}
-    # The index of a primary key is SQLite's own, and has no statement.
+    # SQLite creates the index of a primary key itself, without a statement.
     others = [(type_, table, sql) for type_, _, table, sql in found if type_ != "table"]
     is_expected = tables == schema and all(
         type_ == "index" and table in schema and sql is None for type_, table, sql in others
