@@ -1,1 +1,1 @@
-"""."""
+"""Immutable values of the domain."""

@@ -1,9 +1,10 @@
-"""Every address of a site: the one place that knows where a page, an answer or an asset is; pure.
+"""Addresses of a site: the only module that knows where a page, an answer or an asset is; pure.
 
-Functions give paths below the site's folder, without a slash at either end; a path that is a folder holds an `index.html` or
-`index.json`. A definition's page is at `<kind>/<name>/`, and every part of its name starts with a letter or a digit, so each other
-page has a part that starts with `_`: `<kind>/<name>/_history/`, `<kind>/_page/2/`. That leaves names free, except for those
-that `taken_part` finds. The addresses of the API are those of the 2013 service and what was added beside them.
+Functions return paths below the site's folder, without a slash at either end. A path of a folder contains an
+`index.html` or `index.json`. A definition's page is at `<kind>/<name>/`, and every part of its name starts
+with a letter or a digit, so every other page has a part that starts with `_`: `<kind>/<name>/_history/`,
+`<kind>/_page/2/`. All names are therefore available, except those that `taken_part` finds. The addresses of
+the API are those of the 2013 service and later additions.
 """
 
 import re
@@ -19,24 +20,26 @@ INDEX_PAGE = "index.html"
 NOT_FOUND_PAGE = "404.html"
 CHANGES = "_changes"
 ASSETS = "_assets"
-# Only on the live server: what it adds to open pages.
+# Only on the live server: its additions to open pages.
 LIVE = "_live"
-# GitHub Pages leaves out folders that start with `_`, unless this empty file is there.
+# GitHub Pages omits folders that start with `_`, unless this empty file exists.
 NO_JEKYLL = ".nojekyll"
 
 API_INDEX = "index.json"
 # A folder of the API has a twin for hosts without directory indexes: `x/index.json` is also `x.json`.
 TWIN_ENDING = ".json"
 
-# Paths have limits: a part with an ending must fit into 255 bytes.
+# Path limits: a part with an ending must fit into 255 bytes.
 MAX_NAME_BYTES = 200
-# Kinds whose addresses would be those of something else: `api/` itself, and the twins `api/index.json`, `api/openapi.json` …
-# `adapters` is the schema file that leads editors from an adapter's type to its parameters.
+# Kinds whose addresses would conflict with others: `api/` itself, and the twins `api/index.json`,
+# `api/openapi.json` … `adapters` is the schema file that maps an adapter's type to its parameters for
+# editors.
 RESERVED_KINDS = frozenset({API, "adapters", "index", "openapi", "snapshot"})
 
-# Of a name's parts: files of the site end so, and `x.json/` next to the twin `x.json` would be a file and a folder at once.
+# Endings of site files. With them in a name, `x.json/` next to the twin `x.json` would be a file and a
+# folder.
 _TAKEN_ENDINGS = (TWIN_ENDING, ".html", ".yaml", ".yml", ".atom")
-# As last part of a name: the twin of `w/index` would be `w/index.json`, which answers requests for `w/`.
+# As the last part of a name: the twin of `w/index` would be `w/index.json`, which answers requests for `w/`.
 _TAKEN_LAST = "index"
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
 _DETAIL = re.compile(rf"{API}/([a-z0-9_]+)/(?:([1-9][0-9]{{0,15}})|by-name/(.+))\Z", re.DOTALL)
@@ -44,22 +47,22 @@ _PART = re.compile(r"[^\W_][\w.+-]*\Z")
 
 
 def api_list(kind: str, page: int = 1) -> str:
-    """A page of a kind's list, from 1."""
+    """Address of a page of a kind's list, from 1."""
     return f"{API}/{kind}" if page == 1 else f"{API}/{kind}/page/{page}"
 
 
 def api_detail(kind: str, number: int) -> str:
-    """One definition, by id."""
+    """Address of one definition by id."""
     return f"{API}/{kind}/{number}"
 
 
 def api_by_name(kind: str, name: str) -> str:
-    """One definition, by name."""
+    """Address of one definition by name."""
     return f"{API}/{kind}/by-name/{name}"
 
 
 def parse_api_file(file: str) -> tuple[str, int | str] | None:
-    """Kind, and id or name, of the definition whose answer a file holds; None for every other file."""
+    """Return kind and id or name of the definition whose answer is in a file; None for every other file."""
     place = file.removesuffix(f"/{API_INDEX}").removesuffix(TWIN_ENDING)
     found = _DETAIL.match(place)
     if found is None:
@@ -69,90 +72,91 @@ def parse_api_file(file: str) -> tuple[str, int | str] | None:
 
 
 def api_history(kind: str, number: int) -> str:
-    """The revisions of one definition."""
+    """Address of the revisions of one definition."""
     return f"{API}/{kind}/{number}/history"
 
 
 def api_revisions(kind: str, number: int) -> str:
-    """The folder of a definition's revisions; it has no answer of its own."""
+    """Folder of a definition's revisions; it has no answer of its own."""
     return f"{API}/{kind}/{number}/revisions"
 
 
 def api_revision(kind: str, number: int, revision: int | str) -> str:
-    """One definition as it was at a revision."""
+    """Address of one definition at a revision."""
     return f"{API}/{kind}/{number}/revisions/{revision}"
 
 
 def api_all(kind: str, ending: str) -> str:
-    """All definitions of a kind in one file, as `json` or `ndjson`."""
+    """Address of all definitions of a kind in one file, as `json` or `ndjson`."""
     return f"{API}/{kind}/all.{ending}"
 
 
 def api_schema(kind: str) -> str:
-    """The JSON Schema of a kind's files, as the API answers it."""
+    """Address of the JSON Schema of a kind's files in the API."""
     return f"{API}/{kind}/schema"
 
 
 def schema_file(kind: str) -> str:
-    """The JSON Schema of a kind's files, for editors."""
+    """File of the JSON Schema of a kind's files, for editors."""
     return f"schema/{kind}.schema.json"
 
 
 def list_page(kind: str, page: int = 1) -> str:
-    """A page of a kind's list, from 1."""
+    """Address of a page of a kind's list, from 1."""
     return kind if page == 1 else f"{kind}/_page/{page}"
 
 
 def definition_page(kind: str, name: str) -> str:
-    """The page of one definition."""
+    """Address of the page of one definition."""
     return f"{kind}/{name}"
 
 
 def history_page(kind: str, name: str) -> str:
-    """The page of a definition's revisions."""
+    """Address of the page of a definition's revisions."""
     return f"{kind}/{name}/_history"
 
 
 def revision_page(kind: str, name: str, revision: int) -> str:
-    """The page of one revision."""
+    """Address of the page of one revision."""
     return f"{kind}/{name}/_revisions/{revision}"
 
 
 def asset(name: str, digest: str) -> str:
-    """A file that pages load; `digest` is of its content, so that a host can keep it for ever."""
+    """Address of a file that pages load; `digest` is of its content, so that hosts can cache it."""
     stem, dot, ending = name.rpartition(".")
     return f"{ASSETS}/{stem}.{digest}.{ending}" if dot else f"{ASSETS}/{name}.{digest}"
 
 
 def page_file(path: str) -> str:
-    """The file of a page that is a folder."""
+    """Return the file of a page that is a folder."""
     return f"{path}/{INDEX_PAGE}"
 
 
 def api_files(path: str) -> tuple[str, str]:
-    """The file of an answer that is a folder, and its twin."""
+    """Return the file of an answer that is a folder, and its twin."""
     return f"{path}/{API_INDEX}", path + TWIN_ENDING
 
 
 def top_from(file: str) -> str:
-    """The way from a file to the top of the site: `../../`."""
+    """Return the relative path from a file to the top of the site: `../../`."""
     return "../" * file.count("/")
 
 
 def href(path: str) -> str:
-    """A path that is a folder as it stands in an address, with the slash at its end."""
+    """Return the path of a folder as part of an address, with a slash at the end."""
     return f"{in_address(path)}/"
 
 
 def in_address(path: str) -> str:
-    """A path or a definition's name as it stands in an address (RFC 3986)."""
+    """Return a path or a definition's name as part of an address (RFC 3986)."""
     return path if _UNQUOTED.match(path) else quote(path, safe="/+~")
 
 
 def taken_part(name: str) -> str | None:
-    """The part of a definition's name that cannot be there, because an address with it would meet another; None for none.
+    """Return the part of a definition's name whose address would conflict with another.
 
-    Compared without case: on some hosts `Index.json` is `index.json`.
+    The result is None if there is none. The comparison ignores case: on some hosts `Index.json` equals
+    `index.json`.
     """
     parts = name.split("/")
     if folded(parts[-1]) == _TAKEN_LAST:
@@ -161,14 +165,14 @@ def taken_part(name: str) -> str | None:
 
 
 def has_address(name: str) -> bool:
-    """True for a name that can have a page and an answer of its own: what stands in the ledger need not be one."""
+    """True for a name that can have its own page and answer; names in the ledger may be invalid."""
     fits = len(name.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES
     return fits and all(_PART.match(part) for part in name.split("/")) and taken_part(name) is None
 
 
-# Each update of a live registry compares all names.
+# Cached, because each update of a live registry compares all names.
 @lru_cache(maxsize=65_536)
 def folded(text: str) -> str:
-    """A text as hosts compare it that do not tell upper case from lower case."""
+    """Return a text as case-insensitive hosts compare it."""
     found = text.casefold()
     return found if found.isascii() else unicodedata.normalize("NFC", found)

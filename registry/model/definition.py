@@ -1,4 +1,7 @@
-"""What is known of a definition without reading it: all that lists, references and others' pages may ask of it."""
+"""Definitions and their summaries.
+
+A summary has the fields that lists, reference checks and other pages need without loading the document.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class SummaryField:
-    """A text field of a kind that lists show or filter by; `name` is the name of the filter, `pointer` a JSON Pointer."""
+    """A text field of a kind that lists show or filter by.
+
+    `name` is the name of the filter, `pointer` a JSON Pointer.
+    """
 
     name: str
     pointer: str
@@ -31,10 +37,12 @@ class SummaryField:
 
 
 class Summary(NamedTuple):
-    """A few values of one document; "" or () where there is none, or one of another type than the format has.
+    """Selected values of one document; "" or () for missing values and values of the wrong type.
 
-    `fields` are the values of the kind's fields for lists, in their order. `references` are the names in the kind's fields of reference, in their order; None where nothing is referred to. `replaced_by`
-    is that of the deprecation, `samples` the paths of files that examples name. `is_excepting`: findings are excepted in the file.
+    `fields` are the values of the kind's list fields, in order. `references` are the names in the kind's
+    reference fields, in order; None for an empty field. `replaced_by` is the replacement of a deprecated
+    definition. `samples` are the paths of files that examples name. `is_excepting`: the file contains rule
+    exceptions.
     """
 
     title: str = ""
@@ -49,20 +57,20 @@ class Summary(NamedTuple):
 
     @classmethod
     def from_row(cls, row: list[Any]) -> "Summary":
-        """The summary whose fields were stored as JSON, in which tuples are lists."""
+        """Return the summary from JSON, in which tuples are lists."""
         for place in _TUPLES:
             row[place] = tuple(row[place])
         return cls._make(row)
 
 
-# The places of tuples among the fields of a summary.
+# Indexes of the tuples among the fields of a summary.
 _TUPLES = tuple(place for place, value in enumerate(Summary()) if value == ())
 
 
 def summary_of(
     data: dict[str, Any], references: Iterable[Reference], fields: Iterable[SummaryField]
 ) -> Summary:
-    """The summary of a document of a kind with these references and these fields for lists."""
+    """Return the summary of a document of a kind with these reference fields and list fields."""
     tags = data.get("tags")
     return Summary(
         title=_text(data.get("title")),
@@ -78,12 +86,12 @@ def summary_of(
 
 
 def sample_files(data: dict[str, Any]) -> Iterable[tuple[int, str, str]]:
-    """Number of the example, key and path of each file that the examples in a document name."""
+    """Yield the number of the example, key and path of each file that the examples in a document name."""
     examples = data.get("examples")
     for number, example in enumerate(examples if isinstance(examples, list) else ()):
         for key in ("input_file", "output_file"):
             path = example.get(key) if isinstance(example, dict) else None
-            # What leads out of the folder is the schema's finding.
+            # The schema reports paths outside the folder.
             if isinstance(path, str) and ".." not in path.split("/"):
                 yield number, key, path
 
@@ -93,7 +101,7 @@ def _text(value: Any) -> str:
 
 
 def text_at(data: Any, *steps: str) -> str | None:
-    """The text that lies at `steps`, or None when there is none: what is of another type is the schema's finding."""
+    """Return the text at `steps`, or None if there is none; the schema reports values of another type."""
     for step in steps:
         if not isinstance(data, dict):
             return None
@@ -114,7 +122,7 @@ SUFFIX = ".yaml"
 
 
 class Document(Protocol):
-    """One YAML file as read: plain data, the bytes of the file, and the place of every value."""
+    """One YAML file as read: plain data, the bytes of the file, and the location of every value."""
 
     @property
     def path(self) -> str:
@@ -129,7 +137,7 @@ class Document(Protocol):
         """The bytes of the file."""
 
     def span(self, pointer: tuple[str | int, ...], *, key: bool = False) -> Span:
-        """Where the value (or with `key` its key) at `pointer` is."""
+        """Return the span of the value (or with `key` its key) at `pointer`."""
 
     @property
     def place(self) -> Any:
@@ -137,10 +145,10 @@ class Document(Protocol):
 
 
 class Definition(NamedTuple):
-    """One YAML file of a kind. `id` is None as long as none was given; `document.data` is always a map.
+    """One YAML file of a kind. `id` is None until one is assigned; `document.data` is always a map.
 
-    `blob` is the id that git gives the bytes; "" where nobody has asked for it. What is asked of many definitions is in
-    `outline`: documents may lie elsewhere, and be read when somebody asks.
+    `blob` is git's id of the bytes; "" if it was not computed. Values needed from many definitions are in the
+    summary: documents may be stored elsewhere and are read on demand.
     """
 
     kind: str
@@ -167,7 +175,7 @@ class Definition(NamedTuple):
 
     @property
     def inside(self) -> dict[str, Any]:
-        """What stands inside `definition`: exactly what programs get. Empty where it is missing or no map."""
+        """The content of `definition`: exactly what programs receive. Empty if it is missing or not a map."""
         inside = self.data.get("definition")
         return inside if isinstance(inside, dict) else {}
 
@@ -181,7 +189,7 @@ class Definition(NamedTuple):
         *,
         key: bool = False,
     ) -> Problem:
-        """A finding about the value (or with `key` the key) at `pointer`, given as steps."""
+        """Return a finding about the value (or with `key` the key) at `pointer`, given as steps."""
         from registry.model.pointer import pointer_of
 
         return Problem(
@@ -190,14 +198,14 @@ class Definition(NamedTuple):
 
 
 def definition_path(kind: str, name: str) -> str:
-    """Path of a definition's file, relative to the registry's root."""
+    """Return the path of a definition's file, relative to the registry's root."""
     return f"{DEFINITIONS_FOLDER}/{kind}/{name}{SUFFIX}"
 
 
-# A history names each path again and again.
+# Cached, because a history names each path repeatedly.
 @lru_cache(maxsize=65_536)
 def kind_and_name(path: str) -> tuple[str, str] | None:
-    """Kind and name that a path stands for, or None when it is no definition's path."""
+    """Return kind and name for a path, or None if it is not a definition's path."""
     folder, _, rest = path.partition("/")
     kind, _, name = rest.partition("/")
     if folder != DEFINITIONS_FOLDER or not name or not name.endswith(SUFFIX) or name == SUFFIX:
@@ -206,6 +214,6 @@ def kind_and_name(path: str) -> tuple[str, str] | None:
 
 
 def id_of(data: dict[str, Any]) -> int | None:
-    """The id that a file carries, where it is one."""
+    """Return the id in a file, or None if it has no valid one."""
     number = data.get("id")
     return number if type(number) is int and number > 0 else None

@@ -1,4 +1,4 @@
-"""Two documents to their changed fields, by JSON Pointer (RFC 6901); pure."""
+"""Compare two documents: changed fields by JSON Pointer (RFC 6901); pure."""
 
 from enum import Enum
 from functools import lru_cache
@@ -8,7 +8,7 @@ from registry.model.pointer import escape_step
 
 
 class Missing(Enum):
-    """Stands where a field did not exist before, or does not exist any more."""
+    """Marks a field that did not exist before, or no longer exists."""
 
     MISSING = "missing"
 
@@ -17,7 +17,7 @@ MISSING = Missing.MISSING
 
 
 class Change(NamedTuple):
-    """One changed field: its JSON Pointer, and the value before and after (`MISSING` where there was none)."""
+    """One changed field: its JSON Pointer and the value before and after (`MISSING` if there was none)."""
 
     pointer: str
     old: Any
@@ -25,10 +25,10 @@ class Change(NamedTuple):
 
 
 def diff(old: Any, new: Any) -> list[Change]:
-    """The fields that differ, maps key by key, lists as one value; the order of keys is no change.
+    """Return the changed fields. Maps are compared by key, lists as one value; the order of keys is ignored.
 
-    A list is one value because its items have no names: an argument put in front would otherwise read as
-    every argument changed.
+    A list is one value because its items have no names: an argument inserted at the start would otherwise
+    change every argument.
     """
     if type(old) is not dict or type(new) is not dict:
         return [] if same(old, new) else [Change("", old, new)]
@@ -38,7 +38,7 @@ def diff(old: Any, new: Any) -> list[Change]:
 
 
 def _collect(old: dict[str, Any], new: dict[str, Any], pointer: str, changes: list[Change]) -> None:
-    # Appends to one list: nested generators take twice the time, and histories ask for this 50,000 times.
+    # Append to one list: nested generators take twice the time, and histories call this 50,000 times.
     common = len(old)
     for key, value in old.items():
         if key not in new:
@@ -47,7 +47,7 @@ def _collect(old: dict[str, Any], new: dict[str, Any], pointer: str, changes: li
             continue
         other = new[key]
         if value is other:
-            continue  # from one revision to the next most of a document is
+            continue  # the usual case between two revisions
         if type(value) is dict and type(other) is dict:
             _collect(value, other, pointer + _step(key), changes)
         elif value != other if type(value) is str else not same(value, other):
@@ -59,10 +59,10 @@ def _collect(old: dict[str, Any], new: dict[str, Any], pointer: str, changes: li
 
 
 def same(old: Any, new: Any) -> bool:
-    """Equal as JSON values: types count, the order of keys does not."""
+    """True for equal JSON values: types matter, the order of keys does not."""
     if old is new:
         return True
-    # `1 == True` and `1 == 1.0` in Python, but not in JSON; inside of maps and lists too.
+    # `1 == True` and `1 == 1.0` in Python, but not in JSON; also inside maps and lists.
     if type(old) is not type(new):
         return False
     if isinstance(old, dict):
@@ -72,7 +72,7 @@ def same(old: Any, new: Any) -> bool:
     return bool(old == new)
 
 
-# Files have the same keys again and again.
+# Cached, because files have the same keys repeatedly.
 @lru_cache(maxsize=4096)
 def _step(key: str) -> str:
     return f"/{escape_step(key)}"

@@ -1,4 +1,4 @@
-"""What git left in a file in place of its content: markers of a merge conflict, or a pointer of Git LFS; pure."""
+"""Detect artifacts of git in a file: conflict markers, or a pointer of Git LFS; pure."""
 
 import re
 from typing import NamedTuple
@@ -9,7 +9,7 @@ _MIDDLE = re.compile(r"^=======\r?$", re.MULTILINE)
 
 
 class Leftover(NamedTuple):
-    """Where it is (a line, from 1), what it is, and what to do."""
+    """An artifact of git: its line (from 1), a description and a hint."""
 
     line: int
     message: str
@@ -17,7 +17,7 @@ class Leftover(NamedTuple):
 
 
 def leftover_in(text: str) -> Leftover | None:
-    """What git left in a file that cannot be read as what it should be; None where it left nothing."""
+    """Return the artifact of git in a file that cannot be parsed; None if there is none."""
     if text.startswith(_POINTER):
         return Leftover(
             1,

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 
 class Severity(StrEnum):
-    """How much a finding matters: an error stops a build, a warning does not."""
+    """Severity of a finding: an error stops a build, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class Span(NamedTuple):
-    """A place in a file; lines and columns count from 1, columns count characters, the end is exclusive."""
+    """A range in a file; lines and columns count from 1, columns count characters, the end is exclusive."""
 
     path: str
     line: int = 1
@@ -25,7 +25,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding about one file: what is wrong (message) and what to type instead (hint)."""
+    """One finding about one file: what is wrong (message) and what to write instead (hint)."""
 
     rule: str
     severity: Severity
@@ -36,16 +36,16 @@ class Problem:
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
-        """Order of reports: by file, then place, then rule."""
+        """Sort key of reports: file, location, rule."""
         return (self.span.path, self.span.line, self.span.column, self.rule, self.message)
 
     def as_row(self) -> list[Any]:
-        """Plain data that `from_row` turns back into the problem."""
+        """Return plain data that `from_row` converts back."""
         return [self.rule, self.severity.value, list(self.span), self.message, self.hint, self.pointer]
 
     @classmethod
     def from_row(cls, row: list[Any]) -> "Problem":
-        """The problem that `as_row` described."""
+        """Return the problem from the data of `as_row`."""
         rule, severity, span, message, hint, pointer = row
         return cls(rule, Severity(severity), Span(*span), message, hint, pointer)
 

@@ -1,4 +1,4 @@
-"""What is hidden of a document before anybody sees it: the one place that decides, for pages, answers, diffs and logs; pure."""
+"""Hide credentials in a document: the only code that does so for pages, answers, diffs and logs; pure."""
 
 import copy
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ CREDENTIAL_RULE = "X001"
 
 
 def redacted(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> dict[str, Any]:
-    """The document with the credentials in it replaced by `[hidden]`, except those that the document itself excepts.
+    """Return the document with its credentials replaced by `[hidden]`, except those that it excepts itself.
 
-    They are looked for in `definition` and below `fields`, as the checker does. Returns the document itself where nothing is
-    hidden, and a copy otherwise.
+    Credentials are searched in `definition` and below `fields`, as in the checker. Returns the document
+    itself if nothing is hidden, and a copy otherwise.
     """
     shown = document
     exceptions = None

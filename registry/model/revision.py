@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 
 class Revision(NamedTuple):
-    """One state of one definition. `blob` is None where it was deleted, `commit` is None where nothing was committed yet.
+    """One state of a definition. `blob` is None if it was deleted, `commit` is None if it is not committed.
 
-    `old_blob` is the state right before in the commit graph, which is not always the revision listed before: two
-    branches can change one file. `other_blobs` are the states on the further parents of a merge. `date` is the author's,
-    ISO 8601 with the author's offset. `message` is the commit's subject and at most 2 KiB of its body.
+    `old_blob` is the previous state in the commit graph, which is not always the revision listed before: two
+    branches can change one file. `other_blobs` are the states on the other parents of a merge. `date` is the
+    author's, ISO 8601 with the author's offset. `message` is the commit's subject and at most 2 KiB of its
+    body.
     """
 
     number: int
@@ -24,7 +25,7 @@ class Revision(NamedTuple):
 
 
 def blobs_of(revisions: Iterable[Revision]) -> Iterator[str]:
-    """The contents that these revisions, and what each changed, are shown from."""
+    """Yield the blob ids needed to show these revisions and their changes."""
     return (
         blob for one in revisions for blob in (one.old_blob, one.blob, *one.other_blobs) if blob is not None
     )

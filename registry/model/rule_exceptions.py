@@ -9,8 +9,8 @@ from registry.model.pointer import steps_of
 class RuleException(NamedTuple):
     """One item of an `ignore` list.
 
-    `place` is its index in the list, `steps` are those of its JSON Pointer: it covers what stands there and below. No steps:
-    the whole file.
+    `place` is its index in the list. `steps` are the steps of its JSON Pointer: it covers the value there and
+    everything below. Without steps it covers the whole file.
     """
 
     place: int
@@ -18,12 +18,18 @@ class RuleException(NamedTuple):
     steps: tuple[str, ...]
 
     def covers(self, rule: str, steps: tuple[str | int, ...]) -> bool:
-        """True when a finding of `rule` about the value at `steps` is excepted. Steps are compared whole, never as text."""
+        """True when a finding of `rule` about the value at `steps` is excepted.
+
+        Steps are compared as whole steps.
+        """
         return self.rule == rule and self.steps == tuple(map(str, steps[: len(self.steps)]))
 
 
 def exceptions_in(document: dict[str, Any]) -> Iterator[RuleException]:
-    """The exceptions that a document makes. One without a rule, without a reason, or with a path that is not text makes none."""
+    """Yield the exceptions in a document.
+
+    Items without a rule or a reason, or with an invalid path, are skipped.
+    """
     listed = document.get("ignore")
     for place, item in enumerate(listed if isinstance(listed, list) else ()):
         if not isinstance(item, dict):

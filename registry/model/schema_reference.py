@@ -1,4 +1,4 @@
-"""References within one JSON Schema document: the only code that follows a `$ref`."""
+"""References within one JSON Schema document: the only code that follows `$ref`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from registry.model.pointer import steps_of
 
 
 def target_of(document: Any, reference: str) -> Any:
-    """The schema that a reference such as `#/$defs/x` or `#name` leads to; True, which allows anything, where there is none.
+    """Return the schema for a reference such as `#/$defs/x` or `#name`.
 
-    The fragment is percent-encoded (RFC 6901, section 6). Without a slash it is the name of an `$anchor` (JSON Schema
-    2020-12, section 8.2.2).
+    The result is True (allows anything) if it is missing. The fragment is percent-encoded (RFC 6901, section
+    6). Without a slash it is the name of an `$anchor` (JSON Schema 2020-12, section 8.2.2).
     """
     fragment = unquote(reference.removeprefix("#"))
     if fragment and not fragment.startswith("/"):
@@ -28,7 +28,10 @@ def target_of(document: Any, reference: str) -> Any:
 
 
 def followed(document: Any, node: Any) -> Mapping[str, Any]:
-    """The schema that describes the fields of `node`: itself, or where its references lead; empty where none does."""
+    """Return the schema that describes the fields of `node`, following its references.
+
+    The result is empty if there is none.
+    """
     passed: set[str] = set()
     while isinstance(node, dict) and "properties" not in node:
         reference = node.get("$ref")
