@@ -1,4 +1,4 @@
-"""What looks like a credential, and text without it; pure."""
+"""Detect and hide credentials in text; pure."""
 
 from registry.credentials.detect import (
     HIDDEN,

@@ -1,11 +1,11 @@
-"""Arguments of known programs that hold a password: `mysql -pVALUE`, `curl -u joe:VALUE`; pure."""
+"""Arguments of known programs that contain a password: `mysql -pVALUE`, `curl -u joe:VALUE`; pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from registry.credentials.tables import COMMAND_END, CURL_FLAGS, LOGIN_OPTIONS, PROGRAM, SECRET_OPTIONS, WORD
 
-# Options that take their value without a blank as well; with others (`-port`) that would be another option.
+# Options that also take their value without a blank; for others (`-port`) that would be a different option.
 _MAY_BE_ATTACHED = frozenset(("-p", "-u", "-U", "-w", "-P", "-k", "-a"))
 _NEVER_ATTACHED = frozenset(
     (
@@ -29,7 +29,7 @@ _PROGRAMS = frozenset((*SECRET_OPTIONS, *LOGIN_OPTIONS))
 
 
 class SecretArgument(NamedTuple):
-    """Where a password is in one argument of `program`: from `start` to `end`."""
+    """The location of a password in one argument of `program`: from `start` to `end`."""
 
     program: str
     start: int
@@ -42,15 +42,15 @@ class SecretArgument(NamedTuple):
 
 
 def secret_arguments(items: Sequence[Any], program: str) -> dict[int, SecretArgument]:
-    """The items of a list of arguments that hold a password, by their place. `program` is what is started with them.
+    """Return the items of an argument list that contain a password, by index.
 
-    A program may stand among the items as well: `sshpass -p x mysql -py`.
+    `program` is the program started. A program may also be among the items: `sshpass -p x mysql -py`.
     """
     current = _basename(program)
     if current not in _PROGRAMS and _PROGRAMS.isdisjoint(
         [item[item.rfind("/") + 1 :] for item in items if type(item) is str]
     ):
-        return {}  # nearly always
+        return {}  # the usual case
     found: dict[int, SecretArgument] = {}
     form = ""
     logs_in = False
@@ -81,7 +81,7 @@ def _basename(path: str) -> str:
 
 
 def _in_option(item: str, program: str, options: dict[str, str]) -> tuple[str, tuple[int, int] | None]:
-    """The form of the value that follows an option ("" for none), or where it is in the option itself."""
+    """Return the form of the value after an option ("" for none), or its location in the option itself."""
     form = options.get(item, "")
     if form:
         return ("" if form == "attached" else form), None
@@ -99,7 +99,7 @@ def _in_option(item: str, program: str, options: dict[str, str]) -> tuple[str, t
 
 
 def _span(item: str, start: int, form: str) -> tuple[int, int] | None:
-    """Where the password is in an item from `start` on; None where there is none."""
+    """Return the location of the password in an item from `start` on; None if there is none."""
     if form == "pass:":
         start = start + 5 if item.startswith("pass:", start) else len(item)
     elif form not in ("password", "attached"):
@@ -109,7 +109,7 @@ def _span(item: str, start: int, form: str) -> tuple[int, int] | None:
 
 
 def secrets_in_commands(text: str) -> Iterator[tuple[str, int, int]]:
-    """Passwords in the commands of a shell's text: the program, start and end of each."""
+    """Yield passwords in shell commands: the program, start and end of each."""
     place = 0
     while found := PROGRAM.search(text, place):
         end = COMMAND_END.search(text, found.end())

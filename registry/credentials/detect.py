@@ -1,10 +1,11 @@
-"""What looks like a credential, and text without it; pure.
+"""Detect and hide credentials in text; pure.
 
-Signs: the name says so and the value does not say otherwise; the value has the shape of a known token; an address holds a
-password or a token; a header, a netrc line or an argument of a known program holds one; a value is long and random.
-References (`${NAME}`, `file:/run/secrets/x`, `vault:path#key`) are none.
+Criteria: the name indicates a secret and the value does not contradict it; the value has the form of a known
+token; an address contains a password or a token; a header, a netrc line or an argument of a known program
+contains one; a value is long and random. References (`${NAME}`, `file:/run/secrets/x`, `vault:path#key`) are
+not credentials.
 
-Every function takes time linear in the text, whatever is in it.
+Every function takes time linear in the length of the text.
 """
 
 import math
@@ -49,19 +50,19 @@ from registry.credentials.tables import (
 
 HIDDEN = "[hidden]"
 DEFINITION: tuple[str, ...] = ("definition",)
-"""Where credentials are looked for in every document, whatever its kind says."""
-# Longer than every reference, placeholder or path: what is longer is not taken for one.
+"""The fields searched for credentials in every document, regardless of its kind."""
+# Longer than every reference, placeholder or path: longer values are not classified as such.
 _LONGEST_HARMLESS = 1_000
 _LONGEST_NAME = 200
-# Values above are not remembered: thousands of them would fill the memory.
+# Longer values are not cached: thousands of them would fill the memory.
 _LONGEST_REMEMBERED = 2_000
 
 
 class Text(NamedTuple):
     """A text of a document.
 
-    `name` is the key or option that it belongs to. `may_be_random`: a long random value is a finding there, even when nothing
-    else tells what it is. `argument` says where the secret is in an argument of a known program.
+    `name` is its key or option. `may_be_random`: a long random value is a finding even without other
+    evidence. `argument` is the location of the secret in an argument of a known program.
     """
 
     path: tuple[str | int, ...]
@@ -72,29 +73,32 @@ class Text(NamedTuple):
 
 
 def credential_in(name: str, value: str, *, may_be_random: bool = True) -> str | None:
-    """What the text `value` of the field or variable `name` seems to hold, in words; None for nothing secret."""
+    """Return a description of the credential in `value` of the field or variable `name`.
+
+    The result is None if there is none.
+    """
     return credential_of(Text((), name, value, may_be_random))
 
 
 def credential_of(text: Text) -> str | None:
-    """What a text seems to hold, in words; None for nothing secret."""
+    """Return a description of the credential in a text; None if there is none."""
     found = _found_in(text) if text.argument is not None or _may_hold_one(text.name, text.value) else None
     return found[0].what if found else None
 
 
 def is_placeholder(name: str, value: str) -> bool:
-    """True when a name says that a secret belongs here, and the value says that somebody will put it in later."""
+    """True when a name indicates a secret and the value is a placeholder for it."""
     bare = value.strip()
     return _is_secret_name(name) and _matches(PLACEHOLDER, bare) and bare.lower() not in ("none", "null")
 
 
 def hide(name: str, value: str, *, may_be_random: bool = True) -> str:
-    """`value` with every credential in it replaced by `[hidden]`."""
+    """Return `value` with every credential in it replaced by `[hidden]`."""
     return hide_text(Text((), name, value, may_be_random)) if _may_hold_one(name, value) else value
 
 
 def hide_text(text: Text) -> str:
-    """The value of a text with every credential in it replaced by `[hidden]`."""
+    """Return the value of a text with every credential in it replaced by `[hidden]`."""
     rest = text._replace(path=())
     return _hide_remembered(rest) if len(text.value) <= _LONGEST_REMEMBERED else _hide(rest)
 
@@ -103,7 +107,7 @@ def _hide(text: Text) -> str:
     return _replaced(text.value, [(one.start, one.end, HIDDEN) for one in _found_in(text)])
 
 
-# The revisions of one definition hold the same values again and again.
+# Cached, because revisions of one definition repeat the same values.
 _hide_remembered = lru_cache(maxsize=16_384)(_hide)
 
 
@@ -118,7 +122,7 @@ def _replaced(text: str, replacements: list[tuple[int, int, str]]) -> str:
 def hidden_in(
     document: dict[str, Any], fields: Sequence[tuple[str, ...]]
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The path of every text of `suspects_in` that holds a credential, and the text with `[hidden]` in its place."""
+    """Yield the path of each text with a credential, and the text with `[hidden]` in its place."""
     for text in suspects_in(document, fields):
         hidden = hide_text(text)
         if hidden != text.value:
@@ -126,28 +130,31 @@ def hidden_in(
 
 
 def hide_in_line(line: str) -> str:
-    """One line of a file, of any language, with what looks like a credential replaced; as long as it was."""
+    """Replace credentials in one line of a file in any language; the length is unchanged."""
     found = _Findings(line)
     _look_in_text(line, found, is_script=True)
     return _replaced(line, [(one.start, one.end, "•" * (one.end - one.start)) for one in found.listed])
 
 
 def strings_in(node: Any, path: tuple[str | int, ...] = ()) -> list[Text]:
-    """Every text below `node` with its path and the name it is under; an item of a list of arguments has its option's."""
+    """Return every text below `node` with its path and key.
+
+    Items of an argument list have their option's name.
+    """
     found: list[Text] = []
     _collect(node, path, "", found, lambda _name, _value: True)
     return found
 
 
 def texts_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> list[Text]:
-    """Every text of a document in which a credential is looked for: what is in `definition`, and below `fields`."""
+    """Return every text of a document to search for credentials: in `definition` and below `fields`."""
     return _look(document, fields, lambda _name, _value: True)
 
 
 def suspects_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> list[Text]:
-    """Those of `texts_in` that may be or hold a credential, or stand for one: of most definitions one or none.
+    """Return the texts of `texts_in` that may be or contain a credential or placeholder; usually none or one.
 
-    Below `fields` a long random value counts, too; in the rest of `definition` only what a name or a known form tells.
+    Below `fields` a long random value also counts; elsewhere in `definition` only names and known forms do.
     """
     return _look(document, fields, _may_hold_one)
 
@@ -172,7 +179,7 @@ def _look(
 
 @lru_cache(maxsize=64)
 def _roots(fields: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-    """Where to start looking, none below another."""
+    """Return the paths to start from, none below another."""
     outside = [one for one in dict.fromkeys(fields) if one[:1] != DEFINITION]
     inner = {one for one in outside if any(other != one and one[: len(other)] == other for other in outside)}
     return (DEFINITION, *(one for one in outside if one not in inner))
@@ -195,12 +202,12 @@ def _collect(
             if type(value) is not str:
                 command = node.get("exec") if key == "argv" else ""
                 _collect(value, (*path, key), key, found, is_wanted, command if type(command) is str else "")
-            elif is_wanted(key, value):  # here, and not by a call more: nearly all are texts
+            elif is_wanted(key, value):  # inline rather than a call: nearly all values are texts
                 found.append(Text((*path, key), key, value))
     elif kind is list:
         _collect_items(node, path, name, found, is_wanted, program)
     elif (kind is int or kind is float) and is_wanted(name, str(node)):
-        found.append(Text(path, name, str(node)))  # a password of digits only, not quoted
+        found.append(Text(path, name, str(node)))  # an unquoted password of digits only
 
 
 def _collect_items(
@@ -220,7 +227,7 @@ def _collect_items(
             found.append(Text((*path, place), option, item, argument=secret[place]))
         elif is_wanted(option, item):
             found.append(Text((*path, place), option, item))
-        # After `--password` comes its value, unless it is in the same item; an option that follows is no value.
+        # The value of `--password` is the next item, unless it is in the same item; an option is not a value.
         match = OPTION.match(item) if type(item) is str and item[:1] == "-" else None
         option = match["name"] if match and match["value"] is None else name
 
@@ -232,7 +239,7 @@ class _Finding(NamedTuple):
 
 
 class _Findings:
-    """Findings in one text, none over another: the first wins."""
+    """Findings in one text that do not overlap: the first wins."""
 
     def __init__(self, text: str) -> None:
         self.listed: list[_Finding] = []
@@ -240,7 +247,7 @@ class _Findings:
         self._taken: bytearray | None = None
 
     def add(self, what: str, start: int, end: int) -> bool:
-        """Add one, unless part of its place is taken. True when it was added."""
+        """Add a finding unless it overlaps another. Returns True if it was added."""
         if self._taken is None:
             self._taken = bytearray(len(self._text))
         if start >= end or self._taken.find(1, start, end) >= 0:
@@ -250,7 +257,7 @@ class _Findings:
         return True
 
     def add_value(self, what: str, start: int, end: int, *, shortest: int = 3) -> bool:
-        """Add what stands where a secret belongs, unless it is a reference, a placeholder, or says how it is done."""
+        """Add a value in the position of a secret, unless it is a reference, placeholder or description."""
         if end - start >= 2 and self._text[start] in "\"'" and self._text[end - 1] == self._text[start]:
             start, end = start + 1, end - 1  # `-p"$PASSWORD"`, as a shell takes it
         if self._text.startswith(("`", "$("), start):
@@ -274,7 +281,7 @@ _BY_NAME = "a secret, as its name says"
 
 
 def _found_in(text: Text) -> list[_Finding]:
-    """What is found in a value that may hold one; parts do not overlap."""
+    """Return the findings in a value; they do not overlap."""
     _, name, value, may_be_random, argument = text
     bare = value.strip()
     found = _Findings(value)
@@ -306,22 +313,22 @@ def _without_references(text: str) -> str:
 
 
 def _may_hold_one(name: str, value: str) -> bool:
-    """False when a value cannot hold a credential: its name tells of none, and it has no long word, no address, no lines.
+    """False when a value cannot contain a credential: neutral name, no long word, no address, no line break.
 
-    So with nearly all values, and this is asked for every text of every definition.
+    This is the usual case, and the function is called for every text of every definition.
     """
     if _says_secret(name if len(name) <= _LONGEST_NAME else name[-_LONGEST_NAME:]):
         return True
     if len(value) < 9:
         return False
-    # Of an address, a line, a value, a header, an option; a chain, which takes half of the time that a loop takes.
+    # Addresses, lines, values, headers, options. A chain of conditions, because a loop takes twice the time.
     if "=" in value or ":" in value or "@" in value or "\n" in value or " -" in value:
         return True
     return LONG_WORD.search(value) is not None or " password " in value
 
 
 def _look_in_text(text: str, found: _Findings, *, is_script: bool) -> None:
-    """Credentials in a text of any language: a script, a line of YAML, a header, an argument."""
+    """Find credentials in a text of any language: a script, a line of YAML, a header, an argument."""
     _look_for_shapes(text, found)
     if " " in text:
         _look_for_headers(text, found)
@@ -334,10 +341,10 @@ def _look_in_text(text: str, found: _Findings, *, is_script: bool) -> None:
 
 
 def _look_for_assignments(text: str, found: _Findings, *, is_script: bool) -> None:
-    """Values of names that say that they are secret: `password=…`, `"token": "…"`."""
+    """Find values of names that indicate a secret: `password=…`, `"token": "…"`."""
     place = long_end = 0
     while assigned := ASSIGNED.search(text, place):
-        # What is no secret itself may hold one: `SETTINGS: "mode=fast;password=…"`.
+        # A value that is not a secret may contain one: `SETTINGS: "mode=fast;password=…"`.
         place = assigned.end()
         if not _is_secret_name(assigned["name"]):
             continue
@@ -349,7 +356,7 @@ def _look_for_assignments(text: str, found: _Findings, *, is_script: bool) -> No
             long_end = end
         if assigned["colon"] and is_bare and not _is_value(text, assigned, end, is_script=is_script):
             continue
-        # In JSON and in a header one character is a value, too: no prose is written so.
+        # In JSON and in a header a single character is a value, too, because they contain no prose.
         is_certain = (assigned["quote"] and not is_bare) or HEADER_NAME.match(
             assigned["name"][-_LONGEST_NAME:]
         )
@@ -358,10 +365,10 @@ def _look_for_assignments(text: str, found: _Findings, *, is_script: bool) -> No
 
 
 def _assigned_value(text: str, place: int, long_end: int) -> tuple[int, int, bool] | None:
-    """Start and end of the value at `place`, and whether it stands without quotes; None where there is none.
+    """Return start and end of the value at `place`, and whether it is unquoted; None if there is none.
 
-    `long_end` is the end of the last long value without quotes: one that starts inside it ends there as well. Matching
-    each of them would take quadratic time (`token:token:token:…`).
+    `long_end` is the end of the last long unquoted value: a value that starts inside it ends there as well.
+    Matching each of them would take quadratic time (`token:token:token:…`).
     """
     if place < long_end and text[place] not in "\"'\\{}[]":
         return place, long_end, True
@@ -372,9 +379,10 @@ def _assigned_value(text: str, place: int, long_end: int) -> tuple[int, int, boo
 
 
 def _is_value(text: str, assigned: re.Match[str], end: int, *, is_script: bool) -> bool:
-    """True when what follows a colon without quotes is a value, and no prose (`forgot your password: click here`) or part of a name.
+    """True when the unquoted text after a colon is a value, not prose or part of a name.
 
-    A colon makes a value where a blank or a quoted key is; in one line of text the value is the last word or the only one.
+    An example of prose is `forgot your password: click here`. After a colon, a value follows a blank or a
+    quoted key; in a single line of text the value is the last word or the only one.
     """
     if HEADER_NAME.match(assigned["name"][-_LONGEST_NAME:]) and assigned.start() == 0:
         return True
@@ -384,7 +392,7 @@ def _is_value(text: str, assigned: re.Match[str], end: int, *, is_script: bool) 
 
 
 def _look_for_options(text: str, found: _Findings) -> None:
-    """Values of options of any program in the text of a shell: `--password VALUE`."""
+    """Find values of options of any program in shell text: `--password VALUE`."""
     for match in OPTION_IN_TEXT.finditer(text):
         kind = match.lastgroup or ""
         if _is_secret_name(match["name"]) and not (kind == "bare" and _matches(PROSE, match[kind])):
@@ -392,7 +400,7 @@ def _look_for_options(text: str, found: _Findings) -> None:
 
 
 def _look_for_headers(text: str, found: _Findings) -> None:
-    """Headers with a scheme, and lines of netrc."""
+    """Find headers with a scheme, and lines of netrc."""
     small = text.lower()
     if "authorization" in small:
         for match in AUTHORIZATION.finditer(text):
@@ -424,7 +432,7 @@ def _is_basic(value: str) -> bool:
 
 
 def _look_for_shapes(value: str, found: _Findings) -> None:
-    """Tokens of a known shape, and passwords and tokens in addresses."""
+    """Find tokens of a known form, and passwords and tokens in addresses."""
     length = len(value)
     for what, shortest, marks, pattern in SMALL_TOKENS if value.islower() and "_" not in value else TOKENS:
         if length < shortest:
@@ -451,7 +459,7 @@ def _look_for_addresses(value: str, found: _Findings) -> None:
 
 
 def _is_token_like(user: str) -> bool:
-    """True for what nobody calls a user: letters and digits mixed, and not words with numbers behind them."""
+    """True for a user name that looks like a token: mixed letters and digits, not words and numbers."""
     bare = _without_references(user)
     if len(bare) < 12 or "%40" in bare:
         return False
@@ -461,7 +469,7 @@ def _is_token_like(user: str) -> bool:
 
 
 def _is_wordy(text: str) -> bool:
-    """True when all that stands between signs is a word or a number, or a word with a short number behind it: `app-2024`, `v2`."""
+    """True when all parts between signs are words, numbers or words with a number: `app-2024`, `v2`."""
     return all(_WORDY.fullmatch(part) for part in re.split(r"[^A-Za-z0-9]", text))
 
 
@@ -476,14 +484,17 @@ def _is_secret_name(name: str) -> bool:
 def _says_secret(name: str) -> bool:
     small = name.lower()
     if "hex" not in small:
-        small = small.replace("path", "")  # many names have one, and no `pat` in it
+        small = small.replace("path", "")  # many names contain `path` and no `pat` elsewhere
     if name.isascii() and not any(stem in small for stem in STEMS_OF_NAMES):
         return False
     return bool((NAME.search(name) or JOINED_NAME.search(name)) and not PUBLIC_NAME.search(name))
 
 
 def _is_random(name: str, value: str) -> bool:
-    """A value that only a machine would write: long, of one word, and with nearly as much in it as its letters can hold."""
+    """True for a value that looks generated.
+
+    It is long, one word, and has nearly the maximal entropy for its alphabet.
+    """
     if not RANDOM.match(value) or UUID.match(value) or HASH_NAME.search(name):
         return False
     if HEX.match(value):
@@ -491,7 +502,8 @@ def _is_random(name: str, value: str) -> bool:
     kinds = sum(bool(re.search(pattern, value)) for pattern in ("[a-z]", "[A-Z]", "[0-9]"))
     if kinds < 3 or "/" in value[:1]:
         return False
-    # Words with capitals or dashes between them change kind seldom; random text at nearly every other letter.
+    # Words in camel case or with dashes rarely switch character class; random text does at nearly every
+    # character.
     changes = sum(_kind_of(one) != _kind_of(two) for one, two in pairwise(value))
     return changes / len(value) > 0.4 and _entropy(value) > 3.5
 
@@ -501,5 +513,5 @@ def _kind_of(char: str) -> int:
 
 
 def _entropy(text: str) -> float:
-    """Bits a character, after Shannon."""
+    """Return the Shannon entropy in bits per character."""
     return -sum(count / len(text) * math.log2(count / len(text)) for count in Counter(text).values())

@@ -1,4 +1,4 @@
-"""Patterns of names, values and tokens; each line is data. Add a token's shape here, with what it is in words."""
+"""Patterns of names, values and tokens as data. Add new token formats here with a description."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -6,7 +6,10 @@ from typing import Any
 
 
 class Pattern:
-    """A regular expression that is compiled when it is first used: a build after one edit needs few, and all cost it a twentieth."""
+    """A regular expression that is compiled on first use.
+
+    A build after one edit needs few of them, and compiling all takes a twentieth of its time.
+    """
 
     search: Callable[..., re.Match[str] | None]
     match: Callable[..., re.Match[str] | None]
@@ -14,11 +17,11 @@ class Pattern:
     sub: Callable[..., str]
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
-        """As `re.compile` takes them."""
+        """Take the arguments of `re.compile`."""
         self.given = pattern, flags
 
     def __getattr__(self, name: str) -> Any:
-        """A method of the compiled expression, found at once from then on."""
+        """Return a method of the compiled expression and store it as an attribute."""
         found = getattr(re.compile(*self.given), name)
         setattr(self, name, found)
         return found
@@ -37,7 +40,7 @@ PLACEHOLDER = Pattern(
       | example | test | sample | todo:.* | fixme:.* | unset | undefined | \?+ )\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
-# The last word of a name decides: DB_PASSWORD is one, PASSWORD_FILE and TOKEN_URL are not.
+# The last word of a name decides: DB_PASSWORD is a secret, PASSWORD_FILE and TOKEN_URL are not.
 NAME = Pattern(
     r"""(?:^|[^A-Za-z0-9]|(?-i:(?<=[a-z0-9])(?=[A-Z])))
     (?: pass(?:word|wd|phrase|code)? | pwd | pw | secret | token | credentials? | creds | bearer | authorization | jwt | pat | apikey | secretkey | accesskey | otp | totp
@@ -46,7 +49,7 @@ NAME = Pattern(
     (?:[^A-Za-z0-9]?(?:[0-9]++|value|plain|base64|b64|hex|prod|production|staging|dev|test|live|old|new|current|previous|primary|secondary)){0,8}\Z""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
-# Every such name has one of these; nearly no other name does, and looking for them is faster.
+# Every such name contains one of these; few other names do, and searching for them is faster.
 STEMS_OF_NAMES = (
     "pass",
     "pw",
@@ -67,16 +70,16 @@ PUBLIC_NAME = Pattern(
     r"(?:^|[^A-Za-z])(?:public|pub|pass[^A-Za-z]?through|max|min|num|by|ask|no|prompt|without|export|delete|list)[^A-Za-z]",
     re.IGNORECASE,
 )
-# Values under such a name that say what is done, and are no secret themselves; also regular expressions (`password=.*`) and
-# paths of jq (`{token: .auth.token}`).
+# Values of such names that describe a method and are not secrets; also regular expressions (`password=.*`)
+# and paths of jq (`{token: .auth.token}`).
 HARMLESS = Pattern(
     r"""(?: | true | false | yes | no | on | off | enabled? | disabled? | required | optional | auto | default | prompt | ask | stdin | env | vault | file | keyring | kerberos
       | basic | bearer | digest | oauth2? | oidc | saml | ldap | jwt | mtls | hs(?:256|384|512) | rs(?:256|384|512) | [0-9]{1,3}
       | \.[*+].* | \.[a-z_]+(?:\.[a-z_]+)* | https?://[^\s@]*  | (?:~|\.{1,2})?/[\w./@+-]* | [\w.-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|p12|pfx|jks|env|ini|conf) )\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
-# What it is, how long it is at least, what every such token has one of (looking for these takes a tenth of the time), and its
-# shape, compiled when a mark was found.
+# Description, minimum length, markers of which every such token contains one (searching for these takes a
+# tenth of the time), and the form, compiled when a marker was found.
 TOKENS = (
     ("a private key", 20, ("-----BEGIN ", "AGE-SECRET-KEY-", "PuTTY-"), r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----|AGE-SECRET-KEY-1[0-9A-Z]{20,}|PuTTY-User-Key-File-"),
     ("an AWS access key", 20, ("AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ABIA", "ACCA"), r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AGPA|AIDA|AROA|ABIA|ACCA)[0-9A-Z]{16}(?![A-Za-z0-9])"),
@@ -96,17 +99,18 @@ TOKENS = (
     ("a storage key", 25, ("AccountKey=", "SharedAccess", "sig=", "Signature="), r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/%=&_.-]{16,}|[?&](?:sig|X-Amz-Signature|Signature)=[A-Za-z0-9%+/=]{20,}"),
     ("a password hash", 23, ("$",), r"\$(?:2[aby]|6|5|y|argon2(?:id|i|d))\$[A-Za-z0-9./$=,+]{20,}"),
 )  # fmt: skip
-# Those that a text without capitals and underscores may be: most values are paths and names of that sort, and are seen in half of the time.
+# Formats that a text without capitals and underscores can have: most values are paths and names of this kind,
+# and are checked in half of the time.
 SMALL_TOKENS = tuple(
     (what, shortest, small, shape)
     for what, shortest, marks, shape in TOKENS
     if (small := tuple(mark for mark in marks if mark == mark.lower() and "_" not in mark))
 )
-# A password may hold `@`: the last one before the path ends it.
+# A password may contain `@`: the last one before the path ends it.
 URL_PASSWORD = Pattern(r"""(?<=[A-Za-z0-9+.-])://[^\s/:@?#"']*:(?P<value>[^\s/@"']+(?:@[^\s/@"',;?#&]+)*)@""")
-# A token instead of a user's name; what is taken for one is for the code to say.
+# A token in place of a user name; the code decides what counts as one.
 URL_USER = Pattern(r"""(?<=[hH][tT][tT][pP])[sS]?://(?P<value>[^\s/:@?#"']{12,500})@""")
-# A name, and the sign that gives it a value; in JSON within a shell's quotes both quotes have a backslash.
+# A name and the sign before its value; in JSON within shell quotes both quotes have a backslash.
 ASSIGNED = Pattern(
     r"""(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]++)(?P<quote>\\?["'])?\s{0,8}(?:=>|:=|=|(?P<colon>:))\s{0,8}"""
 )
@@ -115,7 +119,7 @@ ASSIGNED_VALUE = Pattern(
                  (?:[^\s"',;&|}\]$]|\$(?:\{[^{}\s"']*+\}|\([^()\n]*+\))?+)*+)""",
     re.VERBOSE | re.DOTALL,
 )
-# A header of HTTP with a scheme, and the lines of a netrc file.
+# An HTTP header with a scheme, and the lines of a netrc file.
 AUTHORIZATION = Pattern(
     r"""authorization\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?(?P<scheme>bearer|basic|token|digest|negotiate|apikey|api-key|key)\s{1,4}(?P<value>[^\s"'\\,;]+)""",
     re.IGNORECASE,
@@ -127,13 +131,13 @@ NETRC = Pattern(
     r"(?<!\S)(?:machine\s{1,8}\S{1,255}|default\s{1,8}login\s{1,8}\S{1,255}|(?P<login>login\s{1,8}\S{1,255}))\s{1,8}"
     r"(?:(?:login|account)\s{1,8}\S{1,255}\s{1,8}){0,2}password\s{1,8}(?P<value>\S+)"
 )
-# An option of a command in a shell's text with the word behind it: `--password VALUE`.
+# An option of a command in shell text with the next word: `--password VALUE`.
 OPTION_IN_TEXT = Pattern(
     r"""(?<![A-Za-z0-9_.-])-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]*+)[ \t]{1,8}
         (?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<bare>[^\s"'`|;&<>(){}\[\],-][^\s"'`|;&<>()]*+))""",
     re.VERBOSE,
 )
-# What stands behind the name of an option in prose.
+# Text after the name of an option in prose.
 PROSE = Pattern(
     r"(?:and|are|argument|as|but|by|can|for|from|has|if|in|instead|is|may|must|not|of|on|option|or|parameter|should|so|takes?|that|the|to|when|which|will|with)\Z",
     re.IGNORECASE,
@@ -146,11 +150,11 @@ HASH_NAME = Pattern(
 RANDOM = Pattern(r"[A-Za-z0-9+/_=-]{20,}\Z")
 HEX = Pattern(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
 UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-# Every token has such a part, and few other values have.
+# Every token contains such a part, and few other values do.
 LONG_WORD = Pattern(r"[A-Za-z0-9_+=-]{11,}")
-# Which options of a program are followed by a secret (or have it attached), and in which form it is written there. The forms:
-# `password`: all of it; `user:password` and `user%password`: what stands behind the sign; `pass:`: what stands behind this word;
-# `user,password`: as lftp writes it.
+# Options of a program that are followed by a secret (or have it attached), and the form of the value. The
+# forms: `password`: all of it; `user:password` and `user%password`: the text after the sign; `pass:`: the
+# text after this word; `user,password`: as in lftp.
 _MYSQL = {"-p": "attached"}
 _CURL = {"-u": "user:password", "--user": "user:password", "-U": "user:password", "--proxy-user": "user:password", "--oauth2-bearer": "password",
          "--pass": "password", "--proxy-pass": "password", "--tlspassword": "password"}  # fmt: skip
@@ -185,19 +189,19 @@ SECRET_OPTIONS: dict[str, dict[str, str]] = {
     "rdesktop": {"-p": "password"},
     "swaks": {"-ap": "password", "-a": "password"},
 }  # fmt: skip
-# These take their option only behind another word: `docker login -p x`, not `docker run -p 80:80`.
+# These take their option only after another word: `docker login -p x`, not `docker run -p 80:80`.
 LOGIN_OPTIONS: dict[str, dict[str, str]] = {
     **{key: {"-p": "password"} for key in ("docker", "podman", "buildah", "skopeo", "nerdctl", "crane")},
     **{key: {"-p": "password"} for key in ("helm", "oc", "az")},
 }
-# Those that are looked for in the text of a shell; the others are words that stand in many texts.
+# Programs that are searched for in shell text; the others are common words.
 _IN_SHELL = sorted({*SECRET_OPTIONS, *LOGIN_OPTIONS} - {"http", "https", "xh", "ab"}, key=len, reverse=True)
 PROGRAM = Pattern(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, _IN_SHELL))})(?![\w.-])")
-# curl takes `-fsSu joe:x`: letters of options without a value before the one that has it.
+# curl takes `-fsSu joe:x`: options without a value may precede the letter of the one that has it.
 CURL_FLAGS = Pattern(r"-[sSfLkvigGNIjJ0-6#]+(?P<last>[uU])")
 COMMAND_END = Pattern(r"[|;&\n]")
 WORD = Pattern(r"""(?:[^\s"'`]|"[^"\n]*"|'[^'\n]*')+""")
-# Headers whose value is a secret even where no blank is behind the colon: `curl -H X-Api-Key:abc`.
+# Headers whose value is a secret even without a blank after the colon: `curl -H X-Api-Key:abc`.
 HEADER_NAME = Pattern(
     r"(?:-H)?(?:x-[a-z0-9-]{0,40}(?:key|token|secret|password)|private-token|api-?key)\Z", re.IGNORECASE
 )
