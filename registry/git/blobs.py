@@ -1,4 +1,4 @@
-"""`git cat-file --batch-command` under way: file contents by blob id, requested ahead of being read, and never a large one."""
+"""Contents of files by blob id, from a running `git cat-file --batch-command`; large files are never read."""
 
 import io
 from collections import deque
@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 from registry.git.error import GitError
 
-# Ids are sent in batches of this size. Two batches must fit into a pipe next to each other (SHA-256 ids as well):
-# otherwise git and this process could wait for each other, both pipes full.
+# Ids are sent in batches of this size. Two batches must fit into a pipe next to each other (SHA-256 ids as
+# well): otherwise git and this process could wait for each other, both pipes full.
 _BATCH = 150
 _PIPE_BYTES = 1024 * 1024
-# So much is taken out of a pipe at once: hundreds of contents, where Python's own buffer holds a few.
+# Bytes read from a pipe at once: hundreds of contents, while Python's own buffer holds only a few.
 _BUFFER_BYTES = 256 * 1024
 
 
 def widen(pipe: Any) -> None:
-    """Let a pipe hold more, where the system can: git goes on while we do other work."""
+    """Enlarge a pipe where the system supports it, so that git does not wait for this process."""
     try:
         from fcntl import F_SETPIPE_SZ, fcntl
     except ImportError:
@@ -27,13 +27,16 @@ def widen(pipe: Any) -> None:
 
 
 class Oversize(NamedTuple):
-    """Stands for the contents of a file that is larger than the caller reads: `size` in bytes. Nothing of it was read."""
+    """Placeholder for a file larger than the caller accepts: `size` in bytes. Its content was not read."""
 
     size: int
 
 
 class _Known(NamedTuple):
-    """What git says of one blob: the line that opens its contents, and its size; a size below 0 where git has no such file."""
+    """Git's answer for one blob: the line before its content, and its size.
+
+    The size is negative if git has no such object.
+    """
 
     blob: str
     header: bytes
@@ -41,22 +44,23 @@ class _Known(NamedTuple):
 
 
 class PendingBlobs:
-    """Contents that git is reading; use it as a context.
+    """Contents that git is reading; use it as a context manager.
 
-    Git reports the sizes of a batch of blobs first, and only those that are small enough are requested. The sizes of the
-    next batch are requested in the same breath, in front of the contents, so that git always has something to do.
+    Git first reports the sizes of a batch of blobs, and only blobs within the limit are requested. The sizes
+    of the next batch are requested before these contents, so that git is never idle.
     """
 
     def __init__(self, process: Any, at_most: int, hint: Callable[[], str] = str) -> None:
-        """`process` is `git cat-file --batch-command --buffer`, just started, with pipes; `at_most` bytes of a file are read.
+        """`process` is a new `git cat-file --batch-command --buffer` with pipes.
 
-        `hint` says what to do when contents are missing.
+        `at_most` is the limit in bytes. `hint` returns advice for missing contents.
         """
         self._process = process
         self._at_most = at_most
         self._hint = hint
         self._unsent: deque[str] = deque()
-        # What git will answer, in this order: sizes of a batch (ids), or contents of one (what is known of each blob).
+        # The answers that git will send, in order: sizes of a batch (ids), or one content (its size
+        # information).
         self._sent: deque[tuple[bool, deque[Any]]] = deque()
         self._asks_for_sizes = False
         self._count = 0
@@ -65,30 +69,31 @@ class PendingBlobs:
         widen(process.stdin)
 
     def __enter__(self) -> "PendingBlobs":
-        """This."""
+        """Return this object."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End git."""
-        with suppress(OSError):  # it ended by itself
+        """End the git process."""
+        with suppress(OSError):  # the process has already ended
             self._process.stdin.close()
         self._output.close()
-        self._process.proc.wait()  # not GitPython's, which raises: whoever stops reading early ends git
+        # not GitPython's `wait`, which raises: a caller that stops reading early ends git
+        self._process.proc.wait()
 
     def ask(self, blobs: Iterable[str]) -> None:
-        """Request more; git reads them while we do something else."""
+        """Request more blobs; git reads them in the background."""
         before = len(self._unsent)
         self._unsent.extend(blobs)
         self._count += len(self._unsent) - before
         if not self._asks_for_sizes:
             self._send(())
-        if self._sent and self._sent[0][0]:  # nothing else is under way: sizes are there at once
+        if self._sent and self._sent[0][0]:  # no other request is pending: the sizes arrive at once
             self._read_sizes()
 
     def answers(self, count: int | None = None) -> Iterator[tuple[str, bytes | Oversize]]:
-        """The next `count` of those requested, or all: blob ids with their contents, in order.
+        """Yield the next `count` requested blobs, or all: ids with contents, in order.
 
-        Raises GitError for one that git does not have.
+        Raises GitError for a blob that git does not have.
         """
         sent, output, at_most = self._sent, self._output, self._at_most
         for _ in range(self._count if count is None else count):
@@ -111,7 +116,7 @@ class PendingBlobs:
             yield blob, data[start:-1]
 
     def _read_sizes(self) -> None:
-        """Read the sizes that are next in git's output, and request those contents."""
+        """Read the next sizes from git's output, and request those contents."""
         _, blobs = self._sent.popleft()
         self._asks_for_sizes = False
         readline = self._output.readline
@@ -125,7 +130,7 @@ class PendingBlobs:
         self._send(known)
 
     def _send(self, known: Iterable[_Known]) -> None:
-        """Request the sizes of the next batch, and the contents of those `known` that are small enough."""
+        """Request the sizes of the next batch, and the contents of small enough blobs in `known`."""
         lines = []
         if self._unsent:
             blobs = deque([self._unsent.popleft() for _ in range(min(_BATCH, len(self._unsent)))])
@@ -136,6 +141,6 @@ class PendingBlobs:
             lines += [f"contents {one.blob}\n" for one in known if 0 <= one.size <= self._at_most]
             self._sent.append((False, deque(known)))
         if lines:
-            with suppress(BrokenPipeError):  # git ended: whoever reads its answer is told
+            with suppress(BrokenPipeError):  # git ended: the reader of its answer gets the error
                 self._process.stdin.write("".join([*lines, "flush\n"]).encode())
                 self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""The environment and the options of every git process: a repository's configuration and attributes start no program."""
+"""Environment and options of every git process, so that repository configuration cannot start programs."""
 
 import os
 import re
@@ -11,9 +11,10 @@ from registry.errors import UsageError
 MINIMUM_GIT = (2, 38)
 """The first version with `merge-tree --write-tree` and `safe.bareRepository`."""
 TIMEOUT_S = 60
-"""Git is ended when one command that reads takes longer."""
+"""Time limit in seconds for one read command; git is terminated after it."""
 
-# The user's settings do not change what is read. `core.quotePath` and friends do not matter: every listing uses -z.
+# The user's settings do not affect reading. Settings such as `core.quotePath` are irrelevant: all listings
+# use -z.
 OPTIONS = (
     "--no-pager",
     "--literal-pathspecs",
@@ -57,26 +58,26 @@ OPTIONS = (
     "gc.auto=0",
     "-c",
     "maintenance.auto=false",
-    # Larger files are hashed and packed piece by piece, not whole in memory.
+    # Larger files are hashed and packed in pieces, not as a whole in memory.
     "-c",
     "core.bigFileThreshold=4m",
-    # A whole pack of hundreds of megabytes is not mapped at once.
+    # Do not map a whole pack of hundreds of megabytes at once.
     "-c",
     "core.packedGitWindowSize=8m",
     "-c",
     "core.packedGitLimit=64m",
 )
 
-# Protected configuration and the limits of the search: honored when git locates the repository, and for remotes.
+# Protected configuration and search limits: honored when git locates the repository, and for remotes.
 _PROTECTED = re.compile(
     r"GIT_(?:CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|PARAMETERS|KEY_\d+|VALUE_\d+)"
     r"|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM)\Z"
 )
-# How to reach a remote is the user's choice. These stay in force for fetching and pushing, and only there.
+# The user decides how to reach a remote. These settings apply to fetch and push only.
 _FOR_REMOTES = re.compile(r"GIT_(?:SSH|SSL|HTTP|ASKPASS|PROXY|TRACE_CURL)")
-# Where git keeps the objects of a push that is not accepted yet, and the repository that it pushes to: for hooks only.
+# Where git keeps the objects of a pending push, and the repository that receives it: for hooks only.
 _FOR_HOOKS = ("GIT_DIR", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
-# GitPython's own switch, which is set here.
+# GitPython's own setting, which is set here.
 _OWN = "GIT_PYTHON_REFRESH"
 
 protected: dict[str, str] = {}
@@ -85,9 +86,9 @@ for_hooks: dict[str, str] = {}
 
 
 def git_python() -> Any:
-    """GitPython, imported when first needed (0.1 s), and never through its own check for git, which raises ImportError.
+    """Import GitPython on first use (0.1 s), without its own check for git, which raises ImportError.
 
-    Raises UsageError when there is no git, or one that is too old.
+    Raises UsageError when git is missing or too old.
     """
     _take_variables_out_of_the_environment()
     os.environ[_OWN] = "quiet"
@@ -101,12 +102,15 @@ def git_python() -> Any:
 
 
 def _take_variables_out_of_the_environment() -> None:
-    """GIT_DIR and its like, set while a hook runs, would point every command elsewhere: only known variables are kept."""
+    """Remove variables such as GIT_DIR, which a hook sets and which would redirect every command.
+
+    Only known variables are kept.
+    """
     found = {
         name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_") and name != _OWN
     }
     if not found:
-        return  # they were taken before
+        return  # they were removed before
     for kept in (protected, for_remotes, for_hooks):
         kept.clear()
     for name, value in found.items():
@@ -120,7 +124,7 @@ def _take_variables_out_of_the_environment() -> None:
 
 @cache
 def _require_version(program: str) -> None:
-    """Raise UsageError for a git that is too old; asked once."""
+    """Raise UsageError if git is too old; checked once."""
     import git
 
     version = tuple(git.Git().version_info)
@@ -133,14 +137,14 @@ def _require_version(program: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Variables for git, the same for every user."""
+    """Return the variables for git, identical for every user."""
     return {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ATTR_NOSYSTEM": "1",
-        # No transport at all, whatever `protocol.<name>.allow` says: a missing object of a partial clone is fetched
-        # by the program that its remote's address can name (`ext::`).
+        # No transport at all, regardless of `protocol.<name>.allow`: a missing object of a partial clone is
+        # fetched by the program that its remote's address can name (`ext::`).
         "GIT_ALLOW_PROTOCOL": "",
         "GIT_NO_LAZY_FETCH": "1",
         "LC_ALL": "C",
@@ -149,10 +153,13 @@ def environment() -> dict[str, str]:
 
 
 def environment_of_the_search() -> dict[str, str]:
-    """Variables for the one command that locates the repository: the user's protected configuration is honored."""
+    """Return the variables for the command that locates the repository.
+
+    It honors the user's protected configuration.
+    """
     return {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **protected}
 
 
 def git_is_installed() -> bool:
-    """True when there is a git on the PATH."""
+    """True when git is on the PATH."""
     return shutil.which("git") is not None

@@ -1,25 +1,27 @@
-"""What the index tells of files that are not in the work tree as a commit has them.
+"""Index entries of files that are missing or unchecked in the work tree.
 
-Submodules, sparse checkouts, and files that `git update-index --assume-unchanged` hides from `git status`.
+These are submodules, sparse checkouts, and files that `git update-index --assume-unchanged` hides from `git
+status`.
 """
 
 from pathlib import Path
 from typing import NamedTuple
 
-# The mode of a submodule (160000), as the index holds it. Found by chance elsewhere it costs one git process.
+# The mode of a submodule (160000) in the index. A false match costs one git process.
 _SUBMODULE = b"\x00\x00\xe0\x00"
 # gitformat-index(5): flags of a sparse checkout need version 3; version 4 may have them.
 _WITHOUT_FLAGS = b"DIRC\x00\x00\x00\x02"
-# Version 2: each entry has facts of the file, the object id, 16 bits of flags and the path, padded to a multiple of 8 bytes.
+# Version 2: each entry has stat data, the object id, 16 bits of flags and the path, padded to a multiple of 8
+# bytes.
 _HEADER_BYTES, _FACTS_BYTES = 12, 40
 _ASSUME_UNCHANGED = 0x80
 _LONG_NAME = 0xFFF
 
 
 class IndexEntry(NamedTuple):
-    """One path of the index, from the top of the work tree.
+    """One path of the index, relative to the top of the work tree.
 
-    `is_skipped`: it is left out of the work tree; `is_assumed`: git does not look whether it is there.
+    `is_skipped`: the file is not checked out (sparse checkout). `is_assumed`: git does not check the file.
     """
 
     path: str
@@ -29,30 +31,33 @@ class IndexEntry(NamedTuple):
 
 
 def suspects(git_dir: Path) -> bool:
-    """True when the index may hold submodules, or files whose absence git does not report; decided without git, in milliseconds."""
+    """True when the index may contain submodules, or files whose absence git does not report.
+
+    Decided without git, in milliseconds.
+    """
     for file in (git_dir / "index", *git_dir.glob("sharedindex.*")):
         if not file.is_file():
             continue
         try:
             data = file.read_bytes()
         except OSError:
-            return True  # git says why
+            return True  # git reports the reason
         if not data.startswith(_WITHOUT_FLAGS) or _SUBMODULE in data or _assumes_any(data):
             return True
     return False
 
 
 def _assumes_any(data: bytes) -> bool:
-    """True when an entry of an index of version 2 is marked as unchanged, or when the index is not of this form."""
-    for hash_bytes in (20, 32):  # SHA-1 and SHA-256; nothing here says which
+    """True when an index of version 2 marks an entry as unchanged, or when the index has another format."""
+    for hash_bytes in (20, 32):  # SHA-1 and SHA-256; the index does not say which
         found = _assumes(data, hash_bytes)
         if found is not None:
             return found
-    return True  # git says what is wrong with it
+    return True  # git reports the defect
 
 
 def _assumes(data: bytes, hash_bytes: int) -> bool | None:
-    """The same for object ids of this length; None when they have another."""
+    """Return the same for object ids of this length; None if they have another length."""
     to_flags = _FACTS_BYTES + hash_bytes
     start, marks = _HEADER_BYTES, 0
     try:
@@ -71,7 +76,7 @@ def _assumes(data: bytes, hash_bytes: int) -> bool | None:
 
 
 def parse_entry(row: str) -> IndexEntry:
-    """A row of `git ls-files -s -v`: tag, mode, id and stage, a tab, the path."""
+    """Parse a row of `git ls-files -s -v`: tag, mode, id and stage, a tab, the path."""
     facts, _, path = row.partition("\t")
     tag, mode, _, _ = facts.split(" ")
     return IndexEntry(path, mode == "160000", tag in "Ss", tag.islower())

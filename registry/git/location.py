@@ -1,7 +1,8 @@
-"""Where a repository is: git locates it once, and nothing that only looks like a git directory is taken for one.
+"""Location of a repository. Git locates it once, and lookalikes of a git directory are refused.
 
-A change can bring `HEAD`, `objects/` and `refs/` as ordinary files. Git and GitPython would take their folder for a bare
-repository, with a configuration and a history of the author's choice. Git never checks out a path with a step `.git`.
+A change can add `HEAD`, `objects/` and `refs/` as ordinary files. Git and GitPython would treat their folder
+as a bare repository, with a configuration and history controlled by the author. Git never checks out a path
+with a part `.git`.
 """
 
 import os
@@ -25,9 +26,10 @@ _HINT = "do not run git here; remove these files, or ask who added them"
 
 
 class Location(NamedTuple):
-    """A repository: its git directory, the one shared by all its work trees, and the top of the work tree.
+    """A repository.
 
-    `top` is None for a bare repository. `object_format` is `sha1` or `sha256`.
+    Its git directory, the directory shared by all its work trees, and the top of the work tree. `top` is None
+    for a bare repository. `object_format` is `sha1` or `sha256`.
     """
 
     git_dir: Path
@@ -37,23 +39,23 @@ class Location(NamedTuple):
 
 
 class _WorkTree(NamedTuple):
-    """A folder with an entry `.git`, and the git directory that this stands for."""
+    """A folder with an entry `.git`, and the git directory that the entry refers to."""
 
     top: Path
     git_dir: Path
 
 
 def locate(path: Path, *, in_hook: bool = False) -> Location | None:
-    """The repository that `path` lies in, or None when it lies in none (or the machine has no git).
+    """Return the repository that contains `path`, or None if there is none (or git is not installed).
 
-    A bare repository is found only if `path` is its folder. `in_hook`: the one that git names in GIT_DIR.
-    Raises RefusedError for a git directory among the ordinary files of a work tree, GitError where git refuses.
+    A bare repository is found only if `path` is its folder. `in_hook`: use the repository in GIT_DIR. Raises
+    RefusedError for a git directory among the ordinary files of a work tree, GitError when git refuses.
     """
     start = Path(os.path.realpath(path))
     if not git_is_installed():
         refuse_embedded(path)
         if find_work_tree(start) is not None:
-            git_python()  # raises the clear error: there is a repository, and nothing to read it with
+            git_python()  # raises the clear error: there is a repository, but git is missing
         return None
     git = git_python()
     if in_hook and "GIT_DIR" in for_hooks:
@@ -75,7 +77,7 @@ def locate(path: Path, *, in_hook: bool = False) -> Location | None:
 
 
 def _refuse_inside_bare(start: Path) -> None:
-    """Raise UsageError where `start` is somewhere inside a bare repository."""
+    """Raise UsageError if `start` is inside a bare repository."""
     bare = next((folder for folder in start.parents if looks_like_git_dir(folder)), None)
     if bare is not None:
         raise UsageError(
@@ -86,7 +88,10 @@ def _refuse_inside_bare(start: Path) -> None:
 def _ask(
     git: Any, start: Path, options: tuple[str, ...], variables: dict[str, str]
 ) -> tuple[str, Path] | None:
-    """Object format and git directory, as git says from the folder `start`; None when git finds no repository."""
+    """Return object format and git directory as git reports them for `start`.
+
+    The result is None if git finds no repository.
+    """
     status, output, stderr = git.Git(str(start)).execute(
         ["git", *OPTIONS, *options, "rev-parse", "--show-object-format", "--absolute-git-dir"],
         env=variables,
@@ -113,7 +118,7 @@ def _ask(
 
 
 def _quoted_folder(said: str) -> str:
-    """The folder that git's advice names (`detected dubious ownership in repository at '…'`)."""
+    """Return the folder in git's message (`detected dubious ownership in repository at '…'`)."""
     return said.partition("repository at '")[2].partition("'")[0]
 
 
@@ -134,13 +139,13 @@ def _location(
 
 
 def common_dir_of(git_dir: Path) -> Path:
-    """The git directory that all work trees of a repository share."""
+    """Return the git directory that all work trees of a repository share."""
     named = _first_line_of(git_dir / "commondir")
     return Path(os.path.normpath(git_dir / named)) if named else git_dir
 
 
 def looks_like_git_dir(folder: Path) -> bool:
-    """True for what git could take for a git directory; also for some folders that it would not."""
+    """True for every folder that git could treat as a git directory; also for some that it would not."""
     return os.path.lexists(folder / "HEAD") and (
         os.path.lexists(folder / "commondir")
         or all(os.path.lexists(folder / name) for name in ("objects", "refs"))
@@ -151,10 +156,10 @@ _OF_A_GIT_DIRECTORY = frozenset(("head", "objects", "refs", "commondir"))
 
 
 def git_directories_in(paths: Iterable[str]) -> list[str]:
-    """The paths of the files `HEAD` beside which `paths` hold what makes git take their folder for a git directory.
+    """Return the paths of `HEAD` files whose folder git could treat as a git directory, given these `paths`.
 
-    As `looks_like_git_dir` decides, for paths with `/` that need not be on disk; in any case of letters, since some file
-    systems tell no difference.
+    Decides like `looks_like_git_dir`, for paths with `/` that need not be on disk. Ignores case, since some
+    file systems do.
     """
     held: dict[str, dict[str, str]] = {}
     for path in paths:
@@ -169,9 +174,9 @@ def git_directories_in(paths: Iterable[str]) -> list[str]:
 
 
 def git_directories_touched(touched: Iterable[str], paths: Callable[[], Iterable[str]]) -> list[str]:
-    """Those of the `git_directories_in` `paths` of which one of the paths in `touched` is a part.
+    """Return the `git_directories_in` `paths` that contain one of the paths in `touched`.
 
-    `paths` is called only where there can be any.
+    `paths` is called only if there can be any.
     """
     folders = {folder.lower() for path in touched for folder, _ in _parts_of_git_directories(path)}
     if not folders:
@@ -180,7 +185,7 @@ def git_directories_touched(touched: Iterable[str], paths: Callable[[], Iterable
 
 
 def _parts_of_git_directories(path: str) -> Iterator[tuple[str, str]]:
-    """The folders that `path` could make a git directory, each with the step below it that does."""
+    """Yield the folders that `path` could turn into a git directory, each with the relevant part below it."""
     steps = path.split("/")
     for place, step in enumerate(steps):
         if step.lower() in _OF_A_GIT_DIRECTORY:
@@ -188,7 +193,10 @@ def _parts_of_git_directories(path: str) -> Iterator[tuple[str, str]]:
 
 
 def find_work_tree(start: Path) -> _WorkTree | None:
-    """The nearest folder, `start` or above it, with an entry `.git` that stands for a git directory; without git."""
+    """Return the nearest folder, `start` or a parent, whose entry `.git` refers to a git directory.
+
+    Does not run git.
+    """
     return next((found for folder in (start, *start.parents) if (found := _work_tree_at(folder))), None)
 
 
@@ -198,7 +206,7 @@ def _work_tree_at(folder: Path) -> _WorkTree | None:
         return _WorkTree(folder, Path(os.path.realpath(entry)))
     line = _first_line_of(entry)
     named = line.removeprefix("gitdir:").strip()
-    # Of any other entry git takes no notice and goes on with the folder above.
+    # Git ignores any other entry and continues with the parent folder.
     return (
         _WorkTree(folder, Path(os.path.realpath(folder / named)))
         if line.startswith("gitdir:") and named
@@ -207,8 +215,8 @@ def _work_tree_at(folder: Path) -> _WorkTree | None:
 
 
 def _first_line_of(path: Path) -> str:
-    """The line in one of git's files that name a folder; "" where there is no such plain file."""
-    if not os.path.isfile(path):  # noqa: PTH113 - False also for what cannot be looked at
+    """Return the line in a file of git that names a folder; "" if it is not a regular file."""
+    if not os.path.isfile(path):  # noqa: PTH113 - False also for unreadable paths
         return ""
     try:
         with path.open("rb") as file:
@@ -218,10 +226,11 @@ def _first_line_of(path: Path) -> str:
 
 
 def refuse_embedded(path: Path) -> None:
-    """Refuse a git directory that is among the ordinary files of the work tree around `path`.
+    """Refuse a git directory among the ordinary files of the work tree around `path`.
 
-    Looks at every folder from `path` up to the top of the work tree, and at where an entry `.git` leads. Reads names
-    only, and needs no git but where an entry `.git` leads to such files. Raises RefusedError, naming the file.
+    Checks every folder from `path` up to the top of the work tree, and the target of an entry `.git`. Reads
+    only names, and needs git only if an entry `.git` refers to such files. Raises RefusedError with the name
+    of the file.
     """
     start = Path(os.path.realpath(path))
     suspect = None
@@ -241,7 +250,7 @@ def _refuse_suspect(suspect: Path, around: _WorkTree) -> None:
     if suspect in (around.git_dir, common_dir_of(around.git_dir)):
         if ".git" in suspect.parts:
             raise UsageError(f"{suspect} is a git directory", f"name the work tree: {around.top}")
-        return  # `.git` of the folder above leads here: a bare repository with work trees beside it
+        return  # the `.git` of the parent leads here: a bare repository with work trees next to it
     if ".git" in suspect.relative_to(around.top).parts:
         raise UsageError(f"{suspect} is inside a git directory", f"name the work tree: {around.top}")
     raise RefusedError(
@@ -251,16 +260,17 @@ def _refuse_suspect(suspect: Path, around: _WorkTree) -> None:
 
 
 def _refuse_if_led_astray(work_tree: _WorkTree) -> None:
-    """Refuse an entry `.git` that leads to files which the repository around it tracks."""
+    """Refuse an entry `.git` that leads to files tracked by the surrounding repository."""
     for git_dir in {work_tree.git_dir, common_dir_of(work_tree.git_dir)}:
         if any(step.lower() == ".git" for step in git_dir.parts):
-            continue  # no repository can bring files below a folder of this name
+            continue  # no repository can contain files below a folder of this name
         for outer in _work_trees_around(git_dir):
             if git_dir in (outer.git_dir, common_dir_of(outer.git_dir)):
                 continue
             if _tracks(outer, git_dir / "HEAD"):
                 raise RefusedError(
-                    f"{git_dir / 'HEAD'}: {work_tree.top / '.git'} leads to this file, and {outer.top} tracks it",
+                    f"{git_dir / 'HEAD'}: {work_tree.top / '.git'} leads to this file, "
+                    f"and {outer.top} tracks it",
                     _HINT,
                 )
 

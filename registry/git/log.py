@@ -1,4 +1,4 @@
-"""What each commit of a log changed: `git diff-tree` under way, and its output as commits with their changed paths."""
+"""Changes of each commit in a log, parsed from the output of `git diff-tree`."""
 
 import os
 import re
@@ -15,19 +15,19 @@ from registry.git.blobs import widen
 from registry.git.error import GitError, first_line
 from registry.git.order import CommitOrder
 
-_START = datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written behind it
-# So many commits are read by one process, at most (a second of work) and at least (more than its start takes).
+_START = datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written after it
+# The largest and smallest number of commits per process: a second of work, and more than its start-up.
 _LARGEST_PIECE, _SMALLEST_PIECE = 10_000, 1_000
 _CHUNK_BYTES = 1024 * 1024
-# Bytes of UTF-8 that are kept of a commit's message.
+# Maximum lengths of the subject and the body of a commit message, in bytes of UTF-8.
 MOST_SUBJECT, MOST_BODY = 1024, 2048
 
 
 class LogRow(NamedTuple):
-    """One changed path of one commit, as git's raw format has it.
+    """One changed path of one commit, as in git's raw format.
 
-    `old_path` is the path before (other than `path` for a rename), `old_blob` and `blob` are None for "no file".
-    `other_blobs` are what the further parents of a merge have.
+    `old_path` is the path before (different from `path` for a rename); `old_blob` and `blob` are None for "no
+    file". `other_blobs` are the blobs of the other parents of a merge.
     """
 
     status: str
@@ -41,9 +41,9 @@ class LogRow(NamedTuple):
 class LogCommit(NamedTuple):
     """One commit with its changed paths.
 
-    `date` is the author's, ISO 8601 with the author's offset. `message` is its subject and at most 2 KiB of its body.
-    `rows` are what it changed; of a merge the files that differ from all its parents. `brought` is what a merge changed
-    against its first parent. A merge without any of both has only its name.
+    `date` is the author's, ISO 8601 with the author's offset. `message` is its subject and at most 2 KiB of
+    its body. `rows` are its changes; for a merge the files that differ from all its parents. `brought` are
+    the changes of a merge against its first parent. A merge without either has only its name.
     """
 
     commit: str
@@ -56,10 +56,10 @@ class LogCommit(NamedTuple):
 
 
 class PendingLog:
-    """A `git diff-tree` under way. A thread takes its output, so that git never waits while we do other work."""
+    """A running `git diff-tree`. A thread reads its output, so that git never waits for this process."""
 
     def __init__(self, process: Any, hint: Callable[[], str] = str) -> None:
-        """`process` was just started; `hint` says what to do when objects are missing."""
+        """`process` is newly started; `hint` returns advice for missing objects."""
         self._process = process
         self._hint = hint
         widen(process.stdout)
@@ -78,13 +78,13 @@ class PendingLog:
             self._chunks.put(b"")
 
     def output(self) -> Iterator[bytes]:
-        """Part after part, as git gives it. Raises GitError where it failed."""
+        """Yield git's output in parts. Raises GitError if git failed."""
         while chunk := self._chunks.get():
             yield chunk
         self.close()
 
     def close(self) -> None:
-        """End git, if it still runs. Raises GitError where it failed, once."""
+        """End git if it is running. Raises GitError once if it failed."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -99,12 +99,12 @@ class PendingLog:
 
 
 class PendingLogs:
-    """One log, read in pieces by several processes of git at once: looking for what a commit changed takes git a core."""
+    """One log, read in parts by several git processes at once: finding changes is limited by the CPU."""
 
     def __init__(
         self, start: Callable[[Sequence[str]], PendingLog], order: CommitOrder, at_once: int
     ) -> None:
-        """`start` starts reading some lines of commits, in the order given. The first ones are started now."""
+        """`start` starts reading some lines of commits, in the order given. The first are started now."""
         self._start = start
         self._merges = order.merges
         names = order.names
@@ -120,9 +120,10 @@ class PendingLogs:
             self._running.append((piece, self._start([*self._lines(piece)])))
 
     def _lines(self, piece: Sequence[str]) -> Iterator[str]:
-        """What git is asked for, newest first, as it goes through a history itself: with packs as they are it needs a tenth less.
+        """Yield the input for git, newest first, in git's own traversal order.
 
-        A merge is asked for twice: against all its parents, and then as if the first one was the only one.
+        With existing packs this saves a tenth. A merge is listed twice: against all its parents, and against
+        its first parent only.
         """
         for name in reversed(piece):
             yield name
@@ -130,10 +131,10 @@ class PendingLogs:
                 yield f"{name} {self._merges[name]}"
 
     def commits(self) -> Iterator[LogCommit]:
-        """The commits that changed something and all merges, oldest first. Raises GitError where git fails."""
+        """Yield the commits with changes and all merges, oldest first. Raises GitError if git fails."""
         try:
             while self._running:
-                # Read while git is at it; only the order has to wait.
+                # Read while git is running; only the order has to wait.
                 piece, log = self._running[0]
                 newest_first = [*parse_log(log.output())]
                 self._running.popleft()
@@ -146,7 +147,7 @@ class PendingLogs:
             self.close()
 
     def close(self) -> None:
-        """End what still runs."""
+        """End all running processes."""
         for _, log in self._running:
             log.close()
         self._running.clear()
@@ -155,7 +156,10 @@ class PendingLogs:
 def _with_merges(
     names: Iterable[str], found: Iterator[LogCommit], merges: Container[str]
 ) -> Iterator[LogCommit]:
-    """The commits that were `found` among `names`, both oldest first; what was found of a merge in one, and merges without changes."""
+    """Merge the `found` commits into the order of `names`, both oldest first.
+
+    The two entries of a merge are combined, and merges without changes are added.
+    """
     one = next(found, None)
     for name in names:
         if name not in merges:
@@ -165,7 +169,8 @@ def _with_merges(
             continue
         brought: tuple[LogRow, ...] = ()
         merge = LogCommit(name, "", "", "", "")
-        # What differs from all parents differs from the first one, too: of a single part it is always the latter.
+        # A path that differs from all parents also differs from the first one: a single entry is always the
+        # latter.
         for is_combined in (False, True):
             if one is not None and one.commit == name:
                 brought = brought if is_combined else one.rows
@@ -175,12 +180,12 @@ def _with_merges(
 
 
 def parse_log(chunks: Iterable[bytes]) -> Iterator[LogCommit]:
-    """The commits in git's output, in its order."""
+    """Yield the commits in git's output, in its order."""
     return _parse_log(_tokens(chunks))
 
 
 def _tokens(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The NUL-ended parts of a stream; what is not UTF-8 in them as Python's surrogates."""
+    """Yield the NUL-terminated parts of a stream; bytes that are not UTF-8 become Python's surrogates."""
     return chain.from_iterable(_token_lists(chunks))
 
 
@@ -203,7 +208,10 @@ def _path(token: str) -> str:
 
 
 def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
-    """Commits from the tokens of `git diff-tree -z --raw` in our format; no field can hold a NUL, so places decide."""
+    """Parse commits from the tokens of `git diff-tree -z --raw`.
+
+    No field contains NUL, so positions are unambiguous.
+    """
     header: tuple[str, str, str, str, str] | None = None
     rows: list[LogRow] = []
     for token in tokens:
@@ -225,16 +233,19 @@ def _parse_log(tokens: Iterator[str]) -> Iterator[LogCommit]:
 
 
 def shown_message(message: str) -> str:
-    """The subject of a message and at most 2 KiB of its body; `…` where more was written. It is stored and shown many times."""
+    """Return the subject and at most 2 KiB of the body of a message, with `…` for omitted text.
+
+    The result is stored and shown many times.
+    """
     message = message.strip("\n")
-    if len(message) <= MOST_SUBJECT // 4:  # characters, of which each takes at most four bytes
+    if len(message) <= MOST_SUBJECT // 4:  # characters, each of at most four bytes
         return message
     subject, line_end, body = message.partition("\n")
     return f"{_cut(subject, MOST_SUBJECT)}{line_end}{_cut(body, MOST_BODY)}"
 
 
 def _cut(text: str, most: int) -> str:
-    """A text of at most `most` bytes of UTF-8, `…` included."""
+    """Cut a text to at most `most` bytes of UTF-8, including `…`."""
     data = text.encode()
     return (
         text
@@ -244,7 +255,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _parse_row(facts: str, tokens: Iterator[str]) -> LogRow:
-    """One raw line: modes and ids before and after, what happened; the path, or both, come next."""
+    """Parse one raw line: modes and ids before and after, and status; one or two paths follow."""
     old_mode, mode, old_blob, blob, status = facts[1:].split(" ")
     old_path = path = _path(next(tokens))
     if status[0] in "RC":
@@ -253,16 +264,17 @@ def _parse_row(facts: str, tokens: Iterator[str]) -> LogRow:
 
 
 def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> LogRow | None:
-    """A merge's line, which has a colon, a mode, an id and (as asked) a path for each parent.
+    """Parse a line of a merge, which has a colon, a mode, an id and a path for each parent.
 
-    None for a file that a merge took from one parent under the name it has with another: nothing changed in the merge.
+    Returns None for a file that a merge took from one parent under its name in another parent: the merge
+    changed nothing.
     """
     parents = len(facts) - len(facts.lstrip(":"))
     fields = facts[parents:].split(" ")
     modes, blobs, status = fields[: parents + 1], fields[parents + 1 : -1], fields[-1]
     new_blob = _blob(modes[-1], blobs[-1])
     paths = [_path(next(tokens)) for _ in range(parents + 1)]
-    # A parent without the file is listed with the path that the merge has.
+    # A parent without the file is listed with the path in the merge.
     had = [n for n in range(parents) if _blob(modes[n], blobs[n])]
     if (
         new_blob is not None
@@ -270,14 +282,14 @@ def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> LogRow | None:
         and any(paths[n] == paths[-1] for n in had)
     ):
         return None
-    # Against the first parent that has the file: against one that lacks it, all of it would read as added.
+    # Against the first parent that has the file: compared with one that lacks it, all content would be added.
     which = had[0] if had else 0
     others = tuple(blobs[n] for n in had[1:])
     return LogRow(status[which], paths[which], paths[-1], _blob(modes[which], blobs[which]), new_blob, others)
 
 
 def _blob(mode: str, blob: str) -> str | None:
-    """None for "no file", and for what is no plain file (a link, a submodule)."""
+    """Return None for "no file" and for entries that are not regular files (links, submodules)."""
     return blob if mode.startswith("100") and blob.strip("0") else None
 
 
@@ -289,7 +301,10 @@ def _author_date(raw: str) -> str:
 
 
 def iso_date(seconds: int, offset: str) -> str:
-    """ISO 8601 with an offset; what no calendar holds (git keeps any number) becomes the nearest date that it does."""
+    """Return ISO 8601 with an offset.
+
+    Dates outside the calendar (git accepts any number) become the nearest valid date.
+    """
     shift, suffix = _zone(offset)
     moment = _START + timedelta(seconds=min(max(seconds, -(10**10)), 2 * 10**11) + shift)
     return moment.isoformat() + suffix
@@ -297,7 +312,7 @@ def iso_date(seconds: int, offset: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _zone(offset: str) -> tuple[int, str]:
-    """Seconds that an offset (`+0130`) adds, and how ISO 8601 writes it; one that no clock has is UTC."""
+    """Return the seconds of an offset (`+0130`) and its ISO 8601 form; an invalid offset is UTC."""
     found = re.fullmatch(r"([+-])([0-9]{2})([0-9]{2})", offset)
     minutes = int(found[2]) * 60 + int(found[3]) if found else 0
     if not found or not minutes or minutes >= 24 * 60:

@@ -1,14 +1,15 @@
-"""The order in which commits are read: it only ever grows at its end while the main line goes on; pure."""
+"""The order in which commits are read: it only grows at the end while the main line advances; pure."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class CommitOrder(NamedTuple):
-    """Commits in the order in which they are read, and where they stand in the graph.
+    """Commits in reading order, and their position in the graph.
 
-    `names` are the commits, oldest first. `merges` names the first parent of each merge among them. `branched` are those that
-    are not on the main line: the last commit, its first parent, the first parent of that, and so on.
+    `names` are the commits, oldest first. `merges` maps each merge to its first parent. `branched` are the
+    commits off the main line. The main line is the last commit, its first parent, the first parent of that,
+    and so on.
     """
 
     names: list[str]
@@ -17,7 +18,7 @@ class CommitOrder(NamedTuple):
 
 
 def commit_order(parents: Mapping[str, str], head: str) -> CommitOrder:
-    """The commits of `parents` that `head` holds; `parents` as in `in_order`."""
+    """Return the commits of `parents` reachable from `head`; `parents` as in `in_order`."""
     names = in_order(parents, head)
     merges = {name: above.partition(" ")[0] for name in names if " " in (above := parents[name])}
     if not merges:
@@ -31,15 +32,17 @@ def commit_order(parents: Mapping[str, str], head: str) -> CommitOrder:
 
 
 def in_order(parents: Mapping[str, str], head: str) -> list[str]:
-    """The commits of `parents` that `head` holds, oldest first: what its first parent holds, what each further one brings, itself.
+    """Return the commits of `parents` reachable from `head`, oldest first.
 
-    So with every commit. What a branch brings comes right before its merge, however old it is, and no commit comes before its
-    parents. Git's own topological order puts what an updated branch brings between commits that were there before.
-    `parents` are those of each commit, as git lists them: with blanks between, "" of the first one.
+    For every commit: the history of its first parent, then what each other parent adds, then the commit
+    itself. Commits of a branch come directly before its merge, regardless of age, and no commit comes before
+    its parents. Git's own topological order inserts the commits of an updated branch between earlier ones.
+    `parents` maps each commit to its parents as git lists them: separated by blanks, "" for a root commit.
     """
     left = dict(parents)
     order: list[str] = []
-    # Commits to go on from, and lines of commits, newest first, that follow once all above them on the stack is done.
+    # Commits to continue from, and lines of commits, newest first, to add once all above them on the stack is
+    # done.
     stack: list[str | list[str]] = [head]
     while stack:
         name = stack.pop()

@@ -1,9 +1,10 @@
-"""Git processes of one repository, each with explicit directories: git locates nothing by itself.
+"""Git processes of one repository, with explicit directories: git does not search for a repository.
 
-Commands that only need objects run on an isolated git directory that comes with the program: it has no refs, no
-attributes and no configuration but the object format, and reads the objects of the repository. So nothing that a
-repository's configuration or attributes name can start: no merge driver, filter, text conversion or remote helper.
-Commands that need refs, the index or the work tree run on the repository itself, with these settings overridden.
+Commands that only need objects run on an isolated git directory that ships with the program: it has no refs,
+no attributes and no configuration except the object format, and reads the objects of the repository.
+Therefore no program in a repository's configuration or attributes can start: no merge driver, filter, text
+conversion or remote helper. Commands that need refs, the index or the work tree run on the repository itself,
+with these settings overridden.
 """
 
 import os
@@ -21,7 +22,7 @@ from registry.git.location import Location
 
 _REMOTE_TIMEOUT_S = 300
 _ISOLATED = Path(__file__).parent / "isolated"
-# Settings that name a program which a command that reads could start, and that no option switches off.
+# Settings that name a program which a read command could start, and that no option disables.
 _NAMES_A_PROGRAM = r"^(filter\..*\.(clean|smudge|process|required)|hook\..*)$"
 
 
@@ -29,7 +30,7 @@ class Git:
     """Runs git for one repository."""
 
     def __init__(self, location: Location, *, in_hook: bool = False) -> None:
-        """`in_hook`: also with the objects of the push that a hook is asked about."""
+        """`in_hook`: also use the objects of the push that a hook checks."""
         self.location = location
         self._runner = git_python().Git(str(location.top or location.git_dir))
         names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
@@ -49,7 +50,7 @@ class Git:
 
     @cached_property
     def _no_programs(self) -> dict[str, str]:
-        """Settings that override those of the repository which name programs."""
+        """Overrides for settings of the repository that name programs."""
         asked = ("config", "--includes", "--name-only", "-z", "--get-regexp", _NAMES_A_PROGRAM)
         names = self._execute(self._on_repository, asked, environment(), ok=(0, 1))
         found: dict[str, str] = {}
@@ -64,7 +65,7 @@ class Git:
         return {**environment(), **self._objects, **_as_variables(self._no_programs), **env}
 
     def _object_variables(self) -> dict[str, str]:
-        """Variables that lead the isolated git directory to the repository's objects."""
+        """Variables that give the isolated git directory access to the repository's objects."""
         common = self.location.common_dir
         variables = {
             **environment(),
@@ -84,13 +85,16 @@ class Git:
         env: Mapping[str, str] = {},
         stdin: IO[bytes] | None = None,
     ) -> bytes:
-        """Output of a command that needs refs, the index or the work tree. Raises GitError for a status not in `ok`."""
+        """Run a command that needs refs, the index or the work tree; returns its output.
+
+        Raises GitError for a status not in `ok`.
+        """
         return self._execute(self._on_repository, arguments, self._variables(env), ok=ok, stdin=stdin)
 
     def query(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
-        """Status, output and errors of a command that reads refs, settings or the index.
+        """Return status, output and errors of a command that reads refs, settings or the index.
 
-        Only for commands that no setting makes start a program.
+        Only for commands that cannot start a program through a setting.
         """
         status, output, stderr = self._run_to_end(
             (*self._on_repository, *arguments), {**environment(), **self._objects}
@@ -106,13 +110,16 @@ class Git:
         env: Mapping[str, str] = {},
         stdin: IO[bytes] | None = None,
     ) -> bytes:
-        """Output of a command that only reads objects, all named by ids. Raises GitError for a status not in `ok`."""
+        """Run a command that only reads objects, all named by ids; returns its output.
+
+        Raises GitError for a status not in `ok`.
+        """
         return self._execute(
             self._on_objects, arguments, {**self._object_variables(), **env}, ok=ok, stdin=stdin
         )
 
     def stream(self, *arguments: str, env: Mapping[str, str] = {}) -> Any:
-        """Start a command that needs the work tree; its output is read from the `stdout` of what is returned."""
+        """Start a command that needs the work tree; read its output from `stdout` of the result."""
         return self._popen((*self._on_repository, *arguments), self._variables(env))
 
     def stream_on_objects(
@@ -122,7 +129,7 @@ class Git:
         return self._popen((*self._on_objects, *arguments), {**self._object_variables(), **env}, stdin)
 
     def run_for_remote(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
-        """Status, output and errors, with the settings of the user: credentials, proxies, addresses."""
+        """Return status, output and errors, with the user's settings: credentials, proxies, addresses."""
         status, output, stderr = self._runner.execute(
             ["git", *self._on_repository, *arguments],
             env={
@@ -143,9 +150,9 @@ class Git:
         return int(status), str(output), str(stderr)
 
     def write_objects_elsewhere(self) -> None:
-        """Let commands on objects write into a temporary folder from now on, and read from there as well.
+        """Let commands on objects write to a temporary folder from now on, and read from it as well.
 
-        A command that only reads leaves the repository as it is, and works where it cannot be written to.
+        A read-only command then leaves the repository unchanged, and works in a read-only repository.
         """
         if self._scratch:
             return
@@ -178,7 +185,7 @@ class Git:
     def _run_to_end(
         self, words: Sequence[str], variables: Mapping[str, str], stdin: IO[bytes] | None = None
     ) -> tuple[int, bytes, str]:
-        execute: Any = self._runner.execute  # its overloads know of no files
+        execute: Any = self._runner.execute  # its overloads do not cover files
         status, output, stderr = execute(
             ["git", *words],
             env=dict(variables),
@@ -197,20 +204,23 @@ class Git:
         return self._runner.execute(["git", *words], env=dict(variables), as_process=True, istream=stdin)
 
     def error(self, arguments: Sequence[str], said: str) -> GitError:
-        """What to raise when a command failed and `said` this."""
+        """Return the error for a failed command with the error output `said`."""
         return GitError(f"{command_of(arguments)} failed: {first_line(said)}", self.missing_hint())
 
     def missing_hint(self) -> str:
-        """In a partial clone the command that completes it, for objects that are not here; else ""."""
+        """Return the command that completes a partial clone, for missing objects; "" for other clones."""
         if not any((self.location.common_dir / "objects" / "pack").glob("*.promisor")):
             return ""
         _, remotes, _ = self.query("config", "--get-regexp", r"^remote\..*\.promisor$", ok=(0, 1))
         named = [line.removeprefix("remote.").partition(".promisor ")[0] for line in remotes.splitlines()]
-        return f"this is a partial clone; complete it: git fetch --refetch --no-filter {named[0] if named else 'origin'}"
+        return (
+            "this is a partial clone; complete it: "
+            f"git fetch --refetch --no-filter {named[0] if named else 'origin'}"
+        )
 
 
 def _as_variables(settings: Mapping[str, str], after: Mapping[str, str] = {}) -> dict[str, str]:
-    """Settings as variables, behind those in `after`; not as `-c`, which ends a name at its first `=`."""
+    """Return settings as variables, after those in `after`; `-c` would end a name at its first `=`."""
     if not settings:
         return {}
     given = after.get("GIT_CONFIG_COUNT", "")
@@ -222,7 +232,7 @@ def _as_variables(settings: Mapping[str, str], after: Mapping[str, str] = {}) ->
 
 
 def _quoted(path: str) -> str:
-    """A path as git takes it in a list of alternates."""
+    """Quote a path for git's list of alternates."""
     if os.pathsep not in path and not path.startswith('"'):
         return path
     escaped = path.replace("\\", "\\\\").replace('"', '\\"')

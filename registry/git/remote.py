@@ -1,4 +1,4 @@
-"""A remote repository: what its branch holds, and new commits for it by compare-and-swap."""
+"""A remote repository: reads its branch, and pushes commits by compare-and-swap."""
 
 import re
 from collections.abc import Sequence
@@ -11,9 +11,11 @@ from registry.git.repository import Repository
 _INCOMING = "refs/registry/incoming"
 _MARKS = "refs/registry/marks"
 _NOT_ATOMIC = re.compile(r"does not support --atomic")
-# Somebody else was faster: refused by git itself, or by the server while both of us were pushing.
+# Another client pushed first: refused by git itself, or by the server during simultaneous pushes.
 _LOST = re.compile(
-    r"\[rejected\]|cannot lock ref|failed to update ref|failed to lock|incorrect old value|reference already exists|non-fast-forward|fetch first",
+    r"\[rejected\]|cannot lock ref|failed to update ref|failed to lock|incorrect old value"
+    r"|reference already exists"
+    r"|non-fast-forward|fetch first",
 )
 
 
@@ -21,10 +23,10 @@ class Remote:
     """A named remote of a repository."""
 
     def __init__(self, repository: Repository, name: str) -> None:
-        """Raises UsageError when there is no such remote."""
+        """Raises UsageError if there is no such remote."""
         self.repository = repository
         self.name = name
-        # What the remote's high-water ref named when it was fetched.
+        # The commit of the remote's high-water ref at the last fetch.
         self._mark: str | None = None
         self.mark_is_set = False
         names = repository.run_for_remote("remote")[1].split()
@@ -33,9 +35,9 @@ class Remote:
             raise UsageError(f"there is no remote `{name}`", known)
 
     def fetch(self, branch: str) -> str:
-        """The commit that the remote's branch names now, with all its objects here. Also takes over the high-water mark."""
-        # With a `*`, because a ref that is named in full must be there, and this one need not be. Pruned, because a push
-        # has to say what the remote has, which may be none although an older one is known here.
+        """Fetch the remote's branch and high-water mark; returns the commit of the branch."""
+        # With a `*`, because a ref with a full name must exist, and this one is optional. Pruned, because a
+        # push must state the remote's value, which may be missing although an older one is known here.
         high_water = f"+{HIGH_WATER[:-1]}*:{_MARKS}/{self.name}/high-wate*"
         incoming = f"{_INCOMING}-{branch}"
         options = ("--quiet", "--prune", "--refmap=", "--no-tags", "--no-write-fetch-head")
@@ -50,10 +52,11 @@ class Remote:
         return found
 
     def push(self, commit: str, branch: str, expected: str, *, with_mark: bool = True) -> bool:
-        """Let the remote's branch and, `with_mark`, its high-water ref name `commit`, both or neither.
+        """Set the remote's branch and, `with_mark`, its high-water ref to `commit`, both or neither.
 
-        False when another client was faster: the branch no longer names `expected`, or the mark has moved since `fetch`.
-        A remote that takes the branch but not the mark gets the branch alone; `mark_is_set` says so afterwards.
+        Returns False when another client pushed first: the branch no longer names `expected`, or the mark has
+        moved since `fetch`. If a remote accepts the branch but not the mark, only the branch is pushed;
+        `mark_is_set` reports this.
         """
         ref = branch_ref(branch)
         updates = [(ref, expected), *([(HIGH_WATER, self._mark)] if with_mark else [])]
@@ -69,7 +72,8 @@ class Remote:
         if any(_LOST.search(line) for line in rejected.values()) or (not rejected and _LOST.search(stderr)):
             return False
         if with_mark and (rejected or _NOT_ATOMIC.search(stderr)):
-            # Refused by a rule of the remote. Some remotes take no refs beside branches and tags, or know no atomic push.
+            # Refused by a rule of the remote. Some remotes only accept branches and tags, or do not support
+            # atomic push.
             if not self.push(commit, branch, expected, with_mark=False):
                 return False
             if not rejected:
@@ -82,16 +86,16 @@ class Remote:
         )
 
     def push_high_water(self, commit: str) -> bool:
-        """Let the remote's high-water ref name `commit`, where it has not moved since `fetch`. Best effort: a second copy.
+        """Set the remote's high-water ref to `commit` unless it has moved since `fetch`; best effort.
 
-        False when the remote does not want it, or another client was faster; the next run sets it.
+        Returns False when the remote refuses or another client pushed first; the next run sets the ref.
         """
         status, _, _ = self._push(commit, [(HIGH_WATER, self._mark)])
         self._note(commit, is_set=status == 0)
         return status == 0
 
     def _push(self, commit: str, updates: Sequence[tuple[str, str | None]]) -> tuple[int, str, str]:
-        """Let refs name `commit` where each still names what is expected (None: nothing); all of them or none."""
+        """Set refs to `commit` if each still has its expected value (None: missing); all of them or none."""
         leases = [f"--force-with-lease={ref}:{expected or ''}" for ref, expected in updates]
         atomic = ["--atomic"] if len(updates) > 1 else []
         refspecs = [f"{commit}:{ref}" for ref, _ in updates]

@@ -25,16 +25,16 @@ from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base
 from registry.git.status import PendingStatus
 from registry.runtime import cores
 
-# So many paths go into one command line.
+# Maximum number of paths in one command line.
 _MOST_PATHS = 500
-# More processes that read a log wait for whoever follows it.
+# With more processes, log readers wait for the history builder.
 _MOST_LOGS = 4
-# Git gives what it has after each commit, if it is not told otherwise: whoever reads it would wake up for some hundred bytes.
+# Git flushes its output after each commit by default: the reader would wake up for some hundred bytes.
 _UNFLUSHED = {"GIT_FLUSH": "0"}
 _LOG_FORMAT = "--format=%x00%H%x00%an%x00%ae%x00%ad%x00%B%x00"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
-# Exists while a branch has moved and the work tree has not yet; names where the branch was. One for each work tree.
+# Exists while a branch has moved and the work tree has not yet; names the previous commit. One per work tree.
 _UNFINISHED = "refs/worktree/registry-index"
 
 
@@ -47,17 +47,18 @@ class TreeRow(NamedTuple):
 
 
 def open_repository(path: Path, *, in_hook: bool = False) -> "Repository | None":
-    """The repository that `path` lies in, or None when it lies in none (or the machine has no git).
+    """Open the repository that contains `path`; None if there is none (or git is not installed).
 
-    A bare repository is opened only if `path` is its folder. `in_hook`: the one that git runs the hook in, also with
-    the objects of the push. Raises RefusedError for a git directory among the files of a work tree.
+    A bare repository is opened only if `path` is its folder. `in_hook`: the repository in which git runs the
+    hook, including the objects of the push. Raises RefusedError for a git directory among the files of a work
+    tree.
     """
     location = locate(path, in_hook=in_hook)
     return Repository(Git(location, in_hook=in_hook)) if location is not None else None
 
 
 def init_repository(path: Path) -> "Repository":
-    """Make a repository with the branch `main`."""
+    """Create a repository with the branch `main`."""
     git_python().Repo.init(path, expand_vars=False, initial_branch="main")
     found = open_repository(path)
     assert found is not None
@@ -65,7 +66,7 @@ def init_repository(path: Path) -> "Repository":
 
 
 class Conflict(NamedTuple):
-    """Two commits that cannot be merged by themselves: the paths that a person must look at."""
+    """Two commits that need a manual merge: the conflicting paths."""
 
     paths: tuple[str, ...]
 
@@ -74,7 +75,7 @@ class Repository:
     """One git repository, for one operation at a time; never shared between threads."""
 
     def __init__(self, git: Git) -> None:
-        """`git` runs git for it."""
+        """Use `git` to run commands."""
         self._git = git
         self.registry_folder = ""
         """In a bare repository: where the registry lies in its commits, "" or "some/folder/"."""
@@ -90,7 +91,7 @@ class Repository:
         return self.top is None
 
     def prefix_of(self, root: Path) -> str:
-        """The path of `root` within the repository: "" or "some/folder/"."""
+        """Return the path of `root` within the repository: "" or "some/folder/"."""
         if self.top is None:
             return self.registry_folder
         try:
@@ -105,11 +106,14 @@ class Repository:
     # Reading
 
     def head(self) -> str | None:
-        """The commit that HEAD names, or None when nothing was committed yet."""
+        """Return the commit of HEAD, or None if nothing is committed yet."""
         return self._verified("HEAD")[0]
 
     def resolve(self, revision: str) -> str:
-        """The commit id that a revision (branch, tag, id, HEAD~2 …) names. Raises UsageError as `find` does, and UnknownRevisionError for none."""
+        """Return the commit id of a revision (branch, tag, id, HEAD~2 …).
+
+        Raises UsageError as `find` does, and UnknownRevisionError if there is no such revision.
+        """
         name = self.find(revision)
         if name is None:
             hint = (
@@ -121,7 +125,7 @@ class Repository:
         return name
 
     def find(self, revision: str) -> str | None:
-        """The commit id that a revision names, or None. Raises UsageError where a name is that of several refs."""
+        """Return the commit id of a revision, or None. Raises UsageError for a name of several refs."""
         if revision.startswith("refs/") and not self.is_ref(base_of(revision)):
             return None  # git would also try refs/tags/refs/…
         name, said = self._verified(revision)
@@ -131,7 +135,7 @@ class Repository:
         return name
 
     def _verified(self, revision: str) -> tuple[str | None, str]:
-        """The commit id that git finds, and its warnings."""
+        """Return the commit id that git finds, and its warnings."""
         words = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         status, output, said = self._git.query(*words, ok=(0, 1, 128))
         name = output.strip()
@@ -154,11 +158,11 @@ class Repository:
         )
 
     def is_ref(self, ref: str) -> bool:
-        """True when there is a ref of just this full name (`refs/…`)."""
+        """True when there is a ref with exactly this full name (`refs/…`)."""
         return self._git.query("show-ref", "--verify", "--quiet", "--", ref, ok=(0, 1, 128))[0] == 0
 
     def commit_of(self, ref: str) -> str | None:
-        """The commit id that the ref of just this full name names, or None."""
+        """Return the commit id of the ref with exactly this full name, or None."""
         return self._verified(ref)[0] if self.is_ref(ref) else None
 
     def is_commit(self, name: str) -> bool:
@@ -166,18 +170,21 @@ class Repository:
         return self._git.run_on_objects("cat-file", "-t", name).strip() == b"commit"
 
     def is_shallow(self) -> bool:
-        """True when the clone was cut: older commits exist elsewhere, not here."""
+        """True for a shallow clone: older commits are not available here."""
         return (self._git.location.common_dir / "shallow").exists()
 
     def state_files(self) -> list[Path]:
-        """The files that change when HEAD, its branch, the index or the depth of a clone do; not all of them need be there."""
+        """Return the files that change with HEAD, its branch, the index or the clone depth.
+
+        Some may be missing.
+        """
         own, common = self._git.location.git_dir, self._git.location.common_dir
         found = [own / "HEAD", own / "logs/HEAD", own / "index", common / "packed-refs", common / "shallow"]
         ref = self.head_ref()
         return [*found, common / ref] if ref is not None else found
 
     def cut(self) -> str:
-        """Where the history is cut, as a digest; "" for a whole one."""
+        """Return a digest of the boundary of a shallow clone; "" for a complete one."""
         try:
             data = (self._git.location.common_dir / "shallow").read_bytes()
         except FileNotFoundError:
@@ -185,14 +192,14 @@ class Repository:
         return hashlib.blake2b(data, digest_size=8).hexdigest()
 
     def commit_time(self, commit: str) -> str:
-        """When `commit` was committed, ISO 8601 in UTC."""
+        """Return the commit time of `commit`, ISO 8601 in UTC."""
         seconds = int(
             self._git.run_on_objects("log", "-1", "--format=%ct", "--end-of-options", commit).strip() or b"0"
         )
         return iso_date(seconds, "+0000")
 
     def list_tree(self, commit: str, prefix: str = "") -> Iterator[TreeRow]:
-        """Every file of `commit` below `prefix` ("" or "folder/"), in git's order."""
+        """Yield every file of `commit` below `prefix` ("" or "folder/"), in git's order."""
         arguments = ["ls-tree", "-r", "-z", "--full-tree", commit, *(["--", prefix] if prefix else [])]
         for line in self._git.run_on_objects(*arguments).split(b"\0")[:-1]:
             facts, _, path = line.partition(b"\t")
@@ -200,7 +207,7 @@ class Repository:
             yield TreeRow(mode, blob, os.fsdecode(path))
 
     def blobs_at(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
-        """The blob ids of those of `paths` (from the top) that are plain files in `commit`."""
+        """Return the blob ids of the `paths` (from the top) that are regular files in `commit`."""
         found = {}
         for start in range(0, len(paths), _MOST_PATHS):
             piece = paths[start : start + _MOST_PATHS]
@@ -214,11 +221,14 @@ class Repository:
         return found
 
     def objects_at(self, commits: Sequence[str], path: str) -> list[str]:
-        """What each commit has at `path`, by one process: its object id; another text where it has nothing there."""
+        """Return the object id at `path` in each commit, or another text if there is none."""
         return self.objects_at_places([(commit, path) for commit in commits])
 
     def objects_at_places(self, places: Sequence[tuple[str, str]]) -> list[str]:
-        """What each commit has at a path (without a line end in it), as `objects_at`; the commit itself may be missing, too."""
+        """Return the object of each commit and path (without line ends), as `objects_at`.
+
+        Commits may be missing.
+        """
         with tempfile.TemporaryFile() as stdin:
             stdin.write("".join(f"{commit}:{path}\n" for commit, path in places).encode())
             stdin.seek(0)
@@ -229,9 +239,10 @@ class Repository:
             )
 
     def read_blobs(self, blobs: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes | Oversize]]:
-        """Blob ids with their contents, in the order given; of one with more than `at_most` bytes only its size is read.
+        """Yield blob ids with contents, in the order given.
 
-        Raises GitError for one that git does not have.
+        For more than `at_most` bytes only the size is read. Raises GitError for a blob that git does not
+        have.
         """
         wanted = list(blobs)
         if wanted:
@@ -240,12 +251,15 @@ class Repository:
                 yield from pending.answers()
 
     def begin_blobs(self, *, at_most: int) -> PendingBlobs:
-        """Start reading contents of at most `at_most` bytes each; they are requested on the way."""
+        """Start reading contents of at most `at_most` bytes each; blobs are requested later."""
         process = self._git.stream_on_objects("cat-file", "--buffer", "--batch-command", stdin=PIPE)
         return PendingBlobs(process, at_most, self._git.missing_hint)
 
     def largest_file(self, commit: str, folder: str) -> int:
-        """The size in bytes of the largest file below `folder` ("" or "some/folder/") in a commit or tree; 0 for none."""
+        """Return the size in bytes of the largest file below `folder` ("" or "some/folder/").
+
+        The result is 0 if there is none.
+        """
         arguments = [
             "ls-tree",
             "-r",
@@ -261,7 +275,7 @@ class Repository:
         return max(sizes, default=0)
 
     def mailmap(self, commit: str) -> Mailmap:
-        """The names of authors as `.mailmap` at the top of a commit has them; neither the work tree nor any settings count."""
+        """Return the author names of `.mailmap` in a commit; work tree and settings are ignored."""
         row = next(
             (
                 row
@@ -274,17 +288,20 @@ class Repository:
         return Mailmap(data if isinstance(data, bytes) else b"")
 
     def empty_tree(self) -> str:
-        """The id of a tree without files, which git knows in every repository."""
+        """The id of the empty tree, which git knows in every repository."""
         return hashlib.new(self._git.location.object_format, b"tree 0\0", usedforsecurity=False).hexdigest()
 
     def newest_tag(self, commit: str, *, before: bool = False) -> str | None:
-        """The nearest tag on the way back from `commit` along first parents; with `before`, not its own."""
+        """Return the nearest tag from `commit` back along first parents.
+
+        With `before`, not a tag of `commit`.
+        """
         start = f"{commit}^" if before and self.find(f"{commit}^") else commit
         words = ("describe", "--tags", "--abbrev=0", "--first-parent", start)
         return self._git.query(*words, ok=(0, 128))[1].strip() or None
 
     def commit_before(self, commit: str, seconds: int) -> str | None:
-        """The newest commit along first parents that was committed before a moment (seconds since 1970), or None."""
+        """Return the newest commit along first parents before a time (seconds since 1970), or None."""
         listing = (
             self._git.run_on_objects("log", "--first-parent", "--format=%H %ct", "--end-of-options", commit)
             .decode()
@@ -296,34 +313,35 @@ class Repository:
         )
 
     def order(self, commit: str, since: str | None = None) -> CommitOrder:
-        """Every commit up to `commit` that `since` does not hold, in the order in which logs are read."""
+        """Return every commit reachable from `commit` and not from `since`, in reading order."""
         return commit_order(self._parents(commit, since), commit)
 
     def order_after(self, commit: str, since: str) -> CommitOrder | None:
-        """The commits that come after `since` in the order of `commit`, and all that it holds before; None where it is not so.
+        """Return the commits after `since`, if the order of `commit` starts with all commits of `since`.
 
-        It is so where `since` is on the line of first parents of `commit`.
+        Returns None unless `since` is on the line of first parents of `commit`.
         """
         try:
             parents = self._parents(commit, since)
         except GitError:
-            return None  # it was forgotten
+            return None  # the commit no longer exists
         name = commit
         while above := parents.get(name):
             name = above.partition(" ")[0]
-        # Where clocks were wrong git may list what `since` holds, too, and then all of that, down to the first commit.
+        # With wrong commit dates git may also list commits of `since`, down to the first commit.
         return commit_order(parents, commit) if name == since and all(parents.values()) else None
 
     def _parents(self, commit: str, since: str | None) -> dict[str, str]:
-        """The parents of every commit up to `commit` that `since` does not hold, with blanks between."""
+        """Return the parents, separated by blanks, of every commit in `commit` and not in `since`."""
         asked = ["rev-list", "--parents", "--end-of-options", commit, *([f"^{since}"] if since else [])]
         listing = self._git.run_on_objects(*asked, env=_UNFLUSHED).decode().splitlines()
         return {name: above for name, _, above in (line.partition(" ") for line in listing)}
 
     def path_between(self, old: str, new: str) -> list[str] | None:
-        """The commits from `old` (without it) to `new`, each the parent of the next; None when `new` does not hold `old`.
+        """Return the commits after `old` up to `new`, each the parent of the next.
 
-        Along first parents, as long as these hold `old`: a merge of `old` into a branch of one's own has it elsewhere.
+        The result is None if `new` does not contain `old`. Follows first parents as long as these contain
+        `old`, which may be on another parent after a merge.
         """
         if old == new:
             return []
@@ -346,15 +364,15 @@ class Repository:
         return found[::-1]
 
     def begin_log(self, order: CommitOrder, folder: str) -> PendingLogs:
-        """Start reading those of the commits that changed a file below `folder`, in the order given.
+        """Start reading the commits that changed a file below `folder`, in the order given.
 
-        One pass for all files. A registry that fills its repository is read without a path, which saves git time, and the few
-        other files are left out afterwards.
+        One pass covers all files. A registry that fills its repository is read without a path, which saves
+        git time, and the few other files are filtered afterwards.
         """
         return PendingLogs(partial(self._begin_piece, folder), order, min(cores(), _MOST_LOGS))
 
     def read_commit(self, name: str) -> LogCommit:
-        """Who made a commit, when and why; without what it changed."""
+        """Return author, date and message of a commit; without its changes."""
         shown = self._git.run_on_objects(
             "log", "-1", "-z", "--no-patch", "--no-color", "--date=raw", _LOG_FORMAT, "--end-of-options", name
         )
@@ -367,9 +385,10 @@ class Repository:
         with tempfile.TemporaryFile() as wanted:
             wanted.write("".join(f"{line}\n" for line in lines).encode())
             wanted.seek(0)
-            # What `git log --raw` prints, but for commits that changed nothing there. Combined diffs because a merge is told only
-            # for the files that differ from all its parents, so a merged change is seen once, where it was made, and a merge that
-            # changed something itself is seen as well. A cache of this size is as fast as one of 96 MB, and there are several.
+            # The format of `git log --raw`, except for commits without changes there. Combined diffs list
+            # only the files of a merge that differ from all parents: a merged change is reported once, in its
+            # own commit, and changes by the merge itself are reported, too. A cache of this size is as fast
+            # as one of 96 MB, and there are several.
             return PendingLog(
                 self._git.stream_on_objects(
                     "-c",
@@ -397,20 +416,20 @@ class Repository:
             )
 
     def index_entries(self, paths: Sequence[str]) -> list[IndexEntry]:
-        """What the index holds below `paths`."""
+        """Return the index entries below `paths`."""
         rows = self._git.query("ls-files", "-z", "-s", "-v", "--", *paths)[1].split("\0")
         return [parse_entry(row) for row in rows if row]
 
     def tracks(self, folder: str) -> bool:
-        """True when the index holds a file below `folder` (a path from the top), or that path itself."""
+        """True when the index contains a file below `folder` (a path from the top), or that path itself."""
         return bool(self._git.run("ls-files", "-z", "--cached", "--", folder))
 
     def changed_paths(self, folder: str) -> dict[str, str]:
-        """Paths below `folder` that differ from HEAD or are not tracked, with git's two status letters."""
+        """Return paths below `folder` that differ from HEAD or are untracked, with git's status letters."""
         return self.begin_changed_paths(folder).paths()
 
     def begin_changed_paths(self, *paths: str) -> PendingStatus:
-        """Start looking for changes at `paths` (files or folders): git checks every file there."""
+        """Start checking `paths` (files or folders) for changes: git checks every file there."""
         return PendingStatus(
             self._git.stream(
                 "status",
@@ -425,12 +444,12 @@ class Repository:
         )
 
     def files_with(self, patterns: Sequence[str], folder: str, tree: str | None = None) -> set[str]:
-        """Files below `folder` in which one of `patterns` (extended regular expressions) is found.
+        """Return the files below `folder` that match one of `patterns` (extended regular expressions).
 
-        Of `tree` (a commit or tree id), or of the work tree, new ones too.
+        Searches `tree` (a commit or tree id), or the work tree including untracked files.
         """
         words = [word for pattern in patterns for word in ("-e", pattern)]
-        # `--text`: with `-I` an attribute `-diff` would hide a file.
+        # `--text`: with `-I` an attribute `-diff` would exclude a file.
         asked = ("grep", "-l", "-z", "-E", "--no-textconv", "--text", "--no-recurse-submodules", *words)
         if tree is not None:
             output = self._git.run_on_objects(*asked, tree, "--", folder, ok=(0, 1))
@@ -441,20 +460,20 @@ class Repository:
     # Branches and merges
 
     def head_ref(self) -> str | None:
-        """The full name of the ref that HEAD is on, or None when it is on none."""
+        """Return the full name of the ref of HEAD, or None if it is detached."""
         return self._git.query("symbolic-ref", "--quiet", "HEAD", ok=(0, 1, 128))[1].strip() or None
 
     def symbolic_refs(self) -> dict[str, str]:
-        """Refs that stand for another one, with the full name of that."""
+        """Return the symbolic refs with the full names of their targets."""
         listing = self._git.query("for-each-ref", "--format=%(refname) %(symref)")[1].splitlines()
         return {ref: target for ref, _, target in (line.partition(" ") for line in listing) if target}
 
     def branches(self) -> list[str]:
-        """The full names of all branches."""
+        """Return the full names of all branches."""
         return self._git.query("for-each-ref", "--format=%(refname)", HEADS)[1].splitlines()
 
     def hooks_path(self) -> str | None:
-        """The folder that `core.hooksPath` names for hooks in place of the usual one, or None."""
+        """Return the folder in `core.hooksPath`, which replaces the default hooks folder, or None."""
         for scope in ("--local", "--global", "--system"):
             status, output, _ = self.run_for_remote("config", scope, "--get", "core.hooksPath", ok=range(256))
             if status == 0 and output.strip():
@@ -462,12 +481,12 @@ class Repository:
         return None
 
     def branch(self) -> str | None:
-        """The branch that HEAD is on, without `refs/heads/`, or None when it is on none."""
+        """Return the branch of HEAD without `refs/heads/`, or None if it is detached."""
         ref = self.head_ref()
         return ref.removeprefix(HEADS) if ref is not None and ref.startswith(HEADS) else None
 
     def upstream(self, branch: str, remote: str) -> str | None:
-        """The branch of `remote` that the local `branch` tracks, without `refs/heads/`, or None when it tracks none there."""
+        """Return the branch of `remote` that `branch` tracks, without `refs/heads/`, or None."""
         words = (
             "for-each-ref",
             "--format=%(upstream:remotename)%00%(upstream:remoteref)",
@@ -480,7 +499,7 @@ class Repository:
         return None
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """True when `newer` holds everything that `older` does."""
+        """True when `newer` contains the whole history of `older`."""
         try:
             self._git.run_on_objects("merge-base", "--is-ancestor", older, newer)
         except GitError:
@@ -488,11 +507,11 @@ class Repository:
         return True
 
     def common_ancestor(self, one: str, other: str) -> str | None:
-        """The best common ancestor of two commits that is here, or None."""
+        """Return the best available common ancestor of two commits, or None."""
         return self._git.run_on_objects("merge-base", one, other, ok=(0, 1)).decode().strip() or None
 
     def merge(self, ours: str, theirs: str) -> str | Conflict:
-        """The tree that merging two commits would give (nothing is checked out), or what stands against it."""
+        """Merge two commits without a checkout; returns the tree or the conflict."""
         self._git.write_objects_elsewhere()
         output = self._git.run_on_objects(
             "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, ok=(0, 1)
@@ -501,7 +520,10 @@ class Repository:
         return Conflict(tuple(os.fsdecode(path) for path in paths)) if paths else tree.decode()
 
     def changes(self, old: str, new: str, folder: str) -> dict[str, tuple[str | None, str | None]]:
-        """Paths below `folder` that differ between two commits or trees, with the blobs before and after (None: no file)."""
+        """Return paths below `folder` that differ between two commits or trees, with blobs before and after.
+
+        None as a blob means that there is no file.
+        """
         output = self._git.run_on_objects(
             "diff-tree",
             "-r",
@@ -536,10 +558,11 @@ class Repository:
         author: tuple[str, str],
         when: int | None = None,
     ) -> str:
-        """A commit on top of `parent` in which `files` (by path from the top) have these bytes; gives its id.
+        """Create a commit on top of `parent` in which `files` (by path from the top) have these bytes.
 
-        Only objects are written: no branch, no index, no work tree knows of it yet, and nothing is left to clean up
-        when we are stopped. `author` is name and e-mail address, `when` seconds since 1970 (None: now).
+        Returns its id. Only objects are written. No branch, index or work tree refers to them, so an
+        interrupted run needs no cleanup. `author` is name and e-mail address, `when` seconds since 1970
+        (None: now).
         """
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -584,11 +607,12 @@ class Repository:
         author: tuple[str, str],
         moved: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Let `ref` name `commit` if it still names `expected` (None: it must not exist); then update index and work tree.
+        """Set `ref` to `commit` if it still has the value `expected` (None: missing).
 
-        `ref` is a full name, or HEAD where it is detached. False when `ref` names something else meanwhile: nothing has
-        changed then. Files are written only where `ref` is what HEAD is on. Uncommitted changes stay; where they are in
-        the way, or a lock is, nothing changes. `moved` is called between the two steps.
+        Then update index and work tree. `ref` is a full name, or HEAD if it is detached. Returns False,
+        without changes, when `ref` has another value. Files are written only if HEAD is on `ref`. Uncommitted
+        changes are kept; if they or a lock conflict with the update, nothing changes. `moved` is called
+        between the two steps.
 
         Raises GitError when the ref or the index is locked, or files cannot be written.
         """
@@ -600,11 +624,12 @@ class Repository:
             except GitError as error:
                 raise GitError(
                     f"the files here cannot be updated, and nothing was changed: {error.message}",
-                    "commit or stash what is in the way; remove a .lock file if no other git process is running",
+                    "commit or stash what is in the way; "
+                    "remove a .lock file if no other git process is running",
                 ) from error
         changes = [(ref, commit, expected or "0" * len(commit))]
         if checked_out and expected:
-            # In the same transaction: whoever comes next knows that the files may not have followed.
+            # In the same transaction: a later process knows that the files may be outdated.
             changes.append((_UNFINISHED, expected, ""))
         try:
             self._update_refs(changes, author)
@@ -621,7 +646,7 @@ class Repository:
         return True
 
     def finish_advance(self) -> None:
-        """Update index and work tree where an `advance` was interrupted after it had moved the branch."""
+        """Update index and work tree after an `advance` that was interrupted after moving the branch."""
         before, head = self.find(_UNFINISHED), self.head()
         if before is not None and head is not None and not self.is_bare:
             self._follow(before, head)
@@ -634,17 +659,18 @@ class Repository:
                 f"the branch is at {commit[:12]}, but the files here could not be updated: {error.message}",
                 "git checkout HEAD -- definitions registry.yaml, in the folder of the registry",
             ) from error
-        with suppress(GitError):  # packed-refs is locked: everything is done, and the next run removes it
+        # packed-refs is locked: the update is complete, and the next run removes the ref
+        with suppress(GitError):
             self._git.run("update-ref", "-d", _UNFINISHED)
 
     def _check_out(self, before: str, commit: str, *options: str) -> None:
-        """Let index and work tree follow from one commit to another, as a fast-forward does."""
-        # A file whose time alone is new has not changed, and read-tree would take it for changed.
+        """Update index and work tree from one commit to another, as a fast-forward does."""
+        # Refresh first: read-tree would treat a file with only a new timestamp as changed.
         self._git.run("update-index", "--refresh", "--ignore-submodules", ok=(0, 1))
         self._git.run("read-tree", "-m", "-u", *options, before, commit)
 
     def _update_refs(self, changes: Iterable[tuple[str, str, str]], author: tuple[str, str]) -> None:
-        """Refs with their new and old values ("": any), all of them or none."""
+        """Update refs with their new and old values ("": any), all of them or none."""
         with tempfile.TemporaryFile() as stdin:
             for ref, new, old in changes:
                 no_deref = "option no-deref\0" if ref == "HEAD" else ""
@@ -653,19 +679,23 @@ class Repository:
             self._git.run("update-ref", "-z", "-m", "registry index", "--stdin", env=_as(author), stdin=stdin)
 
     def note_high_water(self, commit: str) -> None:
-        """Remember here what the remote's high-water ref names."""
+        """Store the remote's high-water commit locally."""
         self._git.run("update-ref", HIGH_WATER, commit)
 
     def run_for_remote(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
-        """Run git with the settings of whoever runs us: credentials, proxies, addresses. Gives status, output and errors."""
+        """Run git with the user's settings: credentials, proxies, addresses.
+
+        Returns status, output and errors.
+        """
         return self._git.run_for_remote(*arguments, ok=ok)
 
 
 def as_pattern(text: str) -> str:
-    """An extended regular expression that finds this text, for `files_with`.
+    """Return an extended regular expression for `files_with` that matches this text.
 
-    Git searches line by line and takes a newline in a pattern for the start of another one. Of a text with control characters
-    (a file name can have them) the longest part without any is searched for: that finds at least the files with the text.
+    Git searches line by line, and a newline in a pattern starts another one. For a text with control
+    characters (possible in file names) the longest part without any is used, which matches at least the files
+    with the text.
     """
     part = max(re.split(r"[\x00-\x1f\x7f]", text), key=len)
     return re.sub(r"[][\\.^$*+?(){}|]", lambda match: f"\\{match.group()}", part)

@@ -1,4 +1,4 @@
-"""`git status` under way: which files differ from HEAD, found by git while we do other work."""
+"""A running `git status`: finds the files that differ from HEAD in the background."""
 
 import os
 import subprocess
@@ -10,16 +10,16 @@ from registry.git.error import GitError, first_line
 
 
 class PendingStatus:
-    """Paths that differ from HEAD or are not tracked; git looks for them from the start, and whoever asks waits."""
+    """Paths that differ from HEAD or are untracked. Git starts at once; reading the result waits for it."""
 
     def __init__(self, process: Any) -> None:
         """`process` is `git status --porcelain=v1 -z`, just started."""
         self._process = process
         self._found: dict[str, str] | None = None
-        widen(process.stdout)  # git need not wait for us to read
+        widen(process.stdout)  # git need not wait for this process to read
 
     def paths(self) -> dict[str, str]:
-        """Each with git's two status letters. Raises GitError where git failed."""
+        """Return the paths with git's two status letters. Raises GitError if git failed."""
         if self._found is None:
             process = self._process.proc
             try:
@@ -33,7 +33,7 @@ class PendingStatus:
         return self._found
 
     def close(self) -> None:
-        """End git, if nobody has waited for it."""
+        """End git if its result was not read."""
         if self._found is None:
             self._process.proc.kill()
             self._process.proc.communicate()
