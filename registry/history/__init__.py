@@ -1,1 +1,1 @@
-"""."""
+"""Revisions of definitions and their contents."""

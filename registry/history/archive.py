@@ -1,7 +1,7 @@
-"""The revisions of each definition, as `registry.history.builder` found them; pure.
+"""The revisions of each definition, as found by `registry.history.builder`; pure.
 
-Their order is that of the commit graph (parents before children, as `registry.git.order` has it), never that of dates: a
-revision keeps its number.
+They are in the order of the commit graph (parents before children, see `registry.git.order`), never in the
+order of dates, so that the number of a revision never changes.
 """
 
 from array import array
@@ -13,16 +13,19 @@ import orjson
 
 from registry.model.revision import Revision
 
-# Of so many definitions the revisions are held: a page, a history and an answer ask for the same, one after the other.
+# Number of definitions whose revisions are cached: a page, a history and an answer use the same ones in
+# sequence.
 _MOST_HELD = 64
-# Of so many commits the author, date and message are held: one commit can be a revision of every definition.
+# Number of commits whose author, date and message are cached: one commit can be a revision of every
+# definition.
 _MOST_COMMITS_HELD = 1_000
 
 
 class Revisions(Sequence[Revision]):
-    """The revisions of one definition, oldest first. Those that are committed are taken apart when somebody asks, and not held for long.
+    """The revisions of one definition, oldest first.
 
-    A build after one edit asks for those of one definition, and all that ever were would take half of a server's memory.
+    Committed ones are decoded on demand and cached only briefly. A build after one edit needs the revisions
+    of one definition, and all revisions would take half of a server's memory.
     """
 
     __slots__ = ("_added", "_history", "_lineage")
@@ -30,7 +33,7 @@ class Revisions(Sequence[Revision]):
     def __init__(
         self, history: "History | None" = None, lineage: int = 0, added: tuple[Revision, ...] = ()
     ) -> None:
-        """Those of a lineage of `history`, and those that came after them."""
+        """The revisions of a lineage of `history`, followed by those in `added`."""
         self._history, self._lineage, self._added = history, lineage, added
 
     def _all(self) -> tuple[Revision, ...]:
@@ -38,7 +41,7 @@ class Revisions(Sequence[Revision]):
         return (*stored, *self._added) if self._added else stored
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of revisions."""
         return (self._history.counts[self._lineage] if self._history is not None else 0) + len(self._added)
 
     @overload
@@ -46,52 +49,53 @@ class Revisions(Sequence[Revision]):
     @overload
     def __getitem__(self, place: slice) -> tuple[Revision, ...]: ...
     def __getitem__(self, place: int | slice) -> Revision | tuple[Revision, ...]:
-        """One, or some."""
+        """Return one revision or a range."""
         return self._all()[place]
 
     def __iter__(self) -> Iterator[Revision]:
-        """All of them."""
+        """Iterate over all revisions, oldest first."""
         return iter(self._all())
 
     def __reversed__(self) -> Iterator[Revision]:
-        """All of them, newest first."""
+        """Iterate over all revisions, newest first."""
         return reversed(self._all())
 
     @property
     def newest(self) -> Revision | None:
-        """The last one: lists show it of many definitions, and need not take the others apart."""
+        """The last revision. Lists show it for many definitions without decoding the others."""
         if self._added:
             return self._added[-1]
         return self._history.newest(self._lineage) if self._history is not None else None
 
     @property
     def path(self) -> str | None:
-        """Where the last commit has the definition, relative to the registry; None where it has no such file.
+        """Path of the definition in the last commit, relative to the registry; None if it has no such file.
 
-        Not always the place that the newest revision names: a branch can edit a file that the main line has renamed.
+        It can differ from the path of the newest revision: a branch can edit a file that the main line has
+        renamed.
         """
         return self._history.paths[self._lineage] if self._history is not None else None
 
     def had_name(self, name: str) -> bool:
-        """True when one of the revisions that are committed has this name. Fast where none has: few are decoded."""
+        """True when a committed revision has this name. Decodes few revisions if none has."""
         history, lineage = self._history, self._lineage
         if history is None or orjson.dumps(name) not in history.packed(lineage):
             return False
         return any(one.name == name for one in history.revisions(lineage))
 
     def committed(self) -> "Revisions":
-        """These without what is not committed."""
+        """The committed revisions only."""
         return Revisions(
             self._history, self._lineage, tuple(one for one in self._added if one.commit is not None)
         )
 
     def with_one_more(self, revision: Revision) -> "Revisions":
-        """These and a newer one."""
+        """Return these revisions with a newer one added."""
         return Revisions(self._history, self._lineage, (*self._added, revision))
 
     @property
     def key(self) -> tuple[str, tuple[Revision, ...]]:
-        """The same only for the same revisions: a digest of those that are stored, and those that came after."""
+        """Identity of the revisions: a digest of the stored ones, and the later ones."""
         return self._history.digests[self._lineage] if self._history is not None else "", self._added
 
 
@@ -99,15 +103,16 @@ NO_REVISIONS = Revisions()
 
 
 class History:
-    """Every revision up to one commit, by definition: what `HistoryBuilder.parts` gave, decoded when it is needed.
+    """All revisions up to one commit, by definition: the result of `HistoryBuilder.parts`, decoded on demand.
 
-    A definition is known by the number of its lineage; `kinds`, `ids`, `paths` (None once it was deleted), `last_blobs`, `counts`
-    and `digests` of revisions are lists by that number: as columns they are read ten times as fast as one by one. Author, date
-    and message are stored once for each commit, and named by their number in each revision.
+    A definition is identified by the number of its lineage. `kinds`, `ids`, `paths` (None after deletion),
+    `last_blobs`, `counts` and `digests` of revisions are lists by that number: columns are ten times faster
+    to read than rows. Author, date and message are stored once per commit, and revisions refer to them by
+    number.
     """
 
     def __init__(self, stored: bytes) -> None:
-        """`stored`: a line of JSON, the revisions of one lineage after the other, then the commits, as JSON each."""
+        """`stored` has a line of JSON, the revisions of each lineage, then the commits, each as JSON."""
         start = stored.index(b"\n") + 1
         columns: list[list[Any]] = orjson.loads(stored[:start])
         self.kinds, self.ids, self.paths, self.last_blobs, self.counts, self.digests, sizes = columns[:7]
@@ -125,11 +130,12 @@ class History:
         self._commits: dict[int, tuple[str, str, str]] = {}
 
     def of(self, kind: str, number: int | None, path: str) -> Revisions:
-        """The revisions of one definition, oldest first; empty when it was never committed."""
+        """Return the revisions of one definition, oldest first; empty if it was never committed."""
         found = self.by_id.get((kind, number)) if number is not None else None
         if found is None:
             found = self.by_path.get(path)
-            # A path that it left is not its path any more. Where it was deleted, the same file without an id continues it.
+            # A lineage that moved away no longer belongs to the path. After a delete, the same file without
+            # an id continues it.
             if found is None or (
                 self.paths[found] != path and (self.ids[found] is not None or self.paths[found] is not None)
             ):
@@ -137,11 +143,11 @@ class History:
         return Revisions(self, found)
 
     def packed(self, lineage: int) -> bytes:
-        """The revisions of one lineage as JSON."""
+        """Return the revisions of one lineage as JSON."""
         return self.stored[self._starts[lineage] : self._starts[lineage + 1]]
 
     def revisions(self, lineage: int) -> tuple[Revision, ...]:
-        """The revisions of one lineage, oldest first."""
+        """Return the revisions of one lineage, oldest first."""
         found = self._held.get(lineage)
         if found is None:
             found = tuple(
@@ -156,7 +162,7 @@ class History:
         return found
 
     def newest(self, lineage: int) -> Revision | None:
-        """The last revision of one lineage."""
+        """Return the last revision of one lineage."""
         held = self._held.get(lineage)
         if held is not None:
             return held[-1] if held else None
@@ -169,7 +175,7 @@ class History:
         return Revision(number, commit, author, date, message, name, blob, old_blob, tuple(others))
 
     def _commit(self, place: int) -> tuple[str, str, str]:
-        """Author, date and message of a commit."""
+        """Return author, date and message of a commit."""
         author, email, date, message = orjson.loads(
             self.stored[self._commit_starts[place] : self._commit_starts[place + 1]]
         )
@@ -181,14 +187,14 @@ class History:
         return found
 
     def show_authors(self, author_name: Callable[[str, str], str]) -> None:
-        """Show authors by the name that `author_name` gives for their name and address."""
+        """Use `author_name` to convert the name and address of each author to a display name."""
         self._author_name = author_name
         self._held.clear()
         self._commits.clear()
 
     @property
     def commits(self) -> bytes:
-        """The commits as they are stored, one after the other."""
+        """The stored form of the commits, concatenated."""
         return self.stored[self._commit_starts[0] :]
 
     @property

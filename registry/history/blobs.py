@@ -1,4 +1,4 @@
-"""What revisions hold, by blob id: read from git when somebody asks, many at once, and never held all together."""
+"""Contents of revisions by blob id, read from git on demand and in batches, and never all held in memory."""
 
 import re
 import threading
@@ -17,14 +17,14 @@ from registry.model.definition import Definition, id_of
 from registry.model.redaction import redacted
 
 DocumentData = dict[str, Any]
-"""A file's data, credentials hidden; never changed by whoever gets it: parts of it are shared."""
+"""A file's data with credentials hidden. Callers must not change it, because parts are shared."""
 
 _MOST_HELD = 500
-# A file in block style that starts at the first column, where a line that starts with `id:` can only be its id: quoted
-# text of several lines is left to the reader.
+# A file in block style starting at the first column, where a line that starts with `id:` can only be its id.
+# Quoted multi-line text is left to the reader.
 _IN_BLOCK_STYLE = re.compile(rb"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[A-Za-z_][A-Za-z0-9_-]*:(?=[ \t\r\n])")
-# What can make a line at the first column the id, or the line of an id something else.
-# (From the end of the line before: a search for one character is ten times as fast as one for a place.)
+# Constructs that can turn a line at the first column into the id, or change the meaning of the id's line.
+# Matched from the end of the previous line: searching for a character is ten times as fast as for a position.
 _TOP = re.compile(rb"\n(?:id[ \t]*:[^\n]*|[\"'?{&!]|---|\.\.\.)")
 _COMMENT = re.compile(rb"#[^\n]*")
 _LONG = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
@@ -32,33 +32,34 @@ _ID = re.compile(rb"\nid:[ \t]+([1-9][0-9]{0,14})[ \t]*(?:#[^\n]*)?\r?\Z")
 
 
 class _Content(NamedTuple):
-    """The data of one revision, credentials hidden; and its bytes, where none had to be."""
+    """The data of one revision with credentials hidden, and its bytes if nothing was hidden."""
 
     document: DocumentData | None
     raw: bytes
 
 
 class BlobSpool:
-    """File contents in a temporary file that every process forked from this one can read: git returns single ones slowly.
+    """File contents in a temporary file shared with forked processes: git is slow at single blobs.
 
-    Filled in one process, which sends its `index` to the others once all are in. A record is the blob's id and its content.
+    One process fills it and sends its `index` to the others at the end. A record is the blob's id and its
+    content.
     """
 
     def __init__(self) -> None:
-        """Empty."""
+        """Create an empty spool."""
         self._file = SpillFile()
         self._prefixes, self._starts, self._sizes = array("Q"), array("Q"), array("L")
         self.index = BlobSpoolIndex(array("Q"), array("Q"), array("L"))
 
     def put(self, blob: str, data: bytes) -> None:
-        """Add one."""
+        """Add one content."""
         start, end = self._file.put(bytes.fromhex(blob) + data)
         self._prefixes.append(_prefix(blob))
         self._starts.append(start)
         self._sizes.append(end - start)
 
     def finish(self) -> "BlobSpoolIndex":
-        """Make what was put readable for all processes; gives where it is."""
+        """Make all contents readable for other processes; returns their index."""
         self._file.flush()
         order = sorted(range(len(self._prefixes)), key=self._prefixes.__getitem__)
         columns = (self._prefixes, self._starts, self._sizes)
@@ -69,14 +70,14 @@ class BlobSpool:
         return self.index
 
     def take_over(self, index: "BlobSpoolIndex") -> None:
-        """Read what another process put and finished."""
+        """Use the contents that another process added and finished."""
         self.index = index
         self._file.believe(
             max((start + size for start, size in zip(index.starts, index.sizes, strict=True)), default=0)
         )
 
     def get(self, blob: str) -> bytes | None:
-        """One content, or None where it was not put."""
+        """Return one content, or None if it was not added."""
         name, prefix = bytes.fromhex(blob), _prefix(blob)
         prefixes, starts, sizes = self.index
         number = bisect_left(prefixes, prefix)
@@ -89,7 +90,10 @@ class BlobSpool:
 
 
 class BlobSpoolIndex(NamedTuple):
-    """Where contents are, by the first half of their ids' digits, in order; as numbers, for there are hundreds of thousands."""
+    """Positions of contents by the first half of their ids, sorted.
+
+    Stored as numbers, since there are hundreds of thousands.
+    """
 
     prefixes: "array[int]"
     starts: "array[int]"
@@ -101,14 +105,14 @@ def _prefix(blob: str) -> int:
 
 
 class BlobReader:
-    """The contents of one registry's revisions: those of current definitions from these, others from the spool or from git.
+    """The contents of a registry's revisions, from the current definitions, the spool or git.
 
-    Each target of the site names the blobs it needs, and whoever makes targets prefetches them, many at once: starting git takes
-    longer than reading hundreds of contents. What was not prefetched is read one by one. Used by many threads.
+    Each target of the site names the blobs it needs, and the caller prefetches them in batches: starting git
+    takes longer than reading hundreds of contents. Other blobs are read one at a time. Thread-safe.
     """
 
     def __init__(self, repository: Repository | None, secret_fields: Iterable[tuple[str, ...]]) -> None:
-        """Below `secret_fields` credentials are hidden: a revision whose secret was removed since is still public."""
+        """Hide credentials below `secret_fields`: a revision whose secret was removed is still public."""
         self._repository = repository
         self._fields = tuple(secret_fields)
         self._current: dict[str, Definition] = {}
@@ -118,22 +122,22 @@ class BlobReader:
         self._lock = threading.Lock()
 
     def take(self, definitions: Iterable[Definition]) -> None:
-        """The current definitions, committed or not: their contents are known."""
+        """Add the contents of the current definitions, committed or not."""
         self._current = {one.blob: one for one in definitions}
 
     def read_first_from(self, spool: BlobSpool) -> None:
-        """Where contents may be found faster than in git."""
+        """Use a spool, which is faster than git."""
         self._spool = spool
 
     def with_current(self, definitions: Iterable[Definition]) -> "BlobReader":
-        """A reader of the same repository for a later state with other current definitions; contents already read are shared."""
+        """Return a reader with other current definitions; contents already read are shared."""
         reader = BlobReader(self._repository, self._fields)
         reader._spool, reader._held, reader._lock = self._spool, self._held, self._lock
         reader.take(definitions)
         return reader
 
     def prefetch(self, blobs: Iterable[str]) -> None:
-        """Read at once what `get` is going to be asked for. Raises GitError for a blob that git does not have."""
+        """Read the blobs for later `get` calls. Raises GitError for a blob that git does not have."""
         with self._lock:
             self._prefetch(blobs)
 
@@ -145,18 +149,24 @@ class BlobReader:
         if not wanted:
             return
         if len(self._read) > _MOST_HELD:
-            self._read.clear()  # prefetched by others, who did not ask for it
+            self._read.clear()  # prefetched by other callers and not used
         read = self._repository.read_blobs(wanted, at_most=yaml.MAX_BYTES)
         self._read.update((name, _small(data)) for name, data in read)
 
     def get(self, blob: str) -> DocumentData | None:
-        """The data of one revision; None where the file is not a map. Raises GitError where git no longer has it."""
+        """Return the data of one revision; None if the file is not a map.
+
+        Raises GitError if git no longer has the blob.
+        """
         return self._get(blob).document
 
     def written(self, blob: str) -> str:
-        """The text of one revision as it was written; "" where it holds a credential or is not a map. Raises as `get` does."""
+        """Return the original text of one revision; "" if it contains a credential or is not a map.
+
+        Raises GitError if git no longer has the blob.
+        """
         raw = self._get(blob).raw
-        # The values were checked. A comment may hold a credential that no rule has seen.
+        # The values were checked, but a comment may contain a credential that no rule covers.
         for line in _COMMENT.findall(raw):
             if _hides(line):
                 return ""
@@ -164,7 +174,7 @@ class BlobReader:
 
     def _get(self, blob: str) -> "_Content":
         if (held := self._held.get(blob)) is not None:
-            return held  # most of the time, and without the lock
+            return held  # the usual case, without the lock
         with self._lock:
             found = self._held.get(blob)  # another thread may have read it meanwhile
             if found is None:
@@ -183,7 +193,7 @@ class BlobReader:
         if data is None:
             assert self._repository is not None
             data = _small(next(self._repository.read_blobs([blob], at_most=yaml.MAX_BYTES))[1])
-        # What an old revision holds that is refused today (`yes`, dates) stays as its text.
+        # Scalars of old revisions that are refused today (`yes`, dates) stay as text.
         return self._content(yaml.read_data(data), data)
 
     def _content(self, document: Any, raw: bytes) -> "_Content":
@@ -194,12 +204,12 @@ class BlobReader:
 
 
 def _small(data: bytes | Oversize) -> bytes:
-    """What is larger than any definition reads as nothing."""
+    """Replace content larger than any definition with an empty one."""
     return data if isinstance(data, bytes) else b""
 
 
 def id_in(data: bytes) -> int | None:
-    """The id that a file carries, seen without reading the file where its form is the usual one."""
+    """Return the id in a file, without parsing it if it is in the usual form."""
     if _IN_BLOCK_STYLE.match(data):
         lines = b"\n" + data
         first = _TOP.search(lines)
@@ -213,9 +223,9 @@ def id_in(data: bytes) -> int | None:
     return id_of(document) if isinstance(document, dict) else None
 
 
-# The revisions of one definition have most of their comments in common.
+# Cached, because the revisions of one definition share most comments.
 @lru_cache(maxsize=4_096)
 def _hides(line: bytes) -> bool:
-    """True where part of a comment would be hidden, or looks like what only a machine would write: a mended secret stays unseen."""
+    """True when a comment contains a credential or generated text: a secret that was removed stays hidden."""
     text = line.decode()
     return hide_in_line(text) != text or any(hide("", word) != word for word in _LONG.findall(text))

@@ -1,12 +1,14 @@
-"""Git's raw changes to the history of each definition, commit after commit; pure.
+"""Build the history of each definition from git's raw changes, commit by commit; pure.
 
-A definition is followed by its id where its file carries one, else by its path and git's renames. Commits come in the order
-of `registry.git.order`: up to a merge all that its first parent holds, then what the branch brings. Two rules follow:
+A definition is followed by its id if its file has one, else by its path and git's renames. Commits come in
+the order of `registry.git.order`: for a merge, first the history of its first parent, then the commits of the
+branch. Two rules apply:
 
-- On the main line (from the last commit along first parents) the state is exact: which definition is at which path, and with
-  which content. At a merge into it the state before the branch is restored, and what the merge has against its first parent
-  is applied. The newest revision of a definition then has the content that the merge has.
-- On a branch a changed file is found by the path and the content that it had, because the state is that of the main line.
+- On the main line (from the last commit along first parents) the state is exact: the definition at each path
+  and its content. At a merge into it, the state before the branch is restored, and the changes of the merge
+  against its first parent are applied. The newest revision of a definition then has the content of the merge.
+- On a branch, a changed file is found by its previous path and content, because the state is that of the main
+  line.
 """
 
 import hashlib
@@ -23,21 +25,21 @@ from registry.model.definition import kind_and_name
 
 @dataclass(slots=True, eq=False)
 class Lineage:
-    """A definition on its way through history. `count` revisions: the `known` ones (as JSON), and then the `newer` ones.
+    """A definition through its history. `count` revisions: the `known` ones (as JSON), then the `newer` ones.
 
-    All as JSON, one after the other: as Python objects they take twice the memory, and they are seldom needed here.
+    Both are concatenated JSON: Python objects take twice the memory, and are rarely needed here.
     """
 
     kind: str
     id: int | None = None
-    path: str | None = None  # None once it was deleted
+    path: str | None = None  # None after deletion
     last_blob: str | None = None
     count: int = 0
     known: bytes = b"[]"
     newer: bytearray | None = None
 
     def add(self, *facts: int | str | tuple[str, ...] | None) -> None:
-        """One more revision: the commit's number and name, the name, `blob`, `old_blob`, `other_blobs`."""
+        """Add a revision: the commit's number and name, the name, `blob`, `old_blob`, `other_blobs`."""
         row = orjson.dumps(facts)
         if self.newer is None:
             self.newer = bytearray(row)
@@ -46,29 +48,32 @@ class Lineage:
         self.count += 1
 
     def packed(self) -> bytes:
-        """All revisions as JSON."""
+        """Return all revisions as JSON."""
         if self.newer is None:
             return self.known
         return b"".join([self.known[:-1], b"," if len(self.known) > 2 else b"", self.newer, b"]"])
 
     def was(self, name: str, blob: str) -> bool:
-        """True when one of the revisions had this content under this name."""
+        """True when a revision had this content under this name."""
         wanted = orjson.dumps([name, blob])[1:-1]
         return (self.newer is not None and wanted in self.newer) or wanted in self.known
 
     def had(self, blob: str) -> bool:
-        """True when one of the revisions had this content, or came after it."""
+        """True when a revision had this content before or after it."""
         wanted = f'"{blob}"'.encode()
         return (self.newer is not None and wanted in self.newer) or wanted in self.known
 
     @property
     def newest_name(self) -> str | None:
-        """The name that the newest revision gives."""
+        """The name in the newest revision."""
         rows = orjson.loads(self.packed())
         return rows[-1][2] if rows else None
 
     def cut(self, size: int, count: int) -> bytes:
-        """Remove the revisions after the first `count`, which take `size` bytes of `newer`; as JSON without brackets."""
+        """Remove the revisions after the first `count`, which occupy `newer` from `size` on.
+
+        Returns them as JSON without brackets.
+        """
         assert self.newer is not None
         removed = bytes(self.newer[size + 1 if size else 0 :])
         self.newer = self.newer[:size] if size else None
@@ -77,7 +82,7 @@ class Lineage:
 
 
 class _Mark(NamedTuple):
-    """A lineage as the main line had it before a branch changed it. `size` is the length of its `newer`."""
+    """State of a lineage on the main line before a branch changed it. `size` is the length of its `newer`."""
 
     lineage: Lineage
     path: str | None
@@ -87,7 +92,7 @@ class _Mark(NamedTuple):
 
 
 class _Tip(NamedTuple):
-    """Where a branch left a lineage."""
+    """State of a lineage at the end of a branch."""
 
     path: str | None
     blob: str | None
@@ -113,7 +118,10 @@ Ids = Mapping[str, int | None]
 
 
 class HistoryBuilder:
-    """Follows every definition through all commits; what it found becomes a `History`, and can be continued later."""
+    """Follows every definition through all commits.
+
+    The result becomes a `History` and can be continued later.
+    """
 
     def __init__(
         self,
@@ -122,20 +130,20 @@ class HistoryBuilder:
         read_commit: Callable[[str], LogCommit],
         history: History | None = None,
     ) -> None:
-        """From the first commit on, or from where `history` ends.
+        """Start with the first commit, or continue after the end of `history`.
 
-        `prefix` is the registry's folder within the repository ("" or "folder/"). `read_commit` gives the author, date and
-        message of a merge that changed nothing against its first parent.
+        `prefix` is the registry's folder within the repository ("" or "folder/"). `read_commit` returns the
+        author, date and message of a merge without changes against its first parent.
         """
         self.prefix = prefix
         self._merges, self._branched = order.merges, order.branched
         self._read_commit = read_commit
-        # A path keeps its lineage after a rename or delete: on a branch beside it the file may still be edited there.
+        # A path keeps its lineage after a rename or delete: a parallel branch may still edit the file there.
         self.paths: dict[str, Lineage] = {}
-        # Lineages that were at a path before the one in `paths`.
+        # Earlier lineages of a path, before the one in `paths`.
         self.earlier: dict[str, list[Lineage]] = {}
         self.by_id: dict[tuple[str, int], Lineage] = {}
-        # What the branch that is being read changed: lineages by identity, and who was at a path.
+        # Changes of the branch that is being read: lineages by identity, and previous lineages by path.
         self._marks: dict[int, _Mark] = {}
         self._paths_before: dict[str, Lineage | None] = {}
         self._is_on_branch = False
@@ -158,11 +166,11 @@ class HistoryBuilder:
         self._commits, self._commit_sizes = bytearray(history.commits), history.commit_sizes
 
     def stored(self) -> bytes:
-        """What a `History` is made of."""
+        """Return the data for a `History`."""
         return b"".join(self.parts())
 
     def parts(self) -> Iterator[bytes]:
-        """What `stored` gives, part after part: of 500,000 revisions it is hundreds of megabytes."""
+        """Yield the data of `stored` in parts: for 500,000 revisions it has hundreds of megabytes."""
         earlier = [(path, lineage) for path, lineages in self.earlier.items() for lineage in lineages]
         everywhere = (*self.paths.values(), *self.by_id.values(), *(lineage for _, lineage in earlier))
         lineages = list({id(lineage): lineage for lineage in everywhere}.values())
@@ -184,7 +192,7 @@ class HistoryBuilder:
         yield bytes(self._commits)
 
     def take(self, commit: LogCommit, ids: Ids) -> None:
-        """Add one commit's changes; `ids` are those that its blobs carry."""
+        """Add the changes of one commit; `ids` are the ids in its blobs."""
         self._is_on_branch = commit.commit in self._branched
         if commit.commit in self._merges:
             if self._is_on_branch:
@@ -195,7 +203,7 @@ class HistoryBuilder:
             self._take_rows(commit, self._own(commit.rows), ids)
 
     def _own(self, rows: Sequence[LogRow]) -> list[LogRow]:
-        """The rows of definitions, with paths relative to the registry."""
+        """Return the rows of definitions, with paths relative to the registry."""
         own = [row for row in rows if is_definition_row(row, self.prefix)]
         return [self._relative(row) for row in own] if self.prefix else own
 
@@ -204,7 +212,10 @@ class HistoryBuilder:
         return row._replace(old_path=row.old_path[start:], path=row.path[start:]) if start else row
 
     def _goes_on(self, commit: LogCommit, row: LogRow, ids: Ids) -> bool:
-        """Add the edit of one file that keeps its name and its id, as nearly all commits are; False where it may be more than that."""
+        """Add the edit of one file that keeps its name and id, which is the usual commit.
+
+        Returns False, without changes, if the commit may be more than that.
+        """
         if (
             row.status != "M"
             or row.blob is None
@@ -225,9 +236,9 @@ class HistoryBuilder:
     def _take_rows(
         self, commit: LogCommit, rows: Sequence[LogRow], ids: Ids, against_first: Sequence[LogRow] = ()
     ) -> None:
-        """Add changed paths. All are read against the state before them: two names can be swapped in one commit.
+        """Add changed paths. All refer to the state before them: one commit can swap two names.
 
-        `against_first` is what a merge changed against its first parent: it tells, too, what left its path.
+        `against_first` are the changes of a merge against its first parent, which also show removed paths.
         """
         before = {row.path: self.paths.get(row.path) for row in (*against_first, *rows)}
         for row in (*against_first, *rows):
@@ -250,7 +261,8 @@ class HistoryBuilder:
                 and row.old_path == row.path
                 and (before[row.path] is not lineage or row.old_blob is None)
             ):
-                # It came from a name that git does not report: the state before is that of the definition.
+                # The file was at a name that git does not report: the previous state is that of the
+                # definition.
                 known = None if self._is_on_branch else lineage.last_blob
                 source = next(
                     (
@@ -274,7 +286,7 @@ class HistoryBuilder:
                 gone.path = None
 
     def _standing(self, path: str, blob: str | None) -> Lineage | None:
-        """The lineage that is at a path with a content, before the commit that is read."""
+        """Return the lineage at a path with this content before the current commit."""
         current = self.paths.get(path)
         if (
             not self._is_on_branch
@@ -298,7 +310,10 @@ class HistoryBuilder:
         given: set[int | None],
         number: int | None,
     ) -> Lineage:
-        """The definition that a new state belongs to; a new one where none fits. `given` are the ids in all new states."""
+        """Return the lineage of a new state; creates one if none matches.
+
+        `given` are the ids in all new states.
+        """
         known = self.by_id.get((kind, number)) if number is not None else None
         lineage = before[row.old_path]
         if known is not None and (
@@ -306,7 +321,7 @@ class HistoryBuilder:
             or any(before[path] is known for path in leaving)
             or (self._is_on_branch and (row.status != "A" or leaving))
         ):
-            return known  # edited, moved or brought back, whatever git makes of it
+            return known  # edited, moved or restored, regardless of how git reports it
         if lineage is not None and lineage.kind == kind and self._fits(lineage, row, number, given):
             self._learn_id(lineage, number)
             return lineage
@@ -315,9 +330,10 @@ class HistoryBuilder:
         return lineage
 
     def _fits(self, lineage: Lineage, row: LogRow, number: int | None, given: set[int | None]) -> bool:
-        """True when a file can be the next state of what was at its path. With another id it is another definition.
+        """True when a file can be the next state of the lineage at its path.
 
-        An edit that lacks the id, made before the id was given or by mistake, is of the same definition: the id goes back to it.
+        A different id means a different definition. An edit without the id, made before the id was assigned
+        or by mistake, belongs to the same definition: the id is restored later.
         """
         if row.status == "A" and lineage.path not in (None, row.path):
             return False
@@ -332,7 +348,7 @@ class HistoryBuilder:
             self.by_id[lineage.kind, number] = lineage
 
     def _add(self, lineage: Lineage, commit: LogCommit, row: LogRow, name: str) -> None:
-        """One more revision of a lineage, which then has the content of the row."""
+        """Add a revision to a lineage, which then has the content of the row."""
         if self._is_on_branch and id(lineage) not in self._marks:
             size = len(lineage.newer) if lineage.newer is not None else 0
             self._marks[id(lineage)] = _Mark(lineage, lineage.path, lineage.last_blob, lineage.count, size)
@@ -347,7 +363,7 @@ class HistoryBuilder:
         lineage.last_blob = row.blob
 
     def _put(self, path: str, lineage: Lineage) -> None:
-        """Let a lineage be at a path."""
+        """Assign a lineage to a path."""
         lineage.path = path
         before = self.paths.get(path)
         if before is lineage:
@@ -367,7 +383,7 @@ class HistoryBuilder:
     # Merges
 
     def _take_merge_on_branch(self, commit: LogCommit, ids: Ids) -> None:
-        """A merge that is itself part of a branch: what it made, and where it discarded what the branch had."""
+        """Take a merge within a branch: its own changes, and the changes of the branch that it discarded."""
         rows = self._own(commit.rows)
         brought = self._own(commit.brought)
         self._take_rows(commit, rows, ids, brought)
@@ -377,7 +393,7 @@ class HistoryBuilder:
             if row.path in made or lineage is None or found is None or row.blob == row.old_blob:
                 continue
             if row.blob is not None and not lineage.had(row.blob):
-                continue  # another definition's file
+                continue  # the file of another definition
             if id(lineage) in self._marks and (lineage.path, lineage.last_blob) == (
                 row.old_path,
                 row.old_blob,
@@ -391,7 +407,7 @@ class HistoryBuilder:
                     self._put(row.path, lineage)
 
     def _take_merge(self, commit: LogCommit, ids: Ids) -> None:
-        """A merge into the main line: it ends a branch."""
+        """Take a merge into the main line, which ends a branch."""
         made = {row.path: row for row in self._own(commit.rows)}
         brought = self._own(commit.brought)
         if self._marks or self._paths_before:
@@ -400,7 +416,10 @@ class HistoryBuilder:
             self._take_rows(commit, [made.get(row.path, row) for row in brought], ids)
 
     def _leave_branch(self) -> tuple[dict[str, Lineage], dict[int, _Mark], dict[int, _Tip]]:
-        """Restore the state of the main line; who was at the changed paths of the branch, and its lineages before and after."""
+        """Restore the state of the main line.
+
+        Returns the lineages at the changed paths of the branch, and its lineages before and after.
+        """
         marks, before = self._marks, self._paths_before
         self._marks, self._paths_before = {}, {}
         tips = {key: _Tip(mark.lineage.path, mark.lineage.last_blob) for key, mark in marks.items()}
@@ -414,7 +433,7 @@ class HistoryBuilder:
         return at_tip, marks, tips
 
     def _split(self, mark: _Mark, tip: _Tip) -> Lineage:
-        """A lineage of its own for what a branch made of a definition that the main line has, too, and in another place."""
+        """Return a new lineage for the branch's version of a definition at another path on the main line."""
         moved = mark.lineage.cut(mark.size, mark.revisions)
         first_old_blob = orjson.loads(b"[" + moved + b"]")[0][4]
         rows = orjson.loads(mark.lineage.packed())
@@ -433,7 +452,10 @@ class HistoryBuilder:
 
 
 class _Merge:
-    """A merge into the main line: which definition each file of it is, and whether it needs a revision of its own."""
+    """A merge into the main line.
+
+    Determines the definition of each file, and whether it needs its own revision.
+    """
 
     def __init__(
         self,
@@ -458,7 +480,7 @@ class _Merge:
         self._claimed: set[int] = set()
 
     def take(self) -> None:
-        """Bring the builder to the state of the merge."""
+        """Update the builder to the state of the merge."""
         for find in (self._with_id, self._at_its_path, self._from_branch, self._renamed, self._new):
             for row in self._rows:
                 if row.path not in self._taken:
@@ -479,17 +501,17 @@ class _Merge:
         return self._ids.get(row.blob) if row.blob else None
 
     def _is_free(self, lineage: Lineage) -> bool:
-        """True when no other file of the merge is this definition."""
+        """True when no other file of the merge belongs to this definition."""
         return id(lineage) not in self._claimed and (lineage.path is None or lineage.path in self._changed)
 
     def _agrees(self, lineage: Lineage, row: LogRow) -> bool:
-        """True when kind and id of a file allow it to be this definition."""
+        """True when kind and id of a file match this definition."""
         number, found = self._number(row), kind_and_name(row.path)
         if found is None or found[0] != lineage.kind:
             return False
         if lineage.id is None:
             return number is None or (lineage.kind, number) not in self._builder.by_id
-        # What the main line deleted does not come back without its id.
+        # A definition deleted on the main line only returns with its id.
         is_dead = lineage.path is None and not self._is_new(lineage)
         return lineage.id == number or (number is None and not is_dead)
 
@@ -505,7 +527,7 @@ class _Merge:
         return known if known is not None and self._is_free(known) else None
 
     def _at_its_path(self, row: LogRow) -> Lineage | None:
-        """What the first parent has there, but for a file that the branch put in its place."""
+        """Return the first parent's lineage at the path, unless the branch replaced the file."""
         lineage, theirs = self._before.get(row.path), self._at_tip.get(row.path)
         if (
             theirs is not None
@@ -518,7 +540,7 @@ class _Merge:
         )
 
     def _from_branch(self, row: LogRow) -> Lineage | None:
-        """What the branch has there."""
+        """Return the branch's lineage at the path."""
         lineage = self._at_tip.get(row.path) or self._builder.paths.get(row.path)
         tip = self._tips.get(id(lineage))
         if lineage is None or tip is None or tip.path != row.path:
@@ -543,7 +565,7 @@ class _Merge:
         )
 
     def _new(self, row: LogRow) -> Lineage:
-        """The deleted definition that the merge brings back, else a new one."""
+        """Return the deleted definition that the merge restores, else a new one."""
         found = kind_and_name(row.path)
         assert found is not None
         current = self._builder.paths.get(row.path)
@@ -551,13 +573,13 @@ class _Merge:
             is_gone = gone is not None and gone.path is None and gone.id is None and self._is_free(gone)
             if gone is None or not is_gone or gone.kind != found[0]:
                 continue
-            # A definition that another merge discarded left no lineage at the path: its content identifies it.
+            # A definition that another merge discarded has no lineage at the path: its content identifies it.
             if gone is current or (row.blob is not None and gone.was(found[1], row.blob)):
                 return gone
         return Lineage(found[0])
 
     def _add(self, row: LogRow, lineage: Lineage) -> None:
-        """A revision for a file, unless the branch has just this content there."""
+        """Add a revision for a file, unless the branch has the same content there."""
         builder, found = self._builder, kind_and_name(row.path)
         assert found is not None
         builder._learn_id(lineage, self._number(row))
@@ -569,7 +591,7 @@ class _Merge:
             row.path not in (lineage.path, tip.path if tip is not None else None)
             and lineage.newest_name != found[1]
         ):
-            # Renamed in the merge: its content was reported where it was made.
+            # Renamed in the merge: its content was reported in the original commit.
             builder._add(lineage, self._commit, row._replace(old_blob=row.blob, other_blobs=()), found[1])
         lineage.last_blob = row.blob
         builder._put(row.path, lineage)
@@ -583,7 +605,7 @@ class _Merge:
         return row._replace(old_blob=ours or theirs, other_blobs=(theirs,) if ours and theirs else ())
 
     def _delete(self, lineage: Lineage, path: str) -> None:
-        """What the merge has no more: a revision, unless the branch deleted it."""
+        """Add a revision for a definition that the merge removes, unless the branch deleted it."""
         tip = self._tips.get(id(lineage))
         self._claimed.add(id(lineage))
         if tip is None or tip.path is not None:
@@ -596,7 +618,7 @@ class _Merge:
         self._builder._add(lineage, self._commit, LogRow("D", path, path, lineage.last_blob, None), found[1])
 
     def _discard(self, mark: _Mark, tip: _Tip) -> None:
-        """A definition of which the merge has what the first parent had: a revision where the branch had another content."""
+        """Add a revision if the merge kept the first parent's content and the branch had another one."""
         lineage = mark.lineage
         if lineage.count == mark.revisions or tip.blob == mark.blob:
             return
@@ -614,7 +636,7 @@ class _Merge:
 
 
 def _is_other(row: LogRow, lineage: Lineage | None, ids: Ids) -> bool:
-    """True when a path now holds a file with another id: what was there has left, to another name or for good."""
+    """True when a path now has a file with another id: the previous definition was moved or deleted."""
     return (
         row.blob is not None
         and lineage is not None

@@ -1,4 +1,4 @@
-"""The history of a source: what the cache has of it, the rest read from git while definitions are loaded."""
+"""The history of a source, from the cache and from git, read in parallel with loading definitions."""
 
 import tempfile
 from collections import deque
@@ -20,19 +20,19 @@ from registry.progress import Progress, silent
 from registry.runtime import Child, can_fork, without_cycle_collector
 
 HISTORIES: Table[History] = Table("histories", lambda history: history.stored, History, in_pieces=False)
-"""Histories up to a commit, of one folder of a repository and one depth of the clone."""
-# So many are kept: people switch between branches.
+"""Histories by commit, folder of the repository and depth of the clone."""
+# Number of histories kept, since users switch between branches.
 _MOST_HEADS = 3
-# So many commits are taken at once, while git reads the contents of the next ones.
+# Number of commits processed at once, while git reads the contents for the next ones.
 _AT_ONCE = 200
 
 
 def begin_history(
     source: Source, cache: BuildCache, contents: BlobReader, *, with_contents: bool = True
 ) -> "PendingHistory | None":
-    """Start reading what `cache` does not have of the history of `source`; None where there is no history.
+    """Start reading the part of the history of `source` that is not in `cache`; None if there is no history.
 
-    `with_contents`: the contents of all revisions are needed later; those read anyway are spilled for `contents`.
+    `with_contents`: all contents are needed later; those that are read anyway are spilled for `contents`.
     """
     repository, commit = source.repository, source.commit
     if repository is None or commit is None:
@@ -46,9 +46,10 @@ def begin_history(
 def continue_history(
     repository: Repository, prefix: str, known: History, since: str, commit: str
 ) -> History | None:
-    """`known`, which ends at the commit `since`, continued to `commit`; only the commits after `since` are read.
+    """Return `known`, which ends at the commit `since`, continued to `commit`; reads only later commits.
 
-    None where `commit` does not continue `since` along first parents, as when a branch was set back or switched.
+    Returns None if `since` is not on the first-parent line of `commit`, for example after a reset or switch
+    of the branch.
     """
     order = repository.order_after(commit, since)
     if order is None:
@@ -63,12 +64,12 @@ def continue_history(
 
 
 class PendingHistory:
-    """A history that is being read: from the first commit by a process of its own, commits after a known one here.
+    """A history that is being read: a full one in a child process, commits after a known one in this process.
 
-    `is_complete`: no older commits exist elsewhere. `mailmap`: the names of authors, as the commit has them.
+    `is_complete`: the clone is not shallow. `mailmap`: the names of authors at the commit.
     """
 
-    def __init__(  # noqa: PLR0913 - what is read, and where it goes
+    def __init__(  # noqa: PLR0913 - inputs and destinations
         self,
         repository: Repository,
         commit: str,
@@ -78,12 +79,12 @@ class PendingHistory:
         status: PendingStatus | None,
         spool: BlobSpool | None,
     ) -> None:
-        """Starts at once. `prefix` is the registry's folder within the repository ("" or "folder/")."""
+        """Start at once. `prefix` is the registry's folder within the repository ("" or "folder/")."""
         self._repository, self._commit, self._prefix = repository, commit, prefix
         self._cache, self._contents, self._status = cache, contents, status
         cut = repository.cut()
         self.is_complete = not cut
-        # A clone that was cut, or made whole again, has another history up to the same commit.
+        # A clone that became shallow or complete has a different history up to the same commit.
         self._about = f"{prefix} {cut}\n"
         self.mailmap = repository.mailmap(commit)
         self._since: str | None = None
@@ -101,7 +102,7 @@ class PendingHistory:
             self._begin_whole_log()
 
     def _nearest_known(self) -> tuple[str, CommitOrder] | None:
-        """A commit with a known history that this one continues, and the commits after it; None where there is none."""
+        """Return an earlier commit with a known history, and the commits after it; None if there is none."""
         heads = self._known_heads()
         if self._commit in heads:
             return self._commit, self._order
@@ -120,7 +121,7 @@ class PendingHistory:
         self._log = _begin_log(self._repository, self._order, self._prefix)
 
     def history(self, progress: Progress = silent) -> History:
-        """Every revision of every definition, once all is read."""
+        """Wait for the rest and return every revision of every definition."""
         key = self._about + self._commit
         wanted = {key: self._commit}
         found = self._cache.get_or_compute(HISTORIES, wanted, lambda _: {key: self._read(progress)})[key]
@@ -139,7 +140,7 @@ class PendingHistory:
         known = self._cache.get(HISTORIES, self._about + self._since, self._since) if self._since else None
         progress("reading commits" if known is None else "reading new commits")
         if self._log is None or (self._since and known is None):
-            # Another process emptied the cache since we began.
+            # Another process emptied the cache after this one started.
             if self._log is not None:
                 self._log.close()
             self._begin_whole_log()
@@ -149,7 +150,10 @@ class PendingHistory:
         return History(builder.stored())
 
     def changed_paths(self) -> set[str]:
-        """What the work tree has otherwise than the commit, relative to the registry's root; of a commit nothing."""
+        """Return the paths in the work tree that differ from the commit, relative to the registry.
+
+        The result is empty for a commit.
+        """
         return (
             {path[len(self._prefix) :] for path in self._status.paths()}
             if self._status is not None
@@ -157,7 +161,7 @@ class PendingHistory:
         )
 
     def close(self) -> None:
-        """End what still runs."""
+        """End all running processes."""
         if self._status is not None:
             self._status.close()
         if self._log is not None:
@@ -173,9 +177,9 @@ def _begin_log(repository: Repository, order: CommitOrder, prefix: str) -> Pendi
 def _trace(
     repository: Repository, log: PendingLogs, builder: HistoryBuilder, spool: BlobSpool | None = None
 ) -> None:
-    """Follow all commits of a log, oldest first, while git still writes it; all contents are put into `spool`.
+    """Take all commits of a log, oldest first, while git is still writing it; contents are added to `spool`.
 
-    Git reads the contents of some commits while it looks for the next, and those before are followed.
+    Git reads the contents for some commits while it finds the next, and earlier ones are processed.
     """
     ids: dict[str, int | None] = {}
     waiting: deque[tuple[Sequence[LogCommit], int]] = deque()
@@ -185,7 +189,7 @@ def _trace(
         def follow() -> None:
             some, count = waiting.popleft()
             for blob, data in blobs.answers(count):
-                # What is larger than any definition can be reads as nothing, in the spool as well.
+                # Content larger than any definition counts as empty, also in the spool.
                 content = data if isinstance(data, bytes) else b""
                 ids[blob] = id_in(content)
                 if spool is not None:
@@ -199,7 +203,7 @@ def _trace(
                 for blob in _blobs_in(some, builder.prefix, with_old=spool is not None)
                 if blob not in ids
             ]
-            ids.update(dict.fromkeys(new))  # asked for: nobody looks before they are followed
+            ids.update(dict.fromkeys(new))  # requested; the ids are not read before the commits are processed
             blobs.ask(new)
             waiting.append((some, len(new)))
             if len(waiting) > 1:
@@ -209,7 +213,7 @@ def _trace(
 
 
 def _blobs_in(commits: Iterable[LogCommit], prefix: str, *, with_old: bool = False) -> list[str]:
-    """The new contents of definitions in these commits, `with_old` those before, too; each once."""
+    """Return the new blobs of definitions in these commits, `with_old` also the previous ones; each once."""
     rows = (row for one in commits for row in (*one.rows, *one.brought) if is_definition_row(row, prefix))
     return list(
         dict.fromkeys(
@@ -222,16 +226,16 @@ def _blobs_in(commits: Iterable[LogCommit], prefix: str, *, with_old: bool = Fal
 
 
 class _HistoryProcess:
-    """A process that reads a whole history: 50,000 commits take as long as loading 10,000 definitions."""
+    """A process that reads a full history: 50,000 commits take as long as loading 10,000 definitions."""
 
     def __init__(self, repository: Repository, commit: str, prefix: str, spool: BlobSpool | None) -> None:
         self._spool = spool
-        # A file, because a pipe would hold it several times: it is most of what a large build has in memory now.
+        # A file, because a pipe would hold several copies, and this is most of the memory of a large build.
         self._stored = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._child = Child(partial(_trace_and_store, repository, commit, prefix, spool, self._stored))
 
     def result(self) -> tuple[bytes, BlobSpool | None]:
-        """All revisions, as `HistoryBuilder.stored` gives them; and all contents, where they are wanted."""
+        """Return all revisions, as in `HistoryBuilder.stored`, and all contents if requested."""
         try:
             index = self._child.result()
             if self._spool is not None and index is not None:
@@ -242,7 +246,7 @@ class _HistoryProcess:
             self.close()
 
     def close(self) -> None:
-        """End it, if it still runs."""
+        """End the process if it is running."""
         self._child.close()
         self._stored.close()
 
@@ -250,7 +254,7 @@ class _HistoryProcess:
 def _trace_and_store(
     repository: Repository, commit: str, prefix: str, spool: BlobSpool | None, stored: IO[bytes]
 ) -> BlobSpoolIndex | None:
-    """In the other process: write the history to `stored`; gives where the contents are."""
+    """Write the history to `stored`; returns the index of the contents. Runs in the child process."""
     order = repository.order(commit)
     builder = HistoryBuilder(prefix, order, repository.read_commit)
     with without_cycle_collector():
