@@ -1,7 +1,7 @@
 """`registry`, and `python -m registry`."""
 
-# Imports take most of the start-up. Before them: Ctrl-C ends the process without a traceback. `_signal` is part of the
-# interpreter; `signal` imports other modules.
+# Imports take most of the start-up. Before them: Ctrl-C ends the process without a traceback. `_signal` is
+# part of the interpreter; `signal` imports other modules.
 import _signal  # type: ignore[import-not-found]
 
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:

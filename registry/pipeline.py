@@ -33,14 +33,16 @@ FINDINGS: Table[Findings] = Table(
     lambda found: [one.as_row() for one in found],
     lambda rows: tuple([Problem.from_row(row) for row in rows]) if rows else (),
 )
-"""What was found in each definition by itself, by path and blob id; the version stands for schemas, settings and rules."""
+"""What was found in each definition by itself, by path and blob id; the version stands for schemas,
+settings and rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A source with everything that was read from it, and all problems.
 
-    `across` are the findings of rules about all definitions, by path, as `check_paths` keeps them for its next call.
+    `across` are the findings of rules about all definitions, by path, as `check_paths` keeps them for its
+    next call.
     """
 
     settings: Settings
@@ -52,7 +54,8 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """A source as it was read: `snapshot` is None when there are errors, and `problems` are all, those of the ledger included."""
+    """A source as it was read: `snapshot` is None when there are errors, and `problems` are all, those of
+    the ledger included."""
 
     checked: Checked
     snapshot: Snapshot | None
@@ -82,11 +85,12 @@ def check_source(
     schemas: tuple[Kinds, tuple[Problem, ...]] | None = None,
     base: Settings | None = None,
 ) -> Checked:
-    """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change that is meant for it.
+    """Read and check everything in `source`: settings, schemas, definitions; with `target` as a change
+    that is meant for it.
 
-    With `only`, the definitions at these paths; others are known by name. What is in `cache` is not read and checked again.
-    `schemas` are those of `source`, where they were loaded already. `base` are the settings that a change is judged by where
-    it must not judge itself.
+    With `only`, the definitions at these paths; others are known by name. What is in `cache` is not read and
+    checked again. `schemas` are those of `source`, where they were loaded already. `base` are the settings
+    that a change is judged by where it must not judge itself.
     """
     with without_cycle_collector():
         settings, problems = source.settings, source.settings_problems
@@ -129,7 +133,8 @@ def check_one(checked: Checked, source: WorkTree, path: str) -> tuple[Checked, C
 
 
 def check_paths(checked: Checked, source: WorkTree, paths: Collection[str]) -> tuple[Checked, Changes] | None:
-    """What `check_source` gives after the files at `paths` changed: only these are read; and their definitions.
+    """What `check_source` gives after the files at `paths` changed: only these are read; and their
+    definitions.
 
     None where it may give something else for other files, too: then everything is to be checked again.
     """
@@ -158,7 +163,8 @@ def snapshot_of(
     *,
     with_contents: bool = True,
 ) -> tuple[Snapshot | None, tuple[Problem, ...]]:
-    """A checked snapshot of `source`, or None when there are errors; and all problems. `cache` is read and filled.
+    """A checked snapshot of `source`, or None when there are errors; and all problems. `cache` is read and
+    filled.
 
     `with_contents`: those of all revisions are going to be asked for.
     """
@@ -174,7 +180,8 @@ def read_state(
     *,
     with_contents: bool = True,
 ) -> SourceState:
-    """Everything in `source`, read and checked; as `snapshot_of`. Raises CanceledError once `cancel` says so."""
+    """Everything in `source`, read and checked; as `snapshot_of`. Raises CanceledError once `cancel` says
+    so."""
     # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
     from registry.history.blobs import BlobReader
     from registry.history.reader import begin_history
@@ -212,11 +219,13 @@ def update_state(
     *,
     git_changed: bool,
 ) -> SourceState | None:
-    """What `read_state` gives for `source`, from earlier states of it, in time that grows with what changed.
+    """What `read_state` gives for `source`, from earlier states of it, in time that grows with what
+    changed.
 
-    `paths` are those that changed since `newest`, `paths_since_good` those that changed since the snapshot `good`, of the last
-    state without errors. `git_changed`: so did git's HEAD or index. None where everything has to be read: settings, schemas,
-    templates or samples changed, a branch was set back or switched, or very many files changed.
+    `paths` are those that changed since `newest`, `paths_since_good` those that changed since the snapshot
+    `good`, of the last state without errors. `git_changed`: so did git's HEAD or index. None where everything
+    has to be read: settings, schemas, templates or samples changed, a branch was set back or switched, or
+    very many files changed.
     """
     from registry.snapshot import changes_since
 
@@ -249,10 +258,11 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     history: str | None = None,
     base_url: str | None = None,
 ) -> BuildResult:
-    """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not published yet.
+    """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not
+    published yet.
 
-    What has not changed since the last build is kept, but with `from_nothing`; what is in `cache` is not read again.
-    `history` and `base_url` are used instead of those of the settings.
+    What has not changed since the last build is kept, but with `from_nothing`; what is in `cache` is not read
+    again. `history` and `base_url` are used instead of those of the settings.
     """
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
     from registry.render import render

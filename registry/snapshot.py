@@ -51,9 +51,11 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A definition that was deleted; its id answers for ever. `revisions` oldest first, the last one the deletion.
+    """A definition that was deleted; its id answers for ever. `revisions` oldest first, the last one the
+    deletion.
 
-    `lost_blob` is its content where no commit of the history has any: the branch was set back, and the ledger recovered.
+    `lost_blob` is its content where no commit of the history has any: the branch was set back, and the ledger
+    recovered.
     """
 
     kind: str
@@ -72,8 +74,8 @@ class Tombstone:
 class Preview:
     """That a site shows a change which is not published yet.
 
-    `title` names it ("pull request 12"), `summary` says what changes, `marks` what happened to a kind and name (added,
-    renamed, changed), `page` is a whole page about all of it.
+    `title` names it ("pull request 12"), `summary` says what changes, `marks` what happened to a kind and
+    name (added, renamed, changed), `page` is a whole page about all of it.
     """
 
     title: str
@@ -84,7 +86,8 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotChanges:
-    """What a later state of the same source has otherwise than a snapshot; settings, schemas and templates are the same.
+    """What a later state of the same source has otherwise than a snapshot; settings, schemas and templates
+    are the same.
 
     `uncommitted` are the paths that differ from `commit`, relative to the registry's root.
     """
@@ -102,9 +105,10 @@ class SnapshotChanges:
 class Snapshot:
     """What one source holds.
 
-    `lookups` are tables over `definitions`. `uncommitted` are the paths that differ from `commit`, relative to the registry's
-    root; None where there is no commit. `is_fork`: the ledger is of another registry, so all ids are dropped. `contents` are those
-    of all revisions, `templates` those of the catalog by path below `site_templates/`. `cache` has answers of earlier runs.
+    `lookups` are tables over `definitions`. `uncommitted` are the paths that differ from `commit`, relative
+    to the registry's root; None where there is no commit. `is_fork`: the ledger is of another registry, so
+    all ids are dropped. `contents` are those of all revisions, `templates` those of the catalog by path below
+    `site_templates/`. `cache` has answers of earlier runs.
     """
 
     settings: Settings
@@ -127,7 +131,8 @@ class Snapshot:
     preview: Preview | None = None
     mailmap_digest: str = ""
     cache: BuildCache = field(default_factory=BuildCache)
-    # Answers of single definitions by their key: a list needs what was just made for the definition's own address.
+    # Answers of single definitions by their key: a list needs what was just made for the definition's own
+    # address.
     answers: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
     _keys: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
     # A page and an answer ask for the same, one after the other.
@@ -136,9 +141,11 @@ class Snapshot:
     )
 
     def apply(self, changes: SnapshotChanges) -> Snapshot:
-        """The snapshot of a later state: what `take_snapshot` gives for it, in time that grows with the changes.
+        """The snapshot of a later state: what `take_snapshot` gives for it, in time that grows with the
+        changes.
 
-        Tables are copied, and updated where a definition changed. Digests of definitions that are not concerned are kept.
+        Tables are copied, and updated where a definition changed. Digests of definitions that are not
+        concerned are kept.
         """
         definitions = with_changes(self.definitions, changes.definitions, self.kinds)
         lookups = self.lookups.with_changes(self.kinds, changes.definitions)
@@ -252,7 +259,8 @@ class Snapshot:
             place = (kind, name)
             key = known.get(place)
             if key is None:
-                # Texts put together, and no JSON of them: of ten thousand definitions each has its key made in every build.
+                # Texts put together, and no JSON of them: of ten thousand definitions each has its key made
+                # in every build.
                 stored, added = revisions.get(place, NO_REVISIONS).key
                 others = referring.get(place)
                 links = [
@@ -278,7 +286,10 @@ class Snapshot:
         """As `key_of`, of a definition that was deleted."""
         stored, added = one.revisions.key
         # Its last content is read when its page is made; which definitions that refers to is not known here.
-        facts = f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}\0{one.lost_blob}\0{stored}"
+        facts = (
+            f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}"
+            f"\0{one.lost_blob}\0{stored}"
+        )
         return _digest(facts, (added,) if added else None)
 
     @cached_property
@@ -313,9 +324,11 @@ class Snapshot:
 
     @cached_property
     def tombstones_by_name(self) -> Mapping[tuple[str, str], Tombstone]:
-        """Deleted definitions by kind and name, as long as no definition has the name: of several the one that was deleted last.
+        """Deleted definitions by kind and name, as long as no definition has the name: of several the one
+        that was deleted last.
 
-        Names are compared without case, and those that can have no address are left out: a ledger can hold any.
+        Names are compared without case, and those that can have no address are left out: a ledger can hold
+        any.
         """
         found: dict[tuple[str, str], list[Tombstone]] = {}
         for one in self.tombstones:
@@ -363,7 +376,8 @@ class Snapshot:
         return blobs_of([one.last_content])
 
     def last_document(self, tombstone: Tombstone) -> DocumentData | None:
-        """The last content of a deleted definition that can be read; None where no commit that is here has any."""
+        """The last content of a deleted definition that can be read; None where no commit that is here has
+        any."""
         found = next(
             (found for one in reversed(tombstone.revisions) if (found := self.document_of(one)) is not None),
             None,
@@ -375,14 +389,16 @@ class Snapshot:
         return self.contents.get(revision.blob) if revision.blob else None
 
     def written_at(self, revision: Revision) -> str:
-        """The text of the file at one revision; "" where there is none to be shown: a credential would have to be hidden in it."""
+        """The text of the file at one revision; "" where there is none to be shown: a credential would
+        have to be hidden in it."""
         return self.contents.written(revision.blob) if revision.blob else ""
 
     def changes_of(self, revision: Revision) -> list[Change]:
-        """The fields that one revision changed, against the state before it; none for the first and for a deletion.
+        """The fields that one revision changed, against the state before it; none for the first and for a
+        deletion.
 
-        Of a merge only those that no parent has so: what one parent has was reported where it was made. Where a merge has
-        nothing else, the fields in which it differs from the first parent from which it differs.
+        Of a merge only those that no parent has so: what one parent has was reported where it was made. Where
+        a merge has nothing else, the fields in which it differs from the first parent from which it differs.
         """
         if (
             revision.blob is None
@@ -437,7 +453,8 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     cache: BuildCache,
     progress: Progress = silent,
 ) -> tuple[Snapshot, tuple[Problem, ...]]:
-    """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong with the ledger.
+    """Bring together what was loaded with the ledger and the history of `source`, and say what is wrong
+    with the ledger.
 
     `pending` is the history of the same source, `contents` reads those of its revisions.
     """
@@ -488,9 +505,10 @@ def changes_since(
 ) -> SnapshotChanges | None:
     """What `source` has otherwise than `snapshot`: the definitions in `changes`, and new commits.
 
-    `loaded` is all of the source. With `paths`, only these may have changed since, and git's index and HEAD have not. None where
-    the source does not continue the snapshot: the ledger has other lines than before, a branch was set back or switched, the
-    clone is shallow, or names of authors changed. Raises GitError where git fails.
+    `loaded` is all of the source. With `paths`, only these may have changed since, and git's index and HEAD
+    have not. None where the source does not continue the snapshot: the ledger has other lines than before, a
+    branch was set back or switched, the clone is shallow, or names of authors changed. Raises GitError where
+    git fails.
     """
     repository, commit, history = source.repository, source.commit, snapshot.history
     if repository is None or commit is None or history is None or snapshot.uncommitted is None:
@@ -542,7 +560,8 @@ def _revisions_of(
 
 
 def _own_ledger(ledger: Ledger, settings: Settings) -> tuple[Ledger, tuple[Problem, ...]]:
-    """The ledger, or an empty one where it belongs to another registry: a fork publishes no ids, they are not its own."""
+    """The ledger, or an empty one where it belongs to another registry: a fork publishes no ids, they are
+    not its own."""
     if not ledger.entries or ledger.registry_id == settings.registry_id:
         return ledger, ()
     span = Span(SETTINGS_PATH)
@@ -638,9 +657,11 @@ def _tombstones(
 def _lost_blobs(
     source: Source, ledger: Ledger, wanted: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
-    """The contents of definitions that the history does not lead to, from the commits that the ledger names for them.
+    """The contents of definitions that the history does not lead to, from the commits that the ledger
+    names for them.
 
-    Git keeps commits of a branch that was set back for some time, in the repository where that happened; elsewhere there is nothing.
+    Git keeps commits of a branch that was set back for some time, in the repository where that happened;
+    elsewhere there is nothing.
     """
     repository = source.repository
     if repository is None or not wanted:

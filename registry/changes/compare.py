@@ -329,7 +329,8 @@ def _is_free_form(kind: Kind) -> bool:
 
 
 def _free_form(change: Change) -> Iterator[Meaning]:
-    """What a change of fields means that only a schema describes: by whether they were added, changed or removed."""
+    """What a change of fields means that only a schema describes: by whether they were added, changed or
+    removed."""
     parts = (
         diff(change.old, change.new)
         if isinstance(change.old, dict) and isinstance(change.new, dict)
@@ -346,7 +347,8 @@ def _what_happened(old: Any, new: Any) -> str:
 
 
 def _judged_by_schema(one: Meaning, kind: Kind) -> Meaning:
-    """The meaning with the level that the kind's schema gives to changes of the field, or of the nearest field above it."""
+    """The meaning with the level that the kind's schema gives to changes of the field, or of the nearest
+    field above it."""
     steps = steps_of(one.pointer)
     fitting = [
         pointer for pointer in kind.traits.changes if steps[: len(steps_of(pointer))] == steps_of(pointer)

@@ -104,12 +104,15 @@ def check_changed(  # noqa: PLR0913 - two states, and what is known of the first
     settings: Settings,
     across: Mapping[str, Findings] | None = None,
 ) -> tuple[Findings, Mapping[str, Findings]] | None:
-    """What `check` finds in `after`, from `problems`: those of `before`, which differs at the paths `changed` only.
+    """What `check` finds in `after`, from `problems`: those of `before`, which differs at the paths
+    `changed` only.
 
-    Gives also, by path, what rules about all definitions found: `across` is that of `before`, where it is known.
+    Gives also, by path, what rules about all definitions found: `across` is that of `before`, where it is
+    known.
 
-    Rules about all definitions run over all of them, which takes about 1 µs per definition and rule. Rules about one definition
-    run where it changed, or where a finding of the former came or went. None where a plug-in has rules: these may depend on anything.
+    Rules about all definitions run over all of them, which takes about 1 µs per definition and rule. Rules
+    about one definition run where it changed, or where a finding of the former came or went. None where a
+    plug-in has rules: these may depend on anything.
     """
     if plugin_rules():
         return None

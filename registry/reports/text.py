@@ -101,7 +101,8 @@ def _masked(source: str, secrets: Iterable[Problem]) -> str:
 
 
 def _excerpt(source: str, problem: Problem) -> list[str]:
-    """Return the source line, which is safe to show, and a caret line. Long lines are cut around the location."""
+    """Return the source line, which is safe to show, and a caret line. Long lines are cut around the
+    location."""
     span = problem.span
     start = max(0, span.column - 1 - _WIDEST // 2) if len(source) > _WIDEST else 0
     text = source[start : start + _WIDEST].replace("\t", " ")

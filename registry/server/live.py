@@ -1,4 +1,5 @@
-"""A registry that is kept ready to answer from while its files change: the newest good state, and the current problems."""
+"""A registry that is kept ready to answer from while its files change: the newest good state, and the
+current problems."""
 
 from __future__ import annotations
 
@@ -30,12 +31,14 @@ _MOST_BYTES = 128 * 1024 * 1024
 
 
 class PageIndex:
-    """The files of one state of a site by path, each made when first requested; finished files are shared between states."""
+    """The files of one state of a site by path, each made when first requested; finished files are shared
+    between states."""
 
     def __init__(
         self, targets: Targets, cache: PageCache, newer: Mapping[str, Target] = MappingProxyType({})
     ) -> None:
-        """`targets` are all of the state, except those that have `newer` ones at their places. `cache` holds finished files."""
+        """`targets` are all of the state, except those that have `newer` ones at their places. `cache`
+        holds finished files."""
         self._targets = targets
         self._cache = cache
         self._newer = newer
@@ -60,7 +63,8 @@ class PageIndex:
 
 
 class PageCache:
-    """Finished files, the newest of each target; the least recently requested ones are dropped when there are too many."""
+    """Finished files, the newest of each target; the least recently requested ones are dropped when there
+    are too many."""
 
     def __init__(self) -> None:
         """Empty."""
@@ -97,7 +101,8 @@ class PageCache:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """What is answered from. `problems` are those of the current files, which are not always those of `snapshot`."""
+    """What is answered from. `problems` are those of the current files, which are not always those of
+    `snapshot`."""
 
     version: int
     snapshot: Snapshot | None
@@ -136,7 +141,8 @@ class LiveRegistry:
         self._page_cache = PageCache()
         self._lock = threading.Lock()
         self._last_reload_s = 0.0
-        # The files as they were read last, and the last ones without errors. None: the next update reads everything.
+        # The files as they were read last, and the last ones without errors. None: the next update reads
+        # everything.
         self._newest: _Known | None = None
         self._good: _Known | None = None
         self.state = LiveState(0, None, PageIndex(Targets(()), self._page_cache))
@@ -144,7 +150,8 @@ class LiveRegistry:
     def apply_edit(self, path: str) -> bool:
         """Show an edited definition at once, before lists and counts, which follow with the next `update`.
 
-        False where that is not enough: the file is new, removed, or has another id or an error, or more than it may differ.
+        False where that is not enough: the file is new, removed, or has another id or an error, or more than
+        it may differ.
         """
         with self._lock:
             started = time.monotonic()
@@ -171,10 +178,11 @@ class LiveRegistry:
             return True
 
     def update(self, seen: TreeScan | None = None, cancel: CancelToken = NOT_CANCELED) -> bool:
-        """Show the current files: read those that changed since the last state, or everything where that is not enough.
+        """Show the current files: read those that changed since the last state, or everything where that
+        is not enough.
 
-        `seen` is a scan that was just taken. False when `cancel` ended it: the changes are part of the next update. After an error,
-        answers go on from the last good state.
+        `seen` is a scan that was just taken. False when `cancel` ended it: the changes are part of the next
+        update. After an error, answers go on from the last good state.
         """
         return self._take(seen, cancel, lambda source, scan_now: self._updated(source, scan_now, cancel))
 
@@ -192,7 +200,8 @@ class LiveRegistry:
         return self._take(seen, cancel, read)
 
     def pause_s(self) -> float:
-        """How long nothing should have changed before everything is read again: longer where that takes longer."""
+        """How long nothing should have changed before everything is read again: longer where that takes
+        longer."""
         return min(2.0, max(0.1, 2 * self._last_reload_s))
 
     def _updated(self, source: WorkTree, seen: TreeScan, cancel: CancelToken) -> SourceState:
@@ -232,7 +241,8 @@ class LiveRegistry:
             except RegistryError as error:
                 state = self._stopped_by(error)
             except OSError as error:
-                # Files that vanish while they are read, too many open files …: a condition of the machine, which may pass.
+                # Files that vanish while they are read, too many open files …: a condition of the machine,
+                # which may pass.
                 state = self._stopped_by(UsageError(system_message(error)))
             self._last_reload_s = time.monotonic() - started
             self._show(state, started)
@@ -247,7 +257,8 @@ class LiveRegistry:
         return replace(self.state, error=error)
 
     def _state_of(self, found: SourceState, cancel: CancelToken) -> LiveState:
-        """What is answered from; the snapshot before stays where there are errors. Raises RegistryError for a broken template."""
+        """What is answered from; the snapshot before stays where there are errors. Raises RegistryError
+        for a broken template."""
         if found.snapshot is None:
             return replace(self.state, problems=found.problems, error=None)
         targets = render(found.snapshot)
