@@ -50,15 +50,13 @@ if TYPE_CHECKING:
 @click.option(
     "--history",
     type=click.Choice(["revisions", "commits"]),
-    help="Show all revisions with their content, or commits only. "
-    "Default: history in registry.yaml, or revisions.",
+    help="Show all revisions with their content, or commits only. Default: history in registry.yaml, or revisions.",
 )
 @base_url_option
 @click.option(
     "--published",
     metavar="WHERE",
-    help="The site that this one will replace, as an address or a folder. "
-    "Refuse to build if ids would be lost.",
+    help="The site that this one will replace, as an address or a folder. Refuse to build if ids would be lost.",
 )
 @click.option("--from-nothing", is_flag=True, help="Full rebuild: ignore the cache and the previous site.")
 @format_option
@@ -78,15 +76,23 @@ def command(
 ) -> None:
     """Build the static site: the JSON API and the HTML catalog.
 
-    Any static host can serve the output folder. The build is incremental and reproducible: the same commit
-    gives the same bytes on every machine. The cache is in .registry/cache/ and can be deleted at any time.
+    Any static host can serve the output folder. The build is incremental and reproducible: the same commit gives the
+    same bytes on every machine. The cache is in .registry/cache/ and can be deleted at any time.
 
-    \b Exit codes: 0 the site was built 1 the definitions have errors; the previous site was kept 2 the build
-    could not run 3 refused: the published site has ids that this registry does not have
+    \b
+    Exit codes:
+      0  the site was built
+      1  the definitions have errors; the previous site was kept
+      2  the build could not run
+      3  refused: the published site has ids that this registry does not have
 
-    \b Examples: registry build registry build --source v1.2 --out /srv/registry registry build --base-url
-    https://me.example.org/repo/ registry build --published https://registry.example.org/ registry build
-    --preview "pull request 12" --base origin/main
+    \b
+    Examples:
+      registry build
+      registry build --source v1.2 --out /srv/registry
+      registry build --base-url https://me.example.org/repo/
+      registry build --published https://registry.example.org/
+      registry build --preview "pull request 12" --base origin/main
     """
     from registry.load.file_stats import PendingScan
     from registry.load.settings import with_base_url

@@ -50,8 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--second-opinion",
     is_flag=True,
-    help="Also scan for credentials with detect-secrets. "
-    "Requires it to be installed: pip install detect-secrets.",
+    help="Also scan for credentials with detect-secrets. Requires it to be installed: pip install detect-secrets.",
 )
 @format_choice(*FORMATS)
 @click.option(
@@ -77,13 +76,21 @@ def command(
 ) -> None:
     """Check the definitions and report all problems.
 
-    The rules cover schema, references, adapters, placeholders, names, ids and credentials; `registry rules`
-    lists them. PATHS are files or folders: show only their problems. Default: the whole registry.
+    The rules cover schema, references, adapters, placeholders, names, ids and credentials; `registry rules` lists them.
+    PATHS are files or folders: show only their problems. Default: the whole registry.
 
-    \b Exit codes: 0 no errors (there may be warnings) 1 errors 2 the check could not run
+    \b
+    Exit codes:
+      0  no errors (there may be warnings)
+      1  errors
+      2  the check could not run
 
-    \b Examples: registry check registry check definitions/process_definition/weather registry check --source
-    HEAD~1 --format json registry check --base origin/main
+    \b
+    Examples:
+      registry check
+      registry check definitions/process_definition/weather
+      registry check --source HEAD~1 --format json
+      registry check --base origin/main
     """
     never_collect()
     root = find_root(registry)

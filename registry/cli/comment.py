@@ -24,12 +24,14 @@ MOST_BYTES = 16 * 1024 * 1024
 def command(forge: str, report: Path, dry_run: bool) -> None:
     """Post a review as a comment on a pull request.
 
-    For CI jobs. A later run updates the comment. The forge is the service that hosts the repository; use
-    forgejo for Gitea. The comment is written from the data of the report, which is shown as code only. The
-    number of the pull request and the token come from the variables of the job, never from the report.
+    For CI jobs. A later run updates the comment. The forge is the service that hosts the repository; use forgejo for Gitea. The comment is written from
+    the data of the report, which is shown as code only. The number of the pull request and the token come from the
+    variables of the job, never from the report.
 
-    \b Examples: registry comment github --report review.json registry comment gitlab --report review.json
-    --dry-run
+    \b
+    Examples:
+      registry comment github --report review.json
+      registry comment gitlab --report review.json --dry-run
     """
     from registry.load.settings import environment_of_job
     from registry.reports.review import MARKER, REVIEW_FORMATS, read

@@ -10,11 +10,14 @@ from registry.cli.terminal import write_text
 def command(shell: str) -> None:
     """Print the completion script for a shell.
 
-    It completes commands, options, names of definitions, kinds and ids of rules. Load it in the start-up file
-    of the shell: ~/.bashrc, ~/.zshrc (after compinit) or ~/.config/fish/config.fish.
+    It completes commands, options, names of definitions, kinds and ids of rules. Load it in the start-up file of the
+    shell: ~/.bashrc, ~/.zshrc (after compinit) or ~/.config/fish/config.fish.
 
-    \b Examples: eval "$(registry completion bash)" eval "$(registry completion zsh)" registry completion fish
-    | source
+    \b
+    Examples:
+      eval "$(registry completion bash)"
+      eval "$(registry completion zsh)"
+      registry completion fish | source
     """
     from click.shell_completion import get_completion_class
 

@@ -26,14 +26,20 @@ def command(
 ) -> None:
     """Compare two revisions and show what the changes can break.
 
-    The output also says who must act before each change. BASE alone is compared with the work tree; the
-    default is HEAD. BASE..HEAD compares two commits, branches or tags.
+    The output also says who must act before each change. BASE alone is compared with the work tree; the default is HEAD. BASE..HEAD compares two commits, branches or tags.
 
-    \b Exit codes: 0 compared; there may be changes 1 a change has at least the level of --fail-on 2 the
-    comparison could not run
+    \b
+    Exit codes:
+      0  compared; there may be changes
+      1  a change has at least the level of --fail-on
+      2  the comparison could not run
 
-    \b Examples: registry diff registry diff main registry diff v1.0..v1.1 --format markdown registry diff
-    main --fail-on breaking
+    \b
+    Examples:
+      registry diff
+      registry diff main
+      registry diff v1.0..v1.1 --format markdown
+      registry diff main --fail-on breaking
     """
     from registry.review.comparison import compare_revisions
 

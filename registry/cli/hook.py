@@ -54,15 +54,19 @@ def command(
 ) -> None:
     """Reject pushes that would break the registry. For bare repositories on your own server.
 
-    `install REPOSITORY` writes the hook with the given options. git calls `pre-receive` and `update REF OLD
-    NEW`. The person who pushes sees the problems. A push that assigns ids must assign those that `registry
-    index` would, commit by commit. Deletions and force pushes of a guarded branch are rejected, and pushes
-    that cannot be checked.
+    `install REPOSITORY` writes the hook with the given options. git calls `pre-receive` and `update REF OLD NEW`. The
+    person who pushes sees the problems. A push that assigns ids must assign those that `registry index` would, commit
+    by commit. Deletions and force pushes of a guarded branch are rejected, and pushes that cannot be checked.
 
-    \b Exit codes: 0 accepted other rejected
+    \b
+    Exit codes:
+      0  accepted
+      other  rejected
 
-    \b Examples: registry hook install /srv/git/processes.git registry hook install hub.git --branch main
-    --folder registry --fail-on breaking
+    \b
+    Examples:
+      registry hook install /srv/git/processes.git
+      registry hook install hub.git --branch main --folder registry --fail-on breaking
     """
     from registry.git import HEADS, branch_ref
     from registry.review.hook_script import folder_within

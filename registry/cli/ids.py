@@ -24,13 +24,19 @@ from registry.cli.terminal import (
 def command(action: str, registry: Path | None, source: str, kind: str | None, format_: Format) -> None:
     """List all assigned ids, or verify the ledger.
 
-    `list` includes ids of deleted definitions. `verify` checks the hash chain of the ledger, duplicate ids,
-    and that ledger and files agree.
+    `list` includes ids of deleted definitions. `verify` checks the hash chain of the ledger, duplicate ids, and that
+    ledger and files agree.
 
-    \b Exit codes of verify: 0 no problems 1 problems
+    \b
+    Exit codes of verify:
+      0  no problems
+      1  problems
 
-    \b Examples: registry ids registry ids list --kind application --format json registry ids verify --source
-    main
+    \b
+    Examples:
+      registry ids
+      registry ids list --kind application --format json
+      registry ids verify --source main
     """
     from registry.ids import parse_ledger, verify
     from registry.load.settings import SETTINGS_PATH

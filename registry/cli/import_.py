@@ -37,14 +37,20 @@ def command(
 ) -> None:
     """Import JSON files of the 2013 service.
 
-    A file is a single definition, or a list of definitions with ids. Either all files are imported or none.
-    Existing files are never overwritten. The ids of a list are kept; if the ledger already has entries, they
-    are recorded there. Commit imported ids on the main branch: a pull request must not contain ids.
+    A file is a single definition, or a list of definitions with ids. Either all files are imported or none. Existing files are never overwritten. The ids of a list are kept; if the
+    ledger already has entries, they are recorded there. Commit imported ids on the main branch: a pull request must not
+    contain ids.
 
-    \b Exit codes: 0 imported 2 nothing was imported 3 an id belongs to another definition; nothing was
-    imported
+    \b
+    Exit codes:
+      0  imported
+      2  nothing was imported
+      3  an id belongs to another definition; nothing was imported
 
-    \b Examples: registry import old/*.json --folder weather registry import manual.json --repair
+    \b
+    Examples:
+      registry import old/*.json --folder weather
+      registry import manual.json --repair
     """
     from registry.exchange import import_files
     from registry.exchange.importer import ImportOptions

@@ -62,13 +62,20 @@ def command(
 ) -> None:
     """Assign ids to new definitions.
 
-    For the main branch only. The command adds one line `id: N` to each new file and records new, moved and
-    deleted definitions in the ledger. A second run changes nothing.
+    For the main branch only. The command adds one line `id: N` to each new file and records new, moved and deleted
+    definitions in the ledger. A second run changes nothing.
 
-    \b Exit codes: 0 all definitions have ids 1 the definitions have errors 2 the command could not run 3
-    refused: an id could be assigned twice
+    \b
+    Exit codes:
+      0  all definitions have ids
+      1  the definitions have errors
+      2  the command could not run
+      3  refused: an id could be assigned twice
 
-    \b Examples: registry index registry index --push --branch main --published https://registry.example.org/
+    \b
+    Examples:
+      registry index
+      registry index --push --branch main --published https://registry.example.org/
     """
     from registry.indexing.indexer import IndexOptions, index
 

@@ -23,21 +23,22 @@ from registry.scaffold import FORGES
 @click.option(
     "--install-from",
     metavar="ADDRESS@TAG",
-    help="Address from which CI installs this program: a git address with a tag. "
-    "Default: install_from in registry.yaml.",
+    help="Address from which CI installs this program: a git address with a tag. Default: install_from in registry.yaml.",
 )
 def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: str | None) -> None:
     """Create a registry, or add CI files to a registry.
 
-    A registry is a folder in a git repository with settings, schemas, an example, editor settings, a README
-    and CI files. DIR is the folder; the default is the registry that contains the current folder, or the
-    current folder.
+    A registry is a folder in a git repository with settings, schemas, an example, editor settings, a README and CI
+    files. DIR is the folder; the default is the registry that contains the current folder, or the current folder.
 
-    For an existing registry, --ci adds CI files only. They are written to the top of the git repository.
-    Existing files are not changed.
+    For an existing registry, --ci adds CI files only. They are written to the top of the git repository. Existing files
+    are not changed.
 
-    \b Examples: registry init processes --title "Processes of the weather team" registry init processes --ci
-    gitlab registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0
+    \b
+    Examples:
+      registry init processes --title "Processes of the weather team"
+      registry init processes --ci gitlab
+      registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0
     """
     from registry.load.settings import install_from_problem
     from registry.scaffold import add_ci_files, init_registry, is_registry, settings_in

@@ -30,13 +30,15 @@ _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 def command(context: click.Context, kind: str, name: str, registry: Path | None, title: str) -> None:
     """Create the file of a new definition.
 
-    KIND is process_definition, application or a kind of this registry. NAME is the path below the folder of
-    the kind, for example weather/qc. The file has comments that list further fields. On a terminal, the
-    command asks for missing values. The schema of a kind names further options: those of process_definition
-    are --exec, --arg (can be repeated), --process-type and --application.
+    KIND is process_definition, application or a kind of this registry. NAME is the path below the folder of the kind,
+    for example weather/qc. The file has comments that list further fields. On a terminal, the command asks for missing
+    values. The schema of a kind names further options: those of process_definition are --exec, --arg (can be repeated),
+    --process-type and --application.
 
-    \b Examples: registry new process_definition weather/qc registry new process_definition text/upper --exec
-    /usr/bin/tr --arg a-z --arg A-Z
+    \b
+    Examples:
+      registry new process_definition weather/qc
+      registry new process_definition text/upper --exec /usr/bin/tr --arg a-z --arg A-Z
     """
     from registry.errors import ProblemsError, UsageError, nearest
     from registry.files.atomic_write import create_files

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     "--cors",
     multiple=True,
     metavar="ORIGIN",
-    help="Allow pages of this origin (* for all) to read the API, including uncommitted content; "
-    "can be repeated. "
+    help="Allow pages of this origin (* for all) to read the API, including uncommitted content; can be repeated. "
     "Default: all origins, but only while there are no uncommitted changes.",
 )
 def command(
@@ -50,16 +49,19 @@ def command(
 ) -> None:
     """Serve the site, and reload open pages when files change.
 
-    The site is the HTML catalog and the JSON API. While the files have errors, the last good state is served;
-    the errors are shown on the terminal and on the pages. Lists accept limit, offset and filters
-    (process_type, application, lifecycle, tag, name, q). The server is read-only and has no login.
+    The site is the HTML catalog and the JSON API. While the files have errors, the last good state is served; the
+    errors are shown on the terminal and on the pages. Lists accept limit, offset and filters (process_type,
+    application, lifecycle, tag, name, q). The server is read-only and has no login.
 
-    On a loopback address the server answers only requests for the names of this machine, which prevents DNS
-    rebinding.
+    On a loopback address the server answers only requests for the names of this machine, which prevents DNS rebinding.
 
     Requires the extra `serve` of this package.
 
-    \b Examples: registry serve registry serve --port 8080 registry serve --allow-host registry.example.org
+    \b
+    Examples:
+      registry serve
+      registry serve --port 8080
+      registry serve --allow-host registry.example.org
     """
     import sys
 

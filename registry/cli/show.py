@@ -26,12 +26,15 @@ _MOST_DIGITS = 9
 def command(wanted: str, registry: Path | None, kind: str | None, source: str, format_: Format) -> None:
     """Show a definition: id, number of revisions, and its file.
 
-    NAME|ID is the name or the id of a definition. Put the kind in front if two kinds have it, as in
-    application/7. @3 selects revision 3, @v1.2 the state at a commit, branch or tag. JSON output is the same
-    as the answer of the API.
+    NAME|ID is the name or the id of a definition. Put the kind in front if two kinds have it, as in application/7.
+    @3 selects revision 3, @v1.2 the state at a commit, branch or tag. JSON output is the same as the answer of the API.
 
-    \b Examples: registry show weather/qc registry show 7 registry show weather/qc@3 registry show
-    application/1@v1.2 --format json
+    \b
+    Examples:
+      registry show weather/qc
+      registry show 7
+      registry show weather/qc@3
+      registry show application/1@v1.2 --format json
     """
     from registry.cli.lookup import find, load_snapshot
     from registry.render.json_api import detail_body, tombstone_body

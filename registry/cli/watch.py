@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 def command(registry: Path | None, out_: Path | None, base_url: str | None, poll: bool) -> None:
     """Build the static site whenever files change, until Ctrl-C.
 
-    While the files have errors, the last good site stays. `registry serve` shows changes faster and writes no
-    site.
+    While the files have errors, the last good site stays. `registry serve` shows changes faster and writes no site.
 
-    \b Examples: registry watch registry watch --out /srv/registry --poll
+    \b
+    Examples:
+      registry watch
+      registry watch --out /srv/registry --poll
     """
     import threading
 

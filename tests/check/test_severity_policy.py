@@ -51,9 +51,9 @@ def test_some_rules_are_silent_until_somebody_asks(repo: RepoBuilder, run: Run) 
         ),
         (
             "rules: {W202: perhaps}\n",
-            "error K002: `rules` must be a map of rules to error, warning or ignore",
+            "error K002: `W202` cannot be `perhaps`",
         ),
-        ("folders: {a: W202}\n", "error K002: `folders` must be a map of folders"),
+        ("folders: {a: W202}\n", "error K002: `a` must be a map, not text"),
     ],
 )
 def test_severities_that_cannot_be_are_told(repo: RepoBuilder, run: Run, settings: str, said: str) -> None:

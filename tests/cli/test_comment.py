@@ -213,7 +213,8 @@ def test_what_is_no_report_is_refused(text: str, run: Run, tmp_path: Path) -> No
     path = tmp_path / "review.json"
     path.write_text(text)
     outcome = run("comment", "github", "--report", str(path), "--dry-run")
-    assert (outcome.code, "no report" in outcome.err) == (2, True)
+    assert outcome.code == 2
+    assert "not a report of `registry review --format json`" in outcome.err
 
 
 def test_a_missing_variable_a_wrong_token_and_a_redirect_are_said(

@@ -145,7 +145,7 @@ def test_a_changelog_that_cannot_be_told_says_so(run: Run, history: RepoBuilder)
 
 
 def test_nothing_happened_is_said(run: Run, history: RepoBuilder) -> None:
-    assert "No changes" in run("changelog", "--since", "HEAD", "-C", str(history.root)).out
+    assert "No relevant changes" in run("changelog", "--since", "HEAD", "-C", str(history.root)).out
 
 
 def test_an_old_name_finds_the_definition(run: Run, history: RepoBuilder) -> None:

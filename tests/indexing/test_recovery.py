@@ -80,7 +80,7 @@ def test_without_being_asked_nothing_is_recovered(
     repo.define("a")
     repo.write(LEDGER, text)
     head = repo.commit()
-    with pytest.raises(RefusedError, match="not all here"):
+    with pytest.raises(RefusedError, match="not all present here"):
         index(repo.root, IndexOptions(published=published.published))
     assert repo.git("rev-parse", "HEAD") == head
 
@@ -91,7 +91,7 @@ def test_two_published_ledgers_that_differ_are_refused(repo: RepoBuilder, publis
     repo.git("update-ref", "refs/registry/high-water", repo.commit("another ledger"))
     (repo.root / LEDGER).unlink()
     head = repo.commit("lost")
-    with pytest.raises(RefusedError, match="cannot both be"):
+    with pytest.raises(RefusedError, match="contradicting ledgers"):
         index(repo.root, published)
     assert repo.git("rev-parse", "HEAD") == head
 
@@ -102,7 +102,7 @@ def test_a_published_ledger_of_another_registry_is_refused(
     repo.define("a")
     repo.write("registry.yaml", "registry_id: registry-2\n")
     repo.commit()
-    with pytest.raises(RefusedError, match="is of the registry registry-1"):
+    with pytest.raises(RefusedError, match="belongs to the registry registry-1"):
         index(repo.root, published)
 
 

@@ -216,7 +216,7 @@ def test_the_limit_is_one_for_the_whole_push(top: Work) -> None:
         top.define(name, number)
         top.append((number, name, "live"))
         top.repo.commit("write")
-    assert any("may be 1004 at most" in reason for reason in top.push())
+    assert any("may be at most 1004" in reason for reason in top.push())
 
 
 def test_a_branch_that_was_set_back_takes_the_published_ledger_and_nothing_before_it(top: Work) -> None:
@@ -231,7 +231,7 @@ def test_a_branch_that_was_set_back_takes_the_published_ledger_and_nothing_befor
     top.define("other", 3)
     top.append((3, "other", "live"))
     top.repo.commit("gives 3 again")
-    assert any("the branch was set back" in reason for reason in top.push())
+    assert any("the branch was reset" in reason for reason in top.push())
     top.repo.git("reset", "-q", "--hard", before)
     top.define("other")
     top.repo.commit("add")

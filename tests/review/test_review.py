@@ -84,7 +84,7 @@ def test_each_thing_that_a_change_must_not_do_has_its_rule_place_and_hint(
     assert sorted(problems) == sorted([*expected, "I034 definitions/ledger.jsonl"])
     said = run("check", "--base", "main", "-C", str(target.root)).out
     assert "the id 2 is also the id of definitions/process_definition/b.yaml" in said
-    assert "delete the id line in the copy" in said
+    assert "delete the id line of the copy" in said
     assert "restore it: id: 1" in said
     assert "restore it as definitions/process_definition/gone.yaml" in said
 
