@@ -357,7 +357,9 @@ def _judged_by_schema(one: Meaning, kind: Kind) -> Meaning:
         return one
     levels = kind.traits.changes[max(fitting, key=len)]
     level = levels.get(_what_happened(one.old, one.new))
-    return one if level is None else replace(one, level=Level(level), note="as the schema of the kind says")
+    return (
+        one if level is None else replace(one, level=Level(level), note="level set in the schema of the kind")
+    )
 
 
 def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning | None:

@@ -164,7 +164,9 @@ def _loosened_levels(old: Kind, new: Kind) -> Iterator[Meaning]:
             before, after = (one.traits.changes.get(pointer, {}).get(event, standard) for one in (old, new))
             if CHANGE_LEVELS.index(after) > CHANGE_LEVELS.index(before):
                 steps = ("x-registry", "changes", pointer, event)
-                yield meaning("C203", pointer_of(steps), before, after, more="changes there count for less")
+                yield meaning(
+                    "C203", pointer_of(steps), before, after, more="changes there have a lower level"
+                )
 
 
 class _Schemas:

@@ -57,7 +57,7 @@ RULES = (
         Severity.ERROR,
         "Credential in a definition",
         "Everyone who can read the repository or the API can read it, including its history.",
-        _HEAD + 'DB_PASSWORD: "not-to-be-told"}\n',
+        _HEAD + 'DB_PASSWORD: "do-not-publish"}\n',
         _HEAD + 'DB_PASSWORD: "${DB_PASSWORD}", TOKEN_FILE: /run/secrets/token}\n',
         find=_find,
         kind="*",

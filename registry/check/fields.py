@@ -232,7 +232,7 @@ RULES = (
         "W101",
         Severity.WARNING,
         "`exec` looks like a command line",
-        "The program is started directly, so there is none of that name.",
+        "The program is started directly, and no program has this name.",
         _process(exec="/bin/tr -d x"),
         _process(exec="/bin/tr", argv='["-d", "x"]'),
         find=_command_line,

@@ -277,7 +277,7 @@ def _matches(pattern: Any, value: str) -> bool:
     return len(value) <= _LONGEST_HARMLESS and pattern.match(value) is not None
 
 
-_BY_NAME = "a secret, as its name says"
+_BY_NAME = "a secret, judging by its name"
 
 
 def _found_in(text: Text) -> list[_Finding]:
@@ -415,7 +415,7 @@ def _look_for_headers(text: str, found: _Findings) -> None:
             if (
                 match["login"] is None or not match["value"].isalpha()
             ):  # `login with password authentication` is prose
-                found.add_value("a password, as netrc writes it", *match.span("value"))
+                found.add_value("a password in netrc format", *match.span("value"))
 
 
 def _is_bearer(value: str) -> bool:

@@ -50,7 +50,9 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     after = open_source(root, head)
     repository, commit = after.repository, after.commit
     if repository is None or commit is None:
-        raise UsageError(f"{root} has no commits, so there is nothing to tell", "git init, and commit")
+        raise UsageError(
+            f"{root} has no commits, so there are no changes to list", "run `git init` and commit the files"
+        )
     base, words = _base(repository, commit, since)
     before = Commit(root, repository, base or repository.empty_tree())
     comparison = compare_sources(before, after)
@@ -77,14 +79,14 @@ def _base(repository: Repository, commit: str, since: str | None) -> tuple[str |
         base = repository.resolve(since)
         if not repository.is_ancestor(base, commit):
             raise UsageError(
-                f"{since!r} is no ancestor of {commit[:12]}, so nothing happened since",
+                f"{since!r} is not an ancestor of {commit[:12]}",
                 "`registry diff` compares any two revisions",
             )
         return base, since
     try:
         moment = datetime.fromisoformat(since.replace("Z", "+00:00"))
     except ValueError as error:
-        raise UsageError(f"{since!r} is no date", "write YYYY-MM-DD") from error
+        raise UsageError(f"{since!r} is not a valid date", "use the format YYYY-MM-DD") from error
     return repository.commit_before(
         commit, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     ), since

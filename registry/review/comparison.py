@@ -34,7 +34,8 @@ def compare_revisions(root: Path, base: str, head: str = "worktree") -> Comparis
     repository = after.repository
     if repository is None:
         raise UsageError(
-            f"{root} is not in a git repository, so there is nothing to compare", "git init, and commit"
+            f"{root} is not in a git repository, so there is nothing to compare",
+            "run `git init` and commit the files",
         )
     return compare_sources(Commit(root, repository, repository.resolve(base)), after)
 
@@ -50,7 +51,7 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
     if problems:
         raise UsageError(
             f"the settings of {before.commit[:12]} cannot be read: {problems[0].message}",
-            "mend registry.yaml there first",
+            "fix registry.yaml on that branch first",
         )
     old_kinds, _ = load_kinds(before)
     has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
@@ -103,7 +104,7 @@ def _guards(
             found[path] = [*loosened_schema(old, new_kinds.by_name[old.name])]
         elif new_kinds is not old_kinds:
             found[path] = [
-                meaning("C203", "", more="the kind is gone, and its definitions are read by nothing")
+                meaning("C203", "", more="the kind was removed, so its definitions are no longer read")
             ]
     templates = sorted(path for path in touched if path.startswith(f"{TEMPLATES_FOLDER}/"))
     if templates:

@@ -65,7 +65,7 @@ def folder_within(text: str) -> str:
     if text.startswith("/") or ".." in parts or any(not part.isprintable() for part in parts):
         raise UsageError(
             f"{text!r} is not a folder within a repository",
-            "as in `--folder registry`, seen from the top of its files",
+            "give a path relative to the top of the repository, as in `--folder registry`",
         )
     return "".join(f"{part}/" for part in parts)
 
@@ -81,7 +81,7 @@ def install(path: Path, refs: Sequence[str], folder: str, options: Sequence[str]
     if repository is None or not repository.is_bare:
         raise UsageError(
             f"{path} is not a bare repository",
-            "name the one that people push to: `registry hook install REPOSITORY.git`",
+            "name the repository that people push to: `registry hook install REPOSITORY.git`",
         )
     guarded, notes = _refs_to_guard(repository, refs)
     _is_found(repository, guarded, folder)
@@ -89,7 +89,7 @@ def install(path: Path, refs: Sequence[str], folder: str, options: Sequence[str]
     if other is not None:
         raise UsageError(
             f"core.hooksPath is {other}, so git would not run a hook in {path}",
-            "git config --unset core.hooksPath, where it is set",
+            "git config --unset core.hooksPath, in the configuration file that sets it",
         )
     _runs_isolated()
     words = (
@@ -102,7 +102,7 @@ def install(path: Path, refs: Sequence[str], folder: str, options: Sequence[str]
     )
     hook = path / "hooks" / "pre-receive"
     if os.path.lexists(hook) and not _is_ours(hook):
-        raise RefusedError(f"{hook} is there already", "call `registry hook pre-receive` in it, or remove it")
+        raise RefusedError(f"{hook} already exists", "call `registry hook pre-receive` from it, or remove it")
     hook.parent.mkdir(exist_ok=True)
     replace_file(hook, text.encode())
     hook.chmod(0o755)
@@ -115,13 +115,15 @@ def _refs_to_guard(repository: Repository, refs: Sequence[str]) -> tuple[tuple[s
     branches = repository.branches()
     guarded = tuple(refs) or ((head,) if head else ())
     if not guarded:
-        raise UsageError("HEAD of the repository is on no branch", "name the branch to guard: --branch main")
+        raise UsageError(
+            "HEAD of the repository is not on a branch", "name the branch to guard: --branch main"
+        )
     missing = [ref for ref in guarded if ref not in branches]
     if missing and branches and not refs:
         known = ", ".join(ref.removeprefix(HEADS) for ref in branches[:5])
         raise UsageError(
-            f"HEAD names {missing[0]}, which does not exist",
-            f"name the branch to guard with --branch; there is {known}",
+            f"HEAD refers to {missing[0]}, which does not exist",
+            f"name the branch to guard with --branch; existing branches: {known}",
         )
     return guarded, tuple(f"{ref} does not exist yet: the push that creates it is checked" for ref in missing)
 
@@ -137,9 +139,7 @@ def _is_found(repository: Repository, guarded: Sequence[str], folder: str) -> No
             continue
         parts = [f"/{path}".rpartition(f"/{DEFINITIONS_FOLDER}/") for path in paths if path.endswith(".yaml")]
         places = sorted({above[1:] for above, found, _ in parts if found})
-        hint = "; or ".join(
-            f"--folder {quote(place)}" if place else "leave out --folder" for place in places[:3]
-        )
+        hint = "; or ".join(f"--folder {quote(place)}" if place else "omit --folder" for place in places[:3])
         raise UsageError(
             f"{ref} has no {folder}{DEFINITIONS_FOLDER}/, so there is nothing to check",
             hint or "push a registry first, or name its folder with --folder",
@@ -153,9 +153,8 @@ def _runs_isolated() -> None:
     )
     if done.returncode:
         raise UsageError(
-            f"{sys.executable} -I cannot import process-registry, and the hook needs that",
-            "install it into an environment of its own (python -m venv), "
-            "not for one user or through PYTHONPATH",
+            f"{sys.executable} -I cannot import process-registry, which the hook requires",
+            "install it into a virtual environment (python -m venv), not with --user or through PYTHONPATH",
         )
 
 

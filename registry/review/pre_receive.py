@@ -88,8 +88,8 @@ def parse_updates(lines: Iterable[str]) -> Iterator[RefUpdate]:
         parts = line.rstrip("\n").split(" ", 2)
         if len(parts) != 3:
             raise UsageError(
-                f"{line!r} is not a line that git gives to a hook",
-                "this command is for hooks: `registry hook install` sets one up",
+                f"{line!r} is not valid input for a hook",
+                "git runs this command as a hook; `registry hook install` sets it up",
             )
         yield RefUpdate(*parts)
 
@@ -104,7 +104,7 @@ def guarded_refs(repository: Repository, branches: Sequence[str]) -> tuple[str, 
     head = repository.head_ref()
     if head is None:
         raise UsageError(
-            "HEAD of the repository is on no branch, so there is none to guard", "name it: --branch main"
+            "HEAD of the repository is not on a branch", "name the branch to guard: --branch main"
         )
     return (head,)
 
@@ -117,7 +117,8 @@ def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard())
     repository = open_repository(root, in_hook=True)
     if repository is None:
         raise UsageError(
-            f"{root.resolve()} is not a git repository", "hooks run in the repository that is pushed to"
+            f"{root.resolve()} is not a git repository",
+            "run the hook in the repository that receives the push",
         )
     repository.registry_folder = guard.folder
     guarded = guarded_refs(repository, guard.branches)
@@ -131,13 +132,16 @@ def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard())
         ):
             # Git would refuse only this ref, and would update the other refs of the push.
             verdicts.append(
-                Verdict(update, refused=(f"{update.ref} has moved meanwhile: fetch it and push again",))
+                Verdict(update, refused=(f"another push moved {update.ref}: fetch it and push again",))
             )
         elif update.ref in guarded:
             verdicts.append(_judge(root, repository, update, guard))
         elif update.ref in aliases:
             verdicts.append(
-                Verdict(update, refused=(f"{update.ref} stands for a guarded branch: push to that one",))
+                Verdict(
+                    update,
+                    refused=(f"{update.ref} is an alias of a guarded branch: push to the branch itself",),
+                )
             )
         elif update.ref.startswith(_OURS):
             verdicts.append(
@@ -172,18 +176,18 @@ def _wrong_with_mark(
     The mark must point to a commit of a guarded branch and must never lose ids.
     """
     if update.ref != HIGH_WATER:
-        return (f"{update.ref}: below {_OURS} only {HIGH_WATER} is accepted",)
+        return (f"{update.ref}: the only ref accepted below {_OURS} is {HIGH_WATER}",)
     if update.deletes:
-        return (f"{HIGH_WATER} remembers the ids that were given, and cannot be deleted by a push",)
+        return (f"{HIGH_WATER} records the assigned ids and cannot be deleted by a push",)
     if not guard.sees_whole_push:
         return (
-            f"{HIGH_WATER} is accepted together with its branch, "
-            "and an update hook sees one ref at a time: use the pre-receive hook",
+            f"{HIGH_WATER} is accepted only together with its branch, "
+            "but an update hook sees one ref at a time: use the pre-receive hook",
         )
     if not any(other.ref in guarded and other.new == update.new for other in pushed):
         return (
-            f"{HIGH_WATER} is accepted only in one push with {' or '.join(guarded)}, "
-            "and for the same commit: registry index --push",
+            f"{HIGH_WATER} is accepted only in the same push as {' or '.join(guarded)} "
+            "and for the same commit: use registry index --push",
         )
     if not update.creates:
         before, after = (
@@ -191,19 +195,21 @@ def _wrong_with_mark(
         )
         if not after.startswith(before):
             return (
-                f"{HIGH_WATER} has lines of the ledger that {update.new[:12]} does not have: "
-                "registry index --recover --push",
+                f"{HIGH_WATER} has ledger lines that {update.new[:12]} lacks: "
+                "run registry index --recover --push",
             )
     return ()
 
 
 def _judge(root: Path, repository: Repository, update: RefUpdate, guard: Guard) -> Verdict:
     if update.deletes:
-        return Verdict(update, refused=(f"{update.ref} holds the ids and cannot be deleted by a push",))
+        return Verdict(update, refused=(f"{update.ref} is a guarded branch and cannot be deleted by a push",))
     source = Commit(root, repository, update.new)
     if not source.entries(DEFINITIONS_FOLDER):
         where = f"{guard.folder}{DEFINITIONS_FOLDER}/"
-        repair = "if the registry lies elsewhere, on the server: registry hook install --folder FOLDER"
+        repair = (
+            "if the registry is in another folder, run on the server: registry hook install --folder FOLDER"
+        )
         return Verdict(
             update, refused=(f"{update.ref} would have no {where}, so it cannot be checked; {repair}",)
         )
@@ -216,7 +222,7 @@ def _judge(root: Path, repository: Repository, update: RefUpdate, guard: Guard) 
     if path is None:
         message = (
             f"{update.ref} would lose the commit {update.old[:12]}: "
-            "fetch it, and merge or rebase your work; forced pushes are refused"
+            "fetch it, and merge or rebase your work; force pushes are refused"
         )
         return Verdict(update, refused=(message,))
     base = Commit(root, repository, update.old)

@@ -24,8 +24,8 @@ MAX_ID_GAP = 1000
 """How many ids of each kind a push may skip: ids that are published but unknown to the repository."""
 
 _BROKEN_HERE = (
-    "on the server: move the hook aside and take the last good file back; "
-    f"git log -p -- {LEDGER_PATH} shows it"
+    "on the server, disable the hook and restore the last valid ledger; "
+    f"git log -p -- {LEDGER_PATH} shows its history"
 )
 
 
@@ -95,7 +95,9 @@ class _Replay:
         if (self._read(commit, LEDGER_PATH) or b"") == self._data:
             return ()
         return (
-            RefusedCommit(commit, Refusal(f"{LEDGER_PATH} is not a plain file", "put the file itself there")),
+            RefusedCommit(
+                commit, Refusal(f"{LEDGER_PATH} is not a regular file", "replace it with the file itself")
+            ),
         )
 
     def _without_ledger(self, commits: list[str]) -> tuple[RefusedCommit, ...]:
@@ -130,14 +132,14 @@ class _Replay:
         """Check the step from the current state to `commit`, which changes the ledger."""
         data = self._read(commit, LEDGER_PATH) or b""
         if not data.startswith(self._data):
-            hint = "lines are only ever appended; fetch the branch, and add your work to it"
+            hint = "lines can only be appended: fetch the branch and rebase your work onto it"
             return (Refusal(f"{LEDGER_PATH}: lines were changed or removed", hint),)
         ledger, known = self._ledger, self._data
         if len(self._published) > len(known) and self._published.startswith(known):
             # The branch was reset on the server; what was published comes first.
             if not data.startswith(self._published):
                 hint = "registry index --recover --push"
-                return (Refusal(f"{HIGH_WATER} has more lines of the ledger: the branch was set back", hint),)
+                return (Refusal(f"{HIGH_WATER} has more ledger lines: the branch was reset", hint),)
             ledger, known = self._parse(self._published, HIGH_WATER), self._published
         appended = self._appended(commit, ledger, data[len(known) :])
         if isinstance(appended, Refusal):
@@ -163,8 +165,8 @@ class _Replay:
         then, now = self._registry_id(self._commit), self._registry_id(commit)
         owner = ledger.registry_id if ledger.entries else then
         if owner not in ("", now):
-            message = f"{SETTINGS_PATH}: registry_id is {now or 'missing'}, and the ledger belongs to {owner}"
-            return Refusal(message, "a fork gives no ids")
+            message = f"{SETTINGS_PATH}: registry_id is {now or 'missing'}, but the ledger belongs to {owner}"
+            return Refusal(message, "a fork assigns no ids")
         appended, problems = parse_ledger(data, "")
         if problems:
             return Refusal(
@@ -172,8 +174,8 @@ class _Replay:
             )
         if appended.entries and appended.registry_id != (ledger.head if ledger.entries else now):
             message = (
-                "the ledger is broken: this line does not follow the one before, "
-                "or the first does not follow registry_id"
+                "the ledger is broken: the hash in this line does not match the previous line "
+                "(in the first line: registry_id)"
             )
             return Refusal(f"{LEDGER_PATH}:{len(ledger.entries) + 1}: {message}")
         strange = next(

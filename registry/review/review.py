@@ -68,26 +68,26 @@ def review(root: Path, target: str, revision: str = "worktree", *, of_change: bo
     if repository is None:
         raise UsageError(
             f"{root} is not in a git repository, so there is no {target!r} to compare with",
-            "leave out --base",
+            "omit --base",
         )
     base = repository.resolve(target)
     head = opened.commit
     if head is None:
-        raise UsageError("nothing was committed yet", "git add . && git commit")
+        raise UsageError("there are no commits yet", "git add . && git commit")
     source, tree, note = opened, head, ""
     if (
         not repository.is_ancestor(base, head)
         and repository.is_shallow()
         and repository.common_ancestor(base, head) is None
     ):
-        note = f"history is cut here: checked as it is, not as merged with {target}"
+        note = f"the history is incomplete (shallow clone): checked without merging it with {target}"
     elif not repository.is_ancestor(base, head):
         merged = repository.merge(base, head)
         if isinstance(merged, Conflict):
             return Review(_conflicts(merged, target, repository.prefix_of(root)), opened)
         source, tree = Commit(root, repository, merged), merged
         if opened.is_work_tree and repository.changed_paths(repository.prefix_of(root) or "."):
-            note = f"checked as merged with {target}: what is not committed was left out"
+            note = f"checked as merged with {target}, without uncommitted changes"
     return _review(source, Commit(root, repository, base), tree, note, of_change=of_change)
 
 
@@ -109,7 +109,7 @@ def check_changed(root: Path, base: str = "HEAD") -> Review:
     source = open_source(root)
     repository = source.repository
     if repository is None or repository.head() is None:
-        raise UsageError(f"{root} has no commits to compare with", "leave out --changed")
+        raise UsageError(f"{root} has no commits to compare with", "omit --changed")
     touched = touched_paths(source, repository, repository.resolve(base), repository.head() or "")
     return _narrow(source, Commit(root, repository, repository.resolve(base)), touched)
 
@@ -124,8 +124,8 @@ def _narrow(
         return Review(checked.problems, source, len(checked.loaded.definitions))
     wanted = changed | _around(source, base.repository, changed)
     checked = _checked(source, base, touched, target, only=wanted)
-    told = [one for one in checked.problems if one.span.path in touched or one.rule in _BECAUSE_OF_OTHERS]
-    return Review(tuple(told), source, len(changed))
+    reported = [one for one in checked.problems if one.span.path in touched or one.rule in _BECAUSE_OF_OTHERS]
+    return Review(tuple(reported), source, len(changed))
 
 
 def _touches_schemas(touched: frozenset[str]) -> bool:
@@ -184,7 +184,7 @@ def _review(source: Source, base: Commit, tree: str, note: str, *, of_change: bo
     checked = _checked(source, base, touched, target)
     loosened = [one.name for one in loosened_guards(base, source, touched)]
     if loosened:
-        words = f"the change loosens what it is judged by: {', '.join(loosened)} (registry review says how)"
+        words = f"the change relaxes its own checks: {', '.join(loosened)} (see `registry review`)"
         note = f"{note}; {words}" if note else words
     problems = _with(checked.problems, embedded)
     return Review(problems, source, len(checked.loaded.definitions), note, base)
@@ -246,13 +246,13 @@ def _id_in(data: bytes) -> int | None:
 
 
 def _conflicts(merged: Conflict, target: str, prefix: str) -> tuple[Problem, ...]:
-    hint = f"git merge {target}, and solve it there"
+    hint = f"run git merge {target} and resolve the conflict"
     return tuple(
         Problem(
             "I036",
             Severity.ERROR,
             Span(path.removeprefix(prefix)),
-            f"changed here and on {target}, in ways that do not fit together",
+            f"conflicting changes here and on {target}",
             hint,
         )
         for path in merged.paths

@@ -227,7 +227,7 @@ def test_a_loosened_rule_is_one_entry_of_a_review(repo: RepoBuilder, run: Run) -
     ]
     assert found["code"] == 1  # `fail_on` of the base: risky
     assert (
-        "the change loosens what it is judged by: registry.yaml"
+        "the change relaxes its own checks: registry.yaml"
         in run("check", "-C", str(repo.root), "--base", "base").err
     )
     text = run("review", "-C", str(repo.root), "--base", "base").out

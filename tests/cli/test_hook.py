@@ -86,7 +86,7 @@ def test_an_id_by_hand_and_a_forced_push_that_forgets_ids_are_refused(clone: Rep
     clone.define("other", PROCESS)
     clone.commit("before ids were given")
     pushed = push(clone, "--force", "origin", "main")
-    assert (pushed.taken, "forced pushes are refused" in pushed.said) == (False, True)
+    assert (pushed.taken, "force pushes are refused" in pushed.said) == (False, True)
 
 
 def test_giving_ids_is_let_through_but_not_a_ledger_that_lies(clone: RepoBuilder, run: Run) -> None:
@@ -215,7 +215,7 @@ def test_install_refuses_where_the_hook_would_guard_nothing(
     outcome = run(*words)
     assert (
         outcome.code,
-        "HEAD names refs/heads/master, which does not exist" in outcome.err,
+        "HEAD refers to refs/heads/master, which does not exist" in outcome.err,
         "main" in outcome.err,
     ) == (2, True, True)
     assert run(*words, "--branch", "refs/tags/x").code == 2

@@ -259,7 +259,7 @@ def test_a_clone_of_depth_one_is_reviewed_as_it_is(run: Run, registry: RepoBuild
     outcome = run("review", "-C", str(cold), "--base", "main", "--head", "change")
     assert outcome.code == 0, outcome.err
     assert "C140" in outcome.out
-    assert "history is cut here" in outcome.out
+    assert "the history is incomplete" in outcome.out
 
 
 def apply(document: Any, changes: list[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Ids in a push: what `registry index` gives is accepted, and nothing else that looks like it. On real bare repositories."""
+"""Ids in a push: what `registry index` assigns is accepted, and nothing else that looks like it. On real bare repositories."""
 
 import random
 import shutil
@@ -432,7 +432,7 @@ def test_a_line_with_anything_but_a_commit_is_refused(top: Work, name: str) -> N
 def test_a_change_of_the_registrys_id_is_named(top: Work) -> None:
     use_another_registrys_id(top)
     top.repo.commit("forge")
-    assert any("registry_id is registry-2, and the ledger belongs to registry-1" in one for one in top.push())
+    assert any("registry_id is registry-2, but the ledger belongs to registry-1" in one for one in top.push())
 
 
 def test_an_id_is_not_moved_by_a_commit_that_another_one_notes(top: Work) -> None:
@@ -478,7 +478,7 @@ def test_the_first_ids_and_a_ledger_of_another_registry(tmp_path: Path) -> None:
     work.define("a", 1)
     work.append((1, "a", "live"))  # chained to registry-1
     repo.commit("forged")
-    assert any("does not follow registry_id" in reason for reason in work.push())
+    assert any("(in the first line: registry_id)" in reason for reason in work.push())
     repo.git("reset", "-q", "--hard", "HEAD~1")
     work.define("b")
     repo.commit("add")
@@ -500,16 +500,16 @@ def test_the_mark_goes_with_its_branch_and_never_back(top: Work) -> None:
     mark = RefUpdate(head, new, HIGH_WATER)
     assert wrong(top.judge(mark)) == []
     alone = judge_push(top.hub.root, [mark])
-    assert "only in one push with refs/heads/main" in wrong(alone)[0]
+    assert "only in the same push as refs/heads/main" in wrong(alone)[0]
     assert wrong(top.judge(RefUpdate(head, old, HIGH_WATER)))
     assert "cannot be deleted" in wrong(top.judge(RefUpdate(head, "0" * 40, HIGH_WATER)))[0]
     assert (
-        "only refs/registry/high-water is accepted"
+        "the only ref accepted below refs/registry/ is refs/registry/high-water"
         in wrong(top.judge(RefUpdate("0" * 40, new, "refs/registry/high-water/x")))[0]
     )
     # A client that gives a false old value gets its branch refused by git, but not its mark.
     false = RefUpdate(old, new, "refs/heads/main")
-    assert "has moved meanwhile" in wrong(judge_push(top.hub.root, [false, mark]))[0]
+    assert "another push moved" in wrong(judge_push(top.hub.root, [false, mark]))[0]
     assert top.push() == []
     assert wrong(judge_push(top.hub.root, [mark]))  # after its branch is too late
     assert wrong(judge_push(top.hub.root, [mark], Guard(sees_whole_push=False)))
@@ -529,8 +529,7 @@ def test_the_mark_of_a_branch_that_was_set_back_does_not_forget(top: Work) -> No
     top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
     top.hub.git("update-ref", HIGH_WATER, far)
     assert (
-        "lines of the ledger"
-        in wrong(top.judge(RefUpdate(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
+        "ledger lines" in wrong(top.judge(RefUpdate(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
     )
 
 
@@ -540,7 +539,7 @@ def test_names_that_stand_for_the_guarded_branch_are_guarded(top: Work) -> None:
     top.define("c", 9)
     top.repo.commit("by hand")
     assert any("I030" in reason for reason in wrong(top.judge()))
-    assert "stands for a guarded branch" in wrong(top.judge(ref="refs/heads/alias"))[0]
+    assert "is an alias of a guarded branch" in wrong(top.judge(ref="refs/heads/alias"))[0]
     assert wrong(top.judge(ref="refs/heads/draft")) == []
 
 
@@ -548,7 +547,7 @@ def test_a_guarded_branch_that_is_not_there_is_reported(top: Work) -> None:
     with pytest.raises(UsageError, match="refs/heads/trunk does not exist"):
         top.judge(guard=Guard(("trunk",)))
     top.hub.git("update-ref", "--no-deref", "HEAD", "main")
-    with pytest.raises(UsageError, match="HEAD of the repository is on no branch"):
+    with pytest.raises(UsageError, match="HEAD of the repository is not on a branch"):
         top.judge()
 
 

@@ -49,7 +49,7 @@ def needed(environment: Mapping[str, str], name: str) -> str:
     """Return a variable that the job must have. Raises UsageError if it is missing."""
     if not environment.get(name):
         raise UsageError(
-            f"the variable {name} is not set", "this command is for a CI job; docs/reviewer.md shows one"
+            f"the variable {name} is not set", "run this command in a CI job; see docs/reviewer.md"
         )
     return environment[name]
 
@@ -60,7 +60,7 @@ def event(environment: Mapping[str, str]) -> dict[str, Any]:
     try:
         found = read_json(path.read_bytes(), deepest=_DEEPEST)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as the event of a job") from error
+        raise UsageError(f"cannot read the event of the job from {path}") from error
     return found if isinstance(found, dict) else {}
 
 
@@ -79,7 +79,7 @@ class Rest:
     def __init__(self, base: str, headers: Mapping[str, str]) -> None:
         """`base` is the prefix of all paths; `headers` contain the token."""
         if urlsplit(base).scheme not in ("https", "http"):
-            raise UsageError(f"{base!r} is no address of a forge")
+            raise UsageError(f"{base!r} is not an http or https URL")
         self._base = base.rstrip("/")
         self._headers = {
             "Content-Type": "application/json",
@@ -97,14 +97,16 @@ class Rest:
             with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
                 return read_json(answer.read(_READ_AT_MOST), deepest=_DEEPEST)
         except urllib.error.HTTPError as error:
-            hint = "may the token do this?" if error.code in (401, 403, 404) else "run it again"
+            hint = (
+                "check the permissions of the token" if error.code in (401, 403, 404) else "run the job again"
+            )
             raise UsageError(
-                f"{method} {self._base}{path} answers {error.code} {error.reason}", hint
+                f"{method} {self._base}{path} returned {error.code} {error.reason}", hint
             ) from error
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"{self._base} does not answer as it should: {getattr(error, 'reason', error)}",
-                "run it again",
+                f"no valid response from {self._base}: {getattr(error, 'reason', error)}",
+                "run the job again",
             ) from error
 
     def pages(self, path: str, size: str = "per_page") -> Iterator[dict[str, Any]]:

@@ -26,5 +26,5 @@ def forge_from(environment: Mapping[str, str]) -> Forge:
     )
     number = (event(environment).get("pull_request") or {}).get("number")
     if not isinstance(number, int):
-        raise UsageError("the job is about no pull request", "run it for the event pull_request")
+        raise UsageError("the job does not belong to a pull request", "run it on the event pull_request")
     return IssueComments(rest, repository, number, str(rest.ask("GET", "/user").get("login", "")), "limit")

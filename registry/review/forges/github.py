@@ -69,7 +69,7 @@ def forge_from(environment: Mapping[str, str]) -> Forge:
         number = _number_of(rest, repository, run)
     if not isinstance(number, int):
         raise UsageError(
-            "the job is about no pull request", "run it for the event workflow_run or pull_request"
+            "the job does not belong to a pull request", "run it on the event workflow_run or pull_request"
         )
     return IssueComments(rest, repository, number, environment.get("REGISTRY_BOT") or _BOT)
 
@@ -86,5 +86,6 @@ def _number_of(rest: Rest, repository: str, run: Mapping[str, Any]) -> int:
         if (one.get("head") or {}).get("sha") == commit:
             return int(one["number"])
     raise UsageError(
-        f"no open pull request is at {str(commit)[:12]} any more", "a newer run will say what is new"
+        f"no open pull request has the head {str(commit)[:12]}",
+        "the run for its newest commit posts the review",
     )
