@@ -66,7 +66,7 @@ class SourceState:
 class BuildResult:
     """What a build found and did; `snapshot` is None and `files` 0 when errors stopped it.
 
-    `changed` units of the site (a definition's pages, its answers, a page of a list …) were made anew.
+    `changed` is the number of targets that were rendered: a definition's pages, its answers, a list's page …
     """
 
     problems: tuple[Problem, ...]
@@ -277,11 +277,10 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
             return BuildResult(problems)  # the last good site stays
         settings = replace(snapshot.settings, history=history) if history else snapshot.settings
         snapshot = replace(snapshot, preview=preview, settings=with_base_url(settings, base_url))
-        units = render(snapshot)
+        report = partial(progress, "writing pages and answers")
+        targets = render(snapshot)
         with collecting_rarely():
-            written = site.write(
-                units, partial(progress, "writing pages and answers"), from_nothing=from_nothing
-            )
+            written = site.write(targets, report, from_nothing=from_nothing)
     return BuildResult(problems, snapshot, written.files, clock() - started, written.changed)
 
 

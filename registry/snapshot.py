@@ -131,10 +131,10 @@ class Snapshot:
     preview: Preview | None = None
     mailmap_digest: str = ""
     cache: BuildCache = field(default_factory=BuildCache)
-    # Answers of single definitions by their key: a list needs what was just made for the definition's own
-    # address.
+    # Answers of single definitions by fingerprint: a list needs what was just rendered for the definition's
+    # own address.
     answers: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
-    _keys: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
+    _fingerprints: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
     # A page and an answer ask for the same, one after the other.
     _changes_of: dict[tuple[str, str, tuple[str, ...]], list[Change]] = field(
         default_factory=dict, init=False, repr=False
@@ -171,15 +171,15 @@ class Snapshot:
         is_same_set = all(
             (place in self.lookups.by_name) == (place in lookups.by_name) for place in changes.definitions
         )
-        if is_same_set and after.common_key == self.common_key:
+        if is_same_set and after.common_fingerprint == self.common_fingerprint:
             concerned = (
                 changes.definitions.keys()
                 | self.lookups.targets_of(self.kinds, changes.definitions)
                 | {place for place, new in changed_revisions.items() if new.key != self.revisions[place].key}
             )
-            after._keys.update(self._keys.copy())
+            after._fingerprints.update(self._fingerprints.copy())
             for place in concerned:
-                after._keys.pop(place, None)
+                after._fingerprints.pop(place, None)
             after.answers.update(self.answers.copy())
         return after
 
@@ -214,7 +214,7 @@ class Snapshot:
         }
 
     @cached_property
-    def common_key(self) -> str:
+    def common_fingerprint(self) -> str:
         """A digest of all that every page and answer may depend on."""
         facts: list[Any] = [
             program(),
@@ -245,22 +245,21 @@ class Snapshot:
             ]
         return hashlib.blake2b(orjson.dumps(facts, default=repr), digest_size=16).hexdigest()
 
-    def key_of(self, definition: Definition) -> str:
+    def fingerprint_of(self, definition: Definition) -> str:
         """A digest of all that the pages and answers of one definition are made from."""
-        return self.keys_of((definition,))[0]
+        return self.fingerprints_of((definition,))[0]
 
-    def keys_of(self, some: Iterable[Definition]) -> list[str]:
+    def fingerprints_of(self, some: Iterable[Definition]) -> list[str]:
         """The digests of many definitions, in their order."""
-        known, common, by_name = self._keys, self.common_key, self.by_name
+        known, common, by_name = self._fingerprints, self.common_fingerprint, self.by_name
         references = {kind.name: kind.references for kind in self.kinds}
         revisions, referring = self.revisions, self.referring
         found = []
         for kind, name, number, _, summary, blob in some:
             place = (kind, name)
-            key = known.get(place)
-            if key is None:
-                # Texts put together, and no JSON of them: of ten thousand definitions each has its key made
-                # in every build.
+            fingerprint = known.get(place)
+            if fingerprint is None:
+                # Joined texts instead of JSON: each build computes this for every definition.
                 stored, added = revisions.get(place, NO_REVISIONS).key
                 others = referring.get(place)
                 links = [
@@ -273,28 +272,28 @@ class Snapshot:
                     if added or others
                     else None
                 )
-                key = known[place] = _digest(facts, more)
-            found.append(key)
+                fingerprint = known[place] = _digest(facts, more)
+            found.append(fingerprint)
         return found
 
     @cached_property
-    def keys_by_kind(self) -> Mapping[str, list[str]]:
+    def fingerprints_by_kind(self) -> Mapping[str, list[str]]:
         """The digests of the definitions of each kind, in the order of `by_kind`."""
-        return {kind: self.keys_of(definitions) for kind, definitions in self.by_kind.items()}
+        return {kind: self.fingerprints_of(definitions) for kind, definitions in self.by_kind.items()}
 
-    def key_of_tombstone(self, one: Tombstone) -> str:
-        """As `key_of`, of a definition that was deleted."""
+    def fingerprint_of_tombstone(self, one: Tombstone) -> str:
+        """As `fingerprint_of`, of a definition that was deleted."""
         stored, added = one.revisions.key
         # Its last content is read when its page is made; which definitions that refers to is not known here.
         facts = (
-            f"{self._tombstone_key}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}"
+            f"{self._tombstones_fingerprint}\0{one.kind}\0{one.name}\0{one.id}\0{self.answers_by_name(one)}"
             f"\0{one.lost_blob}\0{stored}"
         )
         return _digest(facts, (added,) if added else None)
 
     @cached_property
-    def _tombstone_key(self) -> str:
-        facts = "\0".join([self.common_key, *self._referenced_names])
+    def _tombstones_fingerprint(self) -> str:
+        facts = "\0".join([self.common_fingerprint, *self._referenced_names])
         return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     @cached_property

@@ -14,7 +14,7 @@ from registry import __version__
 from registry.cache.build_cache import Table
 from registry.model import addresses
 from registry.model.diff import MISSING, Change
-from registry.render.target import File, Target, TargetGroup, fingerprint_of, json_file, target_of, to_json
+from registry.render.target import File, Target, TargetGroup, digest_of, json_file, rendered_target, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,41 +55,48 @@ OURS = frozenset(
 
 def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
     """Yield all files below `api/` except `openapi.json`."""
-    yield target_of(addresses.API, json_file(addresses.API, index_body(snapshot)))
-    yield target_of(addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot))))
-    yield target_of(addresses.API_LEDGER, _ledger(snapshot))
+    yield rendered_target(addresses.API, json_file(addresses.API, index_body(snapshot)))
+    yield rendered_target(
+        addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot)))
+    )
+    yield rendered_target(addresses.API_LEDGER, _ledger(snapshot))
     for kind in snapshot.kinds:
         yield from _lists(snapshot, kind)
         definitions = snapshot.by_kind[kind.name]
-        yield _definitions(snapshot, kind.name, definitions, snapshot.keys_by_kind[kind.name])
+        yield _definitions(snapshot, kind.name, definitions, snapshot.fingerprints_by_kind[kind.name])
         gone = [one for one in snapshot.tombstones if one.kind == kind.name]
         for tombstone in gone:
-            key = snapshot.key_of_tombstone(tombstone)
             name = f"{addresses.api_list(kind.name)}#{tombstone.id}"
             yield Target(
-                name, key, tombstone_places(snapshot, tombstone), partial(_tombstone, snapshot, tombstone)
+                name,
+                snapshot.fingerprint_of_tombstone(tombstone),
+                tombstone_prefixes(snapshot, tombstone),
+                partial(_tombstone, snapshot, tombstone),
             )
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Target:
     """Return the target with the answers of one definition."""
-    return _definitions(snapshot, definition.kind, [definition], [snapshot.key_of(definition)]).unit(0)
+    return _definitions(
+        snapshot, definition.kind, [definition], [snapshot.fingerprint_of(definition)]
+    ).target(0)
 
 
 def _definitions(
-    snapshot: Snapshot, kind: str, definitions: Sequence[Definition], keys: Sequence[str]
+    snapshot: Snapshot, kind: str, definitions: Sequence[Definition], fingerprints: Sequence[str]
 ) -> TargetGroup:
     names = [f"{addresses.API}/{kind}:{one.name}" for one in definitions]
 
-    def unit(number: int) -> Target:
+    def target(number: int) -> Target:
         definition = definitions[number]
         by_name = addresses.api_by_name(kind, definition.name)
-        places = (
+        prefixes = (
             (by_name, addresses.api_detail(kind, definition.id)) if definition.id is not None else (by_name,)
         )
-        return Target(names[number], keys[number], places, partial(_definition, snapshot, definition))
+        make = partial(_definition, snapshot, definition)
+        return Target(names[number], fingerprints[number], prefixes, make)
 
-    def places() -> dict[str, int]:
+    def numbers_by_prefix() -> dict[str, int]:
         by_name = {addresses.api_by_name(kind, one.name): number for number, one in enumerate(definitions)}
         by_id = {
             addresses.api_detail(kind, one.id): number
@@ -98,7 +105,7 @@ def _definitions(
         }
         return by_name | by_id
 
-    return TargetGroup(names, keys, unit, places)
+    return TargetGroup(names, fingerprints, target, numbers_by_prefix)
 
 
 def _ledger(snapshot: Snapshot) -> File:
@@ -124,7 +131,7 @@ def _definition(snapshot: Snapshot, definition: Definition) -> Iterator[File]:
 
 def _tombstone(snapshot: Snapshot, tombstone: Tombstone) -> Iterator[File]:
     path, *twins = [
-        file for place in tombstone_places(snapshot, tombstone) for file in addresses.api_files(place)
+        file for prefix in tombstone_prefixes(snapshot, tombstone) for file in addresses.api_files(prefix)
     ]
     yield File(path, to_json(tombstone_body(snapshot, tombstone)), tuple(twins))
     yield from _render_history(snapshot, tombstone.kind, tombstone.id, tombstone.name, tombstone.revisions)
@@ -133,34 +140,34 @@ def _tombstone(snapshot: Snapshot, tombstone: Tombstone) -> Iterator[File]:
 def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Target]:
     size = snapshot.settings.page_size
     listed = published(snapshot, kind.name)
-    keys = snapshot.keys_of(listed)
+    fingerprints = snapshot.fingerprints_of(listed)
     for page in range(1, page_count(len(listed), size) + 1):
-        place = addresses.api_list(kind.name, page)
+        path = addresses.api_list(kind.name, page)
         shown = slice((page - 1) * size, page * size)
         yield Target(
-            place,
-            fingerprint_of(snapshot.common_key, len(listed), keys[shown]),
-            (place,),
-            partial(_list_page, snapshot, kind, page, place),
+            path,
+            digest_of(snapshot.common_fingerprint, len(listed), fingerprints[shown]),
+            (path,),
+            partial(_list_page, snapshot, kind, page),
         )
     everything = _all_files(kind)
     yield Target(
         everything[0],
-        fingerprint_of(snapshot.common_key, keys),
+        digest_of(snapshot.common_fingerprint, fingerprints),
         everything,
-        partial(_everything, snapshot, kind, keys),
+        partial(_everything, snapshot, kind, fingerprints),
         is_long=True,
     )
     schema = addresses.api_schema(kind.name)
-    yield Target(schema, snapshot.common_key, (schema,), lambda: [json_file(schema, kind.schema)])
+    yield Target(schema, snapshot.common_fingerprint, (schema,), lambda: [json_file(schema, kind.schema)])
 
 
-def _list_page(snapshot: Snapshot, kind: Kind, page: int, place: str) -> Iterator[File]:
+def _list_page(snapshot: Snapshot, kind: Kind, page: int) -> Iterator[File]:
     size = snapshot.settings.page_size
     listed = published(snapshot, kind.name)
     meta = to_json(page_meta(snapshot, kind.name, page, len(listed))).rstrip(b"\n")
     bodies = [detail_bytes(snapshot, definition) for definition in listed[(page - 1) * size : page * size]]
-    path, twin = addresses.api_files(place)
+    path, twin = addresses.api_files(addresses.api_list(kind.name, page))
     yield File(path, list_bytes(meta, bodies), (twin,))
 
 
@@ -169,26 +176,26 @@ def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
     return b'{"meta":' + meta + b',"objects":[' + b",".join(bodies) + b"]}\n"
 
 
-def _everything(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[File]:
+def _everything(snapshot: Snapshot, kind: Kind, fingerprints: Sequence[str]) -> Iterator[File]:
     as_json, as_lines = _all_files(kind)
-    yield File(as_json, partial(_as_list, snapshot, kind, keys))
-    yield File(as_lines, partial(_runs, snapshot, kind, keys))
+    yield File(as_json, partial(_as_list, snapshot, kind, fingerprints))
+    yield File(as_lines, partial(_runs, snapshot, kind, fingerprints))
 
 
 def _all_files(kind: Kind) -> tuple[str, str]:
     return addresses.api_all(kind.name, "json"), addresses.api_all(kind.name, "ndjson")
 
 
-def _as_list(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes]:
+def _as_list(snapshot: Snapshot, kind: Kind, fingerprints: Sequence[str]) -> Iterator[bytes]:
     before = b'{"objects":['
-    for lines in _runs(snapshot, kind, keys):
+    for lines in _runs(snapshot, kind, fingerprints):
         # In compact JSON, a line feed only occurs at the end of an answer.
         yield before + lines[:-1].replace(b"\n", b",")
         before = b","
     yield b"]}\n" if before == b"," else b'{"objects":[]}\n'
 
 
-def _runs(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes]:
+def _runs(snapshot: Snapshot, kind: Kind, fingerprints: Sequence[str]) -> Iterator[bytes]:
     """Yield the answers of all definitions in order of id, one per line, in runs.
 
     After one edit most runs are cached.
@@ -199,7 +206,7 @@ def _runs(snapshot: Snapshot, kind: Kind, keys: Sequence[str]) -> Iterator[bytes
         end = start + sum(1 for _ in some)
         run, digest = (
             listed[start:end],
-            hashlib.blake2b("".join(keys[start:end]).encode(), digest_size=16).hexdigest(),
+            hashlib.blake2b("".join(fingerprints[start:end]).encode(), digest_size=16).hexdigest(),
         )
         start = end
         name = f"{kind.name} {number}"
@@ -215,13 +222,13 @@ def _run(
 
 def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
     """Return the answer of one definition without the final line feed, for use in lists, too."""
-    key = snapshot.key_of(definition)
-    found = snapshot.answers.get(key)
+    fingerprint = snapshot.fingerprint_of(definition)
+    found = snapshot.answers.get(fingerprint)
     if found is None:
         found = to_json(detail_body(snapshot, definition)).rstrip(b"\n")
         if len(snapshot.answers) >= _MOST_HELD:
             snapshot.answers.clear()
-        snapshot.answers[key] = found
+        snapshot.answers[fingerprint] = found
     return found
 
 
@@ -371,8 +378,8 @@ def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
     return body | {key: value for key, value in document.items() if key not in OURS}
 
 
-def tombstone_places(snapshot: Snapshot, tombstone: Tombstone) -> tuple[str, ...]:
-    """Return the places of a deleted definition: by id, and by name unless the name is in use again."""
+def tombstone_prefixes(snapshot: Snapshot, tombstone: Tombstone) -> tuple[str, ...]:
+    """Return the prefixes of a deleted definition: by id, and by name unless the name is in use again."""
     by_id = addresses.api_detail(tombstone.kind, tombstone.id)
     if not snapshot.answers_by_name(tombstone):
         return (by_id,)

@@ -33,7 +33,9 @@ _LIVE_ONLY = "Only `registry serve` heeds it; a static host answers the first pa
 def render(snapshot: Snapshot) -> Iterator[Target]:
     """Yield the target of the OpenAPI file."""
     path = addresses.API_OPENAPI
-    yield Target(path, snapshot.common_key, (path,), lambda: [File(path, to_json(openapi_body(snapshot)))])
+    yield Target(
+        path, snapshot.common_fingerprint, (path,), lambda: [File(path, to_json(openapi_body(snapshot)))]
+    )
 
 
 def openapi_body(snapshot: Snapshot) -> Schema:

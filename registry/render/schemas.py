@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from registry.model.addresses import schema_file
-from registry.render.target import File, Target, target_of
+from registry.render.target import File, Target, rendered_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,6 @@ def render(snapshot: Snapshot) -> Iterator[Target]:
     """Yield one target per kind. The JSON is indented for human readers."""
     for kind in snapshot.kinds:
         path = schema_file(kind.name)
-        yield target_of(
+        yield rendered_target(
             path, File(path, (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode())
         )

@@ -39,36 +39,36 @@ class File:
 class Target(NamedTuple):
     """Files that are rendered together from the same inputs.
 
-    `name` is permanent. `key` is a digest of all inputs: equal keys mean equal bytes. `places` are the
-    addresses (files or folders, without a final slash) that contain all of the files. A target that `is_long`
-    contains something of every definition; it starts first, so that it does not delay the end. `needs`
-    returns the ids of the blobs that it shows.
+    `name` is permanent. `fingerprint` is a digest of all inputs: equal fingerprints mean equal bytes.
+    `prefixes` are paths without a final slash; each file is at or below one of them. A target that
+    `is_long` contains something of every definition; it starts first, so that it does not delay the end.
+    `needs` returns the ids of the blobs that it shows.
     """
 
     name: str
-    key: str
-    places: tuple[str, ...]
+    fingerprint: str
+    prefixes: tuple[str, ...]
     make: Callable[[], Iterable[File]]
     is_long: bool = False
     needs: Callable[[], Iterable[str]] = tuple
 
 
 class TargetGroup(NamedTuple):
-    """Targets with known names and keys; `unit` creates a target by its number.
+    """Targets with known names and fingerprints; `target` creates one of them by its number.
 
-    `places` returns the numbers of targets by place.
+    `numbers_by_prefix` returns the numbers of the targets by each of their prefixes.
     """
 
     names: Sequence[str]
-    keys: Sequence[str]
-    unit: Callable[[int], Target]
-    places: Callable[[], Mapping[str, int]]
+    fingerprints: Sequence[str]
+    target: Callable[[int], Target]
+    numbers_by_prefix: Callable[[], Mapping[str, int]]
 
 
 class Targets:
     """All targets of a site by name.
 
-    After one edit most targets are not even created, because their keys are unchanged.
+    After one edit most targets are not even created, because their fingerprints are unchanged.
     """
 
     def __init__(
@@ -79,79 +79,87 @@ class Targets:
         """Take targets and groups. `prefetch` reads blobs that some targets need, all at once."""
         self.prefetch = prefetch
         self._parts = [
-            TargetGroup((part.name,), (part.key,), _always(part), _places_of(part))
+            TargetGroup((part.name,), (part.fingerprint,), _always(part), _numbers_by_prefix(part))
             if isinstance(part, Target)
             else part
             for part in parts
         ]
-        # Places of groups, computed on first use.
-        self._places: dict[int, Mapping[str, int]] = {}
-        self.keys: dict[str, str] = {}
+        # By the number of the group, computed on first use: a build never asks for a path.
+        self._numbers_by_prefix: dict[int, Mapping[str, int]] = {}
+        self.fingerprints: dict[str, str] = {}
         for part in self._parts:
-            self.keys.update(zip(part.names, part.keys, strict=True))
+            self.fingerprints.update(zip(part.names, part.fingerprints, strict=True))
 
     def __iter__(self) -> Iterator[Target]:
         """Yield every target."""
         for part in self._parts:
-            yield from map(part.unit, range(len(part.names)))
+            yield from map(part.target, range(len(part.names)))
 
-    def at(self, place: str) -> Target | None:
-        """Return the target whose files are at or below a place, or None."""
-        found = self._by_place.get(place)
+    def at(self, prefix: str) -> Target | None:
+        """Return the target that has this prefix, or None."""
+        found = self._single_by_prefix.get(prefix)
         if found is not None:
-            return found.unit(0)
+            return found.target(0)
         for group_number, group in enumerate(self._parts):
             if len(group.names) > 1:
-                if group_number not in self._places:
-                    self._places[group_number] = group.places()
-                number = self._places[group_number].get(place)
+                if group_number not in self._numbers_by_prefix:
+                    self._numbers_by_prefix[group_number] = group.numbers_by_prefix()
+                number = self._numbers_by_prefix[group_number].get(prefix)
                 if number is not None:
-                    return group.unit(number)
+                    return group.target(number)
         return None
 
     @cached_property
-    def _by_place(self) -> Mapping[str, TargetGroup]:
-        """Groups of one target, by each of its places."""
-        return {place: part for part in self._parts if len(part.names) == 1 for place in part.places()}
+    def _single_by_prefix(self) -> Mapping[str, TargetGroup]:
+        """Groups of one target, by each of its prefixes."""
+        return {
+            prefix: part
+            for part in self._parts
+            if len(part.names) == 1
+            for prefix in part.numbers_by_prefix()
+        }
 
-    def other_than(self, keys: Mapping[str, str]) -> Iterator[Target]:
-        """Yield the targets whose keys differ from `keys` (by name)."""
+    def changed_since(self, fingerprints: Mapping[str, str]) -> Iterator[Target]:
+        """Yield the targets whose fingerprints differ from `fingerprints` (by name)."""
         for part in self._parts:
-            for number, (name, key) in enumerate(zip(part.names, part.keys, strict=True)):
-                if keys.get(name) != key:
-                    yield part.unit(number)
+            for number, (name, fingerprint) in enumerate(zip(part.names, part.fingerprints, strict=True)):
+                if fingerprints.get(name) != fingerprint:
+                    yield part.target(number)
 
 
-def _places_of(target: Target) -> Callable[[], Mapping[str, int]]:
-    return lambda: dict.fromkeys(target.places, 0)
+def _numbers_by_prefix(target: Target) -> Callable[[], Mapping[str, int]]:
+    return lambda: dict.fromkeys(target.prefixes, 0)
 
 
-def _always(unit: Target) -> Callable[[int], Target]:
-    return lambda _number: unit
+def _always(target: Target) -> Callable[[int], Target]:
+    return lambda _number: target
 
 
-def target_of(name: str, *files: File) -> Target:
-    """Return a target of small files that are rendered already. Its key is a digest of their bytes."""
+def rendered_target(name: str, *files: File) -> Target:
+    """Return a target of small files that are rendered already.
+
+    Its fingerprint is a digest of their bytes.
+    """
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         digest.update(file.whole())
     return Target(
         name,
         digest.hexdigest(),
-        tuple(place for file in files for place in (file.path, *file.twins)),
+        tuple(path for file in files for path in (file.path, *file.twins)),
         lambda: iter(files),
     )
 
 
-def grouped_by_fingerprint(units: Iterable[Target]) -> list[Target]:
+def grouped_by_fingerprint(targets: Iterable[Target]) -> list[Target]:
     """Return targets with the same inputs next to each other, so that the inputs are read once."""
-    by_key: dict[str, list[Target]] = {}
-    for unit in units:
-        by_key.setdefault(unit.key, []).append(unit)
-    return [unit for like in by_key.values() for unit in like]
+    groups: dict[str, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.fingerprint, []).append(target)
+    return [target for group in groups.values() for target in group]
 
 
-def fingerprint_of(*parts: object) -> str:
+def digest_of(*parts: object) -> str:
     """Return a digest of plain values (text, numbers, and lists of them)."""
     return hashlib.blake2b(orjson.dumps(parts, default=str), digest_size=16).hexdigest()
 

@@ -37,7 +37,7 @@ class PageIndex:
     def __init__(
         self, targets: Targets, cache: PageCache, newer: Mapping[str, Target] = MappingProxyType({})
     ) -> None:
-        """`targets` are all of the state, except those that have `newer` ones at their places. `cache`
+        """`targets` are all of the state, except those that have `newer` ones at their prefixes. `cache`
         holds finished files."""
         self._targets = targets
         self._cache = cache
@@ -45,20 +45,20 @@ class PageIndex:
 
     def get(self, path: str) -> bytes | None:
         """The bytes of the file at a path, or None."""
-        place = path
-        while place:
-            for name in (place, place.removesuffix(".json")):
+        prefix = path
+        while prefix:
+            for name in (prefix, prefix.removesuffix(".json")):
                 target = self._newer.get(name) or self._targets.at(name)
                 if target is not None:
                     found = self._cache.files(target).get(path)
                     if found is not None:
                         return found
-            place = place.rpartition("/")[0]
+            prefix = prefix.rpartition("/")[0]
         return None
 
     def with_newer(self, targets: Sequence[Target]) -> PageIndex:
         """The same files, except those of these targets."""
-        newer = {place: target for target in targets for place in target.places}
+        newer = {prefix: target for target in targets for prefix in target.prefixes}
         return PageIndex(self._targets, self._cache, {**self._newer, **newer})
 
 
@@ -75,23 +75,24 @@ class PageCache:
     def files(self, target: Target) -> dict[str, bytes]:
         """The files of a target by path."""
         with self._lock:
-            key, found = self._files.get(target.name, ("", {}))
-            if key == target.key:
+            fingerprint, found = self._files.get(target.name, ("", {}))
+            if fingerprint == target.fingerprint:
                 self._files.move_to_end(target.name)
                 return found
         found = dict(files_by_path(target.make()))
         with self._lock:
             self._drop(target.name)
-            self._files[target.name] = (target.key, found)
+            self._files[target.name] = (target.fingerprint, found)
             self._bytes += sum(map(len, found.values()))
             while self._bytes > _MOST_BYTES and len(self._files) > 1:
                 self._drop(next(iter(self._files)))
         return found
 
-    def keep_only(self, keys: Mapping[str, str]) -> None:
-        """Drop the files of targets that no longer exist with the same key; `keys` by name."""
+    def keep_only(self, fingerprints: Mapping[str, str]) -> None:
+        """Drop the files of targets that no longer exist with the same fingerprint (by name)."""
         with self._lock:
-            for name in [name for name, (key, _) in self._files.items() if keys.get(name) != key]:
+            outdated = [name for name, (old, _) in self._files.items() if fingerprints.get(name) != old]
+            for name in outdated:
                 self._drop(name)
 
     def _drop(self, name: str) -> None:
@@ -265,7 +266,7 @@ class LiveRegistry:
         cancel.check()
         pages = PageIndex(targets, self._page_cache)
         _try_out(found.snapshot, pages)
-        self._page_cache.keep_only(targets.keys)
+        self._page_cache.keep_only(targets.fingerprints)
         return LiveState(0, found.snapshot, pages, found.problems)
 
 

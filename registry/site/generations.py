@@ -13,7 +13,7 @@ import secrets
 import shutil
 import sqlite3
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from registry.site.manifest import Manifest, RecordedGeneration, pack
 from registry.site.path_templates import count_of, paths_of
 from registry.site.place import refuse_place
 from registry.site.plan import KEPT_GENERATIONS, Base, Plan, from_scratch, plan
-from registry.site.writer import OnProgress, UnchangedTargets, copy_tree, remove_files, write_units
+from registry.site.writer import OnProgress, UnchangedTargets, copy_tree, remove_files, write_targets
 
 _NAME = re.compile(r"[0-9]{6,15}\Z")
 _LOCK_TIMEOUT_S = 600
@@ -112,7 +112,7 @@ class Site:
             probe.unlink(missing_ok=True)
 
     def write(
-        self, units: Targets, tell: OnProgress = lambda _done, _total: None, *, from_nothing: bool = False
+        self, targets: Targets, report: OnProgress = lambda _done, _total: None, *, from_nothing: bool = False
     ) -> WriteResult:
         """Write a new generation of these targets and make it current.
 
@@ -126,7 +126,7 @@ class Site:
             if lock.is_symlink():
                 lock.unlink()  # the lock would truncate the file that the link points to
             with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
-                return self._write(units, tell, from_nothing=from_nothing)
+                return self._write(targets, report, from_nothing=from_nothing)
         except Timeout as error:
             raise UsageError(
                 f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s",
@@ -138,19 +138,19 @@ class Site:
                 "the last good site stays",
             ) from error
 
-    def _write(self, units: Targets, tell: OnProgress, *, from_nothing: bool) -> WriteResult:
+    def _write(self, targets: Targets, report: OnProgress, *, from_nothing: bool) -> WriteResult:
         # This build holds the lock: unfinished folders were left by a build that was killed.
         self._remove_partial()
-        record = Manifest(self.generations)
+        manifest = Manifest(self.generations)
         try:
-            return self._write_with(record, units, tell, from_nothing=from_nothing)
+            return self._write_with(manifest, targets, report, from_nothing=from_nothing)
         except sqlite3.DatabaseError:
             # The manifest is damaged: write everything.
-            record.remove()
+            manifest.remove()
             self._remove_partial()
-            return self._write_with(Manifest(self.generations), units, tell, from_nothing=True)
+            return self._write_with(Manifest(self.generations), targets, report, from_nothing=True)
         finally:
-            record.close()
+            manifest.close()
 
     def _remove_partial(self) -> None:
         for left in self.generations.glob("*.partial"):
@@ -165,53 +165,66 @@ class Site:
         folders = sorted(
             (entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int
         )
-        # Reused files of older generations would keep their old permissions after a change of the umask.
-        mode = self._mode_of_new_files()
-        fitting = {name for name in folders if _has_mode(self.generations / name, mode)}
-        known = [] if from_nothing else [one for one in manifest.generations() if one.folder in fitting]
-        manifest.keep_only(one.slot for one in known)
+        usable = [] if from_nothing else self._usable(manifest, folders)
+        manifest.keep_only(one.folder_id for one in usable)
         current = self.current
-        latest = next((one for one in known if current is not None and one.folder == current.name), None)
-        packed = pack(targets.keys)
+        latest = next((one for one in usable if current is not None and one.folder == current.name), None)
+        packed = pack(targets.fingerprints)
         if latest is not None and latest.packed == packed:
             return WriteResult(latest.files, self.generations / latest.folder, 0)
-        loaded = {one.slot: one.load() for one in (known[:1] if latest is not None else [])}
-        if latest is not None and latest.slot not in loaded:
-            loaded[latest.slot] = latest.load()
-        chosen = plan(
-            [*loaded.values()], loaded[latest.slot] if latest is not None else None, folders, targets.keys
-        )
+        chosen = _plan(usable[0], latest, folders, targets) if latest else from_scratch(targets.fingerprints)
         name = f"{int(folders[-1]) + 1 if folders else 1:06d}"
         partial = self.generations / f"{name}.partial"
         try:
-            chosen, slot = self._begin(chosen, manifest, partial, targets.keys)
-            folder_of_latest = self.generations / latest.folder if latest is not None else None
-            made, files = _apply(chosen, slot, manifest, folder_of_latest, partial, targets, report)
+            chosen, folder_id = self._begin(chosen, manifest, partial, targets.fingerprints)
+            unchanged = self._unchanged(chosen, manifest, latest)
+            written, files = _apply(chosen, manifest, folder_id, unchanged, partial, targets, report)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        manifest.note(partial, RecordedGeneration(slot, name, files, packed), made, chosen.remove)
+        recorded = RecordedGeneration(folder_id, name, files, packed)
+        manifest.record(partial, recorded, written, chosen.remove)
         partial.rename(self.generations / name)
         self._make_current(name)
+        self._remove_old(folders, manifest, name)
+        return WriteResult(files, self.generations / name, len(written))
+
+    def _usable(self, manifest: Manifest, folders: Sequence[str]) -> list[RecordedGeneration]:
+        """Return the generations whose files can be reused, oldest first."""
+        # Reused files of older generations would keep their old permissions after a change of the umask.
+        mode = self._mode_of_new_files()
+        fitting = {name for name in folders if _has_mode(self.generations / name, mode)}
+        return [one for one in manifest.generations() if one.folder in fitting]
+
+    def _unchanged(
+        self, chosen: Plan, manifest: Manifest, latest: RecordedGeneration | None
+    ) -> UnchangedTargets | None:
+        if latest is None or not chosen.link:
+            return None
+        templates = manifest.path_templates(latest.folder, chosen.link)
+        return UnchangedTargets(self.generations / latest.folder, templates)
+
+    def _remove_old(self, folders: Sequence[str], manifest: Manifest, current: str) -> None:
+        """Remove all generations except the last ones of `folders`, and `current`."""
         for old in folders[: 1 - KEPT_GENERATIONS]:
             _remove(self.generations / old)
-        kept = {*folders[1 - KEPT_GENERATIONS :], name}
-        manifest.keep_only(one.slot for one in manifest.generations() if one.folder in kept)
-        return WriteResult(files, self.generations / name, len(made))
+        kept = {*folders[1 - KEPT_GENERATIONS :], current}
+        manifest.keep_only(one.folder_id for one in manifest.generations() if one.folder in kept)
 
     def _begin(
         self, chosen: Plan, manifest: Manifest, partial: Path, wanted: Mapping[str, str]
     ) -> tuple[Plan, int]:
         """Move or copy the folder that the plan starts from to `partial`.
 
-        Returns the plan that can be followed, and its slot in the manifest.
+        Returns the plan that can be followed, and the id of the folder in the manifest.
         """
         start = chosen.start
         if start is not None and chosen.base is Base.OLDEST:
-            manifest.forget(start.slot)
+            manifest.invalidate(start.folder_id)
             (self.generations / start.folder).rename(partial)
-            return chosen, start.slot
-        slot = next(free for free in range(KEPT_GENERATIONS + 2) if free not in manifest.slots())
+            return chosen, start.folder_id
+        taken = manifest.folder_ids()
+        folder_id = next(number for number in range(KEPT_GENERATIONS + 2) if number not in taken)
         if start is not None:
             try:
                 copy_tree(self.generations / start.folder, partial)
@@ -219,10 +232,10 @@ class Site:
                 # No hard links on this file system, or too many of one file.
                 shutil.rmtree(partial, ignore_errors=True)
             else:
-                manifest.copy(start.slot, slot)
-                return chosen, slot
+                manifest.copy(start.folder_id, folder_id)
+                return chosen, folder_id
         partial.mkdir()
-        return from_scratch(wanted), slot
+        return from_scratch(wanted), folder_id
 
     def _make_current(self, name: str) -> None:
         link = self.generations / ".next"
@@ -244,35 +257,43 @@ def _remove(generation: Path) -> None:
         shutil.rmtree(generation, ignore_errors=True)
 
 
+def _plan(
+    oldest: RecordedGeneration, latest: RecordedGeneration, folders: Sequence[str], targets: Targets
+) -> Plan:
+    # Only these two are loaded: decoding the fingerprints of a generation takes time at 100,000 targets.
+    newest = latest.load()
+    usable = [newest] if oldest is latest else [oldest.load(), newest]
+    return plan(usable, newest, folders, targets.fingerprints)
+
+
 def _apply(  # noqa: PLR0913 - the existing state and the wanted state
     chosen: Plan,
-    slot: int,
     manifest: Manifest,
-    folder_of_latest: Path | None,
+    folder_id: int,
+    unchanged: UnchangedTargets | None,
     folder: Path,
     targets: Targets,
     report: OnProgress,
 ) -> tuple[list[tuple[Target, str]], int]:
-    """Write and link the targets of the plan in `folder`, and remove files that are no longer wanted.
+    """Write and link the targets of a plan in `folder`, and remove files that are no longer wanted.
 
     Returns the targets written with the templates of their paths, and the number of files in the folder.
     """
     start = chosen.start
-    changed = grouped_by_fingerprint(targets.other_than(start.fingerprints if start is not None else {}))
+    changed = grouped_by_fingerprint(targets.changed_since(start.fingerprints if start is not None else {}))
     before: list[str] = []
     if start is not None:
         replaced = (name for name in chosen.make if name in start.fingerprints)
-        before = manifest.paths(slot, [*chosen.remove, *replaced])
-    same = None
-    if chosen.link and folder_of_latest is not None:
-        same = UnchangedTargets(folder_of_latest, manifest.path_templates(folder_of_latest.name, chosen.link))
-    made = write_units(folder, changed, report, is_new=start is None, same=same, prefetch=targets.prefetch)
-    count = sum(map(count_of, made.values()))
+        before = manifest.paths(folder_id, [*chosen.remove, *replaced])
+    templates = write_targets(
+        folder, changed, report, is_new=start is None, unchanged=unchanged, prefetch=targets.prefetch
+    )
+    count = sum(map(count_of, templates.values()))
     if start is not None:
-        written = {path for target in changed for path in paths_of(made[target.name], target.places)}
+        written = {path for target in changed for path in paths_of(templates[target.name], target.prefixes)}
         if len(written) < count:
             # A bug in a renderer, found before the site is published.
             raise AssertionError("two targets make one file")
         remove_files(folder, set(before) - written)
     files = (start.files if start is not None else 0) - len(before) + count
-    return [(target, made[target.name]) for target in changed], files
+    return [(target, templates[target.name]) for target in changed], files

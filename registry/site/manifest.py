@@ -18,15 +18,18 @@ from registry.render.target import Target
 from registry.site.path_templates import paths_of
 from registry.site.plan import Generation
 
-_FILE = ".units.sqlite"
-_FORM = 3
+_FILE = ".manifest.sqlite"
+# Raise it when the meaning of a column changes: an older file is then replaced, and the site is written once
+# from scratch.
+_FORMAT = 4
 _SCHEMA = {
-    "slots": (
-        "CREATE TABLE slots (slot INTEGER PRIMARY KEY, folder TEXT, mark TEXT, files INTEGER, keys BLOB)"
+    "generations": (
+        "CREATE TABLE generations (folder_id INTEGER PRIMARY KEY, folder TEXT, inode TEXT, files INTEGER, "
+        "fingerprints BLOB)"
     ),
-    "units": (
-        "CREATE TABLE units (slot INTEGER, name TEXT, places TEXT, shape TEXT, "
-        "PRIMARY KEY (slot, name)) WITHOUT ROWID"
+    "targets": (
+        "CREATE TABLE targets (folder_id INTEGER, name TEXT, prefixes TEXT, path_template TEXT, "
+        "PRIMARY KEY (folder_id, name)) WITHOUT ROWID"
     ),
 }
 # A full rebuild writes tens of thousands of rows at once.
@@ -36,17 +39,18 @@ _PAGE_SIZE = 16384
 class RecordedGeneration(NamedTuple):
     """One generation in the manifest.
 
-    It has a slot, the name of its folder, its number of files, and its fingerprints in packed form.
+    `folder_id` stays with the folder when its name changes. `packed` are the fingerprints of its targets in
+    packed form.
     """
 
-    slot: int
+    folder_id: int
     folder: str
     files: int
     packed: bytes
 
     def load(self) -> Generation:
         """Return the generation with its fingerprints by the names of targets."""
-        return Generation(self.slot, self.folder, self.files, orjson.loads(self.packed))
+        return Generation(self.folder_id, self.folder, self.files, orjson.loads(self.packed))
 
 
 class Manifest:
@@ -59,7 +63,7 @@ class Manifest:
         """Take the folder that holds the generations."""
         self._folder = folder
         self._path = folder / _FILE
-        self._connection = open_database(self._path, _SCHEMA, _FORM, _PAGE_SIZE)
+        self._connection = open_database(self._path, _SCHEMA, _FORMAT, _PAGE_SIZE)
 
     def generations(self) -> list[RecordedGeneration]:
         """Return the generations whose folders are as they were written, oldest first."""
@@ -67,15 +71,15 @@ class Manifest:
             return []
         try:
             rows = self._connection.execute(
-                "SELECT slot, folder, mark, files, keys FROM slots ORDER BY folder"
+                "SELECT folder_id, folder, inode, files, fingerprints FROM generations ORDER BY folder"
             ).fetchall()
         except sqlite3.DatabaseError:
             self.remove()
             return []
         return [
-            RecordedGeneration(slot, folder, files, bytes(keys))
-            for slot, folder, mark, files, keys in rows
-            if isinstance(folder, str) and mark == _mark(self._folder / folder)
+            RecordedGeneration(folder_id, folder, files, bytes(fingerprints))
+            for folder_id, folder, inode, files, fingerprints in rows
+            if isinstance(folder, str) and inode == _inode_of(self._folder / folder)
         ]
 
     def remove(self) -> None:
@@ -83,85 +87,96 @@ class Manifest:
         self.close()
         remove_database(self._path)
 
-    def paths(self, slot: int, names: Iterable[str]) -> list[str]:
-        """Return the paths of the named targets in a slot."""
+    def paths(self, folder_id: int, names: Iterable[str]) -> list[str]:
+        """Return the paths of the named targets in a folder."""
         assert self._connection is not None
         found: list[str] = []
         for name in names:
             row = self._connection.execute(
-                "SELECT places, shape FROM units WHERE slot = ? AND name = ?", (slot, name)
+                "SELECT prefixes, path_template FROM targets WHERE folder_id = ? AND name = ?",
+                (folder_id, name),
             ).fetchone()
             if row is not None:
-                found.extend(paths_of(row[1], row[0].split("\n")))
+                prefixes, path_template = row
+                found.extend(paths_of(path_template, prefixes.split("\n")))
         return found
 
     def path_templates(self, folder: str, names: Container[str]) -> dict[str, str]:
         """Return the path templates of the named targets of one generation, by name."""
         assert self._connection is not None
         rows = self._connection.execute(
-            "SELECT name, shape FROM units WHERE slot = (SELECT slot FROM slots WHERE folder = ?)", (folder,)
+            "SELECT name, path_template FROM targets WHERE folder_id = "
+            "(SELECT folder_id FROM generations WHERE folder = ?)",
+            (folder,),
         )
         return {name: intern(template) for name, template in rows if name in names}
 
-    def forget(self, slot: int) -> None:
-        """Mark a folder as changing: it is not trusted until `note` is called."""
+    def invalidate(self, folder_id: int) -> None:
+        """Mark a folder as changing: it is not trusted until `record` is called."""
         if self._connection is not None:
-            self._connection.execute("UPDATE slots SET mark = '' WHERE slot = ?", (slot,))
+            self._connection.execute("UPDATE generations SET inode = '' WHERE folder_id = ?", (folder_id,))
 
-    def note(
+    def record(
         self,
         folder: Path,
         recorded: RecordedGeneration,
-        made: Iterable[tuple[Target, str]],
-        gone: Iterable[str],
+        written: Iterable[tuple[Target, str]],
+        removed: Iterable[str],
     ) -> None:
         """Record that a folder has the content of `recorded`.
 
-        The caller then renames the folder to `recorded.folder`. `made` are the new or changed targets
-        of this slot, with the templates of their paths. `gone` are the names of removed targets.
+        The caller then renames the folder to `recorded.folder`. `written` are its new or changed targets
+        with the templates of their paths. `removed` are the names of removed targets.
         """
         if self._connection is None:
             return
-        slot = recorded.slot
+        folder_id = recorded.folder_id
         with suppress(sqlite3.DatabaseError):
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
-                "DELETE FROM units WHERE slot = ? AND name = ?", ((slot, unit) for unit in gone)
+                "DELETE FROM targets WHERE folder_id = ? AND name = ?",
+                ((folder_id, name) for name in removed),
             )
-            rows = ((slot, unit.name, "\n".join(unit.places), shape) for unit, shape in made)
-            self._connection.executemany("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?)", rows)
-            facts = (slot, recorded.folder, _mark(folder), recorded.files, recorded.packed)
-            self._connection.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?, ?, ?)", facts)
+            rows = (
+                (folder_id, target.name, "\n".join(target.prefixes), path_template)
+                for target, path_template in written
+            )
+            self._connection.executemany("INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?)", rows)
+            row = (folder_id, recorded.folder, _inode_of(folder), recorded.files, recorded.packed)
+            self._connection.execute("INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?, ?)", row)
             self._connection.execute("COMMIT")
 
-    def copy(self, slot: int, to: int) -> None:
-        """Copy the targets of one slot to another after their folder was copied."""
+    def copy(self, folder_id: int, to: int) -> None:
+        """Copy the targets of one folder to another after the folder was copied."""
         if self._connection is not None:
-            self._connection.execute("DELETE FROM units WHERE slot = ?", (to,))
+            self._connection.execute("DELETE FROM targets WHERE folder_id = ?", (to,))
             self._connection.execute(
-                "INSERT INTO units SELECT ?, name, places, shape FROM units WHERE slot = ?", (to, slot)
+                "INSERT INTO targets "
+                "SELECT ?, name, prefixes, path_template FROM targets WHERE folder_id = ?",
+                (to, folder_id),
             )
             self._connection.execute(
-                "INSERT OR REPLACE INTO slots SELECT ?, '', '', files, keys FROM slots WHERE slot = ?",
-                (to, slot),
+                "INSERT OR REPLACE INTO generations "
+                "SELECT ?, '', '', files, fingerprints FROM generations WHERE folder_id = ?",
+                (to, folder_id),
             )
 
-    def keep_only(self, slots: Iterable[int]) -> None:
-        """Remove all slots except these."""
-        kept = set(slots)
+    def keep_only(self, folder_ids: Iterable[int]) -> None:
+        """Remove everything about folders except these."""
+        kept = set(folder_ids)
         if self._connection is not None:
             with suppress(sqlite3.DatabaseError):
                 self._connection.execute("BEGIN IMMEDIATE")
-                for slot in self.slots() - kept:
-                    self._connection.execute("DELETE FROM units WHERE slot = ?", (slot,))
-                    self._connection.execute("DELETE FROM slots WHERE slot = ?", (slot,))
+                for folder_id in self.folder_ids() - kept:
+                    self._connection.execute("DELETE FROM targets WHERE folder_id = ?", (folder_id,))
+                    self._connection.execute("DELETE FROM generations WHERE folder_id = ?", (folder_id,))
                 self._connection.execute("COMMIT")
 
-    def slots(self) -> set[int]:
-        """Return all slots in use."""
+    def folder_ids(self) -> set[int]:
+        """Return the ids of all recorded folders."""
         if self._connection is None:
             return set()
-        return {slot for (slot,) in self._connection.execute("SELECT slot FROM slots")}
+        return {number for (number,) in self._connection.execute("SELECT folder_id FROM generations")}
 
     def close(self) -> None:
         """Close the file."""
@@ -171,16 +186,16 @@ class Manifest:
             self._connection = None
 
 
-def pack(keys: Mapping[str, str]) -> bytes:
+def pack(fingerprints: Mapping[str, str]) -> bytes:
     """Return fingerprints by target name as one value.
 
     Rows of a table would take ten times as long, and each build reads all of them.
     """
-    return orjson.dumps(keys)
+    return orjson.dumps(fingerprints)
 
 
-def _mark(folder: Path) -> str | None:
-    """Return a value that distinguishes a folder from a copy of it and from a folder in a commit."""
+def _inode_of(folder: Path) -> str | None:
+    """Return device and inode: they distinguish a folder from a copy of it and from one in a commit."""
     try:
         status = folder.lstat()
     except OSError:

@@ -15,11 +15,11 @@ _WORTH_LINKING = 200
 class Generation(NamedTuple):
     """A generation on disk that is as it was written.
 
-    It has a slot in the manifest, the name of its folder, its number of files, and the fingerprints of its
-    targets by name.
+    `folder_id` stays with its folder when the folder is renamed. `fingerprints` are those of its targets by
+    name.
     """
 
-    slot: int
+    folder_id: int
     folder: str
     files: int
     fingerprints: Mapping[str, str]
@@ -52,16 +52,16 @@ class Plan:
 
 
 def plan(
-    known: Sequence[Generation], latest: Generation | None, folders: Sequence[str], wanted: Mapping[str, str]
+    usable: Sequence[Generation], latest: Generation | None, folders: Sequence[str], wanted: Mapping[str, str]
 ) -> Plan:
     """Return the plan for the targets `wanted` (fingerprints by name).
 
-    `known` are the usable generations, oldest first. `latest` is the current generation, or None if it is not
-    usable. `folders` are the names of all generations on disk, oldest first.
+    `usable` are the generations that can be trusted, oldest first. `latest` is the current generation, or
+    None if it is not usable. `folders` are the names of all generations on disk, oldest first.
     """
     if latest is None:
         return from_scratch(wanted)
-    oldest = known[0]
+    oldest = usable[0]
     if (
         len(folders) >= KEPT_GENERATIONS
         and oldest.folder == folders[-KEPT_GENERATIONS]
@@ -69,8 +69,8 @@ def plan(
     ):
         # Even when all targets have changed: its folders exist already, and it would have to be removed.
         return _starting_from(Base.OLDEST, oldest, latest, wanted)
-    same = sum(latest.fingerprints.get(name) == fingerprint for name, fingerprint in wanted.items())
-    if same < _WORTH_COPYING * len(wanted):
+    unchanged = sum(latest.fingerprints.get(name) == fingerprint for name, fingerprint in wanted.items())
+    if unchanged < _WORTH_COPYING * len(wanted):
         return from_scratch(wanted)
     return _starting_from(Base.COPY, latest, latest, wanted)
 

@@ -27,7 +27,7 @@ class UnchangedTargets(NamedTuple):
     """Targets that are identical in another folder: their path templates, by name."""
 
     folder: Path
-    shapes: Mapping[str, str]
+    path_templates: Mapping[str, str]
 
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -41,37 +41,37 @@ _SHARED_BELOW = 3
 _WORTH_SHARING = 40
 
 
-def write_units(
+def write_targets(
     folder: Path,
-    units: Sequence[Target],
-    tell: OnProgress,
+    targets: Sequence[Target],
+    report: OnProgress,
     *,
     is_new: bool,
-    same: "UnchangedTargets | None" = None,
+    unchanged: UnchangedTargets | None = None,
     prefetch: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> WrittenTargets:
-    """Render and write all targets, except those in `same`, which are linked.
+    """Render and write all targets, except those in `unchanged`, which are linked.
 
     `is_new` means that the folder is empty. `prefetch` is called with the ids of the blobs that targets need,
     before these are rendered. Returns the path templates of all targets.
     """
-    parts = _parts(units)
-    writer = _Writer(folder, is_new=is_new, same=same, prefetch=prefetch)
-    writer.made.update(share(parts, writer.write, lambda: writer.made, tell) or {})
-    return writer.made
+    parts = _parts(targets)
+    writer = _Writer(folder, is_new=is_new, unchanged=unchanged, prefetch=prefetch)
+    writer.written.update(share(parts, writer.write, lambda: writer.written, report) or {})
+    return writer.written
 
 
-def _parts(units: Iterable[Target]) -> list[list[Target]]:
+def _parts(targets: Iterable[Target]) -> list[list[Target]]:
     """Split targets into parts: each long target alone and first, targets with the same inputs together."""
     long: list[list[Target]] = []
     parts: list[list[Target]] = [[]]
-    for unit in units:
-        if unit.is_long:
-            long.append([unit])
-        elif len(parts[-1]) < _PART or unit.key == parts[-1][-1].key:
-            parts[-1].append(unit)
+    for target in targets:
+        if target.is_long:
+            long.append([target])
+        elif len(parts[-1]) < _PART or target.fingerprint == parts[-1][-1].fingerprint:
+            parts[-1].append(target)
         else:
-            parts.append([unit])
+            parts.append([target])
     return [*long, *parts]
 
 
@@ -83,45 +83,45 @@ class _Writer:
         folder: Path,
         *,
         is_new: bool,
-        same: UnchangedTargets | None,
+        unchanged: UnchangedTargets | None,
         prefetch: Callable[[Iterable[str]], None],
     ) -> None:
         self.top = f"{folder}/"
         self.prefetch = prefetch
-        self.same = same
+        self.unchanged = unchanged
         self.is_new = is_new
-        self.made: WrittenTargets = {}
+        self.written: WrittenTargets = {}
         self.folders = {""}
 
-    def write(self, units: Iterable[Target]) -> None:
-        made = [unit for unit in units if not self.link_same(unit)]
-        self.prefetch(blob for unit in made for blob in unit.needs())
-        for unit in made:
+    def write(self, targets: Iterable[Target]) -> None:
+        changed = [target for target in targets if not self.link_unchanged(target)]
+        self.prefetch(blob for target in changed for blob in target.needs())
+        for target in changed:
             paths: list[str] = []
-            for file in unit.make():
+            for file in target.make():
                 self.write_file(file)
                 paths.append(file.path)
                 paths.extend(file.twins)
-            self.made[unit.name] = template_of(paths, unit.places)
+            self.written[target.name] = template_of(paths, target.prefixes)
 
-    def link_same(self, unit: Target) -> bool:
+    def link_unchanged(self, target: Target) -> bool:
         """Link the files of a target that is identical elsewhere. Return False if it must be written."""
-        shape = self.same.shapes.get(unit.name) if self.same is not None else None
-        if shape is None or not self.link_all(paths_of(shape, unit.places)):
+        template = self.unchanged.path_templates.get(target.name) if self.unchanged is not None else None
+        if template is None or not self.link_all(paths_of(template, target.prefixes)):
             return False
-        self.made[unit.name] = shape
+        self.written[target.name] = template
         return True
 
     def link_all(self, paths: Iterable[str]) -> bool:
         """Hard-link the files at these paths from the other folder. Return False if that is not possible."""
-        assert self.same is not None
+        assert self.unchanged is not None
         try:
             for path in paths:
                 self.make_folder(path.rpartition("/")[0])
                 twin = self.top + path
                 with suppress(FileNotFoundError):
                     os.unlink(twin)  # noqa: PTH108
-                os.link(f"{self.same.folder}/{path}", twin)
+                os.link(f"{self.unchanged.folder}/{path}", twin)
         except OSError:
             return False  # no hard links here, or too many of one file: write the whole target
         return True
@@ -141,8 +141,8 @@ class _Writer:
         """Write one file; its twins are hard links to it."""
         self.make_folder(file.path.rpartition("/")[0])
         path = self.top + file.path
-        is_same = not self.is_new and isinstance(file.body, bytes) and _has(path, file.body)
-        if not is_same:
+        is_unchanged = not self.is_new and isinstance(file.body, bytes) and _has(path, file.body)
+        if not is_unchanged:
             if not self.is_new:
                 # Never write into the file: other generations share it.
                 with suppress(FileNotFoundError):

@@ -63,8 +63,8 @@ class TestLinks:
         for name in (
             ".lock",
             ".probe",
-            ".units.sqlite",
-            ".units.sqlite-wal",
+            ".manifest.sqlite",
+            ".manifest.sqlite-wal",
             ".next",
             "000001",
             "000007.partial",
@@ -274,9 +274,9 @@ def hostile_table(place: Path) -> None:
         for (name,) in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             made.execute(f"DROP TABLE {name}")
             made.execute(
-                f"CREATE TABLE {name} (key, value, program, file, slot, folder, mark, files, keys, name, places, shape)"
+                f"CREATE TABLE {name} (key, value, program, file, folder_id, folder, inode, files, fingerprints, name, prefixes, path_template)"
             )
-            made.execute(f"INSERT INTO {name} (key, value, folder, mark) VALUES (1, 2, 3, 4)")
+            made.execute(f"INSERT INTO {name} (key, value, folder, inode) VALUES (1, 2, 3, 4)")
     made.close()
 
 
@@ -290,7 +290,7 @@ def folder(place: Path) -> None:
 
 
 class TestHostileCaches:
-    @pytest.mark.parametrize("name", [".registry/cache/cache.sqlite", ".site.generations/.units.sqlite"])
+    @pytest.mark.parametrize("name", [".registry/cache/cache.sqlite", ".site.generations/.manifest.sqlite"])
     @pytest.mark.parametrize(
         ("spoil", "way"),
         [

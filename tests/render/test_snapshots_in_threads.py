@@ -33,8 +33,8 @@ def _snapshot(repo: RepoBuilder, title: str) -> Snapshot:
 
 def _maker(snapshot: Snapshot) -> Callable[[], dict[str, bytes]]:
     """What makes the pages of the definition."""
-    unit = next(unit for unit in render(snapshot) if "process_definition/a" in unit.places)
-    return lambda: dict(files_by_path(unit.make()))
+    target = next(target for target in render(snapshot) if "process_definition/a" in target.prefixes)
+    return lambda: dict(files_by_path(target.make()))
 
 
 def test_pages_of_two_snapshots_in_two_threads_do_not_mix(

@@ -59,13 +59,13 @@ def assert_as_a_fresh_one(live: LiveRegistry, root: Path, after: str) -> None:
         snapshot.is_dirty,
     ), after
     assert [one[:3] for one in found.definitions] == [one[:3] for one in snapshot.definitions], after
-    assert found.keys_by_kind == snapshot.keys_by_kind, after
+    assert found.fingerprints_by_kind == snapshot.fingerprints_by_kind, after
     assert found.ledger.entries == snapshot.ledger.entries
     targets = render(snapshot)
     expected = {path: body for target in targets for path, body in files_by_path(target.make())}
     shown = {path: live.state.pages.get(path) for path in expected}
     assert [path for path in expected if shown[path] != expected[path]] == [], after
-    assert render(found).keys == targets.keys, after
+    assert render(found).fingerprints == targets.fingerprints, after
 
 
 def process(rng: random.Random, number: int | None) -> str:

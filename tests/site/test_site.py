@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,18 +16,18 @@ from pathlib import Path
 import pytest
 
 from registry.errors import RefusedError, UsageError
-from registry.render.target import File, Target, Targets, target_of
+from registry.render.target import File, Target, Targets, rendered_target
 from registry.site import Site
 
-API = target_of("api", File("api/a/index.json", b"{}", ("api/a.json",)))
+API = rendered_target("api", File("api/a/index.json", b"{}", ("api/a.json",)))
 
 
 def page(text: str) -> Target:
-    """The index page as a unit."""
-    return target_of("index", File("index.html", text.encode()))
+    """The index page as a target."""
+    return rendered_target("index", File("index.html", text.encode()))
 
 
-UNITS = [page("one"), API]
+TARGETS = [page("one"), API]
 
 
 def names(site: Site) -> list[str]:
@@ -46,25 +47,25 @@ def test_a_site_is_a_link_to_its_generation_and_the_last_three_stay(tmp_path: Pa
 
 def test_an_error_on_the_way_leaves_the_last_good_site(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Targets(UNITS))
+    site.write(Targets(TARGETS))
 
     def broken() -> Iterator[File]:
         yield File("index.html", b"two")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "disk")
 
-    for units in (
+    for targets in (
         [Target("index", "new", ("index.html",), broken)],
         [API, Target("index", "new", ("index.html",), broken)],
     ):
         with pytest.raises(UsageError, match="No space left on device"):
-            site.write(Targets(units))
+            site.write(Targets(targets))
         assert (tmp_path / "site/index.html").read_bytes() == b"one"
         assert names(site) == ["000001"]
 
 
 def test_a_build_that_is_killed_leaves_the_last_good_site_and_the_next_one_cleans_up(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Targets(UNITS))
+    site.write(Targets(TARGETS))
     program = (
         "import os, signal, sys; from pathlib import Path; from registry.site import Site; from registry.render.target import File, Target, Targets\n"
         "def files():\n    yield File('index.html', b'two'); os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -83,10 +84,10 @@ def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site/mine.txt").write_text("mine")
     with pytest.raises(RefusedError, match="was not made by"):
-        Site(tmp_path / "site").write(Targets(UNITS))
+        Site(tmp_path / "site").write(Targets(TARGETS))
     (tmp_path / "other").symlink_to(tmp_path / "site")
     with pytest.raises(RefusedError, match="is a link that"):
-        Site(tmp_path / "other").write(Targets(UNITS))
+        Site(tmp_path / "other").write(Targets(TARGETS))
     assert (tmp_path / "site/mine.txt").read_text() == "mine"
 
 
@@ -97,20 +98,20 @@ def test_a_link_to_anything_but_a_generation_is_never_replaced(tmp_path: Path, t
     (tmp_path / target).mkdir(parents=True, exist_ok=True)
     (tmp_path / "site").symlink_to(target)
     with pytest.raises(RefusedError, match="is a link that"):
-        Site(tmp_path / "site").write(Targets(UNITS))
+        Site(tmp_path / "site").write(Targets(TARGETS))
     assert str((tmp_path / "site").readlink()) == target
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    Site(tmp_path / "site").write(Targets(UNITS))
+    Site(tmp_path / "site").write(Targets(TARGETS))
     assert (tmp_path / "site/index.html").exists()
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        Site(tmp_path / "file/site").write(Targets(UNITS))
+        Site(tmp_path / "file/site").write(Targets(TARGETS))
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
@@ -129,7 +130,7 @@ def test_files_and_folders_get_the_permissions_that_the_umask_leaves(tmp_path: P
 
 def test_two_files_for_one_address_are_never_written_over_each_other(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="File exists"):
-        Site(tmp_path / "site").write(Targets([target_of("a", File("a", b"1"), File("a", b"2"))]))
+        Site(tmp_path / "site").write(Targets([rendered_target("a", File("a", b"1"), File("a", b"2"))]))
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -143,14 +144,14 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def test_nothing_changed_makes_no_new_generation(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Targets(UNITS))
-    again = site.write(Targets(UNITS))
+    site.write(Targets(TARGETS))
+    again = site.write(Targets(TARGETS))
     assert (again.files, again.changed, names(site)) == (3, 0, ["000001"])
 
 
 def test_only_what_changed_is_made_and_other_files_stay_the_same_ones(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    site.write(Targets(UNITS))
+    site.write(Targets(TARGETS))
     inode = (tmp_path / "site/api/a.json").stat().st_ino
 
     def never() -> Iterator[File]:
@@ -179,7 +180,7 @@ def test_two_changed_units_for_one_address_are_an_error_and_the_last_good_site_s
     for number in range(4):
         site.write(Targets([page(str(number)), API]))
     with pytest.raises((AssertionError, UsageError)):
-        site.write(Targets([page("one"), target_of("other", File("index.html", b"two")), API]))
+        site.write(Targets([page("one"), rendered_target("other", File("index.html", b"two")), API]))
     assert (tmp_path / "site/index.html").read_text() == "3"
     site.write(Targets([page("five"), API]))
     assert (tmp_path / "site/index.html").read_text() == "five"
@@ -207,25 +208,25 @@ def test_a_new_generation_upon_an_old_one_is_what_writing_from_nothing_gives(tmp
     rng = random.Random(7)
     site = Site(tmp_path / "site")
     for step in range(40):
-        units = []
+        targets = []
         for number in range(30):
             if rng.random() < 0.85:
                 text = str(rng.choice((0, 0, 0, 0, 0, step)))
                 folder = f"d{number % 4}/{'deep/' * (number % 3)}{number}"
-                # The address by number goes from one unit to another when the first is gone.
+                # The address by number goes from one target to another when the first is gone.
                 twins = (f"by/{number}.json",) if rng.random() < 0.9 else ()
                 name = f"{number}{rng.choice(('', '', '-renamed'))}"
-                units.append(
-                    target_of(
+                targets.append(
+                    rendered_target(
                         name,
                         File(f"{folder}/index.json", text.encode(), twins),
                         File(f"{folder}/{name}.html", name.encode()),
                     )
                 )
-                units[-1] = units[-1]._replace(key=f"{units[-1].key} {twins}")
-        site.write(Targets(units))
+                targets[-1] = targets[-1]._replace(fingerprint=f"{targets[-1].fingerprint} {twins}")
+        site.write(Targets(targets))
         fresh = Site(tmp_path / f"fresh{step}")
-        fresh.write(Targets(units))
+        fresh.write(Targets(targets))
         assert tree(tmp_path / "site") == tree(tmp_path / f"fresh{step}")
         shutil.rmtree(tmp_path / f".fresh{step}.generations")
 
@@ -233,11 +234,11 @@ def test_a_new_generation_upon_an_old_one_is_what_writing_from_nothing_gives(tmp
 def test_a_folder_that_we_did_not_write_is_not_built_upon(tmp_path: Path) -> None:
     """As when somebody commits generations: the same names, forged content."""
     site = Site(tmp_path / "site")
-    site.write(Targets(UNITS))
+    site.write(Targets(TARGETS))
     shutil.copytree(tmp_path, tmp_path / "copy", symlinks=True)
     (tmp_path / "copy/.site.generations/000001/api/a.json").write_text("forged")
     copied = Site(tmp_path / "copy/site")
-    assert copied.write(Targets(UNITS)).changed == 2
+    assert copied.write(Targets(TARGETS)).changed == 2
     assert (tmp_path / "copy/site/api/a.json").read_bytes() == b"{}"
 
 
@@ -246,11 +247,11 @@ def test_a_record_that_is_lost_or_broken_means_writing_from_nothing(
     tmp_path: Path, damage: bytes | None
 ) -> None:
     site = Site(tmp_path / "site")
-    site.write(Targets(UNITS))
-    for file in site.generations.glob(".units.sqlite*"):
+    site.write(Targets(TARGETS))
+    for file in site.generations.glob(".manifest.sqlite*"):
         file.unlink()
     if damage is not None:
-        (site.generations / ".units.sqlite").write_bytes(damage)
+        (site.generations / ".manifest.sqlite").write_bytes(damage)
     site.write(Targets([page("two"), API]))
     assert tree(tmp_path / "site") == {
         "api": b"/",
@@ -262,14 +263,28 @@ def test_a_record_that_is_lost_or_broken_means_writing_from_nothing(
     assert site.write(Targets([page("two"), API])).changed == 0
 
 
+def test_a_manifest_of_another_format_means_writing_from_scratch(tmp_path: Path) -> None:
+    """Its columns may mean something else: the same tables with another version are not trusted either."""
+    site = Site(tmp_path / "site")
+    site.write(Targets(TARGETS))
+    with sqlite3.connect(site.generations / ".manifest.sqlite") as manifest:
+        (version,) = manifest.execute("PRAGMA user_version").fetchone()
+        manifest.execute(f"PRAGMA user_version={version - 1}")
+    manifest.close()
+    (tmp_path / "site/index.html").unlink()
+    assert site.write(Targets(TARGETS)).changed == len(TARGETS)
+    assert (tmp_path / "site/index.html").read_bytes() == b"one"
+    assert site.write(Targets(TARGETS)).changed == 0
+
+
 def test_what_the_latest_generation_has_is_not_made_again_for_the_oldest_folder(tmp_path: Path) -> None:
     """As after a change of the settings: all is made once, and the builds after it, upon older generations, cost one edit."""
     made: list[str] = []
 
     def site_of(version: str, edited: str) -> Targets:
-        def unit(number: int) -> Target:
+        def target(number: int) -> Target:
             text = f"{version} {edited if number == 7 else ''}"
-            # Addresses go from one unit to another with the version.
+            # Addresses go from one target to another with the version.
             twin = f"by/{number if version == 'old' else (number + 1) % 300}.json"
 
             def make() -> Iterator[File]:
@@ -282,7 +297,7 @@ def test_what_the_latest_generation_has_is_not_made_again_for_the_oldest_folder(
 
             return Target(str(number), f"{text} {number}", (f"d{number % 4}/{number}", twin), make)
 
-        return Targets(map(unit, range(300)))
+        return Targets(map(target, range(300)))
 
     site = Site(tmp_path / "site")
     for edited in "abc":

@@ -17,7 +17,7 @@ from registry.render.html.definition import badges, definition_texts, tombstone_
 from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
 from registry.render.html.text import markdown, title_at
-from registry.render.target import File, Target, TargetGroup, fingerprint_of, target_of
+from registry.render.target import File, Target, TargetGroup, digest_of, rendered_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,15 +42,17 @@ def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
     """Yield all pages and their assets."""
     assets = _assets(snapshot)
     for name, path in assets.items():
-        yield target_of(path, File(path, snapshot.templates[f"assets/{name}"]))
-    yield from _Catalog(snapshot, assets).units()
+        yield rendered_target(path, File(path, snapshot.templates[f"assets/{name}"]))
+    yield from _Catalog(snapshot, assets).targets()
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Target:
     """Return the target with the pages of one definition."""
     catalog = _Catalog(snapshot, _assets(snapshot))
     kind = snapshot.kinds.by_name[definition.kind]
-    return catalog.definitions(kind, catalog.kind(kind), [definition], [snapshot.key_of(definition)]).unit(0)
+    return catalog.definitions(
+        kind, catalog.kind(kind), [definition], [snapshot.fingerprint_of(definition)]
+    ).target(0)
 
 
 def _assets(snapshot: Snapshot) -> dict[str, str]:
@@ -154,57 +156,57 @@ class _Catalog:
             "column": title_at(kind, column[1].pointer) if (column := _column(kind)) else "",
         }
 
-    def units(self) -> Iterator[Target | TargetGroup]:
+    def targets(self) -> Iterator[Target | TargetGroup]:
         """Yield the targets of all pages."""
         snapshot = self.snapshot
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
-        shown = [keys[:_INDEX_ROWS] for keys in snapshot.keys_by_kind.values()]
+        shown = [fingerprints[:_INDEX_ROWS] for fingerprints in snapshot.fingerprints_by_kind.values()]
         home, missing = addresses.INDEX_PAGE, addresses.NOT_FOUND_PAGE
-        yield Target(home, fingerprint_of(snapshot.common_key, facts, counts, shown), (home,), self.index)
-        yield Target(missing, snapshot.common_key, (missing,), self.not_found)
-        yield target_of(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
+        yield Target(home, digest_of(snapshot.common_fingerprint, facts, counts, shown), (home,), self.index)
+        yield Target(missing, snapshot.common_fingerprint, (missing,), self.not_found)
+        yield rendered_target(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
         if snapshot.preview is not None:
-            yield target_of(
+            yield rendered_target(
                 addresses.CHANGES, File(addresses.page_file(addresses.CHANGES), snapshot.preview.page)
             )
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
             definitions = snapshot.by_kind[kind.name]
-            keys = snapshot.keys_by_kind[kind.name]
-            yield from self.lists(facts_of_kind, definitions, keys)
-            yield self.definitions(kind, facts_of_kind, definitions, keys)
+            fingerprints = snapshot.fingerprints_by_kind[kind.name]
+            yield from self.lists(facts_of_kind, definitions, fingerprints)
+            yield self.definitions(kind, facts_of_kind, definitions, fingerprints)
             gone = [
                 one for one in snapshot.tombstones if one.kind == kind.name and snapshot.answers_by_name(one)
             ]
             for tombstone in gone:
-                key, place = (
-                    snapshot.key_of_tombstone(tombstone),
-                    addresses.definition_page(kind.name, tombstone.name),
-                )
                 yield Target(
                     f"{kind.name}#{tombstone.id}",
-                    key,
-                    (place,),
+                    snapshot.fingerprint_of_tombstone(tombstone),
+                    (addresses.definition_page(kind.name, tombstone.name),),
                     partial(self.tombstone_pages, kind, facts_of_kind, tombstone),
                     needs=partial(self.snapshot.blobs_shown_of, tombstone),
                 )
 
     def definitions(
-        self, kind: Kind, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]
+        self,
+        kind: Kind,
+        facts: dict[str, Any],
+        definitions: Sequence[Definition],
+        fingerprints: Sequence[str],
     ) -> TargetGroup:
         """Return the targets with the pages of each definition."""
-        places = [addresses.definition_page(kind.name, one.name) for one in definitions]
+        pages = [addresses.definition_page(kind.name, one.name) for one in definitions]
 
-        def unit(number: int) -> Target:
+        def target(number: int) -> Target:
             return Target(
-                places[number],
-                keys[number],
-                (places[number],),
+                pages[number],
+                fingerprints[number],
+                (pages[number],),
                 partial(self.definition_pages, kind, facts, definitions[number]),
                 needs=lambda: self.snapshot.blobs_shown(self.snapshot.revisions_of(definitions[number])),
             )
 
-        return TargetGroup(places, keys, unit, lambda: dict(zip(places, count())))
+        return TargetGroup(pages, fingerprints, target, lambda: dict(zip(pages, count())))
 
     @_explained
     def index(self) -> Iterator[File]:
@@ -222,16 +224,17 @@ class _Catalog:
         )
 
     def lists(
-        self, facts: dict[str, Any], definitions: Sequence[Definition], keys: Sequence[str]
+        self, facts: dict[str, Any], definitions: Sequence[Definition], fingerprints: Sequence[str]
     ) -> Iterator[Target]:
         pages = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
         for number in range(1, pages + 1):
             shown = slice((number - 1) * LIST_PAGE_SIZE, number * LIST_PAGE_SIZE)
-            key = fingerprint_of(self.snapshot.common_key, pages, len(definitions), keys[shown])
-            file = addresses.page_file(addresses.list_page(facts["name"], number))
-            yield Target(
-                file, key, (file,), partial(self.list_page, facts, definitions[shown], number, pages)
+            fingerprint = digest_of(
+                self.snapshot.common_fingerprint, pages, len(definitions), fingerprints[shown]
             )
+            file = addresses.page_file(addresses.list_page(facts["name"], number))
+            make = partial(self.list_page, facts, definitions[shown], number, pages)
+            yield Target(file, fingerprint, (file,), make)
 
     @_explained
     def list_page(
