@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from registry.cli import main
+from registry.cli.terminal import err, out
 from tests.support.repo import RepoBuilder
 
 
@@ -92,6 +93,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
+    for stream in (out, err):  # a console keeps the width of its first use
+        vars(stream).pop("console", None)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700500000")
 
 

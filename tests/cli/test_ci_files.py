@@ -4,13 +4,11 @@ import functools
 import http.server
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ from registry.scaffold import FORGES, PLACEHOLDER, ci_files
 from registry.scaffold.ci import ACTIONS
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
+from tests.support.terminal import converse
 
 ROOT = Path(__file__).parent.parent.parent
 # What belongs to a forge's machines, and not to us.
@@ -315,25 +314,12 @@ class TestInstallFrom:
         assert f"    - pip install git+{address}\n" in (tmp_path / "new/.gitlab-ci.yml").read_text()
 
     def test_on_a_terminal_it_is_asked_for(self, tmp_path: Path) -> None:
-        child, terminal = pty.fork()
-        if child == 0:
-            os.execv(sys.executable, [sys.executable, "-m", "registry", "init", str(tmp_path / "new")])
-        seen = b""
-        for question, answer in (
-            (b"with @tag", b"evil; touch x\n"),
-            (b"It must be", b"https://git.example.net/p.git@v1\n"),
-        ):
-            deadline = time.monotonic() + 60
-            while question not in seen and time.monotonic() < deadline:
-                seen += os.read(terminal, 1024)
-            os.write(terminal, answer)
-        try:
-            while chunk := os.read(terminal, 1024):
-                seen += chunk
-        except OSError:
-            pass  # it has ended
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, seen
-        os.close(terminal)
+        code, shown = converse(
+            ["init", str(tmp_path / "new")],
+            [("with @tag", "evil; touch x\n"), ("with @tag", "https://git.example.net/p.git@v1\n")],
+            tmp_path,
+        )
+        assert code == 0, shown
         assert (
             "install_from: https://git.example.net/p.git@v1\n" in (tmp_path / "new/registry.yaml").read_text()
         )

@@ -1,14 +1,12 @@
 """A new registry and new definitions: from nothing to a built site, with no mistake on the way."""
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
-from tests.support.waiting import PATIENCE_S
+from tests.support.terminal import converse
 
 
 def test_a_new_registry_checks_indexes_and_builds(tmp_path: Path, run: Run) -> None:
@@ -98,35 +96,19 @@ def test_without_a_terminal_nothing_is_asked(repo: RepoBuilder, run: Run) -> Non
     )
 
 
-def test_on_a_terminal_it_asks(repo: RepoBuilder) -> None:
-    import pty
-    import time
-
+def test_on_a_terminal_it_asks(repo: RepoBuilder, tmp_path: Path) -> None:
     repo.define("app", kind="application")
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(
-            sys.executable,
-            [sys.executable, "-m", "registry", "new", "process_definition", "asked", "-C", str(repo.root)],
-        )
-    seen = b""
-    for question, answer in (
-        (b"Executable", b"/bin/echo\n"),
-        (b"Title", b"Asked for\n"),
-        (b"single or service", b"\n"),
-        (b"Application", b"app\n"),
-    ):
-        deadline = time.monotonic() + PATIENCE_S
-        while question not in seen and time.monotonic() < deadline:
-            seen += os.read(terminal, 1024)
-        os.write(terminal, answer)
-    try:
-        while chunk := os.read(terminal, 1024):
-            seen += chunk
-    except OSError:
-        pass  # it has ended
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, seen
-    os.close(terminal)
+    code, shown = converse(
+        ["new", "process_definition", "asked", "-C", str(repo.root)],
+        [
+            ("Title", "Asked for\n"),
+            ("Executable", "/bin/echo\n"),
+            ("single or service", "\n"),
+            ("Application", "app\n"),
+        ],
+        tmp_path,
+    )
+    assert code == 0, shown
     text = (repo.root / "definitions/process_definition/asked.yaml").read_text()
     assert "title: Asked for\n" in text
     assert "  exec: /bin/echo\n  application: app\n  process_type: single" in text
