@@ -1,8 +1,12 @@
-"""The only package that runs git."""
+"""The only package that runs git.
+
+`BatchWriter` is imported from `registry.git.batch_writer`: commands that only read start without it.
+"""
 
 from registry.git.blobs import Oversize
 from registry.git.environment import git_is_installed
-from registry.git.error import GitError
+from registry.git.error import GitError, GitWriteError, WriteFailure
+from registry.git.fast_import import CommitSpec, Signature
 from registry.git.index_file import IndexEntry, suspects
 from registry.git.location import (
     find_work_tree,
@@ -14,8 +18,9 @@ from registry.git.location import (
 from registry.git.log import LogCommit, LogRow, PendingLogs
 from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
+from registry.git.ref_transaction import Publication, Published, RefUpdate
 from registry.git.refs import HEADS, HIGH_WATER, branch_ref
-from registry.git.remote import Remote
+from registry.git.remote import Push, Pushed, Remote
 from registry.git.repository import (
     Conflict,
     Repository,
@@ -30,8 +35,10 @@ __all__ = [
     "HEADS",
     "HIGH_WATER",
     "CommitOrder",
+    "CommitSpec",
     "Conflict",
     "GitError",
+    "GitWriteError",
     "IndexEntry",
     "LogCommit",
     "LogRow",
@@ -39,9 +46,16 @@ __all__ = [
     "Oversize",
     "PendingLogs",
     "PendingStatus",
+    "Publication",
+    "Published",
+    "Push",
+    "Pushed",
+    "RefUpdate",
     "Remote",
     "Repository",
+    "Signature",
     "TreeRow",
+    "WriteFailure",
     "as_pattern",
     "branch_ref",
     "find_work_tree",

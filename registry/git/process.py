@@ -9,6 +9,7 @@ with these settings overridden.
 
 import os
 import shutil
+import subprocess
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import IO, Any
 from registry.git.environment import OPTIONS, TIMEOUT_S, environment, for_hooks, for_remotes, git_python
 from registry.git.error import GitError, command_of, first_line
 from registry.git.location import Location
+from registry.git.running import as_options, run_limited
 
 _REMOTE_TIMEOUT_S = 300
 _ISOLATED = Path(__file__).parent / "isolated"
@@ -128,16 +130,47 @@ class Git:
         """Start a command that only reads objects."""
         return self._popen((*self._on_objects, *arguments), {**self._object_variables(), **env}, stdin)
 
+    def start(
+        self,
+        *arguments: str,
+        settings: Sequence[tuple[str, str]] = (),
+        env: Mapping[str, str] = {},
+        pass_fds: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Start a command that changes refs or objects, with pipes for input, output and errors.
+
+        It has a process group of its own: Ctrl-C on the terminal must not end it in the middle of a write.
+        """
+        return _popen_group(
+            ("git", *self._on_repository, *as_options(settings), *arguments), self._variables(env), pass_fds
+        )
+
+    def run_for_remote_within(
+        self, limit_s: float, *arguments: str, settings: Sequence[tuple[str, str]] = ()
+    ) -> tuple[int | None, str, str]:
+        """As `run_for_remote`, without a terminal: git and its transport are killed after the limit.
+
+        The status is then None.
+        """
+        process = _popen_group(
+            ("git", *self._on_repository, *as_options(settings), *arguments), self._remote_variables()
+        )
+        status, output, errors = run_limited(process, limit_s)
+        return status, os.fsdecode(output), errors
+
+    def _remote_variables(self) -> dict[str, str]:
+        return {
+            "GIT_TERMINAL_PROMPT": "0",
+            "LC_ALL": "C",
+            **for_remotes,
+            **_as_variables(self._no_programs, for_remotes),
+        }
+
     def run_for_remote(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
         """Return status, output and errors, with the user's settings: credentials, proxies, addresses."""
         status, output, stderr = self._runner.execute(
             ["git", *self._on_repository, *arguments],
-            env={
-                "GIT_TERMINAL_PROMPT": "0",
-                "LC_ALL": "C",
-                **for_remotes,
-                **_as_variables(self._no_programs, for_remotes),
-            },
+            env=self._remote_variables(),
             with_exceptions=False,
             with_extended_output=True,
             kill_after_timeout=None if os.name == "nt" else _REMOTE_TIMEOUT_S,
@@ -217,6 +250,20 @@ class Git:
             "this is a partial clone; complete it: "
             f"git fetch --refetch --no-filter {named[0] if named else 'origin'}"
         )
+
+
+def _popen_group(
+    words: Sequence[str], variables: Mapping[str, str], pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **variables},
+        pass_fds=pass_fds,
+        process_group=0,
+    )
 
 
 def _as_variables(settings: Mapping[str, str], after: Mapping[str, str] = {}) -> dict[str, str]:

@@ -2,14 +2,22 @@
 
 import re
 from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
 
 from registry.errors import UsageError
-from registry.git.error import GitError
+from registry.git.error import GitError, first_line
+from registry.git.fast_import import SYNCED
+from registry.git.ref_transaction import RefUpdate
 from registry.git.refs import HIGH_WATER, branch_ref
 from registry.git.repository import Repository
 
 _INCOMING = "refs/registry/incoming"
 _MARKS = "refs/registry/marks"
+_FETCHED = "refs/registry/fetched"
+# Fetched objects become a pack, never loose files: syncing the folder of packs is enough.
+_FETCH_SETTINGS = (*SYNCED, ("fetch.unpackLimit", "1"))
+_NO_SUCH_REF = re.compile(r"couldn't find remote ref (\S+)")
 _NOT_ATOMIC = re.compile(r"does not support --atomic")
 # Another client pushed first: refused by git itself, or by the server during simultaneous pushes.
 _LOST = re.compile(
@@ -17,6 +25,27 @@ _LOST = re.compile(
     r"|reference already exists"
     r"|non-fast-forward|fetch first",
 )
+
+_HOOK_LINE = "remote: "
+
+
+class Pushed(Enum):
+    """How a push ended."""
+
+    ACCEPTED = "accepted"
+    RACED = "raced"
+    """Another client moved a ref first. Nothing changed."""
+    REFUSED = "refused"
+    """The remote does not accept it: a hook, a rule, or no atomic push. Nothing changed."""
+    UNCLEAR = "unclear"
+    """No answer in time, or the connection broke: the remote may have accepted it. Fetch and search."""
+
+
+class Push(NamedTuple):
+    """Result of a push, with the words of the remote: those of its hook, if it has any."""
+
+    outcome: Pushed
+    message: str = ""
 
 
 class Remote:
@@ -85,6 +114,57 @@ class Remote:
             f"{self.name} does not take the commit: {reason}", f"may this account push to {branch}?"
         )
 
+    def fetch_refs(self, refs: Sequence[str], limit_s: float) -> dict[str, str | None]:
+        """Fetch refs (full names) into `refs/registry/fetched/`; returns their values (None: missing).
+
+        Objects are synced to the disk except for the folder of packs. No branch moves. Raises GitError when
+        the remote cannot be read within `limit_s` seconds.
+        """
+        kept = {ref: f"{_FETCHED}/{self.name}/{ref.removeprefix('refs/')}" for ref in refs}
+        wanted = list(refs)
+        while wanted:
+            missing = self._fetch_existing({ref: kept[ref] for ref in wanted}, limit_s)
+            if missing is None:
+                break
+            wanted.remove(missing)
+        return {ref: self.repository.commit_of(kept[ref]) if ref in wanted else None for ref in refs}
+
+    def _fetch_existing(self, kept: dict[str, str], limit_s: float) -> str | None:
+        """Fetch refs; returns the first that the remote does not have. Nothing is fetched then."""
+        options = ("--quiet", "--no-auto-maintenance", "--refmap=", "--no-tags", "--no-write-fetch-head")
+        refspecs = [f"+{ref}:{target}" for ref, target in kept.items()]
+        status, _, errors = self.repository.run_for_remote_within(
+            limit_s,
+            "fetch",
+            *options,
+            "--end-of-options",
+            self.name,
+            *refspecs,
+            settings=_FETCH_SETTINGS,
+        )
+        missing = _NO_SUCH_REF.search(errors)
+        if status and missing is not None and missing[1] in kept:
+            return missing[1]
+        if status != 0:
+            reason = first_line(errors) if status is not None else f"no answer within {limit_s:g} seconds"
+            raise GitError(f"{self.name} cannot be fetched: {reason}", "can this machine reach the remote?")
+        return None
+
+    def push_atomic(self, updates: Sequence[RefUpdate], limit_s: float) -> Push:
+        """Set all refs on the remote or none, if each has its old value there (None: missing)."""
+        status, output, errors = self.repository.run_for_remote_within(
+            limit_s,
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--atomic",
+            *(f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates),
+            "--end-of-options",
+            self.name,
+            *(f"{update.new}:{update.ref}" for update in updates),
+        )
+        return Push(Pushed.ACCEPTED) if status == 0 else _judge(status, output, errors, limit_s)
+
     def push_high_water(self, commit: str) -> bool:
         """Set the remote's high-water ref to `commit` unless it has moved since `fetch`; best effort.
 
@@ -115,3 +195,29 @@ class Remote:
         self.mark_is_set = is_set
         if is_set:
             self.repository.note_high_water(commit)
+
+
+def _judge(status: int | None, output: str, errors: str, limit_s: float) -> Push:
+    """Return the result of a push that did not succeed, from git's answers for each ref."""
+    if status is None:
+        return Push(Pushed.UNCLEAR, f"no answer within {limit_s:g} seconds")
+    rejected = [line for line in output.splitlines() if line.startswith("!\t")]
+    if any(_LOST.search(line) for line in rejected):
+        return Push(Pushed.RACED, _reason(rejected))
+    # `[remote failure]`: the remote did not report a status.
+    if any("[remote rejected]" in line for line in rejected):
+        words = [
+            line.removeprefix(_HOOK_LINE).rstrip()
+            for line in errors.splitlines()
+            if line.startswith(_HOOK_LINE)
+        ]
+        return Push(Pushed.REFUSED, "\n".join(filter(None, words)) or _reason(rejected))
+    if _NOT_ATOMIC.search(errors):
+        return Push(Pushed.REFUSED, first_line(errors))
+    return Push(Pushed.UNCLEAR, first_line(errors))
+
+
+def _reason(rejected: Sequence[str]) -> str:
+    """The first reason that is not the failure of another ref."""
+    reasons = [line.rpartition("\t")[2] for line in rejected]
+    return next((reason for reason in reasons if "atomic" not in reason), reasons[0])

@@ -16,7 +16,7 @@ from registry.git.blobs import Oversize, PendingBlobs
 from registry.git.environment import git_python
 from registry.git.error import GitError
 from registry.git.index_file import IndexEntry, parse_entry
-from registry.git.location import locate
+from registry.git.location import Location, locate
 from registry.git.log import LogCommit, PendingLog, PendingLogs, iso_date, parse_log
 from registry.git.mailmap import LARGEST_MAILMAP_BYTES, MAILMAP_PATH, Mailmap
 from registry.git.order import CommitOrder, commit_order
@@ -33,6 +33,8 @@ _MOST_LOGS = 4
 _UNFLUSHED = {"GIT_FLUSH": "0"}
 _LOG_FORMAT = "--format=%x00%H%x00%an%x00%ae%x00%ad%x00%B%x00"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+
+_TRAILER_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 
 # Exists while a branch has moved and the work tree has not yet; names the previous commit. One per work tree.
 _UNFINISHED = "refs/worktree/registry-index"
@@ -84,6 +86,11 @@ class Repository:
     def top(self) -> Path | None:
         """The top folder of the work tree; None for a bare repository."""
         return self._git.location.top
+
+    @property
+    def location(self) -> Location:
+        """The directories of the repository."""
+        return self._git.location
 
     @property
     def is_bare(self) -> bool:
@@ -311,6 +318,26 @@ class Repository:
             (name for name, when in zip(listing[::2], listing[1::2], strict=True) if int(when) < seconds),
             None,
         )
+
+    def find_trailer(self, commit: str, key: str, value: str, since: str | None = None) -> str | None:
+        """Return the newest commit whose message has the trailer `key: value`, or None.
+
+        Searches the commits reachable from `commit` and not from `since`.
+        """
+        if not _TRAILER_KEY.match(key):
+            raise ValueError(f"{key!r} cannot be the key of a trailer")
+        words = (
+            "log",
+            "-z",
+            f"--format=%H%x1f%(trailers:key={key},valueonly,unfold,separator=%x1f)",
+            commit,
+            *([f"^{since}"] if since is not None else []),
+        )
+        for line in self._git.run_on_objects(*words).decode("utf-8", "replace").split("\0"):
+            name, *values = line.strip("\n").split("\x1f")
+            if value in values:
+                return name
+        return None
 
     def order(self, commit: str, since: str | None = None) -> CommitOrder:
         """Return every commit reachable from `commit` and not from `since`, in reading order."""
@@ -688,6 +715,12 @@ class Repository:
         Returns status, output and errors.
         """
         return self._git.run_for_remote(*arguments, ok=ok)
+
+    def run_for_remote_within(
+        self, limit_s: float, *arguments: str, settings: Sequence[tuple[str, str]] = ()
+    ) -> tuple[int | None, str, str]:
+        """As `run_for_remote`, with a time limit: the status is None when it is over."""
+        return self._git.run_for_remote_within(limit_s, *arguments, settings=settings)
 
 
 def as_pattern(text: str) -> str:
