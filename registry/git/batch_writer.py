@@ -55,8 +55,11 @@ REMOTE_LIMIT_S = 30.0
 """Default time limit for one fetch or push, in seconds."""
 LOCK_LIMIT_S = 5.0
 """How long a server waits for another server of its host, in seconds."""
-MOST_BATCHES = 200
-"""Batches after which fast-import is restarted: until then its packs are kept from repacking."""
+MOST_BATCHES = 32
+"""Batches after which fast-import is restarted: until then its packs are kept from repacking.
+
+With 32 a repository has fewer than 50 packs, and a commit costs no more than with 200.
+"""
 
 POINTS = (
     "write:sent",  # git has the commits, the pack is not finished
