@@ -198,7 +198,7 @@ def read_state(
             cancel.check()
             if has_errors(checked.problems):
                 return SourceState(checked, None, checked.problems)
-            progress("bringing together what was read")
+            progress("combining definitions and history")
             snapshot, ledger_problems = take_snapshot(
                 source, checked.settings, checked.kinds, checked.loaded, pending, contents, cache, progress
             )
@@ -277,7 +277,7 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
             return BuildResult(problems)  # the last good site stays
         settings = replace(snapshot.settings, history=history) if history else snapshot.settings
         snapshot = replace(snapshot, preview=preview, settings=with_base_url(settings, base_url))
-        report = partial(progress, "writing pages and answers")
+        report = partial(progress, "writing pages and API responses")
         targets = render(snapshot)
         with collecting_rarely():
             written = site.write(targets, report, from_nothing=from_nothing)

@@ -67,7 +67,9 @@ class Child(Generic[Result]):
             sent = pipe.read()
         self.close()
         if not sent:
-            raise UsageError("a process of this command was killed", "is there enough memory?")
+            raise UsageError(
+                "a child process of this command was killed", "check that there is enough memory"
+            )
         succeeded, value = pickle.loads(sent)
         if not succeeded:
             raise value

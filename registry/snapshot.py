@@ -565,18 +565,18 @@ def _own_ledger(ledger: Ledger, settings: Settings) -> tuple[Ledger, tuple[Probl
         return ledger, ()
     span = Span(SETTINGS_PATH)
     if not settings.registry_id:
-        hint = f"write it back: registry_id: {ledger.registry_id}"
+        hint = f"restore it: registry_id: {ledger.registry_id}"
         return ledger, (
             Problem(
                 "I026",
                 Severity.ERROR,
                 span,
-                f"the ledger is of the registry {ledger.registry_id}, and no registry_id is set",
+                f"the ledger belongs to the registry {ledger.registry_id}, but registry_id is not set",
                 hint,
             ),
         )
-    message = f"the ids here are of the registry {ledger.registry_id}: all definitions are shown without one"
-    hint = f"a registry of its own starts with a ledger of its own: git rm {LEDGER_PATH}"
+    message = f"the ids belong to the registry {ledger.registry_id}: all definitions are shown without an id"
+    hint = f"to make this fork a registry of its own, remove the ledger: git rm {LEDGER_PATH}"
     return Ledger((), settings.registry_id, settings.registry_id), (
         Problem("I027", Severity.WARNING, span, message, hint),
     )
@@ -601,8 +601,8 @@ def _own_templates(source: Source) -> dict[str, bytes]:
             room -= len(data)
             if room < 0:
                 raise UsageError(
-                    f"the files below {TEMPLATES_FOLDER}/ have more than {_MAX_ALL_TEMPLATES:,} bytes in all",
-                    "remove some",
+                    f"files below {TEMPLATES_FOLDER}/ have more than {_MAX_ALL_TEMPLATES:,} bytes in total",
+                    "remove some of them",
                 )
             found[path.removeprefix(f"{TEMPLATES_FOLDER}/")] = data
     return found

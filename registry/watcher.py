@@ -145,8 +145,8 @@ class Watcher:
         except (OSError, RuntimeError) as error:
             self._poll = True
             self._tell(
-                f"no events from the file system ({getattr(error, 'strerror', None) or error}): "
-                f"looking every {_POLL_S:g} s instead"
+                f"no file events ({getattr(error, 'strerror', None) or error}): "
+                f"polling every {_POLL_S:g} s instead"
             )
             if observer is not None:
                 with suppress(Exception):

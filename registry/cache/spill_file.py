@@ -19,7 +19,7 @@ def no_room(error: OSError) -> UsageError:
     """Return the error for a full temporary folder."""
     return UsageError(
         f"the temporary folder {tempfile.gettempdir()} cannot be written: {error.strerror}",
-        "make room there, or set TMPDIR to another folder",
+        "free some space there, or set TMPDIR to another folder",
     )
 
 

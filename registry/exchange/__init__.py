@@ -88,7 +88,7 @@ def _read(file: Path, options: ImportOptions) -> list[Imported]:
     importer = next((one for one in IMPORTERS if file.suffix in one.suffixes), None)
     if importer is None:
         known = ", ".join(suffix for one in IMPORTERS for suffix in one.suffixes)
-        raise UsageError(f"{file} has no format that can be imported", f"supported extensions: {known}")
+        raise UsageError(f"the format of {file} cannot be imported", f"supported extensions: {known}")
     try:
         with file.open("rb") as opened:
             data = opened.read(_MAX_BYTES + 1)

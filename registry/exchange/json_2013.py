@@ -52,7 +52,7 @@ def _parse(file_name: str, text: str, options: ImportOptions, notes: list[str]) 
             raise UsageError(f"{file_name}{why}") from error
         difference = list(
             difflib.unified_diff(
-                text.splitlines(), repaired.splitlines(), "as it is", "repaired", lineterm="", n=0
+                text.splitlines(), repaired.splitlines(), "original", "repaired", lineterm="", n=0
             )
         )
         try:

@@ -111,7 +111,7 @@ class PendingBlobs:
             data = output.read(start + size + 1) if size >= 0 else b""
             if len(data) != start + size + 1 or not data.startswith(header):
                 raise GitError(
-                    f"git has no file contents {blob}", self._hint() or "git fsck shows what is missing"
+                    f"git does not have the blob {blob}", self._hint() or "git fsck shows what is missing"
                 )
             yield blob, data[start:-1]
 

@@ -94,7 +94,7 @@ def git_python() -> Any:
     os.environ[_OWN] = "quiet"
     program = shutil.which("git")
     if program is None:
-        raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
+        raise UsageError("git is not installed", "install it, for example with `apt install git`")
     import git
 
     _require_version(program)

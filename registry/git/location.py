@@ -104,22 +104,22 @@ def _ask(
     if status == 0:
         object_format, _, git_dir = bytes(output).partition(b"\n")
         return object_format.decode(), Path(os.fsdecode(git_dir.removesuffix(b"\n")))
-    said = str(stderr)
-    if "dubious ownership" in said:
+    message = str(stderr)
+    if "dubious ownership" in message:
         raise GitError(
             f"{start} belongs to another user, so git does not read it",
-            f"git config --global --add safe.directory {_quoted_folder(said) or start}",
+            f"git config --global --add safe.directory {_quoted_folder(message) or start}",
         )
-    if "cannot use bare repository" in said:
+    if "cannot use bare repository" in message:
         raise RefusedError(f"{start} is in a folder that looks like a bare repository", _HINT)
-    if "GIT_CEILING_DIRECTORIES" in variables and "not a git repository" in said:
+    if "GIT_CEILING_DIRECTORIES" in variables and "not a git repository" in message:
         return None
-    raise GitError(f"git cannot read the repository of {start}: {first_line(said)}")
+    raise GitError(f"git cannot read the repository of {start}: {first_line(message)}")
 
 
-def _quoted_folder(said: str) -> str:
+def _quoted_folder(message: str) -> str:
     """Return the folder in git's message (`detected dubious ownership in repository at '…'`)."""
-    return said.partition("repository at '")[2].partition("'")[0]
+    return message.partition("repository at '")[2].partition("'")[0]
 
 
 def _location(
@@ -130,9 +130,7 @@ def _location(
     object_format, git_dir = found
     expected = work_tree.git_dir if work_tree is not None else start
     if not in_hook and not expected.samefile(git_dir):
-        raise RefusedError(
-            f"git takes {git_dir} for the repository of {start}, which should be {expected}", _HINT
-        )
+        raise RefusedError(f"git uses {git_dir} as the repository of {start} instead of {expected}", _HINT)
     return Location(
         git_dir, common_dir_of(git_dir), work_tree.top if work_tree is not None else None, object_format
     )
@@ -269,7 +267,7 @@ def _refuse_if_led_astray(work_tree: _WorkTree) -> None:
                 continue
             if _tracks(outer, git_dir / "HEAD"):
                 raise RefusedError(
-                    f"{git_dir / 'HEAD'}: {work_tree.top / '.git'} leads to this file, "
+                    f"{git_dir / 'HEAD'}: {work_tree.top / '.git'} points to this file, "
                     f"and {outer.top} tracks it",
                     _HINT,
                 )

@@ -178,7 +178,7 @@ class Git:
         if status not in ok:
             raise GitError(
                 f"{command_of(arguments)} failed: {first_line(str(stderr))}",
-                "can this machine reach the remote, and is it allowed to?",
+                "check that this machine can reach the remote and has access to it",
             )
         return int(status), str(output), str(stderr)
 

@@ -60,7 +60,7 @@ class Remote:
         self.mark_is_set = False
         names = repository.run_for_remote("remote")[1].split()
         if name not in names:
-            known = f"there is {', '.join(names)}" if names else "git remote add origin ADDRESS"
+            known = f"existing remotes: {', '.join(names)}" if names else "git remote add origin ADDRESS"
             raise UsageError(f"there is no remote `{name}`", known)
 
     def fetch(self, branch: str) -> str:
@@ -111,7 +111,7 @@ class Remote:
         refused = next(iter(rejected.values()), "")
         reason = refused.rpartition("\t")[2] or stderr.strip().replace("stderr: '", "").split("\n", 1)[0]
         raise GitError(
-            f"{self.name} does not take the commit: {reason}", f"may this account push to {branch}?"
+            f"{self.name} rejected the commit: {reason}", f"check that this account can push to {branch}"
         )
 
     def fetch_refs(self, refs: Sequence[str], limit_s: float) -> dict[str, str | None]:

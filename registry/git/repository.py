@@ -157,7 +157,7 @@ class Repository:
         if len(refs) < 2:
             named = refs[0] if refs else "refs/heads/NAME"
             return UsageError(
-                f"{name!r} could be the name of a ref and of an object", f"give the whole id, or {named}"
+                f"{name!r} could be a ref or an abbreviated object id", f"use the full object id, or {named}"
             )
         branch = next((ref for ref in refs if ref.startswith(HEADS)), refs[0])
         return UsageError(
@@ -405,7 +405,7 @@ class Repository:
         )
         found = list(parse_log([shown]))
         if not found:
-            raise GitError(f"git does not know the commit {name}")
+            raise GitError(f"git does not have the commit {name}")
         return found[0]
 
     def _begin_piece(self, folder: str, lines: Sequence[str]) -> PendingLog:

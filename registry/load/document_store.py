@@ -47,7 +47,7 @@ class DocumentStore:
         found = self._committed(blob)
         if found is None:
             raise UsageError(
-                f"{path} is missing in the cache, which was emptied during the build", "run it again"
+                f"{path} is missing in the cache, which was emptied during the build", "run the command again"
             )
         return orjson.dumps(yaml.read_data(found)), found
 

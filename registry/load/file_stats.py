@@ -39,10 +39,10 @@ class FileStats:
         """Digest of the facts; equal facts give equal digests in every process."""
         everything = sorted(self.facts.items())
         try:
-            told = orjson.dumps(everything)
+            encoded = orjson.dumps(everything)
         except TypeError:  # the name is not UTF-8; this path is ten times slower
-            told = repr(everything).encode()
-        return hashlib.blake2b(told, digest_size=16).hexdigest()
+            encoded = repr(everything).encode()
+        return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
     @cached_property
     def is_settled(self) -> bool:

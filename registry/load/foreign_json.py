@@ -61,7 +61,7 @@ def _check_text(text: str) -> None:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"the text holds half of a surrogate pair, \\u{ord(text[error.start]):04x}"
+                f"the text contains half of a surrogate pair, \\u{ord(text[error.start]):04x}"
             ) from error
 
 

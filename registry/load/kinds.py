@@ -156,7 +156,7 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
     problems: list[Problem] = []
     documents = _documents(source, problems)
     if documents.pop(SETTINGS_SCHEMA) != json.loads(settings_schema()):
-        problems.append(_outdated(SETTINGS_SCHEMA, "the settings"))
+        problems.append(_outdated(SETTINGS_SCHEMA, "completion in registry.yaml"))
     adapters = {}
     for path, document in documents.items():
         folder, file = posixpath.split(path)
@@ -173,7 +173,7 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
         entry.path == f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}" for entry in source.entries(SCHEMA_FOLDER)
     )
     if is_there and written != documents[ADAPTERS_INDEX]:
-        problems.append(_outdated(ADAPTERS_INDEX, "the adapter types"))
+        problems.append(_outdated(ADAPTERS_INDEX, "completion of adapter types"))
     kinds = {}
     for path, document in documents.items():
         if "/" in path or path == ADAPTERS_INDEX:
@@ -210,7 +210,7 @@ def _mistakes_in_block(path: str, document: Mapping[str, Any], source: Source) -
 
 def _outdated(file: str, what: str) -> Problem:
     """Return the finding for an editor copy that differs from what the program would write."""
-    message = f"editors find {what} through this file, and it is not up to date"
+    message = f"this file is out of date; editors use it for {what}"
     return Problem(
         "K011", Severity.WARNING, Span(f"{SCHEMA_FOLDER}/{file}"), message, "run `registry schema --write`"
     )
@@ -227,10 +227,10 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
     for file in folder.rglob("*.schema.json"):
         texts[file.relative_to(folder).as_posix()] = file.read_bytes()
     if not texts:
-        raise UsageError("the program's own schema files are missing", "install it again")
+        raise UsageError("the program's own schema files are missing", "reinstall the program")
     own = _own_texts(source, problems)
     for path in older_copies(own, texts):
-        message = "a copy of the program's schema that is older than the program, and is used in its place"
+        message = "this copy of a schema is older than the program, and overrides the program's own schema"
         span = Span(f"{SCHEMA_FOLDER}/{path}")
         problems.append(Problem("K020", Severity.WARNING, span, message, "run `registry schema --update`"))
     texts |= own
@@ -239,7 +239,7 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
         try:
             document = read_json(data, deepest=_DEEPEST)
             if not isinstance(document, dict):
-                raise ValueError("a schema file must hold an object")
+                raise ValueError("a schema file must contain a JSON object")
         except ValueError as error:
             line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
             leftover = leftover_in(data.decode("utf-8", "replace"))
@@ -249,7 +249,7 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
             message, hint = (
                 leftover[1:]
                 if leftover is not None
-                else (f"not a JSON Schema: {getattr(error, 'msg', error)}", "")
+                else (f"not a valid JSON Schema: {getattr(error, 'msg', error)}", "")
             )
             problems.append(Problem("K010", Severity.ERROR, span, message, hint))
         else:
@@ -266,9 +266,9 @@ def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
     paths = []
     for entry in source.entries(SCHEMA_FOLDER):
         if entry.type in (EntryType.LINK, EntryType.SUBMODULE, EntryType.GIT_DIRECTORY):
-            message = f"a {entry.type.value} is not read, and the program's own schema would be used instead"
+            message = f"a {entry.type.value} is not read; the program's own schema would apply instead"
             problems.append(
-                Problem("K010", Severity.ERROR, Span(entry.path), message, "put the file itself here")
+                Problem("K010", Severity.ERROR, Span(entry.path), message, "replace it with the file itself")
             )
         elif (
             entry.type is EntryType.FILE
@@ -280,7 +280,7 @@ def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
     room = _MAX_ALL_SCHEMAS
     for path, data in source.read_many(paths, at_most=MAX_SCHEMA_BYTES):
         if isinstance(data, Oversize):
-            message = f"the file has {data.size:,} bytes; at most {MAX_SCHEMA_BYTES:,} are read"
+            message = f"the file has {data.size:,} bytes; the maximum is {MAX_SCHEMA_BYTES:,}"
             problems.append(
                 Problem("K010", Severity.ERROR, Span(path), message, "split the schema, or remove the file")
             )
@@ -288,8 +288,8 @@ def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
             room -= len(data)
             if room < 0:
                 raise UsageError(
-                    f"the files below {SCHEMA_FOLDER}/ have more than {_MAX_ALL_SCHEMAS:,} bytes in all",
-                    "remove some",
+                    f"files below {SCHEMA_FOLDER}/ have more than {_MAX_ALL_SCHEMAS:,} bytes in total",
+                    "remove some of them",
                 )
             texts[path[start:]] = data
     return texts
@@ -325,7 +325,7 @@ def adapters_index(adapters: Mapping[str, AdapterType]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Adapters",
-        "description": "Which schema belongs to which adapter type. Written by `registry schema --write`.",
+        "description": "Maps each adapter type to its schema. Generated by `registry schema --write`.",
         "$defs": {f"{side}_adapter": _adapter_side(side, adapters) for side in ("input", "output")},
     }
 
@@ -336,7 +336,7 @@ def _adapter_side(side: str, adapters: Mapping[str, AdapterType]) -> dict[str, A
     choices = "; ".join(
         f"{name}: {adapter.description.split('. ')[0].rstrip('.')}" for name, adapter in known.items()
     )
-    params = {"type": "object", "title": "Parameters", "description": "What the adapter type needs to know."}
+    params = {"type": "object", "title": "Parameters", "description": "Parameters of the adapter type."}
     branches = []
     for name in known:
         reference = {"$ref": f"adapters/{name}.schema.json#/$defs/{side}"}
@@ -350,14 +350,18 @@ def _adapter_side(side: str, adapters: Mapping[str, AdapterType]) -> dict[str, A
         "properties": {
             type_key: {
                 "title": f"{side.capitalize()} type",
-                "description": f"{choices}; or a type of your own, as in acme/kafka.",
+                "description": f"{choices}; or a custom type, for example acme/kafka.",
                 "anyOf": [{"enum": list(known)}, {"type": "string", "minLength": 1}],
                 "examples": list(known),
             },
             params_key: params
             | {"examples": [adapter.sides[side].get("examples", [{}])[0] for adapter in known.values()]},
             old_key: params
-            | {"description": f"Older spelling of `{params_key}`.", "deprecated": True, "examples": [{}]},
+            | {
+                "description": f"Deprecated spelling of `{params_key}`.",
+                "deprecated": True,
+                "examples": [{}],
+            },
         },
         "required": [type_key],
         "patternProperties": {"^x-": True},
@@ -375,14 +379,14 @@ def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list
     if not _KIND_NAME.match(name):
         message = (
             f"`{name}` cannot be the name of a kind: "
-            "a lower-case letter, then lower-case letters, digits and _"
+            "use lower-case letters, digits and _, starting with a letter"
         )
         problems.append(_schema_problem(path, message))
         return None
     if name in RESERVED_KINDS:
         others = ", ".join(sorted(RESERVED_KINDS))
-        message = f"`{name}` cannot be the name of a kind: the site needs the address"
-        problems.append(_schema_problem(path, message, f"rename the file; reserved are {others}"))
+        message = f"`{name}` cannot be the name of a kind: the site uses this address"
+        problems.append(_schema_problem(path, message, f"rename the file; reserved names: {others}"))
         return None
     try:
         schema = bundle(path, documents)
@@ -402,9 +406,9 @@ def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list
         KeyError,
         TypeError,
     ) as error:
-        said = getattr(error, "message", None) or str(error)
+        message = getattr(error, "message", None) or str(error)
         problems.append(
-            _schema_problem(path, f"not a JSON Schema 2020-12 that can be used: {str(said).splitlines()[0]}")
+            _schema_problem(path, f"not a usable JSON Schema 2020-12: {str(message).splitlines()[0]}")
         )
         return None
     return kind
@@ -437,10 +441,12 @@ def bundle(path: str, documents: Mapping[str, Any]) -> dict[str, Any]:
     def target(reference: str, base: str) -> str:
         file, _, pointer = reference.partition("#")
         if ":" in file or file.startswith("/"):
-            raise ValueError(f"`$ref: {reference}` is not a file below schema/, and nothing is ever fetched")
+            raise ValueError(
+                f"`$ref: {reference}` is not a file below schema/; remote schemas are never fetched"
+            )
         absolute = posixpath.normpath(posixpath.join(posixpath.dirname(base), file)) if file else base
         if absolute not in documents:
-            raise ValueError(f"`$ref: {reference}` names no file below schema/")
+            raise ValueError(f"`$ref: {reference}` refers to a missing file below schema/")
         if absolute not in seen:
             seen.add(absolute)
             waiting.append(absolute)

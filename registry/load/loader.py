@@ -311,15 +311,19 @@ def _read(
     if data is None:
         return None, (
             Problem(
-                "Y020", Severity.ERROR, Span(path), "the file went away while it was read", "run it again"
+                "Y020",
+                Severity.ERROR,
+                Span(path),
+                "the file disappeared while it was read",
+                "run the command again",
             ),
         )
     document, problems = yaml.load(data, path)
     if document is None:
         return None, problems
     if not isinstance(document.data, dict):
-        what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "one value")
-        message = f"the file is {what}, not a map" if what != "empty" else "the file holds nothing"
+        what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "a single value")
+        message = f"the file is {what}, not a map" if what != "empty" else "the file has no content"
         return None, (
             *problems,
             Problem(
@@ -347,10 +351,10 @@ def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str
         if named
         else set()
     )
-    found = dict.fromkeys(named - there, "there is no file")
+    found = dict.fromkeys(named - there, "missing file")
     for path, data in source.read_many(sorted(named & there), at_most=MAX_SAMPLE_BYTES):
         if isinstance(data, Oversize):
-            found[path] = "more than 1 MiB are in"
+            found[path] = "larger than 1 MiB:"
     return found
 
 
@@ -360,7 +364,7 @@ def git_directory_problem(path: str) -> Problem:
         "Y022",
         Severity.ERROR,
         Span(path),
-        "the files here look like a git directory, and git could take them for the repository",
+        "the files here look like a git directory, and git could use them as the repository",
         "remove them: the program refuses to run below such a folder",
     )
 
@@ -381,7 +385,9 @@ def _not_plain(source: Source) -> Iterator[Problem]:
 
 def _unread(path: str, type_: EntryType | None) -> Problem:
     what = type_.value if type_ is not None and type_ is not EntryType.OTHER else "folder or special file"
-    return Problem("Y022", Severity.ERROR, Span(path), f"a {what} is not read", "put the file itself here")
+    return Problem(
+        "Y022", Severity.ERROR, Span(path), f"a {what} is not read", "replace it with the file itself"
+    )
 
 
 def _look_at(  # noqa: PLR0911 - one for each kind of mistake
@@ -399,25 +405,25 @@ def _look_at(  # noqa: PLR0911 - one for each kind of mistake
         problems.append(Problem(rule, Severity.ERROR, Span(path), message, hint))
 
     if kind_of_entry is not EntryType.FILE:
-        note("Y022", f"a {kind_of_entry.value} is not read", "put the file itself here")
+        note("Y022", f"a {kind_of_entry.value} is not read", "replace it with the file itself")
         return None
     base, dot, ending = path.rpartition(".")
     if ending.lower() in ("yaml", "yml") and dot and ending != "yaml":
-        note("Y023", f"files of definitions end in .yaml, not .{ending}", f"git mv {path} {base}{SUFFIX}")
+        note("Y023", f"definition files end in .yaml, not .{ending}", f"git mv {path} {base}{SUFFIX}")
         return None
     if not path.endswith(SUFFIX):
         return None
     if len(steps) == 2:
         note(
             "Y024",
-            "a definition lies in the folder of its kind",
+            "a definition must be in the folder of its kind",
             f"move it to definitions/{next(iter(kinds.by_name))}/",
         )
         return None
     if steps[1] not in kinds.by_name:
         note(
             "Y024",
-            f"`{steps[1]}` is no kind: there is no schema/{steps[1]}.schema.json",
+            f"`{steps[1]}` is not a kind: there is no schema/{steps[1]}.schema.json",
             nearest(steps[1], kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}",
         )
         return None

@@ -39,8 +39,8 @@ class FileTooLargeError(UsageError):
     def __init__(self, path: str, size: int, at_most: int) -> None:
         """Describe the file at `path`, which has `size` bytes and may have `at_most` bytes."""
         super().__init__(
-            f"{path} has {size:,} bytes; at most {at_most:,} are read",
-            "is it the right file? make it smaller, or remove it",
+            f"{path} has {size:,} bytes; the maximum is {at_most:,}",
+            "check that it is the right file; make it smaller, or remove it",
         )
         self.size = size
 
@@ -342,12 +342,11 @@ def _absence(absent: Sequence[IndexEntry]) -> RefusedError:
     more = f" and {len(absent) - 1:,} more files" if len(absent) > 1 else ""
     if first.is_skipped:
         return RefusedError(
-            f"{first.path}{more}: not checked out (sparse checkout), and would be taken for deleted",
-            "git sparse-checkout disable; or read a commit, where the command can: --source HEAD",
+            f"{first.path}{more}: not checked out (sparse checkout), so it would count as deleted",
+            "git sparse-checkout disable, or read a commit if the command has the option: --source HEAD",
         )
     return RefusedError(
-        f"{first.path}{more}: not here, and git is told to assume it unchanged: "
-        "it would be taken for deleted",
+        f"{first.path}{more}: missing, but marked assume-unchanged in git, so it would count as deleted",
         f"git update-index --no-assume-unchanged {quote(first.path)}; "
         "then restore the file, or commit its deletion",
     )
@@ -410,7 +409,7 @@ class Commit(_WithSettings):
             relative = path[len(prefix) :]
             if any(step in ("", ".", "..", ".git") for step in relative.split("/")):
                 raise UsageError(
-                    f"commit {commit[:12]} holds the path {relative!r}, which no checkout could hold"
+                    f"commit {commit[:12]} contains the path {relative!r}, which cannot exist in a checkout"
                 )
             self._entries[relative] = (_type_of_mode(mode), blob)
 
@@ -477,7 +476,7 @@ def open_source(root: Path, revision: str = "worktree") -> WorkTree | Commit:
     """Open the work tree at `root`, or the commit that `revision` names in its repository."""
     if not root.is_dir():
         raise UsageError(
-            f"{root} is not a folder", "name the folder that holds `definitions/`, with --registry"
+            f"{root} is not a folder", "use --registry to name the folder that contains `definitions/`"
         )
     refuse_embedded(root)
     if revision == "worktree":
@@ -489,7 +488,7 @@ def open_source(root: Path, revision: str = "worktree") -> WorkTree | Commit:
     repository = open_repository(root)
     if repository is None:
         raise UsageError(
-            f"{root} is not in a git repository, so there is no commit {revision!r}", "leave out --source"
+            f"{root} is not in a git repository, so there is no commit {revision!r}", "omit --source"
         )
     return Commit(root, repository, repository.resolve(revision))
 
@@ -502,7 +501,7 @@ def _explain_missing_definitions(root: Path) -> None:
         )
     raise UsageError(
         f"{root} has no folder `definitions`",
-        "make a registry with `registry init DIR`, or name one with --registry",
+        "create a registry with `registry init DIR`, or name one with --registry",
     )
 
 

@@ -133,9 +133,9 @@ def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str,
     keyword = str(error.validator)
     limit: Any = error.validator_value
     chain = _schemas_on_the_way(error, root)
-    said = _message(chain, keyword)
+    message = _message(chain, keyword)
     value: Any = error.instance
-    if keyword == "anyOf" and not said:
+    if keyword == "anyOf" and not message:
         # The schemas here only say "one of these words, or any text": report the errors of the last branch.
         yield from _findings(_last_branch(error), root, misspellings)
     elif keyword == "required":
@@ -146,16 +146,16 @@ def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str,
                 path,
                 name,
                 keyword,
-                said or f"`{name}` is missing",
-                "" if said else f"add `{name}: …`",
+                message or f"`{name}` is missing",
+                "" if message else f"add `{name}: …`",
             )
     elif keyword in ("additionalProperties", "unevaluatedProperties"):
         yield from _unknown_keys(chain[-1], value, path, root, misspellings)
     elif "propertyNames" in error.absolute_schema_path:
-        yield Finding("S002", path, str(value), keyword, f"`{value}` {said or 'cannot be a key here'}", "")
+        yield Finding("S002", path, str(value), keyword, f"`{value}` {message or 'cannot be a key here'}", "")
     elif keyword == "type":
-        if said:
-            yield Finding("S003", path, None, keyword, _said(path, said), "")
+        if message:
+            yield Finding("S003", path, None, keyword, _located(path, message), "")
         else:
             yield _wrong_type(error, path)
     elif keyword in ("enum", "const"):
@@ -171,7 +171,12 @@ def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str,
         )
     else:
         yield Finding(
-            "S005", path, None, keyword, _said(path, said) if said else _limit(error, path, keyword), ""
+            "S005",
+            path,
+            None,
+            keyword,
+            _located(path, message) if message else _limit(error, path, keyword),
+            "",
         )
 
 
@@ -249,7 +254,7 @@ def _elsewhere(key: str, path: Pointer, root: Schema) -> str:
     if not path and key in inside:
         return f"move it into `definition:`, indented: `  {key}: …`"
     if path == ("definition",) and key in around:
-        return "move it beside `definition:`, to the start of a line"
+        return "move it to the top level, next to `definition:`"
     return ""
 
 
@@ -400,10 +405,10 @@ def _limit(error: "ValidationError", path: Pointer, keyword: str) -> str:
         "uniqueItems": "contains the same item twice",
         "not": "is not allowed here",
     }
-    return _said(path, words.get(keyword) or "has an invalid format")
+    return _located(path, words.get(keyword) or "has an invalid format")
 
 
-def _said(path: Pointer, words: str) -> str:
+def _located(path: Pointer, words: str) -> str:
     return words if words.startswith("say ") else f"{_name(path)} {words}"
 
 

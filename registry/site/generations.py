@@ -76,26 +76,26 @@ class Site:
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                     raise UsageError(
-                        f"{self.out} cannot be replaced: {error.strerror}", "name another place with --out"
+                        f"{self.out} cannot be replaced: {error.strerror}", "choose another folder with --out"
                     ) from error
-                message = f"{self.out} is there and was not made by `registry build`"
-                raise RefusedError(message, "remove it, or name another place with --out") from error
+                message = f"{self.out} exists and was not created by `registry build`"
+                raise RefusedError(message, "remove it, or choose another folder with --out") from error
         if self.out.is_symlink() and not self._is_own_link():
             raise RefusedError(
-                f"{self.out} is a link that `registry build` did not make",
-                "remove it, or name another place with --out",
+                f"{self.out} is a link that `registry build` did not create",
+                "remove it, or choose another folder with --out",
             )
         if self.generations.is_symlink():
             raise RefusedError(
                 f"{self.generations} is a link",
-                "remove it, or name another place with --out: nothing is written where it points to",
+                "remove it, or choose another folder with --out: links are not followed when writing",
             )
         try:
             self.generations.mkdir(parents=True, exist_ok=True)
             self._mode_of_new_files()
         except OSError as error:
             raise UsageError(
-                f"{self.generations} cannot be written: {error.strerror}", "name another place with --out"
+                f"{self.generations} cannot be written: {error.strerror}", "choose another folder with --out"
             ) from error
 
     def _mode_of_new_files(self) -> int:
@@ -130,12 +130,12 @@ class Site:
         except Timeout as error:
             raise UsageError(
                 f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s",
-                "wait for it, or end it",
+                "wait for it, or stop it",
             ) from error
         except OSError as error:
             raise UsageError(
                 f"the site cannot be written to {error.filename or self.out}: {error.strerror}",
-                "the last good site stays",
+                "the previous site was kept",
             ) from error
 
     def _write(self, targets: Targets, report: OnProgress, *, from_nothing: bool) -> WriteResult:
@@ -293,7 +293,7 @@ def _apply(  # noqa: PLR0913 - the existing state and the wanted state
         written = {path for target in changed for path in paths_of(templates[target.name], target.prefixes)}
         if len(written) < count:
             # A bug in a renderer, found before the site is published.
-            raise AssertionError("two targets make one file")
+            raise AssertionError("two targets write the same file")
         remove_files(folder, set(before) - written)
     files = (start.files if start is not None else 0) - len(before) + count
     return [(target, templates[target.name]) for target in changed], files

@@ -14,7 +14,7 @@ from registry.load.file_stats import WATCHED
 _TAKEN = frozenset(
     {*WATCHED, ".registry", ".git", ".github", ".gitlab", ".forgejo", ".gitea", ".vscode", ".idea"}
 )
-_HINT = "name another place with --out, as in --out site"
+_HINT = "choose another folder with --out, as in --out site"
 
 
 def refuse_place(root: Path, out: Path) -> None:
@@ -26,17 +26,15 @@ def refuse_place(root: Path, out: Path) -> None:
     # The last step is the link of the site itself.
     place = out.parent.resolve() / out.name if out.name not in ("", "..") else out.resolve()
     if top.is_relative_to(place):
-        raise UsageError(f"{out} holds the registry itself", _HINT)
+        raise UsageError(f"{out} contains the registry itself", _HINT)
     written = _lexically_inside(root, out)
     link = link_on_the_way(root, str(written.parent)) if written is not None else None
     if link is not None:
-        raise RefusedError(
-            f"{root / link} is a link, and the site would be written where it points to", _HINT
-        )
+        raise RefusedError(f"{root / link} is a link, so the site would be written to its target", _HINT)
     if place.is_relative_to(top):
         first = place.relative_to(top).parts[0]
         if first.casefold() in _TAKEN:
-            raise UsageError(f"{out} is in {first}/, which is not for a site", _HINT)
+            raise UsageError(f"{out} is in {first}/, which has another purpose", _HINT)
     own = place.parts[len(Path(os.path.commonpath((place, top))).parts) :]
     if any(
         step.casefold() == ".git" or (step.startswith(".") and step.endswith(".generations")) for step in own

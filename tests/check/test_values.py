@@ -80,7 +80,7 @@ def test_an_argument_over_128_kib_is_told(tmp_path: Path, size: int, is_told: bo
             HEAD + "definition: {exec: /bin/x, tags: [a]}\n",
             (3, 28),
             "unknown key `tags`",
-            "move it beside `definition:`, to the start of a line",
+            "move it to the top level, next to `definition:`",
         ),
     ],
 )

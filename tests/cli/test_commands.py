@@ -201,7 +201,7 @@ def test_without_git_on_the_machine(repo: RepoBuilder, tmp_path: Path) -> None:
 
     assert call("check", "-C", str(repo.root)).returncode == 0
     done = call("build", "-C", str(repo.root))
-    assert (done.returncode, "git is not on this machine" in done.stderr, "Traceback" in done.stderr) == (
+    assert (done.returncode, "git is not installed" in done.stderr, "Traceback" in done.stderr) == (
         2,
         True,
         False,

@@ -258,7 +258,7 @@ def test_schemas_nested_too_deep_are_a_finding(two: RepoBuilder, depth: int) -> 
     for command in ("check", "build"):
         done = run(command, two.root)
         assert done.returncode == 1
-        assert b"K010: not a JSON Schema: nested deeper than 128 levels" in done.stdout + done.stderr
+        assert b"K010: not a valid JSON Schema: nested deeper than 128 levels" in done.stdout + done.stderr
     assert run("schema thing", two.root).returncode == 1
 
 

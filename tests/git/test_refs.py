@@ -91,7 +91,7 @@ def test_a_branch_that_is_called_like_an_id(changed: RepoBuilder, run: Run) -> N
     short = changed.git("rev-parse", "--short=8", "change")
     changed.git("update-ref", f"refs/heads/{short}", "main")
     outcome = run("diff", short, "-C", str(changed.root))
-    assert (outcome.code, "could be the name of a ref and of an object" in outcome.err) == (2, True), (
+    assert (outcome.code, "could be a ref or an abbreviated object id" in outcome.err) == (2, True), (
         outcome.err
     )
 

@@ -101,5 +101,5 @@ def test_contents_that_git_does_not_have_are_told(repo: RepoBuilder) -> None:
     opened = open_repository(Path(repo.root))
     assert opened is not None
     contents = BlobReader(opened, ())
-    with pytest.raises(GitError, match="git has no file contents"):
+    with pytest.raises(GitError, match="git does not have the blob"):
         contents.get("0123456789" * 4)

@@ -187,7 +187,7 @@ def test_a_fork_gives_no_ids_and_its_site_shows_none(repo: RepoBuilder, run: Run
     assert json.loads((repo.root / "site/api/process_definition/by-name/a.json").read_text())["id"] is None
     repo.write("registry.yaml", "title: Lost it\n")
     repo.commit()
-    assert "write it back: registry_id: registry-1" in run("build", "-C", str(repo.root)).err
+    assert "restore it: registry_id: registry-1" in run("build", "-C", str(repo.root)).err
     assert run("index", "-C", str(repo.root)).code == 3
 
 

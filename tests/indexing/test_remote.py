@@ -110,7 +110,7 @@ def test_a_remote_that_says_no_is_one_clear_line(hub: RepoBuilder, repo: RepoBui
     outcome = run("index", "--push", "-C", str(repo.root))
     assert (
         outcome.code,
-        "origin does not take the commit: [remote rejected] (pre-receive hook declined)" in outcome.err,
+        "origin rejected the commit: [remote rejected] (pre-receive hook declined)" in outcome.err,
     ) == (2, True), outcome.err
     assert repo.git("rev-parse", "HEAD") == hub.git("rev-parse", "main") == head
     repo.git("remote", "set-url", "origin", "/nowhere.git")
@@ -119,7 +119,7 @@ def test_a_remote_that_says_no_is_one_clear_line(hub: RepoBuilder, repo: RepoBui
     assert (
         missing.code,
         "there is no remote `upstream`" in missing.err,
-        "there is origin" in missing.err,
+        "existing remotes: origin" in missing.err,
     ) == (2, True, True)
 
 

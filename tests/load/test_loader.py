@@ -34,24 +34,30 @@ def test_name_kind_and_id_come_from_path_and_file(repo: RepoBuilder) -> None:
             "process_definition/a.yml",
             "title: x",
             "Y023",
-            "files of definitions end in .yaml, not .yml",
+            "definition files end in .yaml, not .yml",
             "git mv",
         ),
         (
             "process_definition/a.YAML",
             "title: x",
             "Y023",
-            "files of definitions end in .yaml, not .YAML",
+            "definition files end in .yaml, not .YAML",
             "git mv",
         ),
         (
             "a.yaml",
             "title: x",
             "Y024",
-            "a definition lies in the folder of its kind",
+            "a definition must be in the folder of its kind",
             "move it to definitions/process_definition/",
         ),
-        ("aplication/a.yaml", "title: x", "Y024", "`aplication` is no kind", "did you mean `application`?"),
+        (
+            "aplication/a.yaml",
+            "title: x",
+            "Y024",
+            "`aplication` is not a kind",
+            "did you mean `application`?",
+        ),
         (
             "process_definition/a.yaml",
             "- x",
@@ -60,7 +66,7 @@ def test_name_kind_and_id_come_from_path_and_file(repo: RepoBuilder) -> None:
             "start with `title:` and `definition:`",
         ),
         ("process_definition/a.yaml", "just text", "Y021", "the file is text, not a map", "start with"),
-        ("process_definition/a.yaml", "null", "Y021", "the file holds nothing", "start with"),
+        ("process_definition/a.yaml", "null", "Y021", "the file has no content", "start with"),
         ("process_definition/a.yaml", "", "Y007", "the file is empty", "start with"),
     ],
 )
@@ -99,7 +105,7 @@ def test_samples_are_there_and_small_or_told(repo: RepoBuilder) -> None:
             if one.rule == "R004"
         }
         assert found == {
-            "large.yaml": "more than 1 MiB are in samples/large",
-            "none.yaml": "there is no file samples/none",
-            "link.yaml": "there is no file samples/link",
+            "large.yaml": "larger than 1 MiB: samples/large",
+            "none.yaml": "missing file samples/none",
+            "link.yaml": "missing file samples/link",
         }

@@ -115,7 +115,7 @@ class TestGoingOn:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, limit + 200)), hard))
         try:
             with no_inotify_instances(), running(command, registry.root) as found:
-                found.eventually(lambda: "no events from the file system" in found.said, "the note")
+                found.eventually(lambda: "no file events" in found.said, "the note")
                 found.eventually(lambda: found.shows("/bin/a", registry.root), "the first state")
                 registry.define("a", EDITED.format("edited"))
                 found.eventually(lambda: found.shows("/bin/edited", registry.root), "the edit")

@@ -83,7 +83,7 @@ def test_a_build_that_is_killed_leaves_the_last_good_site_and_the_next_one_clean
 def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site/mine.txt").write_text("mine")
-    with pytest.raises(RefusedError, match="was not made by"):
+    with pytest.raises(RefusedError, match="was not created by"):
         Site(tmp_path / "site").write(Targets(TARGETS))
     (tmp_path / "other").symlink_to(tmp_path / "site")
     with pytest.raises(RefusedError, match="is a link that"):

@@ -46,11 +46,11 @@ _SYNTAX_HINTS = (
         "this character cannot start a value",
         "indent with spaces, not tabs; quote values that start with @, %, ` or |",
     ),
-    ("could not find expected ':'", "a key without its `:`", "write `key: value`"),
+    ("could not find expected ':'", "a key without `:`", "write `key: value`"),
     (
         "did not find expected key",
-        "the indentation does not fit the lines above, or a quote is not closed",
-        "line the key up with its neighbours",
+        "the indentation does not match the lines above, or a quote is not closed",
+        "align the key with the keys around it",
     ),
     (
         "did not find expected ',' or",
@@ -58,7 +58,7 @@ _SYNTAX_HINTS = (
         "close it with `]` or `}`",
     ),
     ("found unexpected end of stream", "a quoted text is not closed", "add the closing quote"),
-    ("did not find expected '-'", "the indentation of this list does not fit", "line the items up"),
+    ("did not find expected '-'", "the indentation of this list is inconsistent", "align the items"),
     (
         "block sequence entries are not allowed",
         "a list cannot start here",
@@ -82,9 +82,9 @@ class _Stop(Exception):  # noqa: N818 - control flow inside this module only
 
 def too_large(path: str, size: int) -> Problem:
     """Return the finding for a file of more than `MAX_BYTES`."""
-    message = f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read"
+    message = f"the file has {size:,} bytes; the maximum is {MAX_BYTES:,}"
     return Problem(
-        "Y002", Severity.ERROR, Span(path), message, "split it, or keep large data in a file of its own"
+        "Y002", Severity.ERROR, Span(path), message, "split it, or move large data to a separate file"
     )
 
 
@@ -186,7 +186,7 @@ class _Reader:
             self.note("Y001", (leftover.line, 1, leftover.line, 8), leftover.message, leftover.hint)
             return
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        said = str(getattr(error, "problem", None) or error).split("\n", 1)[0]
+        message_of_parser = str(getattr(error, "problem", None) or error).split("\n", 1)[0]
         place = (mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else (1, 1, 1, 2)
         placeholder = _placeholder_at(text, place)
         if placeholder:
@@ -195,10 +195,10 @@ class _Reader:
             return
         context = str(getattr(error, "context", None) or "")
         for part, message, hint in _SYNTAX_HINTS:
-            if part in said or part in context:
+            if part in message_of_parser or part in context:
                 self.note("Y001", place, f"not valid YAML: {message}", hint)
                 return
-        self.note("Y001", place, f"not valid YAML: {said}")
+        self.note("Y001", place, f"not valid YAML: {message_of_parser}")
 
     # one loop: a call per event costs a third more
     def compose(self, parser: Any) -> ParsedDocument:  # noqa: C901, PLR0912, PLR0915
@@ -239,7 +239,7 @@ class _Reader:
                 if event.anchor is not None or event.tag is not None:
                     self.note_decoration(event, place)
                 if len(stack) >= MAX_DEPTH:
-                    self.note("Y005", place, f"nested deeper than {MAX_DEPTH} levels", "write it flatter")
+                    self.note("Y005", place, f"nested deeper than {MAX_DEPTH} levels", "reduce the nesting")
                     raise _Stop
                 if key is None and type(container) is dict:
                     self.note(
@@ -282,17 +282,17 @@ class _Reader:
         mark = event.start_mark
         place = (mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 4)
         if kind == "AliasEvent":
-            self.note("Y008", place, "anchors and aliases are not read", "write the value out")
+            self.note("Y008", place, "anchors and aliases are not supported", "repeat the value")
             raise _Stop
         if kind == "DocumentStartEvent":
             if event.version or event.tags:
-                self.note("Y008", place, "directives (`%YAML`, `%TAG`) are not read", "remove the line")
+                self.note("Y008", place, "directives (`%YAML`, `%TAG`) are not supported", "remove the line")
             if seen_root:
                 self.note(
                     "Y009",
                     place,
                     "a second document in one file",
-                    "one file holds one definition: split at `---`",
+                    "a file contains one definition: split it at `---`",
                 )
                 raise _Stop
 
@@ -301,14 +301,14 @@ class _Reader:
             self.note(
                 "Y008",
                 place,
-                f"anchors (`&{event.anchor}`) are not read",
-                "remove it and write the values out",
+                f"anchors (`&{event.anchor}`) are not supported",
+                "remove it and repeat the values",
             )
         if event.tag is not None:
             self.note(
                 "Y008",
                 place,
-                f"tags (`{event.tag}`) are not read",
+                f"tags (`{event.tag}`) are not supported",
                 "remove it; quote the value to make it text",
             )
 
@@ -327,8 +327,8 @@ class _Reader:
             self.note(
                 "Y010",
                 place,
-                f"the key `{key}` stands twice in one map",
-                f"the first is in line {first}: keep one",
+                f"duplicate key `{key}` in a map",
+                f"the first one is in line {first}: keep one of them",
             )
         return str(key)
 
@@ -343,14 +343,17 @@ class _Reader:
             if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
                 return int(text)
             self.note(
-                "Y011", place, f"the number {_short(text)} is too large to be kept exactly", _quote_hint(text)
+                "Y011",
+                place,
+                f"the number {_short(text)} is too large to be stored exactly",
+                _quote_hint(text),
             )
             return text
         if FLOAT.match(text):
             number = float(text) if len(text) <= 64 else math.inf
             if math.isfinite(number) and Decimal(text) == Decimal(repr(number)):
                 return number
-            self.note("Y011", place, f"the number {_short(text)} cannot be kept exactly", _quote_hint(text))
+            self.note("Y011", place, f"the number {_short(text)} cannot be stored exactly", _quote_hint(text))
             return text
         if AMBIGUOUS.match(text):
             what = (
@@ -359,7 +362,7 @@ class _Reader:
                 else ("is read differently by different YAML versions")
             )
             if text == "<<" and is_key:
-                self.note("Y008", place, "merge keys (`<<`) are not read", "write the keys out")
+                self.note("Y008", place, "merge keys (`<<`) are not supported", "repeat the keys")
             else:
                 self.note(
                     "Y011", place, f"`{_short(text)}` {what}", f"{_quote_hint(text)}{_plain_form(text)}"
