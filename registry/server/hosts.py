@@ -9,25 +9,14 @@ allows.
 import re
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from registry.model.ip_addresses import parse_address
+
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{0,5})?\Z")
 _HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
-
-
-def parse_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the IP address that `host` represents, or None for a name.
-
-    Returns an IPv4-mapped IPv6 address as IPv4.
-    """
-    try:
-        found = ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
 def is_loopback(host: str) -> bool:
