@@ -8,25 +8,40 @@ from registry.errors import RefusedError, UsageError
 from registry.files.safe_paths import create_new, make_folders, refuse_links
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, is_private: bool = False) -> None:
     """Write a temporary file and rename it to `path`.
 
-    An existing file keeps its mode; a new one follows the umask. For paths given by the user; use
-    `replace_in` for files below a registry's root. Raises UsageError when the file cannot be written.
+    An existing file keeps its mode; a new one follows the umask. `is_private`: only the user may read and
+    write the file (mode 0600), and its content is on the disk when this function returns. For paths given by
+    the user; use `replace_in` for files below a registry's root. Raises UsageError when the file cannot be
+    written.
     """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else None
+        mode = path.stat().st_mode & 0o777 if path.exists() and not is_private else None
         try:
-            create_new(aside, data, 0o666 if mode is None else 0o600)
+            create_new(aside, data, 0o666 if mode is None and not is_private else 0o600)
             if mode is not None:
                 aside.chmod(mode)
+            if is_private:
+                _sync(aside)
             aside.replace(path)
+            if is_private:
+                _sync(path.parent)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error
+
+
+def _sync(path: Path) -> None:
+    """Flush a file or folder to the disk. Without the folder, a crash may undo a rename in it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def replace_in(root: Path, name: str, data: bytes) -> None:
