@@ -85,6 +85,7 @@ TOKENS = (
     ("an AWS access key", 20, ("AKIA", "ASIA", "AGPA", "AIDA", "AROA", "ABIA", "ACCA"), r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AGPA|AIDA|AROA|ABIA|ACCA)[0-9A-Z]{16}(?![A-Za-z0-9])"),
     ("a GitHub token", 34, ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,})"),
     ("a GitLab token", 25, ("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glft-", "glagent-", "gloas-", "glimt-"), r"(?<![A-Za-z0-9])gl(?:pat|ptt|dt|rt|cbt|soat|ft|agent|oas|imt)-[A-Za-z0-9_-]{20,}"),
+    ("a token of a registry server", 73, ("registry_",), r"(?<![A-Za-z0-9])registry_[0-9a-f]{64}(?![A-Za-z0-9])"),
     ("a Slack token", 12, ("xox", "hooks.slack.com", "xapp-"), r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/services/[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+|(?<![A-Za-z0-9])xapp-[0-9]-[A-Z0-9]+-[0-9]+-[a-z0-9]+"),
     ("a Google API key", 25, ("AIza", "ya29.", "GOCSPX-"), r"(?<![A-Za-z0-9])(?:AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,})"),
     ("a Stripe key", 22, ("_live_", "_test_", "whsec_"), r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_[0-9a-zA-Z]{16,}|whsec_[0-9a-zA-Z+/=]{16,})"),
