@@ -65,6 +65,7 @@ _SLOW = (
     "test_patterns.py",
     "test_pipeline.py",
     "test_watcher.py",
+    "writes/test_login.py",
 )
 
 

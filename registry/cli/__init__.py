@@ -28,6 +28,8 @@ COMMANDS = (
     "ids",
     "build",
     "serve",
+    "user",
+    "token",
     "watch",
     "list",
     "show",

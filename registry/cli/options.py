@@ -60,6 +60,23 @@ fail_on_option = click.option(
 )
 
 
+users_option = click.option(
+    "--users",
+    "users_path",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Users file of the server, outside of every git repository.",
+)
+right_option = click.option(
+    "--right",
+    "right_words",
+    multiple=True,
+    metavar="RIGHT[:FOLDER]",
+    help="Right to give: read, write or break, for all definitions or for a folder; can be repeated.",
+)
+
+
 def format_choice(*formats: str, help_text: str = "Output format.") -> Callable[[Command], Command]:
     """The option `--format` with these formats; the first is the default."""
     return click.option("--format", "format_", type=click.Choice(formats), default=formats[0], help=help_text)

@@ -1,17 +1,13 @@
 """`registry serve`: the live server."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from registry.cli.extra_serve import require_extra
 from registry.cli.options import poll_option, registry_option
 from registry.cli.terminal import counted, err, find_root, open_cache, out, progress
-from registry.errors import UsageError
-
-# Modules of the extra `serve` that the server imports. uvicorn works without uvloop.
-EXTRA_MODULES = ("brotli", "httptools", "starlette", "uvicorn", "zstandard")
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -75,7 +71,7 @@ def command(
     root = find_root(registry).absolute()
     source = open_source(root)
     settings = source.settings
-    _require_extra(settings.install_from)
+    require_extra("serve", settings.install_from)
     from registry.server import (
         AllowedHosts,
         CorsPolicy,
@@ -122,18 +118,6 @@ def command(
         server.run(listener, most)
     finally:
         watcher.stop()
-
-
-def _require_extra(install_from: str) -> None:
-    """Raise UsageError with the command that installs the extra `serve` if a module of it is missing."""
-    missing = [name for name in EXTRA_MODULES if find_spec(name) is None]
-    if missing:
-        from registry.scaffold import install_command
-
-        raise UsageError(
-            f"`registry serve` needs the extra `serve` (missing: {', '.join(missing)})",
-            install_command(install_from, "serve"),
-        )
 
 
 class _Teller:

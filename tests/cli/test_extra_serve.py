@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from registry import __version__
-from registry.cli.serve import EXTRA_MODULES
+from registry.cli.extra_serve import EXTRA_MODULES
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parent.parent.parent
+MODULE_OF_PACKAGE = {"argon2-cffi": "argon2"}
 MODULES = (*EXTRA_MODULES, "uvloop")
 # None in sys.modules makes every import of the module fail, as if it was not installed.
 WITHOUT_EXTRA = f"""
@@ -28,8 +29,10 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-c", WITHOUT_EXTRA, *words]
 
 
-def call(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command(*words), capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+def call(*words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*words), capture_output=True, text=True, check=False, timeout=PATIENCE_S, cwd=cwd
+    )
 
 
 @pytest.fixture
@@ -43,7 +46,8 @@ def test_the_extra_has_all_modules_of_the_server_and_the_program_requires_none_o
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     def names(requirements: list[str]) -> set[str]:
-        return {requirement.partition(">")[0].lower() for requirement in requirements}
+        packages = {requirement.partition(">")[0].lower() for requirement in requirements}
+        return {MODULE_OF_PACKAGE.get(package, package) for package in packages}
 
     assert names(project["optional-dependencies"]["serve"]) == set(MODULES)
     assert not names(project["dependencies"]) & set(MODULES)
@@ -59,6 +63,17 @@ def test_serve_prints_the_command_that_installs_it(registry: RepoBuilder) -> Non
     ]
 
 
+@pytest.mark.parametrize("words", ["user list", "token list"])
+def test_so_do_the_commands_for_users(words: str, tmp_path: Path) -> None:
+    done = call(*words.split(), "--users", str(tmp_path / "users.yaml"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        f"error: `registry {words.partition(' ')[0]}` needs the extra `serve` (missing: {', '.join(EXTRA_MODULES)})",
+        "hint: pip install 'process-registry[serve] @ "
+        f"git+https://git.example.org/process-registry.git@v{__version__}'",
+    ]
+
+
 def test_serve_names_the_address_that_the_registry_installs_from(registry: RepoBuilder) -> None:
     registry.write("registry.yaml", "install_from: https://git.example.com/tools/registry.git@v9.1.0\n")
     done = call("serve", "-C", str(registry.root))
@@ -69,7 +84,9 @@ def test_serve_names_the_address_that_the_registry_installs_from(registry: RepoB
     )
 
 
-@pytest.mark.parametrize("words", ["check", "build", "list", "show a", "log a", "serve --help"])
+@pytest.mark.parametrize(
+    "words", ["check", "build", "list", "show a", "log a", "serve --help", "user --help"]
+)
 def test_other_commands_work(registry: RepoBuilder, words: str) -> None:
     where = [] if "--help" in words else ["-C", str(registry.root)]
     done = call(*words.split(), *where)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 # `registry index --recover --published ADDRESS`, up to where a sentence goes on.
 COMMAND = re.compile(r"(?<![\w./-])registry ((?:" + "|".join(COMMANDS) + r")(?![\w.-])[^`\n;|#·()]*)")
 # Commands of which a word after the name says what to do.
-ACTIONS = {"ids", "hook"}
+ACTIONS = {"ids", "hook", "user", "token"}
 # Words that follow a command's name in prose.
 PROSE = {
     "gives",

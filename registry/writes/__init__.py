@@ -1,0 +1,1 @@
+"""Writes through HTTP: each accepted request becomes one commit on the main branch."""
