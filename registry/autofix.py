@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.check.fields import is_command_line
-from registry.check.metadata import key_rank
 from registry.check.schema import KNOWN_MISSPELLINGS
 from registry.files.atomic_write import replace_in
 from registry.load import yaml
@@ -25,6 +24,7 @@ from registry.load.kinds import Kind, Kinds, load_kinds
 from registry.load.source import WorkTree
 from registry.model.definition import kind_and_name
 from registry.model.diff import same
+from registry.model.key_order import key_rank
 from registry.model.pointer import pointer_of, steps_of
 from registry.model.problem import Problem
 from registry.pipeline import check_source

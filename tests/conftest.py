@@ -56,6 +56,7 @@ _SLOW = (
     "history/test_merges.py",
     "indexing/test_remote.py",
     "load/test_sizes.py",
+    "load/yaml/test_edit.py",
     "load/yaml/test_suite.py",
     "model/test_addresses.py",
     "render/test_openapi.py",

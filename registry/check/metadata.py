@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry.check.rule import Registry, Rule
+from registry.model.key_order import key_rank
 from registry.model.problem import Problem, Severity
 
 if TYPE_CHECKING:
@@ -58,28 +59,6 @@ def _key_order(rule: Rule, definition: Definition, _registry: Registry) -> Itera
         )
 
 
-def key_rank(key: str) -> int:
-    """Return the position of a key in the usual order: identity first, then owners, then the definition."""
-    return KEY_ORDER.index(key) if key in KEY_ORDER else KEY_ORDER.index("definition") - 1
-
-
-KEY_ORDER = (
-    "id",
-    "title",
-    "description",
-    "owners",
-    "tags",
-    "lifecycle",
-    "deprecation",
-    "links",
-    "container_image",
-    "container_resources",
-    "interface",
-    "examples",
-    "ignore",
-    "",
-    "definition",
-)
 _SETTINGS = "rules: {%s: warning}\n"
 _OLD = "title: T\nlifecycle: deprecated\n{}definition: {{exec: /bin/true}}\n"
 RULES = (

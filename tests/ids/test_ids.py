@@ -220,7 +220,7 @@ def test_an_id_changes_exactly_one_line_whatever_the_style(path: Path) -> None:
 
 def test_a_file_that_cannot_take_a_line_is_refused_not_damaged() -> None:
     with pytest.raises(ValueError, match="cannot be written"):
-        # The first key stands behind a `?`, which is read, but whose line cannot have another in front in brackets.
+        # The document has an id already.
         insert_id(definition("a", raw=b"id: 0\ntitle: T\n"), 7)
 
 

@@ -12,14 +12,16 @@ Place = tuple[int, int, int, int]
 class Node:
     """Locations of one map or list.
 
-    These are its own, those of its keys, and its children (for a scalar a plain location).
+    These are its own, those of its keys, and its children (for a scalar a plain location). `end` is the line
+    and column after the closing bracket; in block style, where the next token starts.
     """
 
-    __slots__ = ("children", "keys", "place")
+    __slots__ = ("children", "end", "keys", "place")
 
     def __init__(self, place: Place) -> None:
-        """Create an empty node; the caller fills `children` and `keys`."""
+        """Create an empty node; the caller fills `children`, `keys` and `end`."""
         self.place = place
+        self.end = place[2:]
         self.keys: dict[str, Place] = {}
         self.children: dict[str | int, Node | Place] = {}
 

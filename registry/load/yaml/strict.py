@@ -252,6 +252,8 @@ class _Reader:
                 child = Node(place)
                 value = {} if kind == "MappingStartEvent" else []
             elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+                if node is not None:
+                    node.end = (event.end_mark.line + 1, event.end_mark.column + 1)
                 container, node = stack.pop()
                 continue
             else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.load import yaml
+from registry.load.yaml.edit import edit_text
 
 NODE = Path(__file__).parents[2] / "support/node"
 
@@ -75,3 +76,27 @@ def test_every_refusal_names_its_place_and_reason() -> None:
             assert problem.rule.startswith("Y"), case["id"]
             assert problem.message, case["id"]
             assert 1 <= problem.span.line <= case["yaml"].count("\n") + 2, case["id"]
+
+
+# Written again as a whole: a line with only a blank and a tab, and text that ends in lines of blanks.
+REWRITTEN = frozenset({"DK95-5", "L24T-0", "L24T-1"})
+
+
+def test_every_input_takes_another_document() -> None:
+    edits, rewritten = 0, set()
+    for case in cases():
+        text = case["yaml"].encode("utf-8", "surrogatepass")
+        document, problems = yaml.read(text, "f.yaml")
+        data = document.data if document is not None and isinstance(document.data, dict) else {}
+        for intended in (
+            {**data, "definition": {"exec": "x"}},
+            *({**data, key: "changed"} for key in data),
+            *({one: value for one, value in data.items() if one != key} for key in data),
+        ):
+            result = edit_text(text, intended)
+            edits += not result.rewritten
+            assert as_data(yaml.read_data(result.text)) == as_data(intended), case["id"]
+            if result.rewritten and not problems and set(intended) & set(data):
+                rewritten.add(case["id"])
+    assert edits > 200
+    assert rewritten == REWRITTEN
