@@ -8,7 +8,6 @@ memory: each file is written once, after its result is verified.
 from __future__ import annotations
 
 import copy
-import json
 import re
 import shlex
 from collections import Counter
@@ -22,9 +21,11 @@ from registry.files.atomic_write import replace_in
 from registry.load import yaml
 from registry.load.kinds import Kind, Kinds, load_kinds
 from registry.load.source import WorkTree
+from registry.load.yaml.edit import in_usual_order
+from registry.load.yaml.source_text import SourceText
+from registry.load.yaml.writer import quoted
 from registry.model.definition import kind_and_name
 from registry.model.diff import same
-from registry.model.key_order import key_rank
 from registry.model.pointer import pointer_of, steps_of
 from registry.model.problem import Problem
 from registry.pipeline import check_source
@@ -38,7 +39,6 @@ _ROUNDS = 4
 # Maximum number of checks of one file: hundreds of conflicting fixes are not worth minutes.
 _MOST_CHECKS = 200
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _KEY_ORDER_RULE = "W205"
 
 Path_ = tuple[str | int, ...]
@@ -116,24 +116,26 @@ class _Place(NamedTuple):
 
 
 class _File:
-    """A readable file: its text without a byte order mark, the offsets of its lines, and its document."""
+    """A readable file: its text and document."""
 
     def __init__(self, data: bytes, document: yaml.ParsedDocument, kind: Kind) -> None:
-        self.text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-        self.line_starts = [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
+        self.source = SourceText(data)
+        self.text = self.source.text
         self.document = document
         self.kind = kind
 
-    def offset(self, line: int, column: int) -> int:
-        return self.line_starts[line - 1] + column - 1
+    def range(self, place: yaml.Place) -> tuple[int, int]:
+        """Return the offsets of the start and the end of a value."""
+        line, column, end_line, end_column = place
+        return self.source.offset(line, column), self.source.offset(end_line, end_column)
 
     def line_before(self, offset: int) -> str:
         """Return the text of a line up to `offset`."""
-        return self.text[max(start for start in self.line_starts if start <= offset) : offset]
+        return self.text[self.source.line_start(offset) : offset]
 
     def line_after(self, offset: int) -> str:
         """Return the rest of a line from `offset` on."""
-        return _LINE_BREAK.split(self.text[offset:], maxsplit=1)[0]
+        return self.text[offset : self.source.line_end(offset)].rstrip("\r\n")
 
 
 class _Edited(WorkTree):
@@ -211,7 +213,7 @@ class _FileFixer:
     def _with_usual_order(self, state: _State) -> _State:
         if not any(problem.rule == _KEY_ORDER_RULE for problem in state.problems):
             return state
-        ordered = _ordered(state.data)
+        ordered = in_usual_order(state.data)
         if ordered in (None, state.data):
             return state
         assert ordered is not None
@@ -321,11 +323,11 @@ def _renamed(pointer: str, renames: Mapping[str, str]) -> str:
 
 
 def _with_edits(data: bytes, edits: Iterable[_Edit]) -> bytes:
-    bom = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    text = data[len(bom) :].decode("utf-8")
+    source = SourceText(data)
+    text = source.text
     for edit in sorted(edits, reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
-    return bom + text.encode()
+    return source.encoded(text)
 
 
 def _with_changes(document: Any, fixes: Sequence[_Fix]) -> Any:
@@ -368,10 +370,7 @@ def _path_in(document: Any, pointer: str) -> Path_:
 
 
 def _place_of(problem: Problem, file: _File) -> _Place | None:
-    span = problem.span
-    if span.end_line > len(file.line_starts):
-        return None
-    start, end = file.offset(span.line, span.column), file.offset(span.end_line, span.end_column)
+    start, end = file.range(problem.span[1:])
     if file.text[start:end] == "[":
         end = _end_of_list(file.text, start)  # the span of a list covers only its start
     document = file.document.data
@@ -388,12 +387,8 @@ def _end_of_list(text: str, start: int) -> int:
     return found.end() if found else start + 1
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
 def _list(words: Iterable[str]) -> str:
-    return f"[{', '.join(_quoted(word) for word in words)}]"
+    return f"[{', '.join(quoted(word) for word in words)}]"
 
 
 def _words(text: str) -> list[str] | None:
@@ -451,7 +446,7 @@ def _type(place: _Place) -> _Fix | None:
         and isinstance(value, (bool, int, float))
         and re.fullmatch(r"[\w.+-]+", raw)
     ):
-        return place.fix(_quoted(raw), (place.path, raw))
+        return place.fix(quoted(raw), (place.path, raw))
     if name == "argv" and isinstance(value, str) and "\n" not in raw:
         words = _words(value)
         # `hello world` can be one argument; text that starts with an option was copied from a command line.
@@ -482,7 +477,7 @@ def _environment(place: _Place) -> _Fix | None:
     renames = {f"{place.problem.pointer}/{number}": name for number, name in enumerate(variables)}
     change = (place.path, variables)
     if place.raw.endswith("]"):
-        pairs_written = ", ".join(f"{name}: {_quoted(text)}" for name, text in variables.items())
+        pairs_written = ", ".join(f"{name}: {quoted(text)}" for name, text in variables.items())
         return place.fix("{" + pairs_written + "}", change, renames=renames)
     edits = list(_items_as_pairs(place, variables))
     if len(edits) < len(variables):
@@ -503,7 +498,7 @@ def _items_as_pairs(place: _Place, variables: Mapping[str, str]) -> Iterator[_Ed
     ):
         if isinstance(item, yaml.Node):
             return
-        start, end = place.file.offset(*item[:2]), place.file.offset(*item[2:])
+        start, end = place.file.range(item)
         before = place.file.line_before(start)
         if not re.fullmatch(r" *- +", before) or not re.fullmatch(
             r"[ \t]*(?:#.*)?", place.file.line_after(end)
@@ -512,7 +507,7 @@ def _items_as_pairs(place: _Place, variables: Mapping[str, str]) -> Iterator[_Ed
         dash = before.index("-")
         # A list may start in the column of its key, a map may not.
         indent = "  " if dash + 1 <= key_column else ""
-        yield _Edit(start - len(before) + dash, end, f"{indent}{name}: {_quoted(text)}")
+        yield _Edit(start - len(before) + dash, end, f"{indent}{name}: {quoted(text)}")
 
 
 def _ambiguous(place: _Place) -> _Fix | None:
@@ -522,7 +517,7 @@ def _ambiguous(place: _Place) -> _Fix | None:
     path, is_key = _path_at(place.file.document, place.problem)
     if path is None or (not is_key and _can_be_other_than_text(place, path)):
         return None
-    return place.fix(_quoted(place.raw))
+    return place.fix(quoted(place.raw))
 
 
 def _path_at(document: yaml.ParsedDocument, problem: Problem) -> tuple[Path_ | None, bool]:
@@ -587,8 +582,7 @@ def _command_line(place: _Place) -> _Fix | None:
     ):
         return None
     indent = before[: before.index("e")]
-    break_ = _LINE_BREAK.search(place.text)
-    new = f"{words[0]}{break_[0] if break_ else chr(10)}{indent}argv: {_list(words[1:])}"
+    new = f"{words[0]}{place.file.source.line_break}{indent}argv: {_list(words[1:])}"
     return place.fix(new, (place.path, words[0]), ((*place.path[:-1], "argv"), words[1:]))
 
 
@@ -618,39 +612,3 @@ _FIXES: dict[str, Callable[[_Place], _Fix | None]] = {
     "W107": _trailing_slash,
     "X002": _variable,
 }
-
-
-def _ordered(data: bytes) -> bytes | None:
-    """Return the file with its top-level keys in the usual order, or None if reordering is not safe.
-
-    Each key moves with the comments directly above it. Comments at the top of the file stay there.
-    """
-    document, problems = yaml.read(data, "")
-    if document is None or problems or not isinstance(document.data, dict):
-        return None
-    lines = data.decode("utf-8").splitlines(keepends=True)
-    if lines[-1][-1:] not in "\r\n":
-        lines[-1] += "\r\n" if "\r\n" in lines[0] else "\n"
-    starts = {key: document.span((key,), key=True) for key in document.data}
-    if any(span.column != 1 for span in starts.values()) or len(
-        {span.line for span in starts.values()}
-    ) < len(starts):
-        return None  # in brackets, or indented
-    firsts = []
-    for number, span in enumerate(starts.values()):
-        first = span.line - 1
-        while number and lines[first - 1].startswith("#"):
-            first -= 1
-        firsts.append(first)
-    parts = dict(
-        zip(
-            starts,
-            [lines[first:end] for first, end in zip(firsts, [*firsts[1:], len(lines)], strict=True)],
-            strict=True,
-        )
-    )
-    result = "".join(
-        [*lines[: firsts[0]], *(line for key in sorted(parts, key=key_rank) for line in parts[key])]
-    ).encode()
-    again = yaml.read(result, "").document
-    return result if again is not None and same(again.data, document.data) else None

@@ -306,9 +306,9 @@ def test_keys_are_put_in_the_usual_order_where_a_team_asks_for_it(repo: RepoBuil
     assert "W205" in run("check", "-C", str(repo.root)).out
     run("check", "--fix", "-C", str(repo.root))
     assert path.read_text() == (
-        "# the file\n# its schema\nid: 7\ntitle: |\n  T\n# who\n# answers\nowners: [t]\nx-a: 1\ndefinition:  # what\n  exec: x\n  # inside\n\n"
+        "# the file\n# its schema\nid: 7\n\ntitle: |\n  T\n# who\n# answers\nowners: [t]\nx-a: 1\ndefinition:  # what\n  exec: x\n  # inside\n"
     )
     assert "W205" not in run("check", "-C", str(repo.root)).out
     flow = repo.define("b", "{definition: {exec: x}, title: T, owners: [t]}\n")
     run("check", "--fix", "-C", str(repo.root))
-    assert flow.read_text() == "{definition: {exec: x}, title: T, owners: [t]}\n"
+    assert flow.read_text() == "{title: T, owners: [t], definition: {exec: x}}\n"

@@ -17,6 +17,7 @@ from registry.load.yaml.layout import LayoutError
 from registry.load.yaml.source_text import SourceText
 from registry.load.yaml.splice import Editor
 from registry.load.yaml.writer import flow, to_yaml
+from registry.model.key_order import key_rank
 from registry.model.pointer import pointer_of
 from registry.model.problem import Problem, Severity, Span
 
@@ -62,6 +63,26 @@ def edit_text(text: bytes, intended: dict[str, Any]) -> EditedText:
     raise UnwritableError(_reason(intended))
 
 
+def in_usual_order(text: bytes) -> bytes | None:
+    """Return the file with its top-level keys in the usual order, or None if that is not possible.
+
+    Each key moves with its comments. Comments at the top of the file and blank lines stay.
+    """
+    document, problems = yaml.read(text, "")
+    if document is None or problems or not isinstance(document.data, dict) or not document.data:
+        return None
+    source = SourceText(text)
+    ordered = {key: document.data[key] for key in sorted(document.data, key=key_rank)}
+    editor = Editor(source, frozenset(), keeps_style=True)
+    try:
+        result = _spliced(source, editor, document, ordered, Order.EXACT)
+    except LayoutError:
+        return None
+    again = yaml.read_data(result)
+    is_same = isinstance(again, dict) and comparable(again, Order.EXACT) == comparable(ordered, Order.EXACT)
+    return result if is_same else None
+
+
 def _edits(text: bytes, intended: dict[str, Any]) -> Iterator[bytes]:
     """Yield the edited file: with small changes, then with each changed top-level key written again."""
     document, problems = yaml.read(text, "")
@@ -76,15 +97,26 @@ def _edits(text: bytes, intended: dict[str, Any]) -> Iterator[bytes]:
     if not document.data or not intended:
         return
     source = SourceText(text)
-    top = source.offset(*document.root.place[:2])  # comments above the first key are about the file
     ambiguous: frozenset[Place] = frozenset(problem.span[1:] for problem in problems)
     for keeps_style in (True, False):
         editor = Editor(source, ambiguous, keeps_style=keeps_style)
         try:
-            edit = editor.collection(document.root, document.data, intended, top, Order.USUAL)
+            yield _spliced(source, editor, document, intended, Order.USUAL)
         except LayoutError:
             return
-        yield source.encoded(source.text[: edit.start] + edit.text + source.text[edit.end :])
+
+
+def _spliced(
+    source: SourceText,
+    editor: Editor,
+    document: yaml.ParsedDocument,
+    intended: dict[str, Any],
+    order: Order,
+) -> bytes:
+    assert isinstance(document.root, Node)
+    top = source.offset(*document.place[:2])  # comments above the first key are about the file
+    edit = editor.collection(document.root, document.data, intended, top, order)
+    return source.encoded(source.text[: edit.start] + edit.text + source.text[edit.end :])
 
 
 def _rewritings(text: bytes, intended: dict[str, Any]) -> Iterator[bytes]:
