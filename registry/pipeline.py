@@ -224,7 +224,7 @@ def update_state(
 
     `paths` are those that changed since `newest`, `paths_since_good` those that changed since the snapshot
     `good`, of the last state without errors. `git_changed`: so did git's HEAD or index. None where everything
-    has to be read: settings, schemas, templates or samples changed, a branch was set back or switched, or
+    has to be read: settings, schemas, templates or samples changed, a branch was reset or switched, or
     very many files changed.
     """
     from registry.snapshot import changes_since

@@ -54,7 +54,7 @@ class Tombstone:
     """A definition that was deleted; its id answers for ever. `revisions` oldest first, the last one the
     deletion.
 
-    `lost_blob` is its content where no commit of the history has any: the branch was set back, and the ledger
+    `lost_blob` is its content where no commit of the history has any: the branch was reset, and the ledger
     recovered.
     """
 
@@ -506,7 +506,7 @@ def changes_since(
 
     `loaded` is all of the source. With `paths`, only these may have changed since, and git's index and HEAD
     have not. None where the source does not continue the snapshot: the ledger has other lines than before, a
-    branch was set back or switched, the clone is shallow, or names of authors changed. Raises GitError where
+    branch was reset or switched, the clone is shallow, or names of authors changed. Raises GitError where
     git fails.
     """
     repository, commit, history = source.repository, source.commit, snapshot.history
@@ -659,7 +659,7 @@ def _lost_blobs(
     """The contents of definitions that the history does not lead to, from the commits that the ledger
     names for them.
 
-    Git keeps commits of a branch that was set back for some time, in the repository where that happened;
+    Git keeps commits of a branch that was reset for some time, in the repository where that happened;
     elsewhere there is nothing.
     """
     repository = source.repository

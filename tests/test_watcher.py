@@ -331,7 +331,7 @@ def test_watch_builds_again_does_not_loop_and_survives_being_stopped(repo: RepoB
         process.send_signal(signal.SIGCONT)
         eventually(lambda: "Meanwhile" in page.read_text())
         repo.define("a", "title: [\n")
-        eventually(lambda: "The last good site stays" in log.read_text())
+        eventually(lambda: "The previous site is kept" in log.read_text())
         assert "Meanwhile" in page.read_text()
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 130

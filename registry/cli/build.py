@@ -100,7 +100,8 @@ def command(
 
     if (preview is None) != (base is None):
         raise UsageError(
-            "--preview and --base go together", 'as in --preview "pull request 12" --base origin/main'
+            "--preview and --base must be used together",
+            'as in --preview "pull request 12" --base origin/main',
         )
     root = find_root(registry)
     opened = open_source(root, source)
@@ -141,7 +142,7 @@ def command(
     if loss and result.snapshot is not None:
         err.print(
             f"warning: {loss}. Do not publish this: "
-            "`registry build --published` refuses where ids would be lost.",
+            "`registry build --published` refuses to build when ids would be lost.",
             markup=False,
         )
     if result.snapshot is None:

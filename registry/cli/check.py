@@ -139,7 +139,7 @@ def _fix(root: Path, revision: str, problems: Sequence[Problem]) -> None:
     from registry.credentials import hide_in_line
 
     if revision != "worktree":
-        raise UsageError("--fix changes the work tree, not a commit", "leave out --source, or --fix")
+        raise UsageError("--fix changes the work tree, not a commit", "omit --source or --fix")
     fixed = fix_files(root, {problem.span.path for problem in problems})
     for one in fixed:
         before, after = (data.decode("utf-8", "replace").splitlines() for data in (one.before, one.after))

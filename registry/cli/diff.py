@@ -51,8 +51,8 @@ def command(
     base, dots, head = revisions.partition("..")
     if head.startswith("."):
         raise UsageError(
-            f"{revisions!r} has three dots",
-            f"two compare the revisions as they are: {base}..{head.lstrip('.')}",
+            f"{revisions!r} contains three dots",
+            f"use two dots to compare the revisions directly: {base}..{head.lstrip('.')}",
         )
     root = find_root(registry)
     try:

@@ -43,7 +43,7 @@ def report_failure(error: BaseException, *, as_json: bool) -> int:
     """Report an error that ended a command. Returns the exit code. Never raises: stderr itself may fail."""
     if isinstance(error, KeyboardInterrupt):
         with suppress(OSError, ValueError):
-            err.print("Interrupted; nothing is left half done.")
+            err.print("Interrupted; nothing was left incomplete.")
         return INTERRUPTED
     is_output = isinstance(error, OutputError)
     if isinstance(error, OutputError) and error.errno == errno.EPIPE:
@@ -122,5 +122,5 @@ def machine_error(error: OSError | MemoryError) -> RegistryError:
     files = " and ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
     hint = _HINTS.get(error.errno or 0, "")
     if not files:
-        return UsageError(f"the system refused a request: {reason}", hint)
+        return UsageError(f"the operating system refused a request: {reason}", hint)
     return UsageError(f"{files}: {reason}", hint)

@@ -87,7 +87,7 @@ def command(
         _install(Path(words[0]) if words else Path(), [branch_ref(name) for name in branch], prefix, options)
         return
     if action == "update" and len(words) != 3:
-        raise UsageError("git gives three arguments to an update hook", "registry hook update REF OLD NEW")
+        raise UsageError("an update hook takes three arguments", "registry hook update REF OLD NEW")
     updates = (
         [RefUpdate(words[1], words[2], words[0])] if action == "update" else list(parse_updates(sys.stdin))
     )

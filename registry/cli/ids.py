@@ -90,8 +90,8 @@ def command(action: str, registry: Path | None, source: str, kind: str | None, f
         live = sum(entry.state != "gone" for entry in ledger.latest.values())
         lines, used = counted(len(ledger.entries), "line"), counted(live, "id")
         out.print(
-            f"{lines}, {used} in use, {len(ledger.latest) - live:,} of deleted definitions, "
-            f"{waiting:,} waiting for one."
+            f"{lines}, {used} in use, {len(ledger.latest) - live:,} of deleted definitions; "
+            f"{counted(waiting, 'definition')} without an id."
         )
     if problems:
         sys.exit(1)

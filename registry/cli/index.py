@@ -112,16 +112,16 @@ def command(
     for one in result.assignments:
         if one.taken_off is not None:
             out.print(
-                f"{one.definition.path}: the id {one.taken_off} is not its own; it has {one.id} now",
+                f"{one.definition.path}: the id {one.taken_off} belongs to another definition; replaced by {one.id}",
                 markup=False,
             )
         elif not one.is_new:
-            out.print(f"{one.definition.path}: has its {one.id} back", markup=False)
+            out.print(f"{one.definition.path}: the id {one.id} was restored", markup=False)
     if result.commit:
         out.print(
             f"Committed as {result.commit[:12]}{f' and pushed to {remote}' if push else ''}.", markup=False
         )
     elif not result.entries and not result.assignments:
-        out.print("Nothing to do: every definition has its id.")
+        out.print("Nothing to do: every definition has an id.")
     else:
-        out.print("Not committed: that is left to you.")
+        out.print("Not committed: commit the files yourself.")

@@ -51,14 +51,14 @@ def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: 
     if ci and is_registry(root):
         if not forges:
             raise UsageError(
-                f"{root} is a registry already, and --ci none adds nothing to it", "name a forge: --ci github"
+                f"{root} is already a registry, and --ci none adds nothing to it", "name a forge: --ci github"
             )
         address = install_from or _known_address(root, forges)
         written = add_ci_files(root, forges, address)
         _list_files(written.new, written.kept, address)
         if address and address != settings_in(root).install_from:
             err.print(
-                f"note: for the next CI files, write it into registry.yaml: install_from: {address}",
+                f"note: to use this address for later CI files, add it to registry.yaml: install_from: {address}",
                 markup=False,
             )
         return
@@ -100,7 +100,7 @@ def _list_files(new: tuple[str, ...], kept: tuple[str, ...], address: str) -> No
     for name in new:
         out.print(f"  {name}", markup=False)
     for name in kept:
-        out.print(f"  {name} exists, and stays as it is", markup=False)
+        out.print(f"  {name} (exists, unchanged)", markup=False)
     if not address and any(name.endswith(".yml") for name in new):
         err.print(f"note: the CI files install this program from {PLACEHOLDER}, which does not exist. "
-                  "Replace it, or give --install-from ADDRESS@TAG.", markup=False)  # fmt: skip
+                  "Replace it, or use --install-from ADDRESS@TAG.", markup=False)  # fmt: skip

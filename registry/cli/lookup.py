@@ -54,17 +54,17 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
     if len(found) > 1:
         shown = [_unmistakable(things, one) for one in found]
         many = f" and {len(shown) - _MOST_SHOWN:,} more" if len(shown) > _MOST_SHOWN else ""
-        hint = f"say which: {', '.join(shown[:_MOST_SHOWN])}{many}"
-        raise UsageError(f"`{wanted}` is more than one definition", hint)
+        hint = f"choose one: {', '.join(shown[:_MOST_SHOWN])}{many}"
+        raise UsageError(f"`{wanted}` matches more than one definition", hint)
     if found:
         return found[0]
     renamed = _once_called(snapshot, things, wanted, kind)
     if len(renamed) == 1:
-        err.print(f"`{wanted}` is `{renamed[0].name}` now.", markup=False)
+        err.print(f"`{wanted}` was renamed to `{renamed[0].name}`.", markup=False)
         return renamed[0]
     if renamed:
-        hint = f"these had the name: {', '.join(_unmistakable(things, one) for one in renamed[:_MOST_SHOWN])}"
-        raise UsageError(f"there is no definition `{wanted}` any more", hint)
+        hint = f"definitions that had this name: {', '.join(_unmistakable(things, one) for one in renamed[:_MOST_SHOWN])}"
+        raise UsageError(f"no definition has the name `{wanted}` now", hint)
     kinds = [kind] if kind else list(by_name)
     names = [thing.name for thing in things if thing.kind in kinds]
     raise UsageError(

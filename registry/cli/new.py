@@ -60,8 +60,8 @@ def command(context: click.Context, kind: str, name: str, registry: Path | None,
     wanted = name.removeprefix(f"definitions/{kind}/").removesuffix(".yaml").strip("/")
     if not wanted or any(step in ("", ".", "..") or step.startswith(".") for step in wanted.split("/")):
         raise UsageError(
-            f"{name!r} cannot be a name",
-            "letters, digits and . _ - +, with / between folders, as in weather/qc",
+            f"{name!r} is not a valid name",
+            "use letters, digits and . _ - +, and / between folders, for example weather/qc",
         )
     traits = checked.kinds.by_name[kind].traits
     values = _options(context.args, traits.new_options)
@@ -82,7 +82,7 @@ def command(context: click.Context, kind: str, name: str, registry: Path | None,
         raise ProblemsError(
             [one for one in found if one.severity is Severity.ERROR],
             proposed.read,
-            "nothing was written: the check would refuse it",
+            "nothing was written: the new definition would have errors",
         )
     create_files(root, {proposed.path: proposed.data})
     out.print(f"Wrote {root / proposed.path}. Next: edit it, then `registry check`.", markup=False)

@@ -58,7 +58,7 @@ def command(wanted: str | None, format_: Format) -> None:
         rule = chosen[0]
         out.print_lines(f"{rule.id} ({rule.severity.value}): {rule.title}\n{rule.why}\n")
         out.print_lines(
-            f"Found in:\n{_indented(rule.shown(rule.bad))}\n\nNot in:\n{_indented(rule.shown(rule.good))}"
+            f"Bad example:\n{_indented(rule.shown(rule.bad))}\n\nGood example:\n{_indented(rule.shown(rule.good))}"
         )
 
 

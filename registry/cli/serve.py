@@ -110,7 +110,7 @@ def command(
     sys.setswitchinterval(0.001)
     watcher.start()
     out.print(
-        f"Catalog and API on http://{url_host(host)}:{port}{settings.base_path} (Ctrl-C ends it)",
+        f"Catalog and API on http://{url_host(host)}:{port}{settings.base_path} (press Ctrl-C to stop)",
         markup=False,
     )
     teller.begin()
@@ -129,26 +129,26 @@ class _Teller:
         self._has_begun = False
         self._newest: LiveUpdate | None = None
 
-    def __call__(self, told: "LiveUpdate") -> None:
+    def __call__(self, update: "LiveUpdate") -> None:
         if self.server is not None:
             self.server.wake()
-        self._newest = told
+        self._newest = update
         if self._has_begun:
-            self._say(told)
+            self._show(update)
 
     def begin(self) -> None:
         """Show the current state on the terminal once the server is ready, then each new state."""
         self._has_begun = True
         if self._newest is not None:
-            self._say(self._newest)
+            self._show(self._newest)
 
-    def _say(self, told: "LiveUpdate") -> None:
-        state, detail = told.state, f" ({told.seconds:.2f} s)"
+    def _show(self, update: "LiveUpdate") -> None:
+        state, detail = update.state, f" ({update.seconds:.2f} s)"
         if state.is_good and state.snapshot is not None:
             shown = f"Showing {counted(len(state.snapshot.definitions), 'definition')}."
             self._view.show(shown, detail, problems=state.problems)
         else:
-            stays = "The last good state stays" if state.snapshot is not None else "There is nothing to show"
+            stays = "The last good state is served" if state.snapshot is not None else "Nothing is served"
             self._view.show(
                 f"{stays} until the errors are fixed.",
                 detail,

@@ -92,7 +92,7 @@ def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: 
     revisions = revisions_of(snapshot, found)
     chosen = next((one for one in revisions if one.number == number), None)
     if chosen is None:
-        there = f"it has the revisions 1 to {len(revisions)}" if revisions else "no revision of it is known"
+        there = f"it has the revisions 1 to {len(revisions)}" if revisions else "it has no known revisions"
         raise UsageError(
             f"{found.name} has no revision {number}", f"{there}; `registry log {found.name}` lists them"
         )

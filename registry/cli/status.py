@@ -26,7 +26,7 @@ class StatusView:
         """`read` returns the lines that problems refer to."""
         self._read = read
         self._rows = 0
-        self._said = ("", "")
+        self._shown = ("", "")
         self._known: set[tuple[str, ...]] = set()
 
     def show(
@@ -54,9 +54,9 @@ class StatusView:
             self._rows = sum(
                 max(1, -(-Text.from_ansi(one).cell_len // err.width)) for one in view.splitlines()
             )
-        elif is_news or line != self._said[1] or (found and found != self._said[0]):
-            self._write(f"{found if found != self._said[0] else ''}{line}{detail}\n")
-        self._said = (found, line)
+        elif is_news or line != self._shown[1] or (found and found != self._shown[0]):
+            self._write(f"{found if found != self._shown[0] else ''}{line}{detail}\n")
+        self._shown = (found, line)
 
     def _problems(self, problems: Sequence[Problem], *, is_whole: bool) -> str:
         """Return errors, new warnings, and the number of other warnings.
@@ -71,7 +71,7 @@ class StatusView:
         self._known = warnings if is_whole and not has_errors else self._known | warnings
         found = problems_text(shown, self._read, err) if shown else ""
         more = (
-            f"{known:,} warning{'' if known == 1 else 's'} as before; `registry check` shows all.\n"
+            f"{known:,} warning{'' if known == 1 else 's'} unchanged; `registry check` shows all.\n"
             if known
             else ""
         )

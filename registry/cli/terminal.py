@@ -96,7 +96,7 @@ def find_root(given: Path | None) -> Path:
     """
     if given is not None:
         if not given.is_dir():
-            raise UsageError(f"{given} is not a folder", "name the folder that holds `definitions/`")
+            raise UsageError(f"{given} is not a folder", "name the folder that contains `definitions/`")
         refuse_embedded(given)
         return given
     here = Path.cwd()
@@ -106,7 +106,7 @@ def find_root(given: Path | None) -> Path:
             # Relative, so that paths in messages are short and can be opened by a click.
             return Path(os.path.relpath(folder)) if folder != here else Path()
     if looks_like_git_dir(here):
-        raise UsageError("this folder is a bare repository, which is used only if it is named", "-C .")
+        raise UsageError("this folder is a bare repository, which is used only if -C names it", "-C .")
     return Path()
 
 

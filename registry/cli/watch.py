@@ -58,12 +58,12 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
                 result = build(open_source(root), site, tell, cache=cache, base_url=base_url)
         except (RegistryError, OSError) as error:
             view.show(
-                "The last good site stays.",
+                "The previous site was kept.",
                 error=error if isinstance(error, RegistryError) else machine_error(error),
             )
             return
         if result.snapshot is None:
-            view.show("The last good site stays until the errors are fixed.", problems=result.problems)
+            view.show("The previous site is kept until the errors are fixed.", problems=result.problems)
         else:
             made = f" Rebuilt {result.changed:,} parts in {result.seconds:.1f} s."
             view.show(
@@ -74,7 +74,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
             )
 
     watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=view.note, report_bug=view.bug)
-    out.print("Watching (Ctrl-C ends it)", markup=False)
+    out.print("Watching (press Ctrl-C to stop)", markup=False)
     make(set())
     watcher.start()
     try:

@@ -27,7 +27,7 @@ _ANY_MAP = {"type": ["object", "null"], "additionalProperties": True}
 # Names of kinds are in lower case: no kind has this tag.
 _ABOUT = "Registry"
 _LINES = "application/x-ndjson"
-_LIVE_ONLY = "Only `registry serve` heeds it; a static host answers the first page."
+_LIVE_ONLY = "Only `registry serve` uses it; a static host always returns the first page."
 
 
 def render(snapshot: Snapshot) -> Iterator[Target]:
@@ -41,26 +41,28 @@ def render(snapshot: Snapshot) -> Iterator[Target]:
 def openapi_body(snapshot: Snapshot) -> Schema:
     """Return the OpenAPI document. Addresses are relative to the URL in `servers`."""
     paths = {
-        _path(addresses.API): _get(_ABOUT, "index", "The kinds, each with its list and schema", "Index"),
+        _path(addresses.API): _get(
+            _ABOUT, "index", "List of kinds, each with its list endpoint and schema", "Index"
+        ),
         f"/{addresses.API_SNAPSHOT}": _get(
-            _ABOUT, "snapshot", "What this registry holds, and from which commit", "Snapshot"
+            _ABOUT, "snapshot", "Contents of this registry: commit, counts and ledger head", "Snapshot"
         ),
         f"/{addresses.API_LEDGER}": _get(
-            _ABOUT, "ledger", "Every id ever given, one event a line", "LedgerEntry", media_type=_LINES
+            _ABOUT, "ledger", "Every id ever assigned, one event per line", "LedgerEntry", media_type=_LINES
         ),
     }
     components = Components(_common_schemas(shows_revisions=snapshot.settings.shows_revisions))
     for kind in snapshot.kinds:
         names = _kind_schemas(components, kind)
         paths |= _paths(kind, names, snapshot)
-    about = {"name": _ABOUT, "description": "What the registry holds as a whole."}
+    about = {"name": _ABOUT, "description": "The registry as a whole."}
     kinds = [{"name": kind.name, "description": kind.description or kind.plural} for kind in snapshot.kinds]
     return {
         "openapi": "3.1.0",
         "info": {
             "title": snapshot.settings.title,
             "version": __version__,
-            "summary": "Definitions as JSON, read only",
+            "summary": "Definitions as JSON, read-only",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": snapshot.settings.base_url.rstrip("/") or "/"}],
@@ -69,7 +71,7 @@ def openapi_body(snapshot: Snapshot) -> Schema:
         # No content: a static host answers with its own page.
         "components": {
             "schemas": components.schemas,
-            "responses": {"NotFound": {"description": "There is nothing at this address"}},
+            "responses": {"NotFound": {"description": "Not found"}},
         },
     }
 
@@ -105,10 +107,10 @@ def _get(  # noqa: PLR0913 - each is a separate part of an operation
     if any(one["in"] == "path" for one in parameters):
         responses["404"] = {"$ref": "#/components/responses/NotFound"}
     if any(one["in"] == "query" for one in parameters) or operation.startswith("set_"):
-        responses["400"] = _response("A parameter has a value that cannot be", reference("Error"))
+        responses["400"] = _response("A parameter has an invalid value", reference("Error"))
     if gone:
         responses["410"] = _response(
-            "The definition was deleted. A static host answers the same body with 200", reference(gone)
+            "The definition was deleted. A static host returns the same body with status 200", reference(gone)
         )
     found: Schema = {
         "tags": [tag],
@@ -147,17 +149,15 @@ def _path(place: str) -> str:
 
 def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
     name = kind.name
-    number = _parameter("id", _ID, "The id of the definition. Programs store it: it never changes.")
+    number = _parameter("id", _ID, "The id of the definition. It never changes, so programs can store it.")
     revision = _parameter("number", _ID, "Number of the revision, from 1.")
     page = _parameter(
         "page",
         {"type": "integer", "minimum": 2},
-        "Page of the list, from 2: `meta.next` of the page before leads there.",
+        "Page of the list, from 2. `meta.next` of the previous page is the address.",
     )
-    called = _parameter(
-        "name", _TEXT, "The name of the definition. A slash in it stands as it is, or as %2F."
-    )
-    ids = _parameter("ids", _TEXT, f"Ids with `;` between them, at most {MAX_PAGE_SIZE}.")
+    called = _parameter("name", _TEXT, "The name of the definition. Slashes can be written as / or %2F.")
+    ids = _parameter("ids", _TEXT, f"Ids separated by `;`, at most {MAX_PAGE_SIZE}.")
     definition_or_tombstone = {"anyOf": [reference(names.one), reference(names.tombstone)]}
     plural = kind.plural
     found = {
@@ -165,14 +165,14 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
             name, f"list_{name}", f"{plural}, first page", names.list, *_filters(snapshot)
         ),
         f"/{addresses.api_list(name)}/page/{{page}}/": _get(
-            name, f"page_{name}", f"{plural}, a further page", names.list, page
+            name, f"page_{name}", f"{plural}, further page", names.list, page
         ),
-        f"/{addresses.api_all(name, 'json')}": _get(name, f"all_{name}", f"{plural}, all at once", names.all),
+        f"/{addresses.api_all(name, 'json')}": _get(name, f"all_{name}", f"{plural}, complete", names.all),
         f"/{addresses.api_all(name, 'ndjson')}": _get(
-            name, f"lines_{name}", f"{plural}, one a line", names.one, media_type=_LINES
+            name, f"lines_{name}", f"{plural}, one per line", names.one, media_type=_LINES
         ),
         _path(addresses.api_schema(name)): _get(
-            name, f"schema_{name}", "The JSON Schema of a file of this kind", "JsonSchema"
+            name, f"schema_{name}", "JSON Schema of a file of this kind", "JsonSchema"
         ),
         f"/{addresses.api_list(name)}/set/{{ids}}/": _get(
             name,
@@ -181,12 +181,12 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
             names.set,
             ids,
             description="Only `registry serve` has this address. "
-            "Ids of no definition and of deleted ones are in `not_found`.",
+            "Ids that are deleted or were never assigned are in `not_found`.",
         ),
         f"/{addresses.api_list(name)}/{{id}}/": _get(
             name,
             f"get_{name}",
-            "One definition, or what is left of a deleted one",
+            "One definition, or the record of a deleted one",
             definition_or_tombstone,
             number,
             gone=names.tombstone,
@@ -216,17 +216,21 @@ def _filters(snapshot: Snapshot) -> tuple[Schema, ...]:
     searched = ["name", "title", "description", "tags", *(one.name for one in fields if one.is_searched)]
     most = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE, "default": snapshot.settings.page_size}
     return (
-        _query("limit", most, f"Definitions in one answer; 0 for {MAX_PAGE_SIZE}."),
-        _query(
-            "offset", {"type": "integer", "minimum": 0, "default": 0}, "How many definitions to leave out."
-        ),
+        _query("limit", most, f"Maximum number of definitions in the response; 0 means {MAX_PAGE_SIZE}."),
+        _query("offset", {"type": "integer", "minimum": 0, "default": 0}, "Number of definitions to skip."),
         *(_query(one.name, _TEXT, one.description) for one in fields),
         _query(
-            "lifecycle", _TEXT, "Those in this state of life; where a definition has none it is `production`."
+            "lifecycle",
+            _TEXT,
+            "Definitions with this lifecycle. The default of a definition is `production`.",
         ),
-        _query("tag", _TEXT, "Those with this tag."),
-        _query("name", _TEXT, "The one with this name."),
-        _query("q", _TEXT, f"Those with all of these words in {', '.join(searched[:-1])} or {searched[-1]}."),
+        _query("tag", _TEXT, "Definitions with this tag."),
+        _query("name", _TEXT, "The definition with this name."),
+        _query(
+            "q",
+            _TEXT,
+            f"Definitions with all of these words in {', '.join(searched[:-1])} or {searched[-1]}.",
+        ),
     )
 
 
@@ -239,7 +243,7 @@ def _object(properties: Schema, *optional: str) -> Schema:
 def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
     facts = {
         "number": _ID,
-        "commit": _TEXT_OR_NULL | {"description": "null: not committed yet"},
+        "commit": _TEXT_OR_NULL | {"description": "null if it is not committed"},
         "author": _TEXT_OR_NULL,
         "date": _TEXT_OR_NULL | {"description": "The author's date, ISO 8601"},
         "message": _TEXT,
@@ -247,11 +251,11 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
     change = _object(
         {"pointer": _TEXT | {"description": "JSON Pointer into the file"}, "old": {}, "new": {}}, "old", "new"
     )
-    told = {"changes": {"type": "array", "items": reference("Change")}, "resource_uri": _TEXT}
+    extra = {"changes": {"type": "array", "items": reference("Change")}, "resource_uri": _TEXT}
     listed = facts | {
         "name": _TEXT,
         "deleted": _BOOLEAN,
-        **(told if shows_revisions else {key: {"type": "null"} for key in told}),
+        **(extra if shows_revisions else {key: {"type": "null"} for key in extra}),
     }
     revisions = {"type": "array", "items": reference("ListedRevision")}
     return {
@@ -290,7 +294,7 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
                 "state": _TEXT | {"x-extensible-enum": ["live", "moved", "gone"]},
                 "commit": _TEXT_OR_NULL | {"description": "The commit that was indexed"},
                 "prev": _TEXT
-                | {"description": "SHA-256 of the line before; of the first line: the registry_id"},
+                | {"description": "SHA-256 of the previous line; in the first line, of the registry_id"},
             }
         ),
         "Meta": _object(
@@ -319,17 +323,17 @@ def _kind_schemas(components: Components, kind: Kind) -> _Names:
     }
     newest = {
         "anyOf": [reference("RevisionFacts"), {"type": "null"}],
-        "description": "The newest revision; null: none is known",
+        "description": "The newest revision; null if none is known",
     }
     many = {"type": "array", "items": reference(names.one)}
     properties = {
         "definition": shapes.of(fields.get("definition", True), f"{stem}Definition"),
-        "id": {"type": ["integer", "null"], "description": "null: not given yet"},
-        "resource_uri": _TEXT_OR_NULL | {"description": "null as long as there is no id"},
+        "id": {"type": ["integer", "null"], "description": "null if no id is assigned yet"},
+        "resource_uri": _TEXT_OR_NULL | {"description": "null if no id is assigned yet"},
         "kind": {"const": kind.name},
         "name": _TEXT,
         "by_name_uri": _TEXT,
-        "history_uri": _TEXT | {"description": "Absent as long as there is no id"},
+        "history_uri": _TEXT | {"description": "Absent if no id is assigned yet"},
         "revision": newest,
     }
     components.schemas[names.one] = _object(properties | around, "history_uri", *around) | {
@@ -343,12 +347,12 @@ def _kind_schemas(components: Components, kind: Kind) -> _Names:
     tombstone = {
         "deleted": {"const": True, "description": "A deleted definition must not be run"},
         "last_definition": _ANY_MAP
-        | {"description": "Its last content; null: no commit that is here has any"},
+        | {"description": "Its last content; null if no commit in the repository has it"},
         "id": _ID,
         "resource_uri": _TEXT,
         "kind": {"const": kind.name},
         "name": _TEXT | {"description": "Its last name"},
-        "by_name_uri": _TEXT | {"description": "Absent where the name is that of another definition now"},
+        "by_name_uri": _TEXT | {"description": "Absent if another definition has this name now"},
         "history_uri": _TEXT,
         "revision": newest,
         "history": {

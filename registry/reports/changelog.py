@@ -36,8 +36,8 @@ def as_markdown(changelog: Changelog) -> str:
 def as_json(changelog: Changelog) -> str:
     """Format as the JSON of `registry diff --format json`, plus `since` and commits."""
     body = changes_json.body(changelog.comparison)
-    for told, entry in zip(body["definitions"], changelog.entries, strict=True):
-        told["commits"] = [
+    for listed, entry in zip(body["definitions"], changelog.entries, strict=True):
+        listed["commits"] = [
             {"commit": one.commit, "author": one.author, "date": one.date, "message": one.message}
             for one in entry.commits
         ]

@@ -175,7 +175,8 @@ def read(data: bytes) -> Given:
         body: Any = json.loads(data)
         if body.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
             raise UsageError(
-                "the report has the format of another version", "write and read it with the same version"
+                "another version wrote this report",
+                "use the same version for `registry review` and `registry comment`",
             )
         problems = tuple(_problem(one) for one in body["problems"])
         comparison = changes_json.read(body["changes"]) if body["changes"] is not None else None
@@ -184,7 +185,7 @@ def read(data: bytes) -> Given:
             raise TypeError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            "this is not a report of `registry review --format json`", "name the file that it wrote"
+            "this is not a report of `registry review --format json`", "name the file that this command wrote"
         ) from error
     return Given(problems, comparison, lambda _path, _line: None, note[:500])
 

@@ -72,11 +72,11 @@ def report(
         parts += [shown(problem) for problem in alike[:at_most_alike]]
         if more := len(alike[at_most_alike:] if at_most_alike is not None else ()):
             files = len({problem.span.path for problem in alike})
-            told = (
+            hidden = (
                 f"{more:,} more warning{'' if more == 1 else 's'} {rule}, {len(alike):,} in {files:,} "
                 f"file{'' if files == 1 else 's'}"
             )
-            parts.append(styled(f"… and {told} in all", "soft") + "\n")
+            parts.append(styled(f"… and {hidden} in total", "soft") + "\n")
     return "\n".join([*parts, summary(problems) + "\n"])
 
 

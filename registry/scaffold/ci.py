@@ -27,16 +27,15 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
 # Folders that need no quotes in a shell, in YAML or in a path pattern.
 _FOLDER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*(/[A-Za-z0-9._][A-Za-z0-9._-]*)*")
 
-_GITHUB = """# Reviews every pull request with the right to read only, so that forks are safe; on main \
-gives ids and publishes the site
-# to GitHub Pages. registry-comment.yml posts the comment on the pull request.
+_GITHUB = """# Reviews every pull request with read access only, so that forks are safe. On main,
+# assigns ids and publishes the site to GitHub Pages. registry-comment.yml posts the comment.
 name: registry
 on:
   pull_request:%(paths)s
   push:
     branches: [main]%(paths)s
 permissions: {}
-# One publication at a time, and each review replaces the one that waits before it.
+# One publication at a time; a new review replaces a waiting one.
 concurrency:
   group: registry-${{ github.ref }}
 jobs:
@@ -53,8 +52,7 @@ jobs:
         with: {python-version: "3.12"}
       - run: %(install)s
       - run: mkdir -p review
-      # The result of the merge with the current target: problems, what the change does to ids, and what it \
-can break.
+      # Reviews the result of the merge with the current target: problems, ids, and what the change can break.
       - run: >-
           registry review%(folder)s --base "origin/$GITHUB_BASE_REF" --format github
           --also json=review/review.json --also markdown=review/review.md
@@ -88,7 +86,7 @@ can break.
       - id: pages
         uses: %(actions/configure-pages)s
       - run: %(install)s
-      # Leave out --published, here and below, where the pages cannot be read without a login.
+      # Omit --published, here and below, if the pages require a login.
       - run: registry index%(folder)s --push --branch main --published "$ADDRESS"
         env: {ADDRESS: "${{ steps.pages.outputs.base_url }}"}
       - id: index
@@ -101,13 +99,12 @@ can break.
       contents: read
     steps:
       - uses: %(actions/checkout)s
-        # The whole history: revisions come from the commits.
+        # The whole history: revisions are read from the commits.
         with: {fetch-depth: 0, persist-credentials: false, ref: "${{ needs.index.outputs.commit }}"}
       - uses: %(actions/setup-python)s
         with: {python-version: "3.12"}
       - run: %(install)s
-      # Ends with 3 when the published site knows of more ids than this one: a main that was set back \
-replaces no site.
+      # Exits with 3 if the published site has more ids: a main that was reset does not replace the site.
       - run: registry build%(folder)s --out site --published "$ADDRESS" --base-url "$ADDRESS"
         env: {ADDRESS: "${{ needs.index.outputs.address }}"}
       - uses: %(actions/upload-pages-artifact)s
@@ -123,9 +120,9 @@ replaces no site.
     steps:
       - uses: %(actions/deploy-pages)s
 """
-_GITHUB_COMMENT = """# Posts the review of a pull request as one comment, which the next run updates. It \
-runs the default branch's version of this
-# file, never the pull request's; the artifact of that run is only data, and the number comes from the event.
+_GITHUB_COMMENT = """# Posts the review of a pull request as one comment, which the next run updates.
+# GitHub runs the version of this file on the default branch, never that of the pull request. The artifact of
+# the review is used as data only; the number of the pull request comes from the event.
 name: registry comment
 on:
   workflow_run:
@@ -153,18 +150,16 @@ jobs:
       - run: registry comment github --report review/review.json
         env: {GITHUB_TOKEN: "${{ github.token }}"}
 """
-_GITLAB = """# Reviews every merge request; on the default branch gives ids and publishes the site to \
-GitLab Pages.
-# Giving ids needs a project access token with the scope write_repository, as the masked variable \
-REGISTRY_TOKEN; with the
-# scope api as well, the review is posted as one note on the merge request.
+_GITLAB = """# Reviews every merge request. On the default branch, assigns ids and publishes the site to
+# GitLab Pages. To assign ids, it needs a project access token with the scope write_repository in the masked
+# variable REGISTRY_TOKEN. With the scope api as well, the review is posted as one note on the merge request.
 default:
   image: python:3.12
   timeout: 30 minutes
   before_script:
     - %(install)s
 variables:
-  GIT_DEPTH: "0"   # the whole history: revisions come from the commits
+  GIT_DEPTH: "0"   # the whole history: revisions are read from the commits
 workflow:
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
@@ -175,15 +170,14 @@ review:
   script:
     - git fetch origin "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"
     - mkdir -p review
-    # The result of the merge with the current target: problems, what the change does to ids, and what it \
-can break.
+    # Reviews the result of the merge with the current target: problems, ids, and what the change can break.
     - registry review%(folder)s --base FETCH_HEAD --also gitlab=review/gl-code-quality.json --also \
 json=review/review.json
     # The catalog with the change, to browse from the merge request.
     - registry build%(folder)s --out preview --preview "merge request $CI_MERGE_REQUEST_IID" --base FETCH_HEAD
     - cp -rL preview review/preview
   after_script:
-    # Merge requests from forks have no token: they have the code quality report only.
+    # Merge requests from forks have no token: they get only the code quality report.
     - if [ -z "$REGISTRY_TOKEN" ] || [ ! -f review/review.json ]; then exit 0; fi
     - %(install)s
     - registry comment gitlab --report review/review.json
@@ -198,27 +192,24 @@ pages:
   resource_group: registry-publish
   script:
     - git remote set-url origin "https://registry:$REGISTRY_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git"
-    # Leave out --published, here and below, where the pages cannot be read without a login.
+    # Omit --published, here and below, if the pages require a login.
     - registry index%(folder)s --push --branch "$CI_DEFAULT_BRANCH" --published "$CI_PAGES_URL"
-    # Ends with 3 when the published site knows of more ids than this one: a branch that was set back \
-replaces no site.
+    # Exits with 3 if the published site has more ids: a branch that was reset does not replace the site.
     - registry build%(folder)s --out site --published "$CI_PAGES_URL" --base-url "$CI_PAGES_URL"
     - cp -rL site public
   artifacts:
     paths: [public]
 """
-_FORGEJO = """# Reviews every pull request; on main gives ids and keeps the site as an artifact. For Gitea, \
-write the actions' addresses without
-# their host. With a token that may write issues, as the secret REGISTRY_TOKEN, the review is posted as one \
-comment.
-# When the site has an address, put it into the variable REGISTRY_URL: a site that knows of more ids is \
-then never replaced.
+_FORGEJO = """# Reviews every pull request. On main, assigns ids and keeps the site as an artifact.
+# For Gitea, remove the host from the action addresses. With a token that can write issues in the secret
+# REGISTRY_TOKEN, the review is posted as one comment. Put the address of the site into the variable
+# REGISTRY_URL: a site that has more ids is then never replaced.
 name: registry
 on:
   pull_request:%(paths)s
   push:
     branches: [main]%(paths)s
-# A server that does not know this key gives each job's token the rights that it has by itself.
+# A server that does not support this key uses the default rights of each job's token.
 permissions: {}
 jobs:
   review:
@@ -234,10 +225,9 @@ jobs:
         with: {fetch-depth: 0, persist-credentials: false}
       - run: %(install)s
       - run: mkdir -p review
-      # The result of the merge with the current target: problems, what the change does to ids, and what it \
-can break.
+      # Reviews the result of the merge with the current target: problems, ids, and what the change can break.
       - run: registry review%(folder)s --base "origin/$GITHUB_BASE_REF" --also json=review/review.json
-      # Pull requests from forks have no secrets: they have only the log of the step before.
+      # Pull requests from forks have no secrets: they get only the log of the previous step.
       - if: always()
         run: if [ -n "$REGISTRY_TOKEN" ] && [ -f review/review.json ]; then registry comment forgejo \
 --report review/review.json; fi
@@ -254,14 +244,13 @@ can break.
     steps:
       - run: apt-get update && apt-get install --yes nodejs
       - uses: %(https://code.forgejo.org/actions/checkout)s
-        with: {fetch-depth: 0}   # the whole history: revisions come from the commits
+        with: {fetch-depth: 0}   # the whole history: revisions are read from the commits
       - run: %(install)s
       - run: registry index%(folder)s --push --branch main ${REGISTRY_URL:+--published "$REGISTRY_URL"}
-      # Ends with 3 when the published site knows of more ids than this one: a main that was set back \
-replaces no site.
+      # Exits with 3 if the published site has more ids: a main that was reset does not replace the site.
       - run: registry build%(folder)s --out site ${REGISTRY_URL:+--published "$REGISTRY_URL" --base-url \
 "$REGISTRY_URL"}
-      # Publish `site` here, as your host wants it.
+      # Add the step that publishes `site` to your host here.
       - uses: %(https://code.forgejo.org/forgejo/upload-artifact)s
         with: {name: site, path: site/}
 """

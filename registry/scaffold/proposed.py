@@ -39,5 +39,5 @@ def propose_definition(root: Path, kind: Kind, name: str, start: Start) -> Propo
     """
     path = definition_path(kind.name, name)
     if os.path.lexists(root / path):
-        raise UsageError(f"{path} is there already", "choose another name, or edit that file")
+        raise UsageError(f"{path} already exists", "choose another name, or edit that file")
     return Proposed(root, path, definition_text(path, kind, name, start).encode("utf-8", "surrogateescape"))

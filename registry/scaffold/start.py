@@ -28,32 +28,30 @@ from registry.scaffold.ci import ci_files, install_command
 
 _README = """# {title}
 
-Process definitions: which executable to run, and how. Each is a YAML file below `definitions/`; programs \
-read them as
-JSON by a small id that never changes.
+Process definitions: which executable to run, and how. Each definition is a YAML file below `definitions/`.
+Programs read the definitions as JSON, by a small id that never changes.
 
     {install}
-    registry check                              # what is wrong, and where
-    registry new process_definition group/name  # a new one, with comments
+    registry check                              # report problems
+    registry new process_definition group/name  # create a definition
     registry serve                              # catalog and API on http://127.0.0.1:8000
 
-Change a file, open a pull request. When it is merged, `registry index` gives new definitions their ids on \
-the main
-branch; never write an `id` by hand.
+To change a definition, edit its file and open a pull request. After the merge, `registry index` assigns ids
+to new definitions on the main branch. Never write an `id` by hand.
 """
 _SETTINGS = """# yaml-language-server: $schema=schema/registry.schema.json
 # Settings of this registry; all are optional.
 title: {title}
-# description: What is kept here, in Markdown.
-# base_url: https://registry.example.org/   # where the site will be served
-# page_size: 20                             # definitions in one answer of a list
-# history: commits                          # fewer files: neither the fields that a revision changed nor \
-its content
-# output: site                              # where `registry build` puts the site
-# bot_name: Process Registry                # who commits ids
+# description: What the registry contains, in Markdown.
+# base_url: https://registry.example.org/   # where the site is served
+# page_size: 20                             # definitions on one page of a list
+# history: commits                          # fewer files: only the commits, without changed fields \
+and contents
+# output: site                              # output folder of `registry build`
+# bot_name: Process Registry                # author of the commits that assign ids
 # bot_email: process-registry@localhost
 {install_from}
-registry_id: {registry_id}   # tells this registry from a fork; never change it
+registry_id: {registry_id}   # distinguishes this registry from a fork; never change it
 """
 _GITIGNORE = "/site\n/.site.generations/\n/.registry/\n"
 # The ledger is a chain of hashes: its bytes must be the same on every system.
@@ -117,8 +115,8 @@ def init_registry(
     """
     if is_registry(folder):
         raise RefusedError(
-            f"{folder} is a registry already",
-            "`registry new` adds a definition, `registry init --ci github` CI files",
+            f"{folder} is already a registry",
+            "use `registry new` to add a definition, `registry init --ci github` to add CI files",
         )
     repository = _repository_around(folder)
     files = {
@@ -148,8 +146,8 @@ def add_ci_files(folder: Path, forges: Sequence[str], install_from: str = "") ->
     existing = [name for name in files if os.path.lexists(top / name)]
     for name in existing:
         if not (top / name).is_file() or (top / name).read_bytes() != files[name]:
-            raise RefusedError(f"{top / name} exists, and is not what would be written; nothing was written",
-                               "move it away, run this again, and join the two by hand")  # fmt: skip
+            raise RefusedError(f"{top / name} exists with other content; nothing was written",
+                               "move it away, run the command again, and merge the two by hand")  # fmt: skip
     create_files(top, {name: data for name, data in files.items() if name not in existing})
     new = tuple(sorted(_seen_from(folder, top, name) for name in files if name not in existing))
     return Written(new, tuple(_seen_from(folder, top, name) for name in existing))
@@ -165,7 +163,7 @@ def _repository_around(folder: Path) -> Repository | None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     if not git_is_installed():
-        raise UsageError("git is not on this machine", "install it, for example with `apt install git`")
+        raise UsageError("git is not installed", "install it, for example with `apt install git`")
     return open_repository(
         next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
     )
@@ -198,7 +196,7 @@ def _registry_files(title: str, install_from: str) -> dict[str, bytes]:
     source = (
         f"install_from: {install_from}"
         if install_from
-        else "# install_from: https://…/process-registry.git@v1.0.0   # where CI gets it"
+        else "# install_from: https://…/process-registry.git@v1.0.0   # address from which CI installs it"
     )
     texts = {
         "README.md": _README.format(title=title, install=install_command(install_from)),

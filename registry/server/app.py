@@ -165,7 +165,7 @@ class Server:
         except Exception as error:  # noqa: BLE001 - the edge: one request must not end the server
             self._report_bug(error)
             return JSONResponse(
-                {"error": "internal error; the server's terminal says where the details are"}, 500, _HEADERS
+                {"error": "internal error; see the terminal of the server for details"}, 500, _HEADERS
             )
 
     def _kept_or_found(self, request: Request) -> Response:
@@ -379,7 +379,7 @@ class Server:
                     try:
                         await asyncio.wait_for(listener.wait(), _ALIVE_S)
                     except TimeoutError:
-                        yield ": still here\n\n"
+                        yield ": keep-alive\n\n"
         finally:
             self._listeners.discard(listener)
 

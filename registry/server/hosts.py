@@ -83,9 +83,13 @@ class HostGuard:
             await _refuse(400, "a request needs one Host header", scope, receive, send)
         elif given and not self._allowed.allows(given[0].strip(), _local_address(scope)):
             host = host_of(given[0].strip())
-            hint = f"; to allow it start the server with --allow-host {host}" if host else ""
+            hint = f"; to allow it, start the server with --allow-host {host}" if host else ""
             await _refuse(
-                403, f"this server does not answer to {host or 'this host name'}{hint}", scope, receive, send
+                403,
+                f"this server does not accept requests for {host or 'this host name'}{hint}",
+                scope,
+                receive,
+                send,
             )
         else:
             await self._app(scope, receive, send)

@@ -14,28 +14,29 @@ def listen(host: str, port: int) -> socket.socket:
     """
     if not host:
         raise UsageError(
-            "--host is empty", "0.0.0.0 means every address of this machine; left out: this machine only"
+            "--host is empty",
+            "use 0.0.0.0 for every address of this machine, or omit --host for this machine only",
         )
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not a host name"
         raise UsageError(
-            f"{url_host(host)} cannot be listened on: {reason}", "name an address of this machine with --host"
+            f"cannot listen on {url_host(host)}: {reason}", "name an address of this machine with --host"
         ) from error
     # For a name with both address families use IPv4: most programs take `localhost` as IPv4.
     family, kind, protocol, _, address = next((one for one in found if one[0] == socket.AF_INET), found[0])
     try:
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise UsageError(f"{url_host(host)}:{port} cannot be listened on: {error.strerror}") from error
+        raise UsageError(f"cannot listen on {url_host(host)}:{port}: {error.strerror}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"{url_host(host)}:{port} cannot be listened on: {error.strerror}",
+            f"cannot listen on {url_host(host)}:{port}: {error.strerror}",
             "choose another with --port or --host",
         ) from error
     return listener

@@ -155,7 +155,7 @@ def test_everything_is_there_without_javascript(browser: Browser, address: str) 
 
 def test_any_two_revisions_can_be_compared(page: Page, address: str) -> None:
     page.goto(f"{address}/process_definition/audio/encode/")
-    page.click("text=Compare any two")
+    page.click("text=Compare two revisions")
     page.wait_for_selector(".compare table")
     assert page.inner_text(".compare del") == "info"
     assert page.inner_text(".compare ins") == "debug"

@@ -265,7 +265,7 @@ class TestAddingToARegistry:
             False,
         )
         assert run("init", "--ci", "github", str(repo.root)).code == 0
-        assert "stays as it is" in run("init", "--ci", "github", str(repo.root)).out
+        assert "(exists, unchanged)" in run("init", "--ci", "github", str(repo.root)).out
 
     def test_a_dangling_link_in_its_place_is_not_written_through(
         self, repo: RepoBuilder, run: Run, tmp_path: Path

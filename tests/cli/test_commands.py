@@ -292,7 +292,7 @@ def test_list_show_and_log_for_people_and_programs(repo: RepoBuilder, run: Run) 
 
 def test_rules_and_schemas_explain_themselves(repo: RepoBuilder, run: Run) -> None:
     assert "A021" in run("rules").out
-    assert "Found in:" in run("rules", "a021").out
+    assert "Bad example:" in run("rules", "a021").out
     assert run("rules", "Z999").code == 2
     repo.define("a")
     schema = json.loads(run("schema", "process_definition", "-C", str(repo.root)).out)

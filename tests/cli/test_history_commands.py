@@ -152,7 +152,7 @@ def test_an_old_name_finds_the_definition(run: Run, history: RepoBuilder) -> Non
     for command in ("log", "show", "blame"):
         outcome = run(command, "a", "-C", str(history.root))
         assert outcome.code == 0, outcome.err
-        assert "`a` is `b` now" in outcome.err
+        assert "`a` was renamed to `b`" in outcome.err
     assert as_json(run, history, "log", "a") == as_json(run, history, "log", "b")
     assert as_json(run, history, "show", "process_definition/a@1") == as_json(run, history, "show", "b@1")
 

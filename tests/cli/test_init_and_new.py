@@ -70,7 +70,7 @@ def test_a_new_definition_is_commented_and_without_errors(
     assert "# owners:" in text
     assert run("check", "-C", str(repo.root)).code == 0
     again = run("new", *words, "-C", str(repo.root))
-    assert (again.code, "is there already" in again.err) == (2, True)
+    assert (again.code, "already exists" in again.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a//b", ".hidden", "", "a/../../b"])

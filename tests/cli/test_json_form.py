@@ -113,8 +113,8 @@ def test_a_word_that_fits_several_definitions_chooses_none(
     where = ("-C", str(indexed.root))
     outcome = run(command, "1", *where)
     assert (outcome.code, outcome.out) == (2, "")
-    assert "`1` is more than one definition" in outcome.err
-    assert "say which: process_definition/weather/qc (id 1), application/app (id 1)" in outcome.err
+    assert "`1` matches more than one definition" in outcome.err
+    assert "choose one: process_definition/weather/qc (id 1), application/app (id 1)" in outcome.err
     assert run(command, "application/1", *where).code == 0
     assert run(command, "1", "--kind", "application", *where).code == 0
     assert run(command, "1", "--kind", "aplication", *where).code == 2
@@ -129,6 +129,6 @@ def test_a_deleted_definition_and_a_name_made_of_digits_are_named_so_that_one_fi
     indexed.commit()
     outcome = run("show", "process_definition/1", *where)
     assert outcome.code == 2
-    assert "say which: process_definition/1, process_definition/weather/qc (id 1)" in outcome.err
+    assert "choose one: process_definition/1, process_definition/weather/qc (id 1)" in outcome.err
     assert "application/app (id 1)" in run("show", "1", *where).err
     assert run("show", "app", *where).code == 0

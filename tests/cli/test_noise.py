@@ -30,7 +30,7 @@ def test_warnings_of_one_rule_stand_together_and_are_counted(noisy: RepoBuilder,
         "warning W104",
         "warning W104",
     ]
-    assert "… and 7 more warnings W202, 10 in 10 files in all\n" in said
+    assert "… and 7 more warnings W202, 10 in 10 files in total\n" in said
     assert said.endswith("1 error and 12 warnings.\n")
     everything = run("check", "--all", "-C", str(noisy.root)).out
     assert everything.count("warning W202") == 10 and "more warnings" not in everything

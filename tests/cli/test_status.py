@@ -73,9 +73,9 @@ def test_on_a_terminal_there_is_one_view(repo: RepoBuilder, tmp_path: Path) -> N
         eventually(lambda: "Watching" in shown())
         for _ in range(2):
             repo.define("a", BAD)
-            eventually(lambda: "tiemout" in shown() and "last good site stays" in shown())
+            eventually(lambda: "tiemout" in shown() and "previous site is kept" in shown())
             repo.define("a", GOOD)
-            eventually(lambda: "tiemout" not in shown() and "last good site stays" not in shown(), shown())
+            eventually(lambda: "tiemout" not in shown() and "previous site is kept" not in shown(), shown())
         assert shown().count("definition") <= 3, shown()
     finally:
         process.terminate()

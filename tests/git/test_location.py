@@ -153,7 +153,7 @@ def test_a_bare_repository_is_used_only_where_it_is_named(
     repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "bare.git"))
     monkeypatch.chdir(tmp_path / "bare.git")
     outcome = run("list", "--source", "main")
-    assert (outcome.code, "only if it is named" in outcome.err) == (2, True)
+    assert (outcome.code, "only if -C names it" in outcome.err) == (2, True)
     assert run("list", "--source", "main", "-C", ".").code == 0
     assert run("list", "--source", "main", "-C", str(tmp_path / "bare.git")).code == 0
     inside = run("list", "--source", "main", "-C", "refs")

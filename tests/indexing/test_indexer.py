@@ -156,7 +156,7 @@ def test_a_copy_that_kept_its_id_gets_one_of_its_own_and_the_commit_says_so(
     repo.commit()
     assert "id 1 is also the id of" in run("check", "-C", str(repo.root)).out
     outcome = run("index", "-C", str(repo.root))
-    assert "a.yaml: the id 1 is not its own; it has 2 now" in outcome.out
+    assert "a.yaml: the id 1 belongs to another definition; replaced by 2" in outcome.out
     assert "a.yaml had 1, which belongs to another definition; it now has 2" in repo.git(
         "log", "-1", "--format=%B"
     )

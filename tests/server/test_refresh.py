@@ -86,4 +86,4 @@ def test_a_port_in_use_is_one_clear_line(repo: RepoBuilder, run: Run) -> None:
         taken.listen()
         outcome = run("serve", "-C", str(repo.root), "--port", str(taken.getsockname()[1]))
     assert outcome.code == 2
-    assert "cannot be listened on" in outcome.err
+    assert "cannot listen on" in outcome.err

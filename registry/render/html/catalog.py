@@ -82,7 +82,7 @@ def _explained(make: Callable[P, Iterator[File]]) -> Callable[P, Iterator[File]]
             place = f"site_templates/{getattr(error, 'name', None) or '…'}"
             line = getattr(error, "lineno", None)
             message = f"{place}{f':{line}' if line else ''}: {error.message or error}"
-            raise UsageError(message, "mend the template, or remove it to use ours") from error
+            raise UsageError(message, "fix the template, or remove it to use the program's own") from error
 
     return made
 
@@ -121,9 +121,9 @@ class _Catalog:
         """Return the variables about the site that every page can show."""
         snapshot = self.snapshot
         note = (
-            "nothing was committed yet."
+            "there are no commits yet."
             if snapshot.commit is None
-            else "this is a shallow clone, older commits are elsewhere."
+            else "this is a shallow clone, without the older commits."
         )
         return {
             "title": snapshot.settings.title,

@@ -174,15 +174,15 @@ def _references(snapshot: Snapshot, kind: Kind, data: Mapping[str, Any]) -> Iter
 def _deprecation(data: Mapping[str, Any], kind: str) -> Texts:
     is_deprecated = data.get("lifecycle") == "deprecated"
     found = data.get("deprecation")
-    said = found if is_deprecated and isinstance(found, dict) else {}
-    replaced_by = _text(said.get("replaced_by"))
+    deprecation = found if is_deprecated and isinstance(found, dict) else {}
+    replaced_by = _text(deprecation.get("replaced_by"))
     return {
         "page.is_deprecated": "yes" if is_deprecated else "",
-        "deprecation.since": _text(said.get("since")),
-        "deprecation.sunset": _text(said.get("sunset")),
+        "deprecation.since": _text(deprecation.get("since")),
+        "deprecation.sunset": _text(deprecation.get("sunset")),
         "deprecation.replaced_by": replaced_by,
         "deprecation.href": addresses.href(addresses.definition_page(kind, replaced_by)),
-        "deprecation.reason": _text(said.get("reason")).rstrip("."),
+        "deprecation.reason": _text(deprecation.get("reason")).rstrip("."),
     }
 
 
@@ -193,7 +193,7 @@ def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any]) -> Texts
     rest = {key: value for key, value in adapter.items() if key != f"{side}_type"}
     params = rest.pop(f"{side}_params", None) or rest.pop(f"{side}_parameters", None) or {}
     titles = known.sides.get(side, {}).get("properties", {}) if known else {}
-    words = known.sides.get(side, {}).get("description", "") if known else "A type of the team's own."
+    words = known.sides.get(side, {}).get("description", "") if known else "A custom type."
     merged = {**params, **rest} if isinstance(params, dict) else rest
     return {
         "side": side.capitalize(),
@@ -208,7 +208,7 @@ def _newest(snapshot: Snapshot, shown: Sequence[ShownRevision], root: str) -> Te
     more = (
         f"All {count} revisions"
         if count > _NEWEST
-        else "Compare any two"
+        else "Compare two revisions"
         if snapshot.settings.shows_revisions
         else "History"
     )

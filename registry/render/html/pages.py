@@ -73,7 +73,7 @@ class Templates:
     def fill_macro(self, macro: str, texts: Texts, **constant: str) -> bytes:
         """Return the output of a macro of parts.html whose first argument has only texts as attributes.
 
-        Raises UsageError when the macro is missing or has other parameters.
+        Raises UsageError when the macro is missing or has different parameters.
         """
         return self.fill_macros(macro, (texts,), **constant)[0]
 
@@ -118,7 +118,7 @@ class Templates:
                 SimpleNamespace(**texts), **constant
             )
         except (AttributeError, TypeError) as error:
-            message = f"site_templates/{_PARTS}: the macro `{macro}` is missing or has other parameters"
+            message = f"site_templates/{_PARTS}: the macro `{macro}` is missing or has different parameters"
             raise UsageError(message, "compare the file with the program's own, or remove it") from error
         return made
 
@@ -179,7 +179,7 @@ class PageTemplates:
         variables = {**environment.globals, "root": root, **self._everywhere}
         page = environment.get_template(_NAME_OF_FRAME).render(root=root, **self._everywhere)
         parts = tuple(_BETWEEN.split(page))
-        assert len(parts) == len(_BLOCKS) + 1, "base.html has lost a block"
+        assert len(parts) == len(_BLOCKS) + 1, "base.html lacks a block"
         frame = self._frames[root] = _Frame(parts, variables, environment.get_template("base.html").blocks)
         return frame
 

@@ -82,7 +82,9 @@ def shown_revisions(
         table or _note(snapshot, revision, last)
         for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)
     ]
-    told = [*zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)]
+    shown_parts = [
+        *zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)
+    ]
     # Rendered once for all pages that list them: each page inserts its relative path to the root.
     listed = templates.fill_macros(
         "revision",
@@ -94,11 +96,11 @@ def shown_revisions(
                 "facts": who,
                 "changed": what,
             }
-            for number, subject, who, what in told
+            for number, subject, who, what in shown_parts
         ],
         root=_ROOT,
     )
-    return tuple([ShownRevision(*one, item) for one, item in zip(told, listed, strict=True)])
+    return tuple([ShownRevision(*one, item) for one, item in zip(shown_parts, listed, strict=True)])
 
 
 def history_list(shown: Iterable[ShownRevision], root: str) -> bytes:
@@ -175,4 +177,4 @@ def _why_no_field(snapshot: Snapshot, revision: Revision, last: Revision | None)
         return "Restored."
     if revision.old_blob is None:
         return "First version."
-    return "No field changed: comments, order, or the place of the file."
+    return "No field changed, only comments, the order or the path of the file."

@@ -65,11 +65,11 @@ def cut(head: str, parts: list[str], at_most: int = AT_MOST) -> str:
 def _definition(changed: Changed, *, safe: bool) -> str:
     meanings = [one for one in changed.meanings if (one.level is Level.SAFE) is safe]
     lines = [f"### {_SIGNS[meanings[0].level]} {code(title(changed))}\n"]
-    said = [f"owners: {', '.join(code(one) for one in changed.owners)}"] if changed.owners else []
+    facts = [f"owners: {', '.join(code(one) for one in changed.owners)}"] if changed.owners else []
     if changed.affects and not safe:
-        said.append(code(affected(changed)))
-    if said:
-        lines.append(" · ".join(said) + "\n")
+        facts.append(code(affected(changed)))
+    if facts:
+        lines.append(" · ".join(facts) + "\n")
     lines += [_meaning(one) for one in meanings]
     return "\n".join(lines) + "\n"
 

@@ -55,7 +55,7 @@
     const heading = document.createElement("h2");
     heading.textContent = problems.length === 1 ? "A problem in the files" : `${problems.length} problems in the files`;
     const note = document.createElement("p");
-    note.textContent = `${hasGood ? "The last good state is shown behind this." : "There is no good state to show yet."} This goes away when they are mended.`;
+    note.textContent = `${hasGood ? "The last good state is shown behind this." : "There is no good state yet."} This message disappears when the problems are fixed.`;
     const close = document.createElement("button");
     close.type = "button";
     close.textContent = "Hide";
