@@ -59,7 +59,7 @@ test-fast: .venv/.installed-dev ## the tests that take under a minute: no browse
 	$(BIN)/pytest --quiet --numprocesses=auto --dist=loadfile -m 'not slow'
 
 .PHONY: accept
-accept: .venv/.installed-dev ## write the generated documents and expected outputs anew; read the difference
+accept: .venv/.installed-dev ## write generated documents and expected outputs again; read the difference
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/registry schema --write
 	$(BIN)/python -m tests.changes.golden
@@ -67,7 +67,7 @@ accept: .venv/.installed-dev ## write the generated documents and expected outpu
 	$(BIN)/ruff format --quiet
 
 .PHONY: soak
-soak: .venv/.installed-dev ## ids through 1,000 invented histories of 400 steps, and 200 killed indexers (hours; SOAK="--histories 50" for less); 10,000 edits under a server
+soak: .venv/.installed-dev ## test ids in 1,000 generated histories of 400 steps, and 200 killed indexers (hours; SOAK="--histories 50" for less); 10,000 edits under a server
 	$(BIN)/python tests/histories/soak.py $(SOAK)
 	$(BIN)/python -m tests.server.edits
 
@@ -78,12 +78,12 @@ bench: .venv/.installed-dev ## measure builds beside their floor, checks beside 
 	$(BIN)/python benchmarks/serve.py
 
 .PHONY: lock
-lock: .venv/.installed-dev ## resolve the development dependencies anew
+lock: .venv/.installed-dev ## resolve the development dependencies again
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --upgrade --no-header --no-emit-index-url --no-emit-find-links \
 		--no-emit-trusted-host --no-emit-options --output-file requirements-dev.lock pyproject.toml
 
 .PHONY: shape
-shape: .venv/.installed-dev ## measure the shape of the code beside two similar projects; a mirror, not a gate
+shape: .venv/.installed-dev ## compare measures of the code with two similar projects
 	@$(BIN)/python scripts/shape.py registry
 
 .PHONY: release

@@ -38,7 +38,7 @@ const enhance = () => {
     apply();
   }
 
-  // The fields that differ between two revisions, maps key by key, lists as one value: as `registry diff` tells them.
+  // The fields that differ between two revisions, maps key by key, lists as one value: as in `registry diff`.
   const compare = document.querySelector(".compare");
   if (compare) {
     const isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -56,7 +56,7 @@ const enhance = () => {
       const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
       return keys.flatMap((key) => differences(Object.hasOwn(one, key) ? one[key] : undefined, Object.hasOwn(other, key) ? other[key] : undefined, pointer + step(key)));
     };
-    // As the pages do: a value cannot turn the text around it, and characters that are not seen are marked.
+    // As on the pages: a value cannot change the direction of the text around it, and invisible characters are marked.
     const unseen = /((?<!\p{Extended_Pictographic}\ufe0f?)\u200d|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200c\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0d\ufeff\uffa0\u{e0000}-\u{e0fff}])/u;
     const isolated = (text) => {
       const whole = document.createElement("bdi");
@@ -96,24 +96,24 @@ const enhance = () => {
     const show = async () => {
       const mine = ++latest;
       const [from, to] = [form.from.value, form.to.value];
-      let told;
+      let content;
       try {
         const [one, other] = await Promise.all([load(from), load(to)]);
         const found = differences(one.document ?? undefined, other.document ?? undefined, "");
-        told = document.createElement(found.length ? "table" : "p");
-        told.className = found.length ? "changes" : "note";
+        content = document.createElement(found.length ? "table" : "p");
+        content.className = found.length ? "changes" : "note";
         if (found.length) {
-          told.append(row(["Field", "Before", "After"], "th"));
-          for (const [pointer, before, after] of found) told.append(row([shown(pointer, "code"), shown(before, "del"), shown(after, "ins")], "td"));
+          content.append(row(["Field", "Before", "After"], "th"));
+          for (const [pointer, before, after] of found) content.append(row([shown(pointer, "code"), shown(before, "del"), shown(after, "ins")], "td"));
         } else {
-          told.textContent = "No field differs.";
+          content.textContent = "No field differs.";
         }
       } catch {
         fetched.clear();
-        told = document.createElement("p");
-        told.textContent = "The revisions could not be loaded.";
+        content = document.createElement("p");
+        content.textContent = "The revisions could not be loaded.";
       }
-      if (mine === latest) output.replaceChildren(told);
+      if (mine === latest) output.replaceChildren(content);
     };
     const choose = () => {
       const asked = /^#compare=(\d+)\.\.(\d+)$/.exec(location.hash);
@@ -133,14 +133,14 @@ const enhance = () => {
   }
 };
 enhance();
-// `registry serve` brings changes into an open page.
+// `registry serve` updates open pages.
 document.addEventListener("registry:replaced", enhance);
 
-// Which commit this is built from: told by one file, so that a commit does not change every page.
+// The commit of the site is in one file, so that a commit does not change every page.
 const built = document.querySelector("[data-snapshot]");
 if (built) {
   fetch(built.dataset.snapshot).then((answer) => answer.json()).then((snapshot) => {
     if (snapshot.commit) built.textContent = `Built from commit ${snapshot.commit.slice(0, 12)} of ${snapshot.commit_time.slice(0, 10)}.`;
-    if (snapshot.dirty) built.textContent += " Some files are not committed.";
+    if (snapshot.dirty) built.textContent += " Some files have uncommitted changes.";
   }).catch(() => {});
 }

@@ -164,7 +164,7 @@ def test_any_two_revisions_can_be_compared(page: Page, address: str) -> None:
     assert page.url.endswith("#compare=1..3")
     page.goto(f"{address}/process_definition/audio/encode/_revisions/2/")
     assert page.inner_text("main ins") == "1"
-    page.click("text=Compare with another")
+    page.click("text=Compare with another revision")
     page.wait_for_selector(".compare .none")
     assert (page.input_value("select[name=from]"), page.input_value("select[name=to]")) == ("1", "2")
 

@@ -224,7 +224,7 @@ def test_after_recovery_the_last_content_comes_from_the_commits_that_the_ledger_
     body = json.loads((tmp_path / "other/api/process_definition/2/index.json").read_bytes())
     assert (body["deleted"], body["last_definition"]) == (True, None)
     assert (
-        "its content is not known here" in (tmp_path / "other/process_definition/lost/index.html").read_text()
+        "its content is not available" in (tmp_path / "other/process_definition/lost/index.html").read_text()
     )
 
 
