@@ -15,6 +15,7 @@ from registry.load import yaml
 _WIDTH = 100
 # YAML finds the `:` of a key only within 1,024 characters. Longer keys start with `? `.
 _LONGEST_KEY = 1_000
+_LONGEST_ESCAPE = 10
 # Longer texts repeat rarely, and a cache of them would take too much memory.
 _LONGEST_CACHED = 1_000
 # Words, paths and names that need no quotes, unless YAML versions read the word differently.
@@ -32,11 +33,15 @@ def to_yaml(data: dict[str, Any]) -> str:
 def _map_lines(data: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     for key, value in data.items():
-        name = scalar(key, is_key=True)
-        if value.__class__ is str and "\n" not in value and len(name) <= _LONGEST_KEY:
-            lines.append(f"{name}: {scalar(value)}")
+        if (
+            value.__class__ is str
+            and len(value) <= _LONGEST_CACHED
+            and len(key) < _LONGEST_KEY // _LONGEST_ESCAPE
+            and "\n" not in value
+        ):
+            lines.append(f"{_text(key, True)}: {_text(value)}")
         else:
-            lines.extend(_with_key(name, value_lines(value, len(name))))
+            lines.extend(entry_lines(key, value))
     return lines
 
 
@@ -97,6 +102,8 @@ def _literal_lines(text: str) -> tuple[str, ...] | None:
 
 def flow(value: Any) -> str:
     """Return any value on one line."""
+    if value.__class__ is str and len(value) <= _LONGEST_CACHED:
+        return _text(value)
     if isinstance(value, dict):
         return "{" + ", ".join(flow_entry(key, item) for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -117,9 +124,8 @@ def scalar(value: Any, *, is_key: bool = False, in_brackets: bool = True) -> str
     different plain texts: with `in_brackets` (the default) the result is valid in both.
     """
     if isinstance(value, str):
-        return (_text if len(value) <= _LONGEST_CACHED else _text.__wrapped__)(
-            value, is_key=is_key, in_brackets=in_brackets
-        )
+        write = _text if len(value) <= _LONGEST_CACHED else _text.__wrapped__
+        return write(value, is_key, in_brackets)
     written = json.dumps(value)
     if isinstance(value, float) and "e" in written and "." not in written:
         return written.replace("e", ".0e")  # not 1e+22: YAML 1.1 reads it as text
@@ -128,7 +134,7 @@ def scalar(value: Any, *, is_key: bool = False, in_brackets: bool = True) -> str
 
 # Cached: revisions of one definition repeat nearly the same words, and checking each dominates the time.
 @lru_cache(maxsize=16_384)
-def _text(text: str, *, is_key: bool, in_brackets: bool) -> str:
+def _text(text: str, is_key: bool = False, in_brackets: bool = True) -> str:
     is_ambiguous = yaml.is_ambiguous(text)
     if not is_ambiguous and _PLAIN.match(text):
         return text

@@ -240,6 +240,17 @@ def test_every_text_comes_back_exactly_through_the_writer(text: str) -> None:
     assert data_of(to_yaml(data)) == data
 
 
+@pytest.mark.parametrize("key", ["k" * 5_000, "\U000e0001" * 99, "\U000e0001" * 101, "\x7f" * 400])
+def test_long_keys_and_exponents_come_back_through_the_writer(key: str) -> None:
+    data = {
+        key: "v",
+        "in brackets": {key: 1e22},
+        "in lines": {key: {"a": {"b": 1e-7}}},
+        "list": [{key: -0.0}],
+    }
+    assert repr(data_of(to_yaml(data))) == repr(data)
+
+
 @pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_good_corpus_is_read_without_a_word(path: Path) -> None:
     document, problems = yaml.read(path.read_bytes(), path.name)
