@@ -101,7 +101,7 @@ class Authenticator:
         name, password = found
         if looks_like_token(password):
             return self._by_token(users, password)
-        return await self._by_password(users, name, password, peer_address)
+        return await self._by_password(name, password, peer_address)
 
     def principal_of(self, name: str) -> Principal | Failure:
         """Return the principal of a user whom a trusted proxy has logged in; status 403 for unknown names."""
@@ -124,7 +124,7 @@ class Authenticator:
             return _unauthorized(f"the token {token.name} expired at {time_text(token.expires)}")
         return Principal(users.users[token.user], token)
 
-    async def _by_password(self, users: Users, name: str, password: str, address: str) -> Principal | Failure:
+    async def _by_password(self, name: str, password: str, address: str) -> Principal | Failure:
         # The name has no colon, so the pair has one form only.
         digest = hmac.digest(self._key, f"{name}:{password}".encode("utf-8", "surrogatepass"), "sha256")
         verified = self._verified.get(digest)
@@ -138,21 +138,18 @@ class Authenticator:
         if task is None:
             if len(self._pending) >= MOST_WAITING:
                 return Failure(503, "too many logins at once; try again", {"retry-after": "1"})
-            task = asyncio.create_task(self._verify(users, digest, name, password, address))
+            task = asyncio.create_task(self._verify(digest, name, password, address))
             self._pending[digest, address] = task
             task.add_done_callback(lambda _: self._pending.pop((digest, address)))
         # The verification goes on if this client disconnects: others may wait for it.
         return await asyncio.shield(task)
 
-    async def _verify(
-        self, users: Users, digest: bytes, name: str, password: str, address: str
-    ) -> Principal | Failure:
-        user = users.users.get(name)
+    async def _verify(self, digest: bytes, name: str, password: str, address: str) -> Principal | Failure:
         async with self._slots:
             wait_s = self._failed.wait_s(name, address)  # others may have failed while this one waited
             if wait_s:
                 return _slowed_down(wait_s)
-            stored = user.password if user is not None else None
+            stored = self._stored_password(name)
             loop = asyncio.get_running_loop()
             try:
                 is_right = await loop.run_in_executor(
@@ -160,13 +157,18 @@ class Authenticator:
                 )
             except CannotVerifyError:
                 return Failure(503, "the password cannot be verified now; try again", {"retry-after": "5"})
-            if user is None or not is_right:
+            # The users file may have changed meanwhile.
+            user = self._current().users.get(name)
+            if user is None or not is_right or user.password != stored:
                 self._failed.failed(name, address)
                 return _unauthorized("user name or password is wrong")
         self._failed.succeeded(name, address)
-        if self._current() is users:
-            self._verified.put(digest, _Verified(user, self._clock() + VERIFIED_FOR_S))
+        self._verified.put(digest, _Verified(user, self._clock() + VERIFIED_FOR_S))
         return Principal(user)
+
+    def _stored_password(self, name: str) -> str | None:
+        user = self._current().users.get(name)
+        return user.password if user is not None else None
 
 
 def _name_and_password(credentials: str) -> tuple[str, str] | None:
