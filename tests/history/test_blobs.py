@@ -103,3 +103,24 @@ def test_contents_that_git_does_not_have_are_told(repo: RepoBuilder) -> None:
     contents = BlobReader(opened, ())
     with pytest.raises(GitError, match="git does not have the blob"):
         contents.get("0123456789" * 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title: T\ndefinition: {exec: /bin/x}\n# password: hunter2\n",
+        "title: T # --token=s3cr3t-Value\ndefinition: {exec: /bin/x}\n",
+        "- title: a list\n- password: hunter2\n",
+    ],
+)
+def test_text_that_may_hold_a_credential_is_not_shown_as_written(repo: RepoBuilder, text: str) -> None:
+    repo.define("a", text)
+    repo.commit("start")
+    opened = open_repository(Path(repo.root))
+    assert opened is not None
+    blob = repo.git("rev-parse", "HEAD:definitions/process_definition/a.yaml")
+    assert BlobReader(opened, (("definition",),)).written(blob) == ""
+    repo.define("a", "title: T\ndefinition: {exec: /bin/x}  # runs it\n")
+    repo.commit("harmless")
+    blob = repo.git("rev-parse", "HEAD:definitions/process_definition/a.yaml")
+    assert "# runs it" in BlobReader(opened, (("definition",),)).written(blob)
