@@ -12,6 +12,7 @@ from registry.history.blobs import BlobReader, BlobSpool, id_in
 from registry.load import yaml
 from registry.load.source import open_source
 from registry.model.definition import id_of
+from registry.pipeline import check_source
 from tests.support.repo import RepoBuilder
 
 LINES = st.sampled_from(
@@ -124,3 +125,24 @@ def test_text_that_may_hold_a_credential_is_not_shown_as_written(repo: RepoBuild
     repo.commit("harmless")
     blob = repo.git("rev-parse", "HEAD:definitions/process_definition/a.yaml")
     assert "# runs it" in BlobReader(opened, (("definition",),)).written(blob)
+
+
+def test_a_credential_of_the_current_file_is_hidden_too(repo: RepoBuilder) -> None:
+    repo.define("a", "title: T\ndefinition: {exec: /bin/x, environment: {DB_PASSWORD: kXq9Lr2vTz81Wm4p}}\n")
+    repo.commit("start")
+    source = open_source(repo.root)
+    definition = check_source(source).loaded.definitions[0]
+    reader = BlobReader(source.repository, (("definition",),))
+    reader.take([definition])
+    assert "kXq9Lr2vTz81Wm4p" not in repr(reader.get(definition.blob))
+    assert reader.written(definition.blob) == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="spools are for processes that fork")
+def test_two_contents_whose_ids_start_alike_are_kept_apart() -> None:
+    spool = BlobSpool()
+    ids = ["ab" * 8 + "0" * 24, "ab" * 8 + "1" * 24]
+    for number, blob in enumerate(ids):
+        spool.put(blob, b"%d" % number)
+    spool.finish()
+    assert [spool.get(blob) for blob in [*ids, "ab" * 8 + "2" * 24]] == [b"0", b"1", None]
