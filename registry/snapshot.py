@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from registry.cache.build_cache import BuildCache
-from registry.cache.cache_file import program
+from registry.cache.cache_file import program_digest
 from registry.errors import UsageError
 from registry.history.archive import NO_REVISIONS, History, Revisions
 from registry.history.reader import continue_history
 from registry.ids import Ledger, LedgerEntry, parse_ledger
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER, defaults_folder
-from registry.load.lookups import Changes, Lookups, Place, lookups_of, with_changes
+from registry.load.lookups import Changes, Lookups, QualifiedName, lookups_of, with_changes
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, Source
 from registry.model.addresses import folded, has_address
@@ -123,7 +123,7 @@ class Snapshot:
     is_dirty: bool
     history: History | None
     history_complete: bool
-    revisions: Mapping[Place, Revisions]
+    revisions: Mapping[QualifiedName, Revisions]
     tombstones: tuple[Tombstone, ...]
     contents: BlobReader
     templates: Mapping[str, bytes]
@@ -200,7 +200,7 @@ class Snapshot:
 
     def _changed_revisions(
         self, changes: SnapshotChanges, definitions: Iterable[Definition], lookups: Lookups
-    ) -> dict[Place, Revisions]:
+    ) -> dict[QualifiedName, Revisions]:
         """The revisions of the definitions that may have other ones; of all where the history goes on."""
         if changes.history is not self.history:
             concerned = definitions
@@ -217,7 +217,7 @@ class Snapshot:
     def common_fingerprint(self) -> str:
         """A digest of all that every page and answer may depend on."""
         facts: list[Any] = [
-            program(),
+            program_digest(),
             repr(self.settings),
             self.history_complete,
             repr(self.preview),
@@ -312,7 +312,7 @@ class Snapshot:
         return self.lookups.by_kind
 
     @property
-    def by_name(self) -> Mapping[Place, Definition]:
+    def by_name(self) -> Mapping[QualifiedName, Definition]:
         """Definitions by kind and name."""
         return self.lookups.by_name
 
@@ -349,7 +349,7 @@ class Snapshot:
         return self.tombstones_by_name.get((tombstone.kind, tombstone.name)) is tombstone
 
     @property
-    def referring(self) -> Mapping[Place, tuple[Definition, ...]]:
+    def referring(self) -> Mapping[QualifiedName, tuple[Definition, ...]]:
         """For a kind and name, the definitions that name it in a reference field."""
         return self.lookups.referring
 

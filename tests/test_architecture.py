@@ -1,5 +1,6 @@
 """The shape of the project holds: every module is on the map, every file of a sort is in its tuple, documents are up to date."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -66,6 +67,41 @@ def test_every_file_of_a_sort_is_in_its_tuple() -> None:
     assert reports == set(FORMATS), "add the format to FORMATS in registry/reports/__init__.py"
     forges = {path.stem for path in (PACKAGE / "review/forges").glob("[a-z]*.py")} - {"forge"}
     assert forges == set(FORGES), "add the forge to FORGES in registry/review/forges/__init__.py"
+
+
+# Names that each module of a folder defines, because the modules implement the same interface.
+INTERFACES = {
+    "RULES": "check",
+    "command": "cli",
+    "forge_from": "review/forges",
+    "render": "render",
+    "render_one": "render",
+    "report": "reports",
+}
+
+
+def public_names(module: ast.Module) -> set[str]:
+    """The public classes, functions, constants and types that a module defines at its top."""
+    found = set()
+    for node in module.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+    return {name for name in found if not name.startswith("_")}
+
+
+def test_no_public_name_stands_for_two_things() -> None:
+    modules: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        file = path.relative_to(PACKAGE).as_posix()
+        for name in public_names(ast.parse(path.read_text(encoding="utf-8"))):
+            if not file.startswith(f"{INTERFACES.get(name, '-')}/"):
+                modules.setdefault(name, []).append(file)
+    twice = {name: files for name, files in modules.items() if len(files) > 1}
+    assert twice == {}, "rename one of them, or make it private to its module"
 
 
 @pytest.mark.parametrize("name", ["rules.md", "changes.md", "commands.md"])

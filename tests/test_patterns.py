@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import registry
-from registry.changes.process import Surroundings, inside_changes
+from registry.changes.process import Surroundings, process_changes
 from registry.credentials import credential_in, hide, hide_in_line
 from registry.errors import nearest
 from registry.exchange.json_2013 import _repaired
@@ -222,7 +222,7 @@ def _compare_arguments(there: Connection, _nothing: None) -> None:
         (["a", "b"] * 4_000, ["b", "a", "c"] * 3_000),
         (["a"] * 9_000, ["b"] * 9_000),
     ):
-        found = [one.rule for one in inside_changes({"argv": before}, {"argv": after}, Surroundings())]
+        found = [one.rule for one in process_changes({"argv": before}, {"argv": after}, Surroundings())]
         there.send(found)
 
 

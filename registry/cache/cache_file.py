@@ -78,7 +78,7 @@ class CacheFile:
             try:
                 status = self._path.stat()
                 # A file with another inode is a copy, for example from a commit.
-                about = (program(), f"{status.st_dev} {status.st_ino}")
+                about = (program_digest(), f"{status.st_dev} {status.st_ino}")
                 known = _about(connection)
                 if known and known[0][1] != about[1]:
                     connection.close()
@@ -191,7 +191,7 @@ def _about(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1)
-def program() -> str:
+def program_digest() -> str:
     """Return a digest of the program's version and files: a modified program does not reuse caches."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=16)
     for file in sorted(Path(__file__).parent.parent.rglob("*.py")):

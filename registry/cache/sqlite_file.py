@@ -14,7 +14,7 @@ from pathlib import Path
 
 from registry.files.safe_paths import create_new, is_own_file
 
-Schema = Mapping[str, str]
+Tables = Mapping[str, str]
 """The statement that creates each table, by table name, in SQLite's stored form `CREATE TABLE name (…)`."""
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -35,7 +35,7 @@ _NOT_ITS_FAULT = (
 )
 
 
-def open_database(path: Path, schema: Schema, form: int, page_size: int = 4096) -> sqlite3.Connection | None:
+def open_database(path: Path, schema: Tables, form: int, page_size: int = 4096) -> sqlite3.Connection | None:
     """Return a connection to a file with exactly this schema and `form` (its `user_version`).
 
     A missing or invalid file is created from scratch. Returns None when the file cannot be used at present
@@ -99,7 +99,7 @@ def _connect(path: Path, page_size: int) -> sqlite3.Connection:
     return connection
 
 
-def _prepared(connection: sqlite3.Connection, schema: Schema, form: int) -> bool:
+def _prepared(connection: sqlite3.Connection, schema: Tables, form: int) -> bool:
     """Create the tables in an empty file; False for another schema."""
     found = _matches(connection, schema, form)
     if found is False:
@@ -119,7 +119,7 @@ def _prepared(connection: sqlite3.Connection, schema: Schema, form: int) -> bool
     return found is not False
 
 
-def _matches(connection: sqlite3.Connection, schema: Schema, form: int) -> bool | None:
+def _matches(connection: sqlite3.Connection, schema: Tables, form: int) -> bool | None:
     """True for exactly this schema and form, None for an empty file."""
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall()
     if not found:

@@ -316,9 +316,9 @@ def _given(example: Mapping[str, Any]) -> str:
 
 def _inside(before: Definition, after: Definition, kind: Kind, around: Surroundings) -> Iterator[Meaning]:
     if kind.uses("process"):
-        yield from process.inside_changes(before.inside, after.inside, around)
+        yield from process.process_changes(before.inside, after.inside, around)
     elif kind.uses("machine"):
-        yield from machine.inside_changes(before.inside, after.inside)
+        yield from machine.machine_changes(before.inside, after.inside)
     else:
         yield from _free_form(Change("/definition", before.inside, after.inside))
 

@@ -126,7 +126,7 @@ _SCHEMAS = frozenset(
 )
 # The registry generates this part from all adapter types. A new type does not weaken the schema.
 _GENERATED = "adapters"
-Found = tuple[str, Any, Any, str]
+SchemaChange = tuple[str, Any, Any, str]
 """Pointer into the schema, old and new value, and the effect."""
 
 
@@ -174,9 +174,9 @@ class _Schemas:
 
     def __init__(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         self._old, self._new = old, new
-        self._found: list[Found] = []
+        self._found: list[SchemaChange] = []
 
-    def looser(self) -> list[Found]:
+    def looser(self) -> list[SchemaChange]:
         """Return everything that the new version accepts, or may accept, and the old one did not."""
         self._compare(self._old, self._new, "")
         for reference in sorted(_negated(self._old)):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:
+def machine_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Meaning]:
     """Yield the meaning of each changed field between two `definition` values."""
     for key in dict.fromkeys((*old, *new)):
         change = Change(f"/definition/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))

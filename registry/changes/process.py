@@ -64,7 +64,9 @@ class Surroundings:
     compat: frozenset[str] = frozenset()
 
 
-def inside_changes(old: Mapping[str, Any], new: Mapping[str, Any], around: Surroundings) -> Iterator[Meaning]:
+def process_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], around: Surroundings
+) -> Iterator[Meaning]:
     """Yield the meaning of each changed field between two `definition` values."""
     for key in dict.fromkeys((*old, *new)):
         change = Change(f"/definition/{escape_step(key)}", old.get(key, MISSING), new.get(key, MISSING))

@@ -184,9 +184,9 @@ def _show(result: "BuildResult", target: Path, source: "Source", format_: Format
     """Report what was built, or why nothing was built."""
     snapshot = result.snapshot
     if snapshot is None and format_ == "json":
-        from registry.reports.json import body
+        from registry.reports.json import problems_body
 
-        write_json(body(result.problems))
+        write_json(problems_body(result.problems))
         return
     shown = [one for one in result.problems if one.severity is Severity.ERROR] if quiet else result.problems
     if shown:
@@ -239,7 +239,7 @@ class Seen:
     @classmethod
     def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, options: str) -> "Seen | None":
         """None if a change might be undetectable (racy time stamps). The source reuses this scan."""
-        from registry.cache.cache_file import program
+        from registry.cache.cache_file import program_digest
         from registry.files.safe_paths import current_umask
         from registry.load.source import WorkTree
         from registry.site import Site
@@ -257,7 +257,7 @@ class Seen:
         cut = repository.cut() if repository is not None else ""
         return cls(
             Site(out_),
-            f"{program()} {source.commit} {cut} "
+            f"{program_digest()} {source.commit} {cut} "
             f"{found.digest if found is not None else ''} {options} {current_umask():o}",
         )
 
@@ -325,7 +325,7 @@ def _preview(source: "Source", title: str, base: str) -> "Preview | None":
     """The change that the site shows: compared with the merge base, not with the tip of the target branch."""
     from registry.load.source import Commit
     from registry.reports.changes.html import report
-    from registry.reports.changes.words import summary
+    from registry.reports.changes.words import comparison_summary
     from registry.review.comparison import compare_sources
     from registry.snapshot import Preview
 
@@ -337,4 +337,4 @@ def _preview(source: "Source", title: str, base: str) -> "Preview | None":
         Commit(source.root, repository, repository.common_ancestor(target, commit) or target), source
     )
     marks = {(one.kind, one.name): one.what.value for one in comparison.changed}
-    return Preview(title, summary(comparison), marks, report(comparison, home="../").encode())
+    return Preview(title, comparison_summary(comparison), marks, report(comparison, home="../").encode())

@@ -168,12 +168,12 @@ def _write(problems: Sequence[Problem], format_: str, source: "Source") -> None:
 
 def _review(root: Path, revision: str, base: str | None, *, changed: bool) -> "Review":
     """All problems. Without `base`: those of the files as they are, without a merge."""
-    from registry.review.review import Review, check_changed, review
+    from registry.review.review import Review, check_changed_files, review
 
     if changed and revision != "worktree":
         raise UsageError("--changed needs the work tree", "omit --source or --changed")
     if changed:
-        return check_changed(root, base or "HEAD")
+        return check_changed_files(root, base or "HEAD")
     if base is not None:
         return review(root, base, revision)
     from registry.load.source import open_source

@@ -34,7 +34,7 @@ def command(forge: str, report: Path, dry_run: bool) -> None:
       registry comment gitlab --report review.json --dry-run
     """
     from registry.load.settings import environment_of_job
-    from registry.reports.review import MARKER, REVIEW_FORMATS, read
+    from registry.reports.review import MARKER, REVIEW_FORMATS, review_from_json
 
     try:
         with report.open("rb") as file:
@@ -45,7 +45,7 @@ def command(forge: str, report: Path, dry_run: bool) -> None:
         ) from error
     if len(data) > MOST_BYTES:
         raise UsageError(f"{report} is larger than {MOST_BYTES // 1024**2} MiB")
-    body = REVIEW_FORMATS["markdown"](read(data))
+    body = REVIEW_FORMATS["markdown"](review_from_json(data))
     if dry_run:
         write_text(body)
         return

@@ -66,7 +66,7 @@ def _report(error: BaseException, code: int, *, as_json: bool) -> None:
         message, hint = error.message, error.hint
         if isinstance(error, ProblemsError):
             if as_json:
-                from registry.reports.json import body as problems_body
+                from registry.reports.json import problems_body
 
                 body = problems_body(error.problems)
             else:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 # git calls the first two.
-ACTIONS = ("pre-receive", "update", "install")
+_ACTIONS = ("pre-receive", "update", "install")
 
 
 @click.command("hook")
-@click.argument("action", type=click.Choice(ACTIONS))
+@click.argument("action", type=click.Choice(_ACTIONS))
 @click.argument("words", nargs=-1, metavar="[ARGS]...")
 @click.option(
     "--branch",
@@ -152,7 +152,7 @@ def _report(verdict: "Verdict", fail_on: FailOn | None) -> tuple[bool, str]:
     from registry.cli.diff import fails
     from registry.model.characters import visible
     from registry.reports.changes import text as changes_text
-    from registry.reports.changes.words import summary
+    from registry.reports.changes.words import comparison_summary
     from registry.reports.text import report
 
     name = visible(verdict.update.ref.removeprefix("refs/heads/"))
@@ -168,6 +168,6 @@ def _report(verdict: "Verdict", fail_on: FailOn | None) -> tuple[bool, str]:
         lines.append(
             changes_text.report(comparison)
             if too_grave or loosens
-            else f"registry: {name}: {summary(comparison)}"
+            else f"registry: {name}: {comparison_summary(comparison)}"
         )
     return has_errors(problems) or too_grave or bool(verdict.refused), "\n".join(lines)

@@ -80,9 +80,9 @@ def command(action: str, registry: Path | None, source: str, kind: str | None, f
         )
     problems = (*checked.loaded.problems, *problems, *verify(checked.loaded.definitions, ledger))
     if format_ == "json":
-        from registry.reports.json import body
+        from registry.reports.json import problems_body
 
-        write_json(body(problems))
+        write_json(problems_body(problems))
     elif problems:
         show_problems(problems, opened.read, to_stdout=True)
     else:

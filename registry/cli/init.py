@@ -8,7 +8,7 @@ import click
 
 from registry.cli.terminal import err, find_root, out
 from registry.errors import UsageError
-from registry.scaffold import FORGES
+from registry.scaffold import CI_FORGES
 
 
 @click.command("init")
@@ -17,7 +17,7 @@ from registry.scaffold import FORGES
 @click.option(
     "--ci",
     multiple=True,
-    type=click.Choice([*FORGES, "none"]),
+    type=click.Choice([*CI_FORGES, "none"]),
     help="Forge for which CI files are written; can be repeated. Default: github.",
 )
 @click.option(

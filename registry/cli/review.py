@@ -22,7 +22,7 @@ from registry.model.problem import has_errors
 from registry.runtime import never_collect
 
 # The names in REVIEW_FORMATS, which are imported late.
-FORMATS = ("text", "markdown", "json", "github", "gitlab")
+_FORMATS = ("text", "markdown", "json", "github", "gitlab")
 
 
 @click.command("review")
@@ -31,7 +31,7 @@ FORMATS = ("text", "markdown", "json", "github", "gitlab")
     "--head", default="worktree", metavar="REF", help="The change: a commit, branch or tag, or the work tree."
 )
 @registry_option
-@format_choice(*FORMATS, help_text="Output format. github prints annotations for the changed lines.")
+@format_choice(*_FORMATS, help_text="Output format. github prints annotations for the changed lines.")
 @click.option(
     "--also",
     multiple=True,
@@ -110,10 +110,10 @@ def command(
 
 def _file(words: str) -> tuple[str, Path]:
     name, _, path = words.partition("=")
-    if name not in FORMATS or not path:
+    if name not in _FORMATS or not path:
         raise UsageError(
             f"--also {words!r} is not FORMAT=FILE",
-            f"formats are {', '.join(FORMATS)}; as in --also json=review.json",
+            f"formats are {', '.join(_FORMATS)}; as in --also json=review.json",
         )
     if not Path(path).parent.is_dir():
         raise UsageError(f"{Path(path).parent} is not a folder", "create it first")

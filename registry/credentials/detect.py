@@ -34,7 +34,7 @@ from registry.credentials.tables import (
     NETRC,
     OPTION,
     OPTION_IN_TEXT,
-    PLACEHOLDER,
+    PLACEHOLDER_VALUE,
     PROSE,
     PUBLIC_NAME,
     RANDOM,
@@ -89,7 +89,9 @@ def credential_of(text: Text) -> str | None:
 def is_placeholder(name: str, value: str) -> bool:
     """True when a name indicates a secret and the value is a placeholder for it."""
     bare = value.strip()
-    return _is_secret_name(name) and _matches(PLACEHOLDER, bare) and bare.lower() not in ("none", "null")
+    return (
+        _is_secret_name(name) and _matches(PLACEHOLDER_VALUE, bare) and bare.lower() not in ("none", "null")
+    )
 
 
 def hide(name: str, value: str, *, may_be_random: bool = True) -> str:
@@ -268,7 +270,7 @@ class _Findings:
         is_nothing = (
             _matches(ELSEWHERE, value)
             or len(_without_references(value)) < shortest
-            or _matches(PLACEHOLDER, value)
+            or _matches(PLACEHOLDER_VALUE, value)
         )
         return not (is_nothing or _matches(HARMLESS, value)) and self.add(what, start, end)
 
@@ -301,7 +303,7 @@ def _found_in(text: Text) -> list[_Finding]:
         _look_for_shapes(value, found)
     if not found.listed:
         start = value.index(bare)
-        if is_secret and not _matches(HARMLESS, bare) and not _matches(PLACEHOLDER, bare):
+        if is_secret and not _matches(HARMLESS, bare) and not _matches(PLACEHOLDER_VALUE, bare):
             found.add(_BY_NAME, start, start + len(bare))
         elif may_be_random and _is_random(name, bare):
             found.add("a long random value", start, start + len(bare))
@@ -451,7 +453,7 @@ def _look_for_shapes(value: str, found: _Findings) -> None:
 def _look_for_addresses(value: str, found: _Findings) -> None:
     for match in URL_PASSWORD.finditer(value):
         password = match["value"]
-        if _without_references(password) and not _matches(PLACEHOLDER, password):
+        if _without_references(password) and not _matches(PLACEHOLDER_VALUE, password):
             found.add("an address with a password", *match.span("value"))
     for match in URL_USER.finditer(value):
         if _is_token_like(match["value"]):

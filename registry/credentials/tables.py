@@ -34,7 +34,7 @@ ELSEWHERE = Pattern(
     r"(?:file:|vault:|secret:|aws-?sm:|gcp-?sm:|ssm:|arn:|op://|keyring:|env:|/run/secrets/|projects/)\S*\Z",
     re.IGNORECASE,
 )
-PLACEHOLDER = Pattern(
+PLACEHOLDER_VALUE = Pattern(
     r"""(?: fix-?me | to-?do | tbd | changeme | change[-_ ]?(?:me|this|it) | replace[-_ ]?(?:me|this|with.*)? | set[-_ ]?me | x{3,} | \*{3,} | \.{3}
       | <[^<>]*> | \[[^\[\]]*\]? | (?:your|my|some)[-_ ].* | .*[-_ ]here | dummy.* | placeholder | redacted | hidden | insert.* | enter.* | none | null | n/?a | secret | password | token
       | example | test | sample | todo:.* | fixme:.* | unset | undefined | \?+ )\Z""",

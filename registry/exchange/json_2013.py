@@ -24,7 +24,7 @@ _PLACEHOLDER_VALUES = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re
 _MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
 
 
-def read(file_name: str, text: str, options: ImportOptions) -> list[Imported]:
+def read_2013(file_name: str, text: str, options: ImportOptions) -> list[Imported]:
     """Return every definition in one file. Raises UsageError when it cannot be imported."""
     notes: list[str] = []
     data = _parse(file_name, text, options, notes)
@@ -208,4 +208,4 @@ def _adapter(inside: dict[str, Any], side: str, options: ImportOptions, notes: l
     inside[f"{side}_adapter"] = adapter
 
 
-IMPORTER = Importer("json-2013", "JSON of the 2013 service", (".json", ".json5"), read)
+IMPORTER = Importer("json-2013", "JSON of the 2013 service", (".json", ".json5"), read_2013)

@@ -7,7 +7,7 @@ from registry.git.blobs import Oversize
 from registry.git.environment import git_is_installed
 from registry.git.error import GitError, GitWriteError, WriteFailure
 from registry.git.fast_import import CommitSpec, Signature
-from registry.git.index_file import IndexEntry, suspects
+from registry.git.index_file import IndexEntry, may_hide_files
 from registry.git.location import (
     find_work_tree,
     git_directories_in,
@@ -64,7 +64,7 @@ __all__ = [
     "git_is_installed",
     "init_repository",
     "looks_like_git_dir",
+    "may_hide_files",
     "open_repository",
     "refuse_embedded",
-    "suspects",
 ]

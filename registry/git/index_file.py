@@ -30,7 +30,7 @@ class IndexEntry(NamedTuple):
     is_assumed: bool
 
 
-def suspects(git_dir: Path) -> bool:
+def may_hide_files(git_dir: Path) -> bool:
     """True when the index may contain submodules, or files whose absence git does not report.
 
     Decided without git, in milliseconds.

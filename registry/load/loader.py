@@ -15,7 +15,7 @@ from registry.load.defaults import TEMPLATES_FOLDER
 from registry.load.document_store import DocumentStore
 from registry.load.file_stats import is_settled
 from registry.load.kinds import Kind, Kinds
-from registry.load.lookups import Place, name_key, with_changes
+from registry.load.lookups import QualifiedName, name_key, with_changes
 from registry.load.settings import SETTINGS_PATH
 from registry.load.source import Commit, EntryType, Source, WorkTree, blob_id
 from registry.model.definition import (
@@ -50,7 +50,7 @@ class Loaded:
     elsewhere: frozenset[str] = frozenset()
     samples: Mapping[str, str] = field(default_factory=dict)
 
-    def at(self, places: Collection[Place]) -> list[Definition]:
+    def at(self, places: Collection[QualifiedName]) -> list[Definition]:
         """Return the definitions with these kinds and names."""
         names = {name for _, name in places}
         return [one for one in self.definitions if one.name in names and one[:2] in places]
@@ -90,7 +90,7 @@ _MANY = 500
 # are read.
 _OF_GIT = frozenset((".git", "head", "objects", "refs", "config", "commondir"))
 
-Found = tuple[str, Definition | None, tuple[Problem, ...]]
+LoadedFile = tuple[str, Definition | None, tuple[Problem, ...]]
 """Path of a file, its definition if it is one, and the problems found in it."""
 
 
@@ -132,7 +132,7 @@ class LoadedChanges(NamedTuple):
     """
 
     loaded: Loaded
-    definitions: dict[Place, Definition | None]
+    definitions: dict[QualifiedName, Definition | None]
 
 
 def load_changed(
@@ -144,7 +144,7 @@ def load_changed(
     definitions may be affected: a path is not a regular file of a known kind, or a definition names sample
     files. The ledger and files that are never loaded, such as hidden files of editors, are skipped.
     """
-    found: dict[Place, Definition | None] = {}
+    found: dict[QualifiedName, Definition | None] = {}
     problems: list[Problem] = []
     unreadable = set(before.unreadable)
     like = before.definitions[0].blob if before.definitions else source.commit
@@ -182,7 +182,9 @@ def load_changed(
     return LoadedChanges(loaded, found)
 
 
-def definitions_at(loaded: Loaded, kinds: Kinds, paths: Iterable[str]) -> dict[Place, Definition | None]:
+def definitions_at(
+    loaded: Loaded, kinds: Kinds, paths: Iterable[str]
+) -> dict[QualifiedName, Definition | None]:
     """Return the definitions at these paths by kind and name; None for each that does not exist."""
     places = {
         place for path in paths if (place := kind_and_name(path)) is not None and place[0] in kinds.by_name
@@ -196,7 +198,7 @@ def _names_samples(definitions: Iterable[Definition | None]) -> bool:
 
 def _parse(
     source: Source, kinds: Kinds, wanted: Mapping[str, tuple[str, str]], paths: Sequence[str]
-) -> Iterator[Found]:
+) -> Iterator[LoadedFile]:
     for path, data in source.read_many(paths):
         kind, name = wanted[path]
         definition, problems = _read(path, kinds.by_name[kind], name, data)
@@ -209,7 +211,7 @@ def _load_cached(
     wanted: Mapping[str, tuple[str, str]],
     paths: Sequence[str],
     cache: BuildCache,
-) -> Iterator[Found]:
+) -> Iterator[LoadedFile]:
     """Parse files like `_parse`, but skip those that are unchanged since an earlier run."""
     store = DocumentStore(cache, source.repository)
     fresh: dict[str, yaml.StoredDocument] = {}

@@ -15,9 +15,9 @@ from registry.model.definition import Definition
 if TYPE_CHECKING:
     from registry.load.kinds import Kinds
 
-Place = tuple[str, str]
+QualifiedName = tuple[str, str]
 """Kind and name of a definition."""
-Changes = Mapping[Place, Definition | None]
+Changes = Mapping[QualifiedName, Definition | None]
 """Definitions that were added or edited, by kind and name; None for those that were removed."""
 
 
@@ -30,9 +30,9 @@ class Lookups:
     """
 
     by_kind: Mapping[str, tuple[Definition, ...]]
-    by_name: Mapping[Place, Definition]
+    by_name: Mapping[QualifiedName, Definition]
     published: Mapping[str, tuple[Definition, ...]]
-    referring: Mapping[Place, tuple[Definition, ...]]
+    referring: Mapping[QualifiedName, tuple[Definition, ...]]
 
     def with_changes(self, kinds: Kinds, changes: Changes) -> Lookups:
         """Return the indexes after some definitions changed. Unaffected tables and rows are shared."""
@@ -65,7 +65,7 @@ class Lookups:
             found.insert(bisect_left(found, new.id or 0, key=_id_of), new)
         return tuple(found)
 
-    def targets_of(self, kinds: Kinds, changes: Changes) -> set[Place]:
+    def targets_of(self, kinds: Kinds, changes: Changes) -> set[QualifiedName]:
         """Return the kinds and names that the changed definitions refer to, before or after the change."""
         concerned = [one for one in (*map(self.by_name.get, changes), *changes.values()) if one is not None]
         return {target for one in concerned for target in references_of(one, kinds)}
@@ -76,7 +76,7 @@ def lookups_of(kinds: Kinds, definitions: Iterable[Definition]) -> Lookups:
     by_kind: dict[str, list[Definition]] = {kind.name: [] for kind in kinds}
     for definition in definitions:
         by_kind[definition.kind].append(definition)
-    referring: dict[Place, list[Definition]] = {}
+    referring: dict[QualifiedName, list[Definition]] = {}
     for kind in kinds:
         for number, reference in enumerate(kind.references):
             for definition in by_kind[kind.name]:
@@ -91,7 +91,7 @@ def lookups_of(kinds: Kinds, definitions: Iterable[Definition]) -> Lookups:
     )
 
 
-def references_of(definition: Definition, kinds: Kinds) -> list[Place]:
+def references_of(definition: Definition, kinds: Kinds) -> list[QualifiedName]:
     """Return kind and name of each definition that this one refers to, in order of the reference fields."""
     fields = kinds.by_name[definition.kind].references
     return [
@@ -127,7 +127,9 @@ def _id_of(definition: Definition) -> int:
     return definition.id or 0
 
 
-def _referring_to(target: Place, candidates: Sequence[Definition], kinds: Kinds) -> tuple[Definition, ...]:
+def _referring_to(
+    target: QualifiedName, candidates: Sequence[Definition], kinds: Kinds
+) -> tuple[Definition, ...]:
     """Return the definitions that refer to `target`, sorted by kind, reference field and name.
 
     A definition that refers to it in two fields is listed twice.

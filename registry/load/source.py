@@ -20,9 +20,9 @@ from registry.git import (
     Repository,
     find_work_tree,
     git_directories_in,
+    may_hide_files,
     open_repository,
     refuse_embedded,
-    suspects,
 )
 from registry.load.file_stats import UNREADABLE, WATCHED, Facts, TreeScan, facts_of
 from registry.load.settings import SETTINGS_PATH, Settings, parse_settings
@@ -182,7 +182,7 @@ class WorkTree(_WithSettings):
         but marked as assume-unchanged: they would be read as deleted.
         """
         work_tree = find_work_tree(self.root)
-        if work_tree is None or not suspects(work_tree.git_dir) or self.repository is None:
+        if work_tree is None or not may_hide_files(work_tree.git_dir) or self.repository is None:
             return frozenset()
         prefix = self.repository.prefix_of(self.root)
         entries = self.repository.index_entries([f"{prefix}{name}" for name in WATCHED])

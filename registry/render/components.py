@@ -18,7 +18,7 @@ from registry.model.schema_reference import target_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Schema = dict[str, Any]
+OpenApiSchema = dict[str, Any]
 # Keywords that are kept unchanged. `title` is omitted: generators use it as a class name, and several schemas
 # may have the same title.
 _KEPT = ("description", "format", "deprecated", "examples")
@@ -39,9 +39,9 @@ class Components:
     Generators create files and classes from the names, so two names never differ only in case or punctuation.
     """
 
-    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+    def __init__(self, schemas: Mapping[str, OpenApiSchema]) -> None:
         """Start with `schemas`, which keep their names."""
-        self.schemas: dict[str, Schema] = dict(schemas)
+        self.schemas: dict[str, OpenApiSchema] = dict(schemas)
         self._taken = {_plain(name) for name in schemas}
 
     def reserve(self, wanted: str) -> str:
@@ -53,7 +53,7 @@ class Components:
         self._taken.add(_plain(name))
         return name
 
-    def add(self, wanted: str, schema: Schema) -> Schema:
+    def add(self, wanted: str, schema: OpenApiSchema) -> OpenApiSchema:
         """Add a schema under `wanted` or a similar free name, and return a reference to it."""
         name = self.reserve(wanted)
         self.schemas[name] = schema
@@ -68,9 +68,9 @@ class Shapes:
         self._components = components
         self._prefix = prefix
         self._schema = schema
-        self._by_pointer: dict[str, Schema] = {}
+        self._by_pointer: dict[str, OpenApiSchema] = {}
 
-    def of(self, node: Any, name: str, within: frozenset[str] = frozenset()) -> Schema:
+    def of(self, node: Any, name: str, within: frozenset[str] = frozenset()) -> OpenApiSchema:
         """Return the schema of a value; an object with fields becomes the component `name`.
 
         `within` are the references that led to this value.
@@ -89,7 +89,7 @@ class Shapes:
         found = self._shape(merged, name, within)
         return self._components.add(name, found) if "properties" in found else found
 
-    def _referred(self, pointer: str, within: frozenset[str]) -> Schema:
+    def _referred(self, pointer: str, within: frozenset[str]) -> OpenApiSchema:
         """Return the schema that a reference in the kind's schema leads to.
 
         An object with fields is one component for all references to it.
@@ -115,7 +115,7 @@ class Shapes:
         self._components.schemas[name] = self._shape(merged, name, within)
         return self._by_pointer[pointer]
 
-    def _merged(self, node: Schema, within: frozenset[str]) -> Schema:
+    def _merged(self, node: OpenApiSchema, within: frozenset[str]) -> OpenApiSchema:
         """Merge the unconditional parts of `allOf` into a schema. Conditions are omitted."""
         merged = dict(node)
         for part in _list(node.get("allOf")):
@@ -130,7 +130,7 @@ class Shapes:
             merged = more | merged | ({"properties": both} if both else {})
         return merged
 
-    def _shape(self, node: Schema, name: str, within: frozenset[str]) -> Schema:
+    def _shape(self, node: OpenApiSchema, name: str, within: frozenset[str]) -> OpenApiSchema:
         """Return the schema of a value whose `allOf` was merged into it."""
         types = _types(node)
         found = _kept(node) | ({"type": types[0] if len(types) == 1 else types} if types else {})
@@ -154,7 +154,7 @@ class Shapes:
         return found
 
 
-def reference(name: str) -> Schema:
+def reference(name: str) -> OpenApiSchema:
     """Return a reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -168,12 +168,12 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _kept(node: Schema) -> Schema:
+def _kept(node: OpenApiSchema) -> OpenApiSchema:
     found = {key: node[key] for key in _KEPT if key in node}
     return found if "description" in found or "title" not in node else {"description": node["title"]} | found
 
 
-def _types(node: Schema) -> list[str]:
+def _types(node: OpenApiSchema) -> list[str]:
     """Return the types that a schema allows, declared or implied by its keywords."""
     found = node.get("type")
     if isinstance(found, str):
@@ -192,12 +192,12 @@ def _says_type(part: Any) -> bool:
     return isinstance(part, dict) and ("$ref" in part or bool(_types(part)))
 
 
-def _union(shapes: Iterable[Schema]) -> Schema:
+def _union(shapes: Iterable[OpenApiSchema]) -> OpenApiSchema:
     """Return a schema that allows any of `shapes`.
 
     Duplicates are removed, and text with known values is merged into text of any kind.
     """
-    plain: list[Schema] = []
+    plain: list[OpenApiSchema] = []
     for shape in shapes:
         alike = [
             one

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from registry import __version__
 from registry.load.settings import MAX_PAGE_SIZE
 from registry.model import addresses
-from registry.render.components import Components, Schema, Shapes, pascal, reference
+from registry.render.components import Components, OpenApiSchema, Shapes, pascal, reference
 from registry.render.json_api import OURS
 from registry.render.target import File, Target, to_json
 
@@ -38,7 +38,7 @@ def render(snapshot: Snapshot) -> Iterator[Target]:
     )
 
 
-def openapi_body(snapshot: Snapshot) -> Schema:
+def openapi_body(snapshot: Snapshot) -> OpenApiSchema:
     """Return the OpenAPI document. Addresses are relative to the URL in `servers`."""
     paths = {
         _path(addresses.API): _get(
@@ -92,18 +92,18 @@ def _get(  # noqa: PLR0913 - each is a separate part of an operation
     tag: str,
     operation: str,
     summary: str,
-    schema: str | Schema,
-    *parameters: Schema,
+    schema: str | OpenApiSchema,
+    *parameters: OpenApiSchema,
     media_type: str = "application/json",
     description: str = "",
     gone: str = "",
-) -> Schema:
+) -> OpenApiSchema:
     """Return one GET operation.
 
     `gone` is the component of a deleted definition, or "" if there can be none.
     """
     body = reference(schema) if isinstance(schema, str) else schema
-    responses: Schema = {"200": _response("OK", body, media_type)}
+    responses: OpenApiSchema = {"200": _response("OK", body, media_type)}
     if any(one["in"] == "path" for one in parameters):
         responses["404"] = {"$ref": "#/components/responses/NotFound"}
     if any(one["in"] == "query" for one in parameters) or operation.startswith("set_"):
@@ -112,7 +112,7 @@ def _get(  # noqa: PLR0913 - each is a separate part of an operation
         responses["410"] = _response(
             "The definition was deleted. A static host returns the same body with status 200", reference(gone)
         )
-    found: Schema = {
+    found: OpenApiSchema = {
         "tags": [tag],
         "operationId": operation,
         "summary": summary,
@@ -125,11 +125,11 @@ def _get(  # noqa: PLR0913 - each is a separate part of an operation
     }
 
 
-def _response(description: str, schema: Schema, media_type: str = "application/json") -> Schema:
+def _response(description: str, schema: OpenApiSchema, media_type: str = "application/json") -> OpenApiSchema:
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
-def _parameter(name: str, schema: Schema, description: str, place: str = "path") -> Schema:
+def _parameter(name: str, schema: OpenApiSchema, description: str, place: str = "path") -> OpenApiSchema:
     return {
         "name": name,
         "in": place,
@@ -139,7 +139,7 @@ def _parameter(name: str, schema: Schema, description: str, place: str = "path")
     }
 
 
-def _query(name: str, schema: Schema, description: str) -> Schema:
+def _query(name: str, schema: OpenApiSchema, description: str) -> OpenApiSchema:
     return _parameter(name, schema, f"{description} {_LIVE_ONLY}", "query")
 
 
@@ -147,7 +147,7 @@ def _path(place: str) -> str:
     return f"/{place}/"
 
 
-def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
+def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
     name = kind.name
     number = _parameter("id", _ID, "The id of the definition. It never changes, so programs can store it.")
     revision = _parameter("number", _ID, "Number of the revision, from 1.")
@@ -211,7 +211,7 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> Schema:
     return found
 
 
-def _filters(snapshot: Snapshot) -> tuple[Schema, ...]:
+def _filters(snapshot: Snapshot) -> tuple[OpenApiSchema, ...]:
     fields = snapshot.kinds.fields.values()
     searched = ["name", "title", "description", "tags", *(one.name for one in fields if one.is_searched)]
     most = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE, "default": snapshot.settings.page_size}
@@ -234,13 +234,13 @@ def _filters(snapshot: Snapshot) -> tuple[Schema, ...]:
     )
 
 
-def _object(properties: Schema, *optional: str) -> Schema:
+def _object(properties: OpenApiSchema, *optional: str) -> OpenApiSchema:
     """Return the schema of an object that allows additional keys."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": True}
 
 
-def _common_schemas(*, shows_revisions: bool) -> dict[str, Schema]:
+def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
     facts = {
         "number": _ID,
         "commit": _TEXT_OR_NULL | {"description": "null if it is not committed"},

@@ -11,7 +11,7 @@ from registry.model.characters import visible
 from registry.model.diff import MISSING
 from registry.reports.changes import json as changes_json
 from registry.reports.changes import markdown
-from registry.reports.changes.words import NO_CHANGES, affected, summary, title, value, who
+from registry.reports.changes.words import NO_CHANGES, affected, comparison_summary, title, value, who
 from registry.reports.envelope import to_text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def as_markdown(changelog: Changelog) -> str:
 
 def as_json(changelog: Changelog) -> str:
     """Format as the JSON of `registry diff --format json`, plus `since` and commits."""
-    body = changes_json.body(changelog.comparison)
+    body = changes_json.comparison_body(changelog.comparison)
     for listed, entry in zip(body["definitions"], changelog.entries, strict=True):
         listed["commits"] = [
             {"commit": one.commit, "author": one.author, "date": one.date, "message": one.message}
@@ -48,7 +48,7 @@ def _notes(changelog: Changelog, mark: str, quote: Quote) -> str:
     compared = changelog.comparison
     heading = f"{mark} " if mark else ""
     name = visible(changelog.title) if not mark else markdown.escaped(changelog.title)
-    words = summary(compared) if compared.changed else NO_CHANGES
+    words = comparison_summary(compared) if compared.changed else NO_CHANGES
     lines = [
         f"{heading}{name}: {quote(changelog.since)} to {quote((compared.head or 'work tree')[:12])}",
         "",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from registry.model.characters import visible, visible_lines
 from registry.reports.line import LineOf, said
-from registry.reports.text import summary
+from registry.reports.text import problem_summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
             # GitHub accepts columns only for a range within one line.
             facts |= {"col": span.column, "endColumn": span.end_column}
         lines.append(annotation(problem.severity.value, facts, said(problem)))
-    return "\n".join([*lines, summary(problems)]) + "\n"
+    return "\n".join([*lines, problem_summary(problems)]) + "\n"
 
 
 def annotation(command: str, facts: Mapping[str, str | int], text: str) -> str:

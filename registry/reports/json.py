@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def report(problems: Sequence[Problem], _line_of: LineOf = lambda _path, _line: None) -> str:
     """Return the problems as JSON text."""
-    return to_text(body(problems))
+    return to_text(problems_body(problems))
 
 
-def body(problems: Sequence[Problem]) -> dict[str, Any]:
+def problems_body(problems: Sequence[Problem]) -> dict[str, Any]:
     """Return `{"problems": […], "errors": N, "warnings": N}`.
 
     Lines and columns start at 1; the end is exclusive.

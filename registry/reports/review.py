@@ -17,7 +17,7 @@ from registry.reports import text as problems_text
 from registry.reports.changes import json as changes_json
 from registry.reports.changes import markdown
 from registry.reports.changes import text as changes_text
-from registry.reports.changes.words import between, summary, title, who
+from registry.reports.changes.words import between, comparison_summary, title, who
 from registry.reports.envelope import FORMAT_VERSION, to_text
 
 if TYPE_CHECKING:
@@ -72,19 +72,23 @@ def _text(given: Given) -> str:
 
 
 def _json(given: Given) -> str:
-    changes = changes_json.body(given.comparison) if given.comparison is not None else None
-    return to_text({**problems_json.body(given.problems), "note": given.note, "changes": changes})
+    changes = changes_json.comparison_body(given.comparison) if given.comparison is not None else None
+    return to_text({**problems_json.problems_body(given.problems), "note": given.note, "changes": changes})
 
 
 def _markdown(given: Given) -> str:
-    verdict = problems_text.summary(given.problems)
+    verdict = problems_text.problem_summary(given.problems)
     compared = given.comparison
     head = [
         MARKER,
         "## Process registry",
         "",
         f"**{verdict}** "
-        + (f"**{summary(compared)}** <sub>{between(compared)}</sub>" if compared else _NOT_COMPARED),
+        + (
+            f"**{comparison_summary(compared)}** <sub>{between(compared)}</sub>"
+            if compared
+            else _NOT_COMPARED
+        ),
     ]
     if given.note:
         head.append(f"\n{markdown.code(given.note)}")
@@ -99,7 +103,7 @@ def _markdown(given: Given) -> str:
     if problems:
         is_long = len(problems) > _MOST_OPEN
         findings = (
-            markdown.folded(f"{len(problems):,} findings", problems)
+            markdown.collapsible(f"{len(problems):,} findings", problems)
             if is_long
             else markdown.cut("", problems, markdown.AT_MOST // 2)
         )
@@ -169,7 +173,7 @@ REVIEW_FORMATS: dict[str, Callable[[Given], str]] = {
 _RULE = re.compile(r"[A-Z]{1,8}[0-9]{3}")
 
 
-def read(data: bytes) -> Given:
+def review_from_json(data: bytes) -> Given:
     """Parse the output of `--format json`. Raises UsageError for anything else."""
     try:
         body: Any = json.loads(data)
@@ -179,7 +183,9 @@ def read(data: bytes) -> Given:
                 "use the same version for `registry review` and `registry comment`",
             )
         problems = tuple(_problem(one) for one in body["problems"])
-        comparison = changes_json.read(body["changes"]) if body["changes"] is not None else None
+        comparison = (
+            changes_json.comparison_from_json(body["changes"]) if body["changes"] is not None else None
+        )
         note = body["note"]
         if not isinstance(note, str):
             raise TypeError

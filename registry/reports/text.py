@@ -77,7 +77,7 @@ def report(
                 f"file{'' if files == 1 else 's'}"
             )
             parts.append(styled(f"… and {hidden} in total", "soft") + "\n")
-    return "\n".join([*parts, summary(problems) + "\n"])
+    return "\n".join([*parts, problem_summary(problems) + "\n"])
 
 
 def _warnings_by_rule(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
@@ -116,7 +116,7 @@ def _excerpt(source: str, problem: Problem) -> list[str]:
     return [f"  {span.line:5d} | {visible(text)}", f"        | {' ' * before}{'^' * width}"]
 
 
-def summary(problems: Sequence[Problem]) -> str:
+def problem_summary(problems: Sequence[Problem]) -> str:
     """Return the number of errors and warnings as text."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors

@@ -99,7 +99,7 @@ def review_as_it_is(source: Commit, base: Commit) -> Review:
     return _review(source, base, source.commit, "", of_change=True)
 
 
-def check_changed(root: Path, base: str = "HEAD") -> Review:
+def check_changed_files(root: Path, base: str = "HEAD") -> Review:
     """Check the files of the work tree that differ from `base`.
 
     Only these files, files that refer to them and files that they refer to are read. The problems reported

@@ -1,6 +1,6 @@
 """Create files: a new registry with its CI files, and new definitions."""
 
-from registry.scaffold.ci import FORGES, PLACEHOLDER, ci_files, install_command
+from registry.scaffold.ci import CI_FORGES, PLACEHOLDER, ci_files, install_command
 from registry.scaffold.proposed import propose_definition
 from registry.scaffold.schema_update import update_schemas
 from registry.scaffold.start import (
@@ -15,7 +15,7 @@ from registry.scaffold.start import (
 )
 
 __all__ = [
-    "FORGES",
+    "CI_FORGES",
     "PLACEHOLDER",
     "Start",
     "adapters_index_text",

@@ -262,7 +262,7 @@ _TEMPLATES: dict[str, dict[str, str]] = {
     "gitlab": {".gitlab-ci.yml": _GITLAB},
     "forgejo": {".forgejo/workflows/registry.yml": _FORGEJO},
 }
-FORGES = tuple(_TEMPLATES)
+CI_FORGES = tuple(_TEMPLATES)
 """The forges that have CI files, in the order of the help."""
 
 

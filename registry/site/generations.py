@@ -25,7 +25,7 @@ from registry.render.target import Target, Targets, grouped_by_fingerprint
 from registry.site.manifest import Manifest, RecordedGeneration, pack
 from registry.site.path_templates import count_of, paths_of
 from registry.site.place import refuse_place
-from registry.site.plan import KEPT_GENERATIONS, Base, Plan, from_scratch, plan
+from registry.site.plan import KEPT_GENERATIONS, Base, GenerationPlan, from_scratch, plan_generation
 from registry.site.writer import OnProgress, UnchangedTargets, copy_tree, remove_files, write_targets
 
 _NAME = re.compile(r"[0-9]{6,15}\Z")
@@ -197,7 +197,7 @@ class Site:
         return [one for one in manifest.generations() if one.folder in fitting]
 
     def _unchanged(
-        self, chosen: Plan, manifest: Manifest, latest: RecordedGeneration | None
+        self, chosen: GenerationPlan, manifest: Manifest, latest: RecordedGeneration | None
     ) -> UnchangedTargets | None:
         if latest is None or not chosen.link:
             return None
@@ -212,8 +212,8 @@ class Site:
         manifest.keep_only(one.folder_id for one in manifest.generations() if one.folder in kept)
 
     def _begin(
-        self, chosen: Plan, manifest: Manifest, partial: Path, wanted: Mapping[str, str]
-    ) -> tuple[Plan, int]:
+        self, chosen: GenerationPlan, manifest: Manifest, partial: Path, wanted: Mapping[str, str]
+    ) -> tuple[GenerationPlan, int]:
         """Move or copy the folder that the plan starts from to `partial`.
 
         Returns the plan that can be followed, and the id of the folder in the manifest.
@@ -259,15 +259,15 @@ def _remove(generation: Path) -> None:
 
 def _plan(
     oldest: RecordedGeneration, latest: RecordedGeneration, folders: Sequence[str], targets: Targets
-) -> Plan:
+) -> GenerationPlan:
     # Only these two are loaded: decoding the fingerprints of a generation takes time at 100,000 targets.
     newest = latest.load()
     usable = [newest] if oldest is latest else [oldest.load(), newest]
-    return plan(usable, newest, folders, targets.fingerprints)
+    return plan_generation(usable, newest, folders, targets.fingerprints)
 
 
 def _apply(  # noqa: PLR0913 - the existing state and the wanted state
-    chosen: Plan,
+    chosen: GenerationPlan,
     manifest: Manifest,
     folder_id: int,
     unchanged: UnchangedTargets | None,

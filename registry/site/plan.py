@@ -36,7 +36,7 @@ class Base(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class GenerationPlan:
     """Steps from the state on disk to the wanted targets.
 
     `start` is the generation that the folder comes from, or None to start from scratch. `remove` are its
@@ -51,9 +51,9 @@ class Plan:
     remove: frozenset[str] = frozenset()
 
 
-def plan(
+def plan_generation(
     usable: Sequence[Generation], latest: Generation | None, folders: Sequence[str], wanted: Mapping[str, str]
-) -> Plan:
+) -> GenerationPlan:
     """Return the plan for the targets `wanted` (fingerprints by name).
 
     `usable` are the generations that can be trusted, oldest first. `latest` is the current generation, or
@@ -75,16 +75,18 @@ def plan(
     return _starting_from(Base.COPY, latest, latest, wanted)
 
 
-def from_scratch(wanted: Mapping[str, str]) -> Plan:
+def from_scratch(wanted: Mapping[str, str]) -> GenerationPlan:
     """Return the plan that reuses nothing on disk."""
-    return Plan(Base.SCRATCH, None, frozenset(wanted))
+    return GenerationPlan(Base.SCRATCH, None, frozenset(wanted))
 
 
-def _starting_from(base: Base, start: Generation, latest: Generation, wanted: Mapping[str, str]) -> Plan:
+def _starting_from(
+    base: Base, start: Generation, latest: Generation, wanted: Mapping[str, str]
+) -> GenerationPlan:
     before = start.fingerprints
     make = frozenset([name for name, fingerprint in wanted.items() if before.get(name) != fingerprint])
     link: frozenset[str] = frozenset()
     if start is not latest and len(make) >= _WORTH_LINKING:
         # For example after a change of a template or a setting: all targets are in the latest generation.
         link = frozenset([name for name in make if latest.fingerprints.get(name) == wanted[name]])
-    return Plan(base, start, make, link, frozenset(before.keys() - wanted.keys()))
+    return GenerationPlan(base, start, make, link, frozenset(before.keys() - wanted.keys()))

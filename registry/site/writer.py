@@ -5,14 +5,12 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from registry.render.target import File, Target
 from registry.runtime import share
 from registry.site.path_templates import paths_of, template_of
 
-Part = TypeVar("Part")
-Result = TypeVar("Result")
 OnProgress = Callable[[int, int], None]
 """Receives the number of finished parts and the total."""
 

@@ -63,7 +63,7 @@ def test_a_copied_cache_is_not_believed(tmp_path: Path) -> None:
 
 def test_values_of_another_version_are_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept_in(tmp_path)
-    monkeypatch.setattr(cache_file, "program", lambda: "another version")
+    monkeypatch.setattr(cache_file, "program_digest", lambda: "another version")
     assert read_in(tmp_path) is None
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from registry.scaffold import FORGES, PLACEHOLDER, ci_files
+from registry.scaffold import CI_FORGES, PLACEHOLDER, ci_files
 from registry.scaffold.ci import ACTIONS
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
@@ -79,7 +79,7 @@ def publish(site: Path, published: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "some/reg"])
-@pytest.mark.parametrize("forge", FORGES)
+@pytest.mark.parametrize("forge", CI_FORGES)
 def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
     forge: str, folder: str, run: Run, tmp_path: Path
 ) -> None:
@@ -209,7 +209,7 @@ def test_nothing_installs_the_name_that_is_not_ours() -> None:
     places = [name for name in listed if not name.startswith(("tests/", "CHANGELOG.md")) and (ROOT / name).is_file()
               and wanted.search((ROOT / name).read_bytes().decode("utf-8", "replace"))]  # fmt: skip
     assert places == []
-    for forge in FORGES:
+    for forge in CI_FORGES:
         for text in ci_files(forge, "", "git+https://git.example.net/tools/registry.git@v3.1").values():
             installs = [line for line in text.splitlines() if "pip install" in line]
             assert installs

@@ -7,7 +7,7 @@ import pytest
 
 from registry.errors import UsageError
 from registry.exchange.importer import ImportOptions
-from registry.exchange.json_2013 import read
+from registry.exchange.json_2013 import read_2013
 from registry.load import yaml
 from registry.load.yaml.writer import to_yaml
 
@@ -16,7 +16,7 @@ PLAIN = ImportOptions()
 
 def imported(item: dict[str, Any], options: ImportOptions = PLAIN) -> dict[str, Any]:
     """The document of one definition."""
-    (found,) = read("a.json", json.dumps(item), options)
+    (found,) = read_2013("a.json", json.dumps(item), options)
     return found.document
 
 
@@ -40,7 +40,7 @@ def test_what_is_imported_can_be_read_as_a_definition() -> None:
     found, problems = yaml.read(to_yaml(document).encode(), "a.yaml")
     assert (found is not None, problems) == (True, ())
     with pytest.raises(UsageError):
-        read("a.json", json.dumps(nested(yaml.MAX_DEPTH)), PLAIN)
+        read_2013("a.json", json.dumps(nested(yaml.MAX_DEPTH)), PLAIN)
 
 
 def test_an_old_spelling_beside_the_new_one_stays() -> None:
@@ -59,11 +59,11 @@ def test_an_old_spelling_beside_the_new_one_stays() -> None:
 
 
 def test_names_come_from_the_file_or_from_the_program_and_id() -> None:
-    assert [one.name for one in read("my file (2).json", '{"exec": "x"}', PLAIN)] == ["my-file-2"]
+    assert [one.name for one in read_2013("my file (2).json", '{"exec": "x"}', PLAIN)] == ["my-file-2"]
     objects = [
         {"id": 7, "definition": {"exec": "/bin/run.sh"}},
         {"definition": {"process_name": "Tide"}},
         {"definition": {}},
     ]
-    listed = read("a.json", json.dumps({"objects": objects}), PLAIN)
+    listed = read_2013("a.json", json.dumps({"objects": objects}), PLAIN)
     assert [one.name for one in listed] == ["run-7", "Tide-2", "process-3"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.git import suspects
+from registry.git import may_hide_files
 from registry.load.file_stats import scan
 from registry.load.source import EntryType, WorkTree, open_source
 from tests.conftest import Run
@@ -106,9 +106,9 @@ def test_long_names_and_all_lengths_are_found_in_the_index(object_format: str, t
         two.git(
             "update-index", "--add", "--cacheinfo", "100644", two.git("rev-parse", "HEAD:README"), f"z/{name}"
         )
-    assert not suspects(two.root / ".git")
+    assert not may_hide_files(two.root / ".git")
     two.git("update-index", "--assume-unchanged", "registry.yaml")
-    assert suspects(two.root / ".git")
+    assert may_hide_files(two.root / ".git")
 
 
 def test_a_sparse_checkout_with_the_whole_registry_is_fine(two: RepoBuilder, run: Run) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import jinja2.compiler
 from jinja2 import BytecodeCache
 
-from registry.cache.cache_file import program
+from registry.cache.cache_file import program_digest
 
 if TYPE_CHECKING:
     from jinja2.bccache import Bucket
@@ -44,7 +44,7 @@ class CompiledTemplates(BytecodeCache):
     def _compiler(self) -> str:
         # Not Jinja2's version: reading the metadata of the package takes longer than compiling a template.
         status = Path(jinja2.compiler.__file__).stat()
-        return f"{program()} {status.st_size} {status.st_mtime_ns}"
+        return f"{program_digest()} {status.st_size} {status.st_mtime_ns}"
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Load cached bytecode into the bucket, if there is any."""

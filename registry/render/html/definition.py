@@ -9,7 +9,7 @@ from registry.model import addresses
 from registry.model.definition import Definition, definition_path
 from registry.model.pointer import value_at
 from registry.render.html.revisions import ShownRevision, history_list
-from registry.render.html.text import as_list, command, field_html, markdown, properties, title_at
+from registry.render.html.text import as_list, command_line, field_html, markdown, properties, title_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -135,7 +135,7 @@ def _content(
         "page.name": name,
         "page.id": "" if number is None else str(number),
         "page.description": markdown(_text(data.get("description"))).encode(),
-        "page.command": command(kind, data),
+        "page.command": command_line(kind, data),
         "page.inside": field_html(plain, properties(kind, "definition")),
         "page.adapters": templates.fill_each("adapter", adapters),
         "page.variables": templates.words(

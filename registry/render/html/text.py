@@ -96,7 +96,7 @@ def title_at(kind: Kind, pointer: str) -> str:
     return title if isinstance(title, str) else steps[-1]
 
 
-def command(kind: Kind, data: Mapping[str, Any]) -> str:
+def command_line(kind: Kind, data: Mapping[str, Any]) -> str:
     """Return the command in shell syntax, to read and to try. The registry itself never uses a shell.
 
     Returns "" if the document has no valid command.

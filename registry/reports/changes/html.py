@@ -13,7 +13,7 @@ from registry.changes.table import Level
 from registry.load.defaults import defaults_folder
 from registry.model.characters import visible
 from registry.model.diff import MISSING
-from registry.reports.changes.words import affected, between, summary, title, value, who
+from registry.reports.changes.words import affected, between, comparison_summary, title, value, who
 
 if TYPE_CHECKING:
     from registry.changes.compare import Comparison
@@ -53,7 +53,7 @@ def report(comparison: Comparison, *, width: int = 0, color: bool = False, home:
         csp=csp,
         home=home,
         style=style,
-        summary=summary(comparison),
+        summary=comparison_summary(comparison),
         between=between(comparison),
         note=comparison.note,
         definitions=definitions,

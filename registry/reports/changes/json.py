@@ -19,10 +19,10 @@ SCHEMA = Path(__file__).with_name("diff.schema.json")
 
 def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
     """Return JSON text."""
-    return to_text(body(comparison))
+    return to_text(comparison_body(comparison))
 
 
-def body(comparison: Comparison) -> dict[str, Any]:
+def comparison_body(comparison: Comparison) -> dict[str, Any]:
     """Return the JSON data. A missing value is omitted, because `null` is a value."""
     counts = {each.value: comparison.count(each) for each in (*What, *Level)}
     return {
@@ -64,7 +64,7 @@ def _definition(changed: Changed) -> dict[str, Any]:
     }
 
 
-def read(data: Any) -> Comparison:
+def comparison_from_json(data: Any) -> Comparison:
     """Parse the result of `body`. Titles and actions come from the table, not from the data.
 
     Raises ValueError, KeyError or TypeError for invalid data.

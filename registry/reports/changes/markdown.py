@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from registry.changes.table import Level
 from registry.model.characters import visible
 from registry.model.diff import MISSING
-from registry.reports.changes.words import NO_CHANGES, affected, between, summary, title, value, who
+from registry.reports.changes.words import (
+    NO_CHANGES,
+    affected,
+    between,
+    comparison_summary,
+    title,
+    value,
+    who,
+)
 
 if TYPE_CHECKING:
     from registry.changes.compare import Changed, Comparison
@@ -26,7 +34,7 @@ _SIGNS = {Level.BREAKING: "🛑", Level.RISKY: "⚠️", Level.SAFE: "✅"}
 def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> str:
     """Return the summary, then breaking and risky changes, then safe ones folded. Cut at the maximum size."""
     head = (
-        f"**{NO_CHANGES if not comparison.changed else summary(comparison)}** "
+        f"**{NO_CHANGES if not comparison.changed else comparison_summary(comparison)}** "
         f"<sub>{between(comparison)}</sub>\n"
     )
     if comparison.note:
@@ -42,7 +50,7 @@ def sections(comparison: Comparison) -> list[str]:
         for one in comparison.changed
         if any(each.level is Level.SAFE for each in one.meanings)
     ]
-    return [*grave, *([folded(f"{len(safe):,} with safe changes", safe)] if safe else [])]
+    return [*grave, *([collapsible(f"{len(safe):,} with safe changes", safe)] if safe else [])]
 
 
 def cut(head: str, parts: list[str], at_most: int = AT_MOST) -> str:
@@ -105,7 +113,7 @@ def _rows(text: str) -> list[str]:
     return [visible(row) for row in shown.split("\n")]
 
 
-def folded(heading: str, parts: list[str]) -> str:
+def collapsible(heading: str, parts: list[str]) -> str:
     """Return the parts in a collapsed section."""
     return cut(f"<details><summary>{heading}</summary>\n", parts, AT_MOST // 2) + "\n</details>\n"
 

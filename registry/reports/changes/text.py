@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from registry.changes.table import Level
 from registry.model.characters import visible
 from registry.model.diff import MISSING
-from registry.reports.changes.words import affected, between, summary, title, value, who
+from registry.reports.changes.words import affected, between, comparison_summary, title, value, who
 
 if TYPE_CHECKING:
     from registry.changes.compare import Changed, Comparison
@@ -40,7 +40,7 @@ def report(comparison: Comparison, *, width: int = 80, color: bool = False) -> s
     if comparison.note:
         parts.append(f"note: {visible(comparison.note)}\n")
     parts += [_definition(changed, width, styled) for changed in comparison.changed]
-    return "\n".join([*parts, summary(comparison) + "\n"])
+    return "\n".join([*parts, comparison_summary(comparison) + "\n"])
 
 
 def _definition(changed: Changed, width: int, styled: Styled) -> str:

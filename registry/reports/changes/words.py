@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NO_CHANGES = "No relevant changes."
 
 
-def summary(comparison: Comparison) -> str:
+def comparison_summary(comparison: Comparison) -> str:
     """Return the summary, for example `2 definitions changed, 1 removed: 1 breaking, 2 risky, 3 safe.`"""
     if not comparison.changed:
         return NO_CHANGES

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from registry.load.kinds import Kind
 from registry.load.x_registry import KindTraits
 from registry.model.diff import MISSING
-from registry.render.html.text import command, markdown, short
+from registry.render.html.text import command_line, markdown, short
 
 PARSER = MarkdownIt("commonmark", {"html": False}).disable("image")
 WORDS = (
@@ -97,9 +97,9 @@ def test_a_changed_value_is_shown_in_at_most_400_characters() -> None:
 
 
 def test_a_command_is_shown_as_a_shell_would_take_it() -> None:
-    assert command(KIND, {"definition": {"exec": "/bin/my tool", "argv": ["a b", "$HOME", "", "it's"]}}) == (
-        """'/bin/my tool' 'a b' '$HOME' '' 'it'"'"'s'"""
-    )
-    assert command(KIND, {"definition": {"exec": "x"}}) == "x"
+    assert command_line(
+        KIND, {"definition": {"exec": "/bin/my tool", "argv": ["a b", "$HOME", "", "it's"]}}
+    ) == ("""'/bin/my tool' 'a b' '$HOME' '' 'it'"'"'s'""")
+    assert command_line(KIND, {"definition": {"exec": "x"}}) == "x"
     for wrong in ({"exec": 5}, {"exec": "x", "argv": "a"}, {"exec": "x", "argv": [1]}, {}):
-        assert command(KIND, {"definition": wrong}) == ""
+        assert command_line(KIND, {"definition": wrong}) == ""
