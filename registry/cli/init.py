@@ -41,7 +41,8 @@ def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: 
       registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0
     """
     from registry.load.settings import install_from_problem
-    from registry.scaffold import add_ci_files, init_registry, is_registry, settings_in
+    from registry.load.source import WorkTree
+    from registry.scaffold import add_ci_files, init_registry, is_registry
 
     problem = install_from_problem(install_from) if install_from is not None else ""
     if problem:
@@ -56,7 +57,7 @@ def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: 
         address = install_from or _known_address(root, forges)
         written = add_ci_files(root, forges, address)
         _list_files(written.new, written.kept, address)
-        if address and address != settings_in(root).install_from:
+        if address and address != WorkTree(root).settings.install_from:
             err.print(
                 f"note: to use this address for later CI files, add it to registry.yaml: install_from: {address}",
                 markup=False,
@@ -77,9 +78,9 @@ def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: 
 def _known_address(root: Path, forges: list[str]) -> str:
     """The address from which CI installs the program: the setting, else the answer to a prompt, else ""."""
     from registry.load.settings import install_from_problem
-    from registry.scaffold import settings_in
+    from registry.load.source import WorkTree
 
-    known = settings_in(root).install_from
+    known = WorkTree(root).settings.install_from
     if known or not forges or not sys.stdin.isatty():
         return known
     while True:
@@ -102,5 +103,8 @@ def _list_files(new: tuple[str, ...], kept: tuple[str, ...], address: str) -> No
     for name in kept:
         out.print(f"  {name} (exists, unchanged)", markup=False)
     if not address and any(name.endswith(".yml") for name in new):
-        err.print(f"note: the CI files install this program from {PLACEHOLDER}, which does not exist. "
-                  "Replace it, or use --install-from ADDRESS@TAG.", markup=False)  # fmt: skip
+        err.print(
+            f"note: the CI files install this program from {PLACEHOLDER}, which does not exist. "
+            "Replace it, or use --install-from ADDRESS@TAG.",
+            markup=False,
+        )

@@ -129,6 +129,8 @@ def _findings(data: Any) -> list[Finding]:
     return [] if validator.is_valid(data) else list(explain(schema, data))
 
 
+# Cached, because both sides of a change, and most commits of a push, have the same settings.
+@lru_cache(maxsize=8)
 def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
     """Parse the bytes of `registry.yaml` (None: no such file); returns the settings and the problems found.
 

@@ -10,7 +10,6 @@ from registry.scaffold.start import (
     definition_text,
     init_registry,
     is_registry,
-    settings_in,
     write_generated_schemas,
 )
 
@@ -26,7 +25,6 @@ __all__ = [
     "install_command",
     "is_registry",
     "propose_definition",
-    "settings_in",
     "update_schemas",
     "write_generated_schemas",
 ]

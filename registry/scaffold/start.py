@@ -19,7 +19,8 @@ from registry.load.kinds import (
     adapters_index,
     modeline,
 )
-from registry.load.settings import SETTINGS_PATH, Settings, parse_settings, settings_schema
+from registry.load.settings import SETTINGS_PATH, settings_schema
+from registry.load.source import WorkTree
 from registry.load.x_registry import KindTraits
 from registry.load.yaml.writer import flow
 from registry.model.definition import definition_path
@@ -140,23 +141,18 @@ def add_ci_files(folder: Path, forges: Sequence[str], install_from: str = "") ->
 
     Raises RefusedError if one exists with different content.
     """
-    top, files = _ci_files(
-        folder, _repository_around(folder), forges, install_from or settings_in(folder).install_from
-    )
+    address = install_from or WorkTree(folder).settings.install_from
+    top, files = _ci_files(folder, _repository_around(folder), forges, address)
     existing = [name for name in files if os.path.lexists(top / name)]
     for name in existing:
         if not (top / name).is_file() or (top / name).read_bytes() != files[name]:
-            raise RefusedError(f"{top / name} exists with other content; nothing was written",
-                               "move it away, run the command again, and merge the two by hand")  # fmt: skip
+            raise RefusedError(
+                f"{top / name} exists with other content; nothing was written",
+                "move it away, run the command again, and merge the two by hand",
+            )
     create_files(top, {name: data for name, data in files.items() if name not in existing})
     new = tuple(sorted(_seen_from(folder, top, name) for name in files if name not in existing))
     return Written(new, tuple(_seen_from(folder, top, name) for name in existing))
-
-
-def settings_in(folder: Path) -> Settings:
-    """Return the settings of the registry in `folder`, with defaults for missing or invalid ones."""
-    path = folder / SETTINGS_PATH
-    return parse_settings(path.read_bytes() if path.is_file() else None)[0]
 
 
 def _repository_around(folder: Path) -> Repository | None:
