@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Mapping, Sequence, Set
 
     from registry.check.rule import MergeTarget
-    from registry.load.lookups import Changes
+    from registry.load.lookups import DefinitionChanges
     from registry.load.source import Source, WorkTree
     from registry.model.definition import Definition
     from registry.site import Site
@@ -127,12 +127,14 @@ def _unknown_rules(settings: Settings, source: Source) -> tuple[Problem, ...]:
     return unknown_rules(settings, source.read(SETTINGS_PATH), TABLE)
 
 
-def check_one(checked: Checked, source: WorkTree, path: str) -> tuple[Checked, Changes] | None:
+def check_one(checked: Checked, source: WorkTree, path: str) -> tuple[Checked, DefinitionChanges] | None:
     """As `check_paths`, for one path."""
     return check_paths(checked, source, [path])
 
 
-def check_paths(checked: Checked, source: WorkTree, paths: Collection[str]) -> tuple[Checked, Changes] | None:
+def check_paths(
+    checked: Checked, source: WorkTree, paths: Collection[str]
+) -> tuple[Checked, DefinitionChanges] | None:
     """What `check_source` gives after the files at `paths` changed: only these are read; and their
     definitions.
 

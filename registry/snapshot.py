@@ -18,7 +18,7 @@ from registry.history.archive import NO_REVISIONS, History, Revisions
 from registry.history.reader import continue_history
 from registry.ids import Ledger, LedgerEntry, parse_ledger
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER, defaults_folder
-from registry.load.lookups import Changes, Lookups, QualifiedName, lookups_of, with_changes
+from registry.load.lookups import DefinitionChanges, Lookups, QualifiedName, lookups_of, with_changes
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.source import MAX_LEDGER_BYTES, EntryType, Source
 from registry.model.addresses import folded, has_address
@@ -92,7 +92,7 @@ class SnapshotChanges:
     `uncommitted` are the paths that differ from `commit`, relative to the registry's root.
     """
 
-    definitions: Changes
+    definitions: DefinitionChanges
     ledger: Ledger
     history: History | None
     commit: str | None
@@ -500,7 +500,12 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
 
 
 def changes_since(
-    snapshot: Snapshot, source: Source, loaded: Loaded, changes: Changes, *, paths: Collection[str] | None
+    snapshot: Snapshot,
+    source: Source,
+    loaded: Loaded,
+    changes: DefinitionChanges,
+    *,
+    paths: Collection[str] | None,
 ) -> SnapshotChanges | None:
     """What `source` has otherwise than `snapshot`: the definitions in `changes`, and new commits.
 

@@ -80,13 +80,18 @@ INTERFACES = {
 }
 
 
+def is_type_variable(value: ast.expr) -> bool:
+    """Such a name has a meaning only in the signatures of its module."""
+    return isinstance(value, ast.Call) and ast.unparse(value.func) in ("TypeVar", "ParamSpec")
+
+
 def public_names(module: ast.Module) -> set[str]:
     """The public classes, functions, constants and types that a module defines at its top."""
     found = set()
     for node in module.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
-        elif isinstance(node, ast.Assign):
+        elif isinstance(node, ast.Assign) and not is_type_variable(node.value):
             found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)

@@ -26,9 +26,9 @@ def require_extra(command: str, install_from: str | None = None) -> None:
 
 def _install_from_here() -> str:
     from registry.cli.terminal import find_root
-    from registry.scaffold import settings_in
+    from registry.load.source import WorkTree
 
     try:
-        return settings_in(find_root(None)).install_from
+        return WorkTree(find_root(None)).settings.install_from
     except (OSError, RegistryError):
         return ""  # the placeholder: this command needs no registry

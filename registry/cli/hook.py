@@ -14,7 +14,7 @@ from registry.errors import RegistryError, UsageError
 from registry.model.problem import has_errors
 
 if TYPE_CHECKING:
-    from registry.review.pre_receive import Guard, RefUpdate, Verdict
+    from registry.review.pre_receive import Guard, PushedRef, Verdict
 
 
 # git calls the first two.
@@ -70,7 +70,7 @@ def command(
     """
     from registry.git import HEADS, branch_ref
     from registry.review.hook_script import folder_within
-    from registry.review.pre_receive import Guard, RefUpdate, parse_updates
+    from registry.review.pre_receive import Guard, PushedRef, parse_updates
     from registry.review.pushed_ids import MAX_ID_GAP
 
     prefix = folder_within(folder)
@@ -89,7 +89,7 @@ def command(
     if action == "update" and len(words) != 3:
         raise UsageError("an update hook takes three arguments", "registry hook update REF OLD NEW")
     updates = (
-        [RefUpdate(words[1], words[2], words[0])] if action == "update" else list(parse_updates(sys.stdin))
+        [PushedRef(words[1], words[2], words[0])] if action == "update" else list(parse_updates(sys.stdin))
     )
     gap = MAX_ID_GAP if max_id_gap is None else max_id_gap
     _guard(updates, Guard(branch, prefix, gap, sees_whole_push=action == "pre-receive"), fail_on)
@@ -109,7 +109,7 @@ def _install(repository: Path, refs: list[str], folder: str, options: list[str])
         err.print(f"note: {note}", markup=False)
 
 
-def _guard(updates: "list[RefUpdate]", guard: "Guard", fail_on: FailOn | None) -> None:
+def _guard(updates: "list[PushedRef]", guard: "Guard", fail_on: FailOn | None) -> None:
     """Check a push, report, and exit with 1 if it is refused."""
     from registry.review.pre_receive import judge_push
 

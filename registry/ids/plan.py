@@ -8,7 +8,7 @@ from registry.ids.ledger import MAX_ID, Ledger, LedgerEntry, Mark, append
 from registry.model.definition import Definition
 from registry.model.problem import Problem, Severity
 
-Key = tuple[str, int]
+_Key = tuple[str, int]
 """Kind and id."""
 Event = tuple[str, int, str, str]
 """Kind, id, name and state of one ledger line."""
@@ -129,7 +129,7 @@ def _in_byte_order(definitions: Iterable[One]) -> list[One]:
     return sorted(definitions, key=lambda one: one.path.encode("utf-8", "surrogateescape"))
 
 
-def _names_then(ledger: Ledger, known_lines: int) -> dict[Key, str]:
+def _names_then(ledger: Ledger, known_lines: int) -> dict[_Key, str]:
     """Return the name of each id at the time of the files: the last known one, or the first later one."""
     names = {(entry.kind, entry.id): entry.name for entry in ledger.entries[:known_lines]}
     for entry in ledger.entries[known_lines:]:
@@ -138,10 +138,10 @@ def _names_then(ledger: Ledger, known_lines: int) -> dict[Key, str]:
 
 
 def _carriers(
-    everything: Sequence[Identified], ledger: Ledger, then: Mapping[Key, str]
-) -> dict[Key, Identified]:
+    everything: Sequence[Identified], ledger: Ledger, then: Mapping[_Key, str]
+) -> dict[_Key, Identified]:
     """Return the owner of each id among the files that have it."""
-    carriers: dict[Key, Identified] = {}
+    carriers: dict[_Key, Identified] = {}
     is_first_run = not ledger.entries
     for definition in everything:
         key = (definition.kind, definition.id or 0)
@@ -156,11 +156,11 @@ def _carriers(
 
 
 def _with_own_back(
-    carriers: Mapping[Key, Identified],
+    carriers: Mapping[_Key, Identified],
     everything: Iterable[Identified],
     ledger: Ledger,
-    then: Mapping[Key, str],
-) -> dict[Key, Identified]:
+    then: Mapping[_Key, str],
+) -> dict[_Key, Identified]:
     """Add the files that lost their id without being renamed: they get it back unless another file has it.
 
     If another file has it, the definition was renamed, and the file at the old path is a new one.
@@ -192,7 +192,7 @@ def _following(everything: Sequence[Identified], ledger: Ledger, marks: Sequence
     return following
 
 
-def _events_of_known(owners: Mapping[Key, Identified], ledger: Ledger) -> Iterator[Event]:
+def _events_of_known(owners: Mapping[_Key, Identified], ledger: Ledger) -> Iterator[Event]:
     """Yield an event for each id that was deleted, restored, renamed or taken over."""
     for key, last in ledger.latest.items():
         definition = owners.get(key)

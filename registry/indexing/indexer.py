@@ -17,7 +17,7 @@ from registry.files.atomic_write import replace_in
 from registry.files.safe_paths import refuse_links
 from registry.git import HEADS, HIGH_WATER, Remote, Repository, branch_ref
 from registry.ids import Assignment, Ledger, LedgerEntry, Mark, Plan, parse_ledger, plan
-from registry.indexing.published import Published, high_water, read_published
+from registry.indexing.published import PublishedLedger, high_water, read_published
 from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
 from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, WorkTree, open_source
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
@@ -336,7 +336,7 @@ def _repository_to_commit_to(root: Path) -> Repository:
 
 def _published(
     root: Path, repository: Repository | None, options: IndexOptions
-) -> tuple[list[Published], list[str]]:
+) -> tuple[list[PublishedLedger], list[str]]:
     """Return the available records of published ids, and notes."""
     found, notes = [], []
     if options.published is not None:
@@ -356,7 +356,11 @@ def _accepted(options: IndexOptions, kinds: Sequence[str]) -> list[Mark]:
 
 
 def _ledger(
-    data: bytes, settings: Settings, registry_id: str, published: Sequence[Published], options: IndexOptions
+    data: bytes,
+    settings: Settings,
+    registry_id: str,
+    published: Sequence[PublishedLedger],
+    options: IndexOptions,
 ) -> tuple[Ledger, bytes, int | None]:
     """Return the ledger to continue, and its bytes.
 
@@ -410,7 +414,9 @@ def _recovery(mark: Mark, options: IndexOptions) -> str:
     return f"restore the published ledger: {' '.join(words)}"
 
 
-def _recovered(lost: Published, registry_id: str, published: Sequence[Published]) -> tuple[Ledger, bytes]:
+def _recovered(
+    lost: PublishedLedger, registry_id: str, published: Sequence[PublishedLedger]
+) -> tuple[Ledger, bytes]:
     """Return the published ledger.
 
     Raises RefusedError when it is broken or contradicts another published state.

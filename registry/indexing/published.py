@@ -30,7 +30,7 @@ _HINT = "nothing was done, because the published state must be known"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedLedger:
     """A mark, and a function that reads the whole ledger it belongs to.
 
     The function raises UsageError or OSError.
@@ -40,7 +40,7 @@ class Published:
     read_ledger: Callable[[], bytes]
 
 
-def read_published(where: str, root: Path, repository: Repository | None) -> Published | None:
+def read_published(where: str, root: Path, repository: Repository | None) -> PublishedLedger | None:
     """Return what is published at `where` (URL, folder, file or revision), or None for nothing yet.
 
     Raises UsageError when it cannot be read: without the published state, no id may be assigned.
@@ -64,7 +64,7 @@ def read_published(where: str, root: Path, repository: Repository | None) -> Pub
     return _in_commit(where, root, repository, commit)
 
 
-def high_water(root: Path, repository: Repository) -> Published | None:
+def high_water(root: Path, repository: Repository) -> PublishedLedger | None:
     """Return what the last index run recorded in the high-water ref, or None without the ref."""
     commit = repository.commit_of(HIGH_WATER)
     return _in_commit(HIGH_WATER, root, repository, commit) if commit is not None else None
@@ -106,7 +106,7 @@ def lacks_lines_of(mark: Mark, source: Source) -> str:
     return "" if ledger.extends(mark) else f"{mark.where} has ledger lines that differ here"
 
 
-def _at_address(where: str) -> Published | None:
+def _at_address(where: str) -> PublishedLedger | None:
     snapshot = where if where.endswith(".json") else f"{where.rstrip('/')}/{API_SNAPSHOT}"
     data = _get(snapshot)
     ledger = f"{snapshot.rpartition('/')[0]}/{API_LEDGER.rpartition('/')[2]}"
@@ -117,7 +117,7 @@ def _at_address(where: str) -> Published | None:
             raise UsageError(f"{ledger} was not found")
         return found
 
-    return Published(_parse_snapshot(data, where), read_ledger) if data is not None else None
+    return PublishedLedger(_parse_snapshot(data, where), read_ledger) if data is not None else None
 
 
 def _get(address: str) -> bytes | None:
@@ -163,7 +163,7 @@ def _read_body(answer: http.client.HTTPResponse) -> bytes:
     return bytes(body)
 
 
-def _in_files(path: Path) -> Published | None:
+def _in_files(path: Path) -> PublishedLedger | None:
     snapshot = path / API_SNAPSHOT if path.is_dir() else path
     try:
         if not snapshot.exists():
@@ -177,22 +177,22 @@ def _in_files(path: Path) -> Published | None:
             ledger, problems = parse_ledger(data, "")
             if problems:
                 raise UsageError(f"{snapshot}:{problems[0].span.line}: {problems[0].message}")
-            return Published(mark_of(ledger, str(path)), lambda: data)
+            return PublishedLedger(mark_of(ledger, str(path)), lambda: data)
     except OSError as error:
         raise UsageError(f"{snapshot} cannot be read: {error.strerror}") from error
-    return Published(
+    return PublishedLedger(
         _parse_snapshot(data, str(path)), (snapshot.parent / API_LEDGER.rpartition("/")[2]).read_bytes
     )
 
 
-def _in_commit(where: str, root: Path, repository: Repository, commit: str) -> Published | None:
+def _in_commit(where: str, root: Path, repository: Repository, commit: str) -> PublishedLedger | None:
     source = Commit(root, repository, commit)
     data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES)
     settings = source.settings
     ledger, problems = parse_ledger(data, settings.registry_id)
     if problems:
         raise UsageError(f"{where}: {problems[0].message}", "name another source with --published")
-    return Published(mark_of(ledger, where), lambda: data or b"") if ledger.entries else None
+    return PublishedLedger(mark_of(ledger, where), lambda: data or b"") if ledger.entries else None
 
 
 def _parse_snapshot(data: bytes, where: str) -> Mark:

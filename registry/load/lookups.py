@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 QualifiedName = tuple[str, str]
 """Kind and name of a definition."""
-Changes = Mapping[QualifiedName, Definition | None]
+DefinitionChanges = Mapping[QualifiedName, Definition | None]
 """Definitions that were added or edited, by kind and name; None for those that were removed."""
 
 
@@ -34,7 +34,7 @@ class Lookups:
     published: Mapping[str, tuple[Definition, ...]]
     referring: Mapping[QualifiedName, tuple[Definition, ...]]
 
-    def with_changes(self, kinds: Kinds, changes: Changes) -> Lookups:
+    def with_changes(self, kinds: Kinds, changes: DefinitionChanges) -> Lookups:
         """Return the indexes after some definitions changed. Unaffected tables and rows are shared."""
         by_kind, published = dict(self.by_kind), dict(self.published)
         for kind in dict.fromkeys(kind for kind, _ in changes):
@@ -55,7 +55,7 @@ class Lookups:
                 referring.pop(target, None)
         return Lookups(by_kind, by_name, published, referring)
 
-    def _published_after(self, kind: str, changes: Changes) -> tuple[Definition, ...]:
+    def _published_after(self, kind: str, changes: DefinitionChanges) -> tuple[Definition, ...]:
         """Return the definitions of a kind that have an id, after some of them changed."""
         found = list(self.published[kind])
         before = [old for place in changes if (old := self.by_name.get(place)) is not None]
@@ -65,7 +65,7 @@ class Lookups:
             found.insert(bisect_left(found, new.id or 0, key=_id_of), new)
         return tuple(found)
 
-    def targets_of(self, kinds: Kinds, changes: Changes) -> set[QualifiedName]:
+    def targets_of(self, kinds: Kinds, changes: DefinitionChanges) -> set[QualifiedName]:
         """Return the kinds and names that the changed definitions refer to, before or after the change."""
         concerned = [one for one in (*map(self.by_name.get, changes), *changes.values()) if one is not None]
         return {target for one in concerned for target in references_of(one, kinds)}
@@ -101,7 +101,9 @@ def references_of(definition: Definition, kinds: Kinds) -> list[QualifiedName]:
     ]
 
 
-def with_changes(definitions: Sequence[Definition], changes: Changes, kinds: Kinds) -> tuple[Definition, ...]:
+def with_changes(
+    definitions: Sequence[Definition], changes: DefinitionChanges, kinds: Kinds
+) -> tuple[Definition, ...]:
     """Return definitions sorted by kind and name, with some added, replaced or removed."""
     ranks = {kind.name: number for number, kind in enumerate(kinds)}
     found = list(definitions)

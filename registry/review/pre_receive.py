@@ -30,7 +30,7 @@ _ABOUT_THE_LEDGER = frozenset({"I034"})
 _OF_THE_LEDGER = frozenset({"I020", "I022"})
 
 
-class RefUpdate(NamedTuple):
+class PushedRef(NamedTuple):
     """One ref update of a push, as git passes it to a hook.
 
     An id of zeros means that the ref does not exist.
@@ -73,13 +73,13 @@ class Verdict:
     `refused` lists the reasons why it cannot be accepted at all.
     """
 
-    update: RefUpdate
+    update: PushedRef
     review: Review | None = None
     comparison: Comparison | None = None
     refused: tuple[str, ...] = ()
 
 
-def parse_updates(lines: Iterable[str]) -> Iterator[RefUpdate]:
+def parse_updates(lines: Iterable[str]) -> Iterator[PushedRef]:
     """Yield the updates from the lines that git passes to `pre-receive`: old, new, ref.
 
     Raises UsageError for a malformed line.
@@ -91,7 +91,7 @@ def parse_updates(lines: Iterable[str]) -> Iterator[RefUpdate]:
                 f"{line!r} is not valid input for a hook",
                 "git runs this command as a hook; `registry hook install` sets it up",
             )
-        yield RefUpdate(*parts)
+        yield PushedRef(*parts)
 
 
 def guarded_refs(repository: Repository, branches: Sequence[str]) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def guarded_refs(repository: Repository, branches: Sequence[str]) -> tuple[str, 
     return (head,)
 
 
-def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard()) -> list[Verdict]:
+def judge_push(root: Path, updates: Iterable[PushedRef], guard: Guard = Guard()) -> list[Verdict]:
     """Check the updates of guarded branches and of the registry's own refs. Other updates pass.
 
     Raises RegistryError if the check is not possible; the push must then be refused.
@@ -150,7 +150,7 @@ def judge_push(root: Path, updates: Iterable[RefUpdate], guard: Guard = Guard())
     return verdicts
 
 
-def _is_any_there(repository: Repository, guarded: Sequence[str], pushed: Sequence[RefUpdate]) -> None:
+def _is_any_there(repository: Repository, guarded: Sequence[str], pushed: Sequence[PushedRef]) -> None:
     """Raise UsageError if no guarded branch exists or is created by the push.
 
     The hook then guards a branch that is not in use.
@@ -166,8 +166,8 @@ def _is_any_there(repository: Repository, guarded: Sequence[str], pushed: Sequen
 def _wrong_with_mark(
     root: Path,
     repository: Repository,
-    update: RefUpdate,
-    pushed: Sequence[RefUpdate],
+    update: PushedRef,
+    pushed: Sequence[PushedRef],
     guarded: Sequence[str],
     guard: Guard,
 ) -> tuple[str, ...]:
@@ -201,7 +201,7 @@ def _wrong_with_mark(
     return ()
 
 
-def _judge(root: Path, repository: Repository, update: RefUpdate, guard: Guard) -> Verdict:
+def _judge(root: Path, repository: Repository, update: PushedRef, guard: Guard) -> Verdict:
     if update.deletes:
         return Verdict(update, refused=(f"{update.ref} is a guarded branch and cannot be deleted by a push",))
     source = Commit(root, repository, update.new)

@@ -86,7 +86,7 @@ class Principal:
         return f"{self.user.name} (token {self.token.name})" if self.token is not None else self.user.name
 
 
-class Decision(NamedTuple):
+class AccessDecision(NamedTuple):
     """The answer of `allowed`: true if `refusal` is empty, else one sentence that names the folder."""
 
     refusal: str = ""
@@ -96,7 +96,7 @@ class Decision(NamedTuple):
         return not self.refusal
 
 
-def allowed(principal: Principal, right: Right, name: str) -> Decision:
+def allowed(principal: Principal, right: Right, name: str) -> AccessDecision:
     """Decide whether `principal` has a right for the definition `name`.
 
     The name "" stands for everything, for example for a list. A change of a name needs the right for both
@@ -107,8 +107,8 @@ def allowed(principal: Principal, right: Right, name: str) -> Decision:
         holders.append((f"the token {principal.token.name}", principal.token.rights))
     for holder, rights in holders:
         if not _cover(rights.get(right, ()), name):
-            return Decision(f"{holder} does not have the right `{right}` for {_folder_of(name)}")
-    return Decision()
+            return AccessDecision(f"{holder} does not have the right `{right}` for {_folder_of(name)}")
+    return AccessDecision()
 
 
 def _cover(folders: tuple[str, ...], name: str) -> bool:

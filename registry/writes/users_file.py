@@ -30,8 +30,8 @@ _NEW_FILE = (
 _LOCK_TIMEOUT_S = 10.0
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
-Pointer = tuple[str, ...]
-Changes = Mapping[Pointer, Any]
+_Pointer = tuple[str, ...]
+Changes = Mapping[_Pointer, Any]
 """New values by pointer, as in `("users", "alice", "password")`; None removes the value."""
 
 
@@ -221,7 +221,7 @@ def edited(data: bytes, changes: Changes, path: str) -> bytes:
     return result
 
 
-def _apply(data: Any, pointer: Pointer, value: Any) -> None:
+def _apply(data: Any, pointer: _Pointer, value: Any) -> None:
     *parents, last = pointer
     for step in parents:
         data = data.setdefault(step, {})
@@ -231,7 +231,7 @@ def _apply(data: Any, pointer: Pointer, value: Any) -> None:
         data[last] = value
 
 
-def _put(text: str, pointer: Pointer, value: Any) -> str:
+def _put(text: str, pointer: _Pointer, value: Any) -> str:
     """Set the value at `pointer`: replace its lines, or add them at the end of its map."""
     data: Any = yaml.read_data(text.encode())
     for depth, step in enumerate(pointer[:-1], 1):
@@ -250,13 +250,13 @@ def _put(text: str, pointer: Pointer, value: Any) -> str:
     return "".join([*lines[:start], *new, *lines[end:]])
 
 
-def _nested(pointer: Pointer, value: Any) -> Any:
+def _nested(pointer: _Pointer, value: Any) -> Any:
     for step in reversed(pointer):
         value = {step: value}
     return value
 
 
-def _remove(text: str, pointer: Pointer) -> str:
+def _remove(text: str, pointer: _Pointer) -> str:
     """Remove the lines of the value at `pointer`; a map without any other value becomes `{}`."""
     data: Any = yaml.read_data(text.encode())
     for step in pointer[:-1]:
@@ -268,7 +268,7 @@ def _remove(text: str, pointer: Pointer) -> str:
     return "".join([*lines[:start], *lines[end:]])
 
 
-def _extent(text: str, pointer: Pointer) -> tuple[int, int]:
+def _extent(text: str, pointer: _Pointer) -> tuple[int, int]:
     """Return the first line of the value at `pointer`, with its key, and the line after its last one.
 
     Blank lines and comments after the value do not belong to it.
@@ -287,7 +287,7 @@ def _extent(text: str, pointer: Pointer) -> tuple[int, int]:
     return start, end
 
 
-def _key_place(text: str, pointer: Pointer) -> tuple[int, int]:
+def _key_place(text: str, pointer: _Pointer) -> tuple[int, int]:
     """Return line and column of the key at `pointer`, both from 0."""
     document = yaml.read(text.encode(), "").document
     assert document is not None, "the caller parsed this text"

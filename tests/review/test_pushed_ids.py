@@ -11,7 +11,7 @@ from registry.errors import UsageError
 from registry.ids import append, parse_ledger
 from registry.indexing.indexer import IndexOptions, index
 from registry.model.problem import has_errors
-from registry.review.pre_receive import Guard, RefUpdate, Verdict, judge_push
+from registry.review.pre_receive import Guard, PushedRef, Verdict, judge_push
 from tests.support.repo import RepoBuilder
 
 HIGH_WATER = "refs/registry/high-water"
@@ -65,11 +65,11 @@ class Work:
         path.write_bytes(data + "".join(f"{entry.line()}\n" for entry in entries).encode())
 
     def judge(
-        self, *more: RefUpdate, guard: Guard | None = None, ref: str = "refs/heads/main"
+        self, *more: PushedRef, guard: Guard | None = None, ref: str = "refs/heads/main"
     ) -> list[Verdict]:
         """The verdicts on a push of HEAD to main, its objects being there already."""
         self.hub.git("fetch", "-q", str(self.repo.root), "+HEAD:refs/pushed")
-        update = RefUpdate(
+        update = PushedRef(
             self.hub.git("rev-parse", "refs/heads/main"), self.hub.git("rev-parse", "refs/pushed"), ref
         )
         return judge_push(self.hub.root, [update, *more], guard or Guard(folder=self.prefix))
@@ -497,18 +497,18 @@ def test_the_mark_goes_with_its_branch_and_never_back(top: Work) -> None:
     top.index()
     new = top.repo.git("rev-parse", "HEAD")
     top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
-    mark = RefUpdate(head, new, HIGH_WATER)
+    mark = PushedRef(head, new, HIGH_WATER)
     assert wrong(top.judge(mark)) == []
     alone = judge_push(top.hub.root, [mark])
     assert "only in the same push as refs/heads/main" in wrong(alone)[0]
-    assert wrong(top.judge(RefUpdate(head, old, HIGH_WATER)))
-    assert "cannot be deleted" in wrong(top.judge(RefUpdate(head, "0" * 40, HIGH_WATER)))[0]
+    assert wrong(top.judge(PushedRef(head, old, HIGH_WATER)))
+    assert "cannot be deleted" in wrong(top.judge(PushedRef(head, "0" * 40, HIGH_WATER)))[0]
     assert (
         "the only ref accepted below refs/registry/ is refs/registry/high-water"
-        in wrong(top.judge(RefUpdate("0" * 40, new, "refs/registry/high-water/x")))[0]
+        in wrong(top.judge(PushedRef("0" * 40, new, "refs/registry/high-water/x")))[0]
     )
     # A client that gives a false old value gets its branch refused by git, but not its mark.
-    false = RefUpdate(old, new, "refs/heads/main")
+    false = PushedRef(old, new, "refs/heads/main")
     assert "another push moved" in wrong(judge_push(top.hub.root, [false, mark]))[0]
     assert top.push() == []
     assert wrong(judge_push(top.hub.root, [mark]))  # after its branch is too late
@@ -529,7 +529,7 @@ def test_the_mark_of_a_branch_that_was_set_back_does_not_forget(top: Work) -> No
     top.hub.git("fetch", "-q", str(top.repo.root), "HEAD")
     top.hub.git("update-ref", HIGH_WATER, far)
     assert (
-        "ledger lines" in wrong(top.judge(RefUpdate(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
+        "ledger lines" in wrong(top.judge(PushedRef(far, top.repo.git("rev-parse", "HEAD"), HIGH_WATER)))[0]
     )
 
 
@@ -555,12 +555,12 @@ def test_a_new_branch_is_checked_whole(top: Work) -> None:
     new = top.hub.git("rev-parse", "main")
     zeros = "0" * 40
     guard = Guard(("release",))
-    assert wrong(judge_push(top.hub.root, [RefUpdate(zeros, new, "refs/heads/release")], guard)) == []
+    assert wrong(judge_push(top.hub.root, [PushedRef(zeros, new, "refs/heads/release")], guard)) == []
     path = top.root / "definitions/ledger.jsonl"
     path.write_text(path.read_text().replace('"id":1', '"id":7'))
     top.repo.commit("broken ledger")
     top.hub.git("fetch", "-q", str(top.repo.root), "+HEAD:refs/pushed")
-    broken = RefUpdate(zeros, top.hub.git("rev-parse", "refs/pushed"), "refs/heads/release")
+    broken = PushedRef(zeros, top.hub.git("rev-parse", "refs/pushed"), "refs/heads/release")
     assert any("I020" in reason for reason in wrong(judge_push(top.hub.root, [broken], guard)))
 
 

@@ -35,7 +35,7 @@ def comparable(value: Any, order: Order) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=order is not Order.EXACT)
 
 
-class Target(NamedTuple):
+class WantedEntry(NamedTuple):
     """One key or item of the result: its index and value in the present map or list (None for a new one)."""
 
     old_index: int | None
@@ -44,13 +44,13 @@ class Target(NamedTuple):
     value: Any
 
 
-def targets_of(old: Any, new: Any, order: Order) -> list[Target]:
+def targets_of(old: Any, new: Any, order: Order) -> list[WantedEntry]:
     """Return the entries of the result in order."""
     if isinstance(old, dict):
         indexes = {key: index for index, key in enumerate(old)}
-        return [Target(indexes.get(key), old.get(key), key, new[key]) for key in _keys(old, new, order)]
+        return [WantedEntry(indexes.get(key), old.get(key), key, new[key]) for key in _keys(old, new, order)]
     return [
-        Target(index, None if index is None else old[index], None, value)
+        WantedEntry(index, None if index is None else old[index], None, value)
         for index, value in _aligned(old, new, order)
     ]
 

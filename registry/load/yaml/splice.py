@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from registry.load.yaml.alignment import Order, Target, comparable, order_below, targets_of
+from registry.load.yaml.alignment import Order, WantedEntry, comparable, order_below, targets_of
 from registry.load.yaml.document import Node, Place
 from registry.load.yaml.layout import Entry, Layout, Lines
 from registry.load.yaml.source_text import SourceText
@@ -57,7 +57,7 @@ class Editor:
 
     # Block style: an entry is a number of lines
 
-    def _block(self, node: Node, targets: Sequence[Target], limit: int, order: Order) -> Replacement:
+    def _block(self, node: Node, targets: Sequence[WantedEntry], limit: int, order: Order) -> Replacement:
         column = node.place[1] - 1
         indentation = " " * column
         entries = self._layout.entries(node)
@@ -96,11 +96,13 @@ class Editor:
         """Return lines with the indentation of a column (from 0) and line breaks."""
         return "".join(f"{' ' * column if line else ''}{line}{self._source.line_break}" for line in lines)
 
-    def _new_lines(self, target: Target, column: int) -> str:
+    def _new_lines(self, target: WantedEntry, column: int) -> str:
         lines = [f"- {flow(target.value)}"] if target.key is None else entry_lines(target.key, target.value)
         return self._below(lines, column)
 
-    def _changed_lines(self, node: Node, entry: Entry, lines: Lines, target: Target, order: Order) -> str:
+    def _changed_lines(
+        self, node: Node, entry: Entry, lines: Lines, target: WantedEntry, order: Order
+    ) -> str:
         """Return the lines of an entry with its new value."""
         column = node.place[1] - 1
         if self._is_unchanged(node, entry, target, order):
@@ -115,7 +117,7 @@ class Editor:
             return self._text[lines.start : inner.start] + inner.text + self._text[inner.end : lines.end]
         return self._with_new_value(entry, lines, target, column)
 
-    def _is_unchanged(self, node: Node, entry: Entry, target: Target, order: Order) -> bool:
+    def _is_unchanged(self, node: Node, entry: Entry, target: WantedEntry, order: Order) -> bool:
         if self._ambiguous and (
             isinstance(entry.child, Node)
             or entry.child in self._ambiguous
@@ -125,10 +127,10 @@ class Editor:
         inner_order = order_below(order, target.key)
         return comparable(target.old, inner_order) == comparable(target.value, inner_order)
 
-    def _has_usable_key(self, node: Node, entry: Entry, target: Target) -> bool:
+    def _has_usable_key(self, node: Node, entry: Entry, target: WantedEntry) -> bool:
         return entry.has_head and (target.key is None or node.keys[target.key] not in self._ambiguous)
 
-    def _merged(self, entry: Entry, target: Target, order: Order) -> Replacement | None:
+    def _merged(self, entry: Entry, target: WantedEntry, order: Order) -> Replacement | None:
         """Return the new text of a map or list that stays one; None for all other values."""
         old, new, child = target.old, target.value, entry.child
         if not (isinstance(child, Node) and type(old) is type(new) and old and new):
@@ -136,7 +138,7 @@ class Editor:
         limit = self._source.line_end(entry.head_end)
         return self.collection(child, old, new, limit, order_below(order, target.key))
 
-    def _with_new_value(self, entry: Entry, lines: Lines, target: Target, column: int) -> str:
+    def _with_new_value(self, entry: Entry, lines: Lines, target: WantedEntry, column: int) -> str:
         """Return the lines of an entry: the old key or dash, the old comments, and a new value."""
         first, *below = self._value_lines(entry, target, column)
         is_scalar_in_lines = self._layout.is_block_scalar(entry)
@@ -163,7 +165,7 @@ class Editor:
             )
         )
 
-    def _value_lines(self, entry: Entry, target: Target, column: int) -> Sequence[str]:
+    def _value_lines(self, entry: Entry, target: WantedEntry, column: int) -> Sequence[str]:
         """Return the text of a new value after the key or dash, and the lines below it."""
         value = target.value
         if isinstance(value, str) and not isinstance(entry.child, Node):
@@ -178,7 +180,9 @@ class Editor:
 
     # In brackets: an entry is a part of a line, or a line of its own
 
-    def _in_brackets(self, node: Node, targets: Sequence[Target], _limit: int, order: Order) -> Replacement:
+    def _in_brackets(
+        self, node: Node, targets: Sequence[WantedEntry], _limit: int, order: Order
+    ) -> Replacement:
         start, end = self._layout.extent(node)
         entries = self._layout.entries(node)
         items = [
@@ -206,7 +210,12 @@ class Editor:
         return self._text[offset : self._source.line_end(offset)].rstrip("\r\n")
 
     def _items_in_line(
-        self, start: int, end: int, entries: Sequence[Entry], targets: Sequence[Target], items: Sequence[str]
+        self,
+        start: int,
+        end: int,
+        entries: Sequence[Entry],
+        targets: Sequence[WantedEntry],
+        items: Sequence[str],
     ) -> str:
         result = self._text[start + 1 : entries[0].start]
         for position, (target, item) in enumerate(zip(targets, items, strict=True)):
@@ -220,7 +229,12 @@ class Editor:
         return result + self._text[entries[-1].value_end : end - 1]
 
     def _item_lines(
-        self, start: int, end: int, entries: Sequence[Entry], targets: Sequence[Target], items: Sequence[str]
+        self,
+        start: int,
+        end: int,
+        entries: Sequence[Entry],
+        targets: Sequence[WantedEntry],
+        items: Sequence[str],
     ) -> str:
         lines = self._layout.lines_in_brackets(entries, start)
         ends_in_comma = self._rest_of_line(entries[-1].value_end).lstrip(" \t").startswith(",")
@@ -238,10 +252,10 @@ class Editor:
         inside = "".join(_arranged(targets, texts, self._between(lines)))
         return f"{self._text[start + 1 : lines[0].start]}{inside}{self._text[lines[-1].end : end - 1]}"
 
-    def _new_item(self, target: Target) -> str:
+    def _new_item(self, target: WantedEntry) -> str:
         return flow(target.value) if target.key is None else flow_entry(target.key, target.value)
 
-    def _changed_item(self, node: Node, entry: Entry, target: Target, order: Order) -> str:
+    def _changed_item(self, node: Node, entry: Entry, target: WantedEntry, order: Order) -> str:
         """Return the text of an item in brackets with its new value."""
         if self._is_unchanged(node, entry, target, order):
             return self._text[entry.start : entry.value_end]
@@ -259,7 +273,7 @@ class Editor:
         return f"{before}{blank}{_in_style(old, target.value, in_brackets=True)}"
 
 
-def _arranged(targets: Sequence[Target], texts: Sequence[str], between: Sequence[str]) -> Iterator[str]:
+def _arranged(targets: Sequence[WantedEntry], texts: Sequence[str], between: Sequence[str]) -> Iterator[str]:
     """Yield the texts of the result in order; the text between the present entries stays at its place."""
     places = iter(sorted(target.old_index for target in targets if target.old_index is not None))
     following = 0
