@@ -326,7 +326,7 @@ class Snapshot:
         """Deleted definitions by kind and name, as long as no definition has the name: of several the one
         that was deleted last.
 
-        Names are compared without case, and those that can have no address are left out: a ledger can hold
+        Names are compared without case, and those that cannot have an address are omitted: a ledger can hold
         any.
         """
         found: dict[tuple[str, str], list[Tombstone]] = {}

@@ -48,22 +48,22 @@ class Watcher:
         settled: Callable[[], bool] = lambda: True,
         pause_s: Callable[[], float] = lambda: _QUIET_S,
         poll: bool = False,
-        tell: Callable[[str], None] = lambda _what: None,
+        notify: Callable[[str], None] = lambda _what: None,
         report_bug: Callable[[Exception], object] = lambda _error: None,
     ) -> None:
         """Take the first scan; `start` begins to watch.
 
         `state_files` returns the relevant state files of git. `changed` receives the paths of changed files;
         the set is empty when only git's state has changed. If `changed` returns True, work is left: `settled`
-        is called once nothing has changed for `pause_s` seconds. If `settled` returns False because `is_told`
+        is called once nothing has changed for `pause_s` seconds. If `settled` returns False because an event
         interrupted it, it is called again.
 
-        `poll` scans regularly instead of using events, for file systems without events. `tell` receives a
+        `poll` scans regularly instead of using events, for file systems without events. `notify` receives a
         message when events are not available. `report_bug` receives unexpected errors; watching continues.
         """
         # Absolute: the current folder may be deleted and created again.
         root = root.absolute()
-        self._root, self._state_files, self._changed, self._tell = root, state_files, changed, tell
+        self._root, self._state_files, self._changed, self._notify = root, state_files, changed, notify
         self._settled, self._pause_s = settled, pause_s
         self._is_pending = False
         self._report_bug = report_bug
@@ -82,7 +82,7 @@ class Watcher:
         return self._seen
 
     @property
-    def is_told(self) -> bool:
+    def has_event(self) -> bool:
         """True when an event has arrived since the last scan."""
         return self._hint.is_set()
 
@@ -144,7 +144,7 @@ class Watcher:
             observer.start()
         except (OSError, RuntimeError) as error:
             self._poll = True
-            self._tell(
+            self._notify(
                 f"no file events ({getattr(error, 'strerror', None) or error}): "
                 f"polling every {_POLL_S:g} s instead"
             )
@@ -183,7 +183,7 @@ class Watcher:
                 # The folder is gone, or no file can be opened: this may be temporary. Report it once.
                 message = error.message if isinstance(error, RegistryError) else system_message(error)
                 if message != last:
-                    self._tell(message)
+                    self._notify(message)
                 last = message
                 self._stop.wait(_POLL_S)
             except Exception as error:  # noqa: BLE001 - the edge of a thread: it must not end in silence
@@ -193,17 +193,17 @@ class Watcher:
     def _turn(self) -> None:
         """Wait for an event or the next regular scan, and process it."""
         timeout = _POLL_S if self._poll else _SAFETY_S
-        is_told = self._hint.wait(min(timeout, self._pause_s()) if self._is_pending else timeout)
+        has_event = self._hint.wait(min(timeout, self._pause_s()) if self._is_pending else timeout)
         self._hint.clear()
         if self._stop.is_set():
             return
-        if self._is_pending and not is_told:
+        if self._is_pending and not has_event:
             self._is_pending = not self._settled()
             return
-        if is_told:
+        if has_event:
             self._wait_until_written()
-        self._look_again_where_folders_changed()
-        self._look()
+        self._rescan_changed_folders()
+        self._scan_files()
         gathered_until = time.monotonic() + _GATHER_AT_MOST_S
         has_more = False
         while self._hint.wait(_QUIET_S) and time.monotonic() < gathered_until and not self._stop.is_set():
@@ -211,7 +211,7 @@ class Watcher:
             self._whole.clear()
             has_more = True
         if has_more:
-            self._look()
+            self._scan_files()
 
     def _wait_until_written(self) -> None:
         """Wait until a file is closed, or no event has arrived for a while."""
@@ -225,7 +225,7 @@ class Watcher:
             self._hint.clear()
         self._whole.clear()
 
-    def _look_again_where_folders_changed(self) -> None:
+    def _rescan_changed_folders(self) -> None:
         """Subscribe again when a watched folder was added, removed or replaced.
 
         Subscriptions belong to a folder, not to its path.
@@ -244,7 +244,7 @@ class Watcher:
             self._unobserve()
             self._observe()
 
-    def _look(self) -> None:
+    def _scan_files(self) -> None:
         self._wait_for_git()
         found = scan(self._root, self._state_files())
         if (found.facts, found.git) != (self._seen.facts, self._seen.git):

@@ -69,7 +69,7 @@ def functions(tree):
 
 
 def tokens_of(text):
-    """The tokens of code as (line, type, text); comments and layout are left out."""
+    """The tokens of code as (line, type, text); comments and layout are omitted."""
     return [
         (t.start[0], t.type, t.string)
         for t in tokenize.generate_tokens(io.StringIO(text).readline)

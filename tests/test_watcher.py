@@ -49,7 +49,7 @@ def watched(request: pytest.FixtureRequest, repo: RepoBuilder) -> Iterator[tuple
     time.sleep(0.1)
     seen = Seen()
     watcher = Watcher(
-        repo.root, state_files_of(repo), seen.changed, poll=request.param == "poll", tell=seen.notes.append
+        repo.root, state_files_of(repo), seen.changed, poll=request.param == "poll", notify=seen.notes.append
     )
     watcher.start()
     time.sleep(0.2)
@@ -297,7 +297,7 @@ def test_where_the_system_gives_no_more_events_it_looks_and_says_so(
     repo.define("a")
     repo.commit("start")
     seen = Seen()
-    watcher = Watcher(repo.root, state_files_of(repo), seen.changed, tell=seen.notes.append)
+    watcher = Watcher(repo.root, state_files_of(repo), seen.changed, notify=seen.notes.append)
     watcher.start()
     try:
         assert "inotify watch limit reached" in seen.notes[0]

@@ -61,7 +61,7 @@ class Changed:
     `old_name` is "" unless the definition was renamed. `path` is the new file, or the old one if there is no
     new file. `lines` maps pointers of the meanings to line numbers in the new file. `affects` are the names
     of the definitions that use it, if that matters. `is_kind_implied`: reports
-    leave out the name of the kind.
+    omit the name of the kind.
     """
 
     what: What

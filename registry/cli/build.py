@@ -125,11 +125,11 @@ def command(
             _report_no_change(cache, seen, format_)
         return
     loss = _loss_in(target, opened)
-    with progress() as tell:
+    with progress() as report:
         result = build(
             opened,
             Site(target),
-            tell,
+            report,
             preview=_preview(opened, preview, base) if preview and base else None,
             cache=BuildCache(None if from_nothing else cache),
             from_nothing=from_nothing,

@@ -25,9 +25,9 @@ def load_checked(root: Path, source: str) -> Checked:
 
 def load_snapshot(root: Path, source: str) -> Snapshot:
     """A snapshot with history. Raises ProblemsError when the definitions have errors."""
-    with progress() as tell:
+    with progress() as report:
         opened = open_source(root, source)
-        snapshot, problems = snapshot_of(opened, tell, BuildCache(open_cache(opened)))
+        snapshot, problems = snapshot_of(opened, report, BuildCache(open_cache(opened)))
     if snapshot is None:
         raise ProblemsError(problems, opened.read)
     return snapshot

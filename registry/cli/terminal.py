@@ -272,8 +272,8 @@ def progress() -> Iterator[Progress]:
     with Bar(*columns, console=err.console, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("starting", total=None)
 
-        def tell(what: str, done: int = 0, total: int = 0) -> None:
+        def report(what: str, done: int = 0, total: int = 0) -> None:
             bar.update(task, description=what, completed=done, total=total or None)
             bar.refresh()
 
-        yield tell
+        yield report

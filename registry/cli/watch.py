@@ -54,8 +54,8 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
 
     def make(_paths: set[str]) -> None:
         try:
-            with progress() as tell:
-                result = build(open_source(root), site, tell, cache=cache, base_url=base_url)
+            with progress() as report:
+                result = build(open_source(root), site, report, cache=cache, base_url=base_url)
         except (RegistryError, OSError) as error:
             view.show(
                 "The previous site was kept.",
@@ -73,7 +73,9 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
                 is_news=result.changed > 0,
             )
 
-    watcher = Watcher(root, lambda: _state_files(root), make, poll=poll, tell=view.note, report_bug=view.bug)
+    watcher = Watcher(
+        root, lambda: _state_files(root), make, poll=poll, notify=view.note, report_bug=view.bug
+    )
     out.print("Watching (press Ctrl-C to stop)", markup=False)
     make(set())
     watcher.start()
@@ -114,7 +116,7 @@ def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bo
         return False
 
     def settled() -> bool:
-        return live.update(watcher.seen, CancelToken(lambda: watcher.is_told))
+        return live.update(watcher.seen, CancelToken(lambda: watcher.has_event))
 
     watcher = Watcher(
         root,
@@ -123,7 +125,7 @@ def watcher_of(root: Path, live: "LiveRegistry", view: "StatusView", *, poll: bo
         settled=settled,
         pause_s=live.pause_s,
         poll=poll,
-        tell=view.note,
+        notify=view.note,
         report_bug=view.bug,
     )
     return watcher

@@ -371,8 +371,8 @@ class BatchWriter:
 class _HostLock:
     """The lock of a repository among the servers of one host.
 
-    There are two files. Whoever waits for the lock holds the other one, the queue: the holder, after its
-    release, must wait in the queue like everyone else, and cannot take the lock twice in a row.
+    There are two files. A process that waits for the lock holds the other one, the queue: the holder, after
+    its release, must wait in the queue like everyone else, and cannot take the lock twice in a row.
     """
 
     def __init__(self, folder: Path, host: str) -> None:

@@ -94,8 +94,8 @@ class PendingLog:
         self._process.stdout.close()
         status = self._process.proc.wait()
         if status not in (0, -9):
-            said = first_line(self._process.stderr.read().decode("utf-8", "replace"))
-            raise GitError(f"git diff-tree failed: {said}", self._hint())
+            message = first_line(self._process.stderr.read().decode("utf-8", "replace"))
+            raise GitError(f"git diff-tree failed: {message}", self._hint())
 
 
 class PendingLogs:

@@ -236,9 +236,9 @@ class Git:
     ) -> Any:
         return self._runner.execute(["git", *words], env=dict(variables), as_process=True, istream=stdin)
 
-    def error(self, arguments: Sequence[str], said: str) -> GitError:
-        """Return the error for a failed command with the error output `said`."""
-        return GitError(f"{command_of(arguments)} failed: {first_line(said)}", self.missing_hint())
+    def error(self, arguments: Sequence[str], stderr: str) -> GitError:
+        """Return the error for a failed command with the error output `stderr`."""
+        return GitError(f"{command_of(arguments)} failed: {first_line(stderr)}", self.missing_hint())
 
     def missing_hint(self) -> str:
         """Return the command that completes a partial clone, for missing objects; "" for other clones."""

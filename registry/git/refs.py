@@ -34,7 +34,7 @@ def base_of(revision: str) -> str:
     return re.split(r"[~^:]|@\{", revision, maxsplit=1)[0]
 
 
-def ambiguous_name(said: str) -> str | None:
+def ambiguous_name(message: str) -> str | None:
     """Return the name that git reports as ambiguous, or None."""
-    found = _AMBIGUOUS.search(said)
+    found = _AMBIGUOUS.search(message)
     return found[1] if found else None

@@ -135,8 +135,8 @@ class Repository:
         """Return the commit id of a revision, or None. Raises UsageError for a name of several refs."""
         if revision.startswith("refs/") and not self.is_ref(base_of(revision)):
             return None  # git would also try refs/tags/refs/…
-        name, said = self._verified(revision)
-        ambiguous = ambiguous_name(said)
+        name, stderr = self._verified(revision)
+        ambiguous = ambiguous_name(stderr)
         if ambiguous is not None and ambiguous != "HEAD" and not ambiguous.startswith("refs/"):
             raise self._ambiguity(ambiguous)
         return name
@@ -144,9 +144,9 @@ class Repository:
     def _verified(self, revision: str) -> tuple[str | None, str]:
         """Return the commit id that git finds, and its warnings."""
         words = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-        status, output, said = self._git.query(*words, ok=(0, 1, 128))
+        status, output, stderr = self._git.query(*words, ok=(0, 1, 128))
         name = output.strip()
-        return (name if status == 0 and _OBJECT_ID.match(name) else None), said
+        return (name if status == 0 and _OBJECT_ID.match(name) else None), stderr
 
     def _ambiguity(self, name: str) -> UsageError:
         _, listing, _ = self._git.query(

@@ -23,12 +23,12 @@ class PendingStatus:
         if self._found is None:
             process = self._process.proc
             try:
-                listing, said = process.communicate(timeout=TIMEOUT_S)
+                listing, message = process.communicate(timeout=TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                listing, said = process.communicate()
+                listing, message = process.communicate()
             if process.returncode:
-                raise GitError(f"git status failed: {first_line(said.decode('utf-8', 'replace'))}")
+                raise GitError(f"git status failed: {first_line(message.decode('utf-8', 'replace'))}")
             self._found = {os.fsdecode(line[3:]): line[:2].decode() for line in listing.split(b"\0") if line}
         return self._found
 

@@ -409,7 +409,8 @@ def _limit(error: "ValidationError", path: Pointer, keyword: str) -> str:
 
 
 def _located(path: Pointer, words: str) -> str:
-    return words if words.startswith("say ") else f"{_name(path)} {words}"
+    # Older copies of the program's schemas start these sentences with "say".
+    return words if words.startswith(("specify ", "say ")) else f"{_name(path)} {words}"
 
 
 def _name(path: Pointer) -> str:

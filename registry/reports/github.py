@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry.model.characters import visible, visible_lines
-from registry.reports.line import LineOf, said
+from registry.reports.line import LineOf, message_and_hint
 from registry.reports.text import problem_summary
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         if span.end_line == span.line:
             # GitHub accepts columns only for a range within one line.
             facts |= {"col": span.column, "endColumn": span.end_column}
-        lines.append(annotation(problem.severity.value, facts, said(problem)))
+        lines.append(annotation(problem.severity.value, facts, message_and_hint(problem)))
     return "\n".join([*lines, problem_summary(problems)]) + "\n"
 
 

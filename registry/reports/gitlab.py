@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from registry.model.characters import dump_json
 from registry.model.problem import Problem, Severity
-from registry.reports.line import LineOf, said
+from registry.reports.line import LineOf, message_and_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         seen[key] += 1
         issues.append(
             {
-                "description": said(problem, " ({})"),
+                "description": message_and_hint(problem, " ({})"),
                 "check_name": problem.rule,
                 "fingerprint": hashlib.sha256(
                     f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass")

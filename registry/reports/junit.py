@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from registry.model.characters import visible
 from registry.model.problem import Problem, Severity
-from registry.reports.line import LineOf, said
+from registry.reports.line import LineOf, message_and_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def _add(suite: ElementTree.Element, problem: Problem) -> None:
         file=visible(span.path),
         line=str(span.line),
     )
-    text = f"{place}: {said(problem)}"
+    text = f"{place}: {message_and_hint(problem)}"
     if problem.severity is Severity.ERROR:
         ElementTree.SubElement(
             case, "failure", type=problem.rule, message=visible(problem.message)

@@ -14,6 +14,6 @@ LineOf = Callable[[str, int], str | None]
 """Returns a line (from 1) of the file at a path, or None if there is none."""
 
 
-def said(problem: Problem, hint: str = "\nhint: {}") -> str:
+def message_and_hint(problem: Problem, hint: str = "\nhint: {}") -> str:
     """Return message and hint, escaped for display. `hint` is the format of the hint."""
     return visible(problem.message) + (hint.format(visible(problem.hint)) if problem.hint else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry.model.characters import dump_json
-from registry.reports.line import LineOf, said
+from registry.reports.line import LineOf, message_and_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def report(problems: Sequence[Problem], line_of: LineOf) -> str:
 
     diagnostics = [
         {
-            "message": said(problem),
+            "message": message_and_hint(problem),
             "location": {
                 "path": problem.span.path,
                 "range": {

@@ -10,7 +10,7 @@ from registry import __version__
 from registry.check import OTHERS, RULES
 from registry.model.characters import dump_json
 from registry.model.problem import Problem, Severity
-from registry.reports.line import LineOf, said
+from registry.reports.line import LineOf, message_and_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
         "ruleId": problem.rule,
         "ruleIndex": rule,
         "level": problem.severity.value,
-        "message": {"text": said(problem)},
+        "message": {"text": message_and_hint(problem)},
         "locations": [
             {
                 "physicalLocation": {

@@ -374,7 +374,7 @@ class Server:
         try:
             while not self._is_ending:
                 listener.clear()
-                yield f"event: state\ndata: {dumps(self._told(self._live.state))}\n\n"
+                yield f"event: state\ndata: {dumps(self._event_data(self._live.state))}\n\n"
                 while not listener.is_set():
                     try:
                         await asyncio.wait_for(listener.wait(), _ALIVE_S)
@@ -383,7 +383,7 @@ class Server:
         finally:
             self._listeners.discard(listener)
 
-    def _told(self, state: LiveState) -> dict[str, Any]:
+    def _event_data(self, state: LiveState) -> dict[str, Any]:
         """Return the data that an open page needs about a state."""
         problems = []
         if state.error is not None:
@@ -432,12 +432,12 @@ class _Uvicorn(uvicorn.Server):
     Event streams to open pages never end by themselves.
     """
 
-    def __init__(self, config: uvicorn.Config, tell: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, notify: Callable[[], None]) -> None:
         super().__init__(config)
-        self._tell = tell
+        self._notify = notify
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._tell()
+        self._notify()
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:

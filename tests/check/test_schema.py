@@ -82,7 +82,7 @@ HEAD = "title: T\nowners: [team]\n"
         ("{exec: x, input_adapter: {}}", "3:23 S001 `input_type` is missing | add `input_type: …`"),
         (
             "{exec: x, input_adapter: {input_type: file, input_params: {}}}",
-            "3:71 S005 say which file: `file_path`, or `file_type: stream` with `stream_name` | ",
+            "3:71 S005 specify the file: `file_path`, or `file_type: stream` with `stream_name` | ",
         ),
         (
             "{exec: x, input_adapter: {input_type: file, input_params: {stream_name: STDIN}}}",
@@ -106,11 +106,11 @@ HEAD = "title: T\nowners: [team]\n"
         ),
         (
             "{exec: x, process_type: service, input_adapter: {input_type: port, input_params: {}}}",
-            "3:80 S001 say which port: `tcp_port` or `udp_port` | ",
+            "3:80 S001 specify the port: `tcp_port` or `udp_port` | ",
         ),
         (
             "{exec: x, process_type: service, input_adapter: {input_type: port, input_params: {tcp_port: 80, udp_port: 80}}}",
-            "3:105 S005 `tcp_port` stands beside `udp_port`: keep one of the two | ",
+            "3:105 S005 `tcp_port` cannot be combined with `udp_port`: keep one of the two | ",
         ),
         (
             "{exec: x, process_type: service, input_adapter: {input_type: port, input_params: {tcp_port: 70000}}}",
@@ -183,9 +183,9 @@ def test_fields_around_the_definition_are_checked_too(repo: RepoBuilder) -> None
         "1 S005 `id` must be at least 1",
         "2 S005 `title` is empty",
         "3 S002 unknown key `owner`",
-        "4 S005 item 1 of `tags` is no tag: lower-case letters, digits and + # : -, starting with a letter or digit, at most 63",
+        "4 S005 item 1 of `tags` is not a valid tag: lower-case letters, digits and + # : -, starting with a letter or digit, at most 63",
         "5 S004 `lifecycle` cannot be `old`",
-        '6 S005 `since` is no date: write "YYYY-MM-DD" in quotes',
+        '6 S005 `since` is not a date: write "YYYY-MM-DD" in quotes',
         "7 S005 `href` must be an https address",
         "8 S005 item 1 of `examples` gives both `input_text` and `input_file`: keep one",
         "8 S005 `input_file` must be a path below samples/",

@@ -57,9 +57,9 @@ def test_every_setting_is_read() -> None:
             "write 5, without quotes",
         ),
         ('title: "a\\nb"', (1, 8), "`title` must be one line of text", ""),
-        ("rules: {abc: error}", (1, 9), "`abc` is no rule id, as in W104", ""),
+        ("rules: {abc: error}", (1, 9), "`abc` is not a rule id such as W104", ""),
         ("rules: {C122: ignoe}", (1, 15), "`C122` cannot be `ignoe`", "did you mean `ignore`?"),
-        ("folders: {/: {}}", (1, 11), "`/` names no folder, as in experiments", ""),
+        ("folders: {/: {}}", (1, 11), "`/` is not the name of a folder, for example experiments", ""),
         (
             "compat: [stremboss]",
             (1, 10),

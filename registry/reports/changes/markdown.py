@@ -44,13 +44,13 @@ def report(comparison: Comparison, *, width: int = 0, color: bool = False) -> st
 
 def sections(comparison: Comparison) -> list[str]:
     """Return a section for each definition with an unsafe change, and one section for all safe changes."""
-    grave = [_definition(one, safe=False) for one in comparison.changed if one.level is not Level.SAFE]
+    severe = [_definition(one, safe=False) for one in comparison.changed if one.level is not Level.SAFE]
     safe = [
         _definition(one, safe=True)
         for one in comparison.changed
         if any(each.level is Level.SAFE for each in one.meanings)
     ]
-    return [*grave, *([collapsible(f"{len(safe):,} with safe changes", safe)] if safe else [])]
+    return [*severe, *([collapsible(f"{len(safe):,} with safe changes", safe)] if safe else [])]
 
 
 def cut(head: str, parts: list[str], at_most: int = AT_MOST) -> str:
