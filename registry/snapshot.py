@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
@@ -89,7 +90,8 @@ class SnapshotChanges:
     """What a later state of the same source has otherwise than a snapshot; settings, schemas and templates
     are the same.
 
-    `uncommitted` are the paths that differ from `commit`, relative to the registry's root.
+    `uncommitted` are the paths that differ from `commit`, relative to the registry's root. `revisions` are
+    those of the changed definitions where they are known; without them the history is asked.
     """
 
     definitions: DefinitionChanges
@@ -99,6 +101,7 @@ class SnapshotChanges:
     commit_time: str | None
     uncommitted: frozenset[str] | None
     tombstones: tuple[Tombstone, ...]
+    revisions: Mapping[QualifiedName, Revisions] | None = None
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,17 @@ class Snapshot:
         """
         definitions = with_changes(self.definitions, changes.definitions, self.kinds)
         lookups = self.lookups.with_changes(self.kinds, changes.definitions)
-        changed_revisions = self._changed_revisions(changes, definitions, lookups)
+        changed_revisions = changes.revisions
+        if changed_revisions is None:
+            changed_revisions = self._changed_revisions(changes, definitions, lookups)
         revisions = {**self.revisions, **changed_revisions}
         for place in changes.definitions:
             if place not in lookups.by_name:
                 revisions.pop(place, None)
+        before = [one for place in changes.definitions if (one := self.by_name.get(place)) is not None]
+        # Files without an id can have the same content.
+        replaced = [one.blob for one in before if one.id is not None]
+        added = [one for one in changes.definitions.values() if one is not None]
         after = replace(
             self,
             definitions=definitions,
@@ -166,22 +175,52 @@ class Snapshot:
             history=changes.history,
             revisions=revisions,
             tombstones=changes.tombstones,
-            contents=self.contents.with_current(definitions),
+            contents=self.contents.with_changes(replaced, added),
         )
-        is_same_set = all(
-            (place in self.lookups.by_name) == (place in lookups.by_name) for place in changes.definitions
-        )
-        if is_same_set and after.common_fingerprint == self.common_fingerprint:
-            concerned = (
-                changes.definitions.keys()
-                | self.lookups.targets_of(self.kinds, changes.definitions)
-                | {place for place, new in changed_revisions.items() if new.key != self.revisions[place].key}
-            )
-            after._fingerprints.update(self._fingerprints.copy())
-            for place in concerned:
-                after._fingerprints.pop(place, None)
-            after.answers.update(self.answers.copy())
+        if "folded_names" in self.__dict__:
+            after.__dict__["folded_names"] = self._folded_names_after(changes.definitions)
+        if not self.has_own_templates:
+            after.__dict__["common_fingerprint"] = (
+                self.common_fingerprint
+            )  # settings, schemas and templates are the same
+        if after.common_fingerprint == self.common_fingerprint:
+            after._keep_answers_of(self, changes, changed_revisions)
         return after
+
+    def _keep_answers_of(
+        self, before: Snapshot, changes: SnapshotChanges, revisions: Mapping[QualifiedName, Revisions]
+    ) -> None:
+        """Keep the digests and answers of an earlier snapshot that the changes do not concern."""
+        moved = {
+            place for place in changes.definitions if (place in before.by_name) != (place in self.by_name)
+        }
+        concerned = (
+            changes.definitions.keys()
+            | before.lookups.targets_of(self.kinds, changes.definitions)
+            | {
+                place
+                for place, new in revisions.items()
+                if new.key != before.revisions.get(place, NO_REVISIONS).key
+            }
+            | {(one.kind, one.name) for place in moved for one in self.referring.get(place, ())}
+        )
+        self._fingerprints.update(before._fingerprints.copy())
+        for place in concerned:
+            self._fingerprints.pop(place, None)
+        self.answers.update(before.answers.copy())
+
+    @cached_property
+    def folded_names(self) -> Mapping[QualifiedName, str]:
+        """Names of definitions by kind and by the name as case-insensitive hosts compare it."""
+        return {(one.kind, folded(one.name)): one.name for one in self.definitions}
+
+    def _folded_names_after(self, changes: DefinitionChanges) -> Mapping[QualifiedName, str]:
+        found = dict(self.folded_names)
+        for kind, name in [place for place, one in changes.items() if one is None]:
+            if found.get((kind, folded(name))) == name:
+                del found[kind, folded(name)]
+        found |= {(kind, folded(name)): name for (kind, name), one in changes.items() if one is not None}
+        return found
 
     def with_edit(self, edited: Definition) -> Snapshot:
         """The snapshot with an edit of a definition that keeps its id, which is not committed."""
@@ -335,9 +374,7 @@ class Snapshot:
                 found.setdefault((one.kind, folded(one.name)), []).append(one)
         if not found:
             return {}
-        for kind, definitions in self.by_kind.items():
-            for definition in definitions:
-                found.pop((kind, folded(definition.name)), None)
+        found = {place: some for place, some in found.items() if place not in self.folded_names}
         if any(len(some) > 1 for some in found.values()):
             lines = {(entry.kind, entry.id): number for number, entry in enumerate(self.ledger.entries)}
             for some in found.values():
@@ -363,6 +400,17 @@ class Snapshot:
     def revisions_of(self, definition: Definition) -> Revisions:
         """Revisions of one definition, oldest first."""
         return self.revisions.get((definition.kind, definition.name), NO_REVISIONS)
+
+    def revisions_of_any(self, there: Definition | Tombstone) -> Revisions:
+        """Return the revisions of a definition, current or deleted, oldest first."""
+        return there.revisions if isinstance(there, Tombstone) else self.revisions_of(there)
+
+    def definition(self, kind: str, number: int) -> Definition | None:
+        """Return the definition with an id, or None."""
+        published = self.published.get(kind, ())
+        place = bisect_left(published, number, key=lambda one: one.id or 0)
+        found = published[place] if place < len(published) else None
+        return found if found is not None and found.id == number else None
 
     def blobs_shown(self, revisions: Iterable[Revision]) -> Iterator[str]:
         """The contents that pages and answers of one definition with these revisions show."""

@@ -28,9 +28,10 @@ from registry.check import (
 )
 from registry.check.plugins import plugin_rules
 from registry.check.registry_rules import OTHERS
-from registry.check.rule import Find, MergeTarget, Registry, Rule
+from registry.check.rule import Find, MergeTarget, Names, Neighborhood, Registry, Rule
 from registry.check.severity_policy import FIXED, apply_policy
 from registry.errors import UsageError, nearest
+from registry.load.loader import Loaded
 from registry.load.settings import SETTINGS_PATH, Settings
 from registry.load.yaml import StoredDocument
 from registry.model.definition import Definition, kind_and_name
@@ -38,7 +39,6 @@ from registry.model.problem import Problem, Severity, Span
 
 if TYPE_CHECKING:
     from registry.load.kinds import Kinds
-    from registry.load.loader import Loaded
 
 FAMILIES: tuple[tuple[Rule, ...], ...] = (
     schema.RULES,
@@ -62,6 +62,7 @@ __all__ = [
     "FindingsCache",
     "check",
     "check_changed",
+    "check_definition",
     "judged_by",
     "unknown_rules",
 ]
@@ -138,6 +139,30 @@ def check_changed(  # noqa: PLR0913 - two states, and what is known of the first
     kept = (problem for problem in problems if problem.span.path not in affected)
     every = (*kept, *apply_policy(found, registry, settings, silent))
     return tuple(sorted(every, key=lambda problem: problem.sort_key)), new
+
+
+def check_definition(
+    definition: Definition, around: Sequence[Definition], names: Names, kinds: Kinds, settings: Settings
+) -> Findings:
+    """Return the problems of one definition, in time that does not depend on the number of definitions.
+
+    `around` are the definitions that it refers to and that refer to it, and `names` knows what else exists.
+    Rules about all definitions look at these only. Raises UsageError when a rule of a plug-in fails.
+    """
+    samples = {path: wrong for path in definition.summary.samples if (wrong := names.sample_problem(path))}
+    loaded = Loaded((*around, definition), (), samples=samples)
+    registry = Neighborhood(loaded, kinds, None, frozenset(settings.compat), known=names)
+    own = replace(registry, loaded=Loaded((definition,), (), samples=samples))
+    rules = _rules(settings)
+    found = [
+        *(one for one in _across(registry, rules) if one.span.path == definition.path),
+        *(
+            problem
+            for rule, find in _by_kind(own, rules)[definition.kind]
+            for problem in _guarded(rule, find(rule, definition, own))
+        ),
+    ]
+    return apply_policy(found, own, settings, frozenset(rule.id for rule in rules if rule.is_opt_in))
 
 
 def _by_path(problems: Iterable[Problem]) -> Mapping[str, Findings]:

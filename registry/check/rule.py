@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from registry.model.definition import Definition, definition_path, kind_and_name
 from registry.model.problem import Problem, Severity
@@ -70,6 +70,52 @@ class Registry:
             return True
         path = definition_path(kind, name)
         return path in self.loaded.unreadable or path in self.loaded.elsewhere
+
+
+class Names(Protocol):
+    """The names of all definitions."""
+
+    def has(self, kind: str, name: str) -> bool:
+        """Return True when a definition of this name exists, even if its file could not be read."""
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Return all names of a kind; used for suggestions only."""
+
+    def sample_problem(self, path: str) -> str:
+        """Return what is wrong with a file that an example names; "" if it exists."""
+
+
+class _NamesByKind(Mapping[str, list[str]]):
+    """Names by kind, collected when a rule asks for them."""
+
+    def __init__(self, kinds: Kinds, known: Names) -> None:
+        self._kinds, self._known = kinds, known
+
+    def __getitem__(self, kind: str) -> list[str]:
+        return self._known.of_kind(kind)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds.by_name)
+
+    def __len__(self) -> int:
+        return len(self._kinds.by_name)
+
+
+@dataclass(frozen=True)
+class Neighborhood(Registry):
+    """A definition with those that it refers to and that refer to it; `known` knows which others exist."""
+
+    known: Names | None = None
+
+    @cached_property
+    def names(self) -> Mapping[str, list[str]]:
+        """Names by kind, of all definitions."""
+        assert self.known is not None
+        return _NamesByKind(self.kinds, self.known)
+
+    def has(self, kind: str, name: str) -> bool:
+        """Return True when a definition of this name exists."""
+        return super().has(kind, name) or (self.known is not None and self.known.has(kind, name))
 
 
 Find = Callable[["Rule", Definition, Registry], Iterator[Problem]]

@@ -25,7 +25,14 @@ from registry.scaffold import CI_FORGES
     metavar="ADDRESS@TAG",
     help="Address from which CI installs this program: a git address with a tag. Default: install_from in registry.yaml.",
 )
-def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: str | None) -> None:
+@click.option(
+    "--bare",
+    is_flag=True,
+    help="Create a bare repository with an empty registry, for `registry serve --write`.",
+)
+def command(
+    folder: Path | None, title: str, ci: tuple[str, ...], install_from: str | None, bare: bool
+) -> None:
     """Create a registry, or add CI files to a registry.
 
     A registry is a folder in a git repository with settings, schemas, an example, editor settings, a README and CI
@@ -39,10 +46,19 @@ def command(folder: Path | None, title: str, ci: tuple[str, ...], install_from: 
       registry init processes --title "Processes of the weather team"
       registry init processes --ci gitlab
       registry init --ci github --install-from https://git.example.org/process-registry.git@v1.0.0
+      registry init --bare registry.git
     """
     from registry.load.settings import install_from_problem
     from registry.load.source import WorkTree
-    from registry.scaffold import add_ci_files, init_registry, is_registry
+    from registry.scaffold import add_ci_files, init_bare_registry, init_registry, is_registry
+
+    if bare:
+        if folder is None or ci or install_from is not None:
+            raise UsageError("--bare needs DIR, and no --ci or --install-from", "registry init --bare DIR")
+        init_bare_registry(folder, title)
+        out.print(f"Created a registry in the bare repository {folder}. Next:", markup=False)
+        out.print_lines(f"  registry serve --write -C {shlex.quote(str(folder))} --users FILE")
+        return
 
     problem = install_from_problem(install_from) if install_from is not None else ""
     if problem:

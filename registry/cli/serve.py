@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from registry.cli.extra_serve import require_extra
-from registry.cli.options import poll_option, registry_option
+from registry.cli.options import registry_option
 from registry.cli.terminal import counted, err, find_root, open_cache, out, progress
+from registry.errors import UsageError
 
 if TYPE_CHECKING:
     from registry.cli.status import StatusView
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 @click.option(
     "--port", "-p", type=click.IntRange(1, 65535), default=8000, metavar="PORT", help="Port to listen on."
 )
-@poll_option
+@click.option(
+    "--poll",
+    "poll_s",
+    is_flag=False,
+    flag_value=0.0,
+    type=click.FloatRange(0),
+    metavar="[SECONDS]",
+    help="Poll for changes. Needed on network mounts, which send no file events. With --write: seconds between two "
+    "looks for commits of others. Default: 1, with --remote 5.",
+)
 @click.option(
     "--allow-host",
     multiple=True,
@@ -35,19 +45,53 @@ if TYPE_CHECKING:
     help="Allow pages of this origin (* for all) to read the API, including uncommitted content; can be repeated. "
     "Default: all origins, but only while there are no uncommitted changes.",
 )
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Accept writes: each becomes a commit on the main branch of the bare repository that -C names.",
+)
+@click.option(
+    "--users",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --write: the users file, which `registry user` creates.",
+)
+@click.option(
+    "--remote",
+    metavar="NAME",
+    help="With --write: the remote that each write is pushed to before it is acknowledged, for example origin.",
+)
+@click.option("--login-to-read", is_flag=True, help="With --write: reading needs a login, too.")
+@click.option(
+    "--behind-tls",
+    is_flag=True,
+    help="With --write: a proxy encrypts all connections. Required on an address that other machines reach.",
+)
+@click.option(
+    "--trust-proxy",
+    multiple=True,
+    metavar="ADDRESS",
+    help="With --write: believe the user in the header Remote-User from this address or network; can be repeated.",
+)
 def command(
     registry: Path | None,
     host: str,
     port: int,
-    poll: bool,
+    poll_s: float | None,
     allow_host: tuple[str, ...],
     cors: tuple[str, ...],
+    write: bool,
+    users: Path | None,
+    remote: str | None,
+    login_to_read: bool,
+    behind_tls: bool,
+    trust_proxy: tuple[str, ...],
 ) -> None:
     """Serve the site, and reload open pages when files change.
 
     The site is the HTML catalog and the JSON API. While the files have errors, the last good state is served; the
     errors are shown on the terminal and on the pages. Lists accept limit, offset and filters (process_type,
-    application, lifecycle, tag, name, q). The server is read-only and has no login.
+    application, lifecycle, tag, name, q). Without --write the server is read-only and has no login.
 
     On a loopback address the server answers only requests for the names of this machine, which prevents DNS rebinding.
 
@@ -58,6 +102,7 @@ def command(
       registry serve
       registry serve --port 8080
       registry serve --allow-host registry.example.org
+      registry serve --write -C registry.git --users /etc/registry/users.yaml
     """
     import sys
 
@@ -67,6 +112,22 @@ def command(
     from registry.load.source import open_source
     from registry.runtime import keep_for_good, without_cycle_collector
 
+    if write:
+        from registry.cli.writing import WritingOptions, serve_writes
+
+        if registry is None or users is None:
+            missing = "-C" if registry is None else "--users"
+            raise UsageError(f"--write needs {missing}", "registry serve --write -C REPO.git --users FILE")
+        require_extra("serve", "")
+        serve_writes(
+            registry.absolute(),
+            WritingOptions(
+                users, host, port, allow_host, cors, trust_proxy, login_to_read, behind_tls, remote, poll_s
+            ),
+        )
+        return
+    if users is not None or remote is not None or login_to_read or behind_tls or trust_proxy:
+        raise UsageError("--users, --remote, --login-to-read, --behind-tls and --trust-proxy need --write")
     # Absolute: the current folder may be deleted and created again.
     root = find_root(registry).absolute()
     source = open_source(root)
@@ -100,7 +161,7 @@ def command(
     live = LiveRegistry(root, BuildCache(open_cache(source)), teller)
     server = Server(live, settings.base_path, view.bug, source.read, hosts, policy)
     teller.server = server
-    watcher = watcher_of(root, live, view, poll=poll)
+    watcher = watcher_of(root, live, view, poll=poll_s is not None)
     with without_cycle_collector(), progress() as say:
         say("reading definitions")
         live.reload(say, watcher.seen)

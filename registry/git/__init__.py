@@ -15,7 +15,7 @@ from registry.git.location import (
     looks_like_git_dir,
     refuse_embedded,
 )
-from registry.git.log import LogCommit, LogRow, PendingLogs
+from registry.git.log import LogCommit, LogRow, PendingLogs, iso_date, shown_message
 from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
 from registry.git.ref_transaction import Publication, Published, RefUpdate
@@ -63,8 +63,10 @@ __all__ = [
     "git_directories_touched",
     "git_is_installed",
     "init_repository",
+    "iso_date",
     "looks_like_git_dir",
     "may_hide_files",
     "open_repository",
     "refuse_embedded",
+    "shown_message",
 ]

@@ -59,9 +59,9 @@ def open_repository(path: Path, *, in_hook: bool = False) -> "Repository | None"
     return Repository(Git(location, in_hook=in_hook)) if location is not None else None
 
 
-def init_repository(path: Path) -> "Repository":
+def init_repository(path: Path, *, bare: bool = False) -> "Repository":
     """Create a repository with the branch `main`."""
-    git_python().Repo.init(path, expand_vars=False, initial_branch="main")
+    git_python().Repo.init(path, expand_vars=False, initial_branch="main", bare=bare)
     found = open_repository(path)
     assert found is not None
     return found
@@ -339,6 +339,13 @@ class Repository:
                 return name
         return None
 
+    def messages_since(self, commit: str, seconds: int) -> list[tuple[int, str]]:
+        """Return time (Unix time) and message of the commits in `commit` since a time, oldest first."""
+        words = ("log", "-z", f"--since=@{seconds}", "--format=%ct%x1f%B", "--end-of-options", commit)
+        rows = self._git.run_on_objects(*words).decode("utf-8", "replace").split("\0")
+        pairs = [row.partition("\x1f") for row in rows if row]
+        return [(int(when), message) for when, _, message in reversed(pairs)]
+
     def order(self, commit: str, since: str | None = None) -> CommitOrder:
         """Return every commit reachable from `commit` and not from `since`, in reading order."""
         return commit_order(self._parents(commit, since), commit)
@@ -579,13 +586,15 @@ class Repository:
 
     def make_commit(
         self,
-        parent: str,
+        parent: str | None,
         files: Mapping[str, bytes],
         message: str,
         author: tuple[str, str],
         when: int | None = None,
     ) -> str:
         """Create a commit on top of `parent` in which `files` (by path from the top) have these bytes.
+
+        `parent` None: the first commit of a branch.
 
         Returns its id. Only objects are written. No branch, index or work tree refers to them, so an
         interrupted run needs no cleanup. `author` is name and e-mail address, `when` seconds since 1970
@@ -594,8 +603,9 @@ class Repository:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             index = {"GIT_INDEX_FILE": str(folder / "index")}
-            self._git.run("read-tree", "--no-sparse-checkout", parent, env=index)
-            modes = {row.path: row.mode for row in self.list_tree(parent)}
+            base = parent or self.empty_tree()
+            self._git.run("read-tree", "--no-sparse-checkout", base, env=index)
+            modes = {row.path: row.mode for row in self.list_tree(base)}
             listing = b"".join(
                 f"{modes.get(path, '100644')} {blob}\t".encode() + os.fsencode(path) + b"\0"
                 for path, blob in zip(files, self._write_blobs(list(files.values()), folder), strict=True)
@@ -607,7 +617,12 @@ class Repository:
             (folder / "message").write_text(message, encoding="utf-8")
             return (
                 self._git.run(
-                    "commit-tree", tree, "-p", parent, "-F", str(folder / "message"), env=_as(author, when)
+                    "commit-tree",
+                    tree,
+                    *(["-p", parent] if parent is not None else []),
+                    "-F",
+                    str(folder / "message"),
+                    env=_as(author, when),
                 )
                 .decode()
                 .strip()

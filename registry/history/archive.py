@@ -78,6 +78,8 @@ class Revisions(Sequence[Revision]):
 
     def had_name(self, name: str) -> bool:
         """True when a committed revision has this name. Decodes few revisions if none has."""
+        if any(one.name == name and one.commit is not None for one in self._added):
+            return True
         history, lineage = self._history, self._lineage
         if history is None or orjson.dumps(name) not in history.packed(lineage):
             return False

@@ -129,11 +129,17 @@ class BlobReader:
         """Use a spool, which is faster than git."""
         self._spool = spool
 
-    def with_current(self, definitions: Iterable[Definition]) -> "BlobReader":
-        """Return a reader with other current definitions; contents already read are shared."""
+    def with_changes(self, replaced: Iterable[str], added: Iterable[Definition]) -> "BlobReader":
+        """Return a reader without the `replaced` blobs among the current definitions, and with added ones.
+
+        Contents already read are shared.
+        """
         reader = BlobReader(self._repository, self._fields)
         reader._spool, reader._held, reader._lock = self._spool, self._held, self._lock
-        reader.take(definitions)
+        reader._current = self._current.copy()
+        for blob in replaced:
+            reader._current.pop(blob, None)
+        reader._current |= {one.blob: one for one in added}
         return reader
 
     def prefetch(self, blobs: Iterable[str]) -> None:

@@ -8,8 +8,8 @@ branch.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -59,6 +59,11 @@ class LedgerEntry(NamedTuple):
         except TypeError:  # a lone surrogate, in a name that is not UTF-8
             return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
 
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of the line, which is `prev` of the next one."""
+        return _hash(self.line())
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -89,6 +94,18 @@ class Ledger:
     def next_id(self, kind: str) -> int:
         """Return the next free id of `kind`."""
         return self.next_ids.get(kind, 1)
+
+    def continued(self, entries: Sequence[LedgerEntry]) -> "Ledger":
+        """Return the ledger with more entries at its end, in time that grows with their number."""
+        if not entries:
+            return self
+        after = replace(self, entries=(*self.entries, *entries), head=entries[-1].hash)
+        after.__dict__["latest"] = {**self.latest, **{(one.kind, one.id): one for one in entries}}
+        next_ids = dict(self.next_ids)
+        for one in entries:
+            next_ids[one.kind] = max(next_ids.get(one.kind, 1), one.id + 1)
+        after.__dict__["next_ids"] = next_ids
+        return after
 
     def hash_after(self, lines: int) -> str:
         """Return the SHA-256 of line number `lines` (from 1), or the registry's id for 0."""
@@ -134,6 +151,22 @@ def append(
         found.append(entry)
         prev = _hash(entry.line())
     return tuple(found)
+
+
+def chain(
+    head: str, events: Iterable[tuple[str, int, str, str]], commit: str | None
+) -> tuple[LedgerEntry, ...]:
+    """As `append`, when only the hash of the last line is at hand (or the registry's id without a line)."""
+    found = []
+    for kind, number, name, state in events:
+        found.append(LedgerEntry(kind, number, name, state, commit, head))
+        head = found[-1].hash
+    return tuple(found)
+
+
+def append_entries(open_segment: bytes, entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
+    """Return the files to write, by path, to append entries to a ledger with this content."""
+    return {LEDGER_PATH: open_segment + "".join(f"{one.line()}\n" for one in entries).encode()}
 
 
 # A server parses the same ledger repeatedly.

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+INDEXED = "Registry-Index"
+"""Trailer of the commits made here: the commit that was indexed."""
 # Problems that indexing fixes.
 _FIXED_HERE = frozenset({"I010"})
 
@@ -296,7 +298,7 @@ class _Work:
     def make_commit(self, repository: Repository, base: str) -> str:
         """Create the commit without moving a branch, and return its hash."""
         files = {f"{self.prefix}{path}": data for path, data in self.files.items()}
-        message = f"{_subject(self.plan)}\n\n{_details(self.plan)}\n\nRegistry-Index: {base}\n"
+        message = f"{_subject(self.plan)}\n\n{_details(self.plan)}\n\n{INDEXED}: {base}\n"
         return repository.make_commit(base, files, message, self.author, source_date_epoch())
 
     def result(self, commit: str | None, notes: Sequence[str] | None = None) -> IndexResult:

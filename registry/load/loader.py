@@ -163,7 +163,7 @@ def load_changed(
         found[place] = None
         if entry_type is EntryType.FILE:
             kind, name = place
-            definition, read_problems = _read(
+            definition, read_problems = parse_definition(
                 path, kinds.by_name[kind], name, next(source.read_many([path]))[1]
             )
             problems += read_problems
@@ -201,7 +201,7 @@ def _parse(
 ) -> Iterator[LoadedFile]:
     for path, data in source.read_many(paths):
         kind, name = wanted[path]
-        definition, problems = _read(path, kinds.by_name[kind], name, data)
+        definition, problems = parse_definition(path, kinds.by_name[kind], name, data)
         yield path, definition, problems
 
 
@@ -304,7 +304,7 @@ def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, 
     return wanted
 
 
-def _read(
+def parse_definition(
     path: str, kind: Kind, name: str, data: bytes | Oversize | None
 ) -> tuple[Definition | None, tuple[Problem, ...]]:
     """Convert one file to a definition; returns it with the problems found."""

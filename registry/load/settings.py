@@ -39,7 +39,7 @@ class Settings:
     `rules` maps rules to severities (error, warning or ignore) and changes to levels (breaking, risky, safe
     or ignore). `folders` does the same for definitions whose names start with a prefix. `fail_on` gives the
     level from which a change fails a review, by party, and by folder and party. `compat` names old clients
-    that must accept the definitions.
+    that must accept the definitions. `require_match`: changes through HTTP need the header `If-Match`.
     """
 
     title: str = "Process Registry"
@@ -56,6 +56,7 @@ class Settings:
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     compat: tuple[str, ...] = ()
     fail_on: Mapping[str, Any] = field(default_factory=dict)
+    require_match: bool = False
 
     def level_of(self, rule: str, name: str) -> str | None:
         """Return the level of a rule or change for the definition `name`.

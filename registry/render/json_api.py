@@ -163,12 +163,17 @@ def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Target]:
 
 
 def _list_page(snapshot: Snapshot, kind: Kind, page: int) -> Iterator[File]:
+    path, twin = addresses.api_files(addresses.api_list(kind.name, page))
+    yield File(path, list_page_body(snapshot, kind, page), (twin,))
+
+
+def list_page_body(snapshot: Snapshot, kind: Kind, page: int) -> bytes:
+    """Return one page of a kind's list, from 1."""
     size = snapshot.settings.page_size
     listed = published(snapshot, kind.name)
     meta = to_json(page_meta(snapshot, kind.name, page, len(listed))).rstrip(b"\n")
     bodies = [detail_bytes(snapshot, definition) for definition in listed[(page - 1) * size : page * size]]
-    path, twin = addresses.api_files(addresses.api_list(kind.name, page))
-    yield File(path, list_bytes(meta, bodies), (twin,))
+    return list_bytes(meta, bodies)
 
 
 def list_bytes(meta: bytes, bodies: Sequence[bytes]) -> bytes:
@@ -327,10 +332,34 @@ def detail_body(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
     `definition` has the keys and values of the file.
     """
     newest = snapshot.revisions_of(definition).newest
-    body = _body_of(snapshot, definition.kind, definition.id, definition.name, definition.data)
-    if definition.id is not None:
-        body["history_uri"] = address(snapshot, addresses.api_history(definition.kind, definition.id))
-    body["revision"] = short_facts(newest) if newest is not None else None
+    kind, name, number = definition.kind, definition.name, definition.id
+    return _detail_body(snapshot, kind, number, newest, name, definition.data)
+
+
+def detail_answer_at(
+    snapshot: Snapshot,
+    kind: str,
+    number: int | None,
+    revision: Revision | None,
+    name: str,
+    data: dict[str, Any],
+) -> bytes:
+    """Return the answer of a definition as it was at a revision, with this name and content."""
+    return to_json(_detail_body(snapshot, kind, number, revision, name, data))
+
+
+def _detail_body(
+    snapshot: Snapshot,
+    kind: str,
+    number: int | None,
+    revision: Revision | None,
+    name: str,
+    data: dict[str, Any],
+) -> dict[str, Any]:
+    body = _body_of(snapshot, kind, number, name, data)
+    if number is not None:
+        body["history_uri"] = address(snapshot, addresses.api_history(kind, number))
+    body["revision"] = short_facts(revision) if revision is not None else None
     return body
 
 

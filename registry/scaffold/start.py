@@ -10,7 +10,7 @@ from typing import Any
 
 from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import create_files, replace_in
-from registry.git import Repository, git_is_installed, init_repository, open_repository
+from registry.git import HEADS, Repository, git_is_installed, init_repository, open_repository
 from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
 from registry.load.kinds import (
     ADAPTERS_INDEX,
@@ -19,11 +19,11 @@ from registry.load.kinds import (
     adapters_index,
     modeline,
 )
-from registry.load.settings import SETTINGS_PATH, settings_schema
+from registry.load.settings import SETTINGS_PATH, Settings, settings_schema
 from registry.load.source import WorkTree
 from registry.load.x_registry import KindTraits
 from registry.load.yaml.writer import flow
-from registry.model.definition import definition_path
+from registry.model.definition import LEDGER_PATH, definition_path
 from registry.model.schema_reference import followed
 from registry.scaffold.ci import ci_files, install_command
 
@@ -134,6 +134,25 @@ def init_registry(
     if repository is None:
         init_repository(folder)
     return Written(tuple(sorted([*files, *(_seen_from(folder, top, name) for name in new)])), kept)
+
+
+def init_bare_registry(folder: Path, title: str) -> None:
+    """Create a bare repository in `folder` with one commit: an empty registry, for a server that writes.
+
+    Raises RefusedError if the folder exists and is not empty, UsageError if it is not a folder.
+    """
+    _ = _repository_around(folder)  # raises if git is missing
+    if folder.exists() and any(folder.iterdir()):
+        raise RefusedError(f"{folder} is not empty; nothing was written", "name a new folder")
+    author = Settings().bot_name, Settings().bot_email
+    files = {
+        name: data
+        for name, data in _registry_files(title, "").items()
+        if name.startswith((f"{SCHEMA_FOLDER}/", SETTINGS_PATH, ".git"))
+    }
+    repository = init_repository(folder, bare=True)
+    commit = repository.make_commit(None, {**files, LEDGER_PATH: b""}, "Start the registry\n", author)
+    repository.advance(f"{HEADS}main", commit, None, author)
 
 
 def add_ci_files(folder: Path, forges: Sequence[str], install_from: str = "") -> Written:

@@ -14,7 +14,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote
 
 import uvicorn
@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from registry.errors import Read, RegistryError
-from registry.model.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE
+from registry.model.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE, parse_api_file
 from registry.model.characters import visible
 from registry.render.json_api import is_gone
 from registry.scaffold.webserver import NOT_FOUND, READ_ONLY
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from registry.server.live import LiveRegistry, LiveState
+    from registry.server.live import LiveState
 
 _TYPES = {
     ".json": "application/json",
@@ -54,7 +54,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".atom": "application/atom+xml",
 }
-_HEADERS = {
+HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
@@ -62,7 +62,7 @@ _HEADERS = {
 }
 _ASSETS = Path(__file__).with_name("assets")
 _LIVE = f"{LIVE}/"
-_PLAIN_IN_PATHS = "/:@!$&'()*+,;=~"
+PLAIN_IN_PATHS = "/:@!$&'()*+,;=~"
 _LARGEST_KEPT = 256 * 1024
 _MOST_KEPT = 64 * 1024 * 1024
 # Estimated memory of a cached answer besides its body and its key, in bytes.
@@ -70,6 +70,14 @@ _KEPT_OVERHEAD = 2048
 _LONGEST_KEPT_ADDRESS = 1024
 _SMALLEST_COMPRESSED = 1000
 _ALIVE_S = 15.0
+
+
+class Live(Protocol):
+    """Keeps the state that is answered from."""
+
+    @property
+    def state(self) -> LiveState:
+        """The newest state."""
 
 
 class Server:
@@ -80,7 +88,7 @@ class Server:
 
     def __init__(
         self,
-        live: LiveRegistry,
+        live: Live,
         base_path: str,
         report_bug: Callable[[Exception], object],
         read: Read,
@@ -106,14 +114,15 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ending = False
         self._most_listeners = 1
-        methods = ["GET", "HEAD", "OPTIONS"]
-        routes = [
-            Route(f"{base_path}{_LIVE}events", self._events),
-            Route("/{path:path}", self._answer, methods=methods),
-        ]
         self.app: ASGIApp = HostGuard(
-            Starlette(routes=routes, exception_handlers={405: self._read_only}), hosts
+            Starlette(routes=self._routes(), exception_handlers={405: self._read_only}), hosts
         )
+
+    def _routes(self) -> list[Route]:
+        return [
+            Route(f"{self._base}{_LIVE}events", self._events),
+            Route("/{path:path}", self._answer, methods=["GET", "HEAD", "OPTIONS"]),
+        ]
 
     def run(self, listener: socket, most_connections: int) -> None:
         """Serve on a socket until a signal stops the server.
@@ -161,12 +170,15 @@ class Server:
             body = {
                 "error": f"the server's system refused a request: {error.strerror or type(error).__name__}"
             }
-            return JSONResponse(body, 503, {**_HEADERS, "retry-after": "5"})
+            return JSONResponse(body, 503, {**HEADERS, "retry-after": "5"})
         except Exception as error:  # noqa: BLE001 - the edge: one request must not end the server
-            self._report_bug(error)
-            return JSONResponse(
-                {"error": "internal error; see the terminal of the server for details"}, 500, _HEADERS
-            )
+            return self._bug(error)
+
+    def _bug(self, error: Exception) -> Response:
+        self._report_bug(error)
+        return JSONResponse(
+            {"error": "internal error; see the terminal of the server for details"}, 500, HEADERS
+        )
 
     def _kept_or_found(self, request: Request) -> Response:
         path: str = request.scope["path"]
@@ -182,7 +194,7 @@ class Server:
             if f"{path}/" == self._base:
                 return self._redirect("", query)
             return (
-                RedirectResponse(self._base, 307, _HEADERS)
+                RedirectResponse(self._base, 307, HEADERS)
                 if path == "/"
                 else self._missing(state, "", encoding, is_api="api" in path)
             )
@@ -218,7 +230,12 @@ class Server:
         """Return the allowed methods and, for the API, the headers of a CORS preflight answer."""
         asked = request.headers.get("access-control-request-headers", "")
         cors = self._cors.preflight_headers(origin, asked) if is_api else {}
-        return PlainTextResponse(f"{METHODS}\n", 200, {**_HEADERS, **cors, "allow": METHODS})
+        methods = self._methods(request.scope["path"])
+        return PlainTextResponse(f"{methods}\n", 200, {**HEADERS, **cors, "allow": methods})
+
+    def _methods(self, _path: str) -> str:
+        """Return the methods that an address accepts, as in the header `Allow`."""
+        return METHODS
 
     def _keep(self, key: tuple[str, str, str, str], answer: Response) -> None:
         """Cache an answer with status 200 unless its body or its key is too large.
@@ -262,7 +279,7 @@ class Server:
                 return self._ok(state, f"{place}/{index}", body, origin, is_api=is_api)
             body = state.pages.get(place) if not inside.endswith("/") else None
         except RegistryError as error:  # a template that fails on this page only
-            return PlainTextResponse(f"{visible(error.message)}\n", 500, _HEADERS)
+            return PlainTextResponse(f"{visible(error.message)}\n", 500, HEADERS)
         return self._ok(state, place, body, origin, is_api=is_api) if body is not None else None
 
     def _part(
@@ -284,12 +301,12 @@ class Server:
                 else list_answer(snapshot, steps[1], query)
             )
         except WrongQueryError as error:
-            return JSONResponse({"error": str(error)}, 400, {**_HEADERS, **self._cors.headers(origin)})
+            return JSONResponse({"error": str(error)}, 400, {**HEADERS, **self._cors.headers(origin)})
         return self._ok(state, API_INDEX, body, origin, is_api=True)
 
     def _redirect(self, inside: str, query: str) -> Response:
-        path = quote(f"{self._base}{inside}/" if inside else self._base, safe=_PLAIN_IN_PATHS)
-        return RedirectResponse(f"{path}?{query}" if query else path, 301, _HEADERS)
+        path = quote(f"{self._base}{inside}/" if inside else self._base, safe=PLAIN_IN_PATHS)
+        return RedirectResponse(f"{path}?{query}" if query else path, 301, HEADERS)
 
     def _ok(self, state: LiveState, path: str, body: bytes, origin: str, *, is_api: bool) -> Response:
         suffix = path[path.rfind(".") :]
@@ -301,11 +318,11 @@ class Server:
         )
         cors = self._cors.headers(origin) if is_api else {}
         headers = {
-            **_HEADERS,
+            **HEADERS,
             **cors,
             "content-type": media_type,
             "vary": ", ".join(["accept-encoding", *([cors["vary"]] if "vary" in cors else [])]),
-            "etag": f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"',
+            "etag": _entity_tag(state, path, body),
             **({"last-modified": _http_date(when)} if when else {}),
         }
         gone = is_api and state.snapshot is not None and is_gone(state.snapshot, path)
@@ -326,12 +343,12 @@ class Server:
         if name not in ("live.js", "live.css"):
             return None
         body = (_ASSETS / name).read_bytes()
-        return Response(body, 200, {**_HEADERS, "content-type": _TYPES[name[name.rfind(".") :]]})
+        return Response(body, 200, {**HEADERS, "content-type": _TYPES[name[name.rfind(".") :]]})
 
     def _missing(self, state: LiveState, origin: str, encoding: str, *, is_api: bool) -> Response:
         """Return the 404 answer; its HTML page is compressed once for each state and encoding."""
         if is_api:
-            return JSONResponse(NOT_FOUND, 404, {**_HEADERS, **self._cors.headers(origin)})
+            return JSONResponse(NOT_FOUND, 404, {**HEADERS, **self._cors.headers(origin)})
         if self._missing_page is None or self._missing_page[:2] != (state.version, encoding):
             page = state.pages.get(NOT_FOUND_PAGE) if state.snapshot is not None else None
             if page is None:
@@ -342,7 +359,7 @@ class Server:
             answer = Response(
                 self._with_live(state, page),
                 404,
-                {**_HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"},
+                {**HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"},
             )
             self._missing_page = (state.version, encoding, _compressed(answer, encoding))
         return self._missing_page[2]
@@ -352,7 +369,7 @@ class Server:
         assert isinstance(error, HTTPException)
         is_api = request.scope["path"].startswith(f"{self._base}{API}/")
         cors = self._cors.headers(self._allowed_origin(request, self._live.state)) if is_api else {}
-        return JSONResponse(READ_ONLY, 405, {**_HEADERS, **cors, "allow": "GET, HEAD"})
+        return JSONResponse(READ_ONLY, 405, {**HEADERS, **cors, "allow": "GET, HEAD"})
 
     async def _events(self, request: Request) -> Response:
         """Server-sent events: each new state with its current problems, until the client disconnects."""
@@ -364,7 +381,7 @@ class Server:
         if request.method == "HEAD":
             return Response(None, 200, headers)
         if len(self._listeners) >= self._most_listeners:
-            return PlainTextResponse("too many pages are open\n", 503, {**_HEADERS, "retry-after": "30"})
+            return PlainTextResponse("too many pages are open\n", 503, {**HEADERS, "retry-after": "30"})
         return StreamingResponse(self._states(), headers=headers)
 
     async def _states(self) -> AsyncIterator[str]:
@@ -447,6 +464,21 @@ class _Uvicorn(uvicorn.Server):
                 if isinstance(connection, LimitedProtocol):
                     connection.enforce_times()
         return await super().on_tick(counter)
+
+
+def _entity_tag(state: LiveState, path: str, body: bytes) -> str:
+    """Return the tag of an answer. That of a definition starts with the number of its newest revision."""
+    digest = hashlib.blake2b(body, digest_size=12).hexdigest()
+    found = parse_api_file(path)
+    if found is None or state.snapshot is None:
+        return f'"{digest}"'
+    kind, what = found
+    snapshot = state.snapshot
+    definition = (
+        snapshot.definition(kind, what) if isinstance(what, int) else snapshot.by_name.get((kind, what))
+    )
+    newest = snapshot.revisions_of(definition).newest if definition is not None else None
+    return f'"{newest.number}-{digest}"' if newest is not None else f'"{digest}"'
 
 
 def _size_of(key: tuple[str, str, str, str], answer: Response) -> int:

@@ -24,18 +24,21 @@ _PREFLIGHT_VALID_S = 600
 class CorsPolicy:
     """Decides the `Access-Control-*` headers of answers below `api/`."""
 
-    def __init__(self, origins: Sequence[str] = ()) -> None:
-        """Take the values of `--cors`: `https://host[:port]` or `*`.
+    def __init__(self, origins: Sequence[str] = (), *, is_closed: bool = False) -> None:
+        """Take the values of `--cors`: `https://host[:port]` or `*`. `is_closed`: no origin may read.
 
         Raises UsageError for any other value.
         """
         self._origins = {_checked(origin) for origin in origins}
+        self._is_closed = is_closed
 
     def allowed_origin(self, origin: str, *, is_committed: bool) -> str:
         """Return the value of `Access-Control-Allow-Origin` for a request, or "" to omit the header.
 
         `origin` is the `Origin` header of the request, or "" without one.
         """
+        if self._is_closed:
+            return ""
         if not self._origins:
             return "*" if is_committed else ""
         if "*" in self._origins:

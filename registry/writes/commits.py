@@ -1,0 +1,148 @@
+"""The commits of a batch, and the state after them; pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry.git import iso_date, shown_message
+from registry.history.archive import NO_REVISIONS, Revisions
+from registry.ids import LedgerEntry, append_entries, chain
+from registry.model.addresses import folded
+from registry.model.definition import LEDGER_PATH
+from registry.model.revision import Revision
+from registry.snapshot import SnapshotChanges, Tombstone
+from registry.writes.idempotency import trailer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from registry.load.lookups import QualifiedName
+    from registry.model.definition import Definition
+    from registry.snapshot import Snapshot
+    from registry.writes.batch import Batch, WriteStep
+    from registry.writes.requests import Person
+    from registry.writes.state import RegistryState
+
+REQUEST_ID = "Request-Id"
+
+
+class PlannedCommit(NamedTuple):
+    """One commit to make: contents by path (None: removed), relative to the registry, author and message."""
+
+    files: Mapping[str, bytes | None]
+    author: Person
+    message: str
+
+
+class PlannedBatch(NamedTuple):
+    """The commits of a batch, one for each step, and what the ledger has after them."""
+
+    batch: Batch
+    commits: Sequence[PlannedCommit]
+    entries: Sequence[LedgerEntry]
+    open_segment: bytes
+
+
+def planned_commits(batch: Batch) -> PlannedBatch:
+    """Return the commits that carry out the steps of a batch, with their ledger lines."""
+    open_segment, ledger = batch.state.open_segment, batch.state.snapshot.ledger
+    head = ledger.head
+    commits: list[PlannedCommit] = []
+    entries: list[LedgerEntry] = []
+    for step in batch.steps:
+        files = dict(step.files)
+        if step.event is not None:
+            # The commit of the line is not known yet: it is the one that adds the line.
+            added = chain(head, [step.event], None)
+            entries += added
+            head = added[-1].hash
+            written = append_entries(open_segment, added)
+            files |= written
+            open_segment = written[LEDGER_PATH]
+        commits.append(PlannedCommit(files, step.request.author, message_of(step)))
+    return PlannedBatch(batch, commits, entries, open_segment)
+
+
+def message_of(step: WriteStep) -> str:
+    """Return the commit message of a step: subject, notes and trailers."""
+    request = step.request
+    trailers = [f"{REQUEST_ID}: {request.request_id}"]
+    if request.idempotency_key:
+        trailers.append(trailer_of(step))
+    body = "\n".join(trailers)
+    notes = "".join(f"{note}\n\n" for note in step.notes)
+    return f"{step.subject}\n\n{notes}{body}\n"
+
+
+def state_after(planned: PlannedBatch, commits: Sequence[str], times: Sequence[int]) -> RegistryState:
+    """Return the state after a batch, whose steps are these commits made at these times (Unix time)."""
+    state = planned.batch.state
+    snapshot = state.snapshot
+    revisions: dict[tuple[str, int], Revisions] = {}
+    tombstones = dict(snapshot.tombstones_by_id)
+    broken = dict(state.broken)
+    changes: dict[QualifiedName, Definition | None] = {}
+    for step, made, commit, when in zip(planned.batch.steps, planned.commits, commits, times, strict=True):
+        key = (step.kind, step.id)
+        known = revisions.get(key)
+        if known is None:
+            known = _known_revisions(snapshot, state, step)
+        revisions[key] = known.with_one_more(_revision(state, step, made, commit, when))
+        if step.before is not None:
+            changes[step.kind, step.before.name] = None
+        if step.after is not None:
+            changes[step.kind, step.after.name] = step.after
+            broken.pop((step.kind, folded(step.after.name)), None)
+            tombstones.pop(key, None)
+        elif step.before is not None:
+            broken.pop((step.kind, folded(step.before.name)), None)
+            tombstones[key] = Tombstone(step.kind, step.id, step.before.name, revisions[key])
+    current = {place: revisions[one.kind, one.id or 0] for place, one in changes.items() if one is not None}
+    after = snapshot.apply(
+        SnapshotChanges(
+            definitions=changes,
+            ledger=snapshot.ledger.continued(planned.entries),
+            history=snapshot.history,
+            commit=commits[-1],
+            commit_time=iso_date(times[-1], "+0000"),
+            uncommitted=frozenset(),
+            tombstones=_sorted(snapshot.tombstones, tombstones),
+            revisions=current,
+        )
+    )
+    after.__dict__["tombstones_by_id"] = tombstones
+    return replace(state, snapshot=after, open_segment=planned.open_segment, broken=broken)
+
+
+def _known_revisions(snapshot: Snapshot, state: RegistryState, step: WriteStep) -> Revisions:
+    broken = state.broken.get((step.kind, folded(step.before.name))) if step.before is not None else None
+    if broken is not None:
+        return broken.revisions
+    if step.before is not None:
+        return snapshot.revisions_of(step.before)
+    tombstone = snapshot.tombstones_by_id.get((step.kind, step.id))
+    return tombstone.revisions if tombstone is not None else NO_REVISIONS
+
+
+def _revision(state: RegistryState, step: WriteStep, made: PlannedCommit, commit: str, when: int) -> Revision:
+    name, email = made.author
+    there = step.after or step.before
+    assert there is not None
+    return Revision(
+        step.number,
+        commit,
+        state.author_name(name, email) if state.author_name is not None else name,
+        iso_date(when, "+0000"),
+        shown_message(made.message),
+        there.name,
+        step.after.blob if step.after is not None else None,
+        step.before.blob if step.before is not None else None,
+    )
+
+
+def _sorted(before: tuple[Tombstone, ...], now: Mapping[tuple[str, int], Tombstone]) -> tuple[Tombstone, ...]:
+    """Return tombstones in order of kind and id; the same tuple when none was added or removed."""
+    if len(before) == len(now) and all(now.get((one.kind, one.id)) is one for one in before):
+        return before
+    return tuple(sorted(now.values(), key=lambda one: (one.kind, one.id)))

@@ -1,0 +1,251 @@
+"""The main branch of the repository that writes go to: read its state, and add the commits of a batch."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING
+
+from registry.errors import ProblemsError, RefusedError, UsageError
+from registry.git import (
+    HEADS,
+    HIGH_WATER,
+    CommitSpec,
+    GitWriteError,
+    Published,
+    Pushed,
+    RefUpdate,
+    Signature,
+    WriteFailure,
+    open_repository,
+)
+from registry.git.batch_writer import BatchWriter
+from registry.indexing.indexer import INDEXED
+from registry.indexing.published import high_water
+from registry.load.source import MAX_LEDGER_BYTES, Commit, EntryType
+from registry.load.yaml import MAX_BYTES
+from registry.model.definition import LEDGER_PATH, SAMPLES_FOLDER
+from registry.pipeline import read_state
+from registry.writes.commits import planned_commits, state_after
+from registry.writes.state import RegistryState, floors_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from registry.cache.build_cache import BuildCache
+    from registry.git import Repository
+    from registry.writes.batch import Batch
+
+_DEFAULT_BRANCH = f"{HEADS}main"
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+
+
+class RacedError(Exception):
+    """Another client has moved the branch first.
+
+    `tip` is the last commit of the batch. Nothing was written, unless the branch contains it later: a push
+    can arrive after its connection broke.
+    """
+
+    def __init__(self, tip: str) -> None:
+        """Take the last commit of the batch."""
+        super().__init__()
+        self.tip = tip
+
+
+class RewrittenError(Exception):
+    """The branch does not contain the state that was read last."""
+
+
+class MainBranch:
+    """The branch of a bare repository that HEAD names, alone or as a copy of the branch of a remote.
+
+    One thread uses it, except for `contains`. With a remote, a batch is on the remote before it is here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cache: BuildCache,
+        server: str,
+        remote: str | None = None,
+        log: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        """Open the bare repository in `folder`, and clean up what a server of this name has left.
+
+        Raises UsageError for another folder or a remote that does not exist, GitWriteError when the
+        repository cannot be written.
+        """
+        repository = open_repository(folder)
+        if repository is None or not repository.is_bare:
+            raise UsageError(
+                f"{folder} is not a bare git repository",
+                "make one with `registry init --bare DIR`, or with git clone --bare",
+            )
+        self.folder = folder
+        self._repository: Repository = repository
+        self._cache = cache
+        self._remote = remote
+        self._log = log
+        self.ref = repository.head_ref() or _DEFAULT_BRANCH
+        self._file = repository.location.common_dir / self.ref
+        self._writer = BatchWriter(repository, server, log=log)
+        # The value of the high-water ref here, and on the remote, when it was last read.
+        self._mark = self._writer.values([HIGH_WATER])[HIGH_WATER]
+        self._remote_mark: str | None = None
+
+    def close(self) -> None:
+        """End all git processes."""
+        self._writer.close()
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Exclude other servers of this host. Raises GitWriteError after five seconds."""
+        return self._writer.lock()
+
+    def head(self) -> str | None:
+        """Return the commit of the branch, or None if it has none."""
+        with suppress(OSError):
+            found = self._file.read_text(encoding="ascii", errors="replace").strip()
+            if _OBJECT_ID.match(found):
+                return found
+        return self._writer.values([self.ref])[self.ref]  # packed, or broken
+
+    def follow_remote(self) -> None:
+        """Take over what the remote has. Call it inside `lock`.
+
+        Raises RewrittenError when the remote does not contain the branch here, GitError when the remote
+        cannot be read.
+        """
+        if self._remote is None:
+            return
+        there = self._writer.fetch(self._remote, [self.ref, HIGH_WATER])
+        self._remote_mark = there[HIGH_WATER]
+        here, theirs = self.head(), there[self.ref]
+        if theirs == here or theirs is None:
+            return
+        if here is not None and self._repository.is_ancestor(theirs, here):
+            self._push([RefUpdate(self.ref, here, theirs), *self._mark_updates(here, self._remote_mark)])
+        elif here is None or self._repository.is_ancestor(here, theirs):
+            self._publish([RefUpdate(self.ref, theirs, here), *self._mark_updates(theirs, self._mark)])
+        else:
+            raise RewrittenError
+
+    def _mark_updates(self, commit: str, old: str | None) -> list[RefUpdate]:
+        return [RefUpdate(HIGH_WATER, commit, old)] if old != commit else []
+
+    def contains(self, commit: str, head: str) -> bool:
+        """True when the history of `head` contains a commit. Safe to call from any thread."""
+        repository = open_repository(self.folder)
+        return repository is not None and repository.is_ancestor(commit, head)
+
+    def messages_since(self, seconds: int) -> list[tuple[int, str]]:
+        """Return time (Unix time) and message of the commits since a time, oldest first."""
+        head = self.head()
+        return self._repository.messages_since(head, seconds) if head is not None else []
+
+    def has(self, commit: str) -> bool:
+        """True when the branch contains a commit of this server."""
+        head = self.head()
+        return head is not None and self._repository.is_ancestor(commit, head)
+
+    def read(self, known: str | None = None) -> RegistryState:
+        """Return the state of the branch, which contains the commit `known`.
+
+        Raises RewrittenError when it does not, unless `registry index` has run after that. Raises
+        RefusedError when ids that were published are missing in it: the branch was set back. Raises
+        ProblemsError for errors in its files, and UsageError for a branch without commits.
+        """
+        commit = self.head()
+        if commit is None:
+            raise UsageError(f"{self.ref} has no commit", "push a registry to it")
+        if known is not None and not self._is_continued(known, commit):
+            raise RewrittenError
+        # Readers use the repository of the source, in other threads.
+        reader = open_repository(self.folder)
+        assert reader is not None
+        source = Commit(self.folder, reader, commit)
+        found = read_state(source, cache=self._cache)
+        if found.snapshot is None:
+            raise ProblemsError(found.problems, source.read, "the definitions have errors")
+        if not found.snapshot.settings.registry_id:
+            raise RefusedError("the registry has no registry_id", f"registry index -C {self.folder}")
+        published = high_water(self.folder, self._repository)
+        if published is not None and not found.snapshot.ledger.extends(published.mark):
+            raise RefusedError(
+                f"{self.ref} lacks ledger lines of {published.mark.where}: the branch was set back",
+                f"restore them: registry index --recover -C {self.folder}",
+            )
+        mailmap = self._repository.mailmap(commit)
+        samples = source.entries(SAMPLES_FOLDER)
+        return RegistryState(
+            found.snapshot,
+            source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b"",
+            floors_of((published.mark,) if published is not None else ()),
+            self._read_blob,
+            frozenset(one.path for one in samples if one.type is EntryType.FILE),
+            author_name=mailmap.name if mailmap else None,
+        )
+
+    def _is_continued(self, known: str, commit: str) -> bool:
+        """True when `commit` contains `known`, or is of `registry index`, which checks what was published."""
+        if self._repository.is_ancestor(known, commit):
+            return True
+        return f"\n{INDEXED}: " in self._repository.read_commit(commit).message
+
+    def _read_blob(self, blob: str) -> bytes:
+        data = next(self._repository.read_blobs([blob], at_most=MAX_BYTES))[1]
+        return data if isinstance(data, bytes) else b""
+
+    def add(self, batch: Batch) -> RegistryState:
+        """Commit the steps of a batch, and return the state after them. Call it inside `lock`.
+
+        Raises RacedError when the branch has moved, and GitError when git or the remote cannot write: the
+        branch then has all of the commits, or none.
+        """
+        planned = planned_commits(batch)
+        base, now = batch.state.commit, int(time.time())
+        server = Signature(batch.settings.bot_name, batch.settings.bot_email, now)
+        specs = [
+            CommitSpec(one.message, Signature(*one.author, now), server, one.files) for one in planned.commits
+        ]
+        commits = self._writer.write(base, specs)
+        if self._remote is not None:
+            updates = [
+                RefUpdate(self.ref, commits[-1], base),
+                *self._mark_updates(commits[-1], self._remote_mark),
+            ]
+            self._push(updates)
+            self._remote_mark = commits[-1]
+        self._publish([RefUpdate(self.ref, commits[-1], base), *self._mark_updates(commits[-1], self._mark)])
+        return state_after(planned, commits, [now] * len(commits))
+
+    def _publish(self, updates: Sequence[RefUpdate]) -> None:
+        """Move the refs here. Raises RacedError or GitWriteError."""
+        result = self._writer.publish(updates)
+        self._mark = result.present.get(HIGH_WATER, self._mark)
+        if result.outcome is Published.MOVED or result.present.get(self.ref) == updates[0].new:
+            self._mark = updates[0].new
+            return
+        if result.outcome is Published.RACED:
+            raise RacedError(updates[0].new)
+        failure = WriteFailure.LOCKED if result.outcome is Published.LOCKED else result.failure
+        raise GitWriteError(result.message, failure or WriteFailure.OTHER)
+
+    def _push(self, updates: Sequence[RefUpdate]) -> None:
+        """Move the refs of the remote. Raises RacedError, GitWriteError or RefusedError."""
+        assert self._remote is not None
+        result = self._writer.push(self._remote, updates)
+        if result.outcome is Pushed.UNCLEAR:
+            # The remote may have accepted the push: its branch tells.
+            there = self._writer.fetch(self._remote, [self.ref, HIGH_WATER])
+            self._remote_mark = there[HIGH_WATER]
+            head = there[self.ref]
+            if head is not None and self._repository.is_ancestor(updates[0].new, head):
+                return
+            raise RacedError(updates[0].new)
+        if result.outcome is Pushed.RACED:
+            raise RacedError(updates[0].new)
+        if result.outcome is Pushed.REFUSED:
+            raise RefusedError(f"the remote {self._remote} refused the push: {result.message}")
