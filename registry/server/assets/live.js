@@ -6,7 +6,7 @@
   let busy = false;
   let again = false;
 
-  // What is new of the page comes into the place of the old: scroll position and what was typed stay.
+  // Only new parts of the page replace old ones: scroll position and typed text are kept.
   const replace = async () => {
     if (busy) {
       again = true;
@@ -35,7 +35,7 @@
         document.dispatchEvent(new Event("registry:replaced"));
       }
     } catch {
-      version = -1; // the server went away: when it is back it tells its state, and the page asks again
+      version = -1; // the server is gone: after it returns, it sends its state and the page is requested again
     } finally {
       busy = false;
       if (again) {
