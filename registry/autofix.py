@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.check.fields import is_command_line
-from registry.check.schema import KNOWN_MISSPELLINGS
 from registry.files.atomic_write import replace_in
 from registry.load import yaml
 from registry.load.kinds import Kind, Kinds, load_kinds
@@ -396,14 +395,14 @@ def _words(text: str) -> list[str] | None:
     return shlex.split(text) if re.fullmatch(r"[\w@%+=:,./${}\- ]+", text) else None
 
 
-def _is_slip(word: str, meant: str) -> bool:
+def _is_slip(word: str, meant: str, misspellings: Mapping[str, str]) -> bool:
     """Return True when `word` is a known misspelling of `meant`, or within two typing errors of it.
 
-    Short words are close to words with another meaning (`cmd`, `cwd`): for them only known misspellings and
-    swapped letters count.
+    `misspellings` are those of the kind. Short words are close to words with another meaning (`cmd`, `cwd`):
+    for them only known misspellings and swapped letters count.
     """
     word = word.lower().replace("-", "_")
-    if word == meant or KNOWN_MISSPELLINGS.get(word) == meant:
+    if word == meant or misspellings.get(word) == meant:
         return True
     if len(word) > 64 or min(len(word), len(meant)) < 5:
         return len(word) == len(meant) and sorted(word) == sorted(meant) and _distance(word, meant) == 1
@@ -431,7 +430,9 @@ def _key(place: _Place) -> _Fix | None:
     found = re.fullmatch(r"(?:did you mean|write) `([^`]+)`\??", place.problem.hint)
     if found is None or not isinstance(place.around, dict) or found[1] in place.around or found[1] == "id":
         return None
-    if place.problem.rule == "S002" and not _is_slip(str(place.path[-1]), found[1]):
+    if place.problem.rule == "S002" and not _is_slip(
+        str(place.path[-1]), found[1], place.file.kind.traits.misspellings
+    ):
         return None
     if place.raw != place.path[-1] or not re.fullmatch(r"[\w-]+", place.raw):
         return None

@@ -182,3 +182,30 @@ def test_mistakes_in_the_block_are_reported_with_their_place(
     _, problems = load_kinds(WorkTree(repo.root))
     assert [(one.rule, one.message, one.hint) for one in problems] == [("K012", message, hint)]
     assert problems[0].span.line >= 6
+
+
+def test_its_schema_names_its_command_and_the_usual_misspellings(repo: RepoBuilder, run: Run) -> None:
+    """A password after an option of a known program is found, whatever the schema calls program and arguments."""
+    text = {"type": "string"}
+    schema = {
+        **SCHEMA,
+        "x-registry": {
+            "command": {"executable": "/definition/program", "arguments": "/definition/options"},
+            "misspellings": {"binary": "program"},
+        },
+        "properties": {
+            "title": text,
+            "definition": {
+                "type": "object",
+                "properties": {"program": text, "options": {"type": "array", "items": text}},
+                "additionalProperties": False,
+            },
+        },
+    }
+    repo.write("schema/dump.schema.json", json.dumps(schema))
+    repo.define("nightly", "title: N\ndefinition: {program: mysql, options: [-phunter2x]}\n", "dump")
+    repo.define("wrong", "title: W\ndefinition: {binary: mysql}\n", "dump")
+    found = run("check", "-C", str(repo.root))
+    assert "nightly.yaml:2" in found.out and "X001" in found.out
+    assert "hunter2x" not in found.out
+    assert "did you mean `program`?" in found.out

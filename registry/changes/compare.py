@@ -14,7 +14,7 @@ from registry.changes.guards import new_exceptions
 from registry.changes.meaning import Meaning, lowered, meaning
 from registry.changes.process import Surroundings
 from registry.changes.table import Level, Party
-from registry.credentials import hide_in_line
+from registry.credentials import SecretFields, hide_in_line
 from registry.model.diff import MISSING, Change, diff, same
 from registry.model.pointer import escape_step, steps_of
 from registry.model.redaction import redacted
@@ -383,7 +383,7 @@ def _without_credentials(
             shown.append(value)
             continue
         kind = kinds.by_name.get(definition.kind)
-        hidden = redacted(definition.data, kind.secret_fields if kind else ())
+        hidden = redacted(definition.data, kind.secret_fields if kind else SecretFields())
         shown.append(_at(hidden, one.pointer) if same(_at(definition.data, one.pointer), value) else value)
     return replace(one, old=shown[0], new=shown[1], reason=hide_in_line(one.reason))
 

@@ -132,7 +132,7 @@ SchemaChange = tuple[str, Any, Any, str]
 
 def loosened_schema(old: Kind, new: Kind) -> Iterator[Meaning]:
     """Yield what a kind's schema newly accepts, or may accept when that cannot be decided."""
-    lost = [pointer_of(one) for one in old.secret_fields if one not in new.secret_fields]
+    lost = [pointer_of(one) for one in old.traits.secret_fields if one not in new.traits.secret_fields]
     if lost:
         yield meaning(
             "C203",

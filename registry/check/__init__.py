@@ -179,7 +179,7 @@ FindingsCache = Callable[[Sequence[Definition], FindMany], list[Findings]]
 
 def judged_by(kinds: Kinds, settings: Settings) -> str:
     """Return a digest of everything that decides the findings of a single definition, except itself."""
-    facts = [[kind.name, kind.schema, kind.secret_fields] for kind in kinds]
+    facts = [[kind.name, kind.schema, kind.secret_fields, kind.traits.misspellings] for kind in kinds]
     adapters = [[one.name, one.directions, one.fits, one.sides] for one in kinds.adapters.values()]
     everything = [facts, adapters, settings.compat, sorted(rule.id for rule in _rules(settings))]
     return hashlib.blake2b(

@@ -31,12 +31,13 @@ def values(definition: Definition, registry: Registry) -> Iterator[str]:
 def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     """Find credentials (X001) and placeholders for credentials (X002) in one walk."""
     del rule
+    argument_keys = [key for key, _ in registry.kinds.by_name[definition.kind].secret_fields.programs]
     for text in suspects(definition, registry):
         path, name, value = text[:3]
         if found := credential_of(text):
             hint = (
                 _ROTATE
-                if "argv" not in path
+                if not any(key in path for key in argument_keys)
                 else _ROTATE.replace("write `${NAME}`", "pass it through `environment` as `${NAME}`")
             )
             yield definition.problem("X001", Severity.ERROR, path, f"this looks like {found}", hint)

@@ -13,22 +13,6 @@ if TYPE_CHECKING:
 
     from registry.model.definition import Definition
 
-KNOWN_MISSPELLINGS = {
-    "args": "argv",
-    "arguments": "argv",
-    "env": "environment",
-    "command": "exec",
-    "executable": "exec",
-    "cmd": "exec",
-    "exe": "exec",
-    "arg": "argv",
-    "workdir": "cwd",
-    "working_directory": "cwd",
-    "type": "process_type",
-    "name": "title",
-    "file": "file_path",
-}
-
 
 def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     """Report every violation of the kind's schema under its own rule, S001 to S005."""
@@ -36,7 +20,7 @@ def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Pr
     kind = registry.kinds.by_name[definition.kind]
     if kind.validator.is_valid(definition.data):
         return
-    for one in explain(kind.schema, definition.data, KNOWN_MISSPELLINGS):
+    for one in explain(kind.schema, definition.data, kind.traits.misspellings):
         yield definition.problem(one.rule, Severity.ERROR, one.pointer, one.message, one.hint, key=one.is_key)
 
 

@@ -2,6 +2,7 @@
 
 from registry.credentials.detect import (
     HIDDEN,
+    SecretFields,
     Text,
     credential_in,
     credential_of,
@@ -16,6 +17,7 @@ from registry.credentials.detect import (
 
 __all__ = [
     "HIDDEN",
+    "SecretFields",
     "Text",
     "credential_in",
     "credential_of",

@@ -13,7 +13,7 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -56,6 +56,17 @@ _LONGEST_HARMLESS = 1_000
 _LONGEST_NAME = 200
 # Longer values are not cached: thousands of them would fill the memory.
 _LONGEST_REMEMBERED = 2_000
+
+
+class SecretFields(NamedTuple):
+    """Where documents of a kind may contain credentials.
+
+    `paths` are fields below which a long random value counts as one. `programs` are pairs of the key of an
+    argument list and the key of its program in the same map: many programs have options for passwords.
+    """
+
+    paths: tuple[tuple[str, ...], ...] = ()
+    programs: tuple[tuple[str, str], ...] = ()
 
 
 class Text(NamedTuple):
@@ -121,9 +132,7 @@ def _replaced(text: str, replacements: list[tuple[int, int, str]]) -> str:
     return "".join([*parts, text[place:]])
 
 
-def hidden_in(
-    document: dict[str, Any], fields: Sequence[tuple[str, ...]]
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def hidden_in(document: dict[str, Any], fields: SecretFields) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield the path of each text with a credential, and the text with `[hidden]` in its place."""
     for text in suspects_in(document, fields):
         hidden = hide_text(text)
@@ -144,37 +153,41 @@ def strings_in(node: Any, path: tuple[str | int, ...] = ()) -> list[Text]:
     Items of an argument list have their option's name.
     """
     found: list[Text] = []
-    _collect(node, path, "", found, lambda _name, _value: True)
+    _collect(node, path, "", found, lambda _name, _value: True, {})
     return found
 
 
-def texts_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> list[Text]:
-    """Return every text of a document to search for credentials: in `definition` and below `fields`."""
+def texts_in(document: dict[str, Any], fields: SecretFields) -> list[Text]:
+    """Return every text of a document to search for credentials: in `definition` and below `fields.paths`."""
     return _look(document, fields, lambda _name, _value: True)
 
 
-def suspects_in(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> list[Text]:
+def suspects_in(document: dict[str, Any], fields: SecretFields) -> list[Text]:
     """Return the texts of `texts_in` that may be or contain a credential or placeholder; usually none or one.
 
-    Below `fields` a long random value also counts; elsewhere in `definition` only names and known forms do.
+    Below `fields.paths` a long random value also counts; elsewhere in `definition` only names and known
+    forms do.
     """
     return _look(document, fields, _may_hold_one)
 
 
 def _look(
-    document: dict[str, Any], fields: Sequence[tuple[str, ...]], is_wanted: Callable[[str, str], bool]
+    document: dict[str, Any], fields: SecretFields, is_wanted: Callable[[str, str], bool]
 ) -> list[Text]:
     found: list[Text] = []
-    for root in _roots(tuple(fields)):
+    programs = dict(fields.programs)
+    for root in _roots(fields.paths):
         node: Any = document
         for step in root:
             node = node.get(step) if isinstance(node, dict) else None
         if node is not None:
-            _collect(node, root, root[-1] if root is not DEFINITION else "", found, is_wanted)
+            _collect(node, root, root[-1] if root is not DEFINITION else "", found, is_wanted, programs)
     if not found:
         return found
     return [
-        text if any(text.path[: len(one)] == one for one in fields) else text._replace(may_be_random=False)
+        text
+        if any(text.path[: len(one)] == one for one in fields.paths)
+        else text._replace(may_be_random=False)
         for text in found
     ]
 
@@ -187,12 +200,13 @@ def _roots(fields: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
     return (DEFINITION, *(one for one in outside if one not in inner))
 
 
-def _collect(
+def _collect(  # noqa: PLR0913 - called for each part of a document: an object would cost more
     node: Any,
     path: tuple[str | int, ...],
     name: str,
     found: list[Text],
     is_wanted: Callable[[str, str], bool],
+    programs: Mapping[str, str],
     program: str = "",
 ) -> None:
     kind = type(node)
@@ -202,29 +216,31 @@ def _collect(
     elif kind is dict:
         for key, value in node.items():
             if type(value) is not str:
-                command = node.get("exec") if key == "argv" else ""
-                _collect(value, (*path, key), key, found, is_wanted, command if type(command) is str else "")
+                command = node.get(programs[key]) if key in programs else ""
+                command = command if type(command) is str else ""
+                _collect(value, (*path, key), key, found, is_wanted, programs, command)
             elif is_wanted(key, value):  # inline rather than a call: nearly all values are texts
                 found.append(Text((*path, key), key, value))
     elif kind is list:
-        _collect_items(node, path, name, found, is_wanted, program)
+        _collect_items(node, path, name, found, is_wanted, programs, program)
     elif (kind is int or kind is float) and is_wanted(name, str(node)):
         found.append(Text(path, name, str(node)))  # an unquoted password of digits only
 
 
-def _collect_items(
+def _collect_items(  # noqa: PLR0913 - as above
     node: list[Any],
     path: tuple[str | int, ...],
     name: str,
     found: list[Text],
     is_wanted: Callable[[str, str], bool],
+    programs: Mapping[str, str],
     program: str,
 ) -> None:
     secret = secret_arguments(node, program) if program or len(node) > 1 else {}
     option = name
     for place, item in enumerate(node):
         if type(item) is not str:
-            _collect(item, (*path, place), option, found, is_wanted)
+            _collect(item, (*path, place), option, found, is_wanted, programs)
         elif place in secret:
             found.append(Text((*path, place), option, item, argument=secret[place]))
         elif is_wanted(option, item):

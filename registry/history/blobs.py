@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from registry.cache.spill_file import SpillFile, SpillRange
-from registry.credentials import hide, hide_in_line
+from registry.credentials import SecretFields, hide, hide_in_line
 from registry.git import Oversize, Repository
 from registry.load import yaml
 from registry.model.definition import Definition, id_of
@@ -111,10 +111,10 @@ class BlobReader:
     takes longer than reading hundreds of contents. Other blobs are read one at a time. Thread-safe.
     """
 
-    def __init__(self, repository: Repository | None, secret_fields: Iterable[tuple[str, ...]]) -> None:
-        """Hide credentials below `secret_fields`: a revision whose secret was removed is still public."""
+    def __init__(self, repository: Repository | None, secret_fields: SecretFields) -> None:
+        """Hide credentials in `secret_fields`: a revision whose secret was removed is still public."""
         self._repository = repository
-        self._fields = tuple(secret_fields)
+        self._fields = secret_fields
         self._current: dict[str, Definition] = {}
         self._spool: BlobSpool | None = None
         self._read: dict[str, bytes] = {}

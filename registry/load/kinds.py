@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from registry.credentials import SecretFields
 from registry.errors import UsageError
 from registry.git import Oversize
 from registry.load import yaml
@@ -83,9 +84,9 @@ class Kind:
         return self.traits.references
 
     @property
-    def secret_fields(self) -> tuple[tuple[str, ...], ...]:
-        """The paths of fields that hold secrets."""
-        return self.traits.secret_fields
+    def secret_fields(self) -> SecretFields:
+        """Where a file may contain credentials."""
+        return SecretFields(self.traits.secret_fields, self.traits.program_keys)
 
     def uses(self, rules: str) -> bool:
         """True when this set of rules, or rules for this kind or for all kinds (`*`), apply to the kind."""
@@ -130,18 +131,21 @@ class Kinds:
         return frozenset(kind.name for kind in self if kind.uses(rules))
 
     @property
-    def secret_fields(self) -> list[tuple[str, ...]]:
-        """The paths of secret fields of all kinds: an older revision of a file may have had another kind."""
-        return sorted({field for kind in self for field in kind.secret_fields})
+    def secret_fields(self) -> SecretFields:
+        """The secret fields of all kinds: an older revision of a file may have had another kind."""
+        paths = {path for kind in self for path in kind.secret_fields.paths}
+        programs = {pair for kind in self for pair in kind.secret_fields.programs}
+        return SecretFields(tuple(sorted(paths)), tuple(sorted(programs)))
 
     def with_secret_fields_of(self, others: "Kinds") -> "Kinds":
         """Return these kinds plus the secret fields of `others`, so that a change cannot hide a field."""
         found = {}
         for kind in self:
-            theirs = others.by_name[kind.name].secret_fields if kind.name in others.by_name else ()
-            fields = tuple(dict.fromkeys((*kind.secret_fields, *theirs)))
+            own = kind.traits.secret_fields
+            theirs = others.by_name[kind.name].traits.secret_fields if kind.name in others.by_name else ()
+            fields = tuple(dict.fromkeys((*own, *theirs)))
             traits = replace(kind.traits, secret_fields=fields)
-            found[kind.name] = kind if fields == kind.secret_fields else replace(kind, traits=traits)
+            found[kind.name] = kind if fields == own else replace(kind, traits=traits)
         return replace(self, by_name=found)
 
 

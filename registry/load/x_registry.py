@@ -53,8 +53,8 @@ class NewLine:
 class KindTraits:
     """The traits of a kind. Pointers are JSON Pointers into a file; "" if the kind has no such field.
 
-    `rules` names the sets of check rules and change rules that apply. `changes` maps pointers to the levels
-    of added, changed and removed values.
+    `rules` names the sets of check rules and change rules that apply. `misspellings` maps common wrong
+    keys to the right ones. `changes` maps pointers to the levels of added, changed and removed values.
     """
 
     title: str
@@ -63,6 +63,7 @@ class KindTraits:
     is_implied: bool = False
     is_for_use: bool = False
     rules: tuple[str, ...] = ()
+    misspellings: Mapping[str, str] = field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     secret_fields: tuple[tuple[str, ...], ...] = ()
     fields: tuple[SummaryField, ...] = ()
@@ -72,6 +73,13 @@ class KindTraits:
     changes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     new_options: tuple[NewOption, ...] = ()
     new_lines: tuple[NewLine, ...] = ()
+
+    @property
+    def program_keys(self) -> tuple[tuple[str, str], ...]:
+        """The key of the arguments of a command with the key of its executable; () without a command."""
+        if not (self.executable and self.arguments):
+            return ()
+        return ((steps_of(self.arguments)[-1], steps_of(self.executable)[-1]),)
 
     @property
     def shown_references(self) -> tuple[Reference, ...]:
@@ -111,6 +119,7 @@ def traits_of(name: str, document: Mapping[str, Any]) -> KindTraits:
         is_implied=block.get("is_implied", False),
         is_for_use=block.get("is_for_use", False),
         rules=tuple(block.get("rules", ())),
+        misspellings={"name": "title", **block.get("misspellings", {})},  # every kind has a title
         references=tuple(Reference(**one) for one in block.get("references", ())),
         secret_fields=tuple(dict.fromkeys(map(steps_of, secrets))),
         fields=tuple(SummaryField(**one) for one in block.get("fields", ())),

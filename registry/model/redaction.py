@@ -1,20 +1,19 @@
 """Hide credentials in a document: the only code that does so for pages, answers, diffs and logs; pure."""
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
-from registry.credentials import hidden_in
+from registry.credentials import SecretFields, hidden_in
 from registry.model.rule_exceptions import exceptions_in, is_excepted
 
 CREDENTIAL_RULE = "X001"
 """The rule that an exception must name for a credential to be shown."""
 
 
-def redacted(document: dict[str, Any], fields: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+def redacted(document: dict[str, Any], fields: SecretFields) -> dict[str, Any]:
     """Return the document with its credentials replaced by `[hidden]`, except those that it excepts itself.
 
-    Credentials are searched in `definition` and below `fields`, as in the checker. Returns the document
+    Credentials are searched in `definition` and in `fields`, as in the checker. Returns the document
     itself if nothing is hidden, and a copy otherwise.
     """
     shown = document

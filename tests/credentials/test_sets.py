@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry.credentials import HIDDEN, credential_in, credential_of, hide, suspects_in
+from registry.credentials import HIDDEN, SecretFields, credential_in, credential_of, hide, suspects_in
 from registry.credentials.tables import JOINED_NAME, NAME, PUBLIC_NAME, TOKENS, Pattern
 from registry.model.redaction import redacted
 
 HERE = Path(__file__).parent
-FIELDS = (("definition", "environment"), ("definition", "argv"))
+FIELDS = SecretFields((("definition", "environment"), ("definition", "argv")), (("argv", "exec"),))
 _LETTERS = {
     "a": string.ascii_letters + string.digits,
     "l": string.ascii_lowercase + string.digits,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.credentials import SecretFields
 from registry.git import GitError, open_repository
 from registry.history.blobs import BlobReader, BlobSpool, id_in
 from registry.load import yaml
@@ -82,7 +83,7 @@ def test_contents_are_the_same_however_they_are_read(repo: RepoBuilder) -> None:
     assert opened is not None
     blobs = repo.git("log", "--format=", "--raw", "--no-abbrev").split("\n")
     blobs = [line.split()[3] for line in blobs if line.startswith(":")][:40]
-    one, ahead, some, spooled = (BlobReader(opened, ()) for _ in range(4))
+    one, ahead, some, spooled = (BlobReader(opened, SecretFields()) for _ in range(4))
     ahead.prefetch(blobs)
     some.prefetch(blobs[5:9])
     spool = BlobSpool()
@@ -101,7 +102,7 @@ def test_contents_that_git_does_not_have_are_told(repo: RepoBuilder) -> None:
     repo.commit("start")
     opened = open_repository(Path(repo.root))
     assert opened is not None
-    contents = BlobReader(opened, ())
+    contents = BlobReader(opened, SecretFields())
     with pytest.raises(GitError, match="git does not have the blob"):
         contents.get("0123456789" * 4)
 
@@ -120,11 +121,11 @@ def test_text_that_may_hold_a_credential_is_not_shown_as_written(repo: RepoBuild
     opened = open_repository(Path(repo.root))
     assert opened is not None
     blob = repo.git("rev-parse", "HEAD:definitions/process_definition/a.yaml")
-    assert BlobReader(opened, (("definition",),)).written(blob) == ""
+    assert BlobReader(opened, SecretFields((("definition",),))).written(blob) == ""
     repo.define("a", "title: T\ndefinition: {exec: /bin/x}  # runs it\n")
     repo.commit("harmless")
     blob = repo.git("rev-parse", "HEAD:definitions/process_definition/a.yaml")
-    assert "# runs it" in BlobReader(opened, (("definition",),)).written(blob)
+    assert "# runs it" in BlobReader(opened, SecretFields((("definition",),))).written(blob)
 
 
 def test_a_credential_of_the_current_file_is_hidden_too(repo: RepoBuilder) -> None:
@@ -132,7 +133,7 @@ def test_a_credential_of_the_current_file_is_hidden_too(repo: RepoBuilder) -> No
     repo.commit("start")
     source = open_source(repo.root)
     definition = check_source(source).loaded.definitions[0]
-    reader = BlobReader(source.repository, (("definition",),))
+    reader = BlobReader(source.repository, SecretFields((("definition",),)))
     reader.take([definition])
     assert "kXq9Lr2vTz81Wm4p" not in repr(reader.get(definition.blob))
     assert reader.written(definition.blob) == ""

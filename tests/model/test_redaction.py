@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry.credentials import HIDDEN
+from registry.credentials import HIDDEN, SecretFields
 from registry.load.source import WorkTree
 from registry.model.pointer import pointer_of
 from registry.model.redaction import redacted
@@ -18,7 +18,7 @@ from tests.support.repo import RepoBuilder
 
 SECRET, OTHER = "kXq9Lr2vTz81Wm4p", "Zt5Hb8sWq2Rk9Lx3"
 HEAD = "title: T\nowners: [t]\ndefinition:\n  exec: /bin/a\n"
-FIELDS = (("definition",),)
+FIELDS = SecretFields((("definition",),), (("argv", "exec"),))
 
 
 def document(inside: dict[str, Any], *paths: str, **more: Any) -> dict[str, Any]:

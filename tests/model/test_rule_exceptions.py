@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from registry.credentials import HIDDEN
+from registry.credentials import HIDDEN, SecretFields
 from registry.model.redaction import redacted
 from registry.model.rule_exceptions import exceptions_in, is_excepted
 
-FIELDS = (("definition", "environment"), ("x-more",))
+FIELDS = SecretFields((("definition", "environment"), ("x-more",)))
 SECRET = "hunter2"
 
 
