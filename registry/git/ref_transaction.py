@@ -12,7 +12,7 @@ from registry.git.running import RunningGit
 
 # A lock of another process usually lasts milliseconds.
 _SETTINGS = (*SYNCED, ("core.filesRefLockTimeout", "1000"), ("core.packedRefsTimeout", "2000"))
-_LOCK_EXISTS = re.compile(r"Unable to create '(.+?\.lock)': File exists")
+_LOCK_EXISTS = re.compile(r"Unable to create '([^'\n]+\.lock)': File exists")
 _REFNAME = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+\Z")
 
 
