@@ -19,7 +19,7 @@ from registry.model.rule_exceptions import exceptions_in
 from registry.model.schema_reference import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from registry.load.kinds import Kind
 
@@ -169,6 +169,44 @@ def _loosened_levels(old: Kind, new: Kind) -> Iterator[Meaning]:
                 )
 
 
+def _type_effect(old: Any, new: Any) -> str:
+    # A schema that accepts numbers accepts integers, too.
+    added = set(_list(new)) - set(_list(old)) - ({"integer"} if "number" in _list(old) else set())
+    return "values of other types are accepted" if new is MISSING or added else ""
+
+
+def _enum_effect(old: Any, new: Any) -> str:
+    is_wider = any(all(not same(one, other) for other in _list(old)) for one in _list(new))
+    return "more values are accepted" if new is MISSING or is_wider else ""
+
+
+def _required_effect(old: Any, new: Any) -> str:
+    gone = [name for name in _list(old) if new is MISSING or name not in _list(new)]
+    return f"{', '.join(map(str, gone))} may be missing" if gone else ""
+
+
+def _minimum_effect(old: Any, new: Any) -> str:
+    return "" if _are_numbers(old, new) and new >= old else "the limit is less strict"
+
+
+def _maximum_effect(old: Any, new: Any) -> str:
+    return "" if _are_numbers(old, new) and new <= old else "the limit is less strict"
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+# What a change of the keyword's value lets through; "" where the new value accepts no more than the old one.
+_EFFECTS: Mapping[str, Callable[[Any, Any], str]] = {
+    "type": _type_effect,
+    "enum": _enum_effect,
+    "required": _required_effect,
+    **dict.fromkeys(_AT_LEAST, _minimum_effect),
+    **dict.fromkeys(_AT_MOST, _maximum_effect),
+}
+
+
 class _Schemas:
     """Two versions of a kind's schema (JSON Schema draft 2020-12), compared keyword by keyword."""
 
@@ -209,60 +247,48 @@ class _Schemas:
                 if name != _GENERATED or pointer:
                     self._compare(before[key][name], after[key][name], f"{pointer}/{key}/{escape_step(name)}")
 
-    def _keyword(self, key: str, old: Any, new: Any, pointer: str, around: Mapping[str, Any]) -> None:  # noqa: C901, PLR0912
-        # One branch for each way in which JSON Schema keywords constrain values.
+    def _keyword(self, key: str, old: Any, new: Any, pointer: str, around: Mapping[str, Any]) -> None:
         if same(old, new):
             return
         if key in ("properties", "patternProperties"):
-            is_closed = (
-                around.get("additionalProperties") is False or around.get("unevaluatedProperties") is False
-            )
-            for name, schema in _map(old).items():
-                if name in _map(new):
-                    self._compare(schema, new[name], f"{pointer}/{escape_step(name)}")
-                elif not is_closed and _constrains(schema):
-                    self._note(
-                        f"{pointer}/{escape_step(name)}",
-                        _short(schema),
-                        MISSING,
-                        "the value is no longer checked",
-                    )
+            self._properties(_map(old), _map(new), pointer, around)
             if key == "patternProperties":
-                for name in _map(new).keys() - _map(old).keys():
-                    if name != "^x-":
-                        self._note(
-                            f"{pointer}/{escape_step(name)}",
-                            MISSING,
-                            _short(new[name]),
-                            "more keys are accepted",
-                        )
-        elif key == "type":
-            added = set(_list(new)) - set(_list(old)) - ({"integer"} if "number" in _list(old) else set())
-            if new is MISSING or added:
-                self._note(pointer, old, new, "values of other types are accepted")
-        elif key == "enum":
-            if new is MISSING or any(all(not same(one, other) for other in _list(old)) for one in _list(new)):
-                self._note(pointer, old, new, "more values are accepted")
-        elif key == "required":
-            if gone := [name for name in _list(old) if new is MISSING or name not in _list(new)]:
-                self._note(pointer, old, new, f"{', '.join(map(str, gone))} may be missing")
-        elif key in _AT_LEAST or key in _AT_MOST:
-            is_number = isinstance(new, int | float) and isinstance(old, int | float)
-            if not is_number or (new < old if key in _AT_LEAST else new > old):
-                self._note(pointer, old, new, "the limit is less strict")
+                self._new_patterns(_map(old), _map(new), pointer)
         elif key in _SCHEMAS:
-            self._compare(old, {} if new is MISSING else new, pointer)
-            if new is MISSING and isinstance(old, dict) and _constrains(old):
-                self._note(pointer, _short(old), MISSING, "no longer checked")
+            self._subschema(old, new, pointer)
         elif key in ("allOf", "anyOf", "oneOf", "prefixItems"):
             self._branches(key, _list(old), [] if new is MISSING else _list(new), pointer)
         elif key in ("if", "not", "$ref", "$dynamicRef"):
             if not same(self._resolved(old, self._old), self._resolved(new, self._new)):
                 self._note(pointer, _short(old), _short(new), "it may accept more")
+        elif key in _EFFECTS:
+            if effect := _EFFECTS[key](old, new):
+                self._note(pointer, old, new, effect)
         else:
             # `pattern`, `const`, `format`, `uniqueItems`, `dependentRequired` and keywords unknown to this
             # program.
             self._note(pointer, _short(old), _short(new), "a changed or removed condition may accept more")
+
+    def _subschema(self, old: Any, new: Any, pointer: str) -> None:
+        self._compare(old, {} if new is MISSING else new, pointer)
+        if new is MISSING and isinstance(old, dict) and _constrains(old):
+            self._note(pointer, _short(old), MISSING, "no longer checked")
+
+    def _properties(
+        self, old: Mapping[str, Any], new: Mapping[str, Any], pointer: str, around: Mapping[str, Any]
+    ) -> None:
+        # A closed object rejects a key whose schema was removed, so nothing more is accepted.
+        is_closed = False in (around.get("additionalProperties"), around.get("unevaluatedProperties"))
+        for name, schema in old.items():
+            place = f"{pointer}/{escape_step(name)}"
+            if name in new:
+                self._compare(schema, new[name], place)
+            elif not is_closed and _constrains(schema):
+                self._note(place, _short(schema), MISSING, "the value is no longer checked")
+
+    def _new_patterns(self, old: Mapping[str, Any], new: Mapping[str, Any], pointer: str) -> None:
+        for name in new.keys() - old.keys() - {"^x-"}:
+            self._note(f"{pointer}/{escape_step(name)}", MISSING, _short(new[name]), "more keys are accepted")
 
     def _branches(self, key: str, old: list[Any], new: list[Any], pointer: str) -> None:
         rest_old = [one for one in old if not any(same(one, other) for other in new)]

@@ -107,6 +107,33 @@ def _searched(snapshot: Snapshot) -> str:
     return f"{', '.join(most)} or {last}"
 
 
+def _about(kind: str, of: Definition | Tombstone, count: int) -> dict[str, str | bytes]:
+    """Return what all pages about the history of one definition show. A new definition has no id yet."""
+    return {
+        "about.name": of.name,
+        "about.href": addresses.href(addresses.definition_page(kind, of.name)),
+        "about.history_href": addresses.href(addresses.history_page(kind, of.name)),
+        "about.api_history_href": "" if of.id is None else addresses.href(addresses.api_history(kind, of.id)),
+        "about.api_revisions_href": ""
+        if of.id is None
+        else addresses.href(addresses.api_revisions(kind, of.id)),
+        "about.count": str(count),
+    }
+
+
+def _compared(number: int, count: int) -> str:
+    """Return the revisions to compare: this one with the one before, the first one with the last one."""
+    return f"{number - 1}..{number}" if number > 1 else f"1..{count}"
+
+
+def _neighbors(kind: str, name: str, number: int, count: int) -> dict[str, str | bytes]:
+    """Return the links to the revisions before and after."""
+    encoded = addresses.in_address(name)
+    older = f"{addresses.revision_page(kind, encoded, number - 1)}/" if number > 1 else ""
+    newer = f"{addresses.revision_page(kind, encoded, number + 1)}/" if number < count else ""
+    return {"older_href": older, "newer_href": newer}
+
+
 class _Catalog:
     """Renders the pages of one snapshot."""
 
@@ -297,21 +324,10 @@ class _Catalog:
         if not shown:
             return
         count = len(shown)
-        history = addresses.history_page(kind.name, of.name)
-        about = {
-            "about.name": of.name,
-            "about.href": addresses.href(addresses.definition_page(kind.name, of.name)),
-            "about.history_href": addresses.href(history),
-            "about.api_history_href": addresses.href(addresses.api_history(kind.name, of.id))
-            if of.id is not None
-            else "",
-            "about.api_revisions_href": addresses.href(addresses.api_revisions(kind.name, of.id))
-            if of.id is not None
-            else "",
-            "about.count": str(count),
-        }
-        file = addresses.page_file(history)
+        about = _about(kind.name, of, count)
+        file = addresses.page_file(addresses.history_page(kind.name, of.name))
         root = addresses.top_from(file)
+        # The page compares contents that it reads from the API, by id.
         can_compare = of.id is not None and count > 1 and self.snapshot.settings.shows_revisions
         texts = {
             **about,
@@ -322,33 +338,29 @@ class _Catalog:
         yield self.filled_page(file, "history.html", root, facts, texts)
         if not self.snapshot.settings.shows_revisions:
             return
-        encoded = addresses.in_address(of.name)
         for revision, one in zip(revisions, reversed(shown), strict=True):
             number = revision.number
-            written = self.snapshot.written_at(revision)
-            document = self.snapshot.document_of(revision) if not written else None
             texts = {
                 **about,
                 "revision.number": str(number),
                 "revision.subject": one.subject,
                 "revision.facts": one.facts,
                 "revision.changed": one.changed,
-                "compare": ""
-                if not can_compare
-                else f"{number - 1}..{number}"
-                if number > 1
-                else f"1..{count}",
-                "content": written or (to_yaml(document) if document is not None else ""),
-                "is_as_written": "yes" if written else "",
-                "older_href": f"{addresses.revision_page(kind.name, encoded, number - 1)}/"
-                if number > 1
-                else "",
-                "newer_href": f"{addresses.revision_page(kind.name, encoded, number + 1)}/"
-                if number < count
-                else "",
+                "compare": _compared(number, count) if can_compare else "",
+                **self.content_texts(revision),
+                **_neighbors(kind.name, of.name, number, count),
             }
             file = addresses.page_file(addresses.revision_page(kind.name, of.name, number))
             yield self.filled_page(file, "revision.html", f"../{root}", facts, texts)
+
+    def content_texts(self, revision: Revision) -> Texts:
+        """Return the text of the file at a revision, or its content without credentials as YAML."""
+        written = self.snapshot.written_at(revision)
+        document = self.snapshot.document_of(revision) if not written else None
+        return {
+            "content": written or (to_yaml(document) if document is not None else ""),
+            "is_as_written": "yes" if written else "",
+        }
 
     def filled_page(self, path: str, template: str, root: str, facts: dict[str, Any], texts: Texts) -> File:
         return File(path, self.pages.fill(template, root, facts, texts))
