@@ -17,17 +17,20 @@ from registry.cache.cache_file import program_digest
 from registry.errors import UsageError
 from registry.history.archive import NO_REVISIONS, History, Revisions
 from registry.history.reader import continue_history
-from registry.ids import Ledger, LedgerEntry, parse_ledger
+from registry.ids import Ledger, LedgerEntry, parse_ledger_files
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER, defaults_folder
+from registry.load.ledger_files import read_ledger_files
 from registry.load.lookups import DefinitionChanges, Lookups, QualifiedName, lookups_of, with_changes
 from registry.load.settings import SETTINGS_PATH, Settings
-from registry.load.source import MAX_LEDGER_BYTES, EntryType, Source
+from registry.load.source import EntryType, Source
 from registry.model.addresses import folded, has_address
 from registry.model.definition import (
     DEFINITIONS_FOLDER,
+    LEDGER_FOLDER,
     LEDGER_PATH,
     Definition,
     definition_path,
+    is_ledger_path,
     kind_and_name,
 )
 from registry.model.diff import Change, diff
@@ -505,7 +508,7 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
 
     `pending` is the history of the same source, `contents` reads those of its revisions.
     """
-    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
+    ledger, problems = parse_ledger_files(read_ledger_files(source), settings.registry_id)
     ledger, foreign = _own_ledger(ledger, settings)
     problems = (*problems, *foreign)
     repository, commit = source.repository, source.commit
@@ -572,9 +575,8 @@ def changes_since(
     status = repository.begin_changed_paths(*checked) if checked else None
     try:
         ledger, commit_time = snapshot.ledger, snapshot.commit_time or ""
-        if paths is None or LEDGER_PATH in paths:
-            data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES)
-            ledger, problems = parse_ledger(data, snapshot.settings.registry_id)
+        if paths is None or any(map(is_ledger_path, paths)):
+            ledger, problems = parse_ledger_files(read_ledger_files(source), snapshot.settings.registry_id)
             known = len(snapshot.ledger.entries)
             if (
                 problems
@@ -629,7 +631,8 @@ def _own_ledger(ledger: Ledger, settings: Settings) -> tuple[Ledger, tuple[Probl
             ),
         )
     message = f"the ids belong to the registry {ledger.registry_id}: all definitions are shown without an id"
-    hint = f"to make this fork a registry of its own, remove the ledger: git rm {LEDGER_PATH}"
+    files = f"-r {LEDGER_PATH} {LEDGER_FOLDER}" if ledger.sealed else LEDGER_PATH
+    hint = f"to make this fork a registry of its own, remove the ledger: git rm {files}"
     return Ledger((), settings.registry_id, settings.registry_id), (
         Problem("I027", Severity.WARNING, span, message, hint),
     )

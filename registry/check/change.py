@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from registry.check.rule import MergeTarget, Registry, Rule
 from registry.load.settings import SETTINGS_PATH
-from registry.model.definition import LEDGER_PATH, Definition, definition_path, kind_and_name
+from registry.model.definition import (
+    LEDGER_FOLDER,
+    LEDGER_PATH,
+    Definition,
+    definition_path,
+    is_ledger_path,
+    kind_and_name,
+)
 from registry.model.problem import Problem, Severity, Span
 
 if TYPE_CHECKING:
@@ -123,14 +130,21 @@ def _restored_elsewhere(rule: Rule, registry: Registry) -> Iterator[Problem]:
 
 
 def _ledger(rule: Rule, registry: Registry) -> Iterator[Problem]:
-    if registry.target is not None and LEDGER_PATH in registry.target.touched:
-        yield Problem(
-            rule.id,
-            rule.severity,
-            Span(LEDGER_PATH),
-            "the change edits the ledger, which only `registry index` writes",
-            f"git checkout TARGET -- {LEDGER_PATH}",
-        )
+    touched = sorted(filter(is_ledger_path, registry.target.touched)) if registry.target is not None else []
+    if not touched:
+        return
+    hint = f"git checkout TARGET -- {LEDGER_PATH}"
+    if touched != [LEDGER_PATH]:
+        # Unlike checkout, this removes segments that the target does not have.
+        places = f"{LEDGER_PATH} {LEDGER_FOLDER}" if LEDGER_PATH in touched else LEDGER_FOLDER
+        hint = f"git restore --source TARGET --staged --worktree -- {places}"
+    yield Problem(
+        rule.id,
+        rule.severity,
+        Span(touched[0]),
+        "the change edits the ledger, which only `registry index` writes",
+        hint,
+    )
 
 
 def _registry_id(rule: Rule, registry: Registry) -> Iterator[Problem]:

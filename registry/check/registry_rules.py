@@ -24,7 +24,7 @@ OTHERS = {
     "K011": "Schema file for editors is out of date (a warning)",
     "K012": "Mistake in the `x-registry` block of a schema",
     "K020": "Schema copy older than the program (a warning)",
-    "I020": "Broken ledger: a line was changed, removed or inserted",
+    "I020": "Broken ledger: a line or a segment was changed, removed or inserted",
     "I021": "`registry ids verify`: id that `registry index` did not assign",
     "I022": "`registry ids verify`: impossible ledger entry",
     "I023": "`registry ids verify`: ledger and files disagree",
@@ -32,6 +32,7 @@ OTHERS = {
     "I025": "No ids left: a file has the largest possible id",
     "I026": "Missing `registry_id` in `registry.yaml`",
     "I027": "Ids of another registry: this repository is a fork (a warning)",
+    "I028": "`.gitattributes` from before the ledger had segments (a warning)",
     "I036": "Change that cannot be merged with its target",
     "X003": "Credential reported by detect-secrets, with --second-opinion (a warning)",
 }

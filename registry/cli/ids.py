@@ -38,18 +38,16 @@ def command(action: str, registry: Path | None, source: str, kind: str | None, f
       registry ids list --kind application --format json
       registry ids verify --source main
     """
-    from registry.ids import parse_ledger, verify
+    from registry.ids import parse_ledger_files, verify
+    from registry.load.ledger_files import read_ledger_files
     from registry.load.settings import SETTINGS_PATH
-    from registry.load.source import MAX_LEDGER_BYTES, open_source
-    from registry.model.definition import LEDGER_PATH
+    from registry.load.source import open_source
     from registry.model.problem import Problem, Severity, Span
     from registry.pipeline import check_source
 
     opened = open_source(find_root(registry), source)
     checked = check_source(opened)
-    ledger, problems = parse_ledger(
-        opened.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), checked.settings.registry_id
-    )
+    ledger, problems = parse_ledger_files(read_ledger_files(opened), checked.settings.registry_id)
     if action == "list":
         latest = sorted(
             (entry for entry in ledger.latest.values() if kind in (None, entry.kind)),

@@ -43,6 +43,7 @@ def command(context: click.Context, kind: str, name: str, registry: Path | None,
     from registry.errors import ProblemsError, UsageError, nearest
     from registry.files.atomic_write import create_files
     from registry.load.source import open_source
+    from registry.model.addresses import RESERVED_KINDS
     from registry.model.problem import Severity, has_errors
     from registry.pipeline import check_source
     from registry.scaffold import Start, propose_definition
@@ -52,6 +53,11 @@ def command(context: click.Context, kind: str, name: str, registry: Path | None,
     root = find_root(registry)
     source = open_source(root)
     checked = check_source(source)
+    if kind in RESERVED_KINDS:
+        raise UsageError(
+            f"`{kind}` cannot be the name of a kind: it is reserved",
+            f"the kinds are {', '.join(checked.kinds.by_name)}",
+        )
     if kind not in checked.kinds.by_name:
         raise UsageError(
             f"there is no kind `{kind}`",

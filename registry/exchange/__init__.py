@@ -5,17 +5,20 @@ To add a format, write it in a file here and add it to `IMPORTERS`.
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.errors import UsageError
+from registry.errors import RegistryError, UsageError
 from registry.exchange import json_2013
 from registry.exchange.imported_ids import with_imported_ids
 from registry.exchange.importer import Imported, ImportOptions
-from registry.files.atomic_write import create_files, replace_file
+from registry.files.atomic_write import create_files, put_in
 from registry.load.kinds import modeline
+from registry.load.ledger_files import MAX_LEDGER_BYTES
+from registry.load.source import WorkTree
 from registry.load.yaml.writer import to_yaml
-from registry.model.definition import LEDGER_PATH, definition_path
+from registry.model.definition import definition_path
 
 IMPORTERS = (json_2013.IMPORTER,)
 _KIND = "process_definition"
@@ -60,25 +63,30 @@ def import_files(
         for _, one in planned.values():
             one.document.pop("id", None)
     ids = {path: one.document["id"] for path, (_, one) in planned.items() if "id" in one.document}
-    ledger = with_imported_ids(root, ids) if ids else None
+    ledger_writes = with_imported_ids(root, ids) if ids else []
     contents = {
         path: f"{modeline(path, _KIND)}\n{to_yaml(one.document)}".encode()
         for path, (_, one) in planned.items()
     }
     create_files(root, contents)
-    if ledger is not None:
-        _replace_or_undo(root, ledger, contents)
+    _write_or_undo(root, ledger_writes, contents)
     return [
         ImportedFile(str(file), path, imported.notes, ids.get(path))
         for path, (file, imported) in planned.items()
     ]
 
 
-def _replace_or_undo(root: Path, ledger: bytes, created: Iterable[str]) -> None:
-    """Write the ledger, or remove the created files if that fails."""
+def _write_or_undo(root: Path, writes: Sequence[tuple[str, bytes | None]], created: Iterable[str]) -> None:
+    """Write the ledger. If that fails, restore it and remove the created files."""
+    source = WorkTree(root)
+    before = {path: source.read(path, at_most=MAX_LEDGER_BYTES) for path, _ in writes}
     try:
-        replace_file(root / LEDGER_PATH, ledger)
+        for path, data in writes:
+            put_in(root, path, data)
     except BaseException:
+        for path, old in reversed(before.items()):  # the open segment last, as it has all lines until then
+            with suppress(RegistryError, OSError):  # the first error is the one to report
+                put_in(root, path, old)
         for path in created:
             (root / path).unlink(missing_ok=True)
         raise

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from registry.errors import RefusedError
-from registry.ids import append, parse_ledger
+from registry.ids import append, encode, in_safe_order, parse_ledger_files, plan_append
 from registry.load import yaml
-from registry.load.source import MAX_LEDGER_BYTES, EntryType, WorkTree
-from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, id_of, kind_and_name
+from registry.load.ledger_files import read_ledger_files
+from registry.load.source import EntryType, WorkTree
+from registry.model.definition import DEFINITIONS_FOLDER, id_of, kind_and_name
 
 # What a 32-bit column holds, as the 2013 service's does. New ids follow the largest one: those after it must
 # be free.
@@ -15,9 +16,10 @@ _LARGEST_ID = 2**31 - 1
 _INSTEAD = "--new-ids imports without ids; `registry index` then assigns new ones"
 
 
-def with_imported_ids(root: Path, ids: Mapping[str, int]) -> bytes | None:
-    """Return the ledger of the registry at `root` with `ids` (by path) added; None if it has no lines yet.
+def with_imported_ids(root: Path, ids: Mapping[str, int]) -> list[tuple[str, bytes | None]]:
+    """Return the writes, in order, that add `ids` (by path) to the ledger of the registry at `root`.
 
+    There are none if the ledger has no lines yet.
     The first run of `registry index` takes over the ids of all files. Later runs accept only ids in the
     ledger and would replace an imported one. Raises RefusedError when an id belongs to another definition, or
     when the ledger is broken or belongs to another registry.
@@ -25,12 +27,13 @@ def with_imported_ids(root: Path, ids: Mapping[str, int]) -> bytes | None:
     source = WorkTree(root)
     _require_free(source, ids)
     settings = source.settings
-    data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
-    ledger, problems = parse_ledger(data, settings.registry_id)
+    files = read_ledger_files(source)
+    ledger, problems = parse_ledger_files(files, settings.registry_id)
     if problems:
-        raise RefusedError(f"{LEDGER_PATH}:{problems[0].span.line}: {problems[0].message}", problems[0].hint)
+        span = problems[0].span
+        raise RefusedError(f"{span.path}:{span.line}: {problems[0].message}", problems[0].hint)
     if not ledger.entries:
-        return None
+        return []
     if ledger.registry_id != settings.registry_id:
         raise RefusedError(
             f"the ledger belongs to the registry {ledger.registry_id}, but this is "
@@ -45,7 +48,8 @@ def with_imported_ids(root: Path, ids: Mapping[str, int]) -> bytes | None:
             state = "which was deleted" if last.state == "gone" else "which is in use"
             raise RefusedError(f"{path}: the id {number} was assigned to {last.name}, {state}", _INSTEAD)
         events.append((kind, number, name, "live"))
-    return data + "".join(f"{entry.line()}\n" for entry in append(ledger, events, source.commit)).encode()
+    planned = plan_append(files, encode(append(ledger, events, source.commit)))
+    return in_safe_order(files.open, planned)
 
 
 def _require_free(source: WorkTree, ids: Mapping[str, int]) -> None:

@@ -53,6 +53,19 @@ def replace_in(root: Path, name: str, data: bytes) -> None:
     replace_file(root / name, data)
 
 
+def put_in(root: Path, name: str, data: bytes | None) -> None:
+    """As `replace_in`, creating missing folders; None removes the file, if there is one."""
+    if data is not None:
+        try:
+            make_folders(root, str(Path(name).parent))
+        except OSError as error:
+            raise UsageError(f"{root / name} cannot be written: {error.strerror}") from error
+        replace_in(root, name, data)
+        return
+    refuse_links(root, name)
+    (root / name).unlink(missing_ok=True)
+
+
 def create_files(root: Path, files: dict[str, bytes]) -> None:
     """Create new files below `root`: all of them or none.
 

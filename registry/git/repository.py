@@ -587,16 +587,16 @@ class Repository:
     def make_commit(
         self,
         parent: str | None,
-        files: Mapping[str, bytes],
+        files: Mapping[str, bytes | None],
         message: str,
         author: tuple[str, str],
         when: int | None = None,
     ) -> str:
         """Create a commit on top of `parent` in which `files` (by path from the top) have these bytes.
 
-        `parent` None: the first commit of a branch.
+        None removes a file. `parent` None: the first commit of a branch.
 
-        Returns its id. Only objects are written. No branch, index or work tree refers to them, so an
+        Returns the commit's id. Only objects are written. No branch, index or work tree refers to them, so an
         interrupted run needs no cleanup. `author` is name and e-mail address, `when` seconds since 1970
         (None: now).
         """
@@ -606,9 +606,14 @@ class Repository:
             base = parent or self.empty_tree()
             self._git.run("read-tree", "--no-sparse-checkout", base, env=index)
             modes = {row.path: row.mode for row in self.list_tree(base)}
+            written = {path: data for path, data in files.items() if data is not None}
+            blobs = dict(zip(written, self._write_blobs(list(written.values()), folder), strict=True))
+            removed = f"0 {'0' * len(base)}\t"
             listing = b"".join(
-                f"{modes.get(path, '100644')} {blob}\t".encode() + os.fsencode(path) + b"\0"
-                for path, blob in zip(files, self._write_blobs(list(files.values()), folder), strict=True)
+                (f"{modes.get(path, '100644')} {blobs[path]}\t" if path in blobs else removed).encode()
+                + os.fsencode(path)
+                + b"\0"
+                for path in files
             )
             (folder / "listing").write_bytes(listing)
             with (folder / "listing").open("rb") as stdin:

@@ -8,11 +8,23 @@ from registry.ids.ledger import (
     append,
     append_entries,
     chain,
+    encode,
     mark_of,
     parse_ledger,
+    parse_ledger_files,
 )
 from registry.ids.plan import Assignment, Decision, Plan, decide, plan
 from registry.ids.replay import Refusal, ReplayedFile, Step, replay
+from registry.ids.segments import (
+    OpenSegment,
+    all_lines,
+    append_lines,
+    in_safe_order,
+    plan_append,
+    plan_rewrite,
+    segment_path,
+    split_open,
+)
 from registry.ids.verify import verify
 
 __all__ = [
@@ -21,19 +33,29 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "Mark",
+    "OpenSegment",
     "Plan",
     "Refusal",
     "ReplayedFile",
     "Step",
+    "all_lines",
     "append",
     "append_entries",
+    "append_lines",
     "chain",
     "decide",
+    "encode",
+    "in_safe_order",
     "insert_id",
     "mark_of",
     "parse_ledger",
+    "parse_ledger_files",
     "plan",
+    "plan_append",
+    "plan_rewrite",
     "replace_id",
     "replay",
+    "segment_path",
+    "split_open",
     "verify",
 ]

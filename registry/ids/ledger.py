@@ -5,17 +5,27 @@ changed or lost line therefore breaks the chain. A `Mark` is a record of the led
 branch.
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
-from registry.model.definition import LEDGER_PATH
+from registry.ids.segments import (
+    OpenSegment,
+    append_lines,
+    file_and_line,
+    line_hash,
+    sealed_paths,
+    segment_path,
+    split_open,
+    unfinished,
+)
+from registry.load.ledger_files import LedgerFiles
+from registry.model.definition import LEDGER_FOLDER, LEDGER_PATH
 from registry.model.git_leftovers import leftover_in
 from registry.model.problem import Problem, Severity, Span
 
@@ -67,15 +77,19 @@ class LedgerEntry(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """All events, oldest first. `head` is the SHA-256 of the last line, or `registry_id` if there is none."""
+    """All events, oldest first. `head` is the SHA-256 of the last line, or `registry_id` if there is none.
+
+    `sealed` is the number of lines of each sealed segment.
+    """
 
     entries: tuple[LedgerEntry, ...]
     registry_id: str
     head: str
+    sealed: tuple[int, ...] = ()
 
     @cached_property
     def text(self) -> str:
-        """The content of the ledger file."""
+        """All lines, without regard to segments: what is published."""
         return "".join([f"{entry.line()}\n" for entry in self.entries])
 
     @cached_property
@@ -113,6 +127,10 @@ class Ledger:
             return self.head
         return self.entries[lines].prev
 
+    def place_of(self, line: int) -> tuple[str, int]:
+        """Return path and line number in the file of line number `line` (from 1)."""
+        return file_and_line(line, self.sealed)
+
     def extends(self, mark: "Mark") -> bool:
         """Return True when every line recorded by `mark` is present and unchanged."""
         return mark.lines <= len(self.entries) and (
@@ -144,13 +162,7 @@ def append(
     ledger: Ledger, events: Iterable[tuple[str, int, str, str]], commit: str | None
 ) -> tuple[LedgerEntry, ...]:
     """Return new entries for events (kind, id, name, state), chained to the ledger's last line."""
-    found = []
-    prev = ledger.head
-    for kind, number, name, state in events:
-        entry = LedgerEntry(kind, number, name, state, commit, prev)
-        found.append(entry)
-        prev = _hash(entry.line())
-    return tuple(found)
+    return chain(ledger.head, events, commit)
 
 
 def chain(
@@ -164,23 +176,89 @@ def chain(
     return tuple(found)
 
 
+def encode(entries: Iterable[LedgerEntry]) -> bytes:
+    """Return the lines of entries."""
+    return "".join([f"{entry.line()}\n" for entry in entries]).encode()
+
+
 def append_entries(open_segment: bytes, entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
-    """Return the files to write, by path, to append entries to a ledger with this content."""
-    return {LEDGER_PATH: open_segment + "".join(f"{one.line()}\n" for one in entries).encode()}
+    """Return the files to write, by path, to append entries to a ledger with this open segment.
+
+    These are the open segment and those that are sealed now. No other file of the ledger is needed. Raises
+    ValueError when the entries do not follow the open segment's last line.
+    """
+    _, head, lines = split_open(open_segment)
+    if lines:
+        head = line_hash(lines.rstrip(b"\r\n").rpartition(b"\n")[2])
+    if head and entries and entries[0].prev != head:
+        raise ValueError(f"an entry that follows {entries[0].prev} cannot be appended to {head}")
+    return append_lines(open_segment, encode(entries))
+
+
+def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Problem, ...]]:
+    """Parse the lines of a whole ledger, as a site publishes them.
+
+    `data` is None or empty when there is none yet; it then belongs to `registry_id`. Returns the ledger and
+    the problems. A broken chain gives one I020 problem, and the ledger then contains the entries before the
+    broken line.
+    """
+    return _parse_lines(data or b"", registry_id, ())
+
+
+def parse_ledger_files(files: LedgerFiles, registry_id: str) -> tuple[Ledger, tuple[Problem, ...]]:
+    """Parse the files of a ledger, as `parse_ledger`. Each line is located in its file.
+
+    A segment that is missing, or that the open one does not continue, is a problem, too. Only a repetition of
+    the open segment's first lines is accepted: an interrupted run leaves it behind.
+    """
+    texts: list[bytes] = []
+    broken: Problem | None = None
+    for path in sealed_paths(files):
+        data = files.sealed.get(path)
+        if not data:
+            broken = _broken(path, 1, "this segment is missing" if data is None else "this segment is empty")
+            break
+        texts.append(data)
+        if not data.endswith(b"\n"):
+            break  # reported as an incomplete line
+    sealed = tuple(data.count(b"\n") + (not data.endswith(b"\n")) for data in texts)
+    opened = split_open(files.open)
+    if broken is None and len(texts) == opened.sealed and all(data.endswith(b"\n") for data in texts):
+        ledger, problems = _parse_lines(b"".join((*texts, opened.lines)), registry_id, sealed)
+        return ledger, problems or tuple(_seams(files, opened, ledger))
+    ledger, problems = _parse_lines(b"".join(texts), registry_id, sealed)
+    return ledger, problems or ((broken,) if broken is not None else ())
+
+
+def _seams(files: LedgerFiles, opened: OpenSegment, ledger: Ledger) -> Iterator[Problem]:
+    """Find what the chain of lines does not show: a wrong first line, and files outside of the chain."""
+    if opened.sealed and ledger.hash_after(sum(ledger.sealed)) != opened.prev:
+        yield _broken(LEDGER_PATH, 1, "`prev` is not the hash of the last sealed line")
+        return
+    more = unfinished(files)
+    repeated = [files.sealed[path] for path in more]
+    if (
+        more != [segment_path(opened.sealed + number) for number in range(1, len(more) + 1)]
+        or not all(data.endswith(b"\n") for data in repeated)
+        or not opened.lines.startswith(b"".join(repeated))
+    ):
+        yield _broken(more[0], 1, f"{LEDGER_PATH} does not continue this segment")
 
 
 # A server parses the same ledger repeatedly.
 @lru_cache(maxsize=2)
-def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Problem, ...]]:
-    """Parse a ledger. `data` is None or empty when there is none yet; it then belongs to `registry_id`.
-
-    Returns the ledger and the problems. A broken chain gives one I020 problem, and the ledger then contains
-    the entries before the broken line.
-    """
-    text = (data or b"").decode("utf-8", "replace").replace("\r\n", "\n")  # checked out on Windows
-    found = _unbroken(text) if text else None
+def _parse_lines(
+    data: bytes, registry_id: str, sealed: tuple[int, ...]
+) -> tuple[Ledger, tuple[Problem, ...]]:
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # checked out on Windows
+    found = _unbroken(text, sealed) if text else None
     if found is not None:
         return found, ()
+
+    def broken(number: int, message: str) -> tuple[Ledger, tuple[Problem, ...]]:
+        place = file_and_line(number, sealed)
+        return Ledger(tuple(entries), owner, prev, sealed), (_broken(*place, message),)
+
     entries: list[LedgerEntry] = []
     owner = prev = registry_id
     # splitlines would also split at characters that are valid inside a line.
@@ -189,22 +267,21 @@ def parse_ledger(data: bytes | None, registry_id: str) -> tuple[Ledger, tuple[Pr
         entry = _parse_entry(line)
         if entry is None:
             leftover = leftover_in(text)
-            message = leftover.message if leftover is not None else "this line is not a ledger entry"
-            return Ledger(tuple(entries), owner, prev), (_broken(number, message),)
+            return broken(
+                number, leftover.message if leftover is not None else "this line is not a ledger entry"
+            )
         if number == 1:
             owner = prev = entry.prev
         if entry.prev != prev:
-            return Ledger(tuple(entries), owner, prev), (
-                _broken(number, "the previous line was changed or is missing"),
-            )
+            return broken(number, "the previous line was changed or is missing")
         entries.append(entry)
         prev = _hash(line)
     if lines[-1]:
-        return Ledger(tuple(entries), owner, prev), (_broken(len(lines), "the last line is incomplete"),)
-    return Ledger(tuple(entries), owner, prev), ()
+        return broken(len(lines), "the last line is incomplete")
+    return Ledger(tuple(entries), owner, prev, sealed), ()
 
 
-def _unbroken(text: str) -> Ledger | None:
+def _unbroken(text: str, sealed: tuple[int, ...]) -> Ledger | None:
     """Parse all lines at once. Returns None when a line has an unusual form or the chain is broken."""
     lines = text.split("\n")
     plain = _PLAIN_LINE.findall(text)
@@ -228,13 +305,14 @@ def _unbroken(text: str) -> Ledger | None:
         ),
         prevs[0],
         hashes[-1],
+        sealed,
     )
     found.__dict__["text"] = text  # identical to what the entries would be serialized to
     return found
 
 
 def _hash(line: str) -> str:
-    return hashlib.sha256(line.encode("utf-8", "surrogatepass")).hexdigest()
+    return line_hash(line.encode("utf-8", "surrogatepass"))
 
 
 def _parse_entry(line: str) -> LedgerEntry | None:
@@ -257,12 +335,13 @@ def _parse_entry(line: str) -> LedgerEntry | None:
     return entry if entry.line() == line else None
 
 
-def _broken(number: int, message: str) -> Problem:
+def _broken(path: str, line: int, message: str) -> Problem:
+    files = LEDGER_PATH if path == LEDGER_PATH else f"{LEDGER_PATH} {LEDGER_FOLDER}"
     return Problem(
         "I020",
         Severity.ERROR,
-        Span(LEDGER_PATH, number, 1, number, 2),
+        Span(path, line, 1, line, 2),
         f"the ledger is broken: {message}",
-        f"restore a valid ledger: git checkout COMMIT -- {LEDGER_PATH}, or registry index --recover "
+        f"restore a valid ledger: git checkout COMMIT -- {files}, or registry index --recover "
         "--published URL",
     )

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from registry.ids.ledger import Ledger, LedgerEntry, Mark
 from registry.ids.plan import Decision, decide
-from registry.model.definition import LEDGER_PATH
 
 
 class ReplayedFile(NamedTuple):
@@ -115,15 +114,15 @@ def _wrong_lines(step: Step, decided: Decision) -> list[Refusal]:
     for number, entry in enumerate(step.appended, len(step.ledger.entries) + 1):
         event = (entry.kind, entry.id, entry.name, entry.state)
         if event not in remaining:  # consumes the events up to this one
-            place = f"{LEDGER_PATH}:{number}"
             return [
                 Refusal(
-                    f"{place}: {entry.kind} {entry.id} {entry.state} as {entry.name} does not match the files"
+                    f"line {number} of the ledger: {entry.kind} {entry.id} {entry.state} as {entry.name} "
+                    "does not match the files"
                 )
             ]
     if not step.ledger.entries and step.appended and len(step.appended) < len(decided.events):
         kind, number, name, _ = next(iter(remaining), decided.events[0])
-        return [Refusal(f"{LEDGER_PATH} is new and incomplete: {kind} {number} ({name}) is missing")]
+        return [Refusal(f"the ledger is new and incomplete: {kind} {number} ({name}) is missing")]
     return []
 
 
@@ -146,5 +145,5 @@ def _wrong_files(step: Step, decided: Decision) -> list[Refusal]:
             )
             found.append(Refusal(f"{one.path} {has}{is_own if one.id is not None else f', {own}'}"))
         elif one.path in decided.new and (one.kind, own) not in given:
-            found.append(Refusal(f"{one.path} has the new id {one.id}, but {LEDGER_PATH} has no line for it"))
+            found.append(Refusal(f"{one.path} has the new id {one.id}, but the ledger has no line for it"))
     return found

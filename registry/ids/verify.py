@@ -21,24 +21,26 @@ def _consistency(ledger: Ledger) -> Iterator[Problem]:
     for number, entry in enumerate(ledger.entries, 1):
         last = known.get((entry.kind, entry.id))
         if entry.state == "live" and last is not None and (last.state != "gone" or last.name != entry.name):
-            yield _at(number, f"{entry.kind} {entry.id} is assigned a second time")
+            yield _at(ledger, number, f"{entry.kind} {entry.id} is assigned a second time")
         elif entry.state != "live" and (last is None or last.state == "gone"):
-            yield _at(number, f"{entry.kind} {entry.id} is {entry.state} but was not live")
+            yield _at(ledger, number, f"{entry.kind} {entry.id} is {entry.state} but was not live")
         known[entry.kind, entry.id] = entry
     names: dict[tuple[str, str], int] = {}
     for (kind, number), entry in known.items():
         if entry.state != "gone" and names.setdefault((kind, entry.name), number) != number:
             yield _at(
+                ledger,
                 len(ledger.entries),
                 f"{kind} {entry.name} has two ids: {names[kind, entry.name]} and {number}",
             )
 
 
-def _at(number: int, message: str) -> Problem:
+def _at(ledger: Ledger, number: int, message: str) -> Problem:
+    path, line = ledger.place_of(number)
     return Problem(
         "I022",
         Severity.ERROR,
-        Span(LEDGER_PATH, number, 1, number, 2),
+        Span(path, line, 1, line, 2),
         message,
         f"find the change with git log -p -- {LEDGER_PATH}; the site has a copy, api/ledger.ndjson",
     )
@@ -80,15 +82,17 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
             )
     for (kind, number), last in ledger.latest.items():
         if last.state != "gone" and (kind, number) not in holders:
-            line = max(
-                place
-                for place, entry in enumerate(ledger.entries, 1)
-                if (entry.kind, entry.id) == (kind, number)
+            path, line = ledger.place_of(
+                max(
+                    place
+                    for place, entry in enumerate(ledger.entries, 1)
+                    if (entry.kind, entry.id) == (kind, number)
+                )
             )
             yield Problem(
                 "I023",
                 Severity.ERROR,
-                Span(LEDGER_PATH, line, 1, line, 2),
+                Span(path, line, 1, line, 2),
                 f"no file has {kind} {number} ({last.name})",
                 hint,
             )

@@ -13,13 +13,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry.errors import ProblemsError, RefusedError, RegistryError, UsageError
-from registry.files.atomic_write import replace_in
+from registry.files.atomic_write import put_in
 from registry.files.safe_paths import refuse_links
 from registry.git import HEADS, HIGH_WATER, Remote, Repository, branch_ref
-from registry.ids import Assignment, Ledger, LedgerEntry, Mark, Plan, parse_ledger, plan
+from registry.ids import (
+    Assignment,
+    Ledger,
+    LedgerEntry,
+    Mark,
+    Plan,
+    all_lines,
+    encode,
+    in_safe_order,
+    parse_ledger,
+    parse_ledger_files,
+    plan,
+    plan_append,
+    plan_rewrite,
+)
 from registry.indexing.published import PublishedLedger, high_water, read_published
+from registry.load.ledger_files import MAX_LEDGER_BYTES, LedgerFiles, read_ledger_files
 from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
-from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, WorkTree, open_source
+from registry.load.source import Commit, Source, WorkTree, open_source
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
 from registry.model.problem import Severity
 from registry.pipeline import check_source
@@ -209,31 +224,34 @@ def _into_files(source: Source, options: IndexOptions, step: Callable[[str], Non
     The ledger is written last, so an interrupted run can be repeated.
     """
     work = _Work.of(source, options, source.repository, source.commit)
-    for path in work.files:
+    for path in (*work.files, *work.ledger_files):
         refuse_links(source.root, path)
-    before = {path: source.read(path, at_most=MAX_LEDGER_BYTES) for path in work.files}
+    before = {path: source.read(path, at_most=MAX_LEDGER_BYTES) for path in (*work.files, *work.ledger_files)}
     try:
-        for path in sorted(work.files, key=lambda path: path == LEDGER_PATH):
-            replace_in(source.root, path, work.files[path])
+        for path, data in (*work.files.items(), *in_safe_order(work.open_segment, work.ledger_files)):
+            put_in(source.root, path, data)
             step("file written")
     except BaseException:
-        for path, data in before.items():
-            if data is None:
-                (source.root / path).unlink(missing_ok=True)
-            else:
-                replace_in(source.root, path, data)
+        for path, old in before.items():
+            put_in(source.root, path, old)
         raise
     return work.result(None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """The planned changes to one state of the files."""
+    """The planned changes to one state of the files.
+
+    `files` are definitions and settings. `ledger_files` are those of the ledger, whose open segment was
+    `open_segment`; None for a file to remove.
+    """
 
     plan: Plan
     ledger: Ledger
     settings: Settings
     files: dict[str, bytes]
+    open_segment: bytes
+    ledger_files: dict[str, bytes | None]
     prefix: str = ""
     notes: tuple[str, ...] = ()
 
@@ -257,10 +275,10 @@ class _Work:
         if errors:
             raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
         settings = checked.settings
-        data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
+        there = read_ledger_files(source)
         registry_id = settings.registry_id or str(uuid.uuid4())
         published, notes = _published(source.root, repository, options)
-        ledger, data, known_lines = _ledger(data, settings, registry_id, published, options)
+        ledger, recovered, known_lines = _ledger(there, settings, registry_id, published, options)
         marks = [one.mark for one in published] + _accepted(options, [kind.name for kind in checked.kinds])
         if not marks and repository is not None and repository.is_shallow():
             raise RefusedError(
@@ -271,18 +289,22 @@ class _Work:
         if planned.problems:
             raise ProblemsError(planned.problems, source.read, "nothing was indexed")
         files = dict(planned.edits)
-        text = data + "".join(f"{entry.line()}\n" for entry in planned.entries).encode()
-        if text != (source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""):
-            files[LEDGER_PATH] = text
-        if files and not settings.registry_id:
+        new = encode(planned.entries)
+        if recovered is None:
+            ledger_files = plan_append(there, new)
+        elif known_lines is not None and recovered.startswith(known := all_lines(there)):
+            ledger_files = plan_append(there, recovered[len(known) :] + new)
+        else:
+            ledger_files = plan_rewrite(there, recovered + new)
+        if (files or ledger_files) and not settings.registry_id:
             files[SETTINGS_PATH] = _with_registry_id(source.read(SETTINGS_PATH), registry_id)
         prefix = repository.prefix_of(source.root) if repository is not None else ""
-        return cls(planned, ledger, settings, files, prefix, tuple(notes))
+        return cls(planned, ledger, settings, files, there.open, ledger_files, prefix, tuple(notes))
 
     @property
     def commit_needed(self) -> bool:
         """False when every definition has its id and the ledger is complete."""
-        return bool(self.files)
+        return bool(self.files or self.ledger_files)
 
     @property
     def author(self) -> tuple[str, str]:
@@ -297,7 +319,8 @@ class _Work:
 
     def make_commit(self, repository: Repository, base: str) -> str:
         """Create the commit without moving a branch, and return its hash."""
-        files = {f"{self.prefix}{path}": data for path, data in self.files.items()}
+        changed: dict[str, bytes | None] = {**self.files, **self.ledger_files}
+        files = {f"{self.prefix}{path}": data for path, data in changed.items()}
         message = f"{_subject(self.plan)}\n\n{_details(self.plan)}\n\n{INDEXED}: {base}\n"
         return repository.make_commit(base, files, message, self.author, source_date_epoch())
 
@@ -358,18 +381,18 @@ def _accepted(options: IndexOptions, kinds: Sequence[str]) -> list[Mark]:
 
 
 def _ledger(
-    data: bytes,
+    files: LedgerFiles,
     settings: Settings,
     registry_id: str,
     published: Sequence[PublishedLedger],
     options: IndexOptions,
-) -> tuple[Ledger, bytes, int | None]:
-    """Return the ledger to continue, and its bytes.
+) -> tuple[Ledger, bytes | None, int | None]:
+    """Return the ledger to continue.
 
-    The third value is the number of its lines that were present before a recovery, or None. Raises
-    RefusedError when it belongs to another registry, is broken, or has lost lines.
+    After a recovery the second value has its lines, and the third is the number of those that were present
+    before. Raises RefusedError when it belongs to another registry, is broken, or has lost lines.
     """
-    ledger, problems = parse_ledger(data, registry_id)
+    ledger, problems = parse_ledger_files(files, registry_id)
     for owner, where in [
         (ledger.registry_id, LEDGER_PATH),
         *((one.mark.registry_id, one.mark.where) for one in published),
@@ -388,24 +411,25 @@ def _ledger(
             raise RefusedError(f"{where} belongs to the registry {owner}, but {configured}", hint)
     lost = next((one for one in published if problems or not ledger.extends(one.mark)), None)
     if lost is not None and options.recover:
-        whole, data = _recovered(lost, registry_id, published)
+        whole, lines = _recovered(lost, registry_id, published)
         same = sum(1 for ours, theirs in zip(ledger.entries, whole.entries, strict=False) if ours == theirs)
         # A broken ledger does not show how old the files are. They are treated as new.
-        return whole, data, None if problems else same
+        return whole, lines, None if problems else same
     if problems:
+        span = problems[0].span
         hint = (
             _recovery(lost.mark, options)
             if lost
-            else f"find the change with git log -p -- {LEDGER_PATH}, and restore the last valid version"
+            else f"find the change with git log -p -- {span.path}, and restore the last valid version"
         )
-        raise RefusedError(f"{LEDGER_PATH}:{problems[0].span.line}: {problems[0].message}", hint)
+        raise RefusedError(f"{span.path}:{span.line}: {problems[0].message}", hint)
     if lost is not None:
         raise RefusedError(
             f"{lost.mark.where} has {lost.mark.lines:,} ledger lines that are not all present here: the "
             "branch was reset",
             _recovery(lost.mark, options),
         )
-    return ledger, data, None
+    return ledger, None, None
 
 
 def _recovery(mark: Mark, options: IndexOptions) -> str:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from registry.errors import RefusedError, UsageError
 from registry.git import HIGH_WATER, Repository
-from registry.ids import Mark, mark_of, parse_ledger
-from registry.load.source import MAX_LEDGER_BYTES, Commit, Source
+from registry.ids import Mark, all_lines, mark_of, parse_ledger_files, segment_path, split_open
+from registry.load.ledger_files import MAX_LEDGER_BYTES, LedgerFiles, read_ledger_files
+from registry.load.source import Commit, Source
 from registry.model.addresses import API_LEDGER, API_SNAPSHOT
 from registry.model.definition import LEDGER_PATH
 
@@ -88,7 +89,7 @@ def refuse_to_replace(mark: Mark, source: Source) -> None:
 def lacks_lines_of(mark: Mark, source: Source) -> str:
     """Describe what the ledger of `source` lacks of the ledger of `mark`; "" when it is complete."""
     settings = source.settings
-    ledger, problems = parse_ledger(source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
+    ledger, problems = parse_ledger_files(read_ledger_files(source), settings.registry_id)
     if mark.registry_id and mark.registry_id != ledger.registry_id:
         return (
             f"{mark.where} belongs to the registry {mark.registry_id}, "
@@ -174,10 +175,17 @@ def _in_files(path: Path) -> PublishedLedger | None:
             )
         data = snapshot.read_bytes()
         if snapshot.suffix in (".jsonl", ".ndjson"):
-            ledger, problems = parse_ledger(data, "")
+            files = _with_sealed(snapshot, data)
+            ledger, problems = parse_ledger_files(files, "")
             if problems:
-                raise UsageError(f"{snapshot}:{problems[0].span.line}: {problems[0].message}")
-            return PublishedLedger(mark_of(ledger, str(path)), lambda: data)
+                span = problems[0].span
+                file = (
+                    snapshot
+                    if span.path == LEDGER_PATH
+                    else snapshot.parent / "ledger" / Path(span.path).name
+                )
+                raise UsageError(f"{file}:{span.line}: {problems[0].message}")
+            return PublishedLedger(mark_of(ledger, str(path)), lambda: all_lines(files))
     except OSError as error:
         raise UsageError(f"{snapshot} cannot be read: {error.strerror}") from error
     return PublishedLedger(
@@ -185,14 +193,25 @@ def _in_files(path: Path) -> PublishedLedger | None:
     )
 
 
+def _with_sealed(path: Path, data: bytes) -> LedgerFiles:
+    """Return the files of a copied ledger: `data`, and the segments beside it if it is an open segment."""
+    found: dict[str, bytes] = {}
+    for number in range(1, split_open(data).sealed + 1):
+        name = segment_path(number)
+        file = path.parent / "ledger" / Path(name).name
+        if not file.is_file():
+            break  # reported as missing
+        found[name] = file.read_bytes()
+    return LedgerFiles(data, found)
+
+
 def _in_commit(where: str, root: Path, repository: Repository, commit: str) -> PublishedLedger | None:
     source = Commit(root, repository, commit)
-    data = source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES)
-    settings = source.settings
-    ledger, problems = parse_ledger(data, settings.registry_id)
+    files = read_ledger_files(source)
+    ledger, problems = parse_ledger_files(files, source.settings.registry_id)
     if problems:
         raise UsageError(f"{where}: {problems[0].message}", "name another source with --published")
-    return PublishedLedger(mark_of(ledger, where), lambda: data or b"") if ledger.entries else None
+    return PublishedLedger(mark_of(ledger, where), lambda: all_lines(files)) if ledger.entries else None
 
 
 def _parse_snapshot(data: bytes, where: str) -> Mark:

@@ -389,7 +389,8 @@ def _kind(name: str, document: Any, documents: Mapping[str, Any], problems: list
         return None
     if name in RESERVED_KINDS:
         others = ", ".join(sorted(RESERVED_KINDS))
-        message = f"`{name}` cannot be the name of a kind: the site uses this address"
+        use = "the ledger uses this folder" if name == "ledger" else "the site uses this address"
+        message = f"`{name}` cannot be the name of a kind: {use}"
         problems.append(_schema_problem(path, message, f"rename the file; reserved names: {others}"))
         return None
     try:

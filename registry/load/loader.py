@@ -15,11 +15,13 @@ from registry.load.defaults import TEMPLATES_FOLDER
 from registry.load.document_store import DocumentStore
 from registry.load.file_stats import is_settled
 from registry.load.kinds import Kind, Kinds
+from registry.load.ledger_files import OUTDATED_ATTRIBUTES, attributes_problems
 from registry.load.lookups import QualifiedName, name_key, with_changes
 from registry.load.settings import SETTINGS_PATH
 from registry.load.source import Commit, EntryType, Source, WorkTree, blob_id
 from registry.model.definition import (
     DEFINITIONS_FOLDER,
+    LEDGER_FOLDER,
     LEDGER_PATH,
     SAMPLES_FOLDER,
     SUFFIX,
@@ -27,6 +29,7 @@ from registry.model.definition import (
     Summary,
     definition_path,
     id_of,
+    is_ledger_path,
     kind_and_name,
     summary_of,
 )
@@ -102,7 +105,7 @@ def load_definitions(
     An unreadable file gives a problem and does not affect the others. With a cache, only changed files are
     parsed and definitions have blob ids; without one, git is not needed.
     """
-    problems = [*_not_plain(source)]
+    problems = [*_not_plain(source), *attributes_problems(source)]
     wanted = _wanted(source, kinds, problems)
     elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
     paths = [path for path in wanted if path not in elsewhere]
@@ -136,7 +139,7 @@ class LoadedChanges(NamedTuple):
 
 
 def load_changed(
-    source: WorkTree, kinds: Kinds, before: Loaded, paths: Iterable[str]
+    source: WorkTree, kinds: Kinds, before: Loaded, paths: Collection[str]
 ) -> LoadedChanges | None:
     """Reload the files at `paths`.
 
@@ -144,6 +147,10 @@ def load_changed(
     definitions may be affected: a path is not a regular file of a known kind, or a definition names sample
     files. The ledger and files that are never loaded, such as hidden files of editors, are skipped.
     """
+    if any(map(is_ledger_path, paths)):
+        known = tuple(one for one in before.problems if one.rule == OUTDATED_ATTRIBUTES)
+        if attributes_problems(source) != known:
+            return None
     found: dict[QualifiedName, Definition | None] = {}
     problems: list[Problem] = []
     unreadable = set(before.unreadable)
@@ -376,6 +383,9 @@ def _not_plain(source: Source) -> Iterator[Problem]:
     for path in (SETTINGS_PATH, LEDGER_PATH):
         if (type_ := source.type_of(path)) not in (None, EntryType.FILE):
             yield _unread(path, type_)
+    if source.type_of(LEDGER_FOLDER) is EntryType.FILE:
+        message, hint = "a file, where the ledger needs a folder", "rename or remove it"
+        yield Problem("Y022", Severity.ERROR, Span(LEDGER_FOLDER), message, hint)
     for entry in source.entries(TEMPLATES_FOLDER):
         if "/." in entry.path:
             continue  # hidden file of an editor
@@ -423,10 +433,17 @@ def _look_at(  # noqa: PLR0911 - one for each kind of mistake
         )
         return None
     if steps[1] not in kinds.by_name:
-        note(
-            "Y024",
-            f"`{steps[1]}` is not a kind: there is no schema/{steps[1]}.schema.json",
-            nearest(steps[1], kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}",
-        )
+        note("Y024", *_why_no_kind(steps[1], kinds))
         return None
     return kind_and_name(path)
+
+
+def _why_no_kind(folder: str, kinds: Kinds) -> tuple[str, str]:
+    """Return message and hint for a definition in a folder that is not of a kind."""
+    known = f"the kinds are {', '.join(kinds.by_name)}"
+    if f"{DEFINITIONS_FOLDER}/{folder}" == LEDGER_FOLDER:
+        return "this folder holds the sealed segments of the ledger, not definitions", known
+    return (
+        f"`{folder}` is not a kind: there is no schema/{folder}.schema.json",
+        nearest(folder, kinds.by_name) or known,
+    )

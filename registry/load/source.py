@@ -29,9 +29,6 @@ from registry.load.settings import SETTINGS_PATH, Settings, parse_settings
 from registry.load.yaml import MAX_BYTES
 from registry.model.problem import Problem
 
-MAX_LEDGER_BYTES = 64 * 1024 * 1024
-"""A larger ledger is not read: this size is enough for 400,000 events."""
-
 
 class FileTooLargeError(UsageError):
     """A file of the registry exceeds the size limit and was not read; `size` is in bytes."""

@@ -33,8 +33,8 @@ TWIN_ENDING = ".json"
 MAX_NAME_BYTES = 200
 # Kinds whose addresses would conflict with others: `api/` itself, and the twins `api/index.json`,
 # `api/openapi.json` … `adapters` is the schema file that maps an adapter's type to its parameters for
-# editors.
-RESERVED_KINDS = frozenset({API, "adapters", "index", "openapi", "snapshot"})
+# editors. The folder `ledger` beside those of the kinds holds the sealed segments of the ledger.
+RESERVED_KINDS = frozenset({API, "adapters", "index", "ledger", "openapi", "snapshot"})
 
 # Endings of site files. With them in a name, `x.json/` next to the twin `x.json` would be a file and a
 # folder.

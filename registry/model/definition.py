@@ -116,6 +116,11 @@ SAMPLES_FOLDER = "samples"
 
 
 LEDGER_PATH = f"{DEFINITIONS_FOLDER}/ledger.jsonl"
+"""The open segment of the ledger: the file that new lines are appended to."""
+
+
+LEDGER_FOLDER = f"{DEFINITIONS_FOLDER}/ledger"
+"""The folder of the sealed segments: older lines of the ledger, in files that never change."""
 
 
 SUFFIX = ".yaml"
@@ -211,6 +216,11 @@ def kind_and_name(path: str) -> tuple[str, str] | None:
     if folder != DEFINITIONS_FOLDER or not name or not name.endswith(SUFFIX) or name == SUFFIX:
         return None
     return kind, name.removesuffix(SUFFIX)
+
+
+def is_ledger_path(path: str) -> bool:
+    """True for the open segment of the ledger, the folder of the sealed ones, and every path in it."""
+    return path in (LEDGER_PATH, LEDGER_FOLDER) or path.startswith(f"{LEDGER_FOLDER}/")
 
 
 def id_of(data: dict[str, Any]) -> int | None:

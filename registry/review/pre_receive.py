@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry.errors import UsageError
 from registry.git import HEADS, HIGH_WATER, Repository, branch_ref, open_repository
-from registry.ids import parse_ledger, verify
+from registry.ids import all_lines, parse_ledger_files, verify
 from registry.load.kinds import load_kinds
-from registry.load.source import MAX_LEDGER_BYTES, Commit
-from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
+from registry.load.ledger_files import read_ledger_files
+from registry.load.source import Commit
+from registry.model.definition import DEFINITIONS_FOLDER
 from registry.model.problem import Problem, has_errors
 from registry.pipeline import check_source
 from registry.review.comparison import compare_sources
@@ -191,7 +192,8 @@ def _wrong_with_mark(
         )
     if not update.creates:
         before, after = (
-            _ledger_bytes(Commit(root, repository, commit)) for commit in (update.old, update.new)
+            all_lines(read_ledger_files(Commit(root, repository, commit)))
+            for commit in (update.old, update.new)
         )
         if not after.startswith(before):
             return (
@@ -248,14 +250,9 @@ def _judge(root: Path, repository: Repository, update: PushedRef, guard: Guard) 
     return Verdict(update, review, compare_sources(base, source) if is_readable else None, refused)
 
 
-def _ledger_bytes(source: Commit) -> bytes:
-    return source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b""
-
-
 def _ledger_problems(source: Commit) -> Iterator[Problem]:
     """Yield the problems of the ledger alone, for a branch that is new in this repository."""
-    settings = source.settings
-    ledger, problems = parse_ledger(_ledger_bytes(source), settings.registry_id)
+    ledger, problems = parse_ledger_files(read_ledger_files(source), source.settings.registry_id)
     yield from problems
     yield from (problem for problem in verify((), ledger) if problem.rule in _OF_THE_LEDGER)
 

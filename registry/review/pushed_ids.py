@@ -11,14 +11,34 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry.errors import UsageError
 from registry.git import HIGH_WATER, Oversize, Repository
-from registry.ids import Ledger, LedgerEntry, Refusal, ReplayedFile, Step, parse_ledger, replay
+from registry.ids import (
+    Ledger,
+    LedgerEntry,
+    Refusal,
+    ReplayedFile,
+    Step,
+    all_lines,
+    parse_ledger,
+    parse_ledger_files,
+    plan_append,
+    replay,
+    segment_path,
+    split_open,
+)
 from registry.load import yaml
+from registry.load.ledger_files import MAX_LEDGER_BYTES, LedgerFiles, is_segment_file
 from registry.load.settings import SETTINGS_PATH, parse_settings
-from registry.load.source import MAX_LEDGER_BYTES
-from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH, definition_path, id_of, kind_and_name
+from registry.model.definition import (
+    DEFINITIONS_FOLDER,
+    LEDGER_FOLDER,
+    LEDGER_PATH,
+    definition_path,
+    id_of,
+    kind_and_name,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MAX_ID_GAP = 1000
 """How many ids of each kind a push may skip: ids that are published but unknown to the repository."""
@@ -36,9 +56,25 @@ class RefusedCommit(NamedTuple):
     refusal: Refusal
 
 
+class _StoredLedger(NamedTuple):
+    """The ledger of a commit: mode and object of everything at its paths, and the contents of its files."""
+
+    rows: Mapping[str, tuple[str, str]]
+    files: LedgerFiles
+
+
 def changes_the_ledger(repository: Repository, path: list[str], old: str) -> bool:
     """Return True if a commit on `path`, which starts from `old`, changes the ledger."""
-    return len(set(repository.objects_at([old, *path], f"{repository.registry_folder}{LEDGER_PATH}"))) > 1
+    return len(set(_ledgers_at(repository, [old, *path]))) > 1
+
+
+def _ledgers_at(repository: Repository, commits: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the objects of the open segment and of the folder of sealed ones in each commit."""
+    prefix = repository.registry_folder
+    open_segments = repository.objects_at(commits, f"{prefix}{LEDGER_PATH}")
+    folders = repository.objects_at(commits, f"{prefix}{LEDGER_FOLDER}")
+    # Without sealed segments the answer names the commit, which is no difference.
+    return list(zip(open_segments, ["" if one.endswith(" missing") else one for one in folders], strict=True))
 
 
 def check_pushed_ids(
@@ -69,14 +105,17 @@ class _Replay:
         self._last: dict[str, int | None] = {}
         """Last ids of files that became unreadable, by path."""
         self._commit = old
-        self._data = self._read(old, LEDGER_PATH) or b""
-        self._ledger = self._parse(self._data, old)
+        self._blobs: dict[str, bytes] = {}
+        """Contents of the ledger's files: few of them differ between commits."""
+        self._stored = self._stored_ledger(old)
+        self._lines = all_lines(self._stored.files)
+        self._ledger = self._parse(self._stored.files, old)
         mark = repository.commit_of(HIGH_WATER)
-        self._published = (self._read(mark, LEDGER_PATH) or b"") if mark is not None else b""
+        self._published = self._stored_ledger(mark).files if mark is not None else LedgerFiles()
 
     def run(self, path: list[str]) -> tuple[RefusedCommit, ...]:
         """Check every step of the push. The first step with a problem ends the check."""
-        ledgers = self._repository.objects_at([self._commit, *path], f"{self._prefix}{LEDGER_PATH}")
+        ledgers = _ledgers_at(self._repository, [self._commit, *path])
         authors: list[str] = []
         for commit, before, after in zip(path, ledgers[:-1], ledgers[1:], strict=True):
             if before == after:
@@ -92,7 +131,7 @@ class _Replay:
 
     def _lost_ledger(self, commit: str) -> tuple[RefusedCommit, ...]:
         """Refuse a ledger with the same bytes that is no longer a regular file: it would not be read."""
-        if (self._read(commit, LEDGER_PATH) or b"") == self._data:
+        if (self._read(commit, LEDGER_PATH) or b"") == self._stored.files.open:
             return ()
         return (
             RefusedCommit(
@@ -130,18 +169,23 @@ class _Replay:
 
     def _with_ledger(self, commit: str) -> tuple[Refusal, ...]:
         """Check the step from the current state to `commit`, which changes the ledger."""
-        data = self._read(commit, LEDGER_PATH) or b""
-        if not data.startswith(self._data):
+        stored = self._stored_ledger(commit)
+        more = _continuation(self._stored.files, stored.files)
+        if more is None:
             hint = "lines can only be appended: fetch the branch and rebase your work onto it"
-            return (Refusal(f"{LEDGER_PATH}: lines were changed or removed", hint),)
-        ledger, known = self._ledger, self._data
-        if len(self._published) > len(known) and self._published.startswith(known):
+            return (Refusal("lines of the ledger were changed or removed", hint),)
+        if (wrong := _wrong_file(self._stored, stored, more)) is not None:
+            return (wrong,)
+        ledger, new = self._ledger, more
+        published = all_lines(self._published)
+        if len(published) > len(self._lines) and published.startswith(self._lines):
             # The branch was reset on the server; what was published comes first.
-            if not data.startswith(self._published):
+            lost = published[len(self._lines) :]
+            if not more.startswith(lost):
                 hint = "registry index --recover --push"
                 return (Refusal(f"{HIGH_WATER} has more ledger lines: the branch was reset", hint),)
-            ledger, known = self._parse(self._published, HIGH_WATER), self._published
-        appended = self._appended(commit, ledger, data[len(known) :])
+            ledger, new = self._parse(self._published, HIGH_WATER), more[len(lost) :]
+        appended = self._appended(commit, ledger, new)
         if isinstance(appended, Refusal):
             return (appended,)
         changed = self._changed(commit)
@@ -151,7 +195,7 @@ class _Replay:
         self._remember(changed, after)
         known_lines = len(self._ledger.entries) if ledger is not self._ledger else None
         refusals = self._replayed(before, after, ledger, known_lines, appended.entries)
-        self._data = data
+        self._stored, self._lines = stored, self._lines + more
         owner = ledger.registry_id if ledger.entries else appended.registry_id
         head = appended.head if appended.entries else ledger.head
         self._ledger = Ledger((*ledger.entries, *appended.entries), owner, head)
@@ -169,23 +213,21 @@ class _Replay:
             return Refusal(message, "a fork assigns no ids")
         appended, problems = parse_ledger(data, "")
         if problems:
-            return Refusal(
-                f"{LEDGER_PATH}:{len(ledger.entries) + problems[0].span.line}: {problems[0].message}"
-            )
+            line = len(ledger.entries) + problems[0].span.line
+            return Refusal(f"line {line} of the ledger: {problems[0].message}")
         if appended.entries and appended.registry_id != (ledger.head if ledger.entries else now):
             message = (
                 "the ledger is broken: the hash in this line does not match the previous line "
                 "(in the first line: registry_id)"
             )
-            return Refusal(f"{LEDGER_PATH}:{len(ledger.entries) + 1}: {message}")
+            return Refusal(f"line {len(ledger.entries) + 1} of the ledger: {message}")
         strange = next(
             (one for one in appended.entries if one.commit is not None and not _is_object_id(one.commit)),
             None,
         )
         if strange is not None:
             return Refusal(
-                f"{LEDGER_PATH}: {strange.kind} {strange.id} names "
-                f"{strange.commit!r:.60}, which is not a commit"
+                f"the ledger: {strange.kind} {strange.id} names {strange.commit!r:.60}, which is not a commit"
             )
         return appended
 
@@ -334,17 +376,75 @@ class _Replay:
             )
         return data
 
+    def _stored_ledger(self, commit: str) -> _StoredLedger:
+        """Read the ledger of a commit: only files that other commits of the push do not have."""
+        rows = {}
+        for path in (LEDGER_PATH, LEDGER_FOLDER):
+            for mode, blob, found in self._repository.list_tree(commit, f"{self._prefix}{path}"):
+                rows[found.removeprefix(self._prefix)] = (mode, blob)
+        blobs = {
+            path: blob
+            for path, (mode, blob) in rows.items()
+            if mode.startswith("100") and (path == LEDGER_PATH or is_segment_file(path))
+        }
+        unknown = sorted(set(blobs.values()) - self._blobs.keys())
+        room = MAX_LEDGER_BYTES - sum(len(self._blobs.get(blob, b"")) for blob in blobs.values())
+        for blob, data in self._repository.read_blobs(unknown, at_most=MAX_LEDGER_BYTES):
+            room -= data.size if isinstance(data, Oversize) else len(data)
+            if isinstance(data, Oversize) or room < 0:
+                raise UsageError(
+                    f"the ledger of {commit[:12]} is larger than {MAX_LEDGER_BYTES:,} bytes", _BROKEN_HERE
+                )
+            self._blobs[blob] = data
+        contents = {path: self._blobs[blob] for path, blob in blobs.items()}
+        return _StoredLedger(rows, LedgerFiles(contents.pop(LEDGER_PATH, b""), contents))
+
     def _registry_id(self, commit: str) -> str:
         return parse_settings(self._read(commit, SETTINGS_PATH))[0].registry_id
 
-    def _parse(self, data: bytes, where: str) -> Ledger:
-        ledger, problems = parse_ledger(data, self._registry_id(self._commit))
+    def _parse(self, files: LedgerFiles, where: str) -> Ledger:
+        ledger, problems = parse_ledger_files(files, self._registry_id(self._commit))
         if problems:
+            span = problems[0].span
             raise UsageError(
-                f"the ledger of {where[:12]} is broken: line {problems[0].span.line}: {problems[0].message}",
+                f"the ledger of {where[:12]} is broken: {span.path}:{span.line}: {problems[0].message}",
                 _BROKEN_HERE,
             )
         return ledger
+
+
+def _continuation(before: LedgerFiles, after: LedgerFiles) -> bytes | None:
+    """Return the lines that `after` adds to those of `before`; None if it changes or removes any.
+
+    Sealed segments of `before` are not compared: `_wrong_file` does that.
+    """
+    old, new = split_open(before.open), split_open(after.open)
+    if not old.sealed <= new.sealed <= len(after.sealed):
+        return None
+    sealed = [after.sealed.get(segment_path(number)) for number in range(old.sealed + 1, new.sealed + 1)]
+    lines = b"".join((*[data or b"" for data in sealed], new.lines))
+    return lines[len(old.lines) :] if lines.startswith(old.lines) else None
+
+
+def _wrong_file(before: _StoredLedger, after: _StoredLedger, lines: bytes) -> Refusal | None:
+    """Find a file that differs from what `registry index` writes when it appends `lines`.
+
+    Programs from before there were segments keep a ledger in one file.
+    """
+    planned = plan_append(before.files, lines)
+    if not before.files.sealed and not after.files.sealed:
+        planned = {LEDGER_PATH: before.files.open + lines}
+    for path in sorted({*before.rows, *after.rows, *planned}):
+        if path not in planned:
+            is_right = after.rows.get(path) == before.rows.get(path)
+        elif path == LEDGER_PATH:
+            is_right = after.files.open == planned[path]
+        else:
+            is_right = after.files.sealed.get(path) == planned[path]
+        if not is_right:
+            hint = f"restore the ledger's files as they are on the branch: {LEDGER_PATH} and {LEDGER_FOLDER}/"
+            return Refusal(f"{path} differs from what `registry index` writes", hint)
+    return None
 
 
 _UNREADABLE = -1

@@ -15,15 +15,16 @@ from registry.git import (
     git_directories_in,
     git_directories_touched,
 )
-from registry.ids import parse_ledger
+from registry.ids import parse_ledger_files
 from registry.load import yaml
 from registry.load.defaults import SCHEMA_FOLDER
 from registry.load.kinds import load_kinds
+from registry.load.ledger_files import read_ledger_files
 from registry.load.loader import git_directory_problem
 from registry.load.search import paths_with
 from registry.load.settings import SETTINGS_PATH
-from registry.load.source import MAX_LEDGER_BYTES, Commit, Source, open_source
-from registry.model.definition import LEDGER_PATH, definition_path, id_of, kind_and_name, text_at
+from registry.load.source import Commit, Source, open_source
+from registry.model.definition import definition_path, id_of, kind_and_name, text_at
 from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity, Span
 from registry.pipeline import Checked, check_source
@@ -235,7 +236,7 @@ def _target(base: Commit, touched: frozenset[str], registry_id: str) -> MergeTar
     wanted = [path for path in sorted(touched & there) if kind_and_name(path)]
     ids = {path: _id_in(data) if isinstance(data, bytes) else None for path, data in base.read_many(wanted)}
     settings = base.settings
-    ledger, _ = parse_ledger(base.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES), settings.registry_id)
+    ledger, _ = parse_ledger_files(read_ledger_files(base), settings.registry_id)
     names = {key: entry.name for key, entry in ledger.latest.items()}
     return MergeTarget(touched, ids, names, settings.registry_id not in ("", registry_id))
 

@@ -19,6 +19,7 @@ from registry.load.kinds import (
     adapters_index,
     modeline,
 )
+from registry.load.ledger_files import LEDGER_ATTRIBUTES
 from registry.load.settings import SETTINGS_PATH, Settings, settings_schema
 from registry.load.source import WorkTree
 from registry.load.x_registry import KindTraits
@@ -55,8 +56,6 @@ and contents
 registry_id: {registry_id}   # distinguishes this registry from a fork; never change it
 """
 _GITIGNORE = "/site\n/.site.generations/\n/.registry/\n"
-# The ledger is a chain of hashes: its bytes must be the same on every system.
-_GITATTRIBUTES = "definitions/ledger.jsonl -text\n"
 _VSCODE = {
     "yaml.schemas": {
         "schema/application.schema.json": "definitions/application/**/*.yaml",
@@ -219,7 +218,7 @@ def _registry_files(title: str, install_from: str) -> dict[str, bytes]:
         ".gitignore": _GITIGNORE,
         ".vscode/settings.json": json.dumps(_VSCODE, indent=2) + "\n",
         ".vscode/extensions.json": json.dumps(_VSCODE_EXTENSIONS, indent=2) + "\n",
-        ".gitattributes": _GITATTRIBUTES,
+        ".gitattributes": "".join(LEDGER_ATTRIBUTES),
         example: _EXAMPLE.format(modeline=modeline(example, "process_definition")),
     }
     files = {name: text.encode() for name, text in texts.items()}

@@ -23,7 +23,8 @@ from registry.git import (
 from registry.git.batch_writer import BatchWriter
 from registry.indexing.indexer import INDEXED
 from registry.indexing.published import high_water
-from registry.load.source import MAX_LEDGER_BYTES, Commit, EntryType
+from registry.load.ledger_files import MAX_LEDGER_BYTES
+from registry.load.source import Commit, EntryType
 from registry.load.yaml import MAX_BYTES
 from registry.model.definition import LEDGER_PATH, SAMPLES_FOLDER
 from registry.pipeline import read_state

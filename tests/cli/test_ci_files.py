@@ -345,7 +345,8 @@ def test_several_forges_at_once_and_one_that_is_not_known(run: Run, tmp_path: Pa
     assert (tmp_path / "both/.gitlab-ci.yml").exists()
     assert not (tmp_path / "both/.github").exists()
     assert run("init", str(tmp_path / "none"), "--ci", "sourcehut").code == 2
-    assert (tmp_path / "both/.gitattributes").read_text() == "definitions/ledger.jsonl -text\n"
+    attributes = (tmp_path / "both/.gitattributes").read_text()
+    assert attributes == "definitions/ledger.jsonl -text\ndefinitions/ledger/** -text\n"
 
 
 def checkout_of_change(repo: RepoBuilder, tmp_path: Path, *options: str) -> RepoBuilder:

@@ -57,7 +57,7 @@ def test_what_the_indexer_does_is_accepted(
 @pytest.mark.parametrize(
     ("before", "after", "events", "said"),
     [
-        ({"a": 1}, {"a": 1, "b": 2}, [], "has the new id 2, but definitions/ledger.jsonl has no line"),
+        ({"a": 1}, {"a": 1, "b": 2}, [], "has the new id 2, but the ledger has no line"),
         ({"a": 1}, {"a": 1, "b": 3}, [(3, "b", "live")], "the first new id of process_definition is 3"),
         ({"a": 1}, {"a": 1, "b": 1}, [(1, "b", "moved")], "does not match the files"),
         ({"a": 1}, {"a": 2}, [], "has the id 2, but its id is 1"),
@@ -90,4 +90,4 @@ def test_the_first_run_takes_over_all_ids_that_files_bring() -> None:
     brought: dict[str, int | None] = {"a": 4, "b": 7}
     assert replayed(EMPTY, brought, brought, (4, "a", "live"), (7, "b", "live")) == Replayed()
     (refusal,) = replayed(EMPTY, brought, brought, (4, "a", "live")).refusals
-    assert refusal.message == f"definitions/ledger.jsonl is new and incomplete: {KIND} 7 (b) is missing"
+    assert refusal.message == f"the ledger is new and incomplete: {KIND} 7 (b) is missing"

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from registry.errors import UsageError
-from registry.ids import append, parse_ledger
+from registry.ids import Ledger, append, encode, parse_ledger, parse_ledger_files, plan_append
 from registry.indexing.indexer import IndexOptions, index
+from registry.load.ledger_files import read_ledger_files
+from registry.load.source import WorkTree
 from registry.model.problem import has_errors
 from registry.review.pre_receive import Guard, PushedRef, Verdict, judge_push
 from tests.support.repo import RepoBuilder
 
 HIGH_WATER = "refs/registry/high-water"
 KIND = "process_definition"
+LEDGER = ("definitions/ledger.jsonl", "definitions/ledger")
 HUGE = 9007199254740000
 
 
@@ -57,12 +60,17 @@ class Work:
 
     def append(self, *events: tuple[int, str, str], kind: str = KIND) -> None:
         """Lines of the ledger as somebody would forge them: rightly chained."""
-        path = self.root / "definitions/ledger.jsonl"
-        data = path.read_bytes() if path.exists() else b""
-        ledger, problems = parse_ledger(data, "registry-1")
+        files = read_ledger_files(WorkTree(self.root))
+        ledger, problems = parse_ledger_files(files, "registry-1")
         assert not problems
         entries = append(ledger, [(kind, number, name, state) for number, name, state in events], None)
-        path.write_bytes(data + "".join(f"{entry.line()}\n" for entry in entries).encode())
+        for path, data in plan_append(files, encode(entries)).items():
+            assert data is not None
+            self.write(path, data.decode())
+
+    @property
+    def ledger(self) -> Ledger:
+        return parse_ledger_files(read_ledger_files(WorkTree(self.root)), "registry-1")[0]
 
     def judge(
         self, *more: PushedRef, guard: Guard | None = None, ref: str = "refs/heads/main"
@@ -92,13 +100,26 @@ def wrong(verdicts: Iterable[Verdict]) -> list[str]:
     return found
 
 
-@pytest.fixture(params=["", "reg/"], ids=["top", "subfolder"])
-def work(request: pytest.FixtureRequest, tmp_path: Path) -> Work:
-    return Work(tmp_path, request.param)
+def shorten_segments(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
+    monkeypatch.setattr("registry.ids.segments.SEGMENT_LINES", lines)
+
+
+@pytest.fixture(params=[("", 128), ("reg/", 1)], ids=["top", "subfolder, with segments"])
+def work(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
+    prefix, lines = request.param
+    shorten_segments(monkeypatch, lines)
+    return Work(tmp_path, prefix)
 
 
 @pytest.fixture
 def top(tmp_path: Path) -> Work:
+    return Work(tmp_path)
+
+
+@pytest.fixture
+def split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """With one sealed segment of one line."""
+    shorten_segments(monkeypatch, 1)
     return Work(tmp_path)
 
 
@@ -394,7 +415,11 @@ ATTACKS = (
 )
 
 
-def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("segment_lines", [128, 1])
+def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segment_lines: int
+) -> None:
+    shorten_segments(monkeypatch, segment_lines)
     work = Work(tmp_path)
     start = work.repo.git("rev-parse", "HEAD")
     for attack in ATTACKS:
@@ -410,12 +435,185 @@ def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(tmp_p
         # Hidden behind a commit that takes it back, as far as that goes.
         work.repo.git("revert", "--no-edit", "HEAD")
         honest = work.push()
-        ledger = f"{work.prefix}definitions/ledger.jsonl"
         bytes_then_and_now = {
-            work.repo.git("rev-parse", f"{commit}:{ledger}", ok=False) for commit in (start, "HEAD~1")
+            work.repo.git("ls-tree", "-r", "--format=%(objectname)", commit, *LEDGER)
+            for commit in (start, "HEAD~1")
         }
         assert honest or len(bytes_then_and_now) == 1, attack.__name__
         work.hub.git("update-ref", "refs/heads/main", start)
+
+
+# Segments
+
+FIRST, SECOND = "definitions/ledger/000001.jsonl", "definitions/ledger/000002.jsonl"
+
+
+def test_pushes_that_append_seal_and_split_are_accepted(top: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_segments(monkeypatch, 1)
+    for name in "cd":
+        top.define(name)
+        top.repo.commit("add")
+        top.index()
+        assert top.push() == []
+    for name in "ef":  # many lines in one push, by several commits
+        top.define(name)
+        top.define(f"{name}{name}")
+        top.repo.commit("add")
+        top.index()
+    assert top.push() == []
+    names = top.hub.git("ls-tree", "-r", "--name-only", "main", "definitions/ledger").splitlines()
+    assert len(names) == 7
+
+
+def test_a_program_from_before_there_were_segments_may_go_on_until_the_ledger_is_split(
+    top: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top.define("c")
+    top.repo.commit("add")
+    top.index()  # in one file
+    shorten_segments(monkeypatch, 1)  # as the hook has it
+    assert top.push() == []
+    top.define("d")
+    top.repo.commit("add")
+    top.index()
+    assert top.push() == []
+    assert (top.root / FIRST).exists()
+
+
+def change_a_segment(work: Work) -> None:
+    path = work.root / FIRST
+    path.write_text(path.read_text().replace('"name":"a"', '"name":"c"'))
+
+
+def remove_a_segment(work: Work) -> None:
+    (work.root / FIRST).unlink()
+
+
+def swap_segments(work: Work) -> None:
+    one, other = work.root / FIRST, work.root / SECOND
+    texts = one.read_text(), other.read_text()
+    other.write_text(texts[0])
+    one.write_text(texts[1])
+
+
+def link_a_segment(work: Work) -> None:
+    blob = work.repo.git("rev-parse", f"HEAD:{FIRST}")
+    work.repo.git("update-index", "--cacheinfo", f"120000,{blob},{FIRST}")
+
+
+def add_a_segment(work: Work) -> None:
+    work.write("definitions/ledger/000003.jsonl", (work.root / SECOND).read_text())
+
+
+def repeat_the_open_segment_sealed(work: Work) -> None:
+    last = (work.root / "definitions/ledger.jsonl").read_text().splitlines(keepends=True)[-1]
+    work.write("definitions/ledger/000003.jsonl", last)
+
+
+def add_a_file_beside_segments(work: Work) -> None:
+    work.write("definitions/ledger/README.md", "x")
+
+
+def name_another_segment(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().replace("000002", "000001"))
+
+
+def change_the_hash_of_the_segment(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    first, _, rest = path.read_text().partition("\n")
+    digit = "1" if first[-3] == "0" else "0"
+    path.write_text(f'{first[:-3]}{digit}"}}\n{rest}')
+
+
+def drop_the_first_line(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().partition("\n")[2])
+
+
+def join_everything_again(work: Work) -> None:
+    work.write("definitions/ledger.jsonl", work.ledger.text)
+    shutil.rmtree(work.root / "definitions/ledger")
+
+
+def seal_without_a_new_line(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    last = path.read_text().splitlines(keepends=True)[-1]
+    work.write("definitions/ledger/000003.jsonl", last)
+    head = work.ledger.head
+    path.write_text('{"continues":"ledger/000003.jsonl","prev":"' + head + '"}\n')
+
+
+def name_very_many_segments(work: Work) -> None:
+    path = work.root / "definitions/ledger.jsonl"
+    path.write_text(path.read_text().replace("000002", "999999999"))
+
+
+def honest_line_and_a_changed_segment(work: Work) -> None:
+    work.define("d", 4)
+    work.append((4, "d", "live"))
+    change_a_segment(work)
+
+
+SEGMENT_ATTACKS = (
+    change_a_segment,
+    remove_a_segment,
+    swap_segments,
+    link_a_segment,
+    add_a_segment,
+    repeat_the_open_segment_sealed,
+    add_a_file_beside_segments,
+    name_another_segment,
+    change_the_hash_of_the_segment,
+    drop_the_first_line,
+    join_everything_again,
+    seal_without_a_new_line,
+    name_very_many_segments,
+    honest_line_and_a_changed_segment,
+)
+
+
+def test_what_is_done_to_segments_is_refused(split: Work) -> None:
+    work = split
+    work.define("c")
+    work.repo.commit("add")
+    work.index()
+    assert work.push() == []
+    start = work.repo.git("rev-parse", "HEAD")
+    for attack in SEGMENT_ATTACKS:
+        work.repo.git("checkout", "-q", "-B", "attack", start)
+        attack(work)
+        if not work.repo.git("diff", "--cached", "--name-only"):
+            work.repo.git("add", "-A")
+        assert work.repo.git("diff", "--cached", "--name-only"), attack.__name__
+        work.repo.git("commit", "-q", "-m", attack.__name__)
+        work.repo.git("reset", "-q", "--hard")
+        assert work.push(), attack.__name__
+        work.repo.git("revert", "--no-edit", "HEAD")
+        assert work.push(), f"{attack.__name__}, and back"
+    work.repo.git("checkout", "-q", "-B", "main", start)
+    work.define("d")
+    work.repo.commit("add")
+    work.index()
+    assert work.push() == []
+
+
+def test_a_branch_with_segments_that_was_set_back_takes_the_published_ledger(split: Work) -> None:
+    before = split.repo.git("rev-parse", "HEAD")
+    for name in "cd":
+        split.define(name)
+        split.repo.commit("add")
+        split.index()
+    assert split.push() == []
+    split.hub.git("update-ref", HIGH_WATER, "main")
+    split.hub.git("update-ref", "refs/heads/main", before)
+    split.repo.git("reset", "-q", "--hard", before)
+    split.define("other")
+    split.repo.commit("add")
+    split.repo.git("fetch", "-q", str(split.hub.root), f"+{HIGH_WATER}:{HIGH_WATER}")
+    index(split.root, IndexOptions(recover=True))
+    assert "id: 5" in split.path("other").read_text()
+    assert split.push() == []
 
 
 @pytest.mark.parametrize("name", ["", "main", "0" * 39, "g" * 40, "$(id)", "A" * 40])
@@ -568,8 +766,11 @@ def test_a_new_branch_is_checked_whole(top: Work) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_index_does_is_accepted_and_another_story_is_not(tmp_path: Path, seed: int) -> None:
+def test_whatever_index_does_is_accepted_and_another_story_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     chance = random.Random(seed)
+    shorten_segments(monkeypatch, (128, 3, 1)[seed])
     work = Work(tmp_path)
     graves: dict[str, str] = {}
     for _ in range(4):
@@ -590,7 +791,7 @@ def test_whatever_index_does_is_accepted_and_another_story_is_not(tmp_path: Path
 def author(work: Work, chance: random.Random, graves: dict[str, str]) -> None:
     """One thing that an author does and that reviews let through."""
     here = sorted(path.stem for path in (work.root / f"definitions/{KIND}").glob("*.yaml"))
-    ledger, _ = parse_ledger((work.root / "definitions/ledger.jsonl").read_bytes(), "registry-1")
+    ledger = work.ledger
     live = {one.name: f"id: {one.id}\n" for one in ledger.latest.values() if one.state != "gone"}
     free = [name for name in "abcdefghij" if name not in (*here, *graves, *live)]
     noted = [name for name in here if name in live and live[name] in work.path(name).read_text()]

@@ -182,8 +182,9 @@ class Sequence:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_updates_show_what_reading_everything_shows(
-    repo: RepoBuilder, run: Run, seed: int, reloads: list[str]
+    repo: RepoBuilder, run: Run, seed: int, reloads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("registry.ids.segments.SEGMENT_LINES", 3)
     rng = random.Random(seed)
     for name in "abcde":
         repo.define(name)
@@ -207,8 +208,9 @@ def test_updates_show_what_reading_everything_shows(
 
 
 def test_edits_commits_and_new_and_removed_files_are_not_read_with_everything(
-    repo: RepoBuilder, run: Run, reloads: list[str]
+    repo: RepoBuilder, run: Run, reloads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("registry.ids.segments.SEGMENT_LINES", 2)
     for name in "abc":
         repo.define(name)
     repo.commit("start")
@@ -238,6 +240,38 @@ def test_edits_commits_and_new_and_removed_files_are_not_read_with_everything(
         assert live.update()
         assert_as_a_fresh_one(live, repo.root, what)
         assert reloads == ["reload"], what
+
+
+def test_a_change_of_a_sealed_segment_is_noticed(
+    repo: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.ids.segments.SEGMENT_LINES", 2)
+    for name in "abc":
+        repo.define(name)
+    repo.commit("start")
+    run("index", "-C", str(repo.root))
+    live = live_of(repo)
+    sealed = repo.root / "definitions/ledger/000001.jsonl"
+    text = sealed.read_text()
+    for broken in (text.replace('"id":1', '"id":7'), None, ""):
+        if broken is None:
+            sealed.unlink()
+        else:
+            sealed.write_text(broken)
+        assert live.update()
+        assert [problem.rule for problem in live.state.problems] == ["I020"]
+        sealed.write_text(text)
+        assert live.update()
+        assert_as_a_fresh_one(live, repo.root, "restored")
+        assert not live.state.problems
+    repo.write(".gitattributes", "definitions/ledger.jsonl -text\n")
+    repo.commit("attributes")
+    sealed.write_text(text + " ")
+    assert live.update()
+    sealed.write_text(text)
+    assert live.update()
+    assert_as_a_fresh_one(live, repo.root, "with attributes from before there were segments")
+    assert [problem.rule for problem in live.state.problems] == ["I028"]
 
 
 def test_everything_is_read_again_where_more_than_definitions_changed(
