@@ -12,15 +12,18 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from registry.errors import RefusedError
-from registry.ids import parse_ledger, verify
+from registry.ids import Ledger, all_lines, parse_ledger_files, verify
 from registry.indexing.indexer import IndexOptions, index
-from registry.model.definition import LEDGER_PATH
-from registry.model.problem import has_errors
+from registry.load.ledger_files import LedgerFiles
+from registry.model.definition import LEDGER_PATH, is_ledger_path
+from registry.model.problem import Problem, has_errors
 from registry.review.review import review
 
 FOLDER = "definitions/process_definition/"
@@ -42,8 +45,24 @@ Indexer = Callable[[Path, bool], None]
 """Gives ids on the hub's main from a clone; with True it takes a published ledger back. Raises RefusedError."""
 
 
+@contextmanager
+def segments_of(lines: int) -> Iterator[None]:
+    """Seal segments of the ledger after this many lines, so that short histories have many."""
+    with patch("registry.ids.segments.SEGMENT_LINES", lines):
+        yield
+
+
 class BrokenPromiseError(AssertionError):
     """A promise that was broken."""
+
+
+def ledger_files(files: Files) -> LedgerFiles:
+    found = {path: data for path, data in files.items() if is_ledger_path(path)}
+    return LedgerFiles(found.pop(LEDGER_PATH, b""), found)
+
+
+def ledger_of(files: Files) -> tuple[Ledger, tuple[Problem, ...]]:
+    return parse_ledger_files(ledger_files(files), "invented-1")
 
 
 def id_of(data: bytes) -> int | None:
@@ -226,7 +245,7 @@ class Machine:
         elif kind in ("restore", "restore elsewhere", "add again") and self.graves:
             return self.dig_up(kind, files, free)
         elif kind == "touch the ledger" and LEDGER_PATH in files:
-            files[LEDGER_PATH] = self.touched_ledger(files[LEDGER_PATH])
+            self.touch_ledger(files)
         else:
             return "nothing"
         return kind
@@ -241,11 +260,27 @@ class Machine:
         files[target] = self.fresh_dna(without_id(data)) if kind == "add again" else data
         return kind
 
-    def touched_ledger(self, data: bytes) -> bytes:
+    def touch_ledger(self, files: Files) -> None:
+        """Change, add, lose or swap something in one of the ledger's files."""
+        path = self.random.choice(sorted(path for path in files if is_ledger_path(path)))
+        data = files[path]
         lines = data.splitlines(keepends=True)
-        return self.random.choice(
-            [b"".join(lines[:-1]), data + b"{}\n", data.replace(b'"live"', b'"gone"', 1), b""]
+        files[path] = self.random.choice(
+            [
+                b"".join(lines[:-1]),
+                b"".join(lines[1:]),
+                b"".join(reversed(lines)),
+                data + b"{}\n",
+                data.replace(b'"live"', b'"gone"', 1),
+                b"",
+            ]
         )
+        sealed = [one for one in files if is_ledger_path(one) and one != LEDGER_PATH]
+        if sealed and self.random.random() < 0.3:
+            one, other = self.random.choice(sealed), self.random.choice(sealed)
+            files[one], files[other] = files[other], files[one]
+        if sealed and self.random.random() < 0.3:
+            del files[self.random.choice(sealed)]
 
     # What happens to branches
 
@@ -314,14 +349,14 @@ class Machine:
 
     def must_be_refused(self, before: Files, files: Files) -> bool:
         """Whether the rules for changes, read straight, refuse this one."""
-        if before.get(LEDGER_PATH) != files.get(LEDGER_PATH):
+        if ledger_files(before) != ledger_files(files):
             return True
         ids = {path: id_of(files[path]) for path in self.definitions(files)}
         then = {path: id_of(before[path]) for path in self.definitions(before)}
         given = [number for number in ids.values() if number is not None]
         if len(set(given)) < len(given):
             return True
-        ledger, _ = parse_ledger(before.get(LEDGER_PATH), "invented-1")
+        ledger, _ = ledger_of(before)
         for path, number in ids.items():
             if path in then and number != then[path]:
                 return True
@@ -441,9 +476,8 @@ class Machine:
                     refused
                 )  # only before anything was published: a person takes the ledger out
                 files = self.hub.files(self.trunk[-1])
-                files.pop(LEDGER_PATH, None)
                 self.advance(
-                    {path: without_id(data) for path, data in files.items()},
+                    {path: without_id(data) for path, data in files.items() if not is_ledger_path(path)},
                     [self.trunk[-1]],
                     "start the ledger again",
                 )
@@ -515,9 +549,8 @@ class Machine:
             raise BrokenPromiseError(f"{dna} had the id {had}, and has {number} now")
 
     def look_at_ledger(self, files: Files, carried: dict[int, str]) -> None:
-        data = files.get(LEDGER_PATH, b"")
-        ledger, problems = parse_ledger(data, "invented-1")
-        lines = tuple(data.decode().splitlines())
+        ledger, problems = ledger_of(files)
+        lines = tuple(all_lines(ledger_files(files)).decode().splitlines())
         if problems or lines[: len(self.memory.lines)] != self.memory.lines:
             raise BrokenPromiseError("the ledger is broken, or lost a line")
         answered = {number for _, number in ledger.latest}
@@ -563,7 +596,7 @@ def brief(files: Files) -> str:
 
 def brief_ledger(files: Files) -> str:
     """The last events."""
-    ledger, _ = parse_ledger(files.get(LEDGER_PATH), "")
+    ledger, _ = ledger_of(files)
     return ", ".join(f"{entry.id} {entry.state} {entry.name}" for entry in ledger.entries[-12:])
 
 

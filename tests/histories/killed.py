@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from registry.ids import segments
 from registry.indexing.indexer import IndexOptions, index
 
 MODES = {
@@ -19,6 +20,10 @@ STEPS = {
 }
 
 
+SEGMENT_LINES = 2
+"""So few that the killed run seals segments."""
+
+
 def main(folder: str, mode: str, name: str, count: str) -> None:
     """Index `folder`; does not come back when the step is reached."""
     left = int(count)
@@ -29,6 +34,7 @@ def main(folder: str, mode: str, name: str, count: str) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    segments.SEGMENT_LINES = SEGMENT_LINES
     index(Path(folder), MODES[mode], step)
 
 

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from registry.ids import parse_ledger, verify
+from registry.ids import parse_ledger_files, verify
 from registry.indexing.indexer import index
 from registry.load.kinds import load_kinds
+from registry.load.ledger_files import read_ledger_files
 from registry.load.loader import load_definitions
 from registry.load.source import open_source
-from registry.model.definition import LEDGER_PATH
 from tests.histories.killed import MODES, STEPS
 from tests.support.repo import RepoBuilder
 
@@ -20,7 +20,7 @@ ALL = [
     (mode, step, count)
     for mode, steps in STEPS.items()
     for step in steps
-    for count in ((1, 2, 3, 4) if mode == "files" else (1,))
+    for count in (range(1, 8) if mode == "files" else (1,))
 ]
 
 
@@ -59,7 +59,7 @@ def kill_and_go_on(folder: Path, mode: str, step: str, count: int, seed: int) ->
     assert mode == "files" or repo.git("status", "--porcelain") == ""
     source = open_source(repo.root)
     settings = source.settings
-    ledger, problems = parse_ledger(source.read(LEDGER_PATH), settings.registry_id)
+    ledger, problems = parse_ledger_files(read_ledger_files(source), settings.registry_id)
     definitions = load_definitions(source, load_kinds(source)[0]).definitions
     assert (problems, verify(definitions, ledger)) == ((), ())
     assert len({one.id for one in definitions}) == len(definitions)

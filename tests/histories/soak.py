@@ -14,7 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-from tests.histories.driver import Machine, tell
+from tests.histories.driver import Machine, segments_of, tell
+from tests.histories.killed import SEGMENT_LINES
 from tests.histories.kills import ALL, kill_and_go_on
 
 
@@ -23,8 +24,10 @@ def invent(seed: int, steps: int) -> tuple[int, dict[str, int], str]:
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         machine = Machine(Path(folder), seed)
         try:
-            for _ in range(steps):
-                machine.step()
+            for number in range(steps):
+                # At first in one file, as programs without segments wrote it.
+                with segments_of(128 if number < steps // 5 else 1 + seed % 5):
+                    machine.step()
         except BaseException as error:
             return seed, machine.counts, f"{tell(machine)}\n{traceback.format_exc()}\n{error}"
     return seed, machine.counts | {"ids": len(machine.memory.dna)}, ""
@@ -42,7 +45,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     for number in range(given.kills):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, segments_of(SEGMENT_LINES):
             kill_and_go_on(Path(folder) / "work", *ALL[number % len(ALL)], seed=number)
     print(f"{given.kills} indexers killed; each time the next run needed no help", flush=True)
     started, failed, counts = time.monotonic(), 0, Counter[str]()

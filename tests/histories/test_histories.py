@@ -7,16 +7,20 @@ import pytest
 from registry.load.source import open_source
 from registry.pipeline import build
 from registry.site import Site
-from tests.histories.driver import BrokenPromiseError, Machine, naive, tell
+from tests.histories.driver import BrokenPromiseError, Machine, naive, segments_of, tell
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_ids_last_through_whatever_people_do(seed: int, tmp_path: Path) -> None:
     machine = Machine(tmp_path, seed)
     try:
-        for _ in range(60):
-            machine.step()
-        machine.index()
+        with segments_of(128):  # in one file, as programs without segments wrote it
+            for _ in range(15):
+                machine.step()
+        with segments_of(1 + seed % 3):
+            for _ in range(45):
+                machine.step()
+            machine.index()
     except BaseException as error:
         error.add_note(tell(machine))
         raise
