@@ -14,7 +14,7 @@ from registry.writes.rejection import RejectedError
 
 _TAG = re.compile(r'"([0-9]{1,15})-([0-9a-f]{24})(?:-[a-z]{2,8})?"\Z')
 _LIST = re.compile(r'\s*(?:(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,\s*|\Z))+\Z')
-_ITEM = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _MOST_TAGS = 64
 
 
@@ -48,7 +48,7 @@ def parse_if_match(header: str) -> tuple[EntityTag, ...] | None:
         return ANY
     if not _LIST.match(header):
         raise RejectedError(400, 'If-Match is neither * nor a list of entity tags such as "3-…"')
-    items = _ITEM.findall(header)
+    items = _ENTITY_TAG.findall(header)
     if len(items) > _MOST_TAGS:
         raise RejectedError(400, f"If-Match has more than {_MOST_TAGS} entity tags")
     found = [_TAG.match(tag) for weak, tag in items if not weak]

@@ -330,3 +330,20 @@ def test_builds_that_begin_at_the_same_moment_do_not_stop_each_other(tmp_path: P
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(begin, range(4)))
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EMLINK])
+def test_without_hard_links_the_site_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    for number in range(4):
+        Site(tmp_path / "linked").write(Targets([page(str(number)), API]))
+
+    def refuse(source: object, target: object) -> None:
+        raise OSError(error, os.strerror(error), str(source), None, str(target))
+
+    monkeypatch.setattr(os, "link", refuse)
+    for number in range(4):
+        Site(tmp_path / "copied").write(Targets([page(str(number)), API]))
+    assert tree(tmp_path / "copied") == tree(tmp_path / "linked")
+    assert (tmp_path / "copied/api/a.json").read_bytes() == b"{}"
