@@ -127,7 +127,9 @@ def command(
         )
         return
     if users is not None or remote is not None or login_to_read or behind_tls or trust_proxy:
-        raise UsageError("--users, --remote, --login-to-read, --behind-tls and --trust-proxy need --write")
+        raise UsageError(
+            "--users, --remote, --login-to-read, --behind-tls and --trust-proxy need --write", "add --write"
+        )
     # Absolute: the current folder may be deleted and created again.
     root = find_root(registry).absolute()
     source = open_source(root)

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,42 +57,46 @@ def serve_writes(folder: Path, options: WritingOptions) -> None:
     access = _access(options, report)
     policy = CorsPolicy(options.cors, is_closed=options.login_to_read)
     most = connection_limit()
-    listener = _listener(options)
-    # The same after a restart: then the writer cleans up what a killed predecessor has left.
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{socket.gethostname()}-{options.port}")
-    branch = MainBranch(folder, BuildCache(), name, options.remote, view.note)
-    live = BranchRegistry()
-    with without_cycle_collector():
-        with branch.lock():
-            branch.follow_remote()
-        state = branch.read()
-        live.show(state)
-    committer = Committer(branch, state, live.show, report, view.bug)
-    server = WritableServer(
-        live,
-        committer,
-        access,
-        lambda line: out.print(line, markup=False),
-        state.snapshot.settings.base_path,
-        view.bug,
-        lambda _path: None,
-        AllowedHosts(_host(options), options.allow_host),
-        policy,
-    )
-    live.notify = server.wake
-    keep_for_good()
-    # Keeps answers fast while the other thread commits.
-    sys.setswitchinterval(0.001)
-    committer.start()
-    poller = _Poller(committer, options.poll_s or (_POLL_S if options.remote is None else _POLL_REMOTE_S))
-    poller.start()
-    address = f"http://{url_host(_host(options))}:{options.port}{state.snapshot.settings.base_path}"
-    err.print(f"Catalog and API with writes on {address} (Ctrl-C ends it)", markup=False)
-    try:
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(_listener(options)))
+        branch = MainBranch(folder, BuildCache(), _server_name(options), options.remote, view.note)
+        stack.callback(branch.close)
+        live = BranchRegistry()
+        with without_cycle_collector():
+            with branch.lock():
+                branch.follow_remote()
+            state = branch.read()
+            live.show(state)
+        committer = Committer(branch, state, live.show, report, view.bug)
+        base_path = state.snapshot.settings.base_path
+        server = WritableServer(
+            live,
+            committer,
+            access,
+            lambda line: out.print(line, markup=False),
+            base_path,
+            view.bug,
+            lambda _path: None,
+            AllowedHosts(_host(options), options.allow_host),
+            policy,
+        )
+        live.notify = server.wake
+        keep_for_good()
+        # Keeps answers fast while the other thread commits.
+        sys.setswitchinterval(0.001)
+        committer.start()
+        stack.callback(committer.stop, _STOP_WITHIN_S)
+        poller = _Poller(committer, options.poll_s or (_POLL_S if options.remote is None else _POLL_REMOTE_S))
+        poller.start()
+        stack.callback(poller.stop)
+        address = f"http://{url_host(_host(options))}:{options.port}{base_path}"
+        err.print(f"Catalog and API with writes on {address} (Ctrl-C ends it)", markup=False)
         server.run(listener, most)
-    finally:
-        poller.stop()
-        committer.stop(_STOP_WITHIN_S)
+
+
+def _server_name(options: WritingOptions) -> str:
+    """Return a name that is the same after a restart: the writer cleans up what a killed one has left."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", f"{socket.gethostname()}-{options.port}")
 
 
 def _access(options: WritingOptions, report: "Callable[[RegistryError], object]") -> "Access":

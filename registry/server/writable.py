@@ -144,6 +144,13 @@ class WritableServer(Server):
 
     # Reading
 
+    async def _events(self, request: Request) -> Response:
+        try:
+            await self._require_reader(request)
+        except RejectedError as error:
+            return _error_answer(error)
+        return await super()._events(request)
+
     async def _read_or_write(self, request: Request) -> Response:
         try:
             if request.method in _WRITING:

@@ -134,8 +134,6 @@ class Committer:
             self._is_ending = True
             self._changed.notify()
         self._thread.join(limit_s)
-        if not self._thread.is_alive():
-            self._branch.close()
 
     def _run(self) -> None:
         while True:
