@@ -74,15 +74,22 @@ def test_one_of_two_clients_gets_a_name(server: WriteServer) -> None:
 def test_writes_of_many_clients_are_all_there_once(server: WriteServer) -> None:
     def post(client_number: int) -> list[tuple[int, str]]:
         client = server.client()
-        answers = [client.post(RUN) for _ in range(10)]
+        answers = [client.post(RUN) for _ in range(17)]
         assert {answer.status for answer in answers} == {201}
         return [(answer.id, answer.headers["request-id"]) for answer in answers]
 
     with ThreadPoolExecutor(8) as pool:
         found = [pair for some in pool.map(post, range(8)) for pair in some]
-    assert sorted(number for number, _ in found) == list(range(1, 81))
+    assert sorted(number for number, _ in found) == list(range(1, 137))
     assert _request_ids(server) == Counter(request for _, request in found)
-    assert server.client().get(f"{LIST}?limit=0").json["meta"]["total_count"] == 80
+    assert server.client().get(f"{LIST}?limit=0").json["meta"]["total_count"] == 136
+    # The ledger was continued in a second file, and its lines are as published.
+    files = server.git(
+        "ls-tree", "-r", "--name-only", "refs/heads/main", "definitions/ledger", "definitions/ledger.jsonl"
+    )
+    assert len(files.split()) == 2
+    ledger = server.client().get("/api/ledger.ndjson").body
+    assert [json.loads(line)["id"] for line in ledger.splitlines()] == list(range(1, 137))
 
 
 def test_ids_and_idempotency_keys_survive_a_restart(folder: Path) -> None:
