@@ -49,6 +49,7 @@ _SLOW = (
     "cli/test_status.py",
     "credentials/test_sets.py",
     "files/test_links.py",
+    "git/test_batch_writer.py",
     "git/test_location.py",
     "git/test_log.py",
     "git/test_programs.py",

@@ -43,7 +43,14 @@ from registry.git.error import GitError, GitWriteError, WriteFailure, system_fai
 from registry.git.fast_import import CommitSpec, FastImport
 from registry.git.process import Git
 from registry.git.recovery import TMP, Recovery
-from registry.git.ref_transaction import Publication, Published, RefTransactions, RefUpdate, ref_values
+from registry.git.ref_transaction import (
+    Publication,
+    Published,
+    RefTransactions,
+    RefUpdate,
+    lock_in,
+    ref_values,
+)
 from registry.git.remote import Push, Remote
 from registry.git.repacking import Repacking
 from registry.git.repository import Repository
@@ -73,8 +80,8 @@ POINTS = (
 """Names of the points at which a test can interrupt a writer."""
 
 _POLL_S = 0.002
-# Two tries: a collision with another process's cleaning ends one fast-import, not a request.
-_TRIES = 2
+# Each `git gc --prune=now` beside a batch can remove the temporary file of a fast-import, which then ends.
+_TRIES = 5
 # A process that ended without a word of its own cannot remove its locks.
 _LEAVES_LOCKS = (WriteFailure.KILLED, WriteFailure.TIMED_OUT, WriteFailure.DISK_FULL)
 _REPEATED = (WriteFailure.KILLED, WriteFailure.OTHER)
@@ -121,8 +128,10 @@ class BatchWriter:
             self._synced_folders: dict[Path, int] = {}
             with self.lock():
                 self._recover()
+            if sum(1 for _ in self._pack_folder.glob("*.pack")) >= most_batches:
+                self._repacking.start()  # the predecessor was killed before it could
         except BaseException:
-            os.close(self._file.fd)
+            self._file.release()
             raise
 
     def _recover(self) -> None:
@@ -224,7 +233,8 @@ class BatchWriter:
     def restart(self) -> None:
         """End fast-import, which releases its packs, and start repacking in the background.
 
-        The next `write` starts a new process. Call it inside `lock`. Raises OSError.
+        The next `write` starts a new process. A server that becomes idle can call it, inside `lock`: its
+        repository then has few packs. Raises OSError.
         """
         if self._fast_import is None:
             return
@@ -232,7 +242,8 @@ class BatchWriter:
         fast_import.close()
         self._at("restart:closed")
         self._file.forget_packs()
-        self._recovery.clean_after_fast_import(fast_import.pid, frozenset())
+        self._recovery.clean_after_fast_import(fast_import.pid)
+        self._recovery.clear_old_locks()
         self._note_transactions_process()
         self._repacking.start()
 
@@ -252,7 +263,7 @@ class BatchWriter:
             self._file.forget_packs()
             self._note_transactions_process()
         with suppress(OSError):
-            self._recovery.clean_after_fast_import(fast_import.pid, frozenset())
+            self._recovery.clean_after_fast_import(fast_import.pid)
 
     # Refs
 
@@ -277,7 +288,8 @@ class BatchWriter:
             result = self._transactions.move(
                 updates, limit_s, self._file.note_process, lambda: self._at("publish:prepared")
             )
-            if result.failure in _LEAVES_LOCKS:
+            has_partly_moved = any(result.present[update.ref] == update.new for update in updates)
+            if result.failure in _LEAVES_LOCKS or (result.failure is not None and has_partly_moved):
                 result = self._recovery.finish_publication(updates, result)
             if result.outcome is Published.MOVED:
                 self._at("publish:moved")
@@ -313,9 +325,11 @@ class BatchWriter:
             self._synced_folders[folder] = inode
 
     def _clear_lock(self, result: Publication) -> bool:
+        """Remove the lock in the way if its process has ended; returns whether it is gone."""
         try:
-            return bool(result.lock) and self._recovery.clear_lock(Path(result.lock))
-        except OSError:
+            self._recovery.clean_dead_servers()
+            return self._recovery.clear_lock(Path(result.lock))
+        except (OSError, GitError):
             return False
 
     # Remote
@@ -334,7 +348,14 @@ class BatchWriter:
 
         No local branch moves. Raises UsageError if there is no such remote, GitError when it cannot be read.
         """
-        return Remote(self._repository, remote).fetch_refs(refs, limit_s)
+        source = Remote(self._repository, remote)
+        try:
+            return source.fetch_refs(refs, limit_s)
+        except GitError as error:
+            lock = lock_in(error.message)  # a fetch was killed before
+            if lock is None or not self._recovery.clear_lock(lock):
+                raise
+            return source.fetch_refs(refs, limit_s)
 
     def find_trailer(self, commit: str, key: str, value: str, since: str | None = None) -> str | None:
         """Return the newest commit with the trailer `key: value`, of those in `commit` and not in `since`."""
@@ -347,7 +368,9 @@ class BatchWriter:
         self._repacking.wait(limit_s)
 
     def close(self) -> None:
-        """End all git processes in order, and remove the files of this server."""
+        """End all git processes in order, and remove the files of this server. Can be called twice."""
+        if self._file.fd < 0:
+            return
         self._transactions.close()
         if self._fast_import is not None:
             self._fast_import.close()

@@ -6,6 +6,7 @@
 | empty `HEAD.lock` | in the same case: git locks HEAD while it moves the branch of HEAD |
 | `.keep` of fast-import, a pack without index | no running server has recorded the pack |
 | `tmp_pack_*`, `tmp_idx_*` | no process has the file open |
+| `.tmp-<process>-pack-*` of `git repack` | the process has ended |
 | `fast_import_crash_*` | its process has ended |
 | `refs/tmp/<server>` | the server no longer runs |
 | any other lock | it is older than 60 seconds, with a line in the log |
@@ -17,7 +18,7 @@ The caller holds the lock of the repository on this host, so no other server is 
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +39,8 @@ _KEPT_BY_FAST_IMPORT = b"fast-import"
 # Where processes cannot be listed (not Linux), a file this old is abandoned.
 _ABANDONED_S = 24 * 3600.0
 _CRASH = re.compile(r"fast_import_crash_(\d+)\Z")
+# git-repack(1) gives a new pack the id of its process until it takes the place of others.
+_REPACKED = re.compile(r"\.tmp-(\d+)-pack-")
 _OBJECT_ID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?\Z")
 _LIMIT_S = 30.0
 
@@ -85,12 +88,20 @@ class Recovery:
         Finishes publications that moved some of their refs. Raises GitError or OSError.
         """
         others = self.others()
-        dead = {**others.dead, self._own_name: previous}
-        for name in self._tmp_names() | set(dead):
-            if name not in others.running:
-                self._clean_refs(name, dead.get(name, ServerRecord({})))
-        self.clean_packs(others, frozenset())
+        self._clean_dead({**others.dead, self._own_name: previous}, others)
+        self.clean_packs(others)
         self._clean_crash_reports()
+        self.clear_old_locks()
+
+    def clean_dead_servers(self) -> None:
+        """Remove locks and refs of other servers that were killed. Raises GitError or OSError."""
+        others = self.others()
+        self._clean_dead(others.dead, others)
+
+    def _clean_dead(self, dead: Mapping[str, ServerRecord], others: Others) -> None:
+        for name in sorted(self._tmp_names() | set(dead)):
+            if name in dead or name not in {*others.running, self._own_name}:
+                self._clean_refs(name, dead.get(name, ServerRecord({})))
         for name in others.dead:
             self._forget(name)
 
@@ -134,7 +145,10 @@ class Recovery:
         self._clean_locks(commits, record.unfinished)
         self._finish(record.unfinished)
         if tip is not None:
-            self._git.run("update-ref", "-d", ref, tip)
+            try:
+                self._git.run("update-ref", "-d", ref, tip)
+            except GitError as error:  # for example, packed-refs is locked: the next start removes it
+                self._log(f"{ref} could not be removed: {error.message}")
         elif file.is_file() and not _OBJECT_ID.match(file.read_bytes()):
             self._unlink(file)  # a machine that crashed can leave an empty file
 
@@ -175,6 +189,12 @@ class Recovery:
             transactions.close()
             self._log(f"finished an interrupted publication: {result.outcome.value} {rest[0].ref}")
 
+    def clear_old_locks(self) -> None:
+        """Remove every lock on refs that is older than 60 seconds and was seen before. Raises OSError."""
+        folder = self._git.location.common_dir
+        for path in [*self._ref_locks(), folder / "HEAD.lock", folder / "packed-refs.lock"]:
+            self.clear_lock(path)
+
     def clear_lock(self, path: Path) -> bool:
         """Remove a lock of an unknown process if it is older than 60 seconds; returns whether it is gone.
 
@@ -200,24 +220,24 @@ class Recovery:
 
     # Packs
 
-    def clean_packs(self, others: Others, own_packs: frozenset[str]) -> None:
-        """Remove `.keep` and temporary files of fast-import processes that have ended. Raises OSError.
+    def clean_packs(self, others: Others) -> None:
+        """Remove `.keep` and temporary files of git processes that have ended. Raises OSError.
 
-        `own_packs` are kept by the running process of this server.
+        Call it while this server has no running fast-import.
         """
         if others.is_one_elsewhere or not self._packs.is_dir():
             return
-        kept = others.packs | own_packs
         names = {path.name for path in self._packs.iterdir()}
         for name in sorted(names):
             path = self._packs / name
             stem = name.removesuffix(".keep")
-            if name != stem and stem not in kept and _read_small(path) == _KEPT_BY_FAST_IMPORT:
+            if name != stem and stem not in others.packs and _read_small(path) == _KEPT_BY_FAST_IMPORT:
                 if f"{stem}.idx" not in names:  # killed before the index: git has never seen this pack
                     self._unlink(self._packs / f"{stem}.pack")
                 self._unlink(path)
         if others.are_all_visible:
             self._clean_temporary(name for name in names if name.startswith(("tmp_pack_", "tmp_idx_")))
+            self._clean_repacked(names)
 
     def _clean_temporary(self, names: Iterable[str]) -> None:
         paths = [self._packs / name for name in names]
@@ -231,22 +251,25 @@ class Recovery:
                 if (can_tell or is_old) and not is_in_use:
                     self._unlink(path)
 
+    def _clean_repacked(self, names: Iterable[str]) -> None:
+        """Remove new packs that a killed `git repack` has not put in place."""
+        for name in names:
+            found = _REPACKED.match(name)
+            if found and not _is_process(int(found[1])):
+                self._unlink(self._packs / name)
+
     def _clean_crash_reports(self) -> None:
         for path in self._git.location.git_dir.glob("fast_import_crash_*"):
             found = _CRASH.match(path.name)
             if found and not _is_process(int(found[1])):
                 self._unlink(path)
 
-    def remove_crash_report(self, pid: int) -> None:
-        """Remove the report of this server's fast-import `pid`, which has ended. Raises OSError."""
-        self._unlink(self._git.location.git_dir / f"fast_import_crash_{pid}")
-
-    def clean_after_fast_import(self, pid: int, own_packs: frozenset[str]) -> None:
+    def clean_after_fast_import(self, pid: int) -> None:
         """Remove what this server's fast-import `pid` has left after its end. Raises OSError."""
-        self.remove_crash_report(pid)
+        self._unlink(self._git.location.git_dir / f"fast_import_crash_{pid}")
         self._unlink(self._git.location.common_dir / f"{TMP}{self._own_name}.lock")
         with suppress(GitError):
-            self.clean_packs(self.others(), own_packs)
+            self.clean_packs(self.others())
 
     def finish_publication(self, updates: Sequence[RefUpdate], result: Publication) -> Publication:
         """Clean up after this server's `git update-ref` was killed; returns the result with present values.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from registry.git.error import GitWriteError, WriteFailure, first_line
@@ -13,6 +14,7 @@ from registry.git.running import RunningGit
 # A lock of another process usually lasts milliseconds.
 _SETTINGS = (*SYNCED, ("core.filesRefLockTimeout", "1000"), ("core.packedRefsTimeout", "2000"))
 _LOCK_EXISTS = re.compile(r"Unable to create '([^'\n]+\.lock)': File exists")
+_CLOSE_LIMIT_S = 10.0
 _REFNAME = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+\Z")
 
 
@@ -40,8 +42,8 @@ class Published(Enum):
 class Publication(NamedTuple):
     """Result of a publication.
 
-    `present` has the values of the refs after it (None: missing or broken). `message` has git's words. For
-    LOCKED `lock` is the path of the lock file. `failure` is the kind of failure, None if git answered.
+    `present` has the values of the refs after it (None: missing or broken). `message` has git's words. `lock`
+    is the path of the lock file for LOCKED. `failure` is the kind of failure, None if nothing failed.
     """
 
     outcome: Published
@@ -110,9 +112,9 @@ class RefTransactions:
         present = self.values([update.ref for update in updates])
         if all(present[update.ref] == update.new for update in updates):
             return Publication(Published.MOVED, present, failure=error.failure)
-        lock = _LOCK_EXISTS.search(text)
+        lock = lock_in(text)
         if lock is not None:
-            return Publication(Published.LOCKED, present, message, lock[1], WriteFailure.LOCKED)
+            return Publication(Published.LOCKED, present, message, str(lock), WriteFailure.LOCKED)
         if all(present[update.ref] in (update.old, update.new) for update in updates) or "broken" in text:
             return Publication(Published.FAILED, present, message, failure=error.failure)
         return Publication(Published.RACED, present, message, failure=error.failure)
@@ -128,7 +130,10 @@ class RefTransactions:
             self._running = None
 
 
-_CLOSE_LIMIT_S = 10.0
+def lock_in(errors: str) -> Path | None:
+    """Return the lock file that git's error output names as existing, or None."""
+    found = _LOCK_EXISTS.search(errors)
+    return Path(found[1]) if found is not None else None
 
 
 def ref_values(git: Git, refs: Iterable[str]) -> dict[str, str | None]:

@@ -140,10 +140,16 @@ class ServerFile:
             raise
 
     def close(self) -> None:
-        """Remove the file, and release the lock."""
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        """Remove the file, and release the lock. Does nothing the second time."""
+        if self.fd >= 0:
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            self.release()
+
+    def release(self) -> None:
+        """Release the lock, and leave the file for the next start."""
         os.close(self.fd)
+        self.fd = -1
 
 
 def open_locked(path: Path) -> int | None:
