@@ -376,10 +376,8 @@ class BatchWriter:
             self._fast_import.close()
             self._fast_import = None
         self._repacking.close()
-        with suppress(GitError):
-            tip = self.values([self._tmp_ref])[self._tmp_ref]
-            if tip is not None:
-                self._git.run("update-ref", "-d", self._tmp_ref, tip)
+        with suppress(GitError, OSError), self.lock():
+            self._recovery.clean_own()
         self._file.close()
 
     def __enter__(self) -> "BatchWriter":

@@ -98,6 +98,11 @@ class Recovery:
         others = self.others()
         self._clean_dead(others.dead, others)
 
+    def clean_own(self) -> None:
+        """Remove what this server leaves at its end. Raises GitError or OSError."""
+        self._clean_refs(self._own_name, ServerRecord({}))
+        self.clean_packs(self.others())
+
     def _clean_dead(self, dead: Mapping[str, ServerRecord], others: Others) -> None:
         for name in sorted(self._tmp_names() | set(dead)):
             if name in dead or name not in {*others.running, self._own_name}:

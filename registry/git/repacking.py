@@ -20,7 +20,8 @@ _WORDS = ("repack", "-q", "-d", "-l", "--geometric=2", "--write-midx", "--window
 _SETTINGS = (*SYNCED, ("pack.threads", "1"), ("repack.writeBitmaps", "false"))
 _NICENESS = 10
 _LONGEST_S = 1800.0
-_END_LIMIT_S = 5.0
+_CLOSE_LIMIT_S = 2.0
+_END_LIMIT_S = 3.0
 
 
 class Repacking:
@@ -81,7 +82,8 @@ class Repacking:
         self._process = None
 
     def close(self) -> None:
-        """End the process: git removes its temporary files."""
+        """Wait a moment for the process, and end it. It can leave temporary files then."""
+        self.wait(_CLOSE_LIMIT_S)
         process = self._process
         if process is not None:
             kill_group(process, signal.SIGTERM)
