@@ -16,7 +16,9 @@ from registry.cache.build_cache import BuildCache
 from registry.cache.cache_file import program_digest
 from registry.errors import UsageError
 from registry.history.archive import NO_REVISIONS, History, Revisions
-from registry.history.reader import continue_history
+from registry.history.blobs import BlobReader
+from registry.history.path_history import NamesOf, PathReader
+from registry.history.reader import cached_history, continue_history
 from registry.ids import Ledger, LedgerEntry, parse_ledger_files
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER, defaults_folder
 from registry.load.ledger_files import read_ledger_files
@@ -35,13 +37,14 @@ from registry.model.definition import (
 )
 from registry.model.diff import Change, diff
 from registry.model.problem import Problem, Severity, Span
+from registry.model.redaction import redacted
 from registry.model.revision import Revision, blobs_of
 from registry.progress import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from registry.history.blobs import BlobReader, DocumentData
+    from registry.history.blobs import DocumentData
     from registry.history.reader import PendingHistory
     from registry.load.kinds import Kinds
     from registry.load.loader import Loaded
@@ -550,6 +553,65 @@ def take_snapshot(  # noqa: PLR0913 - what the steps before gave
     return snapshot, problems
 
 
+def take_snapshot_of_one(
+    source: Source,
+    kinds: Kinds,
+    definition: Definition,
+    former_names: NamesOf,
+    cache: BuildCache,
+    progress: Progress = silent,
+) -> Snapshot | None:
+    """Return a snapshot that contains only `definition` and its revisions, as in `take_snapshot`.
+
+    Other definitions, the ledger and templates are missing, and nothing is checked. The history is that in
+    `cache`, or else only the commits that changed the definition are read. `former_names` returns the names
+    that the definition with an id had, as far as they are known. Returns None where other files may matter:
+    the file contains a credential, or its history may continue that of any other file. Raises GitError where
+    git fails.
+    """
+    if redacted(definition.data, kinds.secret_fields) is not definition.data:
+        return None
+    repository, commit, uncommitted = source.repository, source.commit, frozenset[str]()
+    contents = BlobReader(repository, kinds.secret_fields)
+    history = cached_history(source, cache, contents, progress)
+    if repository is not None and commit is not None:
+        prefix = repository.prefix_of(source.root)
+        if history is None:
+            progress("reading commits")
+            reader = PathReader(repository, commit, prefix)
+            history = reader.history_of(definition.kind, definition.id, definition.path, former_names)
+            if history is None:
+                return None
+            history.show_authors(repository.mailmap(commit).name)
+        known = history.of(definition.kind, definition.id, definition.path)
+        if source.is_work_tree and not _is_newest(definition, known):
+            found = repository.changed_paths(prefix + definition.path)
+            uncommitted = frozenset(path[len(prefix) :] for path in found)
+    contents.take([definition])
+    is_uncommitted = source.is_work_tree and commit is None
+    revisions = _revisions_of(definition, history, None if is_uncommitted else uncommitted)
+    return Snapshot(
+        settings=source.settings,
+        kinds=kinds,
+        definitions=(definition,),
+        lookups=lookups_of(kinds, [definition]),
+        ledger=Ledger((), source.settings.registry_id, source.settings.registry_id),
+        is_fork=False,
+        commit=commit,
+        commit_time=None,
+        uncommitted=None if commit is None else uncommitted,
+        is_dirty=is_uncommitted or bool(uncommitted),
+        history=history,
+        history_complete=repository is not None and commit is not None and not repository.is_shallow(),
+        revisions={(definition.kind, definition.name): revisions},
+        tombstones=(),
+        contents=contents,
+        templates={},
+        has_own_templates=False,
+        cache=cache,
+    )
+
+
 def changes_since(
     snapshot: Snapshot,
     source: Source,
@@ -670,11 +732,17 @@ def _matters(changed: Iterable[str]) -> bool:
     return any(path.startswith(starts) for path in changed)
 
 
+def _is_newest(definition: Definition, known: Revisions) -> bool:
+    """True when the file of a definition is that of its newest revision."""
+    last = known.newest
+    return last is not None and last.blob == definition.blob and known.path == definition.path
+
+
 def _with_uncommitted(definition: Definition, known: Revisions) -> Revisions:
     """The revisions with one more for what lies in the work tree, where that differs from the last one."""
-    last = known.newest
-    if last is not None and last.blob == definition.blob and known.path == definition.path:
+    if _is_newest(definition, known):
         return known
+    last = known.newest
     return known.with_one_more(
         Revision(
             len(known) + 1,

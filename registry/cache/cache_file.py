@@ -9,6 +9,7 @@ import hashlib
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -95,6 +96,8 @@ class CacheFile:
                     return None
                 remove_database(self._path)
             else:
+                # The last connection that is closed empties the log, which the next process would read whole.
+                weakref.finalize(self, _close_if_ours, connection, os.getpid())
                 return connection
         return None
 
@@ -185,6 +188,12 @@ class CacheFile:
             self._opened = None
 
 
+def _close_if_ours(connection: sqlite3.Connection, owner: int) -> None:
+    if os.getpid() == owner:
+        with suppress(sqlite3.Error):
+            connection.close()
+
+
 def _about(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     """Return the program version that wrote the file, and the identity of the file."""
     return connection.execute("SELECT program, file FROM about LIMIT 2").fetchall()
@@ -194,7 +203,9 @@ def _about(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 def program_digest() -> str:
     """Return a digest of the program's version and files: a modified program does not reuse caches."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=16)
-    for file in sorted(Path(__file__).parent.parent.rglob("*.py")):
-        status = file.stat()
-        digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for folder, _, names in sorted(os.walk(Path(__file__).parent.parent)):
+        for name in sorted(names):
+            if name.endswith(".py"):
+                status = os.stat(f"{folder}/{name}")  # noqa: PTH116 - a Path costs more than the stat call
+                digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

@@ -26,15 +26,17 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
       registry blame weather/qc
       registry blame 7 --format json
     """
-    from registry.cli.lookup import find, load_snapshot, revisions_of
+    from registry.cli.lookup import load_found, revisions_of
     from registry.model.characters import visible
+    from registry.model.revision import blobs_of
     from registry.render.json_api import short_facts
     from registry.reports.changes.words import value
     from registry.review.blame import blame
 
-    snapshot = load_snapshot(find_root(registry), source)
-    found = find(snapshot, wanted, kind)
-    origins = blame(snapshot, revisions_of(snapshot, found))
+    snapshot, found = load_found(find_root(registry), source, wanted, kind)
+    revisions = revisions_of(snapshot, found)
+    snapshot.contents.prefetch(blobs_of(revisions))
+    origins = blame(snapshot, revisions)
     if format_ == "json":
         fields = [
             {"pointer": one.pointer, "value": one.value, "revision": short_facts(one.revision)}

@@ -28,14 +28,15 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
     """
     import json
 
-    from registry.cli.lookup import find, load_snapshot, revisions_of
+    from registry.cli.lookup import load_found, revisions_of
     from registry.model.diff import MISSING
+    from registry.model.revision import blobs_of
     from registry.render.json_api import history_body, revision_facts
 
-    snapshot = load_snapshot(find_root(registry), source)
-    found = find(snapshot, wanted, kind)
+    snapshot, found = load_found(find_root(registry), source, wanted, kind)
     revisions = revisions_of(snapshot, found)
     if format_ == "json":
+        snapshot.contents.prefetch(snapshot.blobs_shown(revisions))
         facts = [revision_facts(snapshot, found.kind, found.id, revision) for revision in revisions]
         write_api_answer(history_body(snapshot, found.id, found.name, facts))
         return
@@ -47,13 +48,14 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
             else (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         )
 
+    snapshot.contents.prefetch(blobs_of(revisions))
     for revision in reversed(revisions):
         who = (
             f"{revision.commit[:10]}  {revision.date[:10]}  {revision.author}"
             if revision.commit
             else "not committed"
         )
-        out.print(f"[bold yellow]{revision.number}[/]  ", end="")
+        out.print(str(revision.number), style="bold yellow", markup=False, end="  ")
         out.print(who, style="yellow", markup=False)
         name = f"  as {revision.name}" if revision.name != found.name else ""
         out.print(f"   {revision.message.split(chr(10), 1)[0]}{name}", markup=False)

@@ -1,30 +1,100 @@
 """Find the definition that a name or an id refers to."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.cache.build_cache import BuildCache
 from registry.cli.terminal import err, open_cache, progress
 from registry.errors import ProblemsError, UsageError, nearest
 from registry.history.archive import Revisions
-from registry.load.source import open_source
+from registry.ids import all_lines, find_entries, owner_of
+from registry.load.kinds import Kinds, load_kinds
+from registry.load.ledger_files import read_ledger_files
+from registry.load.loader import load_definition
+from registry.load.source import Source, open_source
 from registry.model.definition import Definition
-from registry.pipeline import Checked, check_source, snapshot_of
-from registry.snapshot import Snapshot, Tombstone
+from registry.model.problem import has_errors
+from registry.snapshot import Snapshot, Tombstone, take_snapshot_of_one
+
+if TYPE_CHECKING:
+    from registry.pipeline import Checked
 
 _MOST_SHOWN = 8
+_ID = re.compile(r"[1-9][0-9]{0,15}\Z")
 
 
-def load_checked(root: Path, source: str) -> Checked:
+def load_checked(root: Path, source: str) -> "Checked":
     """Return the checked content of a source.
 
     Unreadable files are missing from it; `registry check` reports them.
     """
+    from registry.pipeline import check_source
+
     return check_source(open_source(root, source))
+
+
+def load_found(
+    root: Path, source: str, wanted: str, kind: str | None
+) -> tuple[Snapshot, Definition | Tombstone]:
+    """Return the definition or tombstone called `wanted`, as in `find`, with a snapshot that contains it.
+
+    Reads only the file and the history of this definition where its name or id leads to one file, and a snapshot
+    of everything otherwise: former names, ids that are not in the ledger, deleted definitions, and files that
+    cannot be read. Raises UsageError as `find` does, and ProblemsError if files with errors had to be read.
+    """
+    opened = open_source(root, source)
+    kinds, problems = load_kinds(opened)
+    ledger = all_lines(read_ledger_files(opened))
+    is_plain = not has_errors((*opened.settings_problems, *problems))
+    if is_plain and (not ledger or owner_of(ledger) == opened.settings.registry_id):
+        files = [*_files_called(opened, kinds, ledger, wanted, kind)]
+        definition = files[0] if len(files) == 1 else None
+        if definition is not None:
+            with progress() as report:
+                snapshot = take_snapshot_of_one(
+                    opened,
+                    kinds,
+                    definition,
+                    lambda of, number: {one.name for one in find_entries(ledger, of, number)},
+                    BuildCache(open_cache(opened)),
+                    report,
+                )
+            if snapshot is not None:
+                return snapshot, definition
+    everything = load_snapshot(root, source)
+    return everything, find(everything, wanted, kind)
+
+
+def _files_called(
+    source: Source, kinds: Kinds, ledger: bytes, wanted: str, kind: str | None
+) -> Iterator[Definition | None]:
+    """Yield the definitions with this name or id, without a search in all files.
+
+    Yields None where only a search can decide.
+    """
+    spellings = [(wanted, [kind] if kind is not None else [*kinds.by_name])]
+    first, _, rest = wanted.partition("/")
+    if kind is None and first in kinds.by_name and rest:
+        spellings.append((rest, [first]))
+    for word, some in spellings:
+        yield from filter(None, (load_definition(source, kinds, one, word) for one in some))
+        if word.isdecimal():
+            entries = {one: find_entries(ledger, one, int(word)) for one in some} if _ID.match(word) else {}
+            newest = [(one, found[-1]) for one, found in entries.items() if found]
+            for one, entry in newest:
+                definition = load_definition(source, kinds, one, entry.name)
+                yield definition if definition is not None and definition.id == entry.id else None
+            if not newest:
+                yield None
 
 
 def load_snapshot(root: Path, source: str) -> Snapshot:
     """A snapshot with history. Raises ProblemsError when the definitions have errors."""
+    # Late: the checks are a third of what starting `registry show` takes, which needs none of them.
+    from registry.pipeline import snapshot_of
+
     with progress() as report:
         opened = open_source(root, source)
         snapshot, problems = snapshot_of(opened, report, BuildCache(open_cache(opened)))

@@ -11,7 +11,8 @@ from registry.cli.terminal import counted, find_root, out, write_api_answer
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry.snapshot import Snapshot
+    from registry.model.definition import Definition
+    from registry.snapshot import Snapshot, Tombstone
 
 
 _MOST_DIGITS = 9
@@ -36,7 +37,7 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
       registry show weather/qc@3
       registry show application/1@v1.2 --format json
     """
-    from registry.cli.lookup import find, load_snapshot
+    from registry.cli.lookup import load_found
     from registry.render.json_api import detail_body, tombstone_body
     from registry.snapshot import Tombstone
 
@@ -47,11 +48,9 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
                 f"the number of a revision has at most {_MOST_DIGITS} digits",
                 "`registry log` lists the revisions of a definition",
             )
-        _show_revision(load_snapshot(find_root(registry), source), wanted, kind, int(revision), format_)
+        _show_revision(*load_found(find_root(registry), source, wanted, kind), int(revision), format_)
         return
-    source = revision or source
-    snapshot = load_snapshot(find_root(registry), source)
-    found = find(snapshot, wanted, kind)
+    snapshot, found = load_found(find_root(registry), revision or source, wanted, kind)
     if isinstance(found, Tombstone):
         body = tombstone_body(snapshot, found)
         if format_ == "json":
@@ -79,16 +78,17 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
         out.print(line, markup=False)
 
 
-def _show_revision(snapshot: "Snapshot", wanted: str, kind: str | None, number: int, format_: Format) -> None:
+def _show_revision(
+    snapshot: "Snapshot", found: "Definition | Tombstone", number: int, format_: Format
+) -> None:
     """Show one revision.
 
     Credentials are hidden, so the output is the content and not the bytes of the file.
     """
-    from registry.cli.lookup import find, revisions_of
+    from registry.cli.lookup import revisions_of
     from registry.load.yaml.writer import to_yaml
     from registry.render.json_api import revision_body, revision_facts
 
-    found = find(snapshot, wanted, kind)
     revisions = revisions_of(snapshot, found)
     chosen = next((one for one in revisions if one.number == number), None)
     if chosen is None:

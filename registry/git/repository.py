@@ -397,13 +397,12 @@ class Repository:
             name = after
         return found[::-1]
 
-    def begin_log(self, order: CommitOrder, folder: str) -> PendingLogs:
-        """Start reading the commits that changed a file below `folder`, in the order given.
+    def begin_log(self, order: CommitOrder, *paths: str) -> PendingLogs:
+        """Start reading the commits that changed `paths` (files or folders), in the order given.
 
-        One pass covers all files. A registry that fills its repository is read without a path, which saves
-        git time, and the few other files are filtered afterwards.
+        Without `paths`, all commits with changes are read. Git finds renames among `paths` only.
         """
-        return PendingLogs(partial(self._begin_piece, folder), order, min(cores(), _MOST_LOGS))
+        return PendingLogs(partial(self._begin_piece, paths), order, min(cores(), _MOST_LOGS))
 
     def read_commit(self, name: str) -> LogCommit:
         """Return author, date and message of a commit; without its changes."""
@@ -415,7 +414,7 @@ class Repository:
             raise GitError(f"git does not have the commit {name}")
         return found[0]
 
-    def _begin_piece(self, folder: str, lines: Sequence[str]) -> PendingLog:
+    def _begin_piece(self, paths: Sequence[str], lines: Sequence[str]) -> PendingLog:
         with tempfile.TemporaryFile() as wanted:
             wanted.write("".join(f"{line}\n" for line in lines).encode())
             wanted.seek(0)
@@ -442,7 +441,7 @@ class Repository:
                     "--date=raw",
                     "--no-color",
                     _LOG_FORMAT,
-                    *(["--", folder] if "/" in folder else []),
+                    *(["--", *paths] if paths else []),
                     stdin=wanted,
                     env=_UNFLUSHED,
                 ),
@@ -456,7 +455,7 @@ class Repository:
 
     def tracks(self, folder: str) -> bool:
         """True when the index contains a file below `folder` (a path from the top), or that path itself."""
-        return bool(self._git.run("ls-files", "-z", "--cached", "--", folder))
+        return bool(self._git.query("ls-files", "-z", "--cached", "--", folder)[1])
 
     def changed_paths(self, folder: str) -> dict[str, str]:
         """Return paths below `folder` that differ from HEAD or are untracked, with git's status letters."""

@@ -76,6 +76,11 @@ class Revisions(Sequence[Revision]):
         """
         return self._history.paths[self._lineage] if self._history is not None else None
 
+    @property
+    def id(self) -> int | None:
+        """The id of the definition in the history; None if no committed file of it had one."""
+        return self._history.ids[self._lineage] if self._history is not None else None
+
     def had_name(self, name: str) -> bool:
         """True when a committed revision has this name. Decodes few revisions if none has."""
         if any(one.name == name and one.commit is not None for one in self._added):

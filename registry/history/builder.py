@@ -105,6 +105,12 @@ def is_definition_row(row: LogRow, prefix: str) -> bool:
     )
 
 
+def relative_row(row: LogRow, prefix: str) -> LogRow:
+    """Return a row with paths relative to the registry, whose folder is `prefix`."""
+    start = len(prefix)
+    return row._replace(old_path=row.old_path[start:], path=row.path[start:]) if start else row
+
+
 def _is_definition(path: str, prefix: str) -> bool:
     return (
         kind_and_name(path) is not None
@@ -205,11 +211,7 @@ class HistoryBuilder:
     def _own(self, rows: Sequence[LogRow]) -> list[LogRow]:
         """Return the rows of definitions, with paths relative to the registry."""
         own = [row for row in rows if is_definition_row(row, self.prefix)]
-        return [self._relative(row) for row in own] if self.prefix else own
-
-    def _relative(self, row: LogRow) -> LogRow:
-        start = len(self.prefix)
-        return row._replace(old_path=row.old_path[start:], path=row.path[start:]) if start else row
+        return [relative_row(row, self.prefix) for row in own] if self.prefix else own
 
     def _goes_on(self, commit: LogCommit, row: LogRow, ids: Ids) -> bool:
         """Add the edit of one file that keeps its name and id, which is the usual commit.
@@ -224,7 +226,7 @@ class HistoryBuilder:
         ):
             return False
         blob = row.blob
-        row = self._relative(row)
+        row = relative_row(row, self.prefix)
         lineage, found = self.paths.get(row.path), kind_and_name(row.path)
         if lineage is None or found is None or lineage.path != row.path or lineage.id != ids.get(blob):
             return False
@@ -409,11 +411,7 @@ class HistoryBuilder:
     def _take_merge(self, commit: LogCommit, ids: Ids) -> None:
         """Take a merge into the main line, which ends a branch."""
         made = {row.path: row for row in self._own(commit.rows)}
-        brought = self._own(commit.brought)
-        if self._marks or self._paths_before:
-            _Merge(self, commit, made, brought, ids).take()
-        else:
-            self._take_rows(commit, [made.get(row.path, row) for row in brought], ids)
+        _Merge(self, commit, made, self._own(commit.brought), ids).take()
 
     def _leave_branch(self) -> tuple[dict[str, Lineage], dict[int, _Mark], dict[int, _Tip]]:
         """Restore the state of the main line.

@@ -43,6 +43,27 @@ def begin_history(
     return PendingHistory(repository, commit, prefix, cache, contents, status, spool)
 
 
+def cached_history(
+    source: Source, cache: BuildCache, contents: BlobReader, progress: Progress = silent
+) -> History | None:
+    """Return the history of `source` if `cache` has that of its commit or an earlier one; else None.
+
+    Only later commits are read. Authors have their names from `.mailmap`.
+    """
+    repository, commit = source.repository, source.commit
+    if repository is None or commit is None:
+        return None
+    prefix = repository.prefix_of(source.root)
+    known = _nearest_known(repository, commit, _about(repository, prefix), cache)
+    if known is None:
+        return None
+    pending = PendingHistory(repository, commit, prefix, cache, contents, None, None, known)
+    try:
+        return pending.history(progress)
+    finally:
+        pending.close()
+
+
 def continue_history(
     repository: Repository, prefix: str, known: History, since: str, commit: str
 ) -> History | None:
@@ -54,13 +75,40 @@ def continue_history(
     order = repository.order_after(commit, since)
     if order is None:
         return None
-    log = _begin_log(repository, order, prefix)
+    log = begin_log(repository, order, prefix)
     try:
         builder = HistoryBuilder(prefix, order, repository.read_commit, known)
         _trace(repository, log, builder)
     finally:
         log.close()
     return History(builder.stored())
+
+
+_Known = tuple[str, CommitOrder]
+
+
+def _about(repository: Repository, prefix: str) -> str:
+    """Return the start of the cache keys of a registry.
+
+    A clone that became shallow or complete has a different history up to the same commit.
+    """
+    return f"{prefix} {repository.cut()}\n"
+
+
+def _known_heads(cache: BuildCache, about: str) -> list[str]:
+    return [key.removeprefix(about) for key in cache.keys(HISTORIES) if key.startswith(about)]
+
+
+def _nearest_known(repository: Repository, commit: str, about: str, cache: BuildCache) -> _Known | None:
+    """Return an earlier commit with a history in `cache`, and the commits after it; None if there is none."""
+    heads = _known_heads(cache, about)
+    if commit in heads:
+        return commit, CommitOrder([], {}, frozenset())
+    for head in heads:
+        order = repository.order_after(commit, head)
+        if order is not None:
+            return head, order
+    return None
 
 
 class PendingHistory:
@@ -78,54 +126,43 @@ class PendingHistory:
         contents: BlobReader,
         status: PendingStatus | None,
         spool: BlobSpool | None,
+        known: "_Known | None" = None,
     ) -> None:
-        """Start at once. `prefix` is the registry's folder within the repository ("" or "folder/")."""
+        """Start at once. `prefix` is the registry's folder within the repository ("" or "folder/").
+
+        `known` is the result of `_nearest_known`, if it was called before.
+        """
         self._repository, self._commit, self._prefix = repository, commit, prefix
         self._cache, self._contents, self._status = cache, contents, status
-        cut = repository.cut()
-        self.is_complete = not cut
-        # A clone that became shallow or complete has a different history up to the same commit.
-        self._about = f"{prefix} {cut}\n"
+        self.is_complete = not repository.is_shallow()
+        self._about = _about(repository, prefix)
         self.mailmap = repository.mailmap(commit)
         self._since: str | None = None
         self._order = CommitOrder([], {}, frozenset())
         self._log: PendingLogs | None = None
         self._process: _HistoryProcess | None = None
-        found = self._nearest_known()
-        if found is not None:
-            self._since, self._order = found
+        known = known or _nearest_known(repository, commit, self._about, cache)
+        if known is not None:
+            self._since, self._order = known
             if self._since != commit:
-                self._log = _begin_log(repository, self._order, prefix)
+                self._log = begin_log(repository, self._order, prefix)
         elif can_fork():
             self._process = _HistoryProcess(repository, commit, prefix, spool)
         else:
             self._begin_whole_log()
 
-    def _nearest_known(self) -> tuple[str, CommitOrder] | None:
-        """Return an earlier commit with a known history, and the commits after it; None if there is none."""
-        heads = self._known_heads()
-        if self._commit in heads:
-            return self._commit, self._order
-        for known in heads:
-            order = self._repository.order_after(self._commit, known)
-            if order is not None:
-                return known, order
-        return None
-
-    def _known_heads(self) -> list[str]:
-        keys = self._cache.keys(HISTORIES)
-        return [key.removeprefix(self._about) for key in keys if key.startswith(self._about)]
-
     def _begin_whole_log(self) -> None:
         self._order = self._repository.order(self._commit)
-        self._log = _begin_log(self._repository, self._order, self._prefix)
+        self._log = begin_log(self._repository, self._order, self._prefix)
 
     def history(self, progress: Progress = silent) -> History:
         """Wait for the rest and return every revision of every definition."""
         key = self._about + self._commit
         wanted = {key: self._commit}
         found = self._cache.get_or_compute(HISTORIES, wanted, lambda _: {key: self._read(progress)})[key]
-        self._cache.forget(HISTORIES, [self._about + head for head in self._known_heads()[_MOST_HEADS:]])
+        self._cache.forget(
+            HISTORIES, [self._about + head for head in _known_heads(self._cache, self._about)[_MOST_HEADS:]]
+        )
         if self.mailmap:
             found.show_authors(self.mailmap.name)
         return found
@@ -170,8 +207,13 @@ class PendingHistory:
             self._process.close()
 
 
-def _begin_log(repository: Repository, order: CommitOrder, prefix: str) -> PendingLogs:
-    return repository.begin_log(order, f"{prefix}{DEFINITIONS_FOLDER}")
+def begin_log(repository: Repository, order: CommitOrder, prefix: str) -> PendingLogs:
+    """Start reading the changes of all definitions; `prefix` is the registry's folder.
+
+    A registry that fills its repository is read without a path, which saves git time. The builder ignores
+    the few other files.
+    """
+    return repository.begin_log(order, *([f"{prefix}{DEFINITIONS_FOLDER}"] if prefix else []))
 
 
 def _trace(
@@ -258,7 +300,7 @@ def _trace_and_store(
     order = repository.order(commit)
     builder = HistoryBuilder(prefix, order, repository.read_commit)
     with without_cycle_collector():
-        _trace(repository, _begin_log(repository, order, prefix), builder, spool)
+        _trace(repository, begin_log(repository, order, prefix), builder, spool)
         try:
             stored.writelines(builder.parts())
             stored.flush()

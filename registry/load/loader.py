@@ -19,6 +19,7 @@ from registry.load.ledger_files import OUTDATED_ATTRIBUTES, attributes_problems
 from registry.load.lookups import QualifiedName, name_key, with_changes
 from registry.load.settings import SETTINGS_PATH
 from registry.load.source import Commit, EntryType, Source, WorkTree, blob_id
+from registry.model.addresses import has_address
 from registry.model.definition import (
     DEFINITIONS_FOLDER,
     LEDGER_FOLDER,
@@ -125,6 +126,24 @@ def load_definitions(
     ordered = _in_order(definitions, kinds)
     return Loaded(
         tuple(ordered), tuple(problems), frozenset(unreadable), elsewhere, _samples(source, ordered)
+    )
+
+
+def load_definition(source: Source, kinds: Kinds, kind: str, name: str) -> Definition | None:
+    """Load one definition, with its blob id and without any other file.
+
+    Returns None if there is no such file, or if its content or its place is not that of a definition: then
+    `load_definitions` gives the problems.
+    """
+    path = definition_path(kind, name)
+    folders = [path[:end] for end, character in enumerate(path) if character == "/"]
+    is_plain = kind in kinds.by_name and has_address(name) and source.type_of(path) is EntryType.FILE
+    # A folder with a repository of its own is a submodule, or makes git take it for one.
+    if not is_plain or any(source.type_of(f"{folder}/.git") is not None for folder in folders):
+        return None
+    definition, _ = parse_definition(path, kinds.by_name[kind], name, next(source.read_many([path]))[1])
+    return (
+        definition._replace(blob=blob_id(definition.raw, source.commit)) if definition is not None else None
     )
 
 

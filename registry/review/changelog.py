@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from registry.errors import UsageError
+from registry.history.reader import begin_log
 from registry.load.source import Commit, open_source
-from registry.model.definition import DEFINITIONS_FOLDER, definition_path
+from registry.model.definition import definition_path
 from registry.review.comparison import compare_sources
 
 if TYPE_CHECKING:
@@ -58,9 +59,8 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     comparison = compare_sources(before, after)
     settings = after.settings
     prefix = repository.prefix_of(root)
-    folder = f"{prefix}{DEFINITIONS_FOLDER}"
     mailmap = repository.mailmap(commit)
-    commits = repository.begin_log(repository.order(commit, base), folder).commits()
+    commits = begin_log(repository, repository.order(commit, base), prefix).commits()
     newest_first = [one._replace(author=mailmap.name(one.author, one.email)) for one in commits][::-1]
     entries = tuple(
         ChangelogEntry(one, tuple(_commits_of(one, newest_first, prefix))) for one in comparison.changed

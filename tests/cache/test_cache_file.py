@@ -1,6 +1,8 @@
 """The cache file holds only what this program wrote in this version, in a folder that is the registry's own."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,14 @@ def test_a_cache_above_the_size_limit_starts_empty(tmp_path: Path, monkeypatch: 
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert kept_in(tmp_path)
     assert (tmp_path / FOLDER / "cache.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_process_that_ends_leaves_no_log_behind(tmp_path: Path) -> None:
+    """The next process would have to read the log of SQLite before anything else."""
+    program = (
+        "import sys; from pathlib import Path; from registry.cache.cache_file import CacheFile;"
+        "cache = CacheFile(Path(sys.argv[1])); cache.keep({'answers': [('key', b'value' * 1000)]})"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    assert [file.name for file in (tmp_path / FOLDER).iterdir()] == ["cache.sqlite"]
+    assert CacheFile(tmp_path).get("answers", "key") == b"value" * 1000

@@ -4,7 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from registry.ids import Ledger, Mark, append, insert_id, mark_of, parse_ledger, plan, replace_id, verify
+from registry.ids import (
+    Ledger,
+    Mark,
+    append,
+    find_entries,
+    insert_id,
+    mark_of,
+    owner_of,
+    parse_ledger,
+    plan,
+    replace_id,
+    verify,
+)
 from registry.load import yaml
 from registry.model.definition import Definition, summary_of
 
@@ -314,3 +326,22 @@ def test_a_ledger_holds_ids_from_1_to_2_to_the_53_less_1(number: int, is_good: b
     (entry,) = append(EMPTY, [("process_definition", number, "a", "live")], None)
     ledger, problems = parse_ledger(f"{entry.line()}\n".encode(), "registry-1")
     assert (len(ledger.entries), problems == ()) == (int(is_good), is_good)
+
+
+def test_the_events_of_one_id_are_found_without_parsing_the_ledger() -> None:
+    ledger, _ = after(known("a", "b"), with_id("new", 1), with_id("b", 2))
+    data = ledger.text.encode()
+    for text in (data, data.replace(b"\n", b"\r\n"), data.removesuffix(b"\n"), b"rubbish\n" + data):
+        found = find_entries(text, "process_definition", 1)
+        assert [(one.name, one.state) for one in found] == [("a", "live"), ("new", "moved")]
+    assert find_entries(data, "process_definition", 12) == []
+    assert find_entries(data, "application", 1) == []
+    assert find_entries(b"", "process_definition", 1) == []
+
+
+def test_a_ledger_names_its_registry_in_its_first_line() -> None:
+    ledger = known("a", "b")
+    assert owner_of(ledger.text.encode()) == ledger.registry_id
+    assert owner_of(ledger.text.replace("\n", "\r\n").encode()) == ledger.registry_id
+    assert owner_of(b"") is None
+    assert owner_of(b"rubbish\n") is None
