@@ -12,7 +12,7 @@ branch. Two rules apply:
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -245,10 +245,17 @@ class HistoryBuilder:
         before = {row.path: self.paths.get(row.path) for row in (*against_first, *rows)}
         for row in (*against_first, *rows):
             before[row.old_path] = self._standing(row.old_path, row.old_blob)
+        carried = {
+            (found[0], ids.get(row.blob))
+            for row in (*against_first, *rows)
+            if row.blob is not None and (found := kind_and_name(row.path)) is not None
+        }
         leaving = {
             row.old_path
             for row in (*against_first, *rows)
-            if row.status in "RD" or row.old_path != row.path or _is_other(row, before[row.path], ids)
+            if row.status in "RD"
+            or row.old_path != row.path
+            or _is_other(row, before[row.path], ids, carried)
         }
         given = {ids.get(row.blob) for row in rows if row.blob}
         claimed: set[int] = set()
@@ -633,11 +640,15 @@ class _Merge:
         self._builder._add(lineage, self._commit, row, found[1])
 
 
-def _is_other(row: LogRow, lineage: Lineage | None, ids: Ids) -> bool:
-    """True when a path now has a file with another id: the previous definition was moved or deleted."""
-    return (
-        row.blob is not None
-        and lineage is not None
-        and lineage.id is not None
-        and ids.get(row.blob) not in (None, lineage.id)
-    )
+def _is_other(
+    row: LogRow, lineage: Lineage | None, ids: Ids, carried: Container[tuple[str, int | None]]
+) -> bool:
+    """True when a path now has the file of another definition: the previous one was moved or deleted.
+
+    The file has another id, or it has none and another file has the id of the previous definition: `carried`
+    are kind and id of all files in the commit.
+    """
+    if row.blob is None or lineage is None or lineage.id is None:
+        return False
+    number = ids.get(row.blob)
+    return number != lineage.id if number is not None else (lineage.kind, lineage.id) in carried

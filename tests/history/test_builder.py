@@ -112,12 +112,79 @@ def test_another_id_at_the_same_path_is_another_definition() -> None:
     assert told(found, "a", 2) == ["c2 a x1<a1"]
 
 
-def test_an_id_that_moves_leaves_a_new_definition_behind() -> None:
-    """The id goes to a new file in the commit that edits the old one without it."""
-    found = follow(FIRST, commit("c2", edited("a", "a1", "x1"), added("b", "b1")), ids={"a1": 1, "b1": 1})
-    assert told(found, "b", 1)[0] == "c1 a a1<-"
-    assert all(" a x1" not in one for one in told(found, "b", 1))
+@pytest.mark.parametrize("cut_at", [None, 1, 2, 3])
+def test_an_id_that_moves_leaves_a_new_definition_behind(cut_at: int | None) -> None:
+    """The id goes to a new file in the commit that edits the old one without it, and its history follows it."""
+    commits = (
+        FIRST,
+        commit("c2", edited("a", "a1", "x1"), added("b", "b1")),
+        commit("c3", edited("b", "b1", "b2")),
+        commit("c4", edited("a", "x1", "x2")),
+    )
+    found = follow(*commits, ids={"a1": 1, "b1": 1, "b2": 1}, cut_at=cut_at)
+    assert told(found, "b", 1) == ["c1 a a1<-", "c2 b b1<a1", "c3 b b2<b1"]
+    assert told(found, "a") == ["c2 a x1<a1", "c4 a x2<x1"]
+
+
+@pytest.mark.parametrize("cut_at", [None, 1, 2, 3])
+@pytest.mark.parametrize("number", [2, 3])
+def test_an_id_that_moves_is_followed_where_the_old_file_gets_another_id(
+    number: int, cut_at: int | None
+) -> None:
+    commits = (
+        commit("c1", added("a", "a1"), added("z", "z1")),
+        commit("c2", edited("a", "a1", "x1"), added("b", "b1")),
+        commit("c3", edited("b", "b1", "b2"), edited("a", "x1", "x2")),
+    )
+    ids = {"a1": 1, "z1": 9, "b1": 1, "b2": 1, "x1": number, "x2": number}
+    found = follow(*commits, ids=ids, cut_at=cut_at)
+    assert told(found, "b", 1) == ["c1 a a1<-", "c2 b b1<a1", "c3 b b2<b1"]
+    assert told(found, "a", number) == ["c2 a x1<a1", "c3 a x2<x1"]
+
+
+@pytest.mark.parametrize("cut_at", [None, 1, 2])
+def test_an_id_moves_to_the_file_of_another_definition(cut_at: int | None) -> None:
+    found = follow(
+        commit("c1", added("a", "a1"), added("b", "b1")),
+        commit("c2", edited("a", "a1", "x1"), edited("b", "b1", "a2")),
+        ids={"a1": 1, "b1": 2, "a2": 1},
+        cut_at=cut_at,
+    )
+    assert told(found, "b", 1) == ["c1 a a1<-", "c2 b a2<a1"]
     assert told(found, "a") == ["c2 a x1<a1"]
+
+
+def test_a_copy_with_the_id_leaves_the_history_with_the_original() -> None:
+    found = follow(
+        FIRST,
+        commit("c2", edited("a", "a1", "a2"), added("b", "b1")),
+        commit("c3", edited("b", "b1", "b2")),
+        ids={"a1": 1, "a2": 1, "b1": 1},
+    )
+    assert told(found, "a", 1) == ["c1 a a1<-", "c2 a a2<a1"]
+    assert told(found, "b") == ["c2 b b1<-", "c3 b b2<b1"]
+
+
+def test_the_same_id_of_another_kind_does_not_take_the_history() -> None:
+    other = LogRow("A", *("definitions/application/b.yaml",) * 2, None, "b1")
+    found = follow(FIRST, commit("c2", edited("a", "a1", "a2"), other), ids={"a1": 1, "b1": 1})
+    assert told(found, "a", 1)[0] == "c1 a a1<-"
+    assert found.of("application", 1, other.path).newest is not None
+
+
+def test_an_id_that_moves_on_a_branch_is_followed() -> None:
+    found = follow(
+        FIRST,
+        commit("c2", added("z", "z1")),
+        commit("c3", edited("a", "a1", "x1"), added("b", "b1")),
+        commit("m4", brought=[edited("a", "a1", "x1"), added("b", "b1")]),
+        commit("c5", edited("b", "b1", "b2")),
+        merges=BRANCH,
+        branched=ON_BRANCH,
+        ids={"a1": 1, "b1": 1, "b2": 1},
+    )
+    assert told(found, "b", 1) == ["c1 a a1<-", "c3 b b1<a1", "c5 b b2<b1"]
+    assert told(found, "a") == ["c3 a x1<a1"]
 
 
 def test_names_that_are_swapped_in_one_commit_keep_their_ids() -> None:

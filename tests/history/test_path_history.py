@@ -75,6 +75,17 @@ def test_an_id_leads_to_the_old_name_where_git_finds_no_rename(repo: RepoBuilder
     assert all(compared(everything(repo.root), repo.root).values())
 
 
+def test_an_id_leads_to_a_file_that_stays_without_it(repo: RepoBuilder) -> None:
+    repo.define("a", LONG.format(head="id: 1\n", title="One"))
+    repo.commit("add")
+    repo.define("a", LONG.format(head="", title="One"))
+    repo.define("b", OTHER.format(head="id: 1\n"))
+    repo.commit("move the id")
+    assert messages(repo.root, "b", 1) == ["add", "move the id"]
+    assert messages(repo.root, "a", None) == ["move the id"]
+    assert all(compared(everything(repo.root), repo.root).values())
+
+
 def test_names_that_are_swapped_and_reused_are_told_apart(repo: RepoBuilder) -> None:
     one, two = (LONG.format(head=f"id: {number}\n", title=f"T{number}") for number in (1, 2))
     repo.define("a", one)
