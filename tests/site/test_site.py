@@ -347,3 +347,20 @@ def test_without_hard_links_the_site_is_the_same(
         Site(tmp_path / "copied").write(Targets([page(str(number)), API]))
     assert tree(tmp_path / "copied") == tree(tmp_path / "linked")
     assert (tmp_path / "copied/api/a.json").read_bytes() == b"{}"
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_is_left_of_a_build_may_be_a_link_or_a_file(tmp_path: Path, kind: str) -> None:
+    site = Site(tmp_path / "site")
+    site.write(Targets(TARGETS))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/kept").write_bytes(b"")
+    left = site.generations / "000002.partial"
+    if kind == "link":
+        left.symlink_to(tmp_path / "elsewhere")
+    else:
+        left.write_bytes(b"")
+    site.write(Targets([page("two"), API]))
+    assert (tmp_path / "site/index.html").read_bytes() == b"two"
+    assert not left.is_symlink() and not left.exists()
+    assert (tmp_path / "elsewhere/kept").exists()
