@@ -364,3 +364,14 @@ def test_what_is_left_of_a_build_may_be_a_link_or_a_file(tmp_path: Path, kind: s
     assert (tmp_path / "site/index.html").read_bytes() == b"two"
     assert not left.is_symlink() and not left.exists()
     assert (tmp_path / "elsewhere/kept").exists()
+
+
+def test_a_file_that_the_system_takes_in_pieces_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr("registry.site.writer.os.write", lambda handle, data: write(handle, bytes(data)[:3]))
+    Site(tmp_path / "site").write(
+        Targets(TARGETS + [rendered_target("long", File("long.html", b"0123456789"))])
+    )
+    assert (tmp_path / "site/long.html").read_bytes() == b"0123456789"
