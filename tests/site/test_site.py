@@ -372,6 +372,6 @@ def test_a_file_that_the_system_takes_in_pieces_is_whole(
     write = os.write
     monkeypatch.setattr("registry.site.writer.os.write", lambda handle, data: write(handle, bytes(data)[:3]))
     Site(tmp_path / "site").write(
-        Targets(TARGETS + [rendered_target("long", File("long.html", b"0123456789"))])
+        Targets([*TARGETS, rendered_target("long", File("long.html", b"0123456789"))])
     )
     assert (tmp_path / "site/long.html").read_bytes() == b"0123456789"
