@@ -181,9 +181,13 @@ def read_state(
     cancel: CancelToken = NOT_CANCELED,
     *,
     with_contents: bool = True,
+    accepted: Collection[str] = (),
 ) -> SourceState:
     """Everything in `source`, read and checked; as `snapshot_of`. Raises CanceledError once `cancel` says
-    so."""
+    so.
+
+    There is a snapshot despite errors of the rules in `accepted`.
+    """
     # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
     from registry.history.blobs import BlobReader
     from registry.history.reader import begin_history
@@ -198,7 +202,7 @@ def read_state(
             progress("reading definitions")
             checked = check_source(source, cache=cache, schemas=schemas)
             cancel.check()
-            if has_errors(checked.problems):
+            if has_errors(one for one in checked.problems if one.rule not in accepted):
                 return SourceState(checked, None, checked.problems)
             progress("combining definitions and history")
             snapshot, ledger_problems = take_snapshot(

@@ -92,6 +92,18 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """A file with errors in a snapshot that has, instead, its last valid content, or no definition for it.
+
+    `revisions` are all of the file, those with errors included.
+    """
+
+    path: str
+    problems: tuple[Problem, ...]
+    revisions: Revisions
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotChanges:
     """What a later state of the same source has otherwise than a snapshot; settings, schemas and templates
     are the same.
@@ -108,6 +120,7 @@ class SnapshotChanges:
     uncommitted: frozenset[str] | None
     tombstones: tuple[Tombstone, ...]
     revisions: Mapping[QualifiedName, Revisions] | None = None
+    broken: tuple[BrokenFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,7 @@ class Snapshot:
     preview: Preview | None = None
     mailmap_digest: str = ""
     cache: BuildCache = field(default_factory=BuildCache)
+    broken: tuple[BrokenFile, ...] = ()
     # Answers of single definitions by fingerprint: a list needs what was just rendered for the definition's
     # own address.
     answers: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
@@ -182,6 +196,7 @@ class Snapshot:
             revisions=revisions,
             tombstones=changes.tombstones,
             contents=self.contents.with_changes(replaced, added),
+            broken=changes.broken,
         )
         if "folded_names" in self.__dict__:
             after.__dict__["folded_names"] = self._folded_names_after(changes.definitions)
@@ -214,6 +229,12 @@ class Snapshot:
         for place in concerned:
             self._fingerprints.pop(place, None)
         self.answers.update(before.answers.copy())
+
+    @cached_property
+    def broken_by_name(self) -> Mapping[QualifiedName, BrokenFile]:
+        """Files with errors by kind and folded name."""
+        named = ((kind_and_name(one.path), one) for one in self.broken)
+        return {(place[0], folded(place[1])): one for place, one in named if place is not None}
 
     @cached_property
     def folded_names(self) -> Mapping[QualifiedName, str]:

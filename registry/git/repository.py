@@ -227,6 +227,13 @@ class Repository:
                     found[os.fsdecode(path)] = blob
         return found
 
+    def blobs_of(self, commit: str, path: str, *, at_most: int) -> list[str]:
+        """Return the blobs that a file had in the history of `commit`, newest first; each change once."""
+        words = ("log", "--format=", "--raw", "-z", "--no-abbrev", "--no-renames", f"--max-count={at_most}")
+        output = self._git.run_on_objects(*words, "--end-of-options", commit, "--", path)
+        rows = [row.split(b" ") for row in output.split(b"\0") if row.lstrip(b"\n").startswith(b":")]
+        return [row[3].decode() for row in rows if row[1].startswith(b"100")]
+
     def objects_at(self, commits: Sequence[str], path: str) -> list[str]:
         """Return the object id at `path` in each commit, or another text if there is none."""
         return self.objects_at_places([(commit, path) for commit in commits])

@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -409,6 +410,13 @@ class Commit(_WithSettings):
                     f"commit {commit[:12]} contains the path {relative!r}, which cannot exist in a checkout"
                 )
             self._entries[relative] = (_type_of_mode(mode), blob)
+
+    def with_blobs(self, blobs: Mapping[str, str | None]) -> "Commit":
+        """Return the same files, except that those at some paths have other blobs, or do not exist (None)."""
+        found = copy(self)
+        found._entries = {path: entry for path, entry in self._entries.items() if path not in blobs}
+        found._entries |= {path: (EntryType.FILE, blob) for path, blob in blobs.items() if blob is not None}
+        return found
 
     def blobs(self) -> dict[str, str]:
         """The blob id of each regular file, by path."""

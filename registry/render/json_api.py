@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from registry.load.kinds import Kind
     from registry.model.definition import Definition
     from registry.model.revision import Revision
-    from registry.snapshot import Snapshot, Tombstone
+    from registry.snapshot import BrokenFile, Snapshot, Tombstone
 
 # Number of ids in one run of answers. A run has some hundred kilobytes, so that an edit costs little to
 # render and to cache.
@@ -302,7 +302,14 @@ def snapshot_body(snapshot: Snapshot) -> dict[str, Any]:
         "ledger_lines": len(snapshot.ledger.entries),
         "ledger_head": snapshot.ledger.head if snapshot.ledger.entries else None,
         "generator": f"process-registry {__version__}",
+        **({"broken": [_broken_body(one) for one in snapshot.broken]} if snapshot.broken else {}),
     }
+
+
+def _broken_body(one: BrokenFile) -> dict[str, Any]:
+    """Return a file with errors: clients get its last valid content, or nothing."""
+    problems = [{"rule": each.rule, "line": each.span.line, "message": each.message} for each in one.problems]
+    return {"path": one.path, "problems": problems}
 
 
 def page_meta(snapshot: Snapshot, kind: str, page: int, total: int) -> dict[str, Any]:

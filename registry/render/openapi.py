@@ -240,6 +240,21 @@ def _object(properties: OpenApiSchema, *optional: str) -> OpenApiSchema:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": True}
 
 
+_ARRAY_OF_BROKEN: OpenApiSchema = {
+    "type": "array",
+    "description": "Files with errors, on a server with writes: their last valid content is served",
+    "items": _object(
+        {
+            "path": _TEXT,
+            "problems": {
+                "type": "array",
+                "items": _object({"rule": _TEXT, "line": _INTEGER, "message": _TEXT}),
+            },
+        }
+    ),
+}
+
+
 def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
     facts = {
         "number": _ID,
@@ -283,7 +298,9 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
                 "ledger_lines": _INTEGER,
                 "ledger_head": _TEXT_OR_NULL,
                 "generator": _TEXT,
-            }
+                "broken": _ARRAY_OF_BROKEN,
+            },
+            "broken",
         ),
         "Counts": _object({"count": _INTEGER, "pending": _INTEGER, "deleted": _INTEGER, "next_id": _ID}),
         "LedgerEntry": _object(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from registry.load.settings import Settings
     from registry.model.definition import Definition
     from registry.model.revision import Revision
-    from registry.snapshot import Tombstone
+    from registry.snapshot import BrokenFile, Tombstone
     from registry.writes.requests import WriteRequest
     from registry.writes.state import RegistryState
 
@@ -123,9 +123,16 @@ class Batch:
     def _revisions(self, kind: str, number: int) -> Sequence[Revision]:
         current = self.state.definition(kind, number)
         if current is not None:
-            return self.state.snapshot.revisions_of(current)
+            broken = self.broken(current)
+            return broken.revisions if broken is not None else self.state.snapshot.revisions_of(current)
         tombstone = self.tombstone(kind, number)
         return tombstone.revisions if tombstone is not None else ()
+
+    def broken(self, definition: Definition) -> BrokenFile | None:
+        """Return the file of a definition if it has errors, so that an earlier content is served."""
+        key = (definition.kind, folded(definition.name))
+        committed = self.state.snapshot.by_name.get((definition.kind, definition.name))
+        return self.state.snapshot.broken_by_name.get(key) if committed is definition else None
 
     def referring(self, place: QualifiedName) -> list[Definition]:
         """Return the definitions that refer to a kind and name."""
@@ -149,7 +156,7 @@ class Batch:
 
     def has(self, kind: str, name: str) -> bool:
         """Return True when a definition of this name exists, even if its file has errors."""
-        return self.at((kind, name)) is not None or (kind, folded(name)) in self.state.broken
+        return self.at((kind, name)) is not None or (kind, folded(name)) in self.state.snapshot.broken_by_name
 
     def of_kind(self, kind: str) -> list[str]:
         """Return all names of a kind."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from registry.load.lookups import QualifiedName
     from registry.model.definition import Definition
-    from registry.snapshot import Snapshot
+    from registry.snapshot import BrokenFile, Snapshot
     from registry.writes.batch import Batch, WriteStep
     from registry.writes.requests import Person
     from registry.writes.state import RegistryState
@@ -81,22 +81,22 @@ def state_after(planned: PlannedBatch, commits: Sequence[str], times: Sequence[i
     snapshot = state.snapshot
     revisions: dict[tuple[str, int], Revisions] = {}
     tombstones = dict(snapshot.tombstones_by_id)
-    broken = dict(state.broken)
+    fixed: set[str] = set()
     changes: dict[QualifiedName, Definition | None] = {}
     for step, made, commit, when in zip(planned.batch.steps, planned.commits, commits, times, strict=True):
         key = (step.kind, step.id)
         known = revisions.get(key)
         if known is None:
-            known = _known_revisions(snapshot, state, step)
-        revisions[key] = known.with_one_more(_revision(state, step, made, commit, when))
+            known = _known_revisions(snapshot, step)
+        revisions[key] = known.with_one_more(_revision(state, step, known, made, commit, when))
         if step.before is not None:
             changes[step.kind, step.before.name] = None
+            fixed.add(step.before.path)
         if step.after is not None:
             changes[step.kind, step.after.name] = step.after
-            broken.pop((step.kind, folded(step.after.name)), None)
+            fixed.add(step.after.path)
             tombstones.pop(key, None)
         elif step.before is not None:
-            broken.pop((step.kind, folded(step.before.name)), None)
             tombstones[key] = Tombstone(step.kind, step.id, step.before.name, revisions[key])
     current = {place: revisions[one.kind, one.id or 0] for place, one in changes.items() if one is not None}
     after = snapshot.apply(
@@ -109,23 +109,33 @@ def state_after(planned: PlannedBatch, commits: Sequence[str], times: Sequence[i
             uncommitted=frozenset(),
             tombstones=_sorted(snapshot.tombstones, tombstones),
             revisions=current,
+            broken=tuple(one for one in snapshot.broken if one.path not in fixed),
         )
     )
     after.__dict__["tombstones_by_id"] = tombstones
-    return replace(state, snapshot=after, open_segment=planned.open_segment, broken=broken)
+    return replace(state, snapshot=after, open_segment=planned.open_segment)
 
 
-def _known_revisions(snapshot: Snapshot, state: RegistryState, step: WriteStep) -> Revisions:
-    broken = state.broken.get((step.kind, folded(step.before.name))) if step.before is not None else None
-    if broken is not None:
-        return broken.revisions
+def _known_revisions(snapshot: Snapshot, step: WriteStep) -> Revisions:
     if step.before is not None:
-        return snapshot.revisions_of(step.before)
+        broken = _broken(snapshot, step.before)
+        return broken.revisions if broken is not None else snapshot.revisions_of(step.before)
     tombstone = snapshot.tombstones_by_id.get((step.kind, step.id))
     return tombstone.revisions if tombstone is not None else NO_REVISIONS
 
 
-def _revision(state: RegistryState, step: WriteStep, made: PlannedCommit, commit: str, when: int) -> Revision:
+def _broken(snapshot: Snapshot, definition: Definition) -> BrokenFile | None:
+    return snapshot.broken_by_name.get((definition.kind, folded(definition.name)))
+
+
+def _revision(
+    state: RegistryState,
+    step: WriteStep,
+    known: Revisions,
+    made: PlannedCommit,
+    commit: str,
+    when: int,
+) -> Revision:
     name, email = made.author
     there = step.after or step.before
     assert there is not None
@@ -137,7 +147,7 @@ def _revision(state: RegistryState, step: WriteStep, made: PlannedCommit, commit
         shown_message(made.message),
         there.name,
         step.after.blob if step.after is not None else None,
-        step.before.blob if step.before is not None else None,
+        known.newest.blob if known.newest is not None else None,
     )
 
 

@@ -7,7 +7,7 @@ import time
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
-from registry.errors import ProblemsError, RefusedError, UsageError
+from registry.errors import RefusedError, UsageError
 from registry.git import (
     HEADS,
     HIGH_WATER,
@@ -27,9 +27,9 @@ from registry.load.ledger_files import MAX_LEDGER_BYTES
 from registry.load.source import Commit, EntryType
 from registry.load.yaml import MAX_BYTES
 from registry.model.definition import LEDGER_PATH, SAMPLES_FOLDER
-from registry.pipeline import read_state
 from registry.writes.commits import planned_commits, state_after
 from registry.writes.state import RegistryState, floors_of
+from registry.writes.valid_snapshot import read_valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -167,13 +167,11 @@ class MainBranch:
         reader = open_repository(self.folder)
         assert reader is not None
         source = Commit(self.folder, reader, commit)
-        found = read_state(source, cache=self._cache)
-        if found.snapshot is None:
-            raise ProblemsError(found.problems, source.read, "the definitions have errors")
-        if not found.snapshot.settings.registry_id:
+        found = read_valid(source, self._cache)
+        if not found.settings.registry_id:
             raise RefusedError("the registry has no registry_id", f"registry index -C {self.folder}")
         published = high_water(self.folder, self._repository)
-        if published is not None and not found.snapshot.ledger.extends(published.mark):
+        if published is not None and not found.ledger.extends(published.mark):
             raise RefusedError(
                 f"{self.ref} lacks ledger lines of {published.mark.where}: the branch was set back",
                 f"restore them: registry index --recover -C {self.folder}",
@@ -181,7 +179,7 @@ class MainBranch:
         mailmap = self._repository.mailmap(commit)
         samples = source.entries(SAMPLES_FOLDER)
         return RegistryState(
-            found.snapshot,
+            found,
             source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b"",
             floors_of((published.mark,) if published is not None else ()),
             self._read_blob,

@@ -165,7 +165,7 @@ def _change(batch: Batch, kind: Kind, request: WriteRequest, current: Definition
     document, name = _wanted(batch, request, current)
     if not isinstance(document.get("definition"), dict):
         _require_definition({key: value for key, value in document.items() if key == "definition"})
-    if name == current.name and same(document, current.data):
+    if name == current.name and same(document, current.data) and batch.broken(current) is None:
         return Unchanged(request, number)
     if name != current.name:
         _refuse_move(batch, kind, request, current, name)

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry.model.addresses import folded
 
 if TYPE_CHECKING:
-    from registry.history.archive import Revisions
     from registry.ids import Mark
-    from registry.load.lookups import QualifiedName
     from registry.model.definition import Definition
-    from registry.model.problem import Problem
     from registry.snapshot import Snapshot
 
 ReadBlob = Callable[[str], bytes]
 """Returns the content of a blob. Raises GitError for a blob that git does not have."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenFile:
-    """A file with errors on the main branch. A definition that was valid before is served as it was then.
-
-    `revisions` are all of the file, those with errors included.
-    """
-
-    path: str
-    problems: tuple[Problem, ...]
-    revisions: Revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +23,7 @@ class RegistryState:
 
     `open_segment` is the content of the ledger file that is appended to. `floors` are the lowest ids that may
     be assigned, by kind: ids up to there may have been published. `samples` are the paths of all sample
-    files. `broken` are files with errors by kind and folded name. `author_name` returns the name to show for
+    files. `author_name` returns the name to show for
     the name and the address of an author.
     """
 
@@ -47,7 +32,6 @@ class RegistryState:
     floors: Mapping[str, int]
     read_blob: ReadBlob
     samples: frozenset[str] = frozenset()
-    broken: Mapping[QualifiedName, BrokenFile] = field(default_factory=dict)
     author_name: Callable[[str, str], str] | None = None
 
     @property
@@ -69,7 +53,7 @@ class RegistryState:
     def owner_of(self, kind: str, name: str) -> str | None:
         """Return the name that a new file would collide with, by case or Unicode form, or None."""
         key = (kind, folded(name))
-        broken = self.broken.get(key)
+        broken = self.snapshot.broken_by_name.get(key)
         if broken is not None:
             return broken.path.removeprefix(f"definitions/{kind}/").removesuffix(".yaml")
         return self.snapshot.folded_names.get(key)

@@ -1,6 +1,8 @@
 """What the settings, the rights of users and the options of the server allow."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.support.writing import (
     PASSWORD,
     USER,
     WriteServer,
+    commit_files,
     new_bare_registry,
     new_users,
     write_server,
@@ -157,3 +160,27 @@ def test_wrong_use_is_explained(
     words = [one.format(bare=bare, users=users, work=work) for one in options]
     assert main(["serve", "--port", "1", *words]) in (2, 3)
     assert "hint" in capsys.readouterr().err
+
+
+def test_a_file_with_errors_hides_nothing(tmp_path: Path) -> None:
+    bare = new_bare_registry(tmp_path)
+    with write_server(bare, new_users(tmp_path), "--poll", "0.1") as server:
+        client = server.client()
+        number = client.post({**RUN, "name": "will/break", "title": "Valid"}).id
+        path = "definitions/process_definition/will/break.yaml"
+        new = "definitions/process_definition/never/valid.yaml"
+        pushed = commit_files(
+            bare, {path: lambda text: text + b"definition: [twice\n", new: lambda _: b"title: 3\n"}
+        )
+        read = client.get(number, Registry_At_Least=pushed)
+        assert (read.status, read.json["title"]) == (200, "Valid")
+        broken = client.get("/api/snapshot.json").json["broken"]
+        assert [one["path"] for one in broken] == [new, path]
+        assert client.post({**RUN, "name": "still/works"}).status == 201
+        assert client.post({**RUN, "name": "never/valid"}).status == 409
+        fixed = client.put(number, {"definition": {"exec": "/bin/y"}})
+        assert fixed.status == 204, json.loads(fixed.body)
+        assert client.get(number).json["revision"]["number"] == 3
+        assert [one["path"] for one in client.get("/api/snapshot.json").json["broken"]] == [new]
+    with write_server(bare, tmp_path / "users.yaml") as server:
+        assert server.client().get(number).json["definition"] == {"exec": "/bin/y"}

@@ -158,7 +158,11 @@ def commit_files(bare: Path, edits: dict[str, Any], message: str = "Edit by hand
         else:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
-    for arguments in (["add", "-A"], ["commit", "-qm", message], ["push", "-q", "origin", "main"]):
+    for arguments in (
+        ["add", "-A"],
+        ["commit", "-qm", message, "--allow-empty"],
+        ["push", "-q", "origin", "main"],
+    ):
         subprocess.run([*run, *arguments], cwd=work, check=True, timeout=PATIENCE_S, capture_output=True)
     found = subprocess.run([*run, "rev-parse", "HEAD"], cwd=work, check=True, capture_output=True)
     return found.stdout.decode().strip()

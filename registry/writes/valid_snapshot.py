@@ -1,0 +1,74 @@
+"""The snapshot of a commit in which files with errors have their last valid content."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from registry.errors import ProblemsError
+from registry.history.archive import NO_REVISIONS, Revisions
+from registry.model.definition import kind_and_name
+from registry.model.problem import Problem, Severity
+from registry.pipeline import read_state
+from registry.snapshot import BrokenFile, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from registry.cache.build_cache import BuildCache
+    from registry.load.source import Commit
+
+# What these rules report can be the fault of another file, and earlier contents have the same errors.
+_OF_OTHERS = frozenset({"R001", "R004"})
+_MOST_CONTENTS = 20
+
+
+def read_valid(source: Commit, cache: BuildCache) -> Snapshot:
+    """Return the snapshot of a commit.
+
+    A definition with errors has its last valid content, if one of its last 20 is valid; otherwise it is left
+    out. `broken` lists both. Raises ProblemsError for errors in settings, schemas or the ledger.
+    """
+    blobs: dict[str, str | None] = {}
+    first: dict[str, tuple[Problem, ...]] = {}
+    earlier: dict[str, list[str]] = {}
+    while True:
+        found = read_state(source.with_blobs(blobs) if blobs else source, cache=cache, accepted=_OF_OTHERS)
+        errors = _errors_by_path(found.problems)
+        own = {path: some for path, some in errors.items() if any(one.rule not in _OF_OTHERS for one in some)}
+        first |= {path: some for path, some in errors.items() if path not in first and path not in blobs}
+        if found.snapshot is not None:
+            return _with_broken(found.snapshot, first, blobs)
+        if not own or any(kind_and_name(path) is None or blobs.get(path, "") is None for path in own):
+            raise ProblemsError(found.problems, source.read, "the main branch has errors")
+        for path in own:
+            if path not in earlier:
+                prefix = source.repository.prefix_of(source.root)
+                known = source.repository.blobs_of(source.commit, prefix + path, at_most=_MOST_CONTENTS)
+                earlier[path] = known[1:]
+            blobs[path] = earlier[path].pop(0) if earlier[path] else None
+
+
+def _errors_by_path(problems: Iterable[Problem]) -> Mapping[str, tuple[Problem, ...]]:
+    found: dict[str, list[Problem]] = defaultdict(list)
+    for one in problems:
+        if one.severity is Severity.ERROR:
+            found[one.span.path].append(one)
+    return {path: tuple(some) for path, some in found.items()}
+
+
+def _with_broken(
+    snapshot: Snapshot, errors: Mapping[str, tuple[Problem, ...]], blobs: Mapping[str, str | None]
+) -> Snapshot:
+    """Return the snapshot with its list of files with errors, and only the revisions that it shows."""
+    broken, shown = [], dict(snapshot.revisions)
+    for path, problems in sorted(errors.items()):
+        place = kind_and_name(path)
+        definition = snapshot.by_name.get(place) if place is not None else None
+        revisions = snapshot.revisions_of(definition) if definition is not None else NO_REVISIONS
+        broken.append(BrokenFile(path, problems, revisions))
+        if definition is not None and path in blobs:
+            last = max((one.number for one in revisions if one.blob == definition.blob), default=0)
+            shown[definition.kind, definition.name] = Revisions(None, 0, revisions[:last])
+    return replace(snapshot, broken=tuple(broken), revisions=shown) if broken else snapshot

@@ -1,0 +1,106 @@
+"""Random writes and pushes: the state that the server keeps equals what a fresh server reads."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.cache.build_cache import BuildCache
+from registry.render import render
+from registry.render.json_answer import answer
+from registry.render.target import files_by_path
+from registry.snapshot import Snapshot
+from registry.writes.batch import Batch, WriteStep
+from registry.writes.main_branch import MainBranch
+from registry.writes.plan import plan_write
+from registry.writes.rejection import RejectedError
+from registry.writes.requests import Operation, Person, WriteRequest
+from tests.support.writing import commit_files, new_bare_registry
+
+STEPS = 30
+KIND = "process_definition"
+
+
+def _files(snapshot: Snapshot) -> dict[str, bytes]:
+    return {path: data for target in render(snapshot) for path, data in files_by_path(target.make())}
+
+
+def _body(chance: random.Random) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "definition": {"exec": f"/bin/{chance.choice('abc')}", "timeout": chance.randint(1, 9)}
+    }
+    if chance.random() < 0.4:
+        body["name"] = f"{chance.choice('ab')}/{chance.choice('abcdef')}"
+    if chance.random() < 0.4:
+        body["title"] = chance.choice(["One", "Two"])
+    if chance.random() < 0.3:
+        body |= {"lifecycle": "deprecated", "deprecation": {"replaced_by": f"a/{chance.choice('abcdef')}"}}
+    return body
+
+
+def _request(chance: random.Random, number: int) -> WriteRequest:
+    operation = chance.choice([*Operation, Operation.ADD, Operation.UPDATE])
+    body = _body(chance) if operation not in (Operation.DELETE, Operation.RESTORE) else {}
+    if operation is Operation.UPDATE and chance.random() < 0.5:
+        body.pop("definition")
+    target = None if operation is Operation.ADD else chance.randint(1, 12)
+    person = Person("Alice", "alice@example.org")
+    return WriteRequest(
+        operation, KIND, target, body, "alice", person, f"request-{number}", lambda _right, _name: ""
+    )
+
+
+def _edit(chance: random.Random, bare: Path, snapshot: Snapshot) -> None:
+    """Push an edit by hand: another title, an error, or a file without an id."""
+    paths = [one.path for one in snapshot.definitions]
+    if not paths or chance.random() < 0.2:
+        text = f"title: Pushed\ndefinition: {{exec: /bin/{chance.randint(1, 99)}}}\n".encode()
+        commit_files(bare, {f"definitions/{KIND}/pushed/{chance.randint(1, 9)}.yaml": lambda _: text})
+        return
+    line = chance.choice([b"tags: [pushed]\n", b"tags: [other]\n", b"unknown: 1\n"])
+    commit_files(bare, {chance.choice(paths): lambda text: _with_line(text, line)})
+
+
+def _with_line(text: bytes, line: bytes) -> bytes:
+    key = line.partition(b":")[0] + b":"
+    return b"".join([*(one for one in text.splitlines(keepends=True) if not one.startswith(key)), line])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_kept_state_equals_a_fresh_one(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    bare = new_bare_registry(tmp_path)
+    branch = MainBranch(bare, BuildCache(), "kept")
+    state = branch.read()
+    done = 0
+    for number in range(STEPS):
+        if chance.random() < 0.15:
+            _edit(chance, bare, state.snapshot)
+            state = branch.read(state.commit)
+            continue
+        batch = Batch(state)
+        for place in range(chance.randint(1, 4)):
+            try:
+                step = plan_write(batch, _request(chance, 10 * number + place))
+            except RejectedError as error:
+                assert error.status in (404, 409, 410, 422, 503), error.body
+                continue
+            if not isinstance(step, WriteStep):
+                continue
+            batch.add(step)
+            done += 1
+        if batch.steps:
+            with branch.lock():
+                state = branch.add(batch)
+    branch.close()
+    assert done > STEPS // 2
+    fresh = MainBranch(bare, BuildCache(), "fresh")
+    expected = _files(fresh.read().snapshot)
+    fresh.close()
+    kept = _files(state.snapshot)
+    assert kept.keys() == expected.keys()
+    assert [path for path in kept if kept[path] != expected[path]] == []
+    alone = {path: answer(state.snapshot, path) for path in expected}
+    assert [path for path, body in alone.items() if body not in (None, expected[path])] == []
+    assert sum(body is not None for body in alone.values()) > 20
