@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from registry.model.characters import invisible_in
 from registry.model.pointer import value_at
 
 if TYPE_CHECKING:
@@ -35,8 +36,13 @@ def name_for(kind: Kind, document: dict[str, Any], number: int) -> str:
 def _allowed(text: str) -> str:
     """Return a text with only letters, digits and `._+-`, starting with a letter or digit; "" for nothing."""
     composed = unicodedata.normalize("NFC", text[:_LONGEST_BASE])
-    kept = "".join(char if char.isalnum() or char in "._+-" else "-" for char in composed)
+    kept = "".join(char if _is_allowed(char) else "-" for char in composed)
     kept = re.sub("-+", "-", kept).lstrip("._+-").rstrip("-")
     while len(kept.encode("utf-8", "replace")) > _LONGEST_BASE:
         kept = kept[:-1]
     return unicodedata.normalize("NFC", kept)
+
+
+def _is_allowed(char: str) -> bool:
+    # Some letters are invisible, for example U+3164 HANGUL FILLER.
+    return char in "._+-" or (char.isalnum() and not invisible_in(char))
