@@ -5,7 +5,15 @@ from importlib.util import find_spec
 from registry.errors import RegistryError, UsageError
 
 # Modules of the extra that the commands import. uvicorn works without uvloop.
-EXTRA_MODULES = ("argon2", "brotli", "httptools", "starlette", "uvicorn", "zstandard")
+EXTRA_MODULES = (
+    "argon2",
+    "brotli",
+    "httptools",
+    "prometheus_client",
+    "starlette",
+    "uvicorn",
+    "zstandard",
+)
 
 
 def require_extra(command: str, install_from: str | None = None) -> None:

@@ -5,11 +5,11 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.cli.terminal import err, out
+from registry.cli.terminal import err
 from registry.errors import RegistryError, UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def serve_writes(folder: Path, options: WritingOptions) -> None:
             live,
             committer,
             access,
-            lambda line: out.print(line, markup=False),
+            _log,
             base_path,
             view.bug,
             lambda _path: None,
@@ -127,6 +127,12 @@ def _listener(options: WritingOptions) -> "socket.socket":
             "leave out --host and put a proxy with TLS in front; or add --behind-tls if there is one",
         )
     return listener
+
+
+def _log(line: str) -> None:
+    """Write a line of the access log. A reader that has gone, or a full disk, must not end a request."""
+    with suppress(OSError, ValueError):
+        print(line, flush=True)
 
 
 class _Poller:

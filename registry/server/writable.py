@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import uuid
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -16,6 +18,7 @@ from registry.model.addresses import API, LIVE, api_detail, parse_api_file
 from registry.render.json_api import address, detail_bytes
 from registry.server.app import HEADERS, PLAIN_IN_PATHS, Server
 from registry.server.cors import METHODS
+from registry.server.metrics import Metrics
 from registry.writes.conditions import parse_if_match
 from registry.writes.login import Authenticator, Failure
 from registry.writes.rejection import RejectedError
@@ -55,6 +58,7 @@ _CATCH_UP_STEP_S = 0.02
 # Bodies with more bytes are parsed in a thread.
 _LARGE_BODY = 32 * 1024
 _EXPOSED = "ETag, Location, Request-Id, Registry-Commit, Retry-After"
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _NO_CONTENT_TYPE = "text/html; charset=utf-8"
 _STATUS = {
     Operation.ADD: 201,
@@ -107,8 +111,10 @@ class WritableServer(Server):
     ) -> None:
         """Create the server. `rest` are the arguments of `Server` after the first, `log` takes a line."""
         self._branch, self._committer, self._access = live, committer, access
+        self._metrics = Metrics(committer.waiting, lambda: not committer.why_not_ready())
+        committer.count_batch = self._metrics.count_batch
         super().__init__(live, *rest)
-        self.app = _AnswerHeaders(self.app, live, log)
+        self.app = _AnswerHeaders(self.app, live, log, self._metrics)
 
     def _routes(self) -> list[Route]:
         start = f"{self._base}{LIVE}/"
@@ -116,6 +122,7 @@ class WritableServer(Server):
         return [
             Route(f"{start}health", self._health),
             Route(f"{start}ready", self._ready),
+            Route(f"{start}metrics", self._metrics_text),
             Route(f"{start}events", self._events),
             Route("/{path:path}", self._read_or_write, methods=every),
         ]
@@ -141,6 +148,13 @@ class WritableServer(Server):
         reason = self._committer.why_not_ready()
         body = {"status": "unavailable", "error": reason} if reason else {"status": "ok"}
         return JSONResponse(body, 503 if reason else 200, _NOT_STORED)
+
+    async def _metrics_text(self, request: Request) -> Response:
+        try:
+            await self._require_reader(request)
+        except RejectedError as error:
+            return _error_answer(error)
+        return Response(self._metrics.text(), 200, {**_NOT_STORED, "content-type": _METRICS_TYPE})
 
     # Reading
 
@@ -344,10 +358,12 @@ def _error_answer(error: RejectedError) -> Response:
 
 
 class _AnswerHeaders:
-    """ASGI middleware that adds headers to every answer, and writes the access log."""
+    """ASGI middleware that adds headers to every answer, writes the access log and counts requests."""
 
-    def __init__(self, app: ASGIApp, live: BranchRegistry, log: Callable[[str], None]) -> None:
-        self._app, self._live, self._log = app, live, log
+    def __init__(
+        self, app: ASGIApp, live: BranchRegistry, log: Callable[[str], None], metrics: Metrics
+    ) -> None:
+        self._app, self._live, self._log, self._metrics = app, live, log, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -359,6 +375,7 @@ class _AnswerHeaders:
             request_id = uuid.uuid4().hex
         scope["registry.request_id"] = request_id
         status = 0
+        started = time.monotonic()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -377,6 +394,7 @@ class _AnswerHeaders:
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
+            self._metrics.count_request(scope["method"], status, time.monotonic() - started)
             self._log(_log_line(scope, status, request_id, self._live))
 
 
@@ -386,4 +404,5 @@ def _log_line(scope: Scope, status: int, request_id: str, live: BranchRegistry) 
     path = quote(scope["path"], safe=PLAIN_IN_PATHS)
     client = scope["client"][0] if scope.get("client") else "-"
     user = scope.get("registry.user", "-")
-    return f"{client} {user!r} {scope['method']} {path} {status} {request_id} {(commit or '-')[:12]}"
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return f"{now} {client} {user!r} {scope['method']} {path} {status} {request_id} {(commit or '-')[:12]}"

@@ -94,6 +94,8 @@ class Committer:
         self._is_ending = False
         self.blocked = ""
         """Why nothing can be written; "" when everything is fine."""
+        self.count_batch: Callable[[int, float], None] = lambda _commits, _seconds: None
+        """Called after every published batch with the number of its commits and its time in seconds."""
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def start(self) -> None:
@@ -117,6 +119,10 @@ class Committer:
         with self._changed:
             self._must_look = True
             self._changed.notify()
+
+    def waiting(self) -> int:
+        """Return the number of requests in the queue."""
+        return len(self._waiting)
 
     def why_not_ready(self) -> str:
         """Return why nothing can be written now; "" when writes are possible."""
@@ -195,8 +201,10 @@ class Committer:
                     batch = Batch(self.state)
                     planned = self._plan(batch, some)
                     if batch.steps:
+                        started = time.monotonic()
                         try:
                             self._use(self._branch.add(batch))
+                            self.count_batch(len(batch.steps), time.monotonic() - started)
                         except RacedError as error:
                             sent, self._must_follow = (error.tip, planned), True
                             if time.monotonic() > deadline:

@@ -14,7 +14,7 @@ from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parent.parent.parent
-MODULE_OF_PACKAGE = {"argon2-cffi": "argon2"}
+MODULE_OF_PACKAGE = {"argon2-cffi": "argon2", "prometheus-client": "prometheus_client"}
 MODULES = (*EXTRA_MODULES, "uvloop")
 # None in sys.modules makes every import of the module fail, as if it was not installed.
 WITHOUT_EXTRA = f"""

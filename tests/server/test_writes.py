@@ -471,6 +471,18 @@ def test_health_and_readiness(client: Client) -> None:
     assert client.get("/_live/ready").json == {"status": "ok"}
 
 
+def test_metrics(client: Client, number: int) -> None:
+    assert number
+    answer = client.get("/_live/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found = dict(
+        line.rsplit(" ", 1) for line in answer.body.decode().splitlines() if not line.startswith("#")
+    )
+    assert float(found['registry_requests_total{method="POST",status="201"}']) >= 1
+    assert float(found["registry_batch_commits_count"]) >= 1
+    assert float(found["registry_ready"]) == 1
+
+
 # The result
 
 
