@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.git import iso_date, shown_message
+from registry.git import shown_message
 from registry.history.archive import NO_REVISIONS, Revisions
 from registry.ids import LedgerEntry, append_entries, chain
 from registry.model.addresses import folded
@@ -33,6 +33,13 @@ class PlannedCommit(NamedTuple):
     files: Mapping[str, bytes | None]
     author: Person
     message: str
+
+
+class MadeCommit(NamedTuple):
+    """A commit that was made: its id and the author's date, ISO 8601."""
+
+    id: str
+    date: str
 
 
 class PlannedBatch(NamedTuple):
@@ -75,20 +82,23 @@ def message_of(step: WriteStep) -> str:
     return f"{step.subject}\n\n{notes}{body}\n"
 
 
-def state_after(planned: PlannedBatch, commits: Sequence[str], times: Sequence[int]) -> RegistryState:
-    """Return the state after a batch, whose steps are these commits made at these times (Unix time)."""
+def state_after(planned: PlannedBatch, made: Sequence[MadeCommit], commit_time: str) -> RegistryState:
+    """Return the state after a batch whose steps are these commits.
+
+    `commit_time` is that of the last one, ISO 8601 in UTC.
+    """
     state = planned.batch.state
     snapshot = state.snapshot
     revisions: dict[tuple[str, int], Revisions] = {}
     tombstones = dict(snapshot.tombstones_by_id)
     fixed: set[str] = set()
     changes: dict[QualifiedName, Definition | None] = {}
-    for step, made, commit, when in zip(planned.batch.steps, planned.commits, commits, times, strict=True):
+    for step, commit, done in zip(planned.batch.steps, planned.commits, made, strict=True):
         key = (step.kind, step.id)
         known = revisions.get(key)
         if known is None:
             known = _known_revisions(snapshot, step)
-        revisions[key] = known.with_one_more(_revision(state, step, known, made, commit, when))
+        revisions[key] = known.with_one_more(_revision(state, step, known, commit, done))
         if step.before is not None:
             changes[step.kind, step.before.name] = None
             fixed.add(step.before.path)
@@ -104,8 +114,8 @@ def state_after(planned: PlannedBatch, commits: Sequence[str], times: Sequence[i
             definitions=changes,
             ledger=snapshot.ledger.continued(planned.entries),
             history=snapshot.history,
-            commit=commits[-1],
-            commit_time=iso_date(times[-1], "+0000"),
+            commit=made[-1].id,
+            commit_time=commit_time,
             uncommitted=frozenset(),
             tombstones=_sorted(snapshot.tombstones, tombstones),
             revisions=current,
@@ -129,22 +139,17 @@ def _broken(snapshot: Snapshot, definition: Definition) -> BrokenFile | None:
 
 
 def _revision(
-    state: RegistryState,
-    step: WriteStep,
-    known: Revisions,
-    made: PlannedCommit,
-    commit: str,
-    when: int,
+    state: RegistryState, step: WriteStep, known: Revisions, planned: PlannedCommit, made: MadeCommit
 ) -> Revision:
-    name, email = made.author
+    name, email = planned.author
     there = step.after or step.before
     assert there is not None
     return Revision(
         step.number,
-        commit,
+        made.id,
         state.author_name(name, email) if state.author_name is not None else name,
-        iso_date(when, "+0000"),
-        shown_message(made.message),
+        made.date,
+        shown_message(planned.message),
         there.name,
         step.after.blob if step.after is not None else None,
         known.newest.blob if known.newest is not None else None,

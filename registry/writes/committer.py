@@ -285,7 +285,7 @@ class Committer:
             if head == self.state.commit:
                 self.blocked = ""
                 return
-            after = self._branch.read(self.state.commit)
+            after = self._branch.follow(self.state)
         except RewrittenError:
             self.blocked = _REWRITTEN
             raise unavailable(self.blocked) from None

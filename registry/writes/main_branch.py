@@ -18,6 +18,7 @@ from registry.git import (
     RefUpdate,
     Signature,
     WriteFailure,
+    iso_date,
     open_repository,
 )
 from registry.git.batch_writer import BatchWriter
@@ -27,7 +28,8 @@ from registry.load.ledger_files import MAX_LEDGER_BYTES
 from registry.load.source import Commit, EntryType
 from registry.load.yaml import MAX_BYTES
 from registry.model.definition import LEDGER_PATH, SAMPLES_FOLDER
-from registry.writes.commits import planned_commits, state_after
+from registry.writes.commits import MadeCommit, planned_commits, state_after
+from registry.writes.followed import followed_state
 from registry.writes.state import RegistryState, floors_of
 from registry.writes.valid_snapshot import read_valid
 
@@ -91,10 +93,9 @@ class MainBranch:
         self._remote = remote
         self._log = log
         self.ref = repository.head_ref() or _DEFAULT_BRANCH
-        self._file = repository.location.common_dir / self.ref
+        self._common = repository.location.common_dir
         self._writer = BatchWriter(repository, server, log=log)
-        # The value of the high-water ref here, and on the remote, when it was last read.
-        self._mark = self._writer.values([HIGH_WATER])[HIGH_WATER]
+        # The value of the high-water ref on the remote when it was last read.
         self._remote_mark: str | None = None
 
     def close(self) -> None:
@@ -107,11 +108,15 @@ class MainBranch:
 
     def head(self) -> str | None:
         """Return the commit of the branch, or None if it has none."""
+        return self._value(self.ref)
+
+    def _value(self, ref: str) -> str | None:
         with suppress(OSError):
-            found = self._file.read_text(encoding="ascii", errors="replace").strip()
+            # Starting git for each batch would take longer than all other checks.
+            found = (self._common / ref).read_text(encoding="ascii", errors="replace").strip()
             if _OBJECT_ID.match(found):
                 return found
-        return self._writer.values([self.ref])[self.ref]  # packed, or broken
+        return self._writer.values([ref])[ref]  # packed, or broken
 
     def follow_remote(self) -> None:
         """Take over what the remote has. Call it inside `lock`.
@@ -129,7 +134,9 @@ class MainBranch:
         if here is not None and self._repository.is_ancestor(theirs, here):
             self._push([RefUpdate(self.ref, here, theirs), *self._mark_updates(here, self._remote_mark)])
         elif here is None or self._repository.is_ancestor(here, theirs):
-            self._publish([RefUpdate(self.ref, theirs, here), *self._mark_updates(theirs, self._mark)])
+            self._publish(
+                [RefUpdate(self.ref, theirs, here), *self._mark_updates(theirs, self._value(HIGH_WATER))]
+            )
         else:
             raise RewrittenError
 
@@ -187,6 +194,15 @@ class MainBranch:
             author_name=mailmap.name if mailmap else None,
         )
 
+    def follow(self, state: RegistryState) -> RegistryState:
+        """Return the state of the branch, from an earlier state of it where that is possible.
+
+        Raises as `read` does.
+        """
+        head = self.head()
+        found = followed_state(state, self._repository, head) if head is not None else None
+        return found if found is not None else self.read(state.commit)
+
     def _is_continued(self, known: str, commit: str) -> bool:
         """True when `commit` contains `known`, or is of `registry index`, which checks what was published."""
         if self._repository.is_ancestor(known, commit):
@@ -217,15 +233,19 @@ class MainBranch:
             ]
             self._push(updates)
             self._remote_mark = commits[-1]
-        self._publish([RefUpdate(self.ref, commits[-1], base), *self._mark_updates(commits[-1], self._mark)])
-        return state_after(planned, commits, [now] * len(commits))
+        self._publish(
+            [
+                RefUpdate(self.ref, commits[-1], base),
+                *self._mark_updates(commits[-1], self._value(HIGH_WATER)),
+            ]
+        )
+        date = iso_date(now, "+0000")
+        return state_after(planned, [MadeCommit(one, date) for one in commits], date)
 
     def _publish(self, updates: Sequence[RefUpdate]) -> None:
         """Move the refs here. Raises RacedError or GitWriteError."""
         result = self._writer.publish(updates)
-        self._mark = result.present.get(HIGH_WATER, self._mark)
         if result.outcome is Published.MOVED or result.present.get(self.ref) == updates[0].new:
-            self._mark = updates[0].new
             return
         if result.outcome is Published.RACED:
             raise RacedError(updates[0].new)

@@ -1,17 +1,20 @@
 """Random writes and pushes: the state that the server keeps equals what a fresh server reads."""
 
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry.cache.build_cache import BuildCache
+from registry.git import open_repository
 from registry.render import render
 from registry.render.json_answer import answer
 from registry.render.target import files_by_path
 from registry.snapshot import Snapshot
 from registry.writes.batch import Batch, WriteStep
+from registry.writes.followed import followed_state
 from registry.writes.main_branch import MainBranch
 from registry.writes.plan import plan_write
 from registry.writes.rejection import RejectedError
@@ -77,7 +80,7 @@ def test_the_kept_state_equals_a_fresh_one(tmp_path: Path, seed: int) -> None:
     for number in range(STEPS):
         if chance.random() < 0.15:
             _edit(chance, bare, state.snapshot)
-            state = branch.read(state.commit)
+            state = branch.follow(state)
             continue
         batch = Batch(state)
         for place in range(chance.randint(1, 4)):
@@ -104,3 +107,29 @@ def test_the_kept_state_equals_a_fresh_one(tmp_path: Path, seed: int) -> None:
     alone = {path: answer(state.snapshot, path) for path in expected}
     assert [path for path, body in alone.items() if body not in (None, expected[path])] == []
     assert sum(body is not None for body in alone.values()) > 20
+
+
+def test_commits_of_another_server_are_followed_without_reading_everything(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    bare = new_bare_registry(tmp_path)
+    writer, reader = MainBranch(bare, BuildCache(), "writer"), MainBranch(bare, BuildCache(), "reader")
+    written = followed = writer.read()
+    repository = open_repository(bare)
+    assert repository is not None
+    for number in range(STEPS):
+        batch = Batch(written)
+        for place in range(4):
+            with suppress(RejectedError):
+                step = plan_write(batch, _request(chance, 10 * number + place))
+                if isinstance(step, WriteStep):
+                    batch.add(step)
+        if batch.steps:
+            with writer.lock():
+                written = writer.add(batch)
+            found = followed_state(followed, repository, written.commit)
+            assert found is not None
+            followed = found
+    assert _files(followed.snapshot) == _files(reader.read().snapshot)
+    assert followed.open_segment == written.open_segment
+    writer.close()
+    reader.close()
