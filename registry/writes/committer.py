@@ -15,7 +15,7 @@ from registry.render.json_api import detail_answer_at, detail_bytes
 from registry.writes.batch import Batch, WriteStep
 from registry.writes.conditions import EntityTag, tag_of
 from registry.writes.idempotency import KEPT_S, CarriedOut, CarriedOutRequests, carried_out_by
-from registry.writes.main_branch import RacedError, RewrittenError
+from registry.writes.main_branch import PushRefusedError, RacedError, RewrittenError
 from registry.writes.plan import Unchanged, plan_write
 from registry.writes.rejection import RejectedError
 
@@ -187,6 +187,8 @@ class Committer:
             self._report(UsageError(system_message(error)))
             return f"the server's system refused ({error.strerror or type(error).__name__})"
         self._report(error)
+        if isinstance(error, PushRefusedError):
+            return "the remote refused the push"
         return "the repository cannot be read or written now"
 
     def _commit(self, some: Sequence[_Waiting]) -> None:

@@ -7,7 +7,7 @@ import time
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
-from registry.errors import RefusedError, UsageError
+from registry.errors import RefusedError, RegistryError, UsageError
 from registry.git import (
     HEADS,
     HIGH_WATER,
@@ -56,6 +56,10 @@ class RacedError(Exception):
         """Take the last commit of the batch."""
         super().__init__()
         self.tip = tip
+
+
+class PushRefusedError(RegistryError):
+    """The remote does not accept a batch: its hook or a rule. Nothing was written."""
 
 
 class RewrittenError(Exception):
@@ -253,7 +257,7 @@ class MainBranch:
         raise GitWriteError(result.message, failure or WriteFailure.OTHER)
 
     def _push(self, updates: Sequence[RefUpdate]) -> None:
-        """Move the refs of the remote. Raises RacedError, GitWriteError or RefusedError."""
+        """Move the refs of the remote. Raises RacedError, GitError or PushRefusedError."""
         assert self._remote is not None
         result = self._writer.push(self._remote, updates)
         if result.outcome is Pushed.UNCLEAR:
@@ -267,4 +271,4 @@ class MainBranch:
         if result.outcome is Pushed.RACED:
             raise RacedError(updates[0].new)
         if result.outcome is Pushed.REFUSED:
-            raise RefusedError(f"the remote {self._remote} refused the push: {result.message}")
+            raise PushRefusedError(f"the remote {self._remote} refused the push: {result.message}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.cli import main
 from tests.support.waiting import PATIENCE_S, eventually
 from tests.support.writing import (
     LIST,
@@ -163,7 +164,29 @@ def test_two_servers_write_to_one_repository(folder: Path, server: WriteServer) 
 @pytest.fixture
 def remote(folder: Path) -> Path:
     """A bare registry that another server pushes to, guarded by the hook."""
-    return new_bare_registry(folder)
+    bare = new_bare_registry(folder)
+    assert main(["hook", "install", str(bare)]) == 0
+    return bare
+
+
+def test_a_push_that_the_remote_refuses_is_answered_with_503(folder: Path, remote: Path) -> None:
+    bare = folder / "copy.git"
+    subprocess.run(["git", "clone", "-q", "--bare", str(remote), str(bare)], check=True, timeout=PATIENCE_S)
+    with write_server(bare, folder / "users.yaml", "--remote", "origin") as server:
+        client = server.client()
+        assert client.post(RUN).status == 201
+        hook = remote / "hooks" / "pre-receive"
+        kept = hook.read_text()
+        hook.write_text("#!/bin/sh\necho not today; exit 1\n")
+        refused = client.post(RUN)
+        assert (refused.status, refused.json["error"]) == (
+            503,
+            "nothing was written: the remote refused the push",
+        )
+        assert client.get(LIST).json["meta"]["total_count"] == 1
+        assert server.head() == client.get(LIST).headers["registry-commit"]
+        hook.write_text(kept)
+        assert client.post(RUN).id == 2
 
 
 def test_writes_are_on_the_remote_before_they_are_acknowledged(folder: Path, remote: Path) -> None:
