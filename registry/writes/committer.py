@@ -171,6 +171,11 @@ class Committer:
             self._commit(some)
         except RejectedError as error:
             _reject(some, error)
+        except PushRefusedError as error:
+            if len(some) == 1:
+                _reject(some, unavailable(self._reason(error)))
+            for one in some if len(some) > 1 else ():
+                self._carry_out([one])  # the remote may accept the others
         except (RegistryError, OSError) as error:
             _reject(some, unavailable(self._reason(error)))
         except Exception as error:  # noqa: BLE001 - the edge: a bug must not end the thread

@@ -185,8 +185,20 @@ def test_a_push_that_the_remote_refuses_is_answered_with_503(folder: Path, remot
         )
         assert client.get(LIST).json["meta"]["total_count"] == 1
         assert server.head() == client.get(LIST).headers["registry-commit"]
+        # One definition that the remote refuses does not stop the others that arrive with it.
+        hook.write_text(
+            "#!/bin/sh\nread old new ref\nif git grep -q refused/this $new -- definitions/ledger.jsonl; "
+            "then exit 1; fi\n"
+        )
+
+        def post(number: int) -> int:
+            name = "refused/this" if number == 3 else f"taken/n{number}"
+            return server.client().post({**RUN, "name": name}).status
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(post, range(6))) == [201, 201, 201, 503, 201, 201]
         hook.write_text(kept)
-        assert client.post(RUN).id == 2
+        assert client.post(RUN).id == 7
 
 
 def test_writes_are_on_the_remote_before_they_are_acknowledged(folder: Path, remote: Path) -> None:
