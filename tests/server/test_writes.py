@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -493,6 +494,11 @@ def test_a_clone_of_the_result_is_a_valid_registry(server: WriteServer, tmp_path
         command = [sys.executable, "-m", "registry", *arguments, "-C", str(clone)]
         found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert found.returncode == 0, found.stdout + found.stderr
+    client, site = server.client(), clone / "site"
+    files = sorted(path.relative_to(site).as_posix() for path in (site / "api").rglob("index.json"))
+    assert len(files) > 50
+    for file in (*files, "api/snapshot.json", "api/ledger.ndjson", "api/process_definition/all.ndjson"):
+        assert client.get(f"/{quote(file)}").body == (site / file).read_bytes(), file
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clone, capture_output=True, check=True).stdout
     command = [sys.executable, "-m", "registry", "index", "-C", str(clone)]
     subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
