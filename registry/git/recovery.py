@@ -195,9 +195,14 @@ class Recovery:
             self._log(f"finished an interrupted publication: {result.outcome.value} {rest[0].ref}")
 
     def clear_old_locks(self) -> None:
-        """Remove every lock on refs that is older than 60 seconds and was seen before. Raises OSError."""
+        """Remove locks on refs or packs that are older than 60 seconds and were seen before. Raises OSError."""
         folder = self._git.location.common_dir
-        for path in [*self._ref_locks(), folder / "HEAD.lock", folder / "packed-refs.lock"]:
+        for path in (
+            *self._ref_locks(),
+            folder / "HEAD.lock",
+            folder / "packed-refs.lock",
+            self._packs / "multi-pack-index.lock",  # of a killed repack: until then packs are not combined
+        ):
             self.clear_lock(path)
 
     def clear_lock(self, path: Path) -> bool:

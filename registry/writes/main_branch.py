@@ -167,7 +167,7 @@ class MainBranch:
         """Return the state of the branch, which contains the commit `known`.
 
         Raises RewrittenError when it does not, unless `registry index` has run after that. Raises
-        RefusedError when ids that were published are missing in it: the branch was set back. Raises
+        RefusedError when ids that were published are missing in it: the branch was reset. Raises
         ProblemsError for errors in its files, and UsageError for a branch without commits.
         """
         commit = self.head()
@@ -185,7 +185,7 @@ class MainBranch:
         published = high_water(self.folder, self._repository)
         if published is not None and not found.ledger.extends(published.mark):
             raise RefusedError(
-                f"{self.ref} lacks ledger lines of {published.mark.where}: the branch was set back",
+                f"{self.ref} lacks ledger lines of {published.mark.where}: the branch was reset",
                 f"restore them: registry index --recover -C {self.folder}",
             )
         _prepare(found)

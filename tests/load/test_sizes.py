@@ -91,7 +91,7 @@ def test_a_definition_is_refused_by_its_size(registry: RepoBuilder, limited: Lim
         "review": ["review", "--base", "main", "--head", branch],
         "diff": ["diff", f"main..{branch}"],
         "build": ["build", "--source", branch, "--out", str(registry.root.parent / "site")],
-        "log": ["log", "b", "--source", branch],
+        "log": ["log", "huge", "--source", branch],
     }[command]
     outcome = limited(*words)
     said = outcome.out + outcome.err

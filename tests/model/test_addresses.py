@@ -90,7 +90,6 @@ KINDS = [
     "set",
     "history",
     "revisions",
-    "ledger",
     "problems",
     "by_name",
     "live",
