@@ -195,7 +195,7 @@ class Recovery:
             self._log(f"finished an interrupted publication: {result.outcome.value} {rest[0].ref}")
 
     def clear_old_locks(self) -> None:
-        """Remove locks on refs or packs that are older than 60 seconds and were seen before. Raises OSError."""
+        """Remove locks on refs or packs that were seen before and are over 60 seconds old. Raises OSError."""
         folder = self._git.location.common_dir
         for path in (
             *self._ref_locks(),
