@@ -176,6 +176,7 @@ def cases(kinds: Kinds) -> list[tuple[str, Any, bool]]:
     return found
 
 
+@pytest.mark.slow  # needs packages of Node.js
 def test_python_rust_and_ecmascript_agree_on_every_example(kinds: Kinds) -> None:
     node = shutil.which("node")
     assert node, "Node.js is not installed: scripts/install-test-tools"

@@ -34,6 +34,7 @@ def report(repo: RepoBuilder, run: Run, name: str, *more: str) -> str:
     return outcome.out
 
 
+@pytest.mark.slow  # needs packages of Node.js
 def test_sarif_is_valid_and_names_the_rules_that_found_something(bad: RepoBuilder, run: Run) -> None:
     log = json.loads(report(bad, run, "sarif"))
     schema = json.loads((SCHEMAS / "sarif-2.1.0.json").read_text())
@@ -138,6 +139,7 @@ def test_junit_names_files_from_the_top_of_the_repository(bad: RepoBuilder, run:
     }
 
 
+@pytest.mark.slow  # needs packages of Node.js
 def test_sarif_holds_as_many_results_as_github_takes_errors_first(bad: RepoBuilder) -> None:
     span = Span("definitions/process_definition/a.yaml")
     warnings = [Problem("W202", Severity.WARNING, span._replace(line=line), "w") for line in range(1, 25_001)]
