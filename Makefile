@@ -77,6 +77,10 @@ bench: .venv/.installed-dev ## measure builds beside their floor, checks beside 
 	$(BIN)/python benchmarks/serve.py --definitions 1000 --commits 5000
 	$(BIN)/python benchmarks/serve.py
 
+.PHONY: bench-writes
+bench-writes: .venv/.installed-dev ## measure writes over HTTP beside SQLite on the same disk (10 minutes)
+	$(BIN)/python benchmarks/writes.py
+
 .PHONY: lock
 lock: .venv/.installed-dev ## resolve the development dependencies again
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --upgrade --no-header --no-emit-index-url --no-emit-find-links \
