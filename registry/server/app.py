@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mimetypes
+import signal
 from collections import OrderedDict
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
@@ -455,7 +456,12 @@ class _Uvicorn(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._notify()
-        super().handle_exit(sig, frame)
+        if sig == signal.SIGTERM:
+            # uvicorn would raise it again after the shutdown: the process would end at once, and not finish
+            # the writes that wait and its git processes.
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
         """Called about ten times a second. Once a second, closes connections beyond their time limits."""
