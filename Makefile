@@ -70,6 +70,7 @@ accept: .venv/.installed-dev ## write generated documents and expected outputs a
 soak: .venv/.installed-dev ## test ids in 1,000 generated histories of 400 steps, and 200 killed indexers (hours; SOAK="--histories 50" for less); 10,000 edits under a server
 	$(BIN)/python tests/histories/soak.py $(SOAK)
 	$(BIN)/python -m tests.server.edits
+	$(BIN)/python -m tests.writes.faults.soak
 
 .PHONY: bench
 bench: .venv/.installed-dev ## measure builds beside their floor, checks beside check-jsonschema, the server beside nginx (30 minutes)

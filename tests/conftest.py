@@ -75,6 +75,7 @@ _SLOW = (
     "test_patterns.py",
     "test_pipeline.py",
     "test_watcher.py",
+    "writes/faults/",
     "writes/test_login.py",
 )
 
