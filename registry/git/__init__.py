@@ -1,6 +1,6 @@
 """The only package that runs git.
 
-`BatchWriter` is imported from `registry.git.batch_writer`: commands that only read start without it.
+`BatchWriter` and `Remote` are imported from their modules: commands that only read start without them.
 """
 
 from registry.git.blobs import Oversize
@@ -18,9 +18,8 @@ from registry.git.location import (
 from registry.git.log import LogCommit, LogRow, PendingLogs, iso_date, shown_message
 from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
-from registry.git.ref_transaction import Publication, Published, RefUpdate
-from registry.git.refs import HEADS, HIGH_WATER, branch_ref
-from registry.git.remote import Push, Pushed, Remote
+from registry.git.ref_transaction import Publication, Published
+from registry.git.refs import HEADS, HIGH_WATER, RefUpdate, branch_ref
 from registry.git.repository import (
     Conflict,
     Repository,
@@ -48,10 +47,7 @@ __all__ = [
     "PendingStatus",
     "Publication",
     "Published",
-    "Push",
-    "Pushed",
     "RefUpdate",
-    "Remote",
     "Repository",
     "Signature",
     "TreeRow",

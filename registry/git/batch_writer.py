@@ -43,14 +43,8 @@ from registry.git.error import GitError, GitWriteError, WriteFailure, system_fai
 from registry.git.fast_import import CommitSpec, FastImport
 from registry.git.process import Git
 from registry.git.recovery import TMP, Recovery
-from registry.git.ref_transaction import (
-    Publication,
-    Published,
-    RefTransactions,
-    RefUpdate,
-    lock_in,
-    ref_values,
-)
+from registry.git.ref_transaction import Publication, Published, RefTransactions, lock_in, ref_values
+from registry.git.refs import RefUpdate
 from registry.git.remote import Push, Remote
 from registry.git.repacking import Repacking
 from registry.git.repository import Repository

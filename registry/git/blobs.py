@@ -7,23 +7,13 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from registry.git.error import GitError
+from registry.git.pipes import widen
 
 # Ids are sent in batches of this size. Two batches must fit into a pipe next to each other (SHA-256 ids as
 # well): otherwise git and this process could wait for each other, both pipes full.
 _BATCH = 150
-_PIPE_BYTES = 1024 * 1024
 # Bytes read from a pipe at once: hundreds of contents, while Python's own buffer holds only a few.
 _BUFFER_BYTES = 256 * 1024
-
-
-def widen(pipe: Any) -> None:
-    """Enlarge a pipe where the system supports it, so that git does not wait for this process."""
-    try:
-        from fcntl import F_SETPIPE_SZ, fcntl
-    except ImportError:
-        return
-    with suppress(OSError):
-        fcntl(pipe.fileno(), F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class Oversize(NamedTuple):

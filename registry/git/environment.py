@@ -12,6 +12,8 @@ MINIMUM_GIT = (2, 38)
 """The first version with `merge-tree --write-tree` and `safe.bareRepository`."""
 TIMEOUT_S = 60
 """Time limit in seconds for one read command; git is terminated after it."""
+SYNCED = (("core.fsync", "all"), ("core.fsyncMethod", "fsync"))
+"""Settings by which git syncs every file that it writes. It syncs no folder."""
 
 # The user's settings do not affect reading. Settings such as `core.quotePath` are irrelevant: all listings
 # use -z.

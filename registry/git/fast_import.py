@@ -8,12 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from registry.git.environment import SYNCED
 from registry.git.error import GitWriteError, WriteFailure
 from registry.git.process import Git
 from registry.git.running import RunningGit
-
-SYNCED = (("core.fsync", "all"), ("core.fsyncMethod", "fsync"))
-"""Settings by which git syncs every file that it writes. It syncs no folder."""
 
 # By default, objects of a small batch become loose: a file for each of them.
 _SETTINGS = (*SYNCED, ("fastimport.unpackLimit", "0"), ("pack.threads", "1"))

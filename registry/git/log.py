@@ -11,9 +11,9 @@ from itertools import chain
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from registry.git.blobs import widen
 from registry.git.error import GitError, first_line
 from registry.git.order import CommitOrder
+from registry.git.pipes import widen
 
 _START = datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written after it
 # The largest and smallest number of commits per process: a second of work, and more than its start-up.

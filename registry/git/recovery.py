@@ -25,7 +25,8 @@ from typing import NamedTuple
 
 from registry.git.error import GitError
 from registry.git.process import Git
-from registry.git.ref_transaction import Publication, Published, RefTransactions, RefUpdate, ref_values
+from registry.git.ref_transaction import Publication, Published, RefTransactions, ref_values
+from registry.git.refs import RefUpdate
 from registry.git.server_file import ServerRecord, open_locked, read_record
 
 TMP = "refs/tmp/"

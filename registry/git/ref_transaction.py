@@ -6,9 +6,10 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from registry.git.environment import SYNCED
 from registry.git.error import GitWriteError, WriteFailure, first_line
-from registry.git.fast_import import SYNCED
 from registry.git.process import Git
+from registry.git.refs import RefUpdate
 from registry.git.running import RunningGit
 
 # A lock of another process usually lasts milliseconds.
@@ -16,14 +17,6 @@ _SETTINGS = (*SYNCED, ("core.filesRefLockTimeout", "1000"), ("core.packedRefsTim
 _LOCK_EXISTS = re.compile(r"Unable to create '([^'\n]+\.lock)': File exists")
 _CLOSE_LIMIT_S = 10.0
 _REFNAME = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+\Z")
-
-
-class RefUpdate(NamedTuple):
-    """Set `ref` (a full name) to the commit `new`, if its value is `old` (None: there is no such ref)."""
-
-    ref: str
-    new: str
-    old: str | None
 
 
 class Published(Enum):

@@ -1,9 +1,10 @@
-"""Names of refs.
+"""Names of refs, and updates of their values.
 
 The program uses full names (`refs/heads/main`), since a tag can share a branch's short name.
 """
 
 import re
+from typing import NamedTuple
 
 from registry.errors import UsageError
 
@@ -38,3 +39,11 @@ def ambiguous_name(message: str) -> str | None:
     """Return the name that git reports as ambiguous, or None."""
     found = _AMBIGUOUS.search(message)
     return found[1] if found else None
+
+
+class RefUpdate(NamedTuple):
+    """Set `ref` (a full name) to the commit `new`, if its value is `old` (None: there is no such ref)."""
+
+    ref: str
+    new: str
+    old: str | None

@@ -6,10 +6,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from registry.errors import UsageError
+from registry.git.environment import SYNCED
 from registry.git.error import GitError, first_line
-from registry.git.fast_import import SYNCED
-from registry.git.ref_transaction import RefUpdate
-from registry.git.refs import HIGH_WATER, branch_ref
+from registry.git.refs import HIGH_WATER, RefUpdate, branch_ref
 from registry.git.repository import Repository
 
 _INCOMING = "refs/registry/incoming"

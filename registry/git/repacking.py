@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from registry.git.environment import SYNCED
 from registry.git.error import first_line
-from registry.git.fast_import import SYNCED
 from registry.git.process import Git
 from registry.git.running import kill_group
 from registry.git.server_file import open_locked

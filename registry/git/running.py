@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
-from registry.git.blobs import widen
 from registry.git.error import GitWriteError, WriteFailure, first_line, write_failure
+from registry.git.pipes import widen
 
 _PIECE_BYTES = 256 * 1024
 # Error output is for a message: its end is enough.

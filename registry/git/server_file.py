@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from registry.errors import UsageError
 from registry.git.error import GitWriteError, WriteFailure, system_failure
-from registry.git.ref_transaction import RefUpdate
+from registry.git.refs import RefUpdate
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _POLL_S = 0.02

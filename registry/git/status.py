@@ -4,9 +4,9 @@ import os
 import subprocess
 from typing import Any
 
-from registry.git.blobs import widen
 from registry.git.environment import TIMEOUT_S
 from registry.git.error import GitError, first_line
+from registry.git.pipes import widen
 
 
 class PendingStatus:

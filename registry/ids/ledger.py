@@ -24,9 +24,9 @@ from registry.ids.segments import (
     split_open,
     unfinished,
 )
-from registry.load.ledger_files import LedgerFiles
 from registry.model.definition import LEDGER_FOLDER, LEDGER_PATH
 from registry.model.git_leftovers import leftover_in
+from registry.model.ledger_files import LedgerFiles
 from registry.model.problem import Problem, Severity, Span
 
 STATES = ("live", "moved", "gone")

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import orjson
 
-from registry.load.ledger_files import SEGMENT_SUFFIX, LedgerFiles
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_FOLDER, LEDGER_PATH
+from registry.model.ledger_files import SEGMENT_SUFFIX, LedgerFiles
 
 SEGMENT_LINES = 128
 """Lines of a sealed segment, and the most of the open one. Segments of other lengths are read as well."""

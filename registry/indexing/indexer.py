@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from registry.errors import ProblemsError, RefusedError, RegistryError, UsageError
 from registry.files.atomic_write import put_in
 from registry.files.safe_paths import refuse_links
-from registry.git import HEADS, HIGH_WATER, Remote, Repository, branch_ref
+from registry.git import HEADS, HIGH_WATER, Repository, branch_ref
+from registry.git.remote import Remote
 from registry.ids import (
     Assignment,
     Ledger,
@@ -32,7 +33,7 @@ from registry.ids import (
     plan_rewrite,
 )
 from registry.indexing.published import PublishedLedger, high_water, read_published
-from registry.load.ledger_files import MAX_LEDGER_BYTES, LedgerFiles, read_ledger_files
+from registry.load.ledger_files import MAX_LEDGER_BYTES, read_ledger_files
 from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
 from registry.load.source import Commit, Source, WorkTree, open_source
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
@@ -42,6 +43,8 @@ from registry.pipeline import check_source
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from registry.model.ledger_files import LedgerFiles
 
 INDEXED = "Registry-Index"
 """Trailer of the commits made here: the commit that was indexed."""

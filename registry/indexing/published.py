@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from registry.errors import RefusedError, UsageError
 from registry.git import HIGH_WATER, Repository
 from registry.ids import Mark, all_lines, mark_of, parse_ledger_files, segment_path, split_open
-from registry.load.ledger_files import MAX_LEDGER_BYTES, LedgerFiles, read_ledger_files
+from registry.load.ledger_files import MAX_LEDGER_BYTES, read_ledger_files
 from registry.load.source import Commit, Source
 from registry.model.addresses import API_LEDGER, API_SNAPSHOT
 from registry.model.definition import LEDGER_PATH
+from registry.model.ledger_files import LedgerFiles
 
 if TYPE_CHECKING:
     import http.client

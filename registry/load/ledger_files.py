@@ -1,37 +1,19 @@
 """Read the files of the ledger: the open segment and the sealed ones. `registry.ids` gives them a meaning."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 from registry.errors import UsageError
 from registry.git import Oversize
 from registry.load.source import EntryType, FileTooLargeError, Source
 from registry.model.definition import LEDGER_FOLDER, LEDGER_PATH
+from registry.model.ledger_files import LedgerFiles, is_segment_file
 from registry.model.problem import Problem, Severity, Span
 
 MAX_LEDGER_BYTES = 64 * 1024 * 1024
 """A larger ledger is not read: this size is enough for 400,000 events."""
-SEGMENT_SUFFIX = ".jsonl"
 LEDGER_ATTRIBUTES = (f"{LEDGER_PATH} -text\n", f"{LEDGER_FOLDER}/** -text\n")
 """Lines of `.gitattributes`. The ledger is a chain of hashes: its bytes must be the same on every system."""
 OUTDATED_ATTRIBUTES = "I028"
 """The rule that `attributes_problems` reports."""
 _ATTRIBUTES_PATH = ".gitattributes"
-
-
-class LedgerFiles(NamedTuple):
-    """The bytes of the open segment ("" if there is none), and of all other segment files by path."""
-
-    open: bytes = b""
-    sealed: Mapping[str, bytes] = {}
-
-
-def is_segment_file(path: str) -> bool:
-    """True for a file that belongs to the sealed segments: below their folder, with their ending, not hidden.
-
-    Other files, such as a README or a backup of an editor, are not part of the ledger.
-    """
-    return path.startswith(f"{LEDGER_FOLDER}/") and path.endswith(SEGMENT_SUFFIX) and "/." not in path
 
 
 def read_ledger_files(source: Source) -> LedgerFiles:

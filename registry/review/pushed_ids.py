@@ -26,7 +26,7 @@ from registry.ids import (
     split_open,
 )
 from registry.load import yaml
-from registry.load.ledger_files import MAX_LEDGER_BYTES, LedgerFiles, is_segment_file
+from registry.load.ledger_files import MAX_LEDGER_BYTES
 from registry.load.settings import SETTINGS_PATH, parse_settings
 from registry.model.definition import (
     DEFINITIONS_FOLDER,
@@ -36,6 +36,7 @@ from registry.model.definition import (
     id_of,
     kind_and_name,
 )
+from registry.model.ledger_files import LedgerFiles, is_segment_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

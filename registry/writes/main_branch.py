@@ -14,7 +14,6 @@ from registry.git import (
     CommitSpec,
     GitWriteError,
     Published,
-    Pushed,
     RefUpdate,
     Signature,
     WriteFailure,
@@ -22,6 +21,7 @@ from registry.git import (
     open_repository,
 )
 from registry.git.batch_writer import BatchWriter
+from registry.git.remote import Pushed
 from registry.indexing.indexer import INDEXED
 from registry.indexing.published import high_water
 from registry.load.ledger_files import MAX_LEDGER_BYTES

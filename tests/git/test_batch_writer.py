@@ -22,13 +22,13 @@ from registry.git import (
     GitError,
     GitWriteError,
     Published,
-    Pushed,
     RefUpdate,
     Signature,
     WriteFailure,
     open_repository,
 )
 from registry.git.batch_writer import MOST_BATCHES, POINTS, BatchWriter
+from registry.git.remote import Pushed
 from tests.support.batch_server import HIGH_WATER, MAIN, publish, spec
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually

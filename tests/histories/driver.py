@@ -21,8 +21,8 @@ from unittest.mock import patch
 from registry.errors import RefusedError
 from registry.ids import Ledger, all_lines, parse_ledger_files, verify
 from registry.indexing.indexer import IndexOptions, index
-from registry.load.ledger_files import LedgerFiles
 from registry.model.definition import LEDGER_PATH, is_ledger_path
+from registry.model.ledger_files import LedgerFiles
 from registry.model.problem import Problem, has_errors
 from registry.review.review import review
 

@@ -23,8 +23,8 @@ from registry.ids import (
     plan_rewrite,
 )
 from registry.ids.segments import SEGMENT_LINES, append_lines
-from registry.load.ledger_files import LedgerFiles
 from registry.model.definition import LEDGER_PATH
+from registry.model.ledger_files import LedgerFiles
 
 EMPTY = Ledger((), "registry-1", "registry-1")
 FIRST, SECOND = "definitions/ledger/000001.jsonl", "definitions/ledger/000002.jsonl"

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from registry.load import yaml
+from registry.load.yaml.scalars import is_ambiguous
+from registry.load.yaml.strict import read
 
 _WIDTH = 100
 # YAML finds the `:` of a key only within 1,024 characters. Longer keys start with `? `.
@@ -135,10 +136,10 @@ def scalar(value: Any, *, is_key: bool = False, in_brackets: bool = True) -> str
 # Cached: revisions of one definition repeat nearly the same words, and checking each dominates the time.
 @lru_cache(maxsize=16_384)
 def _text(text: str, is_key: bool = False, in_brackets: bool = True) -> str:
-    is_ambiguous = yaml.is_ambiguous(text)
-    if not is_ambiguous and _PLAIN.match(text):
+    is_read_differently = is_ambiguous(text)
+    if not is_read_differently and _PLAIN.match(text):
         return text
-    if text and text.isprintable() and text == text.strip() and not is_ambiguous:
+    if text and text.isprintable() and text == text.strip() and not is_read_differently:
         # Brackets and block style accept different texts: `-` is text in one and a list in the other.
         wanted = {text: 1} if is_key else {"a": text}
         plain = f"{text}: 1" if is_key else f"a: {text}"
@@ -148,7 +149,7 @@ def _text(text: str, is_key: bool = False, in_brackets: bool = True) -> str:
 
 
 def _reads_as(text: str, wanted: Any) -> bool:
-    reading = yaml.read(text.encode("utf-8", "replace"), "")
+    reading = read(text.encode("utf-8", "replace"), "")
     return not reading.problems and reading.document is not None and reading.document.data == wanted
 
 
