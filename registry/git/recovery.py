@@ -18,7 +18,7 @@ The caller holds the lock of the repository on this host, so no other server is 
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -248,7 +248,13 @@ class Recovery:
                 self._unlink(path)
         if others.are_all_visible:
             self._clean_temporary(name for name in names if name.startswith(("tmp_pack_", "tmp_idx_")))
+            # Git creates this file, writes into it, and then moves the pack: it was killed in between.
+            self._clean_temporary(name for name in names if self._is_empty_keep(name, names))
             self._clean_repacked(names)
+
+    def _is_empty_keep(self, name: str, names: Collection[str]) -> bool:
+        stem = name.removesuffix(".keep")
+        return stem != name and f"{stem}.pack" not in names and _read_small(self._packs / name) == b""
 
     def _clean_temporary(self, names: Iterable[str]) -> None:
         paths = [self._packs / name for name in names]

@@ -560,7 +560,7 @@ def test_acknowledged_batches_survive_kills_at_random_times(
     is_whole(bare, lines + new)
     writer.close()
     if victims != "both servers":
-        assert leftovers(bare) == []
+        assert {name: (bare.root / name).read_bytes() for name in leftovers(bare)} == {}
 
 
 def test_a_stopped_git_process_of_a_killed_server_is_ended(bare: RepoBuilder, opened: Open) -> None:
@@ -591,6 +591,7 @@ def test_leftovers_of_dead_servers_are_removed_and_nothing_else(bare: RepoBuilde
         packs / ".tmp-999999999-pack-1.pack",
         packs / "pack-1.keep",
         packs / "pack-1.pack",
+        packs / "pack-3.keep",
         bare.root / "refs/tmp/empty",
         bare.root / "refs/tmp/dead",
     ]
@@ -600,11 +601,15 @@ def test_leftovers_of_dead_servers_are_removed_and_nothing_else(bare: RepoBuilde
         packs / "pack-2.keep",
         bare.root / f"fast_import_crash_{os.getpid()}",
         packs / "tmp_pack_in_use",
+        packs / "pack-4.keep",
+        packs / "pack-4.pack",
     ]
     for path in (*removed, *kept):
         if path.suffix != ".lock" and path.parent.name != "tmp":
             path.write_bytes(b"fast-import")
     (packs / "pack-2.keep").write_bytes(b"receive-pack 1 on host")
+    (packs / "pack-3.keep").write_bytes(b"")
+    (packs / "pack-4.keep").write_bytes(b"")  # as operators make them, for a pack that is there
     with (packs / "tmp_pack_in_use").open():
         opened()
         assert [path.name for path in removed if path.exists()] == []

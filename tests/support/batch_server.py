@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from registry.git import CommitSpec, GitWriteError, Published, RefUpdate, Signature, open_repository
+from registry.git import CommitSpec, GitError, Published, RefUpdate, Signature, open_repository
 from registry.git.batch_writer import BatchWriter
 
 MAIN, HIGH_WATER = "refs/heads/main", "refs/registry/high-water"
@@ -49,7 +49,7 @@ def main(root: str, name: str, point: str = "", number: str = "1") -> None:
             keys = [f"{name}-{os.getpid()}-{batch}-{place}" for place in range(3)]
             try:
                 ids = publish(writer, [spec(key) for key in keys])
-            except GitWriteError as error:
+            except GitError as error:
                 print("failed", error.message, flush=True)
                 continue
             if ids is not None:
