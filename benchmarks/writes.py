@@ -108,15 +108,20 @@ def _load(port, token, requests, clients, results):
 
 
 def load(served, requests, clients):
-    """Send requests from a process with that many clients. Return seconds, latencies and refused statuses."""
+    """Send requests from a process with that many clients. Return seconds and sorted latencies.
+
+    A refused request ends the benchmark.
+    """
     results = multiprocessing.Queue()
     process = multiprocessing.Process(
         target=_load, args=(served.port, served.token, requests, clients, results)
     )
     process.start()
-    found = results.get()
+    seconds, latencies, failures = results.get()
     process.join()
-    return found
+    if failures:
+        raise SystemExit(f"{len(failures)} requests were refused: {sorted(set(failures))}")
+    return seconds, sorted(latencies)
 
 
 def cpu_seconds(server):
@@ -192,10 +197,7 @@ class Figures:
 def measure_writes(figures, name, served, requests, clients):
     """Add rate, latencies in ms and processor time in ms per write of one load."""
     before = cpu_seconds(served.process)
-    seconds, latencies, failures = load(served, requests, clients)
-    if failures:
-        raise SystemExit(f"{name}: {len(failures)} writes were refused: {sorted(set(failures))}")
-    latencies.sort()
+    seconds, latencies = load(served, requests, clients)
     figures.add(f"{name}, rate", len(requests) / seconds)
     figures.add(f"{name}, p50", 1000 * latencies[len(latencies) // 2])
     figures.add(f"{name}, p99", 1000 * latencies[len(latencies) * 99 // 100])
@@ -205,8 +207,7 @@ def measure_writes(figures, name, served, requests, clients):
 def measure_reads(figures, name, served, count=300):
     """Add the latencies of lists and details, in ms."""
     for what, path in (("list", f"{LIST}?limit=20&offset=40"), ("detail", f"{LIST}7/")):
-        _, latencies, _ = load(served, [("GET", path, None)] * count, 1)
-        latencies.sort()
+        _, latencies = load(served, [("GET", path, None)] * count, 1)
         figures.add(f"{what} {name}, p50", 1000 * latencies[count // 2])
         figures.add(f"{what} {name}, p99", 1000 * latencies[count * 99 // 100])
 
