@@ -89,7 +89,8 @@ def floor_command(repository, site, scratch):
     wanted = scratch / "contents"
     wanted.write_text(shown_contents(repository))
     git = f"git -C {shlex.quote(str(repository))}"
-    copy = f"cp -r {shlex.quote(str(site.resolve()))} {shlex.quote(str(scratch / 'copy'))}"
+    # -H follows the link of the site, which each build moves to another generation.
+    copy = f"cp -RH {shlex.quote(str(site))} {shlex.quote(str(scratch / 'copy'))}"
     return [
         "sh",
         "-ec",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.changes.meaning import Meaning, meaning
 from registry.changes.table import TABLE, Party
-from registry.check import RULES
+from registry.check.families import RULES
 from registry.check.plugins import plugin_rules
 from registry.load.settings import CHANGE_LEVELS, IGNORE, LEVELS, Settings
 from registry.model.diff import MISSING, same

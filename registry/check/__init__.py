@@ -1,6 +1,6 @@
 """Check loaded definitions with every rule and return the problems. Pure.
 
-To add a rule, write it in a module of this package. To add a module, add its `RULES` to `FAMILIES`.
+To add a rule, write it in a module of this package. To add a module, add its `RULES` to `families`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from registry.check import (
-    adapters,
-    change,
-    compat,
-    credentials,
-    fields,
-    metadata,
-    names,
-    placeholders,
-    references,
-    schema,
-    values,
-)
+from registry.check.families import FAMILIES, RULES
 from registry.check.plugins import plugin_rules
 from registry.check.registry_rules import OTHERS
 from registry.check.rule import Find, MergeTarget, Names, Neighborhood, Registry, Rule
@@ -40,19 +28,6 @@ from registry.model.problem import Problem, Severity, Span
 if TYPE_CHECKING:
     from registry.load.kinds import Kinds
 
-FAMILIES: tuple[tuple[Rule, ...], ...] = (
-    schema.RULES,
-    names.RULES,
-    change.RULES,
-    references.RULES,
-    adapters.RULES,
-    placeholders.RULES,
-    fields.RULES,
-    values.RULES,
-    credentials.RULES,
-    metadata.RULES,
-    compat.RULES,
-)
 __all__ = [
     "FAMILIES",
     "OTHERS",
@@ -66,7 +41,6 @@ __all__ = [
     "judged_by",
     "unknown_rules",
 ]
-RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family)
 _BUILT_IN = frozenset(rule.id for rule in RULES)
 
 
