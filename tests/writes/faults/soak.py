@@ -26,6 +26,10 @@ def _run(name: str, work: Callable[[Machine], Journal]) -> None:
             journal = work(machine)
             compare(machine.bare, journal.exchanges)
             compare_with_build(machine, root)
+            print(  # noqa: T201 - a program of its own
+                f"{name}: {len(journal.exchanges)} requests, slowest start {machine.slowest_s:.1f} s",
+                flush=True,
+            )
         finally:
             machine.kill_all()
 
