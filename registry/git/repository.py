@@ -483,8 +483,10 @@ class Repository:
             )
         )
 
-    def files_with(self, patterns: Sequence[str], folder: str, tree: str | None = None) -> set[str]:
-        """Return the files below `folder` that match one of `patterns` (extended regular expressions).
+    def files_with(
+        self, patterns: Sequence[str], folders: Sequence[str], tree: str | None = None
+    ) -> set[str]:
+        """Return the files below `folders` that match one of `patterns` (extended regular expressions).
 
         Searches `tree` (a commit or tree id), or the work tree including untracked files.
         """
@@ -492,9 +494,9 @@ class Repository:
         # `--text`: with `-I` an attribute `-diff` would exclude a file.
         asked = ("grep", "-l", "-z", "-E", "--no-textconv", "--text", "--no-recurse-submodules", *words)
         if tree is not None:
-            output = self._git.run_on_objects(*asked, tree, "--", folder, ok=(0, 1))
+            output = self._git.run_on_objects(*asked, tree, "--", *folders, ok=(0, 1))
         else:
-            output = self._git.run(*asked, "--untracked", "--", folder, ok=(0, 1))
+            output = self._git.run(*asked, "--untracked", "--", *folders, ok=(0, 1))
         return {os.fsdecode(path).removeprefix(f"{tree}:") for path in output.split(b"\0") if path}
 
     # Branches and merges

@@ -11,15 +11,21 @@ from registry.model.definition import DEFINITIONS_FOLDER, kind_and_name
 def paths_with(source: Source, repository: Repository, patterns: Sequence[str]) -> set[str]:
     """Return paths of definitions in `source` that may match `patterns` (extended regular expressions).
 
-    `git grep` reads whole files of any size. If a file is larger than a definition can be, git is not started
-    and all paths are returned: the caller then reads more files than necessary, with the same result.
+    `git grep` reads whole files of any size. If a file beside the definitions is larger than a definition can
+    be, git is not started and all paths are returned: the caller then reads more files than necessary, with
+    the same result. The ledger grows beyond that size, so only the folders of kinds count and are searched.
     """
-    if not patterns:
+    definitions = [
+        (entry.path, place[0])
+        for entry in source.entries(DEFINITIONS_FOLDER)
+        if entry.type is EntryType.FILE and (place := kind_and_name(entry.path))
+    ]
+    folders = sorted({f"{DEFINITIONS_FOLDER}/{kind}" for _, kind in definitions})
+    if not (patterns and folders):
         return set()
-    if source.largest_file(DEFINITIONS_FOLDER) > MAX_BYTES:
-        entries = source.entries(DEFINITIONS_FOLDER)
-        return {entry.path for entry in entries if entry.type is EntryType.FILE and kind_and_name(entry.path)}
+    if any(source.largest_file(folder) > MAX_BYTES for folder in folders):
+        return {path for path, _ in definitions}
     prefix = repository.prefix_of(source.root)
     tree = None if source.is_work_tree else source.commit
-    paths = repository.files_with(patterns, f"{prefix}{DEFINITIONS_FOLDER}", tree)
+    paths = repository.files_with(patterns, [f"{prefix}{folder}" for folder in folders], tree)
     return {path for found in paths if kind_and_name(path := found.removeprefix(prefix))}
