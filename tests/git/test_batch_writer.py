@@ -30,6 +30,7 @@ from registry.git import (
 from registry.git.batch_writer import MOST_BATCHES, POINTS, BatchWriter
 from registry.git.remote import Pushed
 from tests.support.batch_server import HIGH_WATER, MAIN, publish, spec
+from tests.support.fsck import check_objects
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually
 
@@ -79,7 +80,7 @@ def children(name: str) -> list[psutil.Process]:
 
 
 def is_clean(bare: RepoBuilder) -> bool:
-    bare.git("fsck", "--full", "--strict", "--no-dangling")
+    check_objects(bare.root)
     return True
 
 

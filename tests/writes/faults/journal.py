@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.fsck import check_objects
 from tests.support.waiting import PATIENCE_S
 from tests.support.writing import LIST, Answer, Client
 from tests.writes.faults.machine import Machine, git, run_registry
@@ -155,7 +156,7 @@ def compare(bare: Path, exchanges: Sequence[Exchange]) -> None:
     assert not [number for number, count in ids.items() if count > 1]
     main, mark = (git(bare, "rev-parse", ref) for ref in ("refs/heads/main", "refs/registry/high-water"))
     assert main == mark
-    git(bare, "fsck", "--full", "--strict", "--no-dangling")
+    check_objects(bare)
 
 
 def _allowed_commits(status: int) -> tuple[int, ...]:
