@@ -233,7 +233,7 @@ def update_state(
     has to be read: settings, schemas, templates or samples changed, a branch was reset or switched, or
     very many files changed.
     """
-    from registry.snapshot import changes_since
+    from registry.snapshot import apply_changes, changes_since
 
     if len(paths_since_good) > MOST_CHANGES:
         return None
@@ -249,7 +249,7 @@ def update_state(
         changes = changes_since(good, source, checked.loaded, changed, paths=known)
         if changes is None:
             return None
-        return SourceState(checked, good.apply(changes), checked.problems)
+        return SourceState(checked, apply_changes(good, changes), checked.problems)
 
 
 def build(  # noqa: PLR0913 - each a way in which builds differ

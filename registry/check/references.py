@@ -37,7 +37,7 @@ def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
                 continue
             pair = (reference.kind, name)
             if pair not in hints:
-                names = registry.names.get(reference.kind, [])
+                names = registry.similar(reference.kind, name)
                 guess = nearest(name, names) if len(hints) < _MOST_SUGGESTIONS else ""
                 shown = (
                     f"known: {', '.join(names[:8])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -64,6 +64,10 @@ class Registry:
                 names[found[0]].append(found[1])
         return names
 
+    def similar(self, kind: str, _name: str) -> Sequence[str]:
+        """Return the names of a kind, to suggest one of them instead of a name that does not exist."""
+        return self.names.get(kind, [])
+
     def has(self, kind: str, name: str) -> bool:
         """Return True when a definition of this name exists, even if its file could not be read."""
         if (kind, name) in self.by_name:
@@ -78,27 +82,11 @@ class Names(Protocol):
     def has(self, kind: str, name: str) -> bool:
         """Return True when a definition of this name exists, even if its file could not be read."""
 
-    def of_kind(self, kind: str) -> list[str]:
-        """Return all names of a kind; used for suggestions only."""
+    def similar(self, kind: str, name: str) -> Sequence[str]:
+        """Return names of a kind to suggest one of instead of `name`: all, or some if there are very many."""
 
     def sample_problem(self, path: str) -> str:
         """Return what is wrong with a file that an example names; "" if it exists."""
-
-
-class _NamesByKind(Mapping[str, list[str]]):
-    """Names by kind, collected when a rule asks for them."""
-
-    def __init__(self, kinds: Kinds, known: Names) -> None:
-        self._kinds, self._known = kinds, known
-
-    def __getitem__(self, kind: str) -> list[str]:
-        return self._known.of_kind(kind)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._kinds.by_name)
-
-    def __len__(self) -> int:
-        return len(self._kinds.by_name)
 
 
 @dataclass(frozen=True)
@@ -107,11 +95,10 @@ class Neighborhood(Registry):
 
     known: Names | None = None
 
-    @cached_property
-    def names(self) -> Mapping[str, list[str]]:
-        """Names by kind, of all definitions."""
+    def similar(self, kind: str, name: str) -> Sequence[str]:
+        """As in `Names`."""
         assert self.known is not None
-        return _NamesByKind(self.kinds, self.known)
+        return self.known.similar(kind, name)
 
     def has(self, kind: str, name: str) -> bool:
         """Return True when a definition of this name exists."""

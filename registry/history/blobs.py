@@ -4,7 +4,7 @@ import re
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from registry.credentials import SecretFields, hide, hide_in_line
 from registry.git import Oversize, Repository
 from registry.load import yaml
 from registry.model.definition import Definition, id_of
+from registry.model.persistent import persistent_table, updated
 from registry.model.redaction import redacted
 
 DocumentData = dict[str, Any]
@@ -115,7 +116,7 @@ class BlobReader:
         """Hide credentials in `secret_fields`: a revision whose secret was removed is still public."""
         self._repository = repository
         self._fields = secret_fields
-        self._current: dict[str, Definition] = {}
+        self._current: Mapping[str, Definition] = {}
         self._spool: BlobSpool | None = None
         self._read: dict[str, bytes] = {}
         self._held: dict[str, _Content] = {}
@@ -134,12 +135,17 @@ class BlobReader:
 
         Contents already read are shared.
         """
+        current = updated(self._current, {**dict.fromkeys(replaced), **{one.blob: one for one in added}})
+        return self._with_current(current)
+
+    def persistent(self) -> "BlobReader":
+        """Return a reader of the same contents with a persistent table: `with_changes` copies nothing."""
+        return self._with_current(persistent_table(self._current))
+
+    def _with_current(self, current: Mapping[str, Definition]) -> "BlobReader":
         reader = BlobReader(self._repository, self._fields)
         reader._spool, reader._held, reader._lock = self._spool, self._held, self._lock
-        reader._current = self._current.copy()
-        for blob in replaced:
-            reader._current.pop(blob, None)
-        reader._current |= {one.blob: one for one in added}
+        reader._current = current
         return reader
 
     def prefetch(self, blobs: Iterable[str]) -> None:

@@ -27,6 +27,7 @@ from registry.ids.segments import (
 from registry.model.definition import LEDGER_FOLDER, LEDGER_PATH
 from registry.model.git_leftovers import leftover_in
 from registry.model.ledger_files import LedgerFiles
+from registry.model.persistent import extended, persistent_sequence, persistent_table, updated
 from registry.model.problem import Problem, Severity, Span
 
 STATES = ("live", "moved", "gone")
@@ -82,7 +83,7 @@ class Ledger:
     `sealed` is the number of lines of each sealed segment.
     """
 
-    entries: tuple[LedgerEntry, ...]
+    entries: Sequence[LedgerEntry]
     registry_id: str
     head: str
     sealed: tuple[int, ...] = ()
@@ -98,6 +99,11 @@ class Ledger:
         return {(entry.kind, entry.id): entry for entry in self.entries}
 
     @cached_property
+    def last_lines(self) -> Mapping[tuple[str, int], int]:
+        """The number of the last line (from 1) of each id, by (kind, id)."""
+        return {(entry.kind, entry.id): number for number, entry in enumerate(self.entries, 1)}
+
+    @cached_property
     def next_ids(self) -> Mapping[str, int]:
         """The next free id of each kind that has ids."""
         found: dict[str, int] = {}
@@ -109,12 +115,18 @@ class Ledger:
         """Return the next free id of `kind`."""
         return self.next_ids.get(kind, 1)
 
+    def persistent(self) -> "Ledger":
+        """Return the same ledger with persistent tables: `continued` copies nothing."""
+        found = replace(self, entries=persistent_sequence(self.entries))
+        found.__dict__.update(latest=persistent_table(self.latest), next_ids=self.next_ids)
+        return found
+
     def continued(self, entries: Sequence[LedgerEntry]) -> "Ledger":
-        """Return the ledger with more entries at its end, in time that grows with their number."""
+        """Return the ledger with more entries at its end."""
         if not entries:
             return self
-        after = replace(self, entries=(*self.entries, *entries), head=entries[-1].hash)
-        after.__dict__["latest"] = {**self.latest, **{(one.kind, one.id): one for one in entries}}
+        after = replace(self, entries=extended(self.entries, entries), head=entries[-1].hash)
+        after.__dict__["latest"] = updated(self.latest, {(one.kind, one.id): one for one in entries})
         next_ids = dict(self.next_ids)
         for one in entries:
             next_ids[one.kind] = max(next_ids.get(one.kind, 1), one.id + 1)

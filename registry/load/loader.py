@@ -48,7 +48,7 @@ class Loaded:
     file, if any.
     """
 
-    definitions: tuple[Definition, ...]
+    definitions: Sequence[Definition]
     problems: tuple[Problem, ...]
     unreadable: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()

@@ -65,7 +65,7 @@ def _by_name(snapshot: Snapshot, kind: Kind, name: str) -> bytes | None:
     definition = snapshot.by_name.get((kind.name, name))
     if definition is not None:
         return json_api.detail_bytes(snapshot, definition) + b"\n"
-    tombstone = snapshot.tombstones_by_name.get((kind.name, name))
+    tombstone = snapshot.tombstone_named(kind.name, name)
     return to_json(json_api.tombstone_body(snapshot, tombstone)) if tombstone is not None else None
 
 
@@ -74,7 +74,7 @@ def _by_id(
 ) -> bytes | None:
     there: Definition | Tombstone | None = snapshot.definition(kind.name, int(number))
     if there is None:
-        there = snapshot.tombstones_by_id.get((kind.name, int(number)))
+        there = snapshot.tombstone(kind.name, int(number))
     if there is None:
         return None
     if history or revision:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from registry import __version__
@@ -64,8 +64,7 @@ def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
         yield from _lists(snapshot, kind)
         definitions = snapshot.by_kind[kind.name]
         yield _definitions(snapshot, kind.name, definitions, snapshot.fingerprints_by_kind[kind.name])
-        gone = [one for one in snapshot.tombstones if one.kind == kind.name]
-        for tombstone in gone:
+        for tombstone in snapshot.tombstones.of_kind(kind.name):
             name = f"{addresses.api_list(kind.name)}#{tombstone.id}"
             yield Target(
                 name,
@@ -232,7 +231,8 @@ def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
     if found is None:
         found = to_json(detail_body(snapshot, definition)).rstrip(b"\n")
         if len(snapshot.answers) >= _MOST_HELD:
-            snapshot.answers.clear()
+            for old in list(islice(snapshot.answers, _MOST_HELD // 2)):
+                snapshot.answers.pop(old, None)
         snapshot.answers[fingerprint] = found
     return found
 
@@ -292,8 +292,8 @@ def snapshot_body(snapshot: Snapshot) -> dict[str, Any]:
         "kinds": {
             kind.name: {
                 "count": len(published(snapshot, kind.name)),
-                "pending": sum(one.id is None for one in snapshot.by_kind[kind.name]),
-                "deleted": sum(one.kind == kind.name for one in snapshot.tombstones),
+                "pending": len(snapshot.by_kind[kind.name]) - len(published(snapshot, kind.name)),
+                "deleted": len(snapshot.tombstones.of_kind(kind.name)),
                 "next_id": snapshot.ledger.next_id(kind.name),
             }
             for kind in snapshot.kinds
@@ -428,9 +428,9 @@ def is_gone(snapshot: Snapshot, file: str) -> bool:
     if found is None:
         return False
     kind, what = found
-    return (kind, what) in (
-        snapshot.tombstones_by_id if isinstance(what, int) else snapshot.tombstones_by_name
-    )
+    if isinstance(what, int):
+        return snapshot.tombstone(kind, what) is not None
+    return snapshot.tombstone_named(kind, what) is not None
 
 
 def short_facts(revision: Revision) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def touched_paths(source: Source, repository: Repository, base: str, tree: str |
     return frozenset(path[len(prefix) :] for path in paths if path.startswith(prefix))
 
 
-def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> tuple[Definition, ...]:
+def _read(source: Source, kinds: Kinds, paths: Collection[str]) -> Sequence[Definition]:
     """Return the definitions at these paths. Raises UsageError if one of them is unreadable."""
     if not paths:
         return ()

@@ -238,7 +238,7 @@ class _Replay:
         after: dict[str, int | None],
         ledger: Ledger,
         known_lines: int | None,
-        appended: tuple[LedgerEntry, ...],
+        appended: Sequence[LedgerEntry],
     ) -> tuple[Refusal, ...]:
         self._add_what_is_around(before, after, ledger, appended)
         files = [

@@ -19,6 +19,7 @@ from registry.pipeline import SourceState, check_one, read_state, update_state
 from registry.progress import NOT_CANCELED, CanceledError, CancelToken, Progress, silent
 from registry.render import html, json_answer, render, render_one
 from registry.render.target import Target, Targets, files_by_path
+from registry.snapshot import with_edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -198,7 +199,7 @@ class LiveRegistry:
                 before = snapshot.by_name.get(edited[:2]) if edited is not None else None
                 if edited is None or before is None or before.id != edited.id or snapshot.is_fork:
                     return False
-                snapshot = snapshot.with_edit(edited)
+                snapshot = with_edit(snapshot, edited)
                 pages = self.state.pages.with_newer(render_one(snapshot, edited))
                 pages.get(page_file(definition_page(edited.kind, edited.name)))
             except (RegistryError, OSError):

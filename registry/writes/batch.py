@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.load.lookups import QualifiedName, references_of
+from registry.load.lookups import QualifiedName, name_key, references_of
 from registry.model.addresses import folded
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from registry.snapshot import BrokenFile, Tombstone
     from registry.writes.requests import WriteRequest
     from registry.writes.state import RegistryState
+
+_MOST_COMPARED = 1_000
 
 
 class WriteStep(NamedTuple):
@@ -92,14 +95,14 @@ class Batch:
 
     def tombstone(self, kind: str, number: int) -> Tombstone | None:
         """Return what remains of a definition that was deleted before this batch."""
-        return self.state.snapshot.tombstones_by_id.get((kind, number))
+        return self.state.snapshot.tombstone(kind, number)
 
     def is_deleted(self, kind: str, number: int) -> bool:
         """True for an id that was assigned and whose definition has no file."""
         key = (kind, number)
         if key in self._by_id:
             return self._by_id[key] is None
-        return key in self.state.snapshot.tombstones_by_id
+        return self.tombstone(kind, number) is not None
 
     def owner_of(self, kind: str, name: str) -> str | None:
         """Return the name that a new file would collide with, by case or Unicode form, or None."""
@@ -137,7 +140,7 @@ class Batch:
     def referring(self, place: QualifiedName) -> list[Definition]:
         """Return the definitions that refer to a kind and name."""
         known = self.state.snapshot.referring.get(place, ())
-        candidates = {(one.kind, one.name): one for one in known}
+        candidates = {(one.kind, one.name): one for one, _ in known}
         changed = {key: one for key, one in self._by_name.items() if one is not None}
         current = [one for key in {**candidates, **changed} if (one := self.at(key)) is not None]
         return [one for one in current if place in references_of(one, self.kinds)]
@@ -158,12 +161,18 @@ class Batch:
         """Return True when a definition of this name exists, even if its file has errors."""
         return self.at((kind, name)) is not None or (kind, folded(name)) in self.state.snapshot.broken_by_name
 
-    def of_kind(self, kind: str) -> list[str]:
-        """Return all names of a kind."""
-        names = {one.name for one in self.state.snapshot.by_kind.get(kind, ())}
-        for (changed_kind, name), one in self._by_name.items():
-            if changed_kind == kind:
-                names = names - {name} if one is None else names | {name}
+    def similar(self, kind: str, name: str) -> Sequence[str]:
+        """Return the names of a kind; of very many those next to `name` in their order."""
+        known = self.state.snapshot.by_kind.get(kind, ())
+        if len(known) > _MOST_COMPARED:
+            place = bisect_left(known, name_key(name), key=lambda one: name_key(one.name))
+            known = known[max(0, place - _MOST_COMPARED // 2) : place + _MOST_COMPARED // 2]
+        names = {one.name for one in known}
+        for (changed_kind, changed_name), one in self._by_name.items():
+            if changed_kind == kind and one is not None:
+                names.add(changed_name)
+            elif changed_kind == kind:
+                names.discard(changed_name)
         return sorted(names)
 
     def sample_problem(self, path: str) -> str:

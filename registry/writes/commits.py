@@ -11,7 +11,7 @@ from registry.ids import LedgerEntry, append_entries, chain
 from registry.model.addresses import folded
 from registry.model.definition import LEDGER_PATH
 from registry.model.revision import Revision
-from registry.snapshot import SnapshotChanges, Tombstone
+from registry.snapshot import SnapshotChanges, Tombstone, apply_changes
 from registry.writes.idempotency import trailer_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def state_after(planned: PlannedBatch, made: Sequence[MadeCommit], commit_time: 
     state = planned.batch.state
     snapshot = state.snapshot
     revisions: dict[tuple[str, int], Revisions] = {}
-    tombstones = dict(snapshot.tombstones_by_id)
+    tombstones: dict[tuple[str, int], Tombstone | None] = {}
+    line = len(snapshot.ledger.entries)
     fixed: set[str] = set()
     changes: dict[QualifiedName, Definition | None] = {}
     for step, commit, done in zip(planned.batch.steps, planned.commits, made, strict=True):
@@ -98,6 +99,7 @@ def state_after(planned: PlannedBatch, made: Sequence[MadeCommit], commit_time: 
         known = revisions.get(key)
         if known is None:
             known = _known_revisions(snapshot, step)
+        line += step.event is not None
         revisions[key] = known.with_one_more(_revision(state, step, known, commit, done))
         if step.before is not None:
             changes[step.kind, step.before.name] = None
@@ -105,11 +107,12 @@ def state_after(planned: PlannedBatch, made: Sequence[MadeCommit], commit_time: 
         if step.after is not None:
             changes[step.kind, step.after.name] = step.after
             fixed.add(step.after.path)
-            tombstones.pop(key, None)
+            tombstones[key] = None
         elif step.before is not None:
-            tombstones[key] = Tombstone(step.kind, step.id, step.before.name, revisions[key])
+            tombstones[key] = Tombstone(step.kind, step.id, step.before.name, revisions[key], line)
     current = {place: revisions[one.kind, one.id or 0] for place, one in changes.items() if one is not None}
-    after = snapshot.apply(
+    after = apply_changes(
+        snapshot,
         SnapshotChanges(
             definitions=changes,
             ledger=snapshot.ledger.continued(planned.entries),
@@ -117,12 +120,11 @@ def state_after(planned: PlannedBatch, made: Sequence[MadeCommit], commit_time: 
             commit=made[-1].id,
             commit_time=commit_time,
             uncommitted=frozenset(),
-            tombstones=_sorted(snapshot.tombstones, tombstones),
+            tombstones=tombstones,
             revisions=current,
             broken=tuple(one for one in snapshot.broken if one.path not in fixed),
-        )
+        ),
     )
-    after.__dict__["tombstones_by_id"] = tombstones
     return replace(state, snapshot=after, open_segment=planned.open_segment)
 
 
@@ -130,7 +132,7 @@ def _known_revisions(snapshot: Snapshot, step: WriteStep) -> Revisions:
     if step.before is not None:
         broken = _broken(snapshot, step.before)
         return broken.revisions if broken is not None else snapshot.revisions_of(step.before)
-    tombstone = snapshot.tombstones_by_id.get((step.kind, step.id))
+    tombstone = snapshot.tombstone(step.kind, step.id)
     return tombstone.revisions if tombstone is not None else NO_REVISIONS
 
 
@@ -154,10 +156,3 @@ def _revision(
         step.after.blob if step.after is not None else None,
         known.newest.blob if known.newest is not None else None,
     )
-
-
-def _sorted(before: tuple[Tombstone, ...], now: Mapping[tuple[str, int], Tombstone]) -> tuple[Tombstone, ...]:
-    """Return tombstones in order of kind and id; the same tuple when none was added or removed."""
-    if len(before) == len(now) and all(now.get((one.kind, one.id)) is one for one in before):
-        return before
-    return tuple(sorted(now.values(), key=lambda one: (one.kind, one.id)))

@@ -326,7 +326,7 @@ def tag_in(state: RegistryState, kind: str, number: int) -> EntityTag | None:
 def tag_at(state: RegistryState, request: CarriedOut) -> EntityTag | None:
     """Return the entity tag that a definition had after a request; None for a deletion."""
     snapshot, kind, number = state.snapshot, request.kind, request.id
-    there = snapshot.definition(kind, number) or snapshot.tombstones_by_id.get((kind, number))
+    there = snapshot.definition(kind, number) or snapshot.tombstone(kind, number)
     revisions = snapshot.revisions_of_any(there) if there is not None else ()
     if request.revision > len(revisions):
         return None

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from registry.cache.build_cache import BuildCache
     from registry.git import Repository
-    from registry.snapshot import Snapshot
     from registry.writes.batch import Batch
 
 _DEFAULT_BRANCH = f"{HEADS}main"
@@ -188,11 +187,10 @@ class MainBranch:
                 f"{self.ref} lacks ledger lines of {published.mark.where}: the branch was reset",
                 f"restore them: registry index --recover -C {self.folder}",
             )
-        _prepare(found)
         mailmap = self._repository.mailmap(commit)
         samples = source.entries(SAMPLES_FOLDER)
         return RegistryState(
-            found,
+            found.persistent(),
             source.read(LEDGER_PATH, at_most=MAX_LEDGER_BYTES) or b"",
             floors_of((published.mark,) if published is not None else ()),
             self._read_blob,
@@ -274,12 +272,3 @@ class MainBranch:
             raise RacedError(updates[0].new)
         if result.outcome is Pushed.REFUSED:
             raise PushRefusedError(f"the remote {self._remote} refused the push: {result.message}")
-
-
-def _prepare(snapshot: Snapshot) -> None:
-    """Make the tables that writes need: each later state continues them in time that grows with its changes.
-
-    At 100,000 definitions the first write would otherwise take a second.
-    """
-    _ = snapshot.folded_names, snapshot.tombstones_by_id, snapshot.common_fingerprint
-    _ = snapshot.ledger.latest, snapshot.ledger.next_ids

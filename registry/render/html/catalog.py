@@ -202,9 +202,7 @@ class _Catalog:
             fingerprints = snapshot.fingerprints_by_kind[kind.name]
             yield from self.lists(facts_of_kind, definitions, fingerprints)
             yield self.definitions(kind, facts_of_kind, definitions, fingerprints)
-            gone = [
-                one for one in snapshot.tombstones if one.kind == kind.name and snapshot.answers_by_name(one)
-            ]
+            gone = [one for one in snapshot.tombstones.of_kind(kind.name) if snapshot.answers_by_name(one)]
             for tombstone in gone:
                 yield Target(
                     f"{kind.name}#{tombstone.id}",

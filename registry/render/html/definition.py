@@ -46,7 +46,7 @@ def definition_texts(
             "title": other.summary.title or other.name,
             "name": other.name,
         }
-        for other in used_by
+        for other, _ in used_by
     )
     return {
         **_content(snapshot, templates, kind, definition.name, definition.id, definition.data),

@@ -1,0 +1,246 @@
+"""The snapshot of a later state of the same source, from an earlier one and what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry.history.archive import NO_REVISIONS
+from registry.history.reader import continue_history
+from registry.model.addresses import folded
+from registry.model.definition import is_ledger_path, kind_and_name
+from registry.model.persistent import updated
+from registry.snapshot.ledger import find_tombstones, read_own_ledger
+from registry.snapshot.revisions import current_revisions
+from registry.snapshot.snapshot import BrokenFile, Snapshot, concerns_site
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from registry.git import Repository
+    from registry.history.archive import History, Revisions
+    from registry.ids import Ledger
+    from registry.load.loader import Loaded
+    from registry.load.lookups import DefinitionChanges, QualifiedName
+    from registry.load.source import Source
+    from registry.model.definition import Definition
+    from registry.snapshot.tombstones import Tombstone, TombstoneChanges
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotChanges:
+    """What a later state of the same source has otherwise than a snapshot; settings, schemas and templates
+    are the same.
+
+    `uncommitted` are the paths that differ from `commit`, relative to the registry's root. `revisions` are
+    those of the changed definitions where they are known; without them the history is asked.
+    """
+
+    definitions: DefinitionChanges
+    ledger: Ledger
+    history: History | None
+    commit: str | None
+    commit_time: str | None
+    uncommitted: frozenset[str] | None
+    tombstones: TombstoneChanges
+    revisions: Mapping[QualifiedName, Revisions] | None = None
+    broken: tuple[BrokenFile, ...] = ()
+
+
+def apply_changes(before: Snapshot, changes: SnapshotChanges) -> Snapshot:
+    """Return the snapshot of a later state: what `take_snapshot` returns for it.
+
+    The tables of a persistent snapshot are updated in time that grows with the changes, those of others are
+    copied. Digests and answers of definitions that are not concerned are kept.
+    """
+    known = [one for place in changes.definitions if (one := before.by_name.get(place)) is not None]
+    added = [one for one in changes.definitions.values() if one is not None]
+    after = replace(
+        before,
+        lookups=before.lookups.with_changes(before.kinds, changes.definitions),
+        ledger=changes.ledger,
+        commit=changes.commit,
+        commit_time=changes.commit_time,
+        uncommitted=changes.uncommitted,
+        is_dirty=changes.uncommitted is None or concerns_site(changes.uncommitted),
+        history=changes.history,
+        tombstones=before.tombstones.with_changes(
+            changes.tombstones, filter(None, [before.tombstone(*key) for key in changes.tombstones])
+        ),
+        # Files without an id can have the same content.
+        contents=before.contents.with_changes([one.blob for one in known if one.id is not None], added),
+        broken=changes.broken,
+    )
+    revisions = changes.revisions if changes.revisions is not None else _revisions(before, after, changes)
+    removed = {place: None for place in changes.definitions if place not in after.by_name}
+    changed = {**revisions, **removed}
+    after = replace(after, revisions=updated(before.revisions, changed))
+    _continue_tables(before, after, changes, changed)
+    if after.common_fingerprint == before.common_fingerprint:
+        concerned = _concerned(before, after, changes, revisions)
+        after.__dict__["fingerprints"] = before.fingerprints.without(concerned)
+    return after
+
+
+def _revisions(before: Snapshot, after: Snapshot, changes: SnapshotChanges) -> dict[QualifiedName, Revisions]:
+    """Return the revisions of the definitions that may have other ones; of all where the history goes on."""
+    if after.history is not before.history:
+        concerned = list(after.definitions)
+    else:
+        moved = (after.uncommitted or frozenset()) ^ (before.uncommitted or frozenset())
+        places = {*changes.definitions, *filter(None, map(kind_and_name, moved))}
+        concerned = [one for place in places if (one := after.by_name.get(place)) is not None]
+    return {
+        (one.kind, one.name): current_revisions(one, after.history, after.uncommitted) for one in concerned
+    }
+
+
+def _continue_tables(
+    before: Snapshot,
+    after: Snapshot,
+    changes: SnapshotChanges,
+    revisions: Mapping[QualifiedName, Revisions | None],
+) -> None:
+    """Take over what was computed for the snapshot before, with the changes."""
+    known, found = before.__dict__, after.__dict__
+    if "folded_names" in known:
+        found["folded_names"] = _folded_names(before, changes.definitions)
+    if "revision_count" in known:
+        found["revision_count"] = (
+            before.revision_count
+            + sum(len(new or ()) - len(before.revisions.get(place, ())) for place, new in revisions.items())
+            + sum(map(_revision_count, changes.tombstones.values()))
+            - sum(_revision_count(before.tombstone(*key)) for key in changes.tombstones)
+        )
+    if not before.has_own_templates:
+        # Settings, schemas and templates are the same.
+        found["common_fingerprint"] = before.common_fingerprint
+
+
+def _revision_count(tombstone: Tombstone | None) -> int:
+    return len(tombstone.revisions) if tombstone is not None else 0
+
+
+def _folded_names(before: Snapshot, changes: DefinitionChanges) -> Mapping[QualifiedName, str]:
+    names = before.folded_names
+    removed = [
+        (kind, folded(name))
+        for (kind, name), one in changes.items()
+        if one is None and names.get((kind, folded(name))) == name
+    ]
+    added = {(kind, folded(name)): name for (kind, name), one in changes.items() if one is not None}
+    return updated(names, {**dict.fromkeys(removed), **added})
+
+
+def _concerned(
+    before: Snapshot,
+    after: Snapshot,
+    changes: SnapshotChanges,
+    revisions: Mapping[QualifiedName, Revisions],
+) -> set[QualifiedName]:
+    """Return the definitions whose pages or answers the changes may concern."""
+    moved = {place for place in changes.definitions if (place in before.by_name) != (place in after.by_name)}
+    return (
+        changes.definitions.keys()
+        | before.lookups.targets_of(before.kinds, changes.definitions)
+        | {
+            place
+            for place, new in revisions.items()
+            if new.key != before.revisions.get(place, NO_REVISIONS).key
+        }
+        | {(one.kind, one.name) for place in moved for one, _ in after.referring.get(place, ())}
+    )
+
+
+def with_edit(before: Snapshot, edited: Definition) -> Snapshot:
+    """Return the snapshot with an edit of a definition that keeps its id, which is not committed."""
+    uncommitted = before.uncommitted | {edited.path} if before.uncommitted is not None else None
+    return apply_changes(
+        before,
+        SnapshotChanges(
+            {(edited.kind, edited.name): edited},
+            before.ledger,
+            before.history,
+            before.commit,
+            before.commit_time,
+            uncommitted,
+            {},
+        ),
+    )
+
+
+class _Commits(NamedTuple):
+    """The newest commit, and the history up to it."""
+
+    commit: str
+    commit_time: str
+    history: History
+
+
+def changes_since(
+    snapshot: Snapshot,
+    source: Source,
+    loaded: Loaded,
+    changes: DefinitionChanges,
+    *,
+    paths: Collection[str] | None,
+) -> SnapshotChanges | None:
+    """Return what `source` has otherwise than `snapshot`: the definitions in `changes`, and new commits.
+
+    `loaded` is all of the source. With `paths`, only these may have changed since, and git's index and HEAD
+    have not. None where the source does not continue the snapshot: the ledger has other lines than before, a
+    branch was reset or switched, the clone is shallow, or names of authors changed. Raises GitError where
+    git fails.
+    """
+    repository, before = source.repository, snapshot.uncommitted
+    if repository is None or before is None or snapshot.is_fork or not snapshot.history_complete:
+        return None
+    prefix = repository.prefix_of(source.root)
+    checked = [prefix + path for path in paths] if paths is not None else [prefix or "."]
+    # Git looks for changed files while the ledger and the commits are read.
+    status = repository.begin_changed_paths(*checked) if checked else None
+    try:
+        has_ledger = paths is None or any(map(is_ledger_path, paths))
+        ledger = _continued_ledger(snapshot, source) if has_ledger else snapshot.ledger
+        commits = _continued_commits(snapshot, source, repository, prefix) if ledger is not None else None
+        if ledger is None or commits is None:
+            return None
+        found = status.paths() if status is not None else {}
+    finally:
+        if status is not None:
+            status.close()
+    kept = before - frozenset(paths) if paths is not None else frozenset()
+    uncommitted = kept | {path[len(prefix) :] for path in found}
+    tombstones: TombstoneChanges = {(one.kind, one.id): None for one in snapshot.tombstones}
+    now = find_tombstones(source, loaded, ledger, snapshot.kinds, commits.history)
+    tombstones |= {(one.kind, one.id): one for one in now}
+    return SnapshotChanges(
+        changes, ledger, commits.history, commits.commit, commits.commit_time, uncommitted, tombstones
+    )
+
+
+def _continued_ledger(snapshot: Snapshot, source: Source) -> Ledger | None:
+    """Return the ledger of the source, or None if it does not start with all lines of the snapshot's."""
+    own = read_own_ledger(source, snapshot.settings)
+    known = snapshot.ledger.entries
+    if own.problems or own.ledger.entries[: len(known)] != known:
+        return None
+    return own.ledger
+
+
+def _continued_commits(
+    snapshot: Snapshot, source: Source, repository: Repository, prefix: str
+) -> _Commits | None:
+    """Return the commits of the source, or None if they do not continue those of the snapshot."""
+    commit, history = source.commit, snapshot.history
+    if commit is None or snapshot.commit is None or history is None:
+        return None
+    if commit == snapshot.commit:
+        return _Commits(commit, snapshot.commit_time or "", history)
+    mailmap = repository.mailmap(commit)
+    continued = continue_history(repository, prefix, history, snapshot.commit, commit)
+    if continued is None or repository.cut() or mailmap.digest != snapshot.mailmap_digest:
+        return None
+    if mailmap:
+        continued.show_authors(mailmap.name)
+    return _Commits(commit, repository.commit_time(commit), continued)
