@@ -106,6 +106,20 @@ def test_rights_by_folder(limited: WriteServer) -> None:
     assert client.delete(number).status == 204
 
 
+def test_changing_deleting_and_restoring_need_the_right_for_the_name(limited: WriteServer) -> None:
+    arguments = ["add", "boss", "--email", "boss@example.org", "--no-password", "--users", str(limited.users)]
+    assert main(["user", *arguments, "--right", "read", "--right", "write"]) == 0
+    client, boss = limited.client(), limited.client(login="")
+    number = boss.post({**RUN, "name": "office/theirs"}, Remote_User="boss").id
+    assert client.put(number, RUN).status == 403
+    assert client.patch(number, {"name": "lab/taken"}).status == 403
+    assert client.delete(number).status == 403
+    assert boss.delete(number, Remote_User="boss").status == 204
+    refused = client.restore(number)
+    assert refused.status == 403
+    assert "the folder office/" in refused.json["error"]
+
+
 def test_reading_can_need_a_login(limited: WriteServer) -> None:
     stranger, client = limited.client(login=""), limited.client()
     for path in (LIST, "/", "/api/", "/api/snapshot.json", "/_live/events", f"{LIST}1/"):

@@ -70,6 +70,12 @@ def test_a_user_is_slowed_down_on_all_addresses_but_not_where_he_has_logged_in(f
     assert failed.wait_s("bob", "203.0.113.9") == 0
 
 
+def test_users_who_share_an_address_have_more_free_failures_together(failed: FailedLogins) -> None:
+    for number in range(FREE_PER_ADDRESS):
+        fail(failed, 1, user=f"u{number}")
+    assert failed.wait_s("other", "192.0.2.1") == 0
+
+
 def test_an_address_is_slowed_down_for_all_users(failed: FailedLogins) -> None:
     for number in range(FREE_PER_ADDRESS + 1):
         fail(failed, 1, user=f"u{number}")
@@ -112,6 +118,22 @@ def test_failures_are_forgotten(failed: FailedLogins, clock: Clock) -> None:
     clock.now += FORGOTTEN_AFTER_S + 1
     fail(failed, FREE_PER_USER)
     assert failed.wait_s("alice", "192.0.2.9") == 0
+
+
+def test_guesses_at_long_intervals_are_counted_together(failed: FailedLogins, clock: Clock) -> None:
+    for _ in range(FREE_PER_USER + 1):
+        clock.now += FORGOTTEN_AFTER_S - 1
+        fail(failed, 1)
+    assert failed.wait_s("alice", "192.0.2.9") > 0
+
+
+def test_a_counter_that_is_asked_for_is_kept_longer_than_others(clock: Clock) -> None:
+    most = 8
+    failed = FailedLogins(clock, most)
+    fail(failed, FREE_PER_USER + 1)
+    for number in range(2 * most):
+        assert failed.wait_s("alice", "192.0.2.9") > 0
+        fail(failed, 1, f"u{number}", f"198.51.100.{number}")
 
 
 def test_memory_is_bounded_also_for_long_names(clock: Clock) -> None:

@@ -404,6 +404,14 @@ class TestParallelLogins:
         assert {user_of(one) for one in asyncio.run(ask_all())} == {"alice"}
         assert setup.passwords.verified == 1
 
+    def test_equal_guesses_of_several_addresses_are_counted_each(self, setup: Setup) -> None:
+        async def guess_all() -> list[Principal | Failure]:
+            guesses = [setup.ask(basic("alice", "guess"), f"10.0.0.{n}") for n in range(FREE_PER_USER + 1)]
+            return await asyncio.gather(*guesses)
+
+        assert {status_of(one) for one in asyncio.run(guess_all())} == {401}
+        assert status_of(setup.login(basic("alice", PASSWORD))) == 429
+
     def test_a_client_that_disconnects_does_not_cancel_the_login_of_another(self, setup: Setup) -> None:
         gate = Gate(setup.passwords)
 

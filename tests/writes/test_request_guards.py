@@ -113,6 +113,12 @@ class TestCrossSite:
         assert cross_site_refusal("PUT", local | {"origin": "http://127.0.0.1:9000"})
         assert cross_site_refusal("PUT", local | {"origin": "http://127.0.0.1"})
 
+    @pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
+    def test_a_client_may_name_the_default_port_in_the_host(self, scheme: str, port: int) -> None:
+        headers = {"host": f"Registry.example.org:{port}", "origin": f"{scheme}://registry.example.org"}
+        assert cross_site_refusal("POST", headers) == ""
+        assert cross_site_refusal("POST", headers | {"host": "registry.example.org:8443"})
+
     @pytest.mark.parametrize("origin", ["https://registry.example.org", "https://registry.example.org:443"])
     def test_behind_a_proxy_that_replaces_the_host_the_own_origin_is_named(self, origin: str) -> None:
         headers = {"host": "127.0.0.1:8000", "origin": origin}
