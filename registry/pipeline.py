@@ -191,7 +191,7 @@ def read_state(
     # Late, as in `build`: what `registry check` needs none of would be a tenth of its start.
     from registry.history.blobs import BlobReader
     from registry.history.reader import begin_history
-    from registry.snapshot import take_snapshot
+    from registry.snapshot.take import take_snapshot
 
     cache = cache if cache is not None else BuildCache()
     with without_cycle_collector():
@@ -233,7 +233,8 @@ def update_state(
     has to be read: settings, schemas, templates or samples changed, a branch was reset or switched, or
     very many files changed.
     """
-    from registry.snapshot import apply_changes, changes_since
+    from registry.snapshot import apply_changes
+    from registry.snapshot.since import changes_since
 
     if len(paths_since_good) > MOST_CHANGES:
         return None

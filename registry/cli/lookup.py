@@ -16,7 +16,8 @@ from registry.load.loader import load_definition
 from registry.load.source import Source, open_source
 from registry.model.definition import Definition
 from registry.model.problem import has_errors
-from registry.snapshot import Snapshot, Tombstone, take_snapshot_of_one
+from registry.snapshot import Snapshot, Tombstone
+from registry.snapshot.one import take_snapshot_of_one
 
 if TYPE_CHECKING:
     from registry.pipeline import Checked

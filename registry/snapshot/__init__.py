@@ -1,9 +1,10 @@
-"""Everything known about one source, immutable: definitions, ids, history. All output is rendered from it."""
+"""Everything known about one source, immutable: definitions, ids, history. All output is rendered from it.
 
-from registry.snapshot.changes import SnapshotChanges, apply_changes, changes_since, with_edit
-from registry.snapshot.one import take_snapshot_of_one
+The modules `take`, `one` and `since` read sources, all others are pure.
+"""
+
+from registry.snapshot.changes import SnapshotChanges, apply_changes, with_edit
 from registry.snapshot.snapshot import BrokenFile, Preview, Snapshot
-from registry.snapshot.take import take_snapshot
 from registry.snapshot.tombstones import Tombstone
 
 __all__ = [
@@ -13,8 +14,5 @@ __all__ = [
     "SnapshotChanges",
     "Tombstone",
     "apply_changes",
-    "changes_since",
-    "take_snapshot",
-    "take_snapshot_of_one",
     "with_edit",
 ]
