@@ -78,6 +78,7 @@ INTERFACES = {
     "forge_from": "review/forges",
     "render": "render",
     "render_one": "render",
+    "target_at": "render",
     "report": "reports",
 }
 

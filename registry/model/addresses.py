@@ -10,6 +10,7 @@ the API are those of the 2013 service and later additions.
 import re
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 API = "api"
@@ -43,6 +44,7 @@ _TAKEN_ENDINGS = (TWIN_ENDING, ".html", ".yaml", ".yml", ".atom")
 _TAKEN_LAST = "index"
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
 _DETAIL = re.compile(rf"{API}/([a-z0-9_]+)/(?:([1-9][0-9]{{0,15}})|by-name/(.+))\Z", re.DOTALL)
+_LIST_PAGE = re.compile(r"([a-z0-9_]+)(?:/_page/([1-9][0-9]{0,15}))?\Z")
 _PART = re.compile(r"[^\W_][\w.+-]*\Z")
 
 
@@ -69,6 +71,27 @@ def parse_api_file(file: str) -> tuple[str, int | str] | None:
         return None
     kind, number, name = found.groups()
     return kind, int(number) if number else name
+
+
+class PageFile(NamedTuple):
+    """What a page is about: the definition `name` of a kind, or a page of the kind's list if it is empty."""
+
+    kind: str
+    name: str
+    page: int
+
+
+def parse_page_file(file: str) -> PageFile | None:
+    """Return what the page in a file is about; None for a file that cannot be a page of a kind."""
+    place = file.removesuffix(f"/{INDEX_PAGE}")
+    if place == file:
+        return None
+    found = _LIST_PAGE.match(place)
+    if found is not None:
+        return PageFile(found[1], "", int(found[2] or 1))
+    kind, *parts = place.split("/")
+    own = next((number for number, part in enumerate(parts) if part.startswith("_")), len(parts))
+    return PageFile(kind, "/".join(parts[:own]), 1) if own else None
 
 
 def api_history(kind: str, number: int) -> str:

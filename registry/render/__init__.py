@@ -25,6 +25,15 @@ def render(snapshot: Snapshot) -> Targets:
     return Targets(parts, snapshot.contents.prefetch)
 
 
+def target_at(snapshot: Snapshot, path: str) -> Target | None:
+    """Return the target with one file of the site, without listing all targets.
+
+    Returns None for a file that does not exist, and for the answers that `registry.render.json_answer` makes.
+    """
+    modules = (import_module(f"{__name__}.{name}") for name in RENDERERS)
+    return next((found for one in modules if (found := one.target_at(snapshot, path)) is not None), None)
+
+
 def render_one(snapshot: Snapshot, definition: Definition) -> list[Target]:
     """Return the targets of one definition: its pages and API answers. Lists and counts are not included."""
     from registry.render import html, json_api

@@ -55,7 +55,7 @@ OURS = frozenset(
 
 def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
     """Yield all files below `api/` except `openapi.json`."""
-    yield rendered_target(addresses.API, json_file(addresses.API, index_body(snapshot)))
+    yield _index(snapshot)
     yield rendered_target(
         addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot)))
     )
@@ -149,16 +149,41 @@ def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Target]:
             (path,),
             partial(_list_page, snapshot, kind, page),
         )
-    everything = _all_files(kind)
-    yield Target(
-        everything[0],
-        digest_of(snapshot.common_fingerprint, fingerprints),
-        everything,
-        partial(_everything, snapshot, kind, fingerprints),
-        is_long=True,
+    yield _whole(snapshot, kind, fingerprints)
+    yield _schema(snapshot, kind)
+
+
+def _whole(snapshot: Snapshot, kind: Kind, fingerprints: Sequence[str]) -> Target:
+    """Return the target with all definitions of a kind in one file, as JSON and as lines."""
+    files = _all_files(kind)
+    fingerprint = digest_of(snapshot.common_fingerprint, fingerprints)
+    return Target(
+        files[0], fingerprint, files, partial(_everything, snapshot, kind, fingerprints), is_long=True
     )
-    schema = addresses.api_schema(kind.name)
-    yield Target(schema, snapshot.common_fingerprint, (schema,), lambda: [json_file(schema, kind.schema)])
+
+
+def _schema(snapshot: Snapshot, kind: Kind) -> Target:
+    path = addresses.api_schema(kind.name)
+    return Target(path, snapshot.common_fingerprint, (path,), lambda: [json_file(path, kind.schema)])
+
+
+def _index(snapshot: Snapshot) -> Target:
+    return rendered_target(addresses.API, json_file(addresses.API, index_body(snapshot)))
+
+
+def target_at(snapshot: Snapshot, path: str) -> Target | None:
+    """Return the target with a file that is not about single definitions or a page of a list, or None.
+
+    `registry.render.json_answer` makes all other answers.
+    """
+    if path in addresses.api_files(addresses.API):
+        return _index(snapshot)
+    for kind in snapshot.kinds:
+        if path in addresses.api_files(addresses.api_schema(kind.name)):
+            return _schema(snapshot, kind)
+        if path in _all_files(kind):
+            return _whole(snapshot, kind, snapshot.fingerprints_of(published(snapshot, kind.name)))
+    return None
 
 
 def _list_page(snapshot: Snapshot, kind: Kind, page: int) -> Iterator[File]:

@@ -38,6 +38,11 @@ def render(snapshot: Snapshot) -> Iterator[Target]:
     )
 
 
+def target_at(snapshot: Snapshot, path: str) -> Target | None:
+    """Return the target of the OpenAPI file, or None for every other file."""
+    return next(render(snapshot)) if path == addresses.API_OPENAPI else None
+
+
 def openapi_body(snapshot: Snapshot) -> OpenApiSchema:
     """Return the OpenAPI document. Addresses are relative to the URL in `servers`."""
     paths = {

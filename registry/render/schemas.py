@@ -21,3 +21,8 @@ def render(snapshot: Snapshot) -> Iterator[Target]:
         yield rendered_target(
             path, File(path, (json.dumps(kind.schema, indent=2, ensure_ascii=False) + "\n").encode())
         )
+
+
+def target_at(snapshot: Snapshot, path: str) -> Target | None:
+    """Return the target of the schema in a file, or None."""
+    return next((one for one in render(snapshot) if path in one.prefixes), None)

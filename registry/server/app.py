@@ -29,7 +29,7 @@ from registry.model.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND
 from registry.model.characters import visible
 from registry.render.json_api import is_gone
 from registry.scaffold.webserver import NOT_FOUND, READ_ONLY
-from registry.server.compression import ENCODINGS, chosen_encoding
+from registry.server.compression import ENCODINGS, CompressedBodies, chosen_encoding
 from registry.server.connections import LimitedProtocol
 from registry.server.cors import METHODS, CorsPolicy
 from registry.server.hosts import AllowedHosts, HostGuard
@@ -66,6 +66,7 @@ _LIVE = f"{LIVE}/"
 PLAIN_IN_PATHS = "/:@!$&'()*+,;=~"
 _LARGEST_KEPT = 256 * 1024
 _MOST_KEPT = 64 * 1024 * 1024
+_MOST_COMPRESSED = 16 * 1024 * 1024
 # Estimated memory of a cached answer besides its body and its key, in bytes.
 _KEPT_OVERHEAD = 2048
 _LONGEST_KEPT_ADDRESS = 1024
@@ -110,6 +111,7 @@ class Server:
         self._kept: OrderedDict[tuple[str, str, str, str], Response] = OrderedDict()
         self._kept_of = 0
         self._kept_bytes = 0
+        self._bodies = CompressedBodies(_MOST_COMPRESSED)
         self._missing_page: tuple[int, str, Response] | None = None
         self._listeners: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -208,7 +210,7 @@ class Server:
             made = self._found(state, inside, query, origin, is_api=is_api)
             if made is None:
                 return self._missing(state, origin, encoding, is_api=is_api)
-            found = _compressed(made, encoding)
+            found = self._compressed(made, encoding)
             self._keep(key, found)
         if found.status_code == 200 and _is_known(found.headers, request.headers):
             return Response(
@@ -362,8 +364,23 @@ class Server:
                 404,
                 {**HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"},
             )
-            self._missing_page = (state.version, encoding, _compressed(answer, encoding))
+            self._missing_page = (state.version, encoding, self._compressed(answer, encoding))
         return self._missing_page[2]
+
+    def _compressed(self, answer: Response, encoding: str) -> Response:
+        kind = answer.headers.get("content-type", "")
+        if not encoding or len(answer.body) < _SMALLEST_COMPRESSED or kind.startswith("image/png"):
+            return answer
+        etag, body = answer.headers.get("etag"), bytes(answer.body)
+        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        tagged = {"etag": f'{etag[:-1]}-{encoding}"'} if etag else {}
+        # A page has the number of the state in it, so only answers are asked for again.
+        is_lasting = etag is not None and kind == _TYPES[".json"] and len(body) <= _LARGEST_KEPT
+        return Response(
+            self._bodies.get(etag or "", body, encoding) if is_lasting else ENCODINGS[encoding](body),
+            answer.status_code,
+            {**headers, **tagged, "content-encoding": encoding},
+        )
 
     async def _read_only(self, request: Request, error: Exception) -> Response:
         """Answer a request with a method that would write: status 405."""
@@ -489,20 +506,6 @@ def _entity_tag(state: LiveState, path: str, body: bytes) -> str:
 
 def _size_of(key: tuple[str, str, str, str], answer: Response) -> int:
     return len(answer.body) + sum(map(len, key)) + _KEPT_OVERHEAD
-
-
-def _compressed(answer: Response, encoding: str) -> Response:
-    kind = answer.headers.get("content-type", "")
-    if not encoding or len(answer.body) < _SMALLEST_COMPRESSED or kind.startswith("image/png"):
-        return answer
-    etag = answer.headers.get("etag")
-    headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-    tagged = {"etag": f'{etag[:-1]}-{encoding}"'} if etag else {}
-    return Response(
-        ENCODINGS[encoding](bytes(answer.body)),
-        answer.status_code,
-        {**headers, **tagged, "content-encoding": encoding},
-    )
 
 
 def _is_known(have: Headers, asked: Headers) -> bool:

@@ -1,6 +1,7 @@
 """Content encodings: zstd, br and gzip, in this order of preference when the client weighs them alike."""
 
 import gzip
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -25,6 +26,32 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "br": _br, "gzi
 
 
 _LONGEST_HEADER = 500
+
+
+class CompressedBodies:
+    """Compressed bodies by entity tag: they survive a new state of the registry, as unchanged answers do.
+
+    The least recently requested ones are dropped when there are too many bytes.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        """Start without any."""
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._found: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+
+    def get(self, etag: str, body: bytes, encoding: str) -> bytes:
+        """Return a body in an encoding. `etag` is of this body alone."""
+        key = (etag, encoding)
+        found = self._found.get(key)
+        if found is not None:
+            self._found.move_to_end(key)
+            return found
+        found = self._found[key] = ENCODINGS[encoding](body)
+        self._bytes += len(found)
+        while self._bytes > self._most_bytes:
+            self._bytes -= len(self._found.popitem(last=False)[1])
+        return found
 
 
 def chosen_encoding(accepted: str) -> str:

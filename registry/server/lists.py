@@ -83,7 +83,7 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     size = _number(parameters, "limit", snapshot.settings.page_size) or MAX_PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
     offset = _number(parameters, "offset", 0)
-    found: Sequence[Definition] = published(snapshot, kind)
+    found = _candidates(snapshot, kind, parameters)
     for name, wanted in parameters:
         if name in filters:
             fits = filters[name]
@@ -105,6 +105,15 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
         "total_count": len(found),
     }
     return list_bytes(to_json(meta).rstrip(b"\n"), [detail_bytes(snapshot, one) for one in shown])
+
+
+def _candidates(snapshot: Snapshot, kind: str, parameters: Sequence[tuple[str, str]]) -> Sequence[Definition]:
+    """Return the definitions among which the filters choose: of a name at most one, without a search."""
+    wanted = next((value for name, value in parameters if name == "name"), None)
+    if wanted is None:
+        return published(snapshot, kind)
+    found = snapshot.by_name.get((kind, wanted))
+    return (found,) if found is not None and found.id is not None else ()
 
 
 def asks_for_a_part(query: str) -> bool:
@@ -180,11 +189,11 @@ def set_answer(snapshot: Snapshot, kind: str, ids: str) -> bytes:
         raise WrongQueryError(f"name 1 to {_MOST_AT_ONCE} ids, as in set/1;2/")
     if not all(one.isascii() and one.isdecimal() and len(one) <= 16 for one in wanted):
         raise WrongQueryError("ids are whole numbers, as in set/1;2/")
-    live = {one.id: one for one in published(snapshot, kind)}
     bodies, missing = [], []
     for number in map(int, wanted):
-        if number in live:
-            bodies.append(detail_bytes(snapshot, live[number]))
+        definition = snapshot.definition(kind, number)
+        if definition is not None:
+            bodies.append(detail_bytes(snapshot, definition))
         else:
             missing.append(str(number))
     end = b',"not_found":' + to_json(missing).rstrip(b"\n") if missing else b""

@@ -17,7 +17,7 @@ from registry.model.addresses import INDEX_PAGE, definition_page, page_file
 from registry.model.problem import Problem, has_errors
 from registry.pipeline import SourceState, check_one, read_state, update_state
 from registry.progress import NOT_CANCELED, CanceledError, CancelToken, Progress, silent
-from registry.render import html, json_answer, render, render_one
+from registry.render import json_answer, render, render_one, target_at
 from registry.render.target import Target, Targets, files_by_path
 from registry.snapshot import with_edit
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.cache.build_cache import BuildCache
-    from registry.model.definition import Definition
     from registry.snapshot import Snapshot
 
 _MOST_BYTES = 128 * 1024 * 1024
@@ -65,31 +64,20 @@ class PageIndex:
 
 
 class SnapshotPages(PageIndex):
-    """The files of one snapshot by path. Those of single definitions are made without listing all targets."""
+    """The files of one snapshot by path. Each is made without listing all targets."""
 
     def __init__(self, snapshot: Snapshot, cache: PageCache) -> None:
         """`cache` holds finished files of this and of earlier snapshots."""
         super().__init__(Targets(()), cache)
         self._snapshot = snapshot
-        self._all: PageIndex | None = None
 
     def get(self, path: str) -> bytes | None:
         """The bytes of the file at a path, or None."""
         found = json_answer.answer(self._snapshot, path)
         if found is not None:
             return found
-        definition = self._definition_of_page(path)
-        if definition is not None:
-            return self._cache.files(html.render_one(self._snapshot, definition)).get(path)
-        if self._all is None:
-            self._all = PageIndex(render(self._snapshot), self._cache)
-        return self._all.get(path)
-
-    def _definition_of_page(self, path: str) -> Definition | None:
-        """Return the definition whose page, or a page below it, is in a file."""
-        kind, *parts = path.removesuffix(f"/{INDEX_PAGE}").split("/")
-        own = next((place for place, part in enumerate(parts) if part.startswith("_")), len(parts))
-        return self._snapshot.by_name.get((kind, "/".join(parts[:own])))
+        target = target_at(self._snapshot, path)
+        return self._cache.files(target).get(path) if target is not None else None
 
 
 class PageCache:

@@ -5,6 +5,6 @@ The catalog has an index, lists, and for each definition a page, its history and
 
 from __future__ import annotations
 
-from registry.render.html.catalog import render, render_one
+from registry.render.html.catalog import render, render_one, target_at
 
-__all__ = ["render", "render_one"]
+__all__ = ["render", "render_one", "target_at"]

@@ -40,28 +40,43 @@ _CSP = (
 
 def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
     """Yield all pages and their assets."""
-    assets = _assets(snapshot)
+    assets = _assets_of(snapshot)
     for name, path in assets.items():
-        yield rendered_target(path, File(path, snapshot.templates[f"assets/{name}"]))
+        yield _asset(snapshot, name, path)
     yield from _Catalog(snapshot, assets).targets()
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Target:
     """Return the target with the pages of one definition."""
-    catalog = _Catalog(snapshot, _assets(snapshot))
-    kind = snapshot.kinds.by_name[definition.kind]
-    return catalog.definitions(
-        kind, catalog.kind(kind), [definition], [snapshot.fingerprint_of(definition)]
-    ).target(0)
+    return _Catalog(snapshot, _assets_of(snapshot)).one(definition)
 
 
-def _assets(snapshot: Snapshot) -> dict[str, str]:
+def target_at(snapshot: Snapshot, path: str) -> Target | None:
+    """Return the target with the page or asset in a file, or None if it is not one of these."""
+    assets = _assets_of(snapshot)
+    if path.startswith(f"{addresses.ASSETS}/"):
+        name = next((name for name, asset in assets.items() if asset == path), None)
+        return _asset(snapshot, name, path) if name is not None else None
+    return _Catalog(snapshot, assets).target_at(path)
+
+
+def _asset(snapshot: Snapshot, name: str, path: str) -> Target:
+    return rendered_target(path, File(path, snapshot.templates[f"assets/{name}"]))
+
+
+def _assets_of(snapshot: Snapshot) -> Mapping[str, str]:
+    return _assets(tuple(sorted(snapshot.templates.items())))
+
+
+# A server asks for every page.
+@lru_cache(maxsize=4)
+def _assets(templates: tuple[tuple[str, bytes], ...]) -> Mapping[str, str]:
     """Return the paths of the assets by name.
 
     The digest in a path lets a host cache the file forever.
     """
     found = {}
-    for name, data in sorted(snapshot.templates.items()):
+    for name, data in templates:
         if name.startswith("assets/"):
             short = name.removeprefix("assets/")
             found[short] = addresses.asset(short, hashlib.sha256(data).hexdigest()[:10])
@@ -134,6 +149,19 @@ def _neighbors(kind: str, name: str, number: int, count: int) -> dict[str, str |
     return {"older_href": older, "newer_href": newer}
 
 
+def _no_jekyll() -> Target:
+    return rendered_target(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
+
+
+def _page_count(definitions: Sequence[Definition]) -> int:
+    """Return the number of pages of a list; an empty list has one."""
+    return max(1, -(-len(definitions) // LIST_PAGE_SIZE))
+
+
+def _on_page(number: int) -> slice:
+    return slice((number - 1) * LIST_PAGE_SIZE, number * LIST_PAGE_SIZE)
+
+
 class _Catalog:
     """Renders the pages of one snapshot."""
 
@@ -186,13 +214,9 @@ class _Catalog:
     def targets(self) -> Iterator[Target | TargetGroup]:
         """Yield the targets of all pages."""
         snapshot = self.snapshot
-        facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
-        counts = [len(found) for found in snapshot.by_kind.values()]
-        shown = [fingerprints[:_INDEX_ROWS] for fingerprints in snapshot.fingerprints_by_kind.values()]
-        home, missing = addresses.INDEX_PAGE, addresses.NOT_FOUND_PAGE
-        yield Target(home, digest_of(snapshot.common_fingerprint, facts, counts, shown), (home,), self.index)
-        yield Target(missing, snapshot.common_fingerprint, (missing,), self.not_found)
-        yield rendered_target(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
+        yield self.home([found[:_INDEX_ROWS] for found in snapshot.fingerprints_by_kind.values()])
+        yield self.missing()
+        yield _no_jekyll()
         if snapshot.preview is not None:
             yield rendered_target(
                 addresses.CHANGES, File(addresses.page_file(addresses.CHANGES), snapshot.preview.page)
@@ -204,13 +228,65 @@ class _Catalog:
             yield self.definitions(kind, facts_of_kind, definitions, fingerprints)
             gone = [one for one in snapshot.tombstones.of_kind(kind.name) if snapshot.answers_by_name(one)]
             for tombstone in gone:
-                yield Target(
-                    f"{kind.name}#{tombstone.id}",
-                    snapshot.fingerprint_of_tombstone(tombstone),
-                    (addresses.definition_page(kind.name, tombstone.name),),
-                    partial(self.tombstone_pages, kind, facts_of_kind, tombstone),
-                    needs=partial(self.snapshot.blobs_shown_of, tombstone),
-                )
+                fingerprint = snapshot.fingerprint_of_tombstone(tombstone)
+                yield self.tombstone(kind, facts_of_kind, tombstone, fingerprint)
+
+    def target_at(self, path: str) -> Target | None:
+        """Return the target with the page in a file, or None, without those of other pages."""
+        if path == addresses.INDEX_PAGE:
+            some = [found[:_INDEX_ROWS] for found in self.snapshot.by_kind.values()]
+            return self.home([self.snapshot.fingerprints_of(one) for one in some])
+        if path == addresses.NOT_FOUND_PAGE:
+            return self.missing()
+        if path == addresses.NO_JEKYLL:
+            return _no_jekyll()
+        found = addresses.parse_page_file(path)
+        kind = self.snapshot.kinds.by_name.get(found.kind) if found is not None else None
+        if found is None or kind is None:
+            return None
+        return self.target_named(kind, found.name) if found.name else self.list_at(kind, found.page)
+
+    def target_named(self, kind: Kind, name: str) -> Target | None:
+        """Return the target with the pages of a definition, current or deleted, or None."""
+        snapshot = self.snapshot
+        definition = snapshot.by_name.get((kind.name, name))
+        if definition is not None:
+            return self.one(definition)
+        tombstone = snapshot.tombstone_named(kind.name, name)
+        if tombstone is None:
+            return None
+        # What its last content refers to is not known before it is read.
+        fingerprint = digest_of(snapshot.common_fingerprint, snapshot.commit)
+        return self.tombstone(kind, self.kind(kind), tombstone, fingerprint)
+
+    def home(self, shown: Sequence[Sequence[str]]) -> Target:
+        """Return the target of the index; `shown` are the fingerprints of its rows by kind."""
+        snapshot = self.snapshot
+        facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
+        counts = [len(found) for found in snapshot.by_kind.values()]
+        fingerprint = digest_of(snapshot.common_fingerprint, facts, counts, shown)
+        return Target(addresses.INDEX_PAGE, fingerprint, (addresses.INDEX_PAGE,), self.index)
+
+    def missing(self) -> Target:
+        """Return the target of the page for unknown addresses."""
+        path = addresses.NOT_FOUND_PAGE
+        return Target(path, self.snapshot.common_fingerprint, (path,), self.not_found)
+
+    def one(self, definition: Definition) -> Target:
+        """Return the target with the pages of one definition."""
+        kind = self.snapshot.kinds.by_name[definition.kind]
+        fingerprints = [self.snapshot.fingerprint_of(definition)]
+        return self.definitions(kind, self.kind(kind), [definition], fingerprints).target(0)
+
+    def tombstone(self, kind: Kind, facts: dict[str, Any], tombstone: Tombstone, fingerprint: str) -> Target:
+        """Return the target with the pages of a deleted definition."""
+        return Target(
+            f"{kind.name}#{tombstone.id}",
+            fingerprint,
+            (addresses.definition_page(kind.name, tombstone.name),),
+            partial(self.tombstone_pages, kind, facts, tombstone),
+            needs=partial(self.snapshot.blobs_shown_of, tombstone),
+        )
 
     def definitions(
         self,
@@ -251,15 +327,26 @@ class _Catalog:
     def lists(
         self, facts: dict[str, Any], definitions: Sequence[Definition], fingerprints: Sequence[str]
     ) -> Iterator[Target]:
-        pages = max(1, -(-len(definitions) // LIST_PAGE_SIZE))
-        for number in range(1, pages + 1):
-            shown = slice((number - 1) * LIST_PAGE_SIZE, number * LIST_PAGE_SIZE)
-            fingerprint = digest_of(
-                self.snapshot.common_fingerprint, pages, len(definitions), fingerprints[shown]
-            )
-            file = addresses.page_file(addresses.list_page(facts["name"], number))
-            make = partial(self.list_page, facts, definitions[shown], number, pages)
-            yield Target(file, fingerprint, (file,), make)
+        for number in range(1, _page_count(definitions) + 1):
+            yield self.list_target(facts, definitions, number, fingerprints[_on_page(number)])
+
+    def list_at(self, kind: Kind, number: int) -> Target | None:
+        """Return the target of one page of a list, or None if there is no such page."""
+        definitions = self.snapshot.by_kind[kind.name]
+        if not 1 <= number <= _page_count(definitions):
+            return None
+        fingerprints = self.snapshot.fingerprints_of(definitions[_on_page(number)])
+        return self.list_target(self.kind(kind), definitions, number, fingerprints)
+
+    def list_target(
+        self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, shown: Sequence[str]
+    ) -> Target:
+        """Return the target of one page of a list; `shown` are the fingerprints of its rows."""
+        pages = _page_count(definitions)
+        fingerprint = digest_of(self.snapshot.common_fingerprint, pages, len(definitions), shown)
+        file = addresses.page_file(addresses.list_page(facts["name"], number))
+        make = partial(self.list_page, facts, definitions[_on_page(number)], number, pages)
+        return Target(file, fingerprint, (file,), make)
 
     @_explained
     def list_page(
