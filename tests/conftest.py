@@ -44,7 +44,7 @@ _SLOW = (
     "cli/test_build_published.py",
     "cli/test_ci_files.py",
     "cli/test_comment.py",
-    "cli/test_extra_serve.py",
+    "cli/test_extras.py",
     "cli/test_hook.py",
     "cli/test_hostile_text.py",
     "cli/test_lookup.py",

@@ -40,7 +40,7 @@ def test_every_file_of_a_sort_is_in_its_tuple() -> None:
         "failures",
         "options",
         "completers",
-        "extra_serve",
+        "extras",
         "rights",
         "writing",
     }
@@ -124,6 +124,7 @@ def test_generated_documents_are_up_to_date(name: str, monkeypatch: pytest.Monke
             "rules.md": generate_docs.rules,
             "changes.md": generate_docs.changes,
             "commands.md": generate_docs.commands,
+            "sql.md": generate_docs.sql,
         }[name]()
     ), "run `make accept`"
 

@@ -37,6 +37,7 @@ COMMANDS = (
     "blame",
     "changelog",
     "import",
+    "export",
     "schema",
     "rules",
     "nginx",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry.cli.extra_serve import require_extra
+from registry.cli.extras import require_extra
 from registry.cli.options import registry_option
 from registry.cli.terminal import counted, err, find_root, open_cache, out, progress
 from registry.errors import UsageError
@@ -118,7 +118,7 @@ def command(
         if registry is None or users is None:
             missing = "-C" if registry is None else "--users"
             raise UsageError(f"--write needs {missing}", "registry serve --write -C REPO.git --users FILE")
-        require_extra("serve", "")
+        require_extra("serve", "serve", "")
         serve_writes(
             registry.absolute(),
             WritingOptions(
@@ -134,7 +134,7 @@ def command(
     root = find_root(registry).absolute()
     source = open_source(root)
     settings = source.settings
-    require_extra("serve", settings.install_from)
+    require_extra("serve", "serve", settings.install_from)
     from registry.server import (
         AllowedHosts,
         CorsPolicy,

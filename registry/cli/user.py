@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry.cli.extra_serve import require_extra
+from registry.cli.extras import require_extra
 from registry.cli.options import Format, format_option, right_option, users_option
 from registry.cli.rights import require_fitting, rights_of, rights_text
 from registry.cli.terminal import counted, err, out, write_json
@@ -88,7 +88,7 @@ def command(
       registry user list --users users.yaml
       registry user remove bob --users users.yaml
     """
-    require_extra("user")
+    require_extra("user", "serve")
     require_fitting(action, name, _OPTIONS[action])
     if action == "list" or name is None:
         _list(users_path, format_)

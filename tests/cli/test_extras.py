@@ -1,4 +1,4 @@
-"""Without the extra `serve`, `registry serve` prints the command that installs it, and all other commands work."""
+"""Without an extra, its commands print the command that installs it, and all other commands work."""
 
 import os
 import subprocess
@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from registry import __version__
-from registry.cli.extra_serve import EXTRA_MODULES
+from registry.cli.extras import EXTRAS
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parent.parent.parent
-MODULE_OF_PACKAGE = {"argon2-cffi": "argon2", "prometheus-client": "prometheus_client"}
-MODULES = (*EXTRA_MODULES, "uvloop")
+MODULE_OF_PACKAGE = {
+    "argon2-cffi": "argon2",
+    "prometheus-client": "prometheus_client",
+    "psycopg[binary]": "psycopg",
+}
+SERVE = EXTRAS["serve"]
+MODULES = (*SERVE, "uvloop", *EXTRAS["sql"])
 # None in sys.modules makes every import of the module fail, as if it was not installed.
 WITHOUT_EXTRA = f"""
 import sys
@@ -42,24 +47,36 @@ def registry(repo: RepoBuilder) -> RepoBuilder:
     return repo
 
 
-def test_the_extra_has_all_modules_of_the_server_and_the_program_requires_none_of_them() -> None:
+@pytest.mark.parametrize(("extra", "modules"), [("serve", {*SERVE, "uvloop"}), ("sql", {*EXTRAS["sql"]})])
+def test_an_extra_has_all_modules_of_its_commands_and_the_program_requires_none_of_them(
+    extra: str, modules: set[str]
+) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     def names(requirements: list[str]) -> set[str]:
         packages = {requirement.partition(">")[0].lower() for requirement in requirements}
         return {MODULE_OF_PACKAGE.get(package, package) for package in packages}
 
-    assert names(project["optional-dependencies"]["serve"]) == set(MODULES)
-    assert not names(project["dependencies"]) & set(MODULES)
+    assert names(project["optional-dependencies"][extra]) == modules
+    assert not names(project["dependencies"]) & modules
 
 
 def test_serve_prints_the_command_that_installs_it(registry: RepoBuilder) -> None:
     done = call("serve", "-C", str(registry.root))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
-        f"error: `registry serve` needs the extra `serve` (missing: {', '.join(EXTRA_MODULES)})",
+        f"error: `registry serve` needs the extra `serve` (missing: {', '.join(SERVE)})",
         "hint: pip install 'process-registry[serve] @ "
         f"git+https://git.example.org/process-registry.git@v{__version__}'",
+    ]
+
+
+def test_export_prints_the_command_that_installs_its_extra(registry: RepoBuilder) -> None:
+    done = call("export", "--to", "sql", "--url", "sqlite:///r.sqlite", "-C", str(registry.root))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "error: `registry export` needs the extra `sql` (missing: psycopg, pymysql, sqlalchemy)",
+        f"hint: pip install 'process-registry[sql] @ git+https://git.example.org/process-registry.git@v{__version__}'",
     ]
 
 
@@ -68,7 +85,7 @@ def test_so_do_the_commands_for_users(words: str, tmp_path: Path) -> None:
     done = call(*words.split(), "--users", str(tmp_path / "users.yaml"), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
-        f"error: `registry {words.partition(' ')[0]}` needs the extra `serve` (missing: {', '.join(EXTRA_MODULES)})",
+        f"error: `registry {words.partition(' ')[0]}` needs the extra `serve` (missing: {', '.join(SERVE)})",
         "hint: pip install 'process-registry[serve] @ "
         f"git+https://git.example.org/process-registry.git@v{__version__}'",
     ]
