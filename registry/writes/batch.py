@@ -104,6 +104,11 @@ class Batch:
             return self._by_id[key] is None
         return self.tombstone(kind, number) is not None
 
+    def deleted_here(self, kind: str, number: int) -> Definition | None:
+        """Return the definition that the last step of this batch on an id has deleted, or None."""
+        last = next((one for one in reversed(self.steps) if (one.kind, one.id) == (kind, number)), None)
+        return last.before if last is not None and last.after is None else None
+
     def owner_of(self, kind: str, name: str) -> str | None:
         """Return the name that a new file would collide with, by case or Unicode form, or None."""
         key = (kind, folded(name))

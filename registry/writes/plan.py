@@ -126,32 +126,39 @@ def _refuse_taken(batch: Batch, kind: Kind, name: str) -> None:
 
 
 def _restore(batch: Batch, kind: Kind, request: WriteRequest, number: int) -> WriteStep:
-    tombstone = batch.tombstone(kind.name, number)
-    if tombstone is None or not batch.is_deleted(kind.name, number):
-        if batch.definition(kind.name, number) is not None:
-            raise RejectedError(409, f"the {kind.title.lower()} {number} is not deleted")
-        if not batch.is_deleted(kind.name, number):
-            raise _not_there(batch, kind, number)
-        raise RejectedError(503, "it was deleted just now; try again", headers={"retry-after": "1"})
-    _require(request, "write", tombstone.name)
-    _refuse_taken(batch, kind, tombstone.name)
-    last = tombstone.last_content
-    blob = last.blob if last is not None and last.blob else tombstone.lost_blob
-    if blob is None:
-        raise RejectedError(409, "its last content is not available in this repository")
-    text = batch.state.read_blob(blob)
-    path = definition_path(kind.name, tombstone.name)
-    found, problems = parse_definition(path, kind, tombstone.name, text)
+    if batch.definition(kind.name, number) is not None:
+        raise RejectedError(409, f"the {kind.title.lower()} {number} is not deleted")
+    if not batch.is_deleted(kind.name, number):
+        raise _not_there(batch, kind, number)
+    name, text = _deleted_file(batch, kind, request, number)
+    path = definition_path(kind.name, name)
+    found, problems = parse_definition(path, kind, name, text)
     if found is None:
         raise rejected_by_rules(problems)
     if found.id is None:
         text = insert_id(found, number)
-    after = _checked(batch, kind, tombstone.name, text, None)
-    event = (kind.name, number, tombstone.name, "live")
+    after = _checked(batch, kind, name, text, None)
+    event = (kind.name, number, name, "live")
     count = batch.revision_count(kind.name, number)
-    return WriteStep(
-        request, number, None, after, {path: text}, event, f"Restore {tombstone.name}", count + 1
-    )
+    return WriteStep(request, number, None, after, {path: text}, event, f"Restore {name}", count + 1)
+
+
+def _deleted_file(batch: Batch, kind: Kind, request: WriteRequest, number: int) -> tuple[str, bytes]:
+    """Return the name of a deleted definition and its last content. Raises RejectedError."""
+    before = batch.deleted_here(kind.name, number)
+    tombstone = batch.tombstone(kind.name, number) if before is None else None
+    there = before or tombstone
+    assert there is not None
+    _require(request, "write", there.name)
+    _refuse_taken(batch, kind, there.name)
+    if before is not None:
+        return before.name, before.raw
+    assert tombstone is not None
+    last = tombstone.last_content
+    blob = last.blob if last is not None and last.blob else tombstone.lost_blob
+    if blob is None:
+        raise RejectedError(409, "its last content is not available in this repository")
+    return tombstone.name, batch.state.read_blob(blob)
 
 
 # Changing and deleting
