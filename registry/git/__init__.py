@@ -18,6 +18,7 @@ from registry.git.location import (
 from registry.git.log import LogCommit, LogRow, PendingLogs, iso_date, shown_message
 from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
+from registry.git.path_log import PathLog
 from registry.git.ref_transaction import Publication, Published
 from registry.git.refs import HEADS, HIGH_WATER, RefUpdate, branch_ref
 from registry.git.repository import (
@@ -43,6 +44,7 @@ __all__ = [
     "LogRow",
     "Mailmap",
     "Oversize",
+    "PathLog",
     "PendingLogs",
     "PendingStatus",
     "Publication",

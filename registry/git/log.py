@@ -56,11 +56,12 @@ class LogCommit(NamedTuple):
 
 
 class PendingLog:
-    """A running `git diff-tree`. A thread reads its output, so that git never waits for this process."""
+    """A running `git log` or `git diff-tree`. A thread reads its output: git never waits for this process."""
 
-    def __init__(self, process: Any, hint: Callable[[], str] = str) -> None:
-        """`process` is newly started; `hint` returns advice for missing objects."""
+    def __init__(self, process: Any, command: str, hint: Callable[[], str] = str) -> None:
+        """`process` has just started the git `command`; `hint` returns advice for missing objects."""
         self._process = process
+        self._command = command
         self._hint = hint
         widen(process.stdout)
         self._chunks: SimpleQueue[bytes] = SimpleQueue()
@@ -95,7 +96,7 @@ class PendingLog:
         status = self._process.proc.wait()
         if status not in (0, -9):
             message = first_line(self._process.stderr.read().decode("utf-8", "replace"))
-            raise GitError(f"git diff-tree failed: {message}", self._hint())
+            raise GitError(f"git {self._command} failed: {message}", self._hint())
 
 
 class PendingLogs:
@@ -181,10 +182,10 @@ def _with_merges(
 
 def parse_log(chunks: Iterable[bytes]) -> Iterator[LogCommit]:
     """Yield the commits in git's output, in its order."""
-    return _parse_log(_tokens(chunks))
+    return _parse_log(nul_terminated(chunks))
 
 
-def _tokens(chunks: Iterable[bytes]) -> Iterator[str]:
+def nul_terminated(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield the NUL-terminated parts of a stream; bytes that are not UTF-8 become Python's surrogates."""
     return chain.from_iterable(_token_lists(chunks))
 
@@ -203,7 +204,8 @@ def _text(token: str) -> str:
     return token if token.isascii() else token.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _path(token: str) -> str:
+def decoded_path(token: str) -> str:
+    """Return a path in git's output as Python spells it."""
     return token if token.isascii() else os.fsdecode(token.encode("utf-8", "surrogateescape"))
 
 
@@ -257,9 +259,9 @@ def _cut(text: str, most: int) -> str:
 def _parse_row(facts: str, tokens: Iterator[str]) -> LogRow:
     """Parse one raw line: modes and ids before and after, and status; one or two paths follow."""
     old_mode, mode, old_blob, blob, status = facts[1:].split(" ")
-    old_path = path = _path(next(tokens))
+    old_path = path = decoded_path(next(tokens))
     if status[0] in "RC":
-        path = _path(next(tokens))
+        path = decoded_path(next(tokens))
     return LogRow(status[0], old_path, path, _blob(old_mode, old_blob), _blob(mode, blob))
 
 
@@ -273,7 +275,7 @@ def _parse_row_of_merge(facts: str, tokens: Iterator[str]) -> LogRow | None:
     fields = facts[parents:].split(" ")
     modes, blobs, status = fields[: parents + 1], fields[parents + 1 : -1], fields[-1]
     new_blob = _blob(modes[-1], blobs[-1])
-    paths = [_path(next(tokens)) for _ in range(parents + 1)]
+    paths = [decoded_path(next(tokens)) for _ in range(parents + 1)]
     # A parent without the file is listed with the path in the merge.
     had = [n for n in range(parents) if _blob(modes[n], blobs[n])]
     if (

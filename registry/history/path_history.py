@@ -1,21 +1,22 @@
 """The revisions of one definition, from the commits that changed its file.
 
 A full history takes seconds for 50,000 commits; this one takes about the time of `git log` for one path.
-Commits are read in rounds: those that changed the definition's path, then those that changed the paths to
-which renames and ids lead from there, until no path is new. The builder gets these commits with all their
-changes, and so finds the same revisions as in a full history.
+Commits are read in rounds: those that changed the paths of the definition's known names, then those that
+changed the paths to which renames and ids lead from there, until no path is new. The first round also lists
+the commits that changed the folders of its paths: a later round for the same folders searches only these. The
+builder gets the commits with all their changes, and so finds the same revisions as in a full history.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 
-from registry.git import LogCommit, LogRow, Repository
+from registry.git import CommitOrder, LogCommit, LogRow, PathLog, Repository
 from registry.history.archive import History
 from registry.history.blobs import id_in
 from registry.history.builder import HistoryBuilder, is_definition_row, relative_row
 from registry.history.reader import begin_log
 from registry.load.yaml import MAX_BYTES
-from registry.model.definition import definition_path, kind_and_name
+from registry.model.definition import DEFINITIONS_FOLDER, definition_path, kind_and_name
 
 NamesOf = Callable[[str, int], Iterable[str]]
 """Returns the known names, current and former, of the definition of a kind with an id."""
@@ -43,8 +44,8 @@ class PathReader:
 
     def __init__(self, repository: Repository, commit: str, prefix: str) -> None:
         """Start at `commit`. `prefix` is the registry's folder within the repository ("" or "folder/")."""
-        self._repository, self._prefix = repository, prefix
-        self._order = repository.order(commit)
+        self._repository, self._commit, self._prefix = repository, commit, prefix
+        self._log = PathLog(CommitOrder([], {}, frozenset()), {})
         self._paths: set[str] = set()
         self._commits: dict[str, LogCommit] = {}
         self._ids: dict[str, int | None] = {}
@@ -58,11 +59,13 @@ class PathReader:
         Raises GitError if git fails.
         """
         new = {path}
+        if number is not None:
+            new.update(definition_path(kind, name) for name in names_of(kind, number))
         while new:
             self._paths |= new
             if len(self._paths) > _MOST_PATHS:
                 return None
-            self._read_commits(new)
+            self._read_commits(self._commits_that_changed(kind, sorted(self._prefix + path for path in new)))
             new = self._connected(names_of) - self._paths
         history = self._history()
         if (number is not None and (kind, number) not in history.by_id) or self._has_unknown_origin():
@@ -71,14 +74,30 @@ class PathReader:
         was_deleted = revisions.id is not None and any(one.blob is None for one in revisions)
         return None if was_deleted else history
 
-    def _read_commits(self, paths: Iterable[str]) -> None:
-        """Read the commits that changed `paths`, completely: git finds renames in whole commits only."""
-        log = self._repository.begin_log(self._order, *(self._prefix + path for path in sorted(paths)))
-        changed = {one.commit for one in log.commits() if one.rows or one.brought} - self._commits.keys()
-        if changed:
-            order = self._order._replace(names=[name for name in self._order.names if name in changed])
-            whole = begin_log(self._repository, order, self._prefix)
-            self._commits.update((one.commit, one) for one in whole.commits())
+    def _commits_that_changed(self, kind: str, paths: Sequence[str]) -> set[str]:
+        """Return the commits that changed `paths`; a merge is compared with its first parent."""
+        changed = self._log.changed
+        if not self._log.order.names:
+            folder = f"{self._prefix}{DEFINITIONS_FOLDER}/{kind}/"
+            self._log = self._repository.path_log(self._commit, folder, paths)
+            return set().union(*(self._log.changed.get(path, ()) for path in paths))
+        folders = {path.rpartition("/")[0] for path in paths}
+        order = self._log.order
+        if folders <= changed.keys():
+            order = self._ordered(set().union(*(changed[folder] for folder in folders)))
+        log = self._repository.begin_log(order, *paths)
+        return {one.commit for one in log.commits() if one.rows or one.brought}
+
+    def _ordered(self, names: Set[str]) -> CommitOrder:
+        order = self._log.order
+        return order._replace(names=[name for name in order.names if name in names])
+
+    def _read_commits(self, names: Set[str]) -> None:
+        """Read commits completely: git finds renames in whole commits only."""
+        new = names - self._commits.keys()
+        if new:
+            log = begin_log(self._repository, self._ordered(new), self._prefix)
+            self._commits.update((one.commit, one) for one in log.commits())
 
     def _connected(self, names_of: NamesOf) -> set[str]:
         """Return the paths to which renames and ids lead from the known paths, including these."""
@@ -134,7 +153,7 @@ class PathReader:
         rows = (
             relative_row(row, self._prefix)
             for name, commit in self._commits.items()
-            if name in self._order.merges
+            if name in self._log.order.merges
             for row in commit.rows
             if row.blob is not None and is_definition_row(row, self._prefix)
         )
@@ -146,7 +165,7 @@ class PathReader:
         )
 
     def _history(self) -> History:
-        builder = HistoryBuilder(self._prefix, self._order, self._repository.read_commit)
+        builder = HistoryBuilder(self._prefix, self._log.order, self._repository.read_commit)
         for commit in self._relevant_commits():
             builder.take(commit, self._ids)
         return History(builder.stored())
@@ -154,11 +173,11 @@ class PathReader:
     def _relevant_commits(self) -> Iterator[LogCommit]:
         """Yield the commits that were read, and each merge that ends a branch with one of them."""
         is_in_branch = False
-        for name in self._order.names:
+        for name in self._log.order.names:
             commit = self._commits.get(name)
-            if name in self._order.branched:
+            if name in self._log.order.branched:
                 is_in_branch = is_in_branch or commit is not None
-            elif is_in_branch and name in self._order.merges:
+            elif is_in_branch and name in self._log.order.merges:
                 is_in_branch = False
                 commit = commit or LogCommit(name, "", "", "", "")
             if commit is not None:

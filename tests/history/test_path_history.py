@@ -120,6 +120,28 @@ def test_edits_that_a_merge_brings_or_discards_are_found(repo: RepoBuilder) -> N
     assert all(compared(everything(repo.root), repo.root).values())
 
 
+def test_renames_in_a_folder_and_to_another_one_are_followed(repo: RepoBuilder) -> None:
+    start = "definitions/process_definition"
+    for name in ("one/a", "one/z", "two/z"):
+        repo.define(name, LONG.format(head="", title=name))
+    repo.commit("add")
+    repo.git("checkout", "-q", "-b", "side")
+    repo.define("one/a", LONG.format(head="", title="One"))
+    repo.commit("edit at the first name")
+    repo.git("checkout", "-q", "main")
+    repo.define("one/z")
+    repo.commit("edit another file")
+    repo.git("mv", f"{start}/one/a.yaml", f"{start}/one/b.yaml")
+    repo.commit("rename")
+    repo.git("mv", f"{start}/one/b.yaml", f"{start}/two/c.yaml")
+    repo.commit("move")
+    repo.git("mv", f"{start}/two/c.yaml", f"{start}/d.yaml")
+    repo.commit("move up")
+    repo.git("merge", "-q", "-m", "merge", "side")
+    assert messages(repo.root, "d", None) == ["add", "rename", "move", "move up", "edit at the first name"]
+    assert all(compared(everything(repo.root), repo.root).values())
+
+
 def test_where_another_file_may_matter_the_full_history_is_needed(repo: RepoBuilder) -> None:
     text = LONG.format(head="id: 1\n", title="One")
     file = repo.define("a", text)
