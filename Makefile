@@ -46,17 +46,22 @@ lint: .venv/.installed-dev ## format, lint, types, import layers
 	$(BIN)/lint-imports
 
 .PHONY: test
-test: lint test-tools $(NODE)/node_modules/.installed ## everything: lint, types, layers, unit, integration and browser tests
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+test: lint test-tools $(NODE)/node_modules/.installed ## lint, types, layers, unit, integration and browser tests
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine'
+
+.PHONY: test-engines
+test-engines: .venv/.installed-dev ## the SQL tables on MariaDB and PostgreSQL; installs them where they are missing
+	@scripts/install-engines
+	$(BIN)/pytest -m engine
 
 .PHONY: coverage
 coverage: .venv/.installed-dev test-tools $(NODE)/node_modules/.installed ## the same tests with branch coverage, which takes a third longer
 	$(BIN)/coverage erase
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --cov --cov-branch --cov-report=term
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine' --cov --cov-branch --cov-report=term
 
 .PHONY: test-fast
 test-fast: .venv/.installed-dev ## the tests that take under a minute: no browser, no server, no long histories
-	$(BIN)/pytest --quiet --numprocesses=auto --dist=loadfile -m 'not slow'
+	$(BIN)/pytest --quiet --numprocesses=auto --dist=loadfile -m 'not slow and not engine'
 
 .PHONY: accept
 accept: .venv/.installed-dev ## write generated documents and expected outputs again; read the difference
