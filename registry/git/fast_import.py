@@ -77,12 +77,15 @@ class FastImport:
         Raises ValueError, before anything is sent, for a path or signature that git would not accept,
         GitWriteError when git has ended or does not read within `limit_s`.
         """
-        first = self._marks + 1
-        parts: list[bytes] = []
+        parts, marks = _blobs(commits, self._marks + 1)
+        first = self._marks + 1 + len(marks)
         for mark, spec in enumerate(commits, first):
             parent = base if mark == first else f":{mark - 1}"
-            parts += _commit(self._ref, mark, parent, spec)
-        self._marks += len(commits)
+            blobs = {
+                path: marks[mark - first, path] for path, data in spec.changes.items() if data is not None
+            }
+            parts += _commit(self._ref, mark, parent, spec, blobs)
+        self._marks = first + len(commits) - 1
         self._running.exchange(b"".join(parts), 0, limit_s)
         return range(first, first + len(commits))
 
@@ -115,7 +118,28 @@ class FastImport:
         self._running.kill()
 
 
-def _commit(ref: str, mark: int, parent: str, spec: CommitSpec) -> list[bytes]:
+def _blobs(commits: Sequence[CommitSpec], first: int) -> tuple[list[bytes], Mapping[tuple[int, str], int]]:
+    """Return the contents of commits, and their marks by number of the commit and path.
+
+    Git stores a content as a delta of the one that was sent before it. So those of one path follow each
+    other: most commits add a line to the same file.
+    """
+    by_path: dict[str, list[tuple[int, bytes]]] = {}
+    for number, spec in enumerate(commits):
+        for path, data in spec.changes.items():
+            if data is not None:
+                by_path.setdefault(path, []).append((number, data))
+    parts: list[bytes] = []
+    marks: dict[tuple[int, str], int] = {}
+    for path, contents in by_path.items():
+        for number, data in contents:
+            mark = marks[number, path] = first + len(marks)
+            parts += [f"blob\nmark :{mark}\ndata {len(data)}\n".encode(), data, b"\n"]
+    return parts, marks
+
+
+def _commit(ref: str, mark: int, parent: str, spec: CommitSpec, blobs: Mapping[str, int]) -> list[bytes]:
+    """Return one commit; `blobs` are the marks of its contents by path."""
     message = spec.message.encode() if isinstance(spec.message, str) else spec.message
     if b"\0" in message:
         raise ValueError("a commit message cannot contain NUL")
@@ -127,14 +151,7 @@ def _commit(ref: str, mark: int, parent: str, spec: CommitSpec) -> list[bytes]:
     ]
     # Deletions first: a folder can take the place of a file of the same name.
     parts += [b"D " + _path(path) + b"\n" for path, data in spec.changes.items() if data is None]
-    for path, data in spec.changes.items():
-        if data is not None:
-            parts += [
-                f"M {_FILE_MODE} inline ".encode() + _path(path) + b"\n",
-                f"data {len(data)}\n".encode(),
-                data,
-                b"\n",
-            ]
+    parts += [f"M {_FILE_MODE} :{blob} ".encode() + _path(path) + b"\n" for path, blob in blobs.items()]
     return [*parts, b"\n"]
 
 

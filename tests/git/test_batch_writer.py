@@ -111,6 +111,23 @@ def lock_file(bare: RepoBuilder, ref: str, text: str) -> Path:
 # Writing
 
 
+def test_a_file_that_grows_with_each_commit_is_stored_as_deltas(bare: RepoBuilder, opened: Open) -> None:
+    chance = random.Random(3)
+    me = Signature("Ana", "ana@example.org", 1_700_000_000)
+    lines = [chance.randbytes(40).hex().encode() + b"\n" for _ in range(240)]
+    specs = [
+        CommitSpec("Add", me, me, {f"x/{end}.yaml": lines[end], "ledger": b"".join(lines[:end])})
+        for end in range(200, 240)
+    ]
+    before = sum(path.stat().st_size for path in bare.root.glob("objects/pack/*.pack"))
+    writer = opened()
+    with writer.lock():
+        ids = writer.write(head(bare), specs)
+    grown = sum(path.stat().st_size for path in bare.root.glob("objects/pack/*.pack")) - before
+    assert grown < 4 * sum(map(len, lines)), "each of the 40 versions takes half of its length alone"
+    assert bare.git("show", f"{ids[20]}:ledger").encode() == b"".join(lines[:220]).rstrip()
+
+
 def test_a_batch_is_commits_on_top_of_each_other(bare: RepoBuilder, opened: Open) -> None:
     ana = Signature("Ana <Autor>\n", "ana@example.org", 1_700_000_000, "+0230")
     server = Signature("", "server@example.org", 1_700_000_001)
