@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Measure writes over HTTP against inserts into SQLite on the same disk, in the same run.
 
-    benchmarks/writes.py [--definitions 10000] [--rounds 3] [--writes 2000] [--where DIR]
+    benchmarks/writes.py [--definitions 10000] [--larger 100000] [--rounds 3] [--writes 2000] [--where DIR]
 
 A server with `--write` serves a bare repository below DIR, which should be on a disk. Each round measures, in
 this order: fsyncs of a file, inserts of the same bodies into SQLite (WAL, synchronous=full, one connection,
 one transaction each), POST by 64 clients, POST by one client, and PUT of existing definitions by 64 clients.
 Clients keep their connections, log in with a token, and run in a separate process. Processor time is that of
-the server and all its children. Reads are measured without writers and beside 64 of them. The table has
-medians of the rounds; ratios are medians of the ratios of the rounds.
+the server and all its children. Reads are measured without writers, and beside 64 of them that write until
+the reads are done. The table has medians of the rounds; ratios are medians of the ratios of the rounds.
+
+The growth of the repository is that of another server after `--growth` POSTs, and after one more repacking
+as the server does it. `--larger` is the number of definitions that CPU per POST is compared with; both
+servers run then, and take turns. 0 leaves either out.
 """
 
 import argparse
@@ -24,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +42,8 @@ from tests.support.nginx import free_port, wait_for  # noqa: E402
 
 LIST = "/api/process_definition/"
 CLIENTS = 64
+# Of a registry whose history does not matter: git needs a second for it instead of minutes.
+FEW_COMMITS = 2
 REGISTRY = [sys.executable, "-m", "registry"]
 
 
@@ -124,6 +130,41 @@ def load(served, requests, clients):
     return seconds, sorted(latencies)
 
 
+def _write_until(port, token, name, stop, results):
+    failures, counts = [], [0] * CLIENTS
+
+    def write(client):
+        while not stop.is_set():
+            posts = [("POST", LIST, body_of(f"{name}-{client}-{counts[client]}"))]
+            _client(port, token, posts, [], failures)
+            counts[client] += 1
+
+    threads = [threading.Thread(target=write, args=(client,)) for client in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.put((sum(counts), failures))
+
+
+@contextmanager
+def writers(served, name):
+    """Write with all clients until the end of the block."""
+    results, stop = multiprocessing.Queue(), multiprocessing.Event()
+    process = multiprocessing.Process(
+        target=_write_until, args=(served.port, served.token, name, stop, results)
+    )
+    process.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        written, failures = results.get()
+        process.join()
+    if failures or not written:
+        raise SystemExit(f"{written} writes beside reads, {len(failures)} refused: {sorted(set(failures))}")
+
+
 def cpu_seconds(server):
     """Return the processor time of a server and its children, those that ended included."""
     total = 0.0
@@ -146,11 +187,11 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(where, definitions):
+def serving(where, definitions, commits):
     """Serve a bare clone of the benchmark repository; yields how to reach it."""
-    source = repository_of(where, definitions, definitions)
-    bare = where / "writes.git"
-    users = where / "users.yaml"
+    source = repository_of(where, definitions, commits)
+    bare = where / f"writes-{definitions}.git"
+    users = where / f"users-{definitions}.yaml"
     shutil.rmtree(bare, ignore_errors=True)
     users.unlink(missing_ok=True)
     subprocess.run(["git", "clone", "-q", "--bare", str(source), str(bare)], check=True)
@@ -164,11 +205,13 @@ def serving(where, definitions):
     ).stdout.strip()
     port = free_port()
     command = [*REGISTRY, "serve", "--write", "-C", str(bare), "--users", str(users), "--port", str(port)]
-    with (where / "serve.log").open("wb") as log:
+    with (where / f"serve-{definitions}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         wait_for(port, process)
-        yield Served(psutil.Process(process.pid), port, token, bare)
+        served = Served(psutil.Process(process.pid), port, token, bare)
+        load(served, [("POST", LIST, body_of(f"warm-{n}")) for n in range(64)], 8)
+        yield served
     finally:
         process.terminate()
         process.wait(60)
@@ -212,41 +255,96 @@ def measure_reads(figures, name, served, count=300):
         figures.add(f"{what} {name}, p99", 1000 * latencies[count * 99 // 100])
 
 
+def measure_round(figures, number, served, options):
+    """Measure everything once."""
+    count = options.writes
+    figures.add("fsyncs, rate", fsyncs_per_second(options.where))
+    figures.add("SQLite, rate", inserts_per_second(options.where, 1_000))
+    posts = [("POST", LIST, body_of(f"{number}-{n}")) for n in range(count)]
+    measure_writes(figures, f"POST, {CLIENTS} clients", served, posts, CLIENTS)
+    posts = [("POST", LIST, body_of(f"alone-{number}-{n}")) for n in range(200)]
+    measure_writes(figures, "POST, 1 client", served, posts, 1)
+    puts = [("PUT", f"{LIST}{n}/", body_of(f"put-{number}-{n}")) for n in existing(served, count // 2)]
+    measure_writes(figures, f"PUT, {CLIENTS} clients", served, puts, CLIENTS)
+    measure_reads(figures, "alone", served)
+    with writers(served, f"beside-{number}"):
+        measure_reads(figures, f"beside {CLIENTS} writers", served)
+
+
+def measure_sizes(figures, options):
+    """Add CPU per POST in registries of two sizes without history, in turns."""
+    sizes = (options.definitions, options.larger)
+    with ExitStack() as stack:
+        servers = [stack.enter_context(serving(options.where, size, FEW_COMMITS)) for size in sizes]
+        for number in range(options.rounds):
+            for clients, count in ((CLIENTS, options.writes), (1, 200)):
+                for size, served in zip(sizes, servers, strict=True):
+                    posts = [("POST", LIST, body_of(f"{number}-{clients}-{n}")) for n in range(count)]
+                    measure_writes(figures, f"{size}, {clients}", served, posts, clients)
+
+
+class Growth(NamedTuple):
+    """Bytes per write and number of packs after many writes, and after one more repacking."""
+
+    left: float
+    repacked: float
+    packs: int
+    packs_repacked: int
+
+
+def measure_growth(options):
+    """Return how much a repository grows by writes that only add."""
+    with serving(options.where, options.definitions, FEW_COMMITS) as served:
+        before = size_of(served.bare)
+        load(served, [("POST", LIST, body_of(f"growth-{n}")) for n in range(options.growth)], CLIENTS)
+    left, packs = size_of(served.bare), packs_of(served.bare)
+    # As registry/git/repacking.py does.
+    words = ["repack", "-q", "-d", "-l", "--geometric=2", "--write-midx", "--window=0"]
+    subprocess.run(["git", "-C", str(served.bare), *words], check=True)
+    repacked = size_of(served.bare)
+    return Growth(
+        (left - before) / options.growth,
+        (repacked - before) / options.growth,
+        packs,
+        packs_of(served.bare),
+    )
+
+
+def size_of(folder):
+    """Return the bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def packs_of(bare):
+    """Return the number of packs of a repository."""
+    return len(list((bare / "objects/pack").glob("*.pack")))
+
+
 def main():
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--definitions", type=int, default=10_000)
+    parser.add_argument("--larger", type=int, default=100_000, help="definitions of the larger registry")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--writes", type=int, default=2_000, help="POSTs of the 64 clients in each round")
+    parser.add_argument("--growth", type=int, default=10_000, help="POSTs after which the size is measured")
     parser.add_argument("--where", type=Path, default=Path(tempfile.gettempdir()) / "registry-writes")
     options = parser.parse_args()
     options.where.mkdir(parents=True, exist_ok=True)
-    figures, count = Figures(), options.writes
-    with serving(options.where, options.definitions) as served:
-        size = sum(path.stat().st_size for path in served.bare.rglob("*") if path.is_file())
-        load(served, [("POST", LIST, body_of(f"warm-{n}")) for n in range(64)], 8)
-        for number in range(options.rounds):
-            figures.add("fsyncs, rate", fsyncs_per_second(options.where))
-            figures.add("SQLite, rate", inserts_per_second(options.where, 1_000))
-            posts = [("POST", LIST, body_of(f"{number}-{n}")) for n in range(count)]
-            measure_writes(figures, f"POST, {CLIENTS} clients", served, posts, CLIENTS)
-            posts = [("POST", LIST, body_of(f"alone-{number}-{n}")) for n in range(200)]
-            measure_writes(figures, "POST, 1 client", served, posts, 1)
-            puts = [
-                ("PUT", f"{LIST}{n}/", body_of(f"put-{number}-{n}")) for n in existing(served, count // 2)
-            ]
-            measure_writes(figures, f"PUT, {CLIENTS} clients", served, puts, CLIENTS)
-            measure_reads(figures, "alone", served)
-            posts = [("POST", LIST, body_of(f"beside-{number}-{n}")) for n in range(count)]
-            writers = threading.Thread(target=load, args=(served, posts, CLIENTS))
-            writers.start()
-            measure_reads(figures, f"beside {CLIENTS} writers", served)
-            writers.join()
-        written = options.rounds * (2 * count + 200 + count // 2) + 64
-    grown = sum(path.stat().st_size for path in served.bare.rglob("*") if path.is_file()) - size
-    print_tables(figures, options, written, grown, len(list((served.bare / "objects/pack").glob("*.pack"))))
+    figures = Figures()
+    print(f"{options.definitions:,} definitions, {options.rounds} rounds, {options.where}")
+    if options.rounds:
+        with serving(options.where, options.definitions, options.definitions) as served:
+            for number in range(options.rounds):
+                measure_round(figures, number, served, options)
+        print_tables(figures)
+    if options.larger:
+        measure_sizes(figures, options)
+        print_sizes(figures, options)
+    if options.growth:
+        print_growth(measure_growth(options), options)
 
 
 def existing(served, count):
@@ -259,9 +357,8 @@ def existing(served, count):
     return [found[number % len(found)] for number in range(count)]
 
 
-def print_tables(figures, options, written, grown, packs):
+def print_tables(figures):
     """Print figures as Markdown tables."""
-    print(f"{options.definitions:,} definitions, {options.rounds} rounds, {options.where}")
     print(
         f"fsyncs: {figures.median('fsyncs, rate'):.0f}/s; "
         f"SQLite: {figures.median('SQLite, rate'):.0f} inserts/s\n"
@@ -279,7 +376,25 @@ def print_tables(figures, options, written, grown, packs):
         for name in ("alone", f"beside {CLIENTS} writers"):
             key = f"{what} {name}"
             print(f"| {key} | {figures.median(f'{key}, p50'):.1f} | {figures.median(f'{key}, p99'):.1f} |")
-    print(f"\nThe repository grew by {grown / written / 1024:.1f} KiB per write, in {packs} packs.")
+
+
+def print_sizes(figures, options):
+    """Print CPU per POST in both registries."""
+    print("\n| definitions, clients | CPU ms per POST | ratio |\n|---|---|---|")
+    for clients in (CLIENTS, 1):
+        small, large = (f"{size}, {clients}, CPU" for size in (options.definitions, options.larger))
+        ratio = figures.ratio(large, small)
+        print(f"| {options.definitions:,}, {clients} | {figures.median(small):.1f} | |")
+        print(f"| {options.larger:,}, {clients} | {figures.median(large):.1f} | {ratio:.2f} |")
+
+
+def print_growth(growth, options):
+    """Print the growth of the repository."""
+    print(
+        f"\nAfter {options.growth:,} POSTs the repository is {growth.left / 1024:.1f} KiB larger for each "
+        f"and has {growth.packs} packs; repacked once more, {growth.repacked / 1024:.1f} KiB, "
+        f"{growth.packs_repacked} packs."
+    )
 
 
 if __name__ == "__main__":
