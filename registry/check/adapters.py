@@ -148,8 +148,7 @@ def _stream_side(rule: Rule, definition: Definition, _registry: Registry) -> Ite
 
 def _same_port(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
     (_, fed), (key, yielded) = (adapter_params(definition, side) for side in SIDES)
-    types = {_adapter(definition, side).get(f"{side}_type") for side in SIDES}
-    if types != {"port"}:
+    if any(_type(definition, side) != "port" for side in SIDES):
         return
     for port in ("tcp_port", "udp_port"):
         if (

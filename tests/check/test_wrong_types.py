@@ -1,0 +1,75 @@
+"""A value of any type at any place of a file is a finding, never an exception of a rule."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from registry.check import RULES, check_definition
+from registry.check.rule import Rule
+from registry.load import yaml
+from registry.load.kinds import Kind, Kinds, load_kinds
+from registry.load.loader import parse_definition
+from registry.load.settings import Settings
+from registry.load.source import WorkTree
+from registry.model.definition import definition_path
+from registry.model.problem import Problem
+
+WRONG: tuple[Any, ...] = ({}, {"a": {}}, [], [[{}]], None, True, -1, 1.5, "", "x")
+MOST_PLACES = 40
+
+
+class NoNames:
+    """No other definitions, no samples."""
+
+    def has(self, kind: str, name: str) -> bool:
+        return False
+
+    def of_kind(self, kind: str) -> list[str]:
+        return []
+
+    def sample_problem(self, path: str) -> str:
+        return "there is no file"
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Kinds:
+    return load_kinds(WorkTree(tmp_path_factory.mktemp("empty")))[0]
+
+
+def _places(value: Any, *above: Any) -> Iterator[tuple[Any, ...]]:
+    """Every place below a value, as steps."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, below in steps:
+        yield (*above, step)
+        yield from _places(below, *above, step)
+
+
+def _with(document: Any, place: tuple[Any, ...], value: Any) -> Any:
+    found = copy.deepcopy(document)
+    node = found
+    for step in place[:-1]:
+        node = node[step]
+    node[place[-1]] = value
+    return found
+
+
+def _problems(kind: Kind, document: Any, kinds: Kinds) -> tuple[Problem, ...]:
+    data = json.dumps(document).encode()
+    found, problems = parse_definition(definition_path(kind.name, "a"), kind, "a", data)
+    if found is None:
+        return problems
+    return (*problems, *check_definition(found, [], NoNames(), kinds, Settings()))
+
+
+@pytest.mark.parametrize("rule", [one for one in RULES if not one.beside], ids=lambda rule: rule.id)
+def test_no_type_at_any_place_of_an_example_breaks_a_rule(rule: Rule, kinds: Kinds) -> None:
+    kind = kinds.by_name[{"machine": "application"}.get(rule.kind, "process_definition")]
+    document = yaml.read_data(rule.bad.encode()) if not rule.bad.startswith("file:") else None
+    if not isinstance(document, dict) or len(rule.bad) > 2_000:
+        return
+    for place in list(_places(document))[:MOST_PLACES]:
+        for value in WRONG:
+            _problems(kind, _with(document, place, value), kinds)
