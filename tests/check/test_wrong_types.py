@@ -1,8 +1,6 @@
 """A value of any type at any place of a file is a finding, never an exception of a rule."""
 
-import copy
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,8 +14,8 @@ from registry.load.settings import Settings
 from registry.load.source import WorkTree
 from registry.model.definition import definition_path
 from registry.model.problem import Problem
+from tests.support.odd_values import ODD_VALUES, places_in, with_value
 
-WRONG: tuple[Any, ...] = ({}, {"a": {}}, [], [[{}]], None, True, -1, 1.5, "", "x")
 MOST_PLACES = 40
 
 
@@ -39,23 +37,6 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Kinds:
     return load_kinds(WorkTree(tmp_path_factory.mktemp("empty")))[0]
 
 
-def _places(value: Any, *above: Any) -> Iterator[tuple[Any, ...]]:
-    """Every place below a value, as steps."""
-    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, below in steps:
-        yield (*above, step)
-        yield from _places(below, *above, step)
-
-
-def _with(document: Any, place: tuple[Any, ...], value: Any) -> Any:
-    found = copy.deepcopy(document)
-    node = found
-    for step in place[:-1]:
-        node = node[step]
-    node[place[-1]] = value
-    return found
-
-
 def _problems(kind: Kind, document: Any, kinds: Kinds) -> tuple[Problem, ...]:
     data = json.dumps(document).encode()
     found, problems = parse_definition(definition_path(kind.name, "a"), kind, "a", data)
@@ -70,6 +51,6 @@ def test_no_type_at_any_place_of_an_example_breaks_a_rule(rule: Rule, kinds: Kin
     document = yaml.read_data(rule.bad.encode()) if not rule.bad.startswith("file:") else None
     if not isinstance(document, dict) or len(rule.bad) > 2_000:
         return
-    for place in list(_places(document))[:MOST_PLACES]:
-        for value in WRONG:
-            _problems(kind, _with(document, place, value), kinds)
+    for place in list(places_in(document))[:MOST_PLACES]:
+        for value in ODD_VALUES:
+            _problems(kind, with_value(document, place, value), kinds)
