@@ -61,7 +61,7 @@ def serve_writes(folder: Path, options: WritingOptions) -> None:
         listener = stack.enter_context(closing(_listener(options)))
         branch = MainBranch(folder, BuildCache(), _server_name(options), options.remote, view.note)
         stack.callback(branch.close)
-        live = BranchRegistry()
+        live = BranchRegistry(login_to_read=options.login_to_read)
         with without_cycle_collector():
             with branch.lock():
                 branch.follow_remote()

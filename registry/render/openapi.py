@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry import __version__
 from registry.load.settings import MAX_PAGE_SIZE
@@ -12,11 +12,13 @@ from registry.render.json_api import OURS
 from registry.render.target import File, Target, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from registry.load.kinds import Kind
     from registry.snapshot import Snapshot
 
+MAX_OFFSET = 2**53 - 1
+"""A list has no larger offset: some clients read numbers as floating-point."""
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 _BOOLEAN = {"type": "boolean"}
@@ -43,10 +45,28 @@ def target_at(snapshot: Snapshot, path: str) -> Target | None:
     return next(render(snapshot)) if path == addresses.API_OPENAPI else None
 
 
+class ApiDescription(NamedTuple):
+    """The OpenAPI document, and what a server needs to add operations to it.
+
+    `components` are those of the document. `details` are the names of the components of one definition, by
+    kind.
+    """
+
+    document: OpenApiSchema
+    components: Components
+    details: Mapping[str, str]
+
+
 def openapi_body(snapshot: Snapshot) -> OpenApiSchema:
-    """Return the OpenAPI document. Addresses are relative to the URL in `servers`."""
+    """Return the OpenAPI document of a static site."""
+    return describe(snapshot).document
+
+
+def describe(snapshot: Snapshot) -> ApiDescription:
+    """Describe the API. Addresses are relative to the URL in `servers`."""
+    details: dict[str, str] = {}
     paths = {
-        _path(addresses.API): _get(
+        api_path(addresses.API): _get(
             _ABOUT, "index", "List of kinds, each with its list endpoint and schema", "Index"
         ),
         f"/{addresses.API_SNAPSHOT}": _get(
@@ -59,10 +79,11 @@ def openapi_body(snapshot: Snapshot) -> OpenApiSchema:
     components = Components(_common_schemas(shows_revisions=snapshot.settings.shows_revisions))
     for kind in snapshot.kinds:
         names = _kind_schemas(components, kind)
+        details[kind.name] = names.one
         paths |= _paths(kind, names, snapshot)
     about = {"name": _ABOUT, "description": "The registry as a whole."}
     kinds = [{"name": kind.name, "description": kind.description or kind.plural} for kind in snapshot.kinds]
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": snapshot.settings.title,
@@ -79,6 +100,7 @@ def openapi_body(snapshot: Snapshot) -> OpenApiSchema:
             "responses": {"NotFound": {"description": "Not found"}},
         },
     }
+    return ApiDescription(document, components, details)
 
 
 class _Names:
@@ -108,13 +130,13 @@ def _get(  # noqa: PLR0913 - each is a separate part of an operation
     `gone` is the component of a deleted definition, or "" if there can be none.
     """
     body = reference(schema) if isinstance(schema, str) else schema
-    responses: OpenApiSchema = {"200": _response("OK", body, media_type)}
+    responses: OpenApiSchema = {"200": response("OK", body, media_type)}
     if any(one["in"] == "path" for one in parameters):
         responses["404"] = {"$ref": "#/components/responses/NotFound"}
     if any(one["in"] == "query" for one in parameters) or operation.startswith("set_"):
-        responses["400"] = _response("A parameter has an invalid value", reference("Error"))
+        responses["400"] = response("A parameter has an invalid value", reference("Error"))
     if gone:
-        responses["410"] = _response(
+        responses["410"] = response(
             "The definition was deleted. A static host returns the same body with status 200", reference(gone)
         )
     found: OpenApiSchema = {
@@ -130,11 +152,13 @@ def _get(  # noqa: PLR0913 - each is a separate part of an operation
     }
 
 
-def _response(description: str, schema: OpenApiSchema, media_type: str = "application/json") -> OpenApiSchema:
+def response(description: str, schema: OpenApiSchema, media_type: str = "application/json") -> OpenApiSchema:
+    """Return a response with a body."""
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
-def _parameter(name: str, schema: OpenApiSchema, description: str, place: str = "path") -> OpenApiSchema:
+def parameter(name: str, schema: OpenApiSchema, description: str, place: str = "path") -> OpenApiSchema:
+    """Return a parameter in the path, the query or the headers; one in the path is required."""
     return {
         "name": name,
         "in": place,
@@ -145,28 +169,30 @@ def _parameter(name: str, schema: OpenApiSchema, description: str, place: str = 
 
 
 def _query(name: str, schema: OpenApiSchema, description: str) -> OpenApiSchema:
-    return _parameter(name, schema, f"{description} {_LIVE_ONLY}", "query")
+    return parameter(name, schema, f"{description} {_LIVE_ONLY}", "query")
 
 
-def _path(place: str) -> str:
+def api_path(place: str) -> str:
+    """Return an address as in the document."""
     return f"/{place}/"
 
 
 def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
     name = kind.name
-    number = _parameter("id", _ID, "The id of the definition. It never changes, so programs can store it.")
-    revision = _parameter("number", _ID, "Number of the revision, from 1.")
-    page = _parameter(
+    number = parameter("id", _ID, "The id of the definition. It never changes, so programs can store it.")
+    revision = parameter("number", _ID, "Number of the revision, from 1.")
+    page = parameter(
         "page",
         {"type": "integer", "minimum": 2},
         "Page of the list, from 2. `meta.next` of the previous page is the address.",
     )
-    called = _parameter("name", _TEXT, "The name of the definition. Slashes can be written as / or %2F.")
-    ids = _parameter("ids", _TEXT, f"Ids separated by `;`, at most {MAX_PAGE_SIZE}.")
+    called = parameter("name", _TEXT, "The name of the definition. Slashes can be written as / or %2F.")
+    several = {"type": "string", "pattern": "^[0-9]{1,16}(?:;[0-9]{1,16})*$"}
+    ids = parameter("ids", several, f"Ids separated by `;`, at most {MAX_PAGE_SIZE}.")
     definition_or_tombstone = {"anyOf": [reference(names.one), reference(names.tombstone)]}
     plural = kind.plural
     found = {
-        _path(addresses.api_list(name)): _get(
+        api_path(addresses.api_list(name)): _get(
             name, f"list_{name}", f"{plural}, first page", names.list, *_filters(snapshot)
         ),
         f"/{addresses.api_list(name)}/page/{{page}}/": _get(
@@ -176,7 +202,7 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
         f"/{addresses.api_all(name, 'ndjson')}": _get(
             name, f"lines_{name}", f"{plural}, one per line", names.one, media_type=_LINES
         ),
-        _path(addresses.api_schema(name)): _get(
+        api_path(addresses.api_schema(name)): _get(
             name, f"schema_{name}", "JSON Schema of a file of this kind", "JsonSchema"
         ),
         f"/{addresses.api_list(name)}/set/{{ids}}/": _get(
@@ -202,7 +228,7 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
         f"/{addresses.api_list(name)}/{{id}}/revisions/{{number}}/": _get(
             name, f"revision_{name}", "Its content at one revision", "Revision", number, revision
         ),
-        _path(addresses.api_by_name(name, "{name}")): _get(
+        api_path(addresses.api_by_name(name, "{name}")): _get(
             name,
             f"by_name_{name}",
             "One definition, by its name",
@@ -219,10 +245,18 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
 def _filters(snapshot: Snapshot) -> tuple[OpenApiSchema, ...]:
     fields = snapshot.kinds.fields.values()
     searched = ["name", "title", "description", "tags", *(one.name for one in fields if one.is_searched)]
-    most = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE, "default": snapshot.settings.page_size}
+    most = {"type": "integer", "minimum": 0, "default": snapshot.settings.page_size}
     return (
-        _query("limit", most, f"Maximum number of definitions in the response; 0 means {MAX_PAGE_SIZE}."),
-        _query("offset", {"type": "integer", "minimum": 0, "default": 0}, "Number of definitions to skip."),
+        _query(
+            "limit",
+            most,
+            f"Maximum number of definitions in the response; 0 and larger numbers mean {MAX_PAGE_SIZE}.",
+        ),
+        _query(
+            "offset",
+            {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
+            "Number of definitions to skip.",
+        ),
         *(_query(one.name, _TEXT, one.description) for one in fields),
         _query(
             "lifecycle",
@@ -239,7 +273,7 @@ def _filters(snapshot: Snapshot) -> tuple[OpenApiSchema, ...]:
     )
 
 
-def _object(properties: OpenApiSchema, *optional: str) -> OpenApiSchema:
+def open_object(properties: OpenApiSchema, *optional: str) -> OpenApiSchema:
     """Return the schema of an object that allows additional keys."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": True}
@@ -248,12 +282,12 @@ def _object(properties: OpenApiSchema, *optional: str) -> OpenApiSchema:
 _ARRAY_OF_BROKEN: OpenApiSchema = {
     "type": "array",
     "description": "Files with errors, on a server with writes: their last valid content is served",
-    "items": _object(
+    "items": open_object(
         {
             "path": _TEXT,
             "problems": {
                 "type": "array",
-                "items": _object({"rule": _TEXT, "line": _INTEGER, "message": _TEXT}),
+                "items": open_object({"rule": _TEXT, "line": _INTEGER, "message": _TEXT}),
             },
         }
     ),
@@ -268,7 +302,7 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
         "date": _TEXT_OR_NULL | {"description": "The author's date, ISO 8601"},
         "message": _TEXT,
     }
-    change = _object(
+    change = open_object(
         {"pointer": _TEXT | {"description": "JSON Pointer into the file"}, "old": {}, "new": {}}, "old", "new"
     )
     extra = {"changes": {"type": "array", "items": reference("Change")}, "resource_uri": _TEXT}
@@ -279,18 +313,20 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
     }
     revisions = {"type": "array", "items": reference("ListedRevision")}
     return {
-        "Error": _object({"error": _TEXT}),
+        "Error": open_object({"error": _TEXT}),
         "Index": {"type": "object", "additionalProperties": reference("IndexEntry")},
-        "IndexEntry": _object({"list_endpoint": _TEXT, "schema": _TEXT}),
+        "IndexEntry": open_object({"list_endpoint": _TEXT, "schema": _TEXT}),
         "JsonSchema": {"type": "object", "additionalProperties": True},
-        "RevisionFacts": _object(facts),
+        "RevisionFacts": open_object(facts),
         "Change": change,
-        "ListedRevision": _object(listed),
-        "History": _object({"id": _ID, "name": _TEXT, "history_complete": _BOOLEAN, "revisions": revisions}),
-        "Revision": _object(
+        "ListedRevision": open_object(listed),
+        "History": open_object(
+            {"id": _ID, "name": _TEXT, "history_complete": _BOOLEAN, "revisions": revisions}
+        ),
+        "Revision": open_object(
             {"definition": _ANY_MAP, "id": _ID, **listed, "history_complete": _BOOLEAN, "document": _ANY_MAP}
         ),
-        "Snapshot": _object(
+        "Snapshot": open_object(
             {
                 "title": _TEXT,
                 "registry_id": _TEXT_OR_NULL,
@@ -307,8 +343,8 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
             },
             "broken",
         ),
-        "Counts": _object({"count": _INTEGER, "pending": _INTEGER, "deleted": _INTEGER, "next_id": _ID}),
-        "LedgerEntry": _object(
+        "Counts": open_object({"count": _INTEGER, "pending": _INTEGER, "deleted": _INTEGER, "next_id": _ID}),
+        "LedgerEntry": open_object(
             {
                 "kind": _TEXT,
                 "id": _ID,
@@ -319,7 +355,7 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
                 | {"description": "SHA-256 of the previous line; in the first line, of the registry_id"},
             }
         ),
-        "Meta": _object(
+        "Meta": open_object(
             {
                 "limit": _ID,
                 "next": _TEXT_OR_NULL,
@@ -358,12 +394,12 @@ def _kind_schemas(components: Components, kind: Kind) -> _Names:
         "history_uri": _TEXT | {"description": "Absent if no id is assigned yet"},
         "revision": newest,
     }
-    components.schemas[names.one] = _object(properties | around, "history_uri", *around) | {
+    components.schemas[names.one] = open_object(properties | around, "history_uri", *around) | {
         "description": kind.title
     }
-    components.schemas[names.list] = _object({"meta": reference("Meta"), "objects": many})
-    components.schemas[names.all] = _object({"objects": many})
-    components.schemas[names.set] = _object(
+    components.schemas[names.list] = open_object({"meta": reference("Meta"), "objects": many})
+    components.schemas[names.all] = open_object({"objects": many})
+    components.schemas[names.set] = open_object(
         {"objects": many, "not_found": {"type": "array", "items": _TEXT}}, "not_found"
     )
     tombstone = {
@@ -383,7 +419,7 @@ def _kind_schemas(components: Components, kind: Kind) -> _Names:
             "description": "Its revisions, newest first",
         },
     }
-    components.schemas[names.tombstone] = _object(tombstone, "by_name_uri") | {
+    components.schemas[names.tombstone] = open_object(tombstone, "by_name_uri") | {
         "description": f"{kind.title}, deleted"
     }
     return names

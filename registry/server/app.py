@@ -117,9 +117,10 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ending = False
         self._most_listeners = 1
-        self.app: ASGIApp = HostGuard(
-            Starlette(routes=self._routes(), exception_handlers={405: self._read_only}), hosts
-        )
+        handlers = {404: self._not_routed, 405: self._read_only}
+        app = Starlette(routes=self._routes(), exception_handlers=handlers)
+        app.router.redirect_slashes = False
+        self.app: ASGIApp = HostGuard(app, hosts)
 
     def _routes(self) -> list[Route]:
         return [
@@ -188,7 +189,7 @@ class Server:
         query = request.scope["query_string"].decode("latin-1")
         state = self._live.state
         inside = path.removeprefix(self._base) if path.startswith(self._base) else None
-        is_api = inside is not None and (inside == API or inside.startswith(f"{API}/"))
+        is_api = self._is_api(path)
         origin = self._allowed_origin(request, state) if is_api else ""
         if request.method == "OPTIONS":
             return self._options(request, origin, is_api=is_api)
@@ -382,10 +383,19 @@ class Server:
             {**headers, **tagged, "content-encoding": encoding},
         )
 
+    async def _not_routed(self, request: Request, _error: Exception) -> Response:
+        """Answer a request for a path with a line break, which no route matches: status 404."""
+        is_api = self._is_api(request.scope["path"])
+        origin = self._allowed_origin(request, self._live.state) if is_api else ""
+        return self._missing(self._live.state, origin, "", is_api=is_api)
+
+    def _is_api(self, path: str) -> bool:
+        return path.startswith(f"{self._base}{API}/") or path == f"{self._base}{API}"
+
     async def _read_only(self, request: Request, error: Exception) -> Response:
         """Answer a request with a method that would write: status 405."""
         assert isinstance(error, HTTPException)
-        is_api = request.scope["path"].startswith(f"{self._base}{API}/")
+        is_api = self._is_api(request.scope["path"])
         cors = self._cors.headers(self._allowed_origin(request, self._live.state)) if is_api else {}
         return JSONResponse(READ_ONLY, 405, {**HEADERS, **cors, "allow": "GET, HEAD"})
 

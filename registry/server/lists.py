@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from registry.load.settings import MAX_PAGE_SIZE
 from registry.model.addresses import api_list
 from registry.render.json_api import address, detail_bytes, list_bytes, published
+from registry.render.openapi import MAX_OFFSET
 from registry.render.target import to_json
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _FORM = frozenset({"format"})  # requests a format: the answer is always JSON
 _MOST_AT_ONCE = 1000
 _MOST_PARAMETERS = 100
+# Any larger number of definitions means the maximum, as in 2013.
+_LONGEST_NUMBER = 100
 # Fields of the 2013 service that support neither filtering (`id=3`, `id__in=1,2`) nor ordering.
 _UNFILTERED = frozenset({"id", "definition"})
 # Misspellings of these filters are rejected. The names of the other filters are too short to recognize one.
@@ -83,6 +86,8 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     size = _number(parameters, "limit", snapshot.settings.page_size) or MAX_PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
     offset = _number(parameters, "offset", 0)
+    if offset > MAX_OFFSET:
+        raise WrongQueryError(f"offset must be at most {MAX_OFFSET}")
     found = _candidates(snapshot, kind, parameters)
     for name, wanted in parameters:
         if name in filters:
@@ -204,7 +209,7 @@ def _number(parameters: Sequence[tuple[str, str]], name: str, default: int) -> i
     given = [value for key, value in parameters if key == name]
     if not given:
         return default
-    text = given[-1]
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+    text = given[-1].strip(" ")
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
         raise WrongQueryError(f"{name} must be a whole number, 0 or more")
     return int(text)

@@ -220,11 +220,13 @@ class WritableServer(Server):
     async def _write(self, request: Request) -> Response:
         path = request.scope["path"]
         place = self._place(path)
+        if place is None:
+            await self._require_reader(request)
+            found = await self._answer(request)
+            if found.status_code in (404, 503):
+                return found
         if place is None or not place.accepts(request.method):
-            methods = place.methods if place is not None else METHODS
-            raise RejectedError(
-                405, f"{request.method} is not possible at this address", headers={"allow": methods}
-            )
+            raise _not_accepted(request.method, self._methods(path))
         if not place.has_slash:
             query = request.scope["query_string"].decode("latin-1")
             target = quote(f"{path}/", safe=PLAIN_IN_PATHS)
@@ -351,6 +353,10 @@ async def _body_of(request: Request) -> bytes:
         if len(data) > MAX_BODY_BYTES:
             raise too_large
     return bytes(data)
+
+
+def _not_accepted(method: str, methods: str) -> RejectedError:
+    return RejectedError(405, f"{method} is not possible at this address", headers={"allow": methods})
 
 
 def _error_answer(error: RejectedError) -> Response:

@@ -22,8 +22,8 @@ MAX_BODY_BYTES = 512 * 1024
 """A larger body gets status 413."""
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-# Keys that the API adds to a file's own. A client may send back what it received.
-_ADDED = frozenset({"resource_uri", "kind", "by_name_uri", "history_uri", "revision"})
+ADDED_KEYS = frozenset({"resource_uri", "kind", "by_name_uri", "history_uri", "revision"})
+"""Keys that the API adds to a file's own. A client may send back what it received."""
 
 
 class Operation(Enum):
@@ -113,7 +113,7 @@ def parse_body(data: bytes, number: int | None, *, is_merge_patch: bool = False)
             "ids are assigned by the registry" if number is None else f"the address is that of {number}"
         )
         raise RejectedError(409, f"the body has an id of its own, but {expected}")
-    found = {key: value for key, value in body.items() if key != "id" and key not in _ADDED}
+    found = {key: value for key, value in body.items() if key != "id" and key not in ADDED_KEYS}
     is_text = isinstance(found.get("name", ""), str)
     if not is_text:
         raise RejectedError(

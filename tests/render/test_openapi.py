@@ -4,8 +4,6 @@ import copy
 import importlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from registry.cli import main
 from registry.render.components import Components, Shapes
+from tests.support.generated import generate, imported
 from tests.support.repo import RepoBuilder
 from tests.support.served import served
 
@@ -292,20 +291,6 @@ def client(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mod
     assert "Unable" not in said
     assert all("ndjson" in part for part in said.split("WARNING")[1:])
     yield from imported(folder, "registry_client")
-
-
-def generate(module: str, *words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def imported(folder: Path, name: str) -> Iterator[ModuleType]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield importlib.import_module(name)
-    finally:
-        sys.path.remove(str(folder))
 
 
 CLASSES = [

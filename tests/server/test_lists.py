@@ -68,6 +68,9 @@ def test_without_parameters_it_is_what_a_static_host_answers(address: str) -> No
         ("limit=0", range(1, 46), None, None),
         ("limit=5000", range(1, 46), None, None),
         ("offset=1000", [], None, "limit=20&offset=980"),
+        ("limit=10000000000000000000000", range(1, 46), None, None),
+        ("limit=2&offset=9007199254740991", [], None, "limit=2&offset=9007199254740989"),
+        ("limit=1&limit=%202", range(1, 3), "limit=2&offset=2", None),
         ("limit=2&x=a%20b&format=json", [1, 2], "limit=2&offset=2&x=a%20b&format=json", None),
     ],
 )
@@ -106,7 +109,8 @@ def test_following_next_from_any_start_visits_every_one_once(address: str) -> No
         "limit=",
         "limit=1e3",
         "offset=%D9%A3",
-        "limit=99999999999999999999",
+        f"limit={'9' * 5_000}",
+        "offset=10000000000000000000000",
     ],
 )
 def test_nonsense_is_a_bad_request_that_says_why(address: str, query: str) -> None:

@@ -131,6 +131,10 @@ def test_reading_can_need_a_login(limited: WriteServer) -> None:
     read = client.get(LIST, Origin="https://page.example")
     assert read.status == 200
     assert "access-control-allow-origin" not in read.headers
+    described = client.get("/api/openapi.json").json["paths"][LIST]["get"]
+    assert described["security"] == [{"basic": []}, {"bearer": []}]
+    assert {"401", "403"} <= set(described["responses"])
+    assert stranger.send("PUT", "/nothing/at/all/", RUN).status == 401
 
 
 def test_a_trusted_proxy_names_the_user(limited: WriteServer) -> None:
