@@ -25,7 +25,7 @@ class NoNames:
     def has(self, kind: str, name: str) -> bool:
         return False
 
-    def of_kind(self, kind: str) -> list[str]:
+    def similar(self, kind: str, name: str) -> list[str]:
         return []
 
     def sample_problem(self, path: str) -> str:
