@@ -616,6 +616,22 @@ def test_a_branch_with_segments_that_was_set_back_takes_the_published_ledger(spl
     assert split.push() == []
 
 
+def test_a_push_that_makes_the_ledger_too_large_is_refused(
+    split: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = read_ledger_files(WorkTree(split.root))
+    size = sum(map(len, (files.open, *files.sealed.values())))
+    assert files.sealed
+    split.define("c")
+    split.repo.commit("add")
+    split.index()
+    monkeypatch.setattr("registry.review.pushed_ids.MAX_LEDGER_BYTES", size + 10)
+    with pytest.raises(UsageError, match=f"is larger than {size + 10:,} bytes"):
+        split.push()
+    monkeypatch.setattr("registry.review.pushed_ids.MAX_LEDGER_BYTES", 10 * size)
+    assert split.push() == []
+
+
 @pytest.mark.parametrize("name", ["", "main", "0" * 39, "g" * 40, "$(id)", "A" * 40])
 def test_a_line_with_anything_but_a_commit_is_refused(top: Work, name: str) -> None:
     path = top.root / "definitions/ledger.jsonl"

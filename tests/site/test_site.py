@@ -263,6 +263,34 @@ def test_a_record_that_is_lost_or_broken_means_writing_from_nothing(
     assert site.write(Targets([page("two"), API])).changed == 0
 
 
+def test_after_a_manifest_that_is_damaged_inside_builds_are_incremental_again(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    others = [rendered_target(f"p{n}", File(f"p{n}/index.html", b"same")) for n in range(20)]
+    site.write(Targets([page("one"), *others]))
+    file = site.generations / ".manifest.sqlite"
+    with sqlite3.connect(file) as manifest:
+        manifest.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = manifest.execute("PRAGMA page_size").fetchone()
+        (root,) = manifest.execute("SELECT rootpage FROM sqlite_master WHERE name = 'targets'").fetchone()
+    manifest.close()
+    with file.open("r+b") as damaged:
+        damaged.seek((root - 1) * size)
+        damaged.write(b"\xff" * size)
+    assert site.write(Targets([page("two"), *others])).changed == 21
+    assert (tmp_path / "site/index.html").read_bytes() == b"two"
+    assert site.write(Targets([page("three"), *others])).changed == 1
+    assert len(tree(tmp_path / "site")) == 41
+
+
+def test_a_build_from_nothing_repairs_what_was_changed_in_the_site(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.write(Targets(TARGETS))
+    (tmp_path / "site/index.html").write_bytes(b"changed by hand")
+    assert site.write(Targets(TARGETS)).changed == 0
+    assert site.write(Targets(TARGETS), from_nothing=True).changed == 2
+    assert (tmp_path / "site/index.html").read_bytes() == b"one"
+
+
 def test_a_manifest_of_another_format_means_writing_from_scratch(tmp_path: Path) -> None:
     """Its columns may mean something else: the same tables with another version are not trusted either."""
     site = Site(tmp_path / "site")

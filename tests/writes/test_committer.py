@@ -12,6 +12,7 @@ from registry.cache.build_cache import BuildCache
 from registry.ids import parse_ledger
 from registry.writes.batch import Batch
 from registry.writes.committer import Committer, CompletedWrite
+from registry.writes.conditions import EntityTag
 from registry.writes.main_branch import MainBranch, RacedError
 from registry.writes.rejection import RejectedError
 from registry.writes.requests import Operation, Person, WriteRequest
@@ -198,6 +199,22 @@ def test_of_two_edits_of_one_field_in_a_batch_the_second_is_rejected_with_the_ne
     assert isinstance(third, CompletedWrite)
     assert rejection.headers == {"etag": str(third.tag)}
     assert _subjects(bare) == ["Add a/one", "Change a/one", "Change a/one"]
+
+
+def test_a_tag_with_another_digest_is_not_that_of_its_revision(bare: Path, start: Start) -> None:
+    server = start(bare)
+    added, changed = server.one_by_one(_add("a/one"), _request(Operation.UPDATE, 1, body={"title": "T"}))
+    assert isinstance(added, CompletedWrite)
+    assert isinstance(changed, CompletedWrite)
+    assert added.tag is not None
+    edit: dict[str, Any] = {"body": {"tags": ["t"]}, "is_conditional": True}
+    forged = EntityTag(added.tag.revision, "0" * 24)
+    found = server.one_by_one(
+        _request(Operation.UPDATE, 1, tags=(forged,), **edit),
+        _request(Operation.UPDATE, 1, tags=(forged, added.tag), **edit),
+    )
+    assert found[0] == 412
+    assert isinstance(found[1], CompletedWrite)
 
 
 # Idempotency

@@ -79,6 +79,22 @@ def test_edits_of_the_same_field_conflict(current: Any, requested: Any, pointer:
     assert [one.pointer for one in conflicts] == [pointer]
 
 
+@pytest.mark.parametrize(
+    ("current", "requested", "pointer"),
+    [
+        ({"b": {"c": 2}}, {"b": 3}, "/b"),
+        ({"b": {"c": 2}}, {}, "/b"),
+        ({"b": 3}, {"b": {"c": 2}}, "/b/c"),
+        ({}, {"b": {"c": 2}}, "/b/c"),
+    ],
+)
+def test_an_edit_inside_a_map_conflicts_with_one_of_the_whole_map(
+    current: Any, requested: Any, pointer: str
+) -> None:
+    _, conflicts = merged_edits({"b": {"c": 1}}, current, requested)
+    assert [one.pointer for one in conflicts] == [pointer]
+
+
 def test_a_conflict_shows_both_values() -> None:
     _, conflicts = merged_edits({"a": 1}, {}, {"a": 3})
     assert [one.body for one in conflicts] == [{"pointer": "/a", "requested": 3}]
