@@ -289,11 +289,12 @@ class BatchWriter:
                 self._at("publish:moved")
                 for folder in sorted({(self._common / update.ref).parent for update in updates}):
                     self._sync_ref_folder(folder)
-            self._file.note_publication(())
         except (OSError, GitWriteError) as error:
             failed = error if isinstance(error, GitWriteError) else system_failure("publishing", error)
             present = self._values_or_none([update.ref for update in updates])
             return Publication(Published.FAILED, present, failed.message, failure=failed.failure)
+        with suppress(OSError):  # recovery finds a finished publication in order
+            self._file.note_publication(())
         if result.outcome is Published.MOVED:
             self._at("publish:synced")
         return result

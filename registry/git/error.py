@@ -20,7 +20,7 @@ class WriteFailure(StrEnum):
     LOCKED = "locked"
     TIMED_OUT = "timed out"
     KILLED = "killed"
-    OTHER = "other"
+    OTHER = "git failed"
 
 
 class GitWriteError(GitError):

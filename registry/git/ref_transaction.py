@@ -29,7 +29,7 @@ class Published(Enum):
     LOCKED = "locked"
     """Another process holds a lock, or one that was killed left it. Nothing changed; try again."""
     FAILED = "failed"
-    """Git or the disk failed. `present` shows whether the refs have moved."""
+    """Git or the disk failed. `present` shows whether the refs have moved; they may not be on the disk."""
 
 
 class Publication(NamedTuple):

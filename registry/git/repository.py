@@ -347,9 +347,21 @@ class Repository:
                 return name
         return None
 
-    def messages_since(self, commit: str, seconds: int) -> list[tuple[int, str]]:
-        """Return time (Unix time) and message of the commits in `commit` since a time, oldest first."""
-        words = ("log", "-z", f"--since=@{seconds}", "--format=%ct%x1f%B", "--end-of-options", commit)
+    def messages_with(
+        self, line: str, commit: str, since: int, after: str | None = None
+    ) -> list[tuple[int, str]]:
+        """Return time (Unix time) and message of commits with a line that starts with `line`, oldest first.
+
+        Those in `commit` and not in `after`, since a time. The whole history is read, because the clock may
+        have jumped: newer commits can have older dates.
+        """
+        words = ["log", "-z", f"--since-as-filter=@{since}", f"--grep=^{line}", "--format=%ct%x1f%B"]
+        words += [
+            "--ignore-missing",
+            "--end-of-options",
+            commit,
+            *([f"^{after}"] if after is not None else []),
+        ]
         rows = self._git.run_on_objects(*words).decode("utf-8", "replace").split("\0")
         pairs = [row.partition("\x1f") for row in rows if row]
         return [(int(when), message) for when, _, message in reversed(pairs)]

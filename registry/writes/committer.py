@@ -14,8 +14,14 @@ from registry.load import yaml
 from registry.render.json_api import detail_answer_at, detail_bytes
 from registry.writes.batch import Batch, WriteStep
 from registry.writes.conditions import EntityTag, tag_of
-from registry.writes.idempotency import KEPT_S, CarriedOut, CarriedOutRequests, carried_out_by
-from registry.writes.main_branch import PushRefusedError, RacedError, RewrittenError
+from registry.writes.idempotency import (
+    IDEMPOTENCY_KEY,
+    KEPT_S,
+    CarriedOut,
+    CarriedOutRequests,
+    carried_out_by,
+)
+from registry.writes.main_branch import PushRefusedError, RacedError, RewrittenError, UnconfirmedError
 from registry.writes.plan import Unchanged, plan_write
 from registry.writes.rejection import RejectedError
 
@@ -86,7 +92,7 @@ class Committer:
         self.state = state
         self._show = show
         self._carried_out = CarriedOutRequests()
-        self._carried_out.add_messages(branch.messages_since(int(time.time()) - KEPT_S))
+        self._remember_carried_out(state.commit)
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._must_look = False
@@ -97,6 +103,13 @@ class Committer:
         self.count_batch: Callable[[int, float], None] = lambda _commits, _seconds: None
         """Called after every published batch with the number of its commits and its time in seconds."""
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def _remember_carried_out(self, commit: str, after: str | None = None) -> None:
+        """Keep the requests with an `Idempotency-Key` in the history of a commit; not those in `after`."""
+        since = int(time.time()) - KEPT_S
+        self._carried_out.add_messages(
+            self._branch.messages_with(f"{IDEMPOTENCY_KEY}: ", since, commit, after)
+        )
 
     def start(self) -> None:
         """Start the thread."""
@@ -171,6 +184,9 @@ class Committer:
             self._commit(some)
         except RejectedError as error:
             _reject(some, error)
+        except UnconfirmedError as error:
+            self._report(error)
+            _reject(some, _unconfirmed())
         except PushRefusedError as error:
             if len(some) == 1:
                 _reject(some, unavailable(self._reason(error)))
@@ -293,6 +309,7 @@ class Committer:
                 self.blocked = ""
                 return
             after = self._branch.follow(self.state)
+            self._remember_carried_out(after.commit, self.state.commit)
         except RewrittenError:
             self.blocked = _REWRITTEN
             raise unavailable(self.blocked) from None
@@ -340,6 +357,16 @@ def tag_at(state: RegistryState, request: CarriedOut) -> EntityTag | None:
 def unavailable(reason: str) -> RejectedError:
     """Return the answer for a request that may succeed later: status 503."""
     return RejectedError(503, f"nothing was written: {reason}", headers={"retry-after": str(RETRY_AFTER_S)})
+
+
+def _unconfirmed() -> RejectedError:
+    """Return the answer for a request that is on the branch, and may be lost in a crash of the machine."""
+    return RejectedError(
+        503,
+        "the server's disk failed after the write; "
+        "look for its Request-Id in the history before it is sent again",
+        headers={"retry-after": str(RETRY_AFTER_S)},
+    )
 
 
 def _reject(some: Sequence[_Waiting], error: RejectedError) -> None:

@@ -12,6 +12,7 @@ from registry.git import (
     HEADS,
     HIGH_WATER,
     CommitSpec,
+    GitError,
     GitWriteError,
     Published,
     RefUpdate,
@@ -60,6 +61,10 @@ class RacedError(Exception):
 
 class PushRefusedError(RegistryError):
     """The remote does not accept a batch: its hook or a rule. Nothing was written."""
+
+
+class UnconfirmedError(RegistryError):
+    """A batch is on the branch, here or on the remote, and the disk here has not confirmed it."""
 
 
 class RewrittenError(Exception):
@@ -138,9 +143,10 @@ class MainBranch:
         if here is not None and self._repository.is_ancestor(theirs, here):
             self._push([RefUpdate(self.ref, here, theirs), *self._mark_updates(here, self._remote_mark)])
         elif here is None or self._repository.is_ancestor(here, theirs):
-            self._publish(
-                [RefUpdate(self.ref, theirs, here), *self._mark_updates(theirs, self._value(HIGH_WATER))]
-            )
+            with suppress(UnconfirmedError):  # the remote has it
+                self._publish(
+                    [RefUpdate(self.ref, theirs, here), *self._mark_updates(theirs, self._value(HIGH_WATER))]
+                )
         else:
             raise RewrittenError
 
@@ -152,10 +158,14 @@ class MainBranch:
         repository = open_repository(self.folder)
         return repository is not None and repository.is_ancestor(commit, head)
 
-    def messages_since(self, seconds: int) -> list[tuple[int, str]]:
-        """Return time (Unix time) and message of the commits since a time, oldest first."""
-        head = self.head()
-        return self._repository.messages_since(head, seconds) if head is not None else []
+    def messages_with(
+        self, line: str, since: int, commit: str, after: str | None = None
+    ) -> list[tuple[int, str]]:
+        """Return time (Unix time) and message of commits with a line that starts with `line`, oldest first.
+
+        Those in `commit` and not in `after`, since a time.
+        """
+        return self._repository.messages_with(line, commit, since, after)
 
     def has(self, commit: str) -> bool:
         """True when the branch contains a commit of this server."""
@@ -220,8 +230,9 @@ class MainBranch:
     def add(self, batch: Batch) -> RegistryState:
         """Commit the steps of a batch, and return the state after them. Call it inside `lock`.
 
-        Raises RacedError when the branch has moved, and GitError when git or the remote cannot write: the
-        branch then has all of the commits, or none.
+        Raises RacedError when the branch has moved, and GitError when git or the remote cannot write: nothing
+        was written then. Raises UnconfirmedError when the branch has all of the commits, but they may be lost
+        in a crash of this machine.
         """
         planned = planned_commits(batch)
         base, now = batch.state.commit, int(time.time())
@@ -237,20 +248,27 @@ class MainBranch:
             ]
             self._push(updates)
             self._remote_mark = commits[-1]
-        self._publish(
-            [
-                RefUpdate(self.ref, commits[-1], base),
-                *self._mark_updates(commits[-1], self._value(HIGH_WATER)),
-            ]
-        )
+        try:
+            self._publish(
+                [
+                    RefUpdate(self.ref, commits[-1], base),
+                    *self._mark_updates(commits[-1], self._value(HIGH_WATER)),
+                ]
+            )
+        except GitError as error:
+            if self._remote is not None:
+                raise UnconfirmedError(error.message) from error
+            raise
         date = iso_date(now, "+0000")
         return state_after(planned, [MadeCommit(one, date) for one in commits], date)
 
     def _publish(self, updates: Sequence[RefUpdate]) -> None:
-        """Move the refs here. Raises RacedError or GitWriteError."""
+        """Move the refs here. Raises RacedError, GitWriteError or UnconfirmedError."""
         result = self._writer.publish(updates)
-        if result.outcome is Published.MOVED or result.present.get(self.ref) == updates[0].new:
+        if result.outcome is Published.MOVED:
             return
+        if result.present.get(self.ref) == updates[0].new:
+            raise UnconfirmedError(result.message)
         if result.outcome is Published.RACED:
             raise RacedError(updates[0].new)
         failure = WriteFailure.LOCKED if result.outcome is Published.LOCKED else result.failure

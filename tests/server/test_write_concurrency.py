@@ -154,11 +154,14 @@ def test_two_servers_write_to_one_repository(folder: Path, server: WriteServer) 
         with ThreadPoolExecutor(4) as pool:
             acknowledged = [one for some in pool.map(post, range(4)) for one in some]
         assert _request_ids(server) == Counter(acknowledged)
+        first = server.client().post(RUN, Idempotency_Key="sent-to-both")
+        again = other.client().post(RUN, Idempotency_Key="sent-to-both")
+        assert (again.status, again.id, again.etag) == (201, first.id, first.etag)
         head = server.head()
         for one in (server, other):
             answer = one.client().get(f"{LIST}?limit=0", Registry_At_Least=head)
-            assert answer.json["meta"]["total_count"] == 32
-            assert sorted(each["id"] for each in answer.json["objects"]) == list(range(1, 33))
+            assert answer.json["meta"]["total_count"] == 33
+            assert sorted(each["id"] for each in answer.json["objects"]) == list(range(1, 34))
 
 
 @pytest.fixture

@@ -32,6 +32,10 @@ class Machine:
         self._command = ["serve", "--write", "-C", str(bare), "--users", str(users), "--port", str(self.port)]
         self._command += options
         self._process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
+        """Variables of the server besides PATH."""
+        self.prefix: list[str] = []
+        """Words before the command, which they execute in their own process."""
         self.starts = 0
         self.slowest_s = 0.0
 
@@ -59,11 +63,11 @@ class Machine:
         module = ["tests.writes.faults.interrupted", fault] if fault else ["registry"]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *module, *self._command],
+                [*self.prefix, sys.executable, "-m", *module, *self._command],
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,
-                env={"PATH": os.environ["PATH"]},
+                env={"PATH": os.environ["PATH"], **self.environment},
                 start_new_session=True,
             )
         self.starts += 1
