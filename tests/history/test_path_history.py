@@ -181,6 +181,49 @@ def test_known_names_of_an_id_are_followed(repo: RepoBuilder) -> None:
     assert ("process_definition", 1) in asked
 
 
+def test_edits_of_a_copy_with_the_id_on_a_branch_are_only_in_the_full_history(repo: RepoBuilder) -> None:
+    """No commit with the copy changes a known name: only reading all contents leads to it."""
+    text = LONG.format(head="id: 1\n", title="One")
+    repo.define("a", text)
+    repo.define("z")
+    repo.commit("add")
+    repo.git("checkout", "-q", "-b", "side")
+    copy = repo.define("b", text)
+    repo.commit("copy with the id")
+    repo.define("b", text.replace("One", "Two"))
+    repo.commit("edit the copy")
+    copy.unlink()
+    repo.commit("remove the copy")
+    repo.git("checkout", "-q", "main")
+    repo.define("z", LONG.format(head="", title="Z"))
+    repo.commit("z")
+    repo.git("merge", "-q", "--no-ff", "-m", "merge", "side")
+    assert messages(repo.root, "a", 1) == ["add"]
+    full = everything(repo.root)
+    revisions = full.revisions_of(next(one for one in full.definitions if one.name == "a"))
+    assert [one.message for one in revisions] == ["add", "edit the copy", "remove the copy", "merge"]
+
+
+def test_a_deleted_file_that_had_the_id_by_mistake_is_only_in_the_full_history(repo: RepoBuilder) -> None:
+    """No commit with that file changes a known name: only reading all contents leads to it."""
+    repo.define("a", LONG.format(head="", title="One"))
+    repo.commit("add")
+    file = repo.define("b", OTHER.format(head="id: 1\n"))
+    repo.commit("another file with an id")
+    file.unlink()
+    repo.commit("remove it")
+    repo.define("a", LONG.format(head="id: 1\n", title="One"))
+    repo.commit("give the id")
+    assert messages(repo.root, "a", 1) == ["add", "give the id"]
+    full = everything(repo.root)
+    (definition,) = full.definitions
+    assert [one.message for one in full.revisions_of(definition)] == [
+        "another file with an id",
+        "remove it",
+        "give the id",
+    ]
+
+
 def test_a_registry_in_a_folder_of_its_repository(repo: RepoBuilder) -> None:
     inner = RepoBuilder.at(repo.root / "some/folder", repo.clock)
     inner.define("a", LONG.format(head="id: 1\n", title="One"))
