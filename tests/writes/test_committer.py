@@ -253,6 +253,20 @@ def test_a_batch_that_arrives_after_all_is_not_carried_out_again(bare: Path, sta
     assert {one.commit for one in found if isinstance(one, CompletedWrite)} == {head}
 
 
+def test_a_branch_that_lost_a_change_stops_writes_although_no_id_is_lost(bare: Path, start: Start) -> None:
+    server = start(bare)
+    added, changed = server.one_by_one(_add("a/one"), _request(Operation.UPDATE, 1, body={"title": "T"}))
+    assert isinstance(added, CompletedWrite)
+    assert isinstance(changed, CompletedWrite)
+    _git(bare, "update-ref", MAIN, added.commit)
+    assert server.one_by_one(_add("a/two")) == [503]
+    assert "was rewritten" in server.committer.why_not_ready()
+    assert _git(bare, "rev-parse", MAIN) == added.commit
+    _git(bare, "update-ref", MAIN, changed.commit)
+    assert _ids(server.one_by_one(_add("a/two"))) == [2]
+    assert server.committer.why_not_ready() == ""
+
+
 @pytest.fixture
 def copy(tmp_path: Path, bare: Path) -> Path:
     """A bare clone that a server with `--remote origin` writes to; `origin` is `bare`."""
