@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.changes import machine, process
+from registry.changes.adapters import interface_changes
 from registry.changes.guards import new_exceptions
+from registry.changes.machine import machine_changes
 from registry.changes.meaning import Meaning, lowered, meaning
-from registry.changes.process import Surroundings
+from registry.changes.process import Surroundings, process_changes
 from registry.changes.table import Level, Party
 from registry.credentials import SecretFields, hide_in_line
 from registry.model.diff import MISSING, Change, diff, same
 from registry.model.pointer import escape_step, steps_of
 from registry.model.redaction import redacted
+from registry.model.values import map_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
 
 # Levels that `lifecycle: experimental` never lowers: an id with another meaning, and credentials in the open.
 _NEVER_LOWERED = frozenset(("C103", "C164", "C165", "C205"))
-
-
+_WAS_EXPERIMENTAL = "it was experimental"
 _FREE_FORM = {"added": "C213", "changed": "C212", "removed": "C211"}
 GUARDS = "registry"
 """The kind of entries about a setting, schema or template instead of a definition."""
@@ -111,93 +112,113 @@ def compare(
     `used_by(kind, name)` returns the names of the definitions that refer to a definition.
     """
     around = Surroundings(_sites(old), _sites(new), frozenset(new.kinds.adapters), frozenset(settings.compat))
-    found = []
     referenced = old.kinds.referenced | new.kinds.referenced
-    for before, after in _pairs(old.definitions, new.definitions):
-        there = after or before
-        name = there.name if there is not None else ""
-        # The base's schema judges: a change does not loosen what it is judged by.
-        kind = next(
-            (
-                side.kinds.by_name[there.kind]
-                for side in (old, new)
-                if there and there.kind in side.kinds.by_name
-            ),
-            None,
-        )
-        if kind is None:
+    found = []
+    for pair in _pairs(old.definitions, new.definitions):
+        kind = _judging_kind(pair, old, new)
+        meanings = _judged_meanings(pair, kind, around, settings, today) if kind is not None else []
+        if kind is None or not meanings:
             continue
-        found_meanings = [
-            _judged_by_schema(one, kind) for one in _meanings(before, after, kind, around, today)
-        ]
-        meanings = [
-            one for each in found_meanings if (one := judged_by_settings(each, name, settings)) is not None
-        ]
-        if not meanings or there is None:
-            continue
-        is_renamed = before is not None and after is not None and before.name != after.name
-        what = (
-            What.ADDED
-            if before is None
-            else What.REMOVED
-            if after is None
-            else What.RENAMED
-            if is_renamed
-            else What.CHANGED
-        )
-        shown = [
-            _without_credentials(one, before, after, new.kinds if after else old.kinds) for one in meanings
-        ]
-        affects = (
-            tuple(used_by(there.kind, there.name))
-            if there.kind in referenced and what is not What.ADDED
-            else ()
-        )
+        kinds = new.kinds if pair.after is not None else old.kinds
+        shown = [_without_credentials(one, pair, kinds) for one in meanings]
+        there = pair.latest
+        is_in_use = there.kind in referenced and pair.what is not What.ADDED
         found.append(
             Changed(
-                what,
-                there.kind,
-                there.id if there.id is not None else before.id if before else None,
-                there.name,
-                before.name if before is not None and is_renamed else "",
-                there.path,
-                _owners(there),
-                tuple(sorted(shown, key=lambda one: one.sort_key)),
-                affects,
-                kind.traits.is_implied,
-                _lines(after, shown) if after else {},
+                what=pair.what,
+                kind=there.kind,
+                id=pair.id,
+                name=there.name,
+                old_name=pair.before.name if pair.before is not None and pair.what is What.RENAMED else "",
+                path=there.path,
+                owners=_owners(there),
+                meanings=tuple(sorted(shown, key=lambda one: one.sort_key)),
+                affects=tuple(used_by(there.kind, there.name)) if is_in_use else (),
+                is_kind_implied=kind.traits.is_implied,
+                lines=_lines(pair.after, shown) if pair.after is not None else {},
             )
         )
     return tuple(sorted(found, key=lambda one: (one.level.rank, one.kind, one.name)))
 
 
-def _pairs(
-    old: Iterable[Definition], new: Iterable[Definition]
-) -> Iterator[tuple[Definition | None, Definition | None]]:
+class _Pair(NamedTuple):
+    """One definition in its old and its new state; at least one of them exists."""
+
+    before: Definition | None
+    after: Definition | None
+
+    @property
+    def latest(self) -> Definition:
+        """The new state, or the old one of a removed definition."""
+        latest = self.after or self.before
+        assert latest is not None
+        return latest
+
+    @property
+    def id(self) -> int | None:
+        """The id, which a change cannot take away: an id that is missing in the new file is the old one."""
+        if self.latest.id is None and self.before is not None:
+            return self.before.id
+        return self.latest.id
+
+    @property
+    def what(self) -> What:
+        if self.before is None:
+            return What.ADDED
+        if self.after is None:
+            return What.REMOVED
+        return What.RENAMED if self.before.name != self.after.name else What.CHANGED
+
+
+def _judging_kind(pair: _Pair, old: Side, new: Side) -> Kind | None:
+    """Return the kind whose schema judges the change; None if neither side has it.
+
+    The base's schema has precedence: a change must not loosen what it is judged by.
+    """
+    name = pair.latest.kind
+    return old.kinds.by_name.get(name) or new.kinds.by_name.get(name)
+
+
+def _judged_meanings(
+    pair: _Pair, kind: Kind, around: Surroundings, settings: Settings, today: date
+) -> list[Meaning]:
+    """Return the meanings of a change with the levels of the schema and, on top of these, the settings."""
+    by_schema = (_judged_by_schema(one, kind) for one in _meanings(pair, kind, around, today))
+    by_settings = (judged_by_settings(one, pair.latest.name, settings) for one in by_schema)
+    return [one for one in by_settings if one is not None]
+
+
+def _key_by_id(one: Definition) -> Any:
+    return (one.kind, one.id) if one.id is not None else None
+
+
+def _key_by_name(one: Definition) -> Any:
+    return one.kind, one.name
+
+
+def _key_by_content(one: Definition) -> Any:
+    """Matches a definition that was renamed before an id was assigned."""
+    return (one.kind, one.raw) if one.id is None else None
+
+
+def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[_Pair]:
     """Yield each definition of both sides once, matched with its old or new state."""
     was, now = list(old), list(new)
-    same_id = {(one.kind, one.id): one for one in was if one.id is not None}
-    keys: tuple[Callable[[Definition], Any], ...] = (
-        lambda one: (one.kind, one.id) if (one.kind, one.id) in same_id else None,
-        lambda one: (one.kind, one.name),
-        # Renamed before an id was assigned: same content.
-        lambda one: (one.kind, one.raw) if one.id is None else None,
-    )
-    for key in keys:
-        free = {key(one): one for one in was if key(one) is not None}
+    # The order matters: an id is certain, and content says nothing about a definition that has a name.
+    for key in (_key_by_id, _key_by_name, _key_by_content):
+        free = {of_key: one for one in was if (of_key := key(one)) is not None}
         for one in list(now):
-            found = free.pop(key(one), None) if key(one) is not None else None
+            found = free.pop(key(one), None)
             if found is not None:
                 was.remove(found)
                 now.remove(one)
-                yield found, one
-    yield from ((one, None) for one in was)
-    yield from ((None, one) for one in now)
+                yield _Pair(found, one)
+    yield from (_Pair(one, None) for one in was)
+    yield from (_Pair(None, one) for one in now)
 
 
-def _meanings(
-    before: Definition | None, after: Definition | None, kind: Kind, around: Surroundings, today: date
-) -> Iterator[Meaning]:
+def _meanings(pair: _Pair, kind: Kind, around: Surroundings, today: date) -> Iterator[Meaning]:
+    before, after = pair
     if after is not None:
         yield from new_exceptions(before.data if before is not None else {}, after.data)
     if before is None:
@@ -208,29 +229,26 @@ def _meanings(
         return
     found = [*_whole(before, after), *_around(before, after, kind), *_inside(before, after, kind, around)]
     is_experimental = before.data.get("lifecycle") == "experimental"
-    note = "it was experimental"
-    yield from (
-        lowered(one, note) if is_experimental and one.rule not in _NEVER_LOWERED else one for one in found
-    )
+    for one in found:
+        is_lowered = is_experimental and one.rule not in _NEVER_LOWERED
+        yield lowered(one, _WAS_EXPERIMENTAL) if is_lowered else one
 
 
 def _removal(before: Definition, today: date) -> Meaning:
-    announced = before.data.get("deprecation")
-    announced = announced if isinstance(announced, dict) else {}
-    successor = f"use {announced['replaced_by']}" if isinstance(announced.get("replaced_by"), str) else ""
-    owners = f"owned by {', '.join(_owners(before))}" if _owners(before) else ""
-    details = "; ".join(part for part in (owners, successor) if part)
-    if before.data.get("lifecycle") != "deprecated":
-        found = meaning("C101", "", more=details)
-        return (
-            lowered(found, "it was experimental") if before.data.get("lifecycle") == "experimental" else found
-        )
-    sunset = announced.get("sunset")
-    is_over = isinstance(sunset, str) and sunset <= today.isoformat()
-    when = f"its sunset is {sunset}" if isinstance(sunset, str) else "no sunset was announced"
-    return meaning(
-        "C196" if is_over else "C197", "", more="; ".join(part for part in (when, details) if part)
-    )
+    announced = map_of(before.data.get("deprecation"))
+    successor, sunset = announced.get("replaced_by"), announced.get("sunset")
+    details = [
+        *([f"owned by {', '.join(owners)}"] if (owners := _owners(before)) else []),
+        *([f"use {successor}"] if isinstance(successor, str) else []),
+    ]
+    lifecycle = before.data.get("lifecycle")
+    if lifecycle == "deprecated":
+        # ISO dates sort like the days that they name.
+        is_over = isinstance(sunset, str) and sunset <= today.isoformat()
+        when = f"its sunset is {sunset}" if isinstance(sunset, str) else "no sunset was announced"
+        return meaning("C196" if is_over else "C197", "", more="; ".join((when, *details)))
+    found = meaning("C101", "", more="; ".join(details))
+    return lowered(found, _WAS_EXPERIMENTAL) if lifecycle == "experimental" else found
 
 
 def _whole(before: Definition, after: Definition) -> Iterator[Meaning]:
@@ -259,9 +277,9 @@ def _around(before: Definition, after: Definition, kind: Kind) -> Iterator[Meani
 
 
 def _specific(key: str, change: Change) -> Iterator[Meaning]:
-    """What the change of a key beside `definition` means that not all kinds have."""
+    """Yield what the change of a key next to `definition` means, for the keys that not all kinds have."""
     if key == "interface":
-        yield from process.interface(change.old, change.new)
+        yield from interface_changes(change.old, change.new)
     elif key == "examples":
         yield meaning("C194" if _answers(change.old, change.new) else "C193", *change)
     elif key in ("container_image", "container_resources"):
@@ -278,8 +296,7 @@ def _lifecycle(change: Change, new: Mapping[str, Any]) -> Meaning:
     if before == after:
         return meaning("C131", *change)
     if after == "deprecated":
-        announced = new.get("deprecation")
-        announced = announced if isinstance(announced, dict) else {}
+        announced = map_of(new.get("deprecation"))
         labels = (("sunset", "sunset"), ("replaced_by", "replaced by"))
         return meaning(
             "C190",
@@ -316,9 +333,9 @@ def _given(example: Mapping[str, Any]) -> str:
 
 def _inside(before: Definition, after: Definition, kind: Kind, around: Surroundings) -> Iterator[Meaning]:
     if kind.uses("process"):
-        yield from process.process_changes(before.inside, after.inside, around)
+        yield from process_changes(before.inside, after.inside, around)
     elif kind.uses("machine"):
-        yield from machine.machine_changes(before.inside, after.inside)
+        yield from machine_changes(before.inside, after.inside)
     else:
         yield from _free_form(Change("/definition", before.inside, after.inside))
 
@@ -373,12 +390,10 @@ def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning |
     return None if level == "ignore" else replace(one, level=Level(level), note="level set in registry.yaml")
 
 
-def _without_credentials(
-    one: Meaning, before: Definition | None, after: Definition | None, kinds: Kinds
-) -> Meaning:
+def _without_credentials(one: Meaning, pair: _Pair, kinds: Kinds) -> Meaning:
     """Return the meaning with credentials in its values hidden."""
     shown = []
-    for value, definition in ((one.old, before), (one.new, after)):
+    for value, definition in ((one.old, pair.before), (one.new, pair.after)):
         if definition is None or value is MISSING:
             shown.append(value)
             continue

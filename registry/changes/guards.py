@@ -6,6 +6,7 @@ kinds and new keys are not reported.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from registry.changes.meaning import Meaning, meaning
@@ -17,6 +18,7 @@ from registry.model.diff import MISSING, same
 from registry.model.pointer import escape_step, pointer_of
 from registry.model.rule_exceptions import exceptions_in
 from registry.model.schema_reference import target_of
+from registry.model.values import map_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,21 +31,7 @@ _FAIL_ON = ("safe", "risky", "breaking", "never")
 def loosened_settings(old: Settings, new: Settings) -> Iterator[Meaning]:
     """Yield lowered severities and levels, higher `fail_on` limits, and removed `compat` clients."""
     yield from _levels(old, new)
-    folders = {
-        key.strip("/") for one in (old, new) for key, value in one.fail_on.items() if isinstance(value, dict)
-    }
-    for folder in ("", *sorted(folders)):
-        for party in Party:
-            before, after = (
-                one.fails_from(party, f"{folder}/x" if folder else "") or "never" for one in (old, new)
-            )
-            inherits = folder and all(
-                party not in _map(one.fail_on.get(folder) or one.fail_on.get(f"{folder}/"))
-                for one in (old, new)
-            )
-            if _FAIL_ON.index(after) > _FAIL_ON.index(before) and not inherits:
-                steps = ("fail_on", folder, party.value) if folder else ("fail_on", party.value)
-                yield meaning("C202", pointer_of(steps), before, after, more="fewer changes fail a review")
+    yield from _limits(old, new)
     for client in sorted(set(old.compat) - set(new.compat)):
         yield meaning(
             "C202",
@@ -54,17 +42,48 @@ def loosened_settings(old: Settings, new: Settings) -> Iterator[Meaning]:
         )
 
 
+def _limits(old: Settings, new: Settings) -> Iterator[Meaning]:
+    """Yield each limit of `fail_on` that fewer changes reach than before."""
+    for folder in ("", *sorted(_folders_of_limits(old) | _folders_of_limits(new))):
+        for party in Party:
+            if folder and not (_sets_limit(old, folder, party) or _sets_limit(new, folder, party)):
+                continue  # inherited: reported where it is set
+            before, after = (one.fails_from(party, _name_in(folder)) or "never" for one in (old, new))
+            if _FAIL_ON.index(after) > _FAIL_ON.index(before):
+                steps = ("fail_on", folder, party.value) if folder else ("fail_on", party.value)
+                yield meaning("C202", pointer_of(steps), before, after, more="fewer changes fail a review")
+
+
+def _folders_of_limits(settings: Settings) -> set[str]:
+    return {key.strip("/") for key, value in settings.fail_on.items() if isinstance(value, dict)}
+
+
+def _sets_limit(settings: Settings, folder: str, party: Party) -> bool:
+    return party in map_of(settings.fail_on.get(folder) or settings.fail_on.get(f"{folder}/"))
+
+
 def _levels(old: Settings, new: Settings) -> Iterator[Meaning]:
+    """Yield each level of a rule, everywhere ("") or in a folder, that is less severe than before."""
     rules = {rule for one in (old, new) for levels in (one.rules, *one.folders.values()) for rule in levels}
-    for rule in sorted(rules):
-        order = CHANGE_LEVELS if rule in TABLE else LEVELS
-        for folder in ("", *sorted({*old.folders, *new.folders})):
-            name = f"{folder}/x" if folder else ""
-            before, after = (one.level_of(rule, name) or _default(rule) for one in (old, new))
-            inherits = folder and all(rule not in one.folders.get(folder, {}) for one in (old, new))
-            if not inherits and {before, after} <= {*order} and order.index(after) > order.index(before):
-                steps = ("folders", folder, rule) if folder else ("rules", rule)
-                yield meaning("C202", pointer_of(steps), before, after, more=f"{rule} is less severe")
+    folders = ("", *sorted({*old.folders, *new.folders}))
+    for rule, folder in product(sorted(rules), folders):
+        if folder and not any(rule in one.folders.get(folder, {}) for one in (old, new)):
+            continue  # inherited: reported where it is set
+        before, after = (one.level_of(rule, _name_in(folder)) or _default(rule) for one in (old, new))
+        if _is_less_severe(rule, before, after):
+            steps = ("folders", folder, rule) if folder else ("rules", rule)
+            yield meaning("C202", pointer_of(steps), before, after, more=f"{rule} is less severe")
+
+
+def _is_less_severe(rule: str, before: str, after: str) -> bool:
+    order = CHANGE_LEVELS if rule in TABLE else LEVELS
+    # Settings may name a level of the other scale, which the settings check reports.
+    return {before, after} <= {*order} and order.index(after) > order.index(before)
+
+
+def _name_in(folder: str) -> str:
+    """Return the name of a definition to which the settings of a folder apply."""
+    return f"{folder}/x" if folder else ""
 
 
 def _default(rule: str) -> str:
@@ -234,16 +253,16 @@ class _Schemas:
         self._found.append((pointer, old, new, words))
 
     def _compare(self, old: Any, new: Any, pointer: str) -> None:
+        if old is False and new is not False:
+            self._note(pointer, False, _short(new), "values that were rejected are accepted")
         if old is False or new is False or same(old, new):
-            if old is False and new is not False:
-                self._note(pointer, False, _short(new), "values that were rejected are accepted")
             return
-        before, after = _map(old), _map(new)
+        before, after = map_of(old), map_of(new)
         for key, value in before.items():
             if key not in _ANNOTATIONS and not key.startswith("x-") and key != "$defs":
                 self._keyword(key, value, after.get(key, MISSING), f"{pointer}/{escape_step(key)}", after)
         for key in ("$defs", "definitions"):
-            for name in _map(before.get(key)).keys() & _map(after.get(key)).keys():
+            for name in map_of(before.get(key)).keys() & map_of(after.get(key)).keys():
                 if name != _GENERATED or pointer:
                     self._compare(before[key][name], after[key][name], f"{pointer}/{key}/{escape_step(name)}")
 
@@ -251,9 +270,9 @@ class _Schemas:
         if same(old, new):
             return
         if key in ("properties", "patternProperties"):
-            self._properties(_map(old), _map(new), pointer, around)
+            self._properties(map_of(old), map_of(new), pointer, around)
             if key == "patternProperties":
-                self._new_patterns(_map(old), _map(new), pointer)
+                self._new_patterns(map_of(old), map_of(new), pointer)
         elif key in _SCHEMAS:
             self._subschema(old, new, pointer)
         elif key in ("allOf", "anyOf", "oneOf", "prefixItems"):
@@ -330,7 +349,7 @@ def _negated(node: Any, *, inside: bool = False) -> set[str]:
 
 def _constrains(schema: Any) -> bool:
     return schema is False or any(
-        key not in _ANNOTATIONS and not key.startswith("x-") for key in _map(schema)
+        key not in _ANNOTATIONS and not key.startswith("x-") for key in map_of(schema)
     )
 
 
@@ -339,10 +358,6 @@ def _short(value: Any) -> Any:
     if isinstance(value, dict | list) and len(str(value)) > 300:
         return f"({', '.join(map(str, value))})"[:300] if isinstance(value, dict) else f"({len(value)} items)"
     return value
-
-
-def _map(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

@@ -1,4 +1,7 @@
-"""The meaning of changes to a machine: its images by site, and how it is set up."""
+"""The change rules `machine`: the meaning of changes to its images by site, and to how it is set up.
+
+A kind uses them by naming `machine` in the `rules` of its schema's `x-registry` block.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from registry.changes.meaning import Meaning, meaning
 from registry.model.diff import MISSING, Change, diff, same
 from registry.model.pointer import escape_step
+from registry.model.values import map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +31,7 @@ def machine_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
 
 
 def _mappings(change: Change) -> Iterator[Meaning]:
-    before, after = (value if isinstance(value, dict) else {} for value in (change.old, change.new))
+    before, after = map_of(change.old), map_of(change.new)
     for site in dict.fromkeys((*before, *after)):
         pointer = f"{change.pointer}/{escape_step(site)}"
         if site not in after:
@@ -41,7 +45,7 @@ def _mappings(change: Change) -> Iterator[Meaning]:
 
 
 def _contextualization(change: Change) -> Iterator[Meaning]:
-    before, after = (value if isinstance(value, dict) else {} for value in (change.old, change.new))
+    before, after = map_of(change.old), map_of(change.new)
     if before.get("method") != after.get("method") or bool(before) != bool(after):
         yield meaning(
             "C123", f"{change.pointer}/method", before.get("method", MISSING), after.get("method", MISSING)
