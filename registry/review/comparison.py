@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from registry.changes.compare import GUARDS, Changed, Comparison, Side, What, compare, judged_by_settings
-from registry.changes.guards import loosened_schema, loosened_settings
+from registry.changes.guards import loosened_settings
 from registry.changes.meaning import Meaning, meaning
+from registry.changes.schema_guards import loosened_schema
 from registry.errors import UsageError
 from registry.git import Repository, as_pattern
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER

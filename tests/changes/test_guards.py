@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from registry.changes.guards import loosened_schema, loosened_settings
+from registry.changes.guards import loosened_settings
+from registry.changes.schema_guards import loosened_schema
 from registry.load.kinds import Kind
 from registry.load.settings import parse_settings
 from registry.load.x_registry import KindTraits
