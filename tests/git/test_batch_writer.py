@@ -278,6 +278,17 @@ def test_an_empty_ref_file_is_a_clear_error(bare: RepoBuilder, opened: Open) -> 
     assert publish(writer, [spec("b")])
 
 
+def test_a_lock_that_only_seems_old_is_not_removed_when_it_is_first_seen(
+    bare: RepoBuilder, opened: Open
+) -> None:
+    lock = bare.root / f"{MAIN}.lock"
+    lock.write_bytes(b"")
+    os.utime(lock, (1e9, 1e9))  # as after a jump of the clock
+    log: list[str] = []
+    opened(log=log.append)
+    assert (lock.exists(), log) == (True, [])
+
+
 def test_a_lock_of_an_unknown_process_is_removed_after_a_minute(bare: RepoBuilder, opened: Open) -> None:
     log: list[str] = []
     writer = opened(log=log.append)

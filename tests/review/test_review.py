@@ -59,6 +59,13 @@ def test_a_re_add_without_an_id_is_a_new_definition(target: RepoBuilder, run: Ru
     assert check(target, run)[1] == []
 
 
+@pytest.mark.parametrize("name", ["a-copy", "z-copy"])
+def test_of_two_files_with_one_id_the_new_one_is_reported(target: RepoBuilder, run: Run, name: str) -> None:
+    target.define(name, text(target, "b"))
+    target.commit()
+    assert [one for one in check(target, run)[1] if one.startswith("I010")] == [f"I010 {name}.yaml"]
+
+
 @pytest.mark.parametrize("is_committed", [True, False])
 def test_each_thing_that_a_change_must_not_do_has_its_rule_place_and_hint(
     target: RepoBuilder, run: Run, is_committed: bool

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from registry.cache.build_cache import BuildCache
+from registry.errors import RefusedError
 from registry.ids import parse_ledger
 from registry.writes.batch import Batch
 from registry.writes.committer import Committer, CompletedWrite
@@ -265,6 +266,19 @@ def test_a_branch_that_lost_a_change_stops_writes_although_no_id_is_lost(bare: P
     _git(bare, "update-ref", MAIN, changed.commit)
     assert _ids(server.one_by_one(_add("a/two"))) == [2]
     assert server.committer.why_not_ready() == ""
+
+
+def test_a_branch_that_lacks_published_ids_is_not_read(bare: Path, start: Start) -> None:
+    first, second = start(bare).one_by_one(_add("a/one"), _add("a/two"))
+    assert isinstance(first, CompletedWrite)
+    assert isinstance(second, CompletedWrite)
+    _git(bare, "update-ref", MAIN, first.commit)
+    branch = MainBranch(bare, BuildCache(), "next")
+    with pytest.raises(RefusedError, match="the branch was reset"):
+        branch.read()
+    _git(bare, "update-ref", MAIN, second.commit)
+    assert branch.read().next_id(KIND) == 3
+    branch.close()
 
 
 @pytest.fixture
