@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,11 +29,11 @@ from registry.errors import RegistryError, UsageError
 from registry.model.problem import Severity, has_errors
 
 if TYPE_CHECKING:
-    from registry.cache.cache_file import CacheFile
-    from registry.load.file_stats import PendingScan
+    from collections.abc import Sequence
+
     from registry.load.source import Source
-    from registry.pipeline import BuildResult
-    from registry.site import Site
+    from registry.model.problem import Problem
+    from registry.site.build_record import SiteSummary
     from registry.snapshot import Preview, Snapshot
 
 
@@ -105,30 +105,30 @@ def command(
         )
     root = find_root(registry)
     opened = open_source(root, source)
-    settings = opened.settings
-    with_base_url(settings, base_url)  # a wrong value is an error before any file is read
-    target = out_ if out_ is not None else root / settings.output
+    with_base_url(opened.settings, base_url)  # a wrong value is an error before any file is read
+    target = out_ if out_ is not None else root / opened.settings.output
     if published is not None:
         _refuse_to_replace(published, opened)
-    notes = not (from_nothing or preview)
+    may_skip = not (from_nothing or preview)
     # Runs while the rest of the program is imported, which takes longer.
-    looking = PendingScan(root) if notes and opened.is_work_tree else None
+    pending = PendingScan(root) if may_skip and opened.is_work_tree else None
 
     from registry.cache.build_cache import BuildCache
     from registry.pipeline import build
     from registry.site import Site
+    from registry.site.build_record import SiteSummary, digest_of_inputs, record_build, unchanged_site
 
-    cache = open_cache(opened)
-    seen = Seen.now(opened, looking, target, f"{history or ''} {base_url or ''}") if notes else None
-    if seen is not None and seen.is_built(cache):
-        if not quiet or format_ == "json":
-            _report_no_change(cache, seen, format_)
+    cache, site = open_cache(opened), Site(target)
+    inputs = digest_of_inputs(opened, pending, f"{history or ''} {base_url or ''}") if may_skip else None
+    unchanged = unchanged_site(cache, site, inputs) if inputs is not None else None
+    if unchanged is not None:
+        _report_no_change(unchanged, target, format_, quiet=quiet)
         return
     loss = _loss_in(target, opened)
     with progress() as report:
         result = build(
             opened,
-            Site(target),
+            site,
             report,
             preview=_preview(opened, preview, base) if preview and base else None,
             cache=BuildCache(None if from_nothing else cache),
@@ -136,18 +136,27 @@ def command(
             history=history,
             base_url=base_url,
         )
-    if seen is not None and result.snapshot is not None:
-        seen.note(cache, result)
-    _show(result, target, opened, format_, quiet=quiet)
-    if loss and result.snapshot is not None:
+    snapshot = result.snapshot
+    if snapshot is None:
+        _report_errors(result.problems, opened, format_, quiet=quiet)
+        sys.exit(1)
+    assert not has_errors(result.problems)
+    built = SiteSummary.of(snapshot, result.files, len(result.problems))
+    if inputs is not None:
+        record_build(cache, site, inputs, built)
+    if result.problems and not quiet:
+        show_problems(result.problems, opened.read)
+    if format_ == "json":
+        _write_summary(built, target, result.seconds)
+    elif not quiet:
+        _report_built(built, target, result.seconds)
+        _report_incomplete(snapshot)
+    if loss:
         err.print(
             f"warning: {loss}. Do not publish this: "
             "`registry build --published` refuses to build when ids would be lost.",
             markup=False,
         )
-    if result.snapshot is None:
-        sys.exit(1)
-    assert not has_errors(result.problems)
 
 
 def _refuse_to_replace(where: str, source: "Source") -> None:
@@ -180,43 +189,58 @@ def _loss_in(target: Path, source: "Source") -> str:
         return ""  # not a site of this program: the build decides whether it may be replaced
 
 
-def _show(result: "BuildResult", target: Path, source: "Source", format_: Format, *, quiet: bool) -> None:
-    """Report what was built, or why nothing was built."""
-    snapshot = result.snapshot
-    if snapshot is None and format_ == "json":
+def _preview(source: "Source", title: str, base: str) -> "Preview":
+    from registry.reports.changes.preview import preview_of  # imports all that compares definitions
+
+    return preview_of(source, title, base)
+
+
+def _report_no_change(site: "SiteSummary", target: Path, format_: Format, *, quiet: bool) -> None:
+    if format_ == "json":
+        _write_summary(site, target, 0.0)
+    elif not quiet:
+        warnings = f" ({counted(site.warnings, 'warning')}: registry check)" if site.warnings else ""
+        out.print(
+            f"Nothing has changed since {target} was built: "
+            f"{counted(site.definitions, 'definition')}{warnings}.",
+            markup=False,
+        )
+
+
+def _report_errors(problems: "Sequence[Problem]", source: "Source", format_: Format, *, quiet: bool) -> None:
+    """Report why nothing was built."""
+    if format_ == "json":
         from registry.reports.json import problems_body
 
-        write_json(problems_body(result.problems))
+        write_json(problems_body(problems))
         return
-    shown = [one for one in result.problems if one.severity is Severity.ERROR] if quiet else result.problems
+    shown = [one for one in problems if one.severity is Severity.ERROR] if quiet else problems
     if shown:
         show_problems(shown, source.read)
-    if snapshot is None:
-        out.print("Not built because of the errors above; the previous site was kept.")
-    elif format_ == "json":
-        write_json(
-            {
-                "out": str(target),
-                "definitions": len(snapshot.definitions),
-                "revisions": snapshot.revision_count,
-                "files": result.files,
-                "seconds": round(result.seconds, 3),
-                "commit": snapshot.commit,
-                "history_complete": snapshot.history_complete,
-            }
-        )
-    elif not quiet:
-        counts = (
-            f"{counted(len(snapshot.definitions), 'definition')}, "
-            f"{counted(snapshot.revision_count, 'revision')}"
-        )
-        out.print(
-            f"{counts}, {counted(result.files, 'file')} in {result.seconds:.1f} s: {target}", markup=False
-        )
-        _show_what_is_missing(snapshot)
+    out.print("Not built because of the errors above; the previous site was kept.")
 
 
-def _show_what_is_missing(snapshot: "Snapshot") -> None:
+def _write_summary(site: "SiteSummary", target: Path, seconds: float) -> None:
+    write_json(
+        {
+            "out": str(target),
+            "definitions": site.definitions,
+            "revisions": site.revisions,
+            "files": site.files,
+            "seconds": round(seconds, 3),
+            "commit": site.commit,
+            "history_complete": site.history_complete,
+        }
+    )
+
+
+def _report_built(site: "SiteSummary", target: Path, seconds: float) -> None:
+    counts = f"{counted(site.definitions, 'definition')}, {counted(site.revisions, 'revision')}"
+    out.print(f"{counts}, {counted(site.files, 'file')} in {seconds:.1f} s: {target}", markup=False)
+
+
+def _report_incomplete(snapshot: "Snapshot") -> None:
+    """Report what the site lacks: older revisions, and the addresses of definitions without an id."""
     if not snapshot.history_complete:
         why = (
             "there are no commits"
@@ -227,114 +251,3 @@ def _show_what_is_missing(snapshot: "Snapshot") -> None:
     pending = sum(definition.id is None for definition in snapshot.definitions)
     if pending:
         out.print(f"{pending:,} without an id: `registry index` assigns ids on the main branch.")
-
-
-class Seen:
-    """The state of all inputs of a build. The next build compares it and ends at once if nothing changed."""
-
-    def __init__(self, site: "Site", digest: str) -> None:
-        self.site = site
-        self.digest = digest
-
-    @classmethod
-    def now(cls, source: "Source", looking: "PendingScan | None", out_: Path, options: str) -> "Seen | None":
-        """None if a change might be undetectable (racy time stamps). The source reuses this scan."""
-        from registry.cache.cache_file import program_digest
-        from registry.files.safe_paths import current_umask
-        from registry.load.source import WorkTree
-        from registry.site import Site
-
-        repository = source.repository
-        found = (
-            looking.scan(repository.state_files() if repository is not None else ())
-            if looking is not None
-            else None
-        )
-        if isinstance(source, WorkTree) and found is not None:
-            source.use(found)
-        if found is not None and not found.is_settled:
-            return None
-        cut = repository.cut() if repository is not None else ""
-        return cls(
-            Site(out_),
-            f"{program_digest()} {source.commit} {cut} "
-            f"{found.digest if found is not None else ''} {options} {current_umask():o}",
-        )
-
-    def is_built(self, cache: "CacheFile") -> bool:
-        """True if the site was built from this state."""
-        known = self.read(cache)
-        return (
-            known is not None
-            and known["digest"] == self.digest
-            and self.site.current is not None
-            and self.site.current.name == known["folder"]
-        )
-
-    def read(self, cache: "CacheFile") -> dict[str, Any] | None:
-        """The record of the last build into this folder, or None."""
-        import orjson
-
-        stored = cache.get("builds", str(self.site.out.absolute()))
-        return orjson.loads(stored) if stored is not None else None
-
-    def note(self, cache: "CacheFile", result: "BuildResult") -> None:
-        """Record what was built."""
-        import orjson
-
-        snapshot, folder = result.snapshot, self.site.current
-        if snapshot is None or folder is None:
-            return
-        facts = {
-            "digest": self.digest,
-            "folder": folder.name,
-            "definitions": len(snapshot.definitions),
-            "revisions": snapshot.revision_count,
-            "files": result.files,
-            "warnings": len(result.problems),
-            "commit": snapshot.commit,
-            "history_complete": snapshot.history_complete,
-        }
-        cache.keep({"builds": [(str(self.site.out.absolute()), orjson.dumps(facts))]})
-
-
-def _report_no_change(cache: "CacheFile", seen: Seen, format_: Format) -> None:
-    known = seen.read(cache) or {}
-    if format_ == "json":
-        write_json(
-            {
-                "out": str(seen.site.out),
-                "definitions": known["definitions"],
-                "revisions": known["revisions"],
-                "files": known["files"],
-                "seconds": 0.0,
-                "commit": known["commit"],
-                "history_complete": known["history_complete"],
-            }
-        )
-        return
-    warnings = f" ({counted(known['warnings'], 'warning')}: registry check)" if known["warnings"] else ""
-    out.print(
-        f"Nothing has changed since {seen.site.out} was built: "
-        f"{counted(known['definitions'], 'definition')}{warnings}.",
-        markup=False,
-    )
-
-
-def _preview(source: "Source", title: str, base: str) -> "Preview | None":
-    """The change that the site shows: compared with the merge base, not with the tip of the target branch."""
-    from registry.load.source import Commit
-    from registry.reports.changes.html import report
-    from registry.reports.changes.words import comparison_summary
-    from registry.review.comparison import compare_sources
-    from registry.snapshot import Preview
-
-    repository, commit = source.repository, source.commit
-    if repository is None or commit is None:
-        raise UsageError("there are no commits to compare with", "omit --preview")
-    target = repository.resolve(base)
-    comparison = compare_sources(
-        Commit(source.root, repository, repository.common_ancestor(target, commit) or target), source
-    )
-    marks = {(one.kind, one.name): one.what.value for one in comparison.changed}
-    return Preview(title, comparison_summary(comparison), marks, report(comparison, home="../").encode())
