@@ -1,12 +1,18 @@
 """`registry list`: the definitions of a registry."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from registry.cli.completers import complete_kinds
 from registry.cli.options import Format, format_option, registry_option, source_option
 from registry.cli.terminal import err, find_root, out, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.model.definition import Definition
 
 
 @click.command("list")
@@ -25,14 +31,10 @@ def command(kind: str | None, registry: Path | None, source: str, format_: Forma
       registry list application --format json
     """
     from registry.cli.lookup import load_checked
-    from registry.errors import UsageError, nearest
 
     checked = load_checked(find_root(registry), source)
-    if kind is not None and kind not in checked.kinds.by_name:
-        raise UsageError(
-            f"there is no kind `{kind}`",
-            nearest(kind, checked.kinds.by_name) or f"the kinds are {', '.join(checked.kinds.by_name)}",
-        )
+    if kind is not None:
+        checked.kinds.named(kind)  # raises if there is no such kind
     if checked.loaded.unreadable:
         err.print(
             "Not listed because they cannot be read: "
@@ -40,22 +42,27 @@ def command(kind: str | None, registry: Path | None, source: str, format_: Forma
         )
     chosen = [one for one in checked.loaded.definitions if kind in (None, one.kind)]
     if format_ == "json":
-        listed = [
-            {
-                "kind": one.kind,
-                "id": one.id,
-                "name": one.name,
-                "title": one.data.get("title"),
-                "path": one.path,
-            }
-            for one in chosen
-        ]
+        listed = [_as_json(one) for one in chosen]
         write_json({"definitions": listed, "unreadable": sorted(checked.loaded.unreadable)})
-        return
-    if not chosen:
+    elif chosen:
+        _show(chosen)
+    else:
         first = next(iter(checked.kinds)).name
         out.print(f"No definitions yet: `registry new {first} NAME` creates one.", markup=False)
-        return
+
+
+def _as_json(one: "Definition") -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "id": one.id,
+        "name": one.name,
+        "title": one.data.get("title"),
+        "path": one.path,
+    }
+
+
+def _show(chosen: "Sequence[Definition]") -> None:
+    """Print a table: kind, id, name, title."""
     width = max(len(one.name) for one in chosen)
     kinds = max(len(one.kind) for one in chosen)
     for one in chosen:

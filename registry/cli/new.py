@@ -14,6 +14,7 @@ from registry.model.characters import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from registry.load.kinds import Kind, Kinds
     from registry.load.x_registry import NewOption
     from registry.pipeline import Checked
 
@@ -40,38 +41,21 @@ def command(context: click.Context, kind: str, name: str, registry: Path | None,
       registry new process_definition weather/qc
       registry new process_definition text/upper --exec /usr/bin/tr --arg a-z --arg A-Z
     """
-    from registry.errors import ProblemsError, UsageError, nearest
-    from registry.files.atomic_write import create_files
+    from registry.errors import UsageError
     from registry.load.source import open_source
-    from registry.model.addresses import RESERVED_KINDS
-    from registry.model.problem import Severity, has_errors
     from registry.pipeline import check_source
-    from registry.scaffold import Start, propose_definition
+    from registry.scaffold import Start, create_definition
 
     if kind.startswith("-") or name.startswith("-"):
         raise UsageError("the kind and the name come first", "registry new KIND NAME --option VALUE")
     root = find_root(registry)
     source = open_source(root)
     checked = check_source(source)
-    if kind in RESERVED_KINDS:
-        raise UsageError(
-            f"`{kind}` cannot be the name of a kind: it is reserved",
-            f"the kinds are {', '.join(checked.kinds.by_name)}",
-        )
-    if kind not in checked.kinds.by_name:
-        raise UsageError(
-            f"there is no kind `{kind}`",
-            nearest(kind, checked.kinds.by_name) or f"the kinds are {', '.join(checked.kinds.by_name)}",
-        )
-    wanted = name.removeprefix(f"definitions/{kind}/").removesuffix(".yaml").strip("/")
-    if not wanted or any(step in ("", ".", "..") or step.startswith(".") for step in wanted.split("/")):
-        raise UsageError(
-            f"{name!r} is not a valid name",
-            "use letters, digits and . _ - +, and / between folders, for example weather/qc",
-        )
-    traits = checked.kinds.by_name[kind].traits
-    values = _options(context.args, traits.new_options)
-    if missing := [one for one in traits.new_options if one.is_required and not values.get(one.key)]:
+    found = _kind_called(kind, checked.kinds)
+    wanted = _name_in(name, found)
+    values = _options(context.args, found.traits.new_options)
+    missing = [one for one in found.traits.new_options if one.is_required and not values.get(one.key)]
+    if missing:
         if not sys.stdin.isatty():
             raise UsageError(
                 f"--{missing[0].name} is missing",
@@ -79,23 +63,41 @@ def command(context: click.Context, kind: str, name: str, registry: Path | None,
             )
         default = wanted.rsplit("/", 1)[-1].replace("-", " ").capitalize()
         title = title or click.prompt("Title", default=default)
-        values.update(_answers(checked, kind, values))
-    start = Start(title, values)
-    proposed = propose_definition(root, checked.kinds.by_name[kind], wanted, start)
-    before = set(checked.problems)
-    found = [problem for problem in check_source(proposed).problems if problem not in before]
-    if has_errors(found):
-        raise ProblemsError(
-            [one for one in found if one.severity is Severity.ERROR],
-            proposed.read,
-            "nothing was written: the new definition would have errors",
-        )
-    create_files(root, {proposed.path: proposed.data})
-    out.print(f"Wrote {root / proposed.path}. Next: edit it, then `registry check`.", markup=False)
-    if problems := [
-        problem for problem in found if problem.span.path == proposed.path and problem.rule != "W202"
-    ]:
+        values.update(_answers(checked, found, values))
+    created = create_definition(root, found, wanted, Start(title, values), checked)
+    out.print(f"Wrote {root / created.path}. Next: edit it, then `registry check`.", markup=False)
+    # Nothing can refer to a new definition yet, so W202 (unused) would be no news.
+    if problems := [problem for problem in created.problems if problem.rule != "W202"]:
         show_problems(problems, source.read)
+
+
+def _kind_called(name: str, kinds: "Kinds") -> "Kind":
+    """Return the kind. Raises UsageError if there is none, or the name cannot be that of a kind."""
+    from registry.errors import UsageError
+    from registry.model.addresses import RESERVED_KINDS
+
+    if name in RESERVED_KINDS:
+        raise UsageError(
+            f"`{name}` cannot be the name of a kind: it is reserved",
+            f"the kinds are {', '.join(kinds.by_name)}",
+        )
+    return kinds.named(name)
+
+
+def _name_in(words: str, kind: "Kind") -> str:
+    """Return the name in the argument, which may be the path of the file: a shell completes paths.
+
+    Raises UsageError for a name that cannot be the path of a file below the folder of the kind.
+    """
+    from registry.errors import UsageError
+
+    name = words.removeprefix(f"definitions/{kind.name}/").removesuffix(".yaml").strip("/")
+    if not name or any(not step or step.startswith(".") for step in name.split("/")):
+        raise UsageError(
+            f"{words!r} is not a valid name",
+            "use letters, digits and . _ - +, and / between folders, for example weather/qc",
+        )
+    return name
 
 
 def _options(arguments: list[str], options: "Sequence[NewOption]") -> "dict[str, str | list[str]]":
@@ -124,18 +126,17 @@ def _options(arguments: list[str], options: "Sequence[NewOption]") -> "dict[str,
 
 
 def _answers(
-    checked: "Checked", kind: str, given: "Mapping[str, str | list[str]]"
+    checked: "Checked", kind: "Kind", given: "Mapping[str, str | list[str]]"
 ) -> "Iterator[tuple[str, str]]":
     """Yield key and value of each option that was not given, from prompts."""
-    traits = checked.kinds.by_name[kind].traits
-    targets = {one.pointer: one.kind for one in traits.references}
-    for one in traits.new_options:
+    targets = {one.pointer: one.kind for one in kind.traits.references}
+    for one in kind.traits.new_options:
         if not one.prompt or given.get(one.key):
             continue
         target = targets.get(f"/definition/{one.key}")
         names = [other.name for other in checked.loaded.definitions if other.kind == target]
         if target is not None and not names:
-            continue
+            continue  # a reference to a kind without definitions has no valid answer
         known = f" ({visible(', '.join(names[:10]))}; empty: the default)" if names else ""
         default = None if one.is_required else one.default
         yield one.key, click.prompt(f"{one.prompt}{known}", default=default, show_default=bool(default))

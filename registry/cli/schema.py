@@ -39,7 +39,7 @@ def command(kind: str | None, registry: Path | None, write: bool, update: bool) 
       registry schema --write
       registry schema --update
     """
-    from registry.errors import ProblemsError, UsageError, nearest
+    from registry.errors import ProblemsError
     from registry.load.kinds import load_kinds
     from registry.load.source import WorkTree
     from registry.model.problem import has_errors
@@ -61,13 +61,8 @@ def command(kind: str | None, registry: Path | None, write: bool, update: bool) 
         for one in kinds:
             out.print(f"{one.name}: {one.description}", markup=False)
         out.print(f"Adapter types: {', '.join(kinds.adapters)}.", markup=False)
-    elif kind in kinds.by_name:
-        write_api_answer(kinds.by_name[kind].schema)
     else:
-        raise UsageError(
-            f"there is no kind `{kind}`",
-            nearest(kind, kinds.by_name) or f"the kinds are {', '.join(kinds.by_name)}",
-        )
+        write_api_answer(kinds.named(kind).schema)
 
 
 def _update(source: "WorkTree") -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from registry.credentials import SecretFields
-from registry.errors import UsageError
+from registry.errors import UsageError, nearest
 from registry.git import Oversize
 from registry.load import yaml
 from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
@@ -111,6 +111,15 @@ class Kinds:
 
     def __iter__(self) -> Iterator[Kind]:
         return iter(self.by_name.values())
+
+    def named(self, name: str) -> Kind:
+        """Return the kind with this name. Raises UsageError with the most similar name if there is none."""
+        if name not in self.by_name:
+            raise UsageError(
+                f"there is no kind `{name}`",
+                nearest(name, self.by_name) or f"the kinds are {', '.join(self.by_name)}",
+            )
+        return self.by_name[name]
 
     @property
     def fields(self) -> dict[str, SummaryField]:

@@ -3,16 +3,20 @@
 import os
 from collections.abc import Container
 from pathlib import Path
+from typing import NamedTuple
 
-from registry.errors import UsageError
+from registry.errors import ProblemsError, UsageError
+from registry.files.atomic_write import create_files
 from registry.git import Oversize
 from registry.load.kinds import Kind
 from registry.load.source import EntryType, SourceEntry, WorkTree
 from registry.model.definition import definition_path
+from registry.model.problem import Problem, Severity, has_errors
+from registry.pipeline import Checked, check_source
 from registry.scaffold.start import Start, definition_text
 
 
-class Proposed(WorkTree):
+class _Proposed(WorkTree):
     """The work tree with one additional file that is not written yet."""
 
     def __init__(self, root: Path, path: str, data: bytes) -> None:
@@ -32,7 +36,33 @@ class Proposed(WorkTree):
         return self.data if path == self.path else super()._read(path, at_most)
 
 
-def propose_definition(root: Path, kind: Kind, name: str, start: Start) -> Proposed:
+class Created(NamedTuple):
+    """A new file: its path relative to the registry, and the problems in it, none of them an error."""
+
+    path: str
+    problems: tuple[Problem, ...]
+
+
+def create_definition(root: Path, kind: Kind, name: str, start: Start, before: Checked) -> Created:
+    """Write the file of a new definition, with comments, unless it would add an error to the registry.
+
+    `before` is the registry without the file. Raises UsageError if the file exists, and ProblemsError if the
+    file would have errors or cause some in other files.
+    """
+    proposed = _propose(root, kind, name, start)
+    known = set(before.problems)
+    found = [problem for problem in check_source(proposed).problems if problem not in known]
+    if has_errors(found):
+        raise ProblemsError(
+            [one for one in found if one.severity is Severity.ERROR],
+            proposed.read,
+            "nothing was written: the new definition would have errors",
+        )
+    create_files(root, {proposed.path: proposed.data})
+    return Created(proposed.path, tuple(one for one in found if one.span.path == proposed.path))
+
+
+def _propose(root: Path, kind: Kind, name: str, start: Start) -> _Proposed:
     """Return the file of a new definition, with comments, without writing it.
 
     Raises UsageError if the file exists.
@@ -40,4 +70,4 @@ def propose_definition(root: Path, kind: Kind, name: str, start: Start) -> Propo
     path = definition_path(kind.name, name)
     if os.path.lexists(root / path):
         raise UsageError(f"{path} already exists", "choose another name, or edit that file")
-    return Proposed(root, path, definition_text(path, kind, name, start).encode("utf-8", "surrogateescape"))
+    return _Proposed(root, path, definition_text(path, kind, name, start).encode("utf-8", "surrogateescape"))
