@@ -41,6 +41,7 @@ def test_every_file_of_a_sort_is_in_its_tuple() -> None:
         "options",
         "completers",
         "extras",
+        "accounts",
         "rights",
         "writing",
     }

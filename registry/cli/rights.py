@@ -1,12 +1,9 @@
 """Rights and times on the command line of `registry user` and `registry token`."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-
-import click
-from click.core import ParameterSource
 
 from registry.errors import UsageError, nearest
 
@@ -16,27 +13,6 @@ if TYPE_CHECKING:
 _DURATION = re.compile(r"([0-9]{1,4})([hdw])\Z")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
-# Options that every action takes.
-_COMMON = frozenset({"action", "name", "users_path"})
-
-
-def require_fitting(action: str, name: str | None, options: Iterable[str]) -> None:
-    """Raise UsageError if the name is missing or too much, or an option does not belong to the action.
-
-    `options` are the parameters of this action besides the common ones.
-    """
-    context = click.get_current_context()
-    command = f"{context.command_path} {action}"
-    if action == "list" and name is not None:
-        raise UsageError(f"`{command}` takes no name", f"see `{context.command_path} --help`")
-    if action != "list" and name is None:
-        raise UsageError(f"`{command}` needs a name", f"see `{context.command_path} --help`")
-    for parameter in context.command.params:
-        is_given = context.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
-        if is_given and parameter.name not in {*_COMMON, *options}:
-            raise UsageError(
-                f"`{command}` does not take {parameter.opts[0]}", f"see `{context.command_path} --help`"
-            )
 
 
 def rights_of(words: Sequence[str], only: Sequence[str], default: "Rights") -> "Rights":

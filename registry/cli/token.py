@@ -2,20 +2,21 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from registry.cli.accounts import entry_arguments, require_fitting, require_known, show_entries
 from registry.cli.extras import require_extra
-from registry.cli.options import Format, format_option, right_option, users_option
-from registry.cli.rights import expiry_of, require_fitting, rights_of, rights_text
-from registry.cli.terminal import err, out, write_json
-from registry.errors import UsageError, nearest
+from registry.cli.options import Format, format_option, right_option
+from registry.cli.rights import expiry_of, rights_of, rights_text
+from registry.cli.terminal import err, out
+from registry.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from registry.writes.users import Rights, User, Users
+    from registry.writes.users import Rights, Token, User, Users
     from registry.writes.users_file import Changes
 
 # Options of each action besides NAME and --users.
@@ -27,9 +28,7 @@ _OPTIONS = {
 
 
 @click.command("token")
-@click.argument("action", type=click.Choice([*_OPTIONS]))
-@click.argument("name", required=False)
-@users_option
+@entry_arguments(_OPTIONS)
 @click.option("--user", metavar="NAME", help="User that the token belongs to.")
 @click.option(
     "--expires",
@@ -107,8 +106,7 @@ def _add(
 
     def plan(users: "Users") -> "Changes":
         nonlocal given
-        if user not in users.users:
-            raise UsageError(f"there is no user {user}", nearest(user, users.users))
+        require_known("user", user, users.users)
         if name in users.tokens:
             raise UsageError(f"there is a token {name} already", f"`registry token remove {name}` removes it")
         limited = _limited_rights(users.users[user], *rights)
@@ -125,24 +123,17 @@ def _add(
 def _limited_rights(user: "User", words: "Sequence[str]", only: "Sequence[str]") -> "Rights | None":
     """Return the rights of a new token, or None for all rights of its user.
 
-    Raises UsageError for a right that the user does not have: such a token would not do what it is for.
+    Of the folders of `--only`, those for which the user has a right remain. Raises UsageError for a `--right`
+    that the user does not have, and if no right remains: such a token would not do what it is for.
     """
-    from registry.writes.users import RIGHTS, Principal, allowed
-
     if not words and not only:
         return None
     found = rights_of(words, only, user.rights)
-    refusals = [
-        (right, folder, decision.refusal)
-        for right in RIGHTS
-        for folder in found.get(right, ())
-        if not (decision := allowed(Principal(user), right, folder.removeprefix("/")))
-    ]
+    refusals = _refusals(user, found)
     if words and refusals:
-        raise UsageError(refusals[0][2], "a token cannot have more rights than its user")
-    lacking = {(right, folder) for right, folder, _ in refusals}
+        raise UsageError(next(iter(refusals.values())), "a token cannot have more rights than its user")
     kept = {
-        right: tuple(folder for folder in folders if (right, folder) not in lacking)
+        right: tuple(folder for folder in folders if (right, folder) not in refusals)
         for right, folders in found.items()
     }
     if not any(kept.values()):
@@ -152,12 +143,23 @@ def _limited_rights(user: "User", words: "Sequence[str]", only: "Sequence[str]")
     return {right: folders for right, folders in kept.items() if folders}
 
 
+def _refusals(user: "User", rights: "Rights") -> dict[tuple[str, str], str]:
+    """Return why the user does not have some of these rights, by right and folder, weakest right first."""
+    from registry.writes.users import RIGHTS, Principal, allowed
+
+    return {
+        (right, folder): decision.refusal
+        for right in RIGHTS
+        for folder in rights.get(right, ())
+        if not (decision := allowed(Principal(user), right, folder.removeprefix("/")))
+    }
+
+
 def _remove(path: Path, name: str) -> None:
     from registry.writes.users_file import edit_users_file
 
     def plan(users: "Users") -> "Changes":
-        if name not in users.tokens:
-            raise UsageError(f"there is no token {name}", nearest(name, users.tokens))
+        require_known("token", name, users.tokens)
         return {("tokens", name): None}
 
     edit_users_file(path, plan)
@@ -169,33 +171,25 @@ def _list(path: Path, format_: Format) -> None:
     from registry.writes.users_file import load_users
 
     now = datetime.now(UTC)
-    users = load_users(path)
-    tokens = list(users.tokens.values())
-    if format_ == "json":
-        listed = [
-            {
-                "name": one.name,
-                "user": one.user,
-                "expires": time_text(one.expires) if one.expires is not None else None,
-                "is_expired": one.is_expired(now),
-                "rights": {right: list(folders) for right, folders in one.rights.items()}
-                if one.rights is not None
-                else None,
-            }
-            for one in tokens
-        ]
-        write_json({"tokens": listed})
-        return
-    width = max((len(one.name) for one in tokens), default=0)
-    for one in tokens:
-        when = (
-            f"{'expired' if one.is_expired(now) else 'expires'} {time_text(one.expires)}"
-            if one.expires
-            else "never expires"
-        )
-        out.print(f"{one.name:<{width}}  {one.user}  {_rights_text(one.rights)}  {when}", markup=False)
-    if not tokens:
-        out.print("No tokens yet: `registry token add` adds them.")
+
+    def as_json(one: "Token") -> dict[str, Any]:
+        rights = one.rights
+        return {
+            "name": one.name,
+            "user": one.user,
+            "expires": time_text(one.expires) if one.expires is not None else None,
+            "is_expired": one.is_expired(now),
+            "rights": {right: list(of) for right, of in rights.items()} if rights is not None else None,
+        }
+
+    def as_text(one: "Token") -> str:
+        when = "never expires"
+        if one.expires:
+            when = f"{'expired' if one.is_expired(now) else 'expires'} {time_text(one.expires)}"
+        return f"{one.user}  {_rights_text(one.rights)}  {when}"
+
+    tokens = list(load_users(path).tokens.values())
+    show_entries("token", tokens, format_, as_json=as_json, as_text=as_text)
 
 
 def _rights_text(rights: "Rights | None") -> str:

@@ -2,15 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from registry.cli.accounts import entry_arguments, require_fitting, require_known, show_entries
 from registry.cli.extras import require_extra
-from registry.cli.options import Format, format_option, right_option, users_option
-from registry.cli.rights import require_fitting, rights_of, rights_text
-from registry.cli.terminal import counted, err, out, write_json
-from registry.errors import UsageError, nearest
+from registry.cli.options import Format, format_option, right_option
+from registry.cli.rights import rights_of, rights_text
+from registry.cli.terminal import counted, err, out
+from registry.errors import UsageError
 
 if TYPE_CHECKING:
     from registry.writes.users import User, Users
@@ -31,9 +32,7 @@ _MOST_STDIN_BYTES = 8 * 1024
 
 
 @click.command("user")
-@click.argument("action", type=click.Choice([*_OPTIONS]))
-@click.argument("name", required=False)
-@users_option
+@entry_arguments(_OPTIONS)
 @click.option("--email", metavar="ADDRESS", help="E-mail address: the author of the user's commits.")
 @click.option("--name", "full_name", metavar="TEXT", help="Full name, for commits. Default: NAME.")
 @right_option
@@ -137,19 +136,14 @@ def _add(path: Path, user: "User", *, asks: bool, from_stdin: bool) -> None:
     out.print(f"Added the user {user.name}. Rights: {rights_text(user.rights)}.", markup=False)
 
 
-def _require_known(users: "Users", name: str) -> None:
-    if name not in users.users:
-        raise UsageError(f"there is no user {name}", nearest(name, users.users))
-
-
 def _set_password(path: Path, name: str, *, from_stdin: bool) -> None:
     from registry.writes.users_file import edit_users_file, load_users
 
-    _require_known(load_users(path), name)
+    require_known("user", name, load_users(path).users)
     hashed = _password_hash(from_stdin=from_stdin)
 
     def plan(users: "Users") -> "Changes":
-        _require_known(users, name)
+        require_known("user", name, users.users)
         return {("users", name, "password"): hashed}
 
     edit_users_file(path, plan)
@@ -159,49 +153,43 @@ def _set_password(path: Path, name: str, *, from_stdin: bool) -> None:
 def _remove(path: Path, name: str) -> None:
     from registry.writes.users_file import edit_users_file
 
-    def tokens_of(users: "Users") -> list[str]:
-        return [token.name for token in users.tokens.values() if token.user == name]
-
     def plan(users: "Users") -> "Changes":
-        _require_known(users, name)
-        return {("users", name): None, **{("tokens", token): None for token in tokens_of(users)}}
+        require_known("user", name, users.users)
+        return {("users", name): None, **{("tokens", token): None for token in _tokens_of(users, name)}}
 
-    tokens = tokens_of(edit_users_file(path, plan))
+    tokens = _tokens_of(edit_users_file(path, plan), name)
     also = f" and {counted(len(tokens), 'token')}: {', '.join(tokens)}" if tokens else ""
     out.print(f"Removed the user {name}{also}.", markup=False)
+
+
+def _tokens_of(users: "Users", name: str) -> list[str]:
+    return [token.name for token in users.tokens.values() if token.user == name]
 
 
 def _list(path: Path, format_: Format) -> None:
     from registry.writes.users_file import load_users
 
     users = load_users(path)
-    tokens = {
-        name: [token.name for token in users.tokens.values() if token.user == name] for name in users.users
-    }
-    if format_ == "json":
-        listed = [
-            {
-                "name": one.name,
-                "email": one.email,
-                "full_name": one.full_name,
-                "has_password": one.password is not None,
-                "rights": {right: list(folders) for right, folders in one.rights.items()},
-                "tokens": tokens[one.name],
-            }
-            for one in users.users.values()
-        ]
-        write_json({"users": listed})
-        return
-    width = max((len(name) for name in users.users), default=0)
-    for one in users.users.values():
-        notes = [
-            *([counted(len(tokens[one.name]), "token")] if tokens[one.name] else []),
-            *(["no password"] if one.password is None else []),
-        ]
+
+    def as_json(one: "User") -> dict[str, Any]:
+        return {
+            "name": one.name,
+            "email": one.email,
+            "full_name": one.full_name,
+            "has_password": one.password is not None,
+            "rights": {right: list(folders) for right, folders in one.rights.items()},
+            "tokens": _tokens_of(users, one.name),
+        }
+
+    def as_text(one: "User") -> str:
+        tokens = len(_tokens_of(users, one.name))
+        notes = [counted(tokens, "token")] if tokens else []
+        if one.password is None:
+            notes.append("no password")
         more = f"  ({', '.join(notes)})" if notes else ""
-        out.print(f"{one.name:<{width}}  {one.email}  {rights_text(one.rights)}{more}", markup=False)
-    if not users.users:
-        out.print("No users yet: `registry user add` adds them.")
+        return f"{one.email}  {rights_text(one.rights)}{more}"
+
+    show_entries("user", list(users.users.values()), format_, as_json=as_json, as_text=as_text)
 
 
 def _password_hash(*, from_stdin: bool) -> str:
