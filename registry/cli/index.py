@@ -1,11 +1,17 @@
 """`registry index`: assigns ids."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from registry.cli.options import Format, format_option, registry_option
 from registry.cli.terminal import err, find_root, out, write_json
+from registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from registry.ids import Assignment
+    from registry.indexing.indexer import IndexResult
 
 
 @click.command("index")
@@ -79,49 +85,51 @@ def command(
     """
     from registry.indexing.indexer import IndexOptions, index
 
-    root = find_root(registry) if registry is None else registry
+    if push and not commit:
+        raise UsageError("--push and --no-commit exclude each other", "omit one of them")
     options = IndexOptions(
         commit, remote if push else None, branch, published, accept_mark, recover, give_up_after
     )
-    if push and not commit:
-        from registry.errors import UsageError
-
-        raise UsageError("--push and --no-commit exclude each other", "omit one of them")
-    result = index(root, options)
+    result = index(find_root(None) if registry is None else registry, options)
     for note in result.notes:
         err.print(f"note: {note}", markup=False)
     if format_ == "json":
-        given = [
-            {
-                "kind": one.definition.kind,
-                "id": one.id,
-                "name": one.definition.name,
-                "path": one.definition.path,
-                "taken_off": one.taken_off,
-            }
-            for one in result.assignments
-        ]
-        events = [
-            {"kind": entry.kind, "id": entry.id, "name": entry.name, "state": entry.state}
-            for entry in result.entries
-        ]
-        write_json({"given": given, "events": events, "commit": result.commit, "notes": list(result.notes)})
+        write_json(_as_json(result))
         return
     for entry in result.entries:
         out.print(f"{entry.kind} {entry.id:>5}  {entry.state:<5}  {entry.name}", markup=False)
-    for one in result.assignments:
-        if one.taken_off is not None:
-            out.print(
-                f"{one.definition.path}: the id {one.taken_off} belongs to another definition; replaced by {one.id}",
-                markup=False,
-            )
-        elif not one.is_new:
-            out.print(f"{one.definition.path}: the id {one.id} was restored", markup=False)
+    for text in map(_changed_id, result.assignments):
+        if text:
+            out.print(text, markup=False)
     if result.commit:
-        out.print(
-            f"Committed as {result.commit[:12]}{f' and pushed to {remote}' if push else ''}.", markup=False
-        )
+        pushed = f" and pushed to {remote}" if push else ""
+        out.print(f"Committed as {result.commit[:12]}{pushed}.", markup=False)
     elif not result.entries and not result.assignments:
         out.print("Nothing to do: every definition has an id.")
     else:
         out.print("Not committed: commit the files yourself.")
+
+
+def _as_json(result: "IndexResult") -> dict[str, Any]:
+    given = [
+        {
+            "kind": one.definition.kind,
+            "id": one.id,
+            "name": one.definition.name,
+            "path": one.definition.path,
+            "taken_off": one.taken_off,
+        }
+        for one in result.assignments
+    ]
+    events = [
+        {"kind": entry.kind, "id": entry.id, "name": entry.name, "state": entry.state}
+        for entry in result.entries
+    ]
+    return {"given": given, "events": events, "commit": result.commit, "notes": list(result.notes)}
+
+
+def _changed_id(one: "Assignment") -> str:
+    """Describe an id that differs from the one in the file; "" for a new id, which the ledger line shows."""
+    if one.taken_off is not None:
+        return f"{one.definition.path}: the id {one.taken_off} belongs to another definition; replaced by {one.id}"
+    return "" if one.is_new else f"{one.definition.path}: the id {one.id} was restored"

@@ -49,40 +49,59 @@ def command(
       registry init --bare registry.git
     """
     from registry.load.settings import install_from_problem
-    from registry.load.source import WorkTree
-    from registry.scaffold import add_ci_files, init_bare_registry, init_registry, is_registry
+    from registry.scaffold import is_registry
 
     if bare:
         if folder is None or ci or install_from is not None:
             raise UsageError("--bare needs DIR, and no --ci or --install-from", "registry init --bare DIR")
-        init_bare_registry(folder, title)
-        out.print(f"Created a registry in the bare repository {folder}. Next:", markup=False)
-        out.print_lines(f"  registry serve --write -C {shlex.quote(str(folder))} --users FILE")
+        _create_bare(folder, title)
         return
-
     problem = install_from_problem(install_from) if install_from is not None else ""
     if problem:
         raise UsageError(f"--install-from {install_from!r}: {problem}")
     root = folder if folder is not None else find_root(None)
     forges = [forge for forge in ci or ("github",) if forge != "none"]
     if ci and is_registry(root):
-        if not forges:
-            raise UsageError(
-                f"{root} is already a registry, and --ci none adds nothing to it", "name a forge: --ci github"
-            )
-        address = install_from or _known_address(root, forges)
-        written = add_ci_files(root, forges, address)
-        _list_files(written.new, written.kept, address)
-        if address and address != WorkTree(root).settings.install_from:
-            err.print(
-                f"note: to use this address for later CI files, add it to registry.yaml: install_from: {address}",
-                markup=False,
-            )
-        return
+        _add_ci(root, forges, install_from)
+    else:
+        _create(root, title, forges, install_from)
+
+
+def _create_bare(folder: Path, title: str) -> None:
+    from registry.scaffold import init_bare_registry
+
+    init_bare_registry(folder, title)
+    out.print(f"Created a registry in the bare repository {folder}. Next:", markup=False)
+    out.print_lines(f"  registry serve --write -C {shlex.quote(str(folder))} --users FILE")
+
+
+def _add_ci(root: Path, forges: list[str], install_from: str | None) -> None:
+    from registry.load.source import WorkTree
+    from registry.scaffold import add_ci_files
+
+    if not forges:
+        raise UsageError(
+            f"{root} is already a registry, and --ci none adds nothing to it", "name a forge: --ci github"
+        )
+    address = install_from or _known_address(root, forges)
+    written = add_ci_files(root, forges, address)
+    _list_files(written.new, written.kept, address)
+    if address and address != WorkTree(root).settings.install_from:
+        err.print(
+            f"note: to use this address for later CI files, add it to registry.yaml: install_from: {address}",
+            markup=False,
+        )
+
+
+def _create(root: Path, title: str, forges: list[str], install_from: str | None) -> None:
+    from registry.scaffold import init_registry, is_registry
+
+    # `init_registry` refuses a registry: no prompt before that.
     address = install_from or ("" if is_registry(root) else _known_address(root, forges))
     written = init_registry(root, title, forges, address)
     _list_files(written.new, written.kept, address)
     out.print(f"Created a registry in {root}. Next:", markup=False)
+    # CI files are at the top of the repository, which may be above the registry.
     above = sorted({name for name in written.new if name.startswith("../")})
     files = shlex.join([".", *above])
     out.print_lines(
