@@ -97,24 +97,23 @@ def command(
     wanted = _within(root, paths)
     result = _review(root, source, base, changed=changed)
     if fix:
-        _fix(root, source, [problem for problem in result.problems if _is_wanted(problem, wanted)])
+        _fix(root, source, _of_paths(wanted, result.problems))
         result = _review(root, source, base, changed=changed)
     if second_opinion:
         result = _with_detect_secrets(result)
-    problems = [problem for problem in result.problems if _is_wanted(problem, wanted)]
+    problems = _of_paths(wanted, result.problems)
     if result.note:
         err.print(f"note: {result.note}", markup=False)
-    shown = [one for one in problems if one.severity is Severity.ERROR] if quiet else problems
-    hidden = len(shown[max_problems:]) if max_problems is not None else 0
-    shown = shown[:max_problems]
+    wanted_severity = [one for one in problems if one.severity is Severity.ERROR] if quiet else problems
+    shown = wanted_severity[:max_problems]
     if format_ != "text":
         _write(shown, format_, result.source)
     elif shown:
         show_problems(shown, result.source.read, to_stdout=True, is_complete=every)
     elif not quiet:
         out.print(f"{counted(result.count, 'definition')} checked. No problems.")
-    if hidden:
-        err.print(f"{hidden:,} more are not shown.")
+    if len(shown) < len(wanted_severity):
+        err.print(f"{len(wanted_severity) - len(shown):,} more are not shown.")
     if has_errors(problems):
         sys.exit(1)
 
@@ -201,8 +200,9 @@ def _within(root: Path, paths: Sequence[str]) -> list[str]:
     return found
 
 
-def _is_wanted(problem: Problem, wanted: list[str]) -> bool:
-    return not wanted or any(
-        path == "." or problem.span.path == path or problem.span.path.startswith(f"{path}/")
-        for path in wanted
-    )
+def _of_paths(wanted: Sequence[str], problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems of these files and folders; of all files if none are named."""
+    if not wanted or "." in wanted:
+        return [*problems]
+    folders = tuple(f"{path}/" for path in wanted)
+    return [one for one in problems if one.span.path in wanted or one.span.path.startswith(folders)]

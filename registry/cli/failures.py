@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
@@ -99,15 +99,21 @@ def _machine_cause(error: BaseException) -> OSError | MemoryError | None:
     if isinstance(error, RegistryError):
         return None
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno in _EXHAUSTED):
-            return seen
-        seen = seen.__cause__ or seen.__context__
+        return OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))  # the number that Python omits
+    for cause in _causes(error):
+        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in _EXHAUSTED):
+            return cause
     # GitPython keeps only the text of an error that occurs during its import.
     number = next((number for number in _EXHAUSTED if f"[Errno {number}]" in str(error)), None)
     return OSError(number, os.strerror(number)) if number is not None else None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error, then what caused it, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def machine_error(error: OSError | MemoryError) -> RegistryError:

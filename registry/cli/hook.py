@@ -14,6 +14,7 @@ from registry.errors import RegistryError, UsageError
 from registry.model.problem import has_errors
 
 if TYPE_CHECKING:
+    from registry.changes.compare import Comparison
     from registry.review.pre_receive import Guard, PushedRef, Verdict
 
 
@@ -68,9 +69,9 @@ def command(
       registry hook install /srv/git/processes.git
       registry hook install hub.git --branch main --folder registry --fail-on breaking
     """
-    from registry.git import HEADS, branch_ref
+    from registry.git import HEADS
     from registry.review.hook_script import folder_within
-    from registry.review.pre_receive import Guard, PushedRef, parse_updates
+    from registry.review.pre_receive import Guard
     from registry.review.pushed_ids import MAX_ID_GAP
 
     prefix = folder_within(folder)
@@ -78,27 +79,31 @@ def command(
     if other is not None:
         raise UsageError(f"{other} is not a branch", "as in --branch main")
     if action == "install":
-        if len(words) > 1:
-            raise UsageError("one repository at a time", "registry hook install REPOSITORY.git")
-        options = [
-            *(["--max-id-gap", str(max_id_gap)] if max_id_gap is not None else []),
-            *(["--fail-on", fail_on] if fail_on else []),
-        ]
-        _install(Path(words[0]) if words else Path(), [branch_ref(name) for name in branch], prefix, options)
+        _install(words, branch, prefix, max_id_gap, fail_on)
         return
-    if action == "update" and len(words) != 3:
-        raise UsageError("an update hook takes three arguments", "registry hook update REF OLD NEW")
-    updates = (
-        [PushedRef(words[1], words[2], words[0])] if action == "update" else list(parse_updates(sys.stdin))
-    )
+    updates = _updates(action, words)
     gap = MAX_ID_GAP if max_id_gap is None else max_id_gap
     _guard(updates, Guard(branch, prefix, gap, sees_whole_push=action == "pre-receive"), fail_on)
 
 
-def _install(repository: Path, refs: list[str], folder: str, options: list[str]) -> None:
+def _install(
+    words: tuple[str, ...],
+    branches: tuple[str, ...],
+    folder: str,
+    max_id_gap: int | None,
+    fail_on: FailOn | None,
+) -> None:
+    from registry.git import branch_ref
     from registry.review.hook_script import install
 
-    installed = install(repository, refs, folder, options)
+    if len(words) > 1:
+        raise UsageError("one repository at a time", "registry hook install REPOSITORY.git")
+    options = [
+        *(["--max-id-gap", str(max_id_gap)] if max_id_gap is not None else []),
+        *(["--fail-on", fail_on] if fail_on else []),
+    ]
+    repository = Path(words[0]) if words else Path()
+    installed = install(repository, [branch_ref(name) for name in branches], folder, options)
     where = (
         f"the registry in {installed.folder}"
         if installed.folder
@@ -107,6 +112,21 @@ def _install(repository: Path, refs: list[str], folder: str, options: list[str])
     out.print(f"Wrote {installed.path}. It guards {', '.join(installed.refs)}, with {where}.", markup=False)
     for note in installed.notes:
         err.print(f"note: {note}", markup=False)
+
+
+def _updates(action: str, words: tuple[str, ...]) -> "list[PushedRef]":
+    """Return the ref updates, from the arguments of an update hook or the input of a pre-receive hook.
+
+    Raises UsageError for other arguments and for malformed input.
+    """
+    from registry.review.pre_receive import PushedRef, parse_updates
+
+    if action != "update":
+        return list(parse_updates(sys.stdin))
+    if len(words) != 3:
+        raise UsageError("an update hook takes three arguments", "registry hook update REF OLD NEW")
+    ref, old, new = words
+    return [PushedRef(old, new, ref)]
 
 
 def _guard(updates: "list[PushedRef]", guard: "Guard", fail_on: FailOn | None) -> None:
@@ -124,11 +144,10 @@ def _guard(updates: "list[PushedRef]", guard: "Guard", fail_on: FailOn | None) -
         )
         sys.exit(max(error.exit_code, 1))
     refused = any(is_refused for is_refused, _ in reports)
-    _print(
-        "\n".join(
-            [*(text for _, text in reports if text), *(["registry: the push is refused."] if refused else [])]
-        )
-    )
+    texts = [text for _, text in reports if text]
+    if refused:
+        texts.append("registry: the push is refused.")
+    _print("\n".join(texts))
     if refused:
         sys.exit(1)
 
@@ -148,26 +167,29 @@ def _print(text: str) -> None:
 
 def _report(verdict: "Verdict", fail_on: FailOn | None) -> tuple[bool, str]:
     """Whether the update of one ref is refused, and the report: problems and changes."""
-    from registry.changes import GUARDS
     from registry.cli.diff import fails
     from registry.model.characters import visible
-    from registry.reports.changes import text as changes_text
-    from registry.reports.changes.words import comparison_summary
     from registry.reports.text import report
 
-    name = visible(verdict.update.ref.removeprefix("refs/heads/"))
     lines = [f"registry: {visible(reason)}" for reason in verdict.refused]
     if verdict.review is None:
         return bool(verdict.refused), "\n".join(lines)
     problems, comparison = verdict.review.problems, verdict.comparison
-    too_grave = comparison is not None and fails(comparison, fail_on)
     if problems:
         lines.append(report(problems, lines_from(verdict.review.source.read)))
+    too_grave = comparison is not None and fails(comparison, fail_on)
     if comparison is not None:
-        loosens = any(one.kind == GUARDS for one in comparison.changed)
-        lines.append(
-            changes_text.report(comparison)
-            if too_grave or loosens
-            else f"registry: {name}: {comparison_summary(comparison)}"
-        )
+        lines.append(_changes_text(verdict.update.ref, comparison, in_full=too_grave))
     return has_errors(problems) or too_grave or bool(verdict.refused), "\n".join(lines)
+
+
+def _changes_text(ref: str, comparison: "Comparison", *, in_full: bool) -> str:
+    """Describe a change in one line, or `in_full`. A change that relaxes the checks is always shown in full."""
+    from registry.changes import GUARDS
+    from registry.model.characters import visible
+    from registry.reports.changes import text as changes_text
+    from registry.reports.changes.words import comparison_summary
+
+    if in_full or any(one.kind == GUARDS for one in comparison.changed):
+        return changes_text.report(comparison)
+    return f"registry: {visible(ref.removeprefix('refs/heads/'))}: {comparison_summary(comparison)}"

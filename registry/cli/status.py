@@ -8,10 +8,10 @@ from contextlib import suppress
 
 from rich.text import Text
 
-from registry.cli.terminal import err, problems_text, report_bug
+from registry.cli.terminal import counted, err, problems_text, report_bug
 from registry.errors import Read, RegistryError
 from registry.model.characters import visible
-from registry.model.problem import Problem, Severity
+from registry.model.problem import Problem, Severity, has_errors
 
 _ERROR = Severity.ERROR
 
@@ -63,20 +63,17 @@ class StatusView:
 
         `is_whole`: `problems` is complete.
         """
-        warnings = {_identity(one) for one in problems if one.severity is not _ERROR}
         shown = [one for one in problems if one.severity is _ERROR or _identity(one) not in self._known]
         known = len(problems) - len(shown)
+        warnings = {_identity(one) for one in problems if one.severity is not _ERROR}
         # With errors some files are not checked: their warnings are not new when the errors are fixed.
-        has_errors = any(one.severity is _ERROR for one in problems)
-        self._known = warnings if is_whole and not has_errors else self._known | warnings
+        is_whole = is_whole and not has_errors(problems)
+        self._known = warnings if is_whole else self._known | warnings
+        if not shown and not err.is_terminal:
+            return ""  # nothing was erased: earlier warnings are still visible above
         found = problems_text(shown, self._read, err) if shown else ""
-        more = (
-            f"{known:,} warning{'' if known == 1 else 's'} unchanged; `registry check` shows all.\n"
-            if known
-            else ""
-        )
-        # Outside a terminal nothing is erased: earlier warnings are still visible above.
-        return found + more if shown or err.is_terminal else ""
+        more = f"{counted(known, 'warning')} unchanged; `registry check` shows all.\n" if known else ""
+        return found + more
 
     def note(self, text: str) -> None:
         """Write a line that later states do not replace."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from registry.credentials import hide_in_line
 from registry.model.characters import visible
 from registry.model.problem import Problem, Severity
+from registry.reports.ansi import Styled, styler
 
 if TYPE_CHECKING:
     from registry.reports.line import LineOf
@@ -18,7 +19,6 @@ LinkOf = Callable[[str], str | None]
 
 _STYLES = {"error": "1;31", "warning": "1;33", "place": "1", "soft": "2", "hint": "36"}
 _WIDEST = 160
-
 
 SHOWN_ALIKE = 3
 """Number of warnings of one rule that are shown in full; the others are counted."""
@@ -37,11 +37,35 @@ def report(
     Of the warnings of one rule `at_most_alike` are shown in full (None: all). With `color`, rules are links
     (OSC 8) to where `link_of` says, if anywhere.
     """
+    styled = styler(_STYLES, color=color)
+    safe_line = _safe_lines(problems, line_of)
 
-    def styled(text: str, style: str) -> str:
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
+    def shown(problem: Problem) -> str:
+        span = problem.span
+        source = safe_line(span.path, span.line)
+        link = link_of(problem.rule) if color else None
+        lines = [_headline(problem, link, styled)]
+        if source is not None and source.strip():
+            lines.extend(styled(line, "soft") for line in _excerpt(source, problem))
+        if problem.hint:
+            lines.append(f"  {styled('hint:', 'hint')} {visible(problem.hint)}")
+        return "\n".join(lines) + "\n"
 
-    # Credentials are hidden in every source line, whatever the problem is.
+    parts = [shown(problem) for problem in problems if problem.severity is Severity.ERROR]
+    for alike in _warnings_by_rule(problems).values():
+        in_full = alike[:at_most_alike]
+        parts += [shown(problem) for problem in in_full]
+        if len(in_full) < len(alike):
+            parts.append(styled(_hidden(alike, len(alike) - len(in_full)), "soft") + "\n")
+    return "\n".join([*parts, problem_summary(problems) + "\n"])
+
+
+def _safe_lines(problems: Iterable[Problem], line_of: LineOf) -> LineOf:
+    """Return a function like `line_of` that masks the credentials in each line.
+
+    These are the values that a problem reports as a credential, and all others that look like one, whatever
+    the problem of the line is.
+    """
     secret: dict[tuple[str, int], list[Problem]] = {}
     for problem in problems:
         if problem.rule == "X001":
@@ -53,31 +77,25 @@ def report(
         source = line_of(path, line)
         return None if source is None else hide_in_line(_masked(source, secret.get((path, line), ())))
 
-    def shown(problem: Problem) -> str:
-        span = problem.span
-        place = styled(visible(f"{span.path}:{span.line}:{span.column}"), "place")
-        kind = styled(problem.severity.value, problem.severity.value)
-        link = link_of(problem.rule) if color else None
-        rule = f"\x1b]8;;{link}\x1b\\{problem.rule}\x1b]8;;\x1b\\" if link else problem.rule
-        lines = [f"{place}: {kind} {rule}: {visible(problem.message)}"]
-        source = safe_line(span.path, span.line)
-        if source is not None and source.strip():
-            lines.extend(styled(line, "soft") for line in _excerpt(source, problem))
-        if problem.hint:
-            lines.append(f"  {styled('hint:', 'hint')} {visible(problem.hint)}")
-        return "\n".join(lines) + "\n"
+    return safe_line
 
-    parts = [shown(problem) for problem in problems if problem.severity is Severity.ERROR]
-    for rule, alike in _warnings_by_rule(problems).items():
-        parts += [shown(problem) for problem in alike[:at_most_alike]]
-        if more := len(alike[at_most_alike:] if at_most_alike is not None else ()):
-            files = len({problem.span.path for problem in alike})
-            hidden = (
-                f"{more:,} more warning{'' if more == 1 else 's'} {rule}, {len(alike):,} in {files:,} "
-                f"file{'' if files == 1 else 's'}"
-            )
-            parts.append(styled(f"… and {hidden} in total", "soft") + "\n")
-    return "\n".join([*parts, problem_summary(problems) + "\n"])
+
+def _headline(problem: Problem, link: str | None, styled: Styled) -> str:
+    """Return location, severity, rule (a link if there is one) and message."""
+    span = problem.span
+    place = styled(visible(f"{span.path}:{span.line}:{span.column}"), "place")
+    severity = styled(problem.severity.value, problem.severity.value)
+    rule = f"\x1b]8;;{link}\x1b\\{problem.rule}\x1b]8;;\x1b\\" if link else problem.rule
+    return f"{place}: {severity} {rule}: {visible(problem.message)}"
+
+
+def _hidden(alike: Sequence[Problem], more: int) -> str:
+    """Describe the warnings of one rule that are not shown, `more` of those `alike`."""
+    files = len({problem.span.path for problem in alike})
+    return (
+        f"… and {more:,} more warning{'' if more == 1 else 's'} {alike[0].rule}, {len(alike):,} in {files:,} "
+        f"file{'' if files == 1 else 's'} in total"
+    )
 
 
 def _warnings_by_rule(problems: Iterable[Problem]) -> dict[str, list[Problem]]:

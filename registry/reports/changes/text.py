@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 from registry.changes.table import Level
 from registry.model.characters import visible
 from registry.model.diff import MISSING
+from registry.reports.ansi import Styled, styler
 from registry.reports.changes.words import affected, between, comparison_summary, title, value, who
 
 if TYPE_CHECKING:
@@ -27,15 +28,14 @@ _STYLES = {
 }
 _WIDE = 140
 _LONGEST = 400
-Styled = Callable[[str, str], str]
+# Columns of a row that have no value: the indentation and the separator.
+_MARGIN = 16
 
 
 def report(comparison: Comparison, *, width: int = 80, color: bool = False) -> str:
     """Return what was compared, each definition with its changes (most severe first), and a summary."""
 
-    def styled(text: str, style: str) -> str:
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
-
+    styled = styler(_STYLES, color=color)
     parts = [styled(between(comparison), "soft") + "\n"]
     if comparison.note:
         parts.append(f"note: {visible(comparison.note)}\n")
@@ -64,26 +64,30 @@ def _definition(changed: Changed, width: int, styled: Styled) -> str:
 
 
 def _values(one: Meaning, width: int, styled: Styled) -> list[str]:
+    """Return the old and the new value: on one line, side by side, or one below the other."""
     if one.old is MISSING and one.new is MISSING:
         return []
-    old, new = (value(found).replace("\n", "⏎") for found in (one.old, one.new))
-    old, new = (
-        text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
-        for text in (old, new)
-    )
-    old, new = visible(old), visible(new)
-    if len(old) + len(new) + 16 <= width:
+    old, new = _shown_value(one.old), _shown_value(one.new)
+    if len(old) + len(new) + _MARGIN <= width:
         return [f"             {styled(old, 'old')} → {styled(new, 'new')}"]
     if width < _WIDE:
         return [f"           - {styled(old, 'old')}", f"           + {styled(new, 'new')}"]
-    room = (width - 16) // 2
+    return _side_by_side(old, new, (width - _MARGIN) // 2, styled)
+
+
+def _shown_value(found: Any) -> str:
+    """Return a value on one line, cut to a limited length."""
+    text = value(found).replace("\n", "⏎")
+    return visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)")
+
+
+def _side_by_side(old: str, new: str, room: int, styled: Styled) -> list[str]:
+    """Return two columns, each `room` wide."""
     # A cut value may start a row with text that only looks like a command there.
-    columns = [[visible(row) for row in _wrapped(text, room)] for text in (old, new)]
-    rows = max(map(len, columns))
-    left, right = ([*column, *[""] * (rows - len(column))] for column in columns)
+    left, right = ([visible(row) for row in _wrapped(text, room)] for text in (old, new))
     return [
         f"             {styled(_padded(a, room), 'old')} │ {styled(b, 'new')}".rstrip()
-        for a, b in zip(left, right, strict=True)
+        for a, b in zip_longest(left, right, fillvalue="")
     ]
 
 

@@ -17,22 +17,28 @@ NO_CHANGES = "No relevant changes."
 
 def comparison_summary(comparison: Comparison) -> str:
     """Return the summary, for example `2 definitions changed, 1 removed: 1 breaking, 2 risky, 3 safe.`"""
-    if not comparison.changed:
+    guards = sum(one.kind == GUARDS for one in comparison.changed)
+    counts = _counts_of_definitions(comparison)
+    if guards:
+        counts.append(f"{guards:,} setting, schema or template file{'' if guards == 1 else 's'}")
+    if not counts:
         return NO_CHANGES
+    levels = [f"{comparison.count(level):,} {level.value}" for level in Level if comparison.count(level)]
+    return f"{', '.join(counts)}: {', '.join(levels)}."
+
+
+def _counts_of_definitions(comparison: Comparison) -> list[str]:
+    """Return `2 definitions changed`, `1 removed`: only the first one has the noun."""
     happened = [
         (comparison.count(what), what.value)
         for what in (What.CHANGED, What.RENAMED, What.ADDED, What.REMOVED)
+        if comparison.count(what)
     ]
-    counts = [f"{count:,} {word}" for count, word in happened if count]
-    guards = sum(one.kind == GUARDS for one in comparison.changed)
-    if guards:
-        counts.append(f"{guards:,} setting, schema or template file{'' if guards == 1 else 's'}")
-    elif not counts:
-        return NO_CHANGES
-    if any(count for count, _ in happened):
-        counts[0] = counts[0].replace(" ", f" definition{'' if counts[0].startswith('1 ') else 's'} ", 1)
-    levels = [f"{comparison.count(level):,} {level.value}" for level in Level if comparison.count(level)]
-    return f"{', '.join(counts)}: {', '.join(levels)}."
+    if not happened:
+        return []
+    (first, word), *others = happened
+    noun = f"definition{'' if first == 1 else 's'}"
+    return [f"{first:,} {noun} {word}", *(f"{count:,} {word}" for count, word in others)]
 
 
 def between(comparison: Comparison) -> str:
