@@ -12,7 +12,7 @@ from registry.changes.schema_guards import loosened_schema
 from registry.errors import UsageError
 from registry.git import Repository, as_pattern
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER
-from registry.load.kinds import Kinds, load_kinds
+from registry.load.kinds import Kind, Kinds, load_kinds
 from registry.load.loader import load_definitions
 from registry.load.search import paths_with
 from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
@@ -21,7 +21,7 @@ from registry.load.x_registry import DEPRECATION
 from registry.model.definition import Definition, definition_path, kind_and_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -54,9 +54,7 @@ def compare_sources(before: Commit, after: Source) -> Comparison:
             f"the settings of {before.commit[:12]} cannot be read: {problems[0].message}",
             "fix registry.yaml on that branch first",
         )
-    old_kinds, _ = load_kinds(before)
-    has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
-    own_kinds = load_kinds(after)[0] if has_new_schemas else old_kinds
+    old_kinds, own_kinds = _kinds_of(before, after, touched)
     new_kinds = own_kinds.with_secret_fields_of(old_kinds)  # fields hidden in the base stay hidden
     changed = {path for path in touched if kind_and_name(path)}
     was, now = _read(before, old_kinds, changed), _read(after, new_kinds, changed)
@@ -83,10 +81,16 @@ def loosened_guards(before: Commit, after: Source, touched: frozenset[str]) -> t
         for path in touched
     ):
         return ()
+    old_kinds, new_kinds = _kinds_of(before, after, touched)
+    return tuple(_guards(after, touched, before.settings, old_kinds, new_kinds))
+
+
+def _kinds_of(before: Commit, after: Source, touched: frozenset[str]) -> tuple[Kinds, Kinds]:
+    """Return the kinds before and after. They are the same object if no schema differs."""
     kinds, _ = load_kinds(before)
-    has_new_schemas = any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched)
-    new_kinds = load_kinds(after)[0] if has_new_schemas else kinds
-    return tuple(_guards(after, touched, before.settings, kinds, new_kinds))
+    if any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched):
+        return kinds, load_kinds(after)[0]
+    return kinds, kinds
 
 
 def _guards(
@@ -96,38 +100,30 @@ def _guards(
 
     `settings` determine the levels.
     """
-    found: dict[str, list[Meaning]] = {}
     if SETTINGS_PATH in touched:
-        found[SETTINGS_PATH] = [*loosened_settings(settings, after.settings)]
-    for old in old_kinds:
+        meanings = loosened_settings(settings, after.settings)
+        yield from _guard(SETTINGS_PATH, SETTINGS_PATH, meanings, settings)
+    for old in old_kinds if new_kinds is not old_kinds else ():
         path = f"{SCHEMA_FOLDER}/{old.name}.schema.json"
-        if new_kinds is not old_kinds and old.name in new_kinds.by_name:
-            found[path] = [*loosened_schema(old, new_kinds.by_name[old.name])]
-        elif new_kinds is not old_kinds:
-            found[path] = [
-                meaning("C203", "", more="the kind was removed, so its definitions are no longer read")
-            ]
+        yield from _guard(path, path, _loosened_kind(old, new_kinds), settings)
     templates = sorted(path for path in touched if path.startswith(f"{TEMPLATES_FOLDER}/"))
     if templates:
-        shown = ", ".join(templates[:10]) + (
-            f" and {len(templates) - 10} more" if len(templates) > 10 else ""
-        )
-        found[TEMPLATES_FOLDER] = [meaning("C204", "", more=shown)]
-    for path, meanings in found.items():
-        judged = tuple(
-            one for each in meanings if (one := judged_by_settings(each, "", settings)) is not None
-        )
-        if judged:
-            yield Changed(
-                What.CHANGED,
-                GUARDS,
-                None,
-                path,
-                "",
-                templates[0] if path == TEMPLATES_FOLDER else path,
-                (),
-                judged,
-            )
+        more = f" and {len(templates) - 10} more" if len(templates) > 10 else ""
+        changed = meaning("C204", "", more=f"{', '.join(templates[:10])}{more}")
+        yield from _guard(TEMPLATES_FOLDER, templates[0], [changed], settings)
+
+
+def _loosened_kind(old: Kind, new_kinds: Kinds) -> Iterable[Meaning]:
+    if old.name in new_kinds.by_name:
+        return loosened_schema(old, new_kinds.by_name[old.name])
+    return [meaning("C203", "", more="the kind was removed, so its definitions are no longer read")]
+
+
+def _guard(name: str, path: str, meanings: Iterable[Meaning], settings: Settings) -> Iterator[Changed]:
+    """Yield an entry for the file at `path` unless the settings ignore all of its changes."""
+    judged = tuple(one for each in meanings if (one := judged_by_settings(each, "", settings)) is not None)
+    if judged:
+        yield Changed(What.CHANGED, GUARDS, None, name, "", path, (), judged)
 
 
 def touched_paths(source: Source, repository: Repository, base: str, tree: str | None) -> frozenset[str]:

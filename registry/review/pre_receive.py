@@ -124,34 +124,37 @@ def judge_push(root: Path, updates: Iterable[PushedRef], guard: Guard = Guard())
     repository.registry_folder = guard.folder
     guarded = guarded_refs(repository, guard.branches)
     pushed = list(updates)
-    _is_any_there(repository, guarded, pushed)
+    _require_guarded_branch(repository, guarded, pushed)
     aliases = {ref for ref, target in repository.symbolic_refs().items() if target in guarded}
     verdicts = []
     for update in pushed:
-        if update.ref in (*guarded, HIGH_WATER) and repository.commit_of(update.ref) != (
-            None if update.creates else update.old
-        ):
+        if update.ref in (*guarded, HIGH_WATER) and _has_moved(repository, update):
             # Git would refuse only this ref, and would update the other refs of the push.
-            verdicts.append(
-                Verdict(update, refused=(f"another push moved {update.ref}: fetch it and push again",))
-            )
+            verdicts.append(_refusal(update, f"another push moved {update.ref}: fetch it and push again"))
         elif update.ref in guarded:
             verdicts.append(_judge(root, repository, update, guard))
         elif update.ref in aliases:
             verdicts.append(
-                Verdict(
-                    update,
-                    refused=(f"{update.ref} is an alias of a guarded branch: push to the branch itself",),
-                )
+                _refusal(update, f"{update.ref} is an alias of a guarded branch: push to the branch itself")
             )
         elif update.ref.startswith(_OURS):
-            verdicts.append(
-                Verdict(update, refused=_wrong_with_mark(root, repository, update, pushed, guarded, guard))
-            )
+            wrong = _wrong_with_mark(root, repository, update, pushed, guarded, guard)
+            verdicts.append(Verdict(update, refused=wrong))
     return verdicts
 
 
-def _is_any_there(repository: Repository, guarded: Sequence[str], pushed: Sequence[PushedRef]) -> None:
+def _has_moved(repository: Repository, update: PushedRef) -> bool:
+    """Return True if the ref is no longer where the client saw it."""
+    return repository.commit_of(update.ref) != (None if update.creates else update.old)
+
+
+def _refusal(update: PushedRef, reason: str) -> Verdict:
+    return Verdict(update, refused=(reason,))
+
+
+def _require_guarded_branch(
+    repository: Repository, guarded: Sequence[str], pushed: Sequence[PushedRef]
+) -> None:
     """Raise UsageError if no guarded branch exists or is created by the push.
 
     The hook then guards a branch that is not in use.
@@ -204,50 +207,67 @@ def _wrong_with_mark(
 
 
 def _judge(root: Path, repository: Repository, update: PushedRef, guard: Guard) -> Verdict:
+    """Check an update of a guarded branch."""
     if update.deletes:
-        return Verdict(update, refused=(f"{update.ref} is a guarded branch and cannot be deleted by a push",))
+        return _refusal(update, f"{update.ref} is a guarded branch and cannot be deleted by a push")
     source = Commit(root, repository, update.new)
     if not source.entries(DEFINITIONS_FOLDER):
-        where = f"{guard.folder}{DEFINITIONS_FOLDER}/"
-        repair = (
-            "if the registry is in another folder, run on the server: registry hook install --folder FOLDER"
-        )
-        return Verdict(
-            update, refused=(f"{update.ref} would have no {where}, so it cannot be checked; {repair}",)
+        return _refusal(
+            update,
+            f"{update.ref} would have no {guard.folder}{DEFINITIONS_FOLDER}/, so it cannot be checked; "
+            "if the registry is in another folder, run on the server: registry hook install --folder FOLDER",
         )
     if update.creates:
-        checked = check_source(source)
-        found = {*checked.problems, *_ledger_problems(source), *all_git_directories(source)}
-        problems = _sorted(found)
-        return Verdict(update, Review(problems, source, len(checked.loaded.definitions)))
+        return _judge_new_branch(update, source)
     path = repository.path_between(update.old, update.new)
     if path is None:
-        message = (
+        return _refusal(
+            update,
             f"{update.ref} would lose the commit {update.old[:12]}: "
-            "fetch it, and merge or rebase your work; force pushes are refused"
+            "fetch it, and merge or rebase your work; force pushes are refused",
         )
-        return Verdict(update, refused=(message,))
-    base = Commit(root, repository, update.old)
-    review = review_as_it_is(source, base)
-    refused: tuple[str, ...] = ()
-    gives_ids = changes_the_ledger(repository, path, update.old)
-    if gives_ids or any(problem.rule in _ABOUT_IDS for problem in review.problems):
-        wrong = check_pushed_ids(
-            repository, update.old, path, load_kinds(source)[0].by_name, guard.max_id_gap
-        )
-        decided = _ABOUT_IDS | _ABOUT_THE_LEDGER if gives_ids else _ABOUT_IDS
-        if gives_ids or not wrong:
-            refused = tuple(
-                f"commit {commit[:12]}: {refusal.message}; {refusal.hint}" for commit, refusal in wrong
-            )
-            review = replace(
-                review, problems=tuple(one for one in review.problems if one.rule not in decided)
-            )
+    return _judge_commits(update, Commit(root, repository, update.old), source, path, guard.max_id_gap)
+
+
+def _judge_new_branch(update: PushedRef, source: Commit) -> Verdict:
+    """Check everything: there is no older state to compare with."""
+    checked = check_source(source)
+    found = {*checked.problems, *_ledger_problems(source), *all_git_directories(source)}
+    return Verdict(update, Review(_sorted(found), source, len(checked.loaded.definitions)))
+
+
+def _judge_commits(
+    update: PushedRef, base: Commit, source: Commit, path: list[str], max_id_gap: int
+) -> Verdict:
+    """Check the commits on `path`, from `base` to `source`: the result, the ids they assign, the changes."""
+    review, refused = _with_pushed_ids(review_as_it_is(source, base), base, source, path, max_id_gap)
     # Without readable files there is nothing to compare. The problems report that.
     is_readable = not any(
         problem.rule.startswith(("Y", "K")) for problem in review.problems if has_errors([problem])
     )
     return Verdict(update, review, compare_sources(base, source) if is_readable else None, refused)
+
+
+def _with_pushed_ids(
+    review: Review, base: Commit, source: Commit, path: list[str], max_id_gap: int
+) -> tuple[Review, tuple[str, ...]]:
+    """Replace the review's problems about ids by what the check of each commit finds.
+
+    The rules of a change forbid all ids, but a push may contain commits of `registry index`. Returns the
+    review and the reasons to refuse the push.
+    """
+    repository = base.repository
+    assigns_ids = changes_the_ledger(repository, path, base.commit)
+    if not assigns_ids and not any(problem.rule in _ABOUT_IDS for problem in review.problems):
+        return review, ()
+    kinds = load_kinds(source)[0].by_name
+    wrong = check_pushed_ids(repository, base.commit, path, kinds, max_id_gap)
+    if wrong and not assigns_ids:
+        return review, ()  # the problems report the same, with file and line
+    decided = _ABOUT_IDS | _ABOUT_THE_LEDGER if assigns_ids else _ABOUT_IDS
+    remaining = tuple(one for one in review.problems if one.rule not in decided)
+    refused = tuple(f"commit {commit[:12]}: {refusal.message}; {refusal.hint}" for commit, refusal in wrong)
+    return replace(review, problems=remaining), refused
 
 
 def _ledger_problems(source: Commit) -> Iterator[Problem]:

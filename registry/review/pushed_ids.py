@@ -64,6 +64,26 @@ class _StoredLedger(NamedTuple):
     files: LedgerFiles
 
 
+class _FileIds(NamedTuple):
+    """The ids of files by path, before and after a step; None for a file without an id."""
+
+    before: dict[str, int | None]
+    after: dict[str, int | None]
+
+    @property
+    def paths(self) -> set[str]:
+        return {*self.before, *self.after}
+
+    @property
+    def keys(self) -> set[tuple[str, int]]:
+        """All kinds and ids in these files."""
+        return {
+            (found[0], number)
+            for path, number in (*self.before.items(), *self.after.items())
+            if number and (found := kind_and_name(path))
+        }
+
+
 def changes_the_ledger(repository: Repository, path: list[str], old: str) -> bool:
     """Return True if a commit on `path`, which starts from `old`, changes the ledger."""
     return len(set(_ledgers_at(repository, [old, *path]))) > 1
@@ -159,14 +179,20 @@ class _Replay:
         return tuple(RefusedCommit(commits[-1], one) for one in together)
 
     def _step_of_authors(self, commit: str) -> tuple[Refusal, ...]:
+        ids = self._advance(commit)
+        if all(number == ids.before.get(path) for path, number in ids.after.items()):
+            return ()
+        return self._replayed(ids, self._ledger, None, ())
+
+    def _advance(self, commit: str) -> _FileIds:
+        """Make `commit` the current state, and return the ids of the definitions that differ in it."""
         changed = self._changed(commit)
         before = self._before(changed)
         after = self._after(changed, before)
         self._commit = commit
-        self._remember(changed, after)
-        if all(path not in after or after[path] == before.get(path) for path in changed):
-            return ()
-        return self._replayed(before, after, self._ledger, None, ())
+        for path in changed:
+            self._last[path] = after.get(path)
+        return _FileIds(before, after)
 
     def _with_ledger(self, commit: str) -> tuple[Refusal, ...]:
         """Check the step from the current state to `commit`, which changes the ledger."""
@@ -177,30 +203,37 @@ class _Replay:
             return (Refusal("lines of the ledger were changed or removed", hint),)
         if (wrong := _wrong_file(self._stored, stored, more)) is not None:
             return (wrong,)
-        ledger, new = self._ledger, more
-        published = all_lines(self._published)
-        if len(published) > len(self._lines) and published.startswith(self._lines):
-            # The branch was reset on the server; what was published comes first.
-            lost = published[len(self._lines) :]
-            if not more.startswith(lost):
-                hint = "registry index --recover --push"
-                return (Refusal(f"{HIGH_WATER} has more ledger lines: the branch was reset", hint),)
-            ledger, new = self._parse(self._published, HIGH_WATER), more[len(lost) :]
+        continued = self._continued_by(more)
+        if isinstance(continued, Refusal):
+            return (continued,)
+        ledger, new = continued
         appended = self._appended(commit, ledger, new)
         if isinstance(appended, Refusal):
             return (appended,)
-        changed = self._changed(commit)
-        before = self._before(changed)
-        after = self._after(changed, before)
-        self._commit = commit
-        self._remember(changed, after)
+        ids = self._advance(commit)
         known_lines = len(self._ledger.entries) if ledger is not self._ledger else None
-        refusals = self._replayed(before, after, ledger, known_lines, appended.entries)
+        refusals = self._replayed(ids, ledger, known_lines, appended.entries)
         self._stored, self._lines = stored, self._lines + more
         owner = ledger.registry_id if ledger.entries else appended.registry_id
         head = appended.head if appended.entries else ledger.head
         self._ledger = Ledger((*ledger.entries, *appended.entries), owner, head)
         return refusals
+
+    def _continued_by(self, lines: bytes) -> tuple[Ledger, bytes] | Refusal:
+        """Return the ledger that new `lines` continue, and those of them that are not in it yet.
+
+        This is the ledger of the branch, or the published one if the branch was reset on the server: its lost
+        lines must come back first, because their ids are in use.
+        """
+        published = all_lines(self._published)
+        was_reset = len(published) > len(self._lines) and published.startswith(self._lines)
+        if not was_reset:
+            return self._ledger, lines
+        lost = published[len(self._lines) :]
+        if not lines.startswith(lost):
+            hint = "registry index --recover --push"
+            return Refusal(f"{HIGH_WATER} has more ledger lines: the branch was reset", hint)
+        return self._parse(self._published, HIGH_WATER), lines[len(lost) :]
 
     def _appended(self, commit: str, ledger: Ledger, data: bytes) -> Ledger | Refusal:
         """Return the lines that `commit` appends to `ledger` as a separate ledger.
@@ -233,80 +266,57 @@ class _Replay:
         return appended
 
     def _replayed(
-        self,
-        before: dict[str, int | None],
-        after: dict[str, int | None],
-        ledger: Ledger,
-        known_lines: int | None,
-        appended: Sequence[LedgerEntry],
+        self, ids: _FileIds, ledger: Ledger, known_lines: int | None, appended: Sequence[LedgerEntry]
     ) -> tuple[Refusal, ...]:
-        self._add_what_is_around(before, after, ledger, appended)
+        self._add_related(ids, ledger, appended)
         files = [
             ReplayedFile(path, *found, number)
-            for path, number in after.items()
+            for path, number in ids.after.items()
             if (found := kind_and_name(path))
         ]
-        result = replay(Step(before, files, ledger, known_lines, appended), self._may_skip, self._max_id_gap)
+        step = Step(ids.before, files, ledger, known_lines, appended)
+        result = replay(step, self._may_skip, self._max_id_gap)
         for kind, count in result.skipped.items():
             self._may_skip[kind] = self._may_skip.get(kind, self._max_id_gap) - count
         return result.refusals
 
-    def _add_what_is_around(
-        self,
-        before: dict[str, int | None],
-        after: dict[str, int | None],
-        ledger: Ledger,
-        appended: Iterable[LedgerEntry],
-    ) -> None:
-        """Add the files that affect the same ids.
+    def _add_related(self, ids: _FileIds, ledger: Ledger, appended: Iterable[LedgerEntry]) -> None:
+        """Add the unchanged files that affect the same ids, until no file leads to another one.
 
         These are the files at the names that the ledger lists for the ids, and the files that took the ids to
         a new name.
         """
-        seen = set(before) | set(after)
+        seen = ids.paths
         if not ledger.entries:
-            self._add(
-                self._definition_paths(self._commit) - seen, before, after
-            )  # on the first run every file counts
+            # The first run assigns an id to every file.
+            self._add(self._definition_paths(self._commit) - seen, ids)
             return
-        names = {
-            (one.kind, one.name): (one.kind, one.id) for one in ledger.latest.values() if one.state != "gone"
-        }
+        names = _names_in_use(ledger)
         keys = {(one.kind, one.id) for one in appended}
         wanted = {definition_path(one.kind, one.name) for one in appended}
-        everything: set[str] | None = None
+        has_unlisted = False
         while True:
-            here = {found for path in seen | wanted if (found := kind_and_name(path))}
-            keys |= {names[one] for one in here if one in names}
-            keys |= {
-                (found[0], number)
-                for path, number in (*before.items(), *after.items())
-                if number and (found := kind_and_name(path))
-            }
-            latest = {key: ledger.latest[key] for key in keys if key in ledger.latest}
-            wanted |= {definition_path(one.kind, one.name) for one in latest.values()}
-            if everything is None and any(
-                one.state != "gone" and after.get(definition_path(one.kind, one.name)) != key[1]
-                for key, one in latest.items()
-                if definition_path(one.kind, one.name) in seen
-            ):
-                # A name without its id: a file may have taken the id in an earlier push. Only files whose
-                # name is not in the ledger can have it.
+            keys |= {names[name] for path in seen | wanted if (name := kind_and_name(path)) in names}
+            keys |= ids.keys
+            entries = [ledger.latest[key] for key in keys if key in ledger.latest]
+            wanted |= {definition_path(one.kind, one.name) for one in entries}
+            if not has_unlisted and any(_has_lost_its_id(one, ids, seen) for one in entries):
+                # A file may have taken the id in an earlier push. Only files whose name is not in the ledger
+                # can have it.
+                has_unlisted = True
                 everything = self._definition_paths(self._commit)
                 wanted |= {path for path in everything if kind_and_name(path) not in names}
             missing = wanted - seen
             if not missing:
                 return
-            self._add(missing, before, after)
+            self._add(missing, ids)
             seen |= missing
 
-    def _add(
-        self, paths: Collection[str], before: dict[str, int | None], after: dict[str, int | None]
-    ) -> None:
+    def _add(self, paths: Collection[str], ids: _FileIds) -> None:
         """Add files that did not change."""
         blobs = self._blobs_at(self._commit, paths)
         for path, number in self._ids_of(blobs).items():
-            before[path] = after[path] = number if number != _UNREADABLE else self._known_id(path)
+            ids.before[path] = ids.after[path] = number if number != _UNREADABLE else self._known_id(path)
 
     def _changed(self, commit: str) -> dict[str, tuple[str | None, str | None]]:
         """Return the definitions that differ between the current state and `commit`, with their blobs."""
@@ -329,10 +339,6 @@ class _Replay:
         """
         found = self._ids_of({path: new for path, (_, new) in changed.items() if new is not None})
         return {path: number if number != _UNREADABLE else before.get(path) for path, number in found.items()}
-
-    def _remember(self, changed: Iterable[str], after: Mapping[str, int | None]) -> None:
-        for path in changed:
-            self._last[path] = after.get(path)
 
     def _known_id(self, path: str) -> int | None:
         """Return the id of an unreadable file: its last id, else the id of its name."""
@@ -412,6 +418,17 @@ class _Replay:
                 _BROKEN_HERE,
             )
         return ledger
+
+
+def _names_in_use(ledger: Ledger) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return the kind and id for the kind and name of each definition that was not deleted."""
+    return {(one.kind, one.name): (one.kind, one.id) for one in ledger.latest.values() if one.state != "gone"}
+
+
+def _has_lost_its_id(entry: LedgerEntry, ids: _FileIds, seen: Collection[str]) -> bool:
+    """Return True if the file at the name of an entry, one of those `seen`, no longer has the entry's id."""
+    path = definition_path(entry.kind, entry.name)
+    return entry.state != "gone" and path in seen and ids.after.get(path) != entry.id
 
 
 def _continuation(before: LedgerFiles, after: LedgerFiles) -> bytes | None:
