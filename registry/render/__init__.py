@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 # Imported when a site is rendered: `registry show` needs the JSON API alone, without templates.
-RENDERERS = ("html", "json_api", "openapi", "schemas")
+RENDERERS = ("html", "json_files", "openapi", "schemas")
 
 
 def render(snapshot: Snapshot) -> Targets:
@@ -36,6 +36,6 @@ def target_at(snapshot: Snapshot, path: str) -> Target | None:
 
 def render_one(snapshot: Snapshot, definition: Definition) -> list[Target]:
     """Return the targets of one definition: its pages and API answers. Lists and counts are not included."""
-    from registry.render import html, json_api
+    from registry.render import html, json_files
 
-    return [html.render_one(snapshot, definition), json_api.render_one(snapshot, definition)]
+    return [html.render_one(snapshot, definition), json_files.render_one(snapshot, definition)]
