@@ -138,20 +138,23 @@ class Shapes:
             found["x-extensible-enum"] = node["enum"]
         if "array" in types:
             found["items"] = self.of(node.get("items", True), f"{name}Item", within)
-        if types != ["object"]:
-            return found
+        return found | self._fields(node, name, within) if types == ["object"] else found
+
+    def _fields(self, node: OpenApiSchema, name: str, within: frozenset[str]) -> OpenApiSchema:
+        """Return the keywords for the fields of an object."""
         fields = {key: part for key, part in _map(node.get("properties")).items() if part is not False}
+        if fields:
+            return {
+                "additionalProperties": True,
+                "properties": {
+                    key: self.of(part, name + pascal(key), within) for key, part in fields.items()
+                },
+                "required": [key for key in _list(node.get("required")) if key in fields],
+            }
         # Objects allow additional keys; a map from names to values describes its values.
         values = node.get("additionalProperties")
-        found["additionalProperties"] = (
-            self.of(values, f"{name}Value", within) if isinstance(values, dict) and not fields else True
-        )
-        if fields:
-            found["properties"] = {
-                key: self.of(part, name + pascal(key), within) for key, part in fields.items()
-            }
-            found["required"] = [key for key in _list(node.get("required")) if key in fields]
-        return found
+        is_map = isinstance(values, dict)
+        return {"additionalProperties": self.of(values, f"{name}Value", within) if is_map else True}
 
 
 def reference(name: str) -> OpenApiSchema:

@@ -114,45 +114,65 @@ def _content(
 
     The last content of a deleted definition may be invalid; it is only known to be a map.
     """
-    inside = data.get("definition")
-    inside = inside if isinstance(inside, dict) else {}
-    sides = ("input", "output") if kind.uses("process") else ()
-    adapters = (
-        _adapter(snapshot, side, inside[f"{side}_adapter"])
-        for side in sides
-        if isinstance(inside.get(f"{side}_adapter"), dict)
-    )
-    plain = {key: value for key, value in inside.items() if key not in [f"{side}_adapter" for side in sides]}
     around = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
-    links = (
-        {"href": link["href"], "title": _text(link.get("title")) or link["href"]}
-        for link in as_list(data.get("links"))
-        if isinstance(link, dict) and str(link.get("href")).startswith("https://")
-    )
-    place = addresses.href(addresses.api_detail(kind.name, number)) if number is not None else ""
+    variables = template_variables(value_at(data, kind.traits.variables))
     return {
         "page.title": _text(data.get("title")) or name,
         "page.name": name,
         "page.id": "" if number is None else str(number),
         "page.description": markdown(_text(data.get("description"))).encode(),
         "page.command": command_line(kind, data),
-        "page.inside": field_html(plain, properties(kind, "definition")),
-        "page.adapters": templates.fill_each("adapter", adapters),
-        "page.variables": templates.words(
-            "variable", template_variables(value_at(data, kind.traits.variables))
-        ),
+        **_definition_fields(snapshot, templates, kind, data.get("definition")),
+        "page.variables": templates.words("variable", variables),
         "page.around": field_html(around, properties(kind)) if around else b"",
         "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
         "page.tags": templates.words("tag", map(_text, as_list(data.get("tags")))),
         "page.lifecycle": _text(data.get("lifecycle", "production")),
-        "page.links": templates.fill_each("link", links),
-        "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}" if number is not None else "",
-        "page.address_href": place,
-        "page.api_history_href": addresses.href(addresses.api_history(kind.name, number))
-        if number is not None
-        else "",
-        "page.history_href": addresses.href(addresses.history_page(kind.name, name)),
+        "page.links": templates.fill_each("link", _links(data)),
+        **_addresses(snapshot, kind.name, name, number),
         **_deprecation(data, kind.name),
+    }
+
+
+def _definition_fields(snapshot: Snapshot, templates: Templates, kind: Kind, found: Any) -> Texts:
+    """Return the texts of the key `definition`: a card for each adapter, and the other fields as a list."""
+    inside = found if isinstance(found, dict) else {}
+    sides = {f"{side}_adapter": side for side in ("input", "output")} if kind.uses("process") else {}
+    adapters = (
+        _adapter(snapshot, side, inside[key])
+        for key, side in sides.items()
+        if isinstance(inside.get(key), dict)
+    )
+    plain = {key: value for key, value in inside.items() if key not in sides}
+    return {
+        "page.inside": field_html(plain, properties(kind, "definition")),
+        "page.adapters": templates.fill_each("adapter", adapters),
+    }
+
+
+def _links(data: Mapping[str, Any]) -> Iterator[Texts]:
+    """Yield the links to show. Only https: other schemes, such as `javascript:`, can run code."""
+    for link in as_list(data.get("links")):
+        if isinstance(link, dict) and str(link.get("href")).startswith("https://"):
+            yield {"href": link["href"], "title": _text(link.get("title")) or link["href"]}
+
+
+def _addresses(snapshot: Snapshot, kind: str, name: str, number: int | None) -> Texts:
+    """Return the addresses of other pages and of API answers; a definition without an id has no answers."""
+    history = addresses.href(addresses.history_page(kind, name))
+    if number is None:
+        return {
+            "page.address": "",
+            "page.address_href": "",
+            "page.api_history_href": "",
+            "page.history_href": history,
+        }
+    place = addresses.href(addresses.api_detail(kind, number))
+    return {
+        "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}",
+        "page.address_href": place,
+        "page.api_history_href": addresses.href(addresses.api_history(kind, number)),
+        "page.history_href": history,
     }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from registry.model.diff import Change
     from registry.model.revision import Revision
+    from registry.render.html.filled_template import Texts
     from registry.render.html.pages import Templates
     from registry.snapshot import Snapshot
 
@@ -61,30 +62,13 @@ def shown_revisions(
     newest_first = [*reversed(revisions)]
     if shows_revisions:
         snapshot.contents.prefetch(blobs_of(newest_first))
-    facts = templates.fill_macros(
-        "facts",
-        [
-            {
-                "author": revision.author,
-                "date": revision.date,
-                "day": revision.date[:10],
-                "commit": (revision.commit or "")[:10],
-                "other_name": revision.name if revision.name != name else "",
-            }
-            for revision in newest_first
-        ],
-    )
-    encoded = addresses.in_address(name)
+    facts = templates.fill_macros("facts", [_facts(revision, name) for revision in newest_first])
+    changed = _changed(snapshot, newest_first)
     subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
-    changes = [snapshot.changes_of(revision) if shows_revisions else [] for revision in newest_first]
-    before = [*newest_first[1:], None][: len(newest_first)]  # a recovered definition may have no revision
-    changed = [
-        table or _note(snapshot, revision, last)
-        for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)
-    ]
     shown_parts = [
         *zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)
     ]
+    encoded = addresses.in_address(name)
     # Rendered once for all pages that list them: each page inserts its relative path to the root.
     listed = templates.fill_macros(
         "revision",
@@ -101,6 +85,27 @@ def shown_revisions(
         root=_ROOT,
     )
     return tuple([ShownRevision(*one, item) for one, item in zip(shown_parts, listed, strict=True)])
+
+
+def _facts(revision: Revision, current_name: str) -> Texts:
+    return {
+        "author": revision.author,
+        "date": revision.date,
+        "day": revision.date[:10],
+        "commit": (revision.commit or "")[:10],
+        "other_name": revision.name if revision.name != current_name else "",
+    }
+
+
+def _changed(snapshot: Snapshot, newest_first: Sequence[Revision]) -> list[bytes]:
+    """Return the changes of each revision: a table, or a note if no field changed."""
+    shows_revisions = snapshot.settings.shows_revisions
+    changes = [snapshot.changes_of(revision) if shows_revisions else [] for revision in newest_first]
+    before = [*newest_first[1:], None][: len(newest_first)]  # a recovered definition may have no revision
+    return [
+        table or _note(snapshot, revision, last)
+        for table, revision, last in zip(_tables(changes), newest_first, before, strict=True)
+    ]
 
 
 def history_list(shown: Iterable[ShownRevision], root: str) -> bytes:
@@ -124,34 +129,13 @@ def choices(shown: Iterable[ShownRevision], templates: Templates) -> bytes:
 
 
 def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
-    """Return a table of changed fields for each revision.
+    """Return a table of changed fields for each revision, or b"" for one without any.
 
     Not a template: a catalog has more of these tables than of anything else.
     """
-    forms: list[tuple[bytes, int]] = []
     texts: list[str] = []
-    for changes in some:
-        parts = [_TABLE]
-        for pointer, old, new in changes[:SHOWN_CHANGES]:
-            # Most are short texts: a call for each takes a fifth of the time of a table.
-            before = old if type(old) is str and len(old) <= SHOWN_CHARACTERS else short(old)
-            after = new if type(new) is str and len(new) <= SHOWN_CHARACTERS else short(new)
-            texts.append(pointer or "/")
-            if before is not None:
-                texts.append(before)
-            if after is not None:
-                texts.append(after)
-            parts.append(
-                _ROW
-                if before is not None and after is not None
-                else _ROW_ADDED
-                if before is None
-                else _ROW_REMOVED
-            )
-        parts.append(_END)
-        if len(changes) > SHOWN_CHANGES:
-            parts.append(b'<p class="note">And %d more: see the JSON.</p>' % (len(changes) - SHOWN_CHANGES))
-        forms.append((b"".join(parts) if changes else b"", len(texts)))
+    # Each table with the number of texts up to its end: all texts are escaped in one call.
+    forms = [(_table(changes, texts), len(texts)) for changes in some]
     escaped = escape_all_html(texts)
     start = 0
     found = []
@@ -159,6 +143,29 @@ def _tables(some: Iterable[Sequence[Change]]) -> list[bytes]:
         found.append(form % tuple(escaped[start:end]))
         start = end
     return found
+
+
+def _table(changes: Sequence[Change], texts: list[str]) -> bytes:
+    """Return the markup of one table, with a placeholder for each text that is appended to `texts`."""
+    if not changes:
+        return b""
+    parts = [_TABLE]
+    for pointer, old, new in changes[:SHOWN_CHANGES]:
+        # Most are short texts: a call for each takes a fifth of the time of a table.
+        before = old if type(old) is str and len(old) <= SHOWN_CHARACTERS else short(old)
+        after = new if type(new) is str and len(new) <= SHOWN_CHARACTERS else short(new)
+        texts.append(pointer or "/")
+        if before is None:
+            parts.append(_ROW_ADDED)
+        else:
+            texts.append(before)
+            parts.append(_ROW if after is not None else _ROW_REMOVED)
+        if after is not None:
+            texts.append(after)
+    parts.append(_END)
+    if len(changes) > SHOWN_CHANGES:
+        parts.append(b'<p class="note">And %d more: see the JSON.</p>' % (len(changes) - SHOWN_CHANGES))
+    return b"".join(parts)
 
 
 def _note(snapshot: Snapshot, revision: Revision, last: Revision | None) -> bytes:
