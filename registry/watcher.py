@@ -103,44 +103,16 @@ class Watcher:
 
     def _observe(self) -> None:
         """Subscribe to file events. Without them (at a limit of the system, for example), poll instead."""
-        from watchdog.events import (
-            EVENT_TYPE_CLOSED_NO_WRITE,
-            EVENT_TYPE_CREATED,
-            EVENT_TYPE_MODIFIED,
-            EVENT_TYPE_OPENED,
-            FileSystemEvent,
-            FileSystemEventHandler,
-        )
         from watchdog.observers import Observer
 
         # For nested folders that are created at once, watchdog subscribes twice and warns about it, which
         # would disturb the status view. The warning is harmless.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-        watcher = self
-
-        class Handler(FileSystemEventHandler):
-            def on_any_event(self, event: FileSystemEvent) -> None:
-                # Reading is not a change; the watcher's own scans would trigger it forever.
-                if event.event_type in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
-                    return
-                if not _TELLS_OF_CLOSING or event.event_type not in (EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED):
-                    watcher._whole.set()
-                watcher._hint.set()
-
         observer: BaseObserver | None = None
-        folders = [
-            self._root / name
-            for name in WATCHED
-            if (self._root / name).is_dir() and not (self._root / name).is_symlink()
-        ]
+        folders = self._watched_folders()
         try:
             observer = Observer()
-            for folder in folders:
-                observer.schedule(Handler(), str(folder), recursive=True)
-            # At the root watch direct entries only: registry.yaml, and folders created or removed.
-            observer.schedule(Handler(), str(self._root), recursive=False)
-            for folder in self._git_folders():
-                observer.schedule(Handler(), str(folder), recursive=False)
+            self._subscribe(observer, folders)
             observer.start()
         except (OSError, RuntimeError) as error:
             self._poll = True
@@ -154,6 +126,39 @@ class Watcher:
             return
         self._observer = observer
         self._observed = [(folder, _identity(folder)) for folder in (self._root, *folders)]
+
+    def _subscribe(self, observer: "BaseObserver", folders: list[Path]) -> None:
+        from watchdog.events import (
+            EVENT_TYPE_CLOSED_NO_WRITE,
+            EVENT_TYPE_CREATED,
+            EVENT_TYPE_MODIFIED,
+            EVENT_TYPE_OPENED,
+            FileSystemEvent,
+            FileSystemEventHandler,
+        )
+
+        watcher = self
+
+        class Handler(FileSystemEventHandler):
+            def on_any_event(self, event: FileSystemEvent) -> None:
+                # Reading is not a change; the watcher's own scans would trigger it forever.
+                if event.event_type in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
+                    return
+                if not _TELLS_OF_CLOSING or event.event_type not in (EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED):
+                    watcher._whole.set()
+                watcher._hint.set()
+
+        for folder in folders:
+            observer.schedule(Handler(), str(folder), recursive=True)
+        # At the root watch direct entries only: registry.yaml, and folders created or removed.
+        observer.schedule(Handler(), str(self._root), recursive=False)
+        for folder in self._git_folders():
+            observer.schedule(Handler(), str(folder), recursive=False)
+
+    def _watched_folders(self) -> list[Path]:
+        """Return the folders of files that the registry reads. It follows no links to folders."""
+        folders = (self._root / name for name in WATCHED)
+        return [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
 
     def _git_folders(self) -> list[Path]:
         """Return the folders of git's state files; none while the repository cannot be read.
@@ -204,14 +209,21 @@ class Watcher:
             self._wait_until_written()
         self._rescan_changed_folders()
         self._scan_files()
-        gathered_until = time.monotonic() + _GATHER_AT_MOST_S
+        if self._gather_events():
+            self._scan_files()
+
+    def _gather_events(self) -> bool:
+        """Wait while events arrive, at most for a while. Returns True if any has arrived.
+
+        A checkout or an editor changes many files at once: one scan of all is faster than one for each.
+        """
+        deadline = time.monotonic() + _GATHER_AT_MOST_S
         has_more = False
-        while self._hint.wait(_QUIET_S) and time.monotonic() < gathered_until and not self._stop.is_set():
+        while self._hint.wait(_QUIET_S) and time.monotonic() < deadline and not self._stop.is_set():
             self._hint.clear()
             self._whole.clear()
             has_more = True
-        if has_more:
-            self._scan_files()
+        return has_more
 
     def _wait_until_written(self) -> None:
         """Wait until a file is closed, or no event has arrived for a while."""
@@ -232,14 +244,7 @@ class Watcher:
         """
         if self._poll or self._observer is None:
             return
-        folders = [
-            self._root,
-            *(
-                self._root / name
-                for name in WATCHED
-                if (self._root / name).is_dir() and not (self._root / name).is_symlink()
-            ),
-        ]
+        folders = [self._root, *self._watched_folders()]
         if [(folder, _identity(folder)) for folder in folders] != self._observed and self._root.is_dir():
             self._unobserve()
             self._observe()
