@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import Enum
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -25,13 +26,16 @@ READ_WITHIN_S = 60.0
 """Time in seconds for which a client may read nothing of an answer."""
 MOST_HEADER_BYTES = 64 * 1024
 MOST_BODY_BYTES = 2 * 1024 * 1024
+MOST_DISCARDED_BYTES = 128 * 1024 * 1024
+"""Most bytes of a body that are discarded after the answer: many clients read it only after sending all."""
 MOST_CONNECTIONS = 256
 # Minimum number of open files: for git processes, the cache, templates, file events and a few connections.
 _FEWEST_FILES = 64
-_LATE = (b"408 Request Timeout", b"the request took too long")
-_LARGE_HEADERS = (b"431 Request Header Fields Too Large", b"address and headers are too long")
-_LARGE_BODY = (b"413 Content Too Large", b"the body is too long")
-_BUSY = (b"503 Service Unavailable", b"too many connections; try again")
+_LATE = ("408 Request Timeout", "the request took too long")
+_LARGE_HEADERS = ("431 Request Header Fields Too Large", "address and headers are too long")
+_LARGE_BODY = ("413 Content Too Large", "the body is too long")
+_BUSY = ("503 Service Unavailable", "too many connections; try again")
+_MALFORMED = ("400 Bad Request", "the request is not valid HTTP")
 
 
 class _Receiving(Enum):
@@ -81,6 +85,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._receiving = _Receiving.HEADERS
         self._since = self.loop.time()
         self._received = 0
+        self._without_content = 0
         self._unsent = 0
         self._unsent_since = self._since
 
@@ -112,11 +117,17 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         is_headers = self._receiving is _Receiving.HEADERS
+        most_body = MOST_DISCARDED_BYTES if self.is_idle else MOST_BODY_BYTES
         # Count only earlier data: a short request and a long body may arrive in one piece.
-        if self._received > (MOST_HEADER_BYTES if is_headers else MOST_BODY_BYTES):
+        if self._received > (MOST_HEADER_BYTES if is_headers else most_body):
             self._end(_LARGE_HEADERS if is_headers else _LARGE_BODY)
             return
+        # Fields after a body, and extensions of its chunks, would be kept or cost time.
+        if self._without_content > MOST_HEADER_BYTES:
+            self._end(_LARGE_HEADERS)
+            return
         before = self._receiving
+        self._without_content += len(data)
         super().data_received(data)
         if self._receiving is before:
             self._received += len(data)
@@ -125,6 +136,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Switch to the time limit for the body."""
         super().on_headers_complete()
         self._expect(_Receiving.BODY)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, or discard it after the answer."""
+        self._without_content = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete: stop its time limit."""
@@ -138,7 +154,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._expect_next()
 
     def _expect(self, what: _Receiving) -> None:
-        self._receiving, self._since, self._received = what, self.loop.time(), 0
+        self._receiving, self._since = what, self.loop.time()
+        self._received = self._without_content = 0
 
     def _expect_next(self) -> None:
         if self._receiving is _Receiving.NOTHING and self.is_idle:
@@ -158,18 +175,24 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._receiving.value is not None and now - self._since > self._receiving.value:
             self._end(_LATE)
 
-    def _end(self, why: tuple[bytes, bytes]) -> None:
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that is not valid HTTP."""
+        del msg
+        self.transport.write(_error_answer(*_MALFORMED))
+        self.transport.close()
+
+    def _end(self, why: tuple[str, str]) -> None:
         """Close the connection, after an error answer if the client waits for one and none has begun."""
         waits = (
             bool(self._received) if self._receiving is _Receiving.HEADERS else not self.cycle.response_started
         )
         if waits or why is _BUSY:
-            status, text = why
-            length = str(len(text) + 1).encode()
-            headers = (
-                b"content-type: text/plain; charset=utf-8\r\ncontent-length: "
-                + length
-                + b"\r\nconnection: close\r\n"
-            )
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + headers + b"\r\n" + text + b"\n")
+            self.transport.write(_error_answer(*why))
         self.transport.close()
+
+
+def _error_answer(status: str, message: str) -> bytes:
+    """Return a whole answer, of the same form as all errors of the API."""
+    body = dumps({"error": message})
+    headers = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
+    return f"HTTP/1.1 {status}\r\n{headers}\r\n{body}".encode()

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -348,10 +349,13 @@ async def _body_of(request: Request) -> bytes:
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
         raise too_large
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_BODY_BYTES:
-            raise too_large
+    try:
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > MAX_BODY_BYTES:
+                raise too_large
+    except ClientDisconnect:
+        raise RejectedError(400, "the connection ended before the body did") from None
     return bytes(data)
 
 
