@@ -26,12 +26,12 @@ _SMALLEST_BLOCK = _LARGEST_BLOCK // 8
 class Blocks(Sequence[T]):
     """An immutable sequence in blocks, equal to a tuple of the same items. Slices are tuples."""
 
-    __slots__ = ("_blocks", "_ends")
+    __slots__ = ("_ends", "blocks")
 
     def __init__(self, blocks: Iterable[tuple[T, ...]]) -> None:
         """Take blocks, none of them empty."""
-        self._blocks = tuple(blocks)
-        self._ends = list(accumulate(map(len, self._blocks)))
+        self.blocks = tuple(blocks)
+        self._ends = list(accumulate(map(len, self.blocks)))
 
     def __len__(self) -> int:
         """Number of items."""
@@ -39,7 +39,7 @@ class Blocks(Sequence[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Iterate over all items."""
-        return chain.from_iterable(self._blocks)
+        return chain.from_iterable(self.blocks)
 
     @overload
     def __getitem__(self, place: int) -> T: ...
@@ -55,14 +55,14 @@ class Blocks(Sequence[T]):
         if not 0 <= place < len(self):
             raise IndexError("sequence index out of range")
         number = bisect_right(self._ends, place)
-        return self._blocks[number][place - self._ends[number]]  # counted from the end of the block
+        return self.blocks[number][place - self._ends[number]]  # counted from the end of the block
 
     def _range(self, start: int, stop: int) -> tuple[T, ...]:
         if start >= stop:
             return ()
         first, last = bisect_right(self._ends, start), bisect_left(self._ends, stop)
-        before = self._ends[first] - len(self._blocks[first])
-        found = tuple(chain.from_iterable(self._blocks[first : last + 1]))
+        before = self._ends[first] - len(self.blocks[first])
+        found = tuple(chain.from_iterable(self.blocks[first : last + 1]))
         return found[start - before : stop - before]
 
     def __eq__(self, other: object) -> bool:
@@ -81,12 +81,12 @@ class Blocks(Sequence[T]):
 
     def extended(self, items: Iterable[T]) -> Blocks[T]:
         """Return the sequence with more items at its end."""
-        *full, last = self._blocks or ((),)
+        *full, last = self.blocks or ((),)
         return Blocks([*full, *_full_blocks((*last, *items))])
 
     def sorted_with(self, changes: Iterable[tuple[Any, T | None]], key: Callable[[T], Any]) -> Blocks[T]:
         """As the function `sorted_with`."""
-        blocks = list(self._blocks)
+        blocks = list(self.blocks)
         for wanted, new in changes:
             number = max(0, bisect_right(blocks, wanted, key=lambda block: key(block[0])) - 1)
             block = blocks[number] if blocks else ()
@@ -123,6 +123,11 @@ def persistent_table(table: Mapping[K, V]) -> Mapping[K, V]:
 def persistent_sequence(items: Sequence[T]) -> Blocks[T]:
     """Return a sequence whose changed copies share nearly everything with it."""
     return items if isinstance(items, Blocks) else Blocks(_full_blocks(tuple(items)))
+
+
+def blocks_of(items: Sequence[T]) -> Sequence[tuple[T, ...]]:
+    """Return the blocks of a sequence; one of a sequence that has no blocks."""
+    return items.blocks if isinstance(items, Blocks) else (tuple(items),)
 
 
 def updated(table: Mapping[K, V], changes: Mapping[K, V | None]) -> Mapping[K, V]:

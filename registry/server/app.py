@@ -34,6 +34,7 @@ from registry.server.connections import LimitedProtocol
 from registry.server.cors import METHODS, CorsPolicy
 from registry.server.hosts import AllowedHosts, HostGuard
 from registry.server.lists import WrongQueryError, asks_for_a_part, list_answer, set_answer
+from registry.server.matches import MatchIndex
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -112,6 +113,7 @@ class Server:
         self._kept_of = 0
         self._kept_bytes = 0
         self._bodies = CompressedBodies(_MOST_COMPRESSED)
+        self._matches = MatchIndex()
         self._missing_page: tuple[int, str, Response] | None = None
         self._listeners: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -302,7 +304,7 @@ class Server:
             body = (
                 set_answer(snapshot, steps[1], unquote(steps[3]))
                 if is_set
-                else list_answer(snapshot, steps[1], query)
+                else list_answer(snapshot, steps[1], query, self._matches)
             )
         except WrongQueryError as error:
             return JSONResponse({"error": str(error)}, 400, {**HEADERS, **self._cors.headers(origin)})

@@ -17,9 +17,10 @@ from registry.model.addresses import api_list
 from registry.render.json_api import address, detail_bytes, list_bytes, published
 from registry.render.openapi import MAX_OFFSET
 from registry.render.target import to_json
+from registry.server.matches import Filter, Matches, MatchIndex, TextFilter, ValueFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from registry.load.kinds import Kind
     from registry.model.definition import Definition
@@ -43,40 +44,39 @@ class WrongQueryError(ValueError):
     """A query parameter is invalid."""
 
 
-def _has_text(definition: Definition, wanted: str, kind: Kind) -> bool:
-    """Return True when the name, title, description, tags and searched fields contain every word."""
+def _text_of(kind: Kind, definition: Definition) -> str:
+    """Return what `q` is searched in: the name, title, description, tags and searched fields."""
     summary = definition.summary
     fields = [value for one, value in zip(kind.traits.fields, summary.fields, strict=True) if one.is_searched]
     parts = [definition.name, summary.title, summary.description, *fields, *summary.tags]
-    text = " ".join(part for part in parts if part).casefold()
-    return all(word in text for word in wanted.casefold().split())
+    return " ".join(part for part in parts if part).casefold()
 
 
-_FILTERS: dict[str, Callable[[Definition, str], bool]] = {
-    "lifecycle": lambda one, wanted: one.summary.lifecycle == wanted,
-    "tag": lambda one, wanted: wanted in one.summary.tags,
-    "name": lambda one, wanted: one.name == wanted,
+_FILTERS: dict[str, Filter] = {
+    "lifecycle": ValueFilter(lambda one: (one.summary.lifecycle,)),
+    "tag": ValueFilter(lambda one: one.summary.tags),
+    "name": ValueFilter(lambda one: (one.name,)),
 }
 _OF_EVERY_KIND = frozenset((*_FILTERS, "q"))
 
 
-def _filters(snapshot: Snapshot, kind: Kind) -> dict[str, Callable[[Definition, str], bool]]:
+def _filters(snapshot: Snapshot, kind: Kind) -> dict[str, Filter]:
     """Return the filters of a list by name. A field that the kind does not have counts as absent."""
     places = {one.name: place for place, one in enumerate(kind.traits.fields)}
-    fields = {
-        name: partial(_has_value, places.get(name), one.default)
+    fields: dict[str, Filter] = {
+        name: ValueFilter(partial(_values_of, places.get(name), one.default))
         for name, one in snapshot.kinds.fields.items()
     }
-    return {**fields, **_FILTERS, "q": partial(_has_text, kind=kind)}
+    return {**fields, **_FILTERS, "q": TextFilter(partial(_text_of, kind))}
 
 
-def _has_value(place: int | None, default: str, definition: Definition, wanted: str) -> bool:
-    value = definition.summary.fields[place] if place is not None else ""
-    return bool(wanted) and (value or default) == wanted
+def _values_of(place: int | None, default: str, definition: Definition) -> tuple[str, ...]:
+    value = (definition.summary.fields[place] if place is not None else "") or default
+    return (value,) if value else ()
 
 
-def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
-    """Return the answer to `/api/<kind>/?query`.
+def list_answer(snapshot: Snapshot, kind: str, query: str, index: MatchIndex) -> bytes:
+    """Return the answer to `/api/<kind>/?query`; `index` is kept from one request to the next.
 
     Raises WrongQueryError for invalid or unsupported parameters.
     """
@@ -88,11 +88,8 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     offset = _number(parameters, "offset", 0)
     if offset > MAX_OFFSET:
         raise WrongQueryError(f"offset must be at most {MAX_OFFSET}")
-    found = _candidates(snapshot, kind, parameters)
-    for name, wanted in parameters:
-        if name in filters:
-            fits = filters[name]
-            found = [one for one in found if fits(one, wanted)]
+    wanted = [(name, value) for name, value in parameters if name in filters]
+    found = _matching(snapshot, kind, wanted, filters, index) if wanted else published(snapshot, kind)
     shown = found[offset : offset + size]
     others = [(name, value) for name, value in parameters if name not in ("limit", "offset")]
 
@@ -112,13 +109,21 @@ def list_answer(snapshot: Snapshot, kind: str, query: str) -> bytes:
     return list_bytes(to_json(meta).rstrip(b"\n"), [detail_bytes(snapshot, one) for one in shown])
 
 
-def _candidates(snapshot: Snapshot, kind: str, parameters: Sequence[tuple[str, str]]) -> Sequence[Definition]:
-    """Return the definitions among which the filters choose: of a name at most one, without a search."""
-    wanted = next((value for name, value in parameters if name == "name"), None)
-    if wanted is None:
-        return published(snapshot, kind)
-    found = snapshot.by_name.get((kind, wanted))
-    return (found,) if found is not None and found.id is not None else ()
+def _matching(
+    snapshot: Snapshot,
+    kind: str,
+    wanted: Sequence[tuple[str, str]],
+    filters: Mapping[str, Filter],
+    index: MatchIndex,
+) -> Sequence[Definition] | Matches:
+    """Return the definitions with an id that match all of `wanted`."""
+    name = dict(wanted).get("name")
+    if name is None:
+        return index.matching(kind, published(snapshot, kind), wanted, filters)
+    # At most one definition has the name.
+    one = snapshot.by_name.get((kind, name))
+    listed = (one,) if one is not None and one.id is not None else ()
+    return MatchIndex().matching(kind, listed, wanted, filters)
 
 
 def asks_for_a_part(query: str) -> bool:
