@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure writes over HTTP against inserts into SQLite on the same disk, in the same run.
 
-    benchmarks/writes.py [--definitions 10000] [--larger 100000] [--rounds 3] [--writes 2000] [--where DIR]
+    benchmarks/writes.py [--definitions 10000] [--larger 100000] [--rounds 3] [--where DIR]
 
 A server with `--write` serves a bare repository below DIR, which should be on a disk. Each round measures, in
 this order: fsyncs of a file, inserts of the same bodies into SQLite (WAL, synchronous=full, one connection,
@@ -12,7 +12,7 @@ the reads are done. The table has medians of the rounds; ratios are medians of t
 
 The growth of the repository is that of another server after `--growth` POSTs, and after one more repacking
 as the server does it. `--larger` is the number of definitions that CPU per POST is compared with; both
-servers run then, and take turns. 0 leaves either out.
+servers run then, and take turns.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -186,6 +186,15 @@ class Served(NamedTuple):
     bare: Path
 
 
+def _wait(port, process):
+    """Wait for the first answer of a server: with 100,000 definitions it takes minutes on a busy machine."""
+    for _ in range(10):
+        with suppress(AssertionError):
+            wait_for(port, process)
+            return
+    raise SystemExit("the server does not answer")
+
+
 @contextmanager
 def serving(where, definitions, commits):
     """Serve a bare clone of the benchmark repository; yields how to reach it."""
@@ -208,7 +217,7 @@ def serving(where, definitions, commits):
     with (where / f"serve-{definitions}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_for(port, process)
+        _wait(port, process)
         served = Served(psutil.Process(process.pid), port, token, bare)
         load(served, [("POST", LIST, body_of(f"warm-{n}")) for n in range(64)], 8)
         yield served
@@ -330,20 +339,21 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--writes", type=int, default=2_000, help="POSTs of the 64 clients in each round")
     parser.add_argument("--growth", type=int, default=10_000, help="POSTs after which the size is measured")
+    parser.add_argument("--only", choices=("writes", "sizes", "growth"), help="measure this part alone")
     parser.add_argument("--where", type=Path, default=Path(tempfile.gettempdir()) / "registry-writes")
     options = parser.parse_args()
     options.where.mkdir(parents=True, exist_ok=True)
     figures = Figures()
     print(f"{options.definitions:,} definitions, {options.rounds} rounds, {options.where}")
-    if options.rounds:
+    if options.only in (None, "writes"):
         with serving(options.where, options.definitions, options.definitions) as served:
             for number in range(options.rounds):
                 measure_round(figures, number, served, options)
         print_tables(figures)
-    if options.larger:
+    if options.only in (None, "sizes"):
         measure_sizes(figures, options)
         print_sizes(figures, options)
-    if options.growth:
+    if options.only in (None, "growth"):
         print_growth(measure_growth(options), options)
 
 
