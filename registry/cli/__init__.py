@@ -27,6 +27,8 @@ COMMANDS = (
     "index",
     "ids",
     "build",
+    "publish",
+    "verify",
     "serve",
     "user",
     "token",

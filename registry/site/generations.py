@@ -13,7 +13,8 @@ import secrets
 import shutil
 import sqlite3
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,21 +123,52 @@ class Site:
         """
         self.prepare()
         try:
-            lock = self.generations / ".lock"
-            if lock.is_symlink():
-                lock.unlink()  # the lock would truncate the file that the link points to
-            with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
+            with self._lock():
                 return self._write(targets, report, from_nothing=from_nothing)
-        except Timeout as error:
-            raise UsageError(
-                f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s",
-                "wait for it, or stop it",
-            ) from error
         except OSError as error:
             raise UsageError(
                 f"the site cannot be written to {error.filename or self.out}: {error.strerror}",
                 "the previous site was kept",
             ) from error
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        lock = self.generations / ".lock"
+        if lock.is_symlink():
+            lock.unlink()  # the lock would truncate the file that the link points to
+        try:
+            with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
+                yield
+        except Timeout as error:
+            raise UsageError(
+                f"another build has been writing to {self.out} for {_LOCK_TIMEOUT_S} s",
+                "wait for it, or stop it",
+            ) from error
+
+    @contextmanager
+    def manifest(self) -> Iterator[Manifest]:
+        """Give the manifest of the generations, while no build can change them.
+
+        Raises UsageError when a build takes too long.
+        """
+        with self._lock():
+            manifest = Manifest(self.generations)
+            try:
+                yield manifest
+            finally:
+                manifest.close()
+
+    def previous(self) -> Path | None:
+        """Return the folder of the generation before the current one, or None."""
+        current = self.current
+        if current is None:
+            return None
+        older = [
+            entry
+            for entry in self.generations.iterdir()
+            if _NAME.match(entry.name) and int(entry.name) < int(current.name)
+        ]
+        return max(older, key=lambda entry: int(entry.name), default=None)
 
     def _write(self, targets: Targets, report: OnProgress, *, from_nothing: bool) -> WriteResult:
         # This build holds the lock: unfinished folders were left by a build that was killed.

@@ -1,0 +1,161 @@
+"""`registry publish`: put the built site where it is served."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from registry.cli.options import Format, format_option, out_option, registry_option
+from registry.cli.terminal import counted, find_root, out, progress, write_json
+from registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from registry.publish import PublicationPlan
+    from registry.publish.destination import Destination
+
+_FORMS = "folder:PATH or git:BRANCH"
+
+
+@click.command("publish")
+@click.argument("target", metavar="TARGET")
+@registry_option
+@out_option
+@click.option(
+    "--remote", metavar="NAME", help="With git:BRANCH: the branch of this remote, for example of origin."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and which hosts the site fits.")
+@click.option("--rollback", is_flag=True, help="Publish the state before the present one again.")
+@click.option("--allow-shrink", is_flag=True, help="Publish even if more than 20 % of the files disappear.")
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="Sign with this SSH key, for `registry verify --allowed-signers`.",
+)
+@format_option
+def command(
+    target: str,
+    registry: Path | None,
+    out_: Path | None,
+    remote: str | None,
+    dry_run: bool,
+    rollback: bool,
+    allow_shrink: bool,
+    key: Path | None,
+    format_: Format,
+) -> None:
+    """Publish the site that `registry build` made.
+
+    TARGET is one of:
+
+    \b
+      folder:PATH   a link at PATH, which is replaced at once; the last three publications are kept
+      git:BRANCH    a commit on top of a branch, for GitHub Pages and the like; with --remote it is pushed
+
+    Only files that changed are written. Publishing adds digests of all files in the folder _registry, which `registry
+    verify` checks. It refuses to lose ids or a large part of the files, and to touch a folder or branch with files that
+    it did not write (CNAME and .nojekyll may be there).
+
+    \b
+    Exit codes:
+      0  published, or nothing to do
+      2  the site or the target cannot be used
+      3  refused, to protect what is published
+
+    \b
+    Examples:
+      registry build && registry publish folder:/srv/registry/site
+      registry publish git:gh-pages --remote origin
+      registry publish git:gh-pages --remote origin --dry-run
+      registry publish folder:/srv/registry/site --rollback
+    """
+    from functools import partial
+
+    from registry.load.source import WorkTree
+    from registry.publish import plan_publication, plan_rollback
+    from registry.publish.signing import sign
+    from registry.site import Site
+
+    root = find_root(registry)
+    settings = WorkTree(root).settings
+    destination = _destination(target, root, remote, (settings.bot_name, settings.bot_email))
+    signer = partial(sign, key=key) if key is not None and not dry_run else None
+    with progress() as report:
+        if rollback:
+            plan = plan_rollback(destination, report, sign=signer)
+        else:
+            site = Site(out_ if out_ is not None else root / settings.output)
+            plan = plan_publication(site, destination, report, allow_shrink=allow_shrink, sign=signer)
+        if plan.publication is not None and not dry_run:
+            destination.publish(plan.publication, plan.changes, report)
+    if format_ == "json":
+        write_json(_as_json(plan, is_done=not dry_run))
+    elif dry_run:
+        _print_dry_run(plan)
+    elif plan.publication is None:
+        out.print(f"Nothing to do: {destination.name} shows this site.", markup=False)
+    else:
+        out.print(f"Published to {destination.name}: {_summary(plan)}", markup=False)
+
+
+def _destination(target: str, root: Path, remote: str | None, author: tuple[str, str]) -> "Destination":
+    form, _, place = target.partition(":")
+    if form not in ("folder", "git") or not place:
+        raise UsageError(f"{target!r} is not a target", f"as in {_FORMS}")
+    if form == "git":
+        return _branch(place, root, remote, author)
+    if remote is not None:
+        raise UsageError("--remote needs a branch", "as in git:gh-pages --remote origin")
+    from registry.publish.folder import FolderDestination
+
+    return FolderDestination(Path(place))
+
+
+def _branch(branch: str, root: Path, remote: str | None, author: tuple[str, str]) -> "Destination":
+    from registry.git import open_repository
+    from registry.publish.branch import BranchDestination, signature_now
+
+    repository = open_repository(root)
+    if repository is None:
+        raise UsageError(f"{root} is not in a git repository", "publish to a folder")
+    return BranchDestination(repository, branch, remote, signature_now(*author))
+
+
+def _summary(plan: "PublicationPlan") -> str:
+    changes = plan.changes
+    return (
+        f"{counted(len(changes.written), 'file')} written ({_megabytes(changes.size)}), "
+        f"{len(changes.removed):,} removed, {plan.files:,} in all."
+    )
+
+
+def _print_dry_run(plan: "PublicationPlan") -> None:
+    changes = plan.changes
+    for mark, paths in (("+", changes.written), ("-", changes.removed)):
+        for path in paths[:20]:
+            out.print(f"{mark} {path}", markup=False)
+        if len(paths) > 20:
+            out.print(f"{mark} … and {len(paths) - 20:,} more", markup=False)
+    out.print(f"Would publish: {_summary(plan)} The site has {_megabytes(plan.size)}.", markup=False)
+    for name, fits in plan.hosts().items():
+        out.print(f"{name}: {'fits' if fits else 'too large'}", markup=False)
+
+
+def _as_json(plan: "PublicationPlan", *, is_done: bool) -> dict[str, object]:
+    changes = plan.changes
+    return {
+        "published": is_done and plan.publication is not None,
+        "sequence": plan.sequence if plan.publication is not None else plan.sequence - 1,
+        "written": list(changes.written),
+        "removed": list(changes.removed),
+        "bytes": changes.size,
+        "files": plan.files,
+        "folders": plan.folders,
+        "site_bytes": plan.size,
+        "hosts": plan.hosts(),
+    }
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"

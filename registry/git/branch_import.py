@@ -1,0 +1,101 @@
+"""Write a commit with many files to a branch through `git fast-import`, without a work tree."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+
+from registry.git.environment import SYNCED
+from registry.git.error import GitError, first_line
+from registry.git.process import Git
+from registry.git.refs import HEADS
+from registry.git.running import kill_group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from registry.git.fast_import import Signature
+    from registry.git.repository import Repository
+
+_WORK_REF = "refs/registry/publishing/"
+_SETTINGS = (*SYNCED, ("fastimport.unpackLimit", "1"))
+_NEEDS_QUOTES = re.compile(r'[\x00-\x20"\\\x7f-\uffff]')
+
+
+def import_commit(
+    repository: Repository,
+    branch: str,
+    base: str | None,
+    changes: Iterable[tuple[str, bytes | None]],
+    message: str,
+    who: Signature,
+) -> str:
+    """Return a new commit on top of `base` (None: without a parent), which no branch names yet.
+
+    `changes` has contents by path (None: delete); it is consumed while git writes, so it can be larger than
+    the memory. `branch` is a full name, used for a temporary ref. Raises GitError.
+    """
+    ref = f"{_WORK_REF}{branch.removeprefix(HEADS)}"
+    words = ("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
+    process = Git(repository.location).start(*words, settings=_SETTINGS)
+    assert process.stdin is not None
+    try:
+        with suppress(BrokenPipeError):  # git's own words say why it ended
+            _send(process.stdin, ref, base, changes, message, who)
+        output, errors = process.communicate()
+    except BaseException:
+        kill_group(process)
+        process.communicate()
+        raise
+    commit = output.decode("ascii", "replace").strip()
+    if process.returncode or not commit:
+        raise GitError(f"git fast-import failed: {first_line(errors.decode('utf-8', 'replace'))}")
+    with suppress(GitError):
+        Git(repository.location).run("update-ref", "-d", ref)
+    return commit
+
+
+def move_branch(repository: Repository, branch: str, new: str, old: str | None) -> bool:
+    """Set a branch (full name) to a commit if it is at `old` (None: does not exist); False if it is not."""
+    git = Git(repository.location)
+    try:
+        git.run("update-ref", "-m", "registry publish", branch, new, old or "0" * len(new))
+    except GitError:
+        if repository.commit_of(branch) != old:
+            return False
+        raise
+    return True
+
+
+def _send(
+    pipe: IO[bytes],
+    ref: str,
+    base: str | None,
+    changes: Iterable[tuple[str, bytes | None]],
+    message: str,
+    who: Signature,
+) -> None:
+    text = message.encode()
+    person = f"{who.name} <{who.email}> {who.seconds} {who.zone}"
+    pipe.write(f"commit {ref}\nmark :1\ncommitter {person}\ndata {len(text)}\n".encode() + text + b"\n")
+    if base is not None:
+        pipe.write(f"from {base}\n".encode())
+    for path, data in changes:
+        place = _quoted(path)
+        if data is None:
+            pipe.write(b"D " + place + b"\n")
+        else:
+            pipe.write(b"M 100644 inline " + place + b"\ndata %d\n" % len(data))
+            pipe.write(data)
+            pipe.write(b"\n")
+    pipe.write(b"\nget-mark :1\ndone\n")
+    pipe.flush()
+
+
+def _quoted(path: str) -> bytes:
+    """Return a path as git-fast-import(1) wants it."""
+    if not _NEEDS_QUOTES.search(path):
+        return path.encode()
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return b'"' + escaped.encode() + b'"'

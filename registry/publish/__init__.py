@@ -1,0 +1,139 @@
+"""Publish a built site to the place that serves it, with digests of its files and, optionally, a signature.
+
+A destination is one module here that implements `destination.Destination`; `cli/publish.py` chooses it by
+the word before the colon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from registry.errors import RefusedError, UsageError
+from registry.model.addresses import API_SNAPSHOT
+from registry.publish.destination import SiteChanges, SiteVersion, compare_sites, publication_of, refuse_loss
+from registry.publish.hash_tree import ADDED_FOLDER, Root
+from registry.publish.hosts import HOSTS
+from registry.publish.site_files import SiteFile, SiteFiles, read_site_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from registry.progress import Progress
+    from registry.publish.destination import Destination, PublishedSite
+    from registry.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationPlan:
+    """What a publication would do, and the hosts by whether the site fits them.
+
+    `files` and `folders` are numbers of the whole site, `size` its bytes. `publication` is None if there is
+    nothing to do.
+    """
+
+    changes: SiteChanges
+    files: int
+    folders: int
+    size: int
+    sequence: int
+    publication: SiteVersion | None
+
+    def hosts(self) -> dict[str, bool]:
+        """Return the known hosts, and whether the site is within their limits."""
+        return {host.name: host.fits(self.files, self.folders, self.size) for host in HOSTS}
+
+
+def plan_publication(
+    site: Site,
+    destination: Destination,
+    progress: Progress,
+    *,
+    allow_shrink: bool = False,
+    sign: Callable[[bytes], bytes] | None = None,
+) -> PublicationPlan:
+    """Compare the site with what is published.
+
+    Raises RefusedError for a state that would lose ids or a large part of the files, UsageError when there is
+    no site.
+    """
+    found = read_site_files(site, progress)
+    if any(path.startswith(f"{ADDED_FOLDER}/") for path in found.files):
+        raise UsageError(f"{site.out} is a published site", "publish the output of `registry build`")
+    facts = _facts_of(found)
+    progress("comparing with what is published")
+    published = destination.published(found.files)
+    refuse_loss(facts, published, allow_shrink=allow_shrink)
+    read = partial(_read, found.folder)
+    return _plan(found.files, read, facts, published, sign)
+
+
+def plan_rollback(
+    destination: Destination, progress: Progress, *, sign: Callable[[bytes], bytes] | None = None
+) -> PublicationPlan:
+    """Return the plan that publishes the state before the published one again, with a new sequence number.
+
+    Raises UsageError when there is no earlier state.
+    """
+    progress("reading what is published")
+    published = destination.published({})
+    if published is None:
+        raise UsageError(f"nothing is published in {destination.name}")
+    earlier = destination.earlier()
+    present = destination.published(earlier.files)
+    return _plan(earlier.files, earlier.read, earlier.root, present, sign)
+
+
+def _plan(
+    files: Mapping[str, SiteFile],
+    read: Callable[[str], bytes],
+    facts: Root,
+    published: PublishedSite | None,
+    sign: Callable[[bytes], bytes] | None,
+) -> PublicationPlan:
+    changes = compare_sites(files, published)
+    sequence = published.root.sequence + 1 if published is not None else 1
+    is_same = published is not None and published.root.commit == facts.commit
+    publication = None
+    if changes.written or changes.removed or not is_same or published is None:
+        publication = publication_of(files, read, facts, sequence, sign)
+    folders = {parent for path in files for parent in _parents(path)}
+    size = sum(one.size for one in files.values())
+    return PublicationPlan(changes, len(files), len(folders), size, sequence, publication)
+
+
+def _parents(path: str) -> Iterable[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _facts_of(found: SiteFiles) -> Root:
+    """Return the commit and the ledger of a site as a root without digests."""
+    try:
+        facts: Any = orjson.loads(_read(found.folder, API_SNAPSHOT))
+        return Root(
+            registry_id=facts["registry_id"],
+            commit=facts["commit"],
+            sequence=0,
+            ledger_lines=facts["ledger_lines"],
+            ledger_head=facts["ledger_head"],
+            files=len(found.files),
+            size=0,
+            leaves=(),
+        )
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise RefusedError(
+            f"{found.folder / API_SNAPSHOT} cannot be read: {error}", "run `registry build` again"
+        ) from error
+
+
+def _read(folder: Path, path: str) -> bytes:
+    try:
+        return (folder / path).read_bytes()
+    except FileNotFoundError as error:
+        raise UsageError("the site was built again while it was published", "publish again") from error

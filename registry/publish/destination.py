@@ -1,0 +1,136 @@
+"""Interface of the places that a site can be published to, and what they have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from registry.errors import RefusedError
+from registry.publish.hash_tree import (
+    ROOT_FILE,
+    SIGNATURE_FILE,
+    FileDigest,
+    Root,
+    hex_digest,
+    leaf_files,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from registry.progress import Progress
+    from registry.publish.site_files import SiteFile
+
+_MOST_LOST = 0.2
+"""The share of files that a publication may remove without `--allow-shrink`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSite:
+    """What a destination has: its root and the digests of its files by path."""
+
+    root: Root
+    files: Mapping[str, FileDigest]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteVersion:
+    """A complete state to publish: the files of the site, and the files that publishing adds.
+
+    `read` returns the content of a file of the site. `added` are the leaves, the root and its signature, by
+    path.
+    """
+
+    files: Mapping[str, SiteFile]
+    read: Callable[[str], bytes]
+    root: Root
+    added: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteChanges:
+    """The difference between a publication and what a destination has; paths in order, `size` in bytes."""
+
+    written: tuple[str, ...]
+    removed: tuple[str, ...]
+    size: int
+
+
+class Destination(Protocol):
+    """A place that serves the site."""
+
+    name: str
+    """As in messages, for example `the branch gh-pages`."""
+
+    def published(self, files: Mapping[str, SiteFile]) -> PublishedSite | None:
+        """Return what is published, or None for nothing yet. `files` are those that will be published.
+
+        Raises RefusedError for a place with files of others, RegistryError when it cannot be read.
+        """
+
+    def publish(self, publication: SiteVersion, changes: SiteChanges, progress: Progress) -> None:
+        """Make the place show the publication: readers see the state before or this one.
+
+        Raises RegistryError; the state before stays then, or both are mixed in an order in which no file
+        refers to one that is missing.
+        """
+
+    def earlier(self) -> SiteVersion:
+        """Return the state before the published one, for a rollback, with the root of that time.
+
+        Raises UsageError when there is none.
+        """
+
+
+def compare_sites(files: Mapping[str, SiteFile], published: PublishedSite | None) -> SiteChanges:
+    """Return what has to be written and removed."""
+    known = published.files if published is not None else {}
+    written = tuple(sorted(path for path, one in files.items() if known.get(path) != one.digest))
+    removed = tuple(sorted(known.keys() - files.keys()))
+    return SiteChanges(written, removed, sum(files[path].size for path in written))
+
+
+def refuse_loss(root: Root, published: PublishedSite | None, *, allow_shrink: bool) -> None:
+    """Raise RefusedError for a state that loses ids, belongs to another registry, or has far fewer files."""
+    if published is None:
+        return
+    before = published.root
+    if before.registry_id and before.registry_id != root.registry_id:
+        raise RefusedError(
+            f"another registry is published there ({before.registry_id})", "choose another destination"
+        )
+    if root.ledger_lines < before.ledger_lines:
+        raise RefusedError(
+            f"the site has {root.ledger_lines:,} ledger lines, the published one {before.ledger_lines:,}: "
+            "ids would be lost",
+            "build the newest commit; `registry index --recover` restores a ledger",
+        )
+    lost = before.files - root.files
+    if lost > _MOST_LOST * before.files and not allow_shrink:
+        raise RefusedError(
+            f"the site has {root.files:,} files, the published one {before.files:,}",
+            "if that is right, add --allow-shrink",
+        )
+
+
+def publication_of(
+    files: Mapping[str, SiteFile],
+    read: Callable[[str], bytes],
+    facts: Root,
+    sequence: int,
+    sign: Callable[[bytes], bytes] | None,
+) -> SiteVersion:
+    """Return the publication of files, with leaves and a signed root. `facts` has ids, commit and ledger."""
+    leaves = leaf_files({path: one.digest for path, one in files.items()})
+    root = replace(
+        facts,
+        sequence=sequence,
+        files=len(files),
+        size=sum(one.size for one in files.values()),
+        leaves=tuple(map(hex_digest, leaves.values())),
+    )
+    data = root.to_bytes()
+    added = {**leaves, ROOT_FILE: data}
+    if sign is not None:
+        added[SIGNATURE_FILE] = sign(data)
+    return SiteVersion(files, read, root, added)

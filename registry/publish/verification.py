@@ -1,0 +1,170 @@
+"""Verify a published site: every file, the ledger, and that it continues the state that was seen last."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin
+
+from registry.errors import UsageError
+from registry.ids.segments import line_hash
+from registry.model.addresses import API_LEDGER, API_SNAPSHOT
+from registry.publish.hash_tree import (
+    ROOT_FILE,
+    SIGNATURE_FILE,
+    FileDigest,
+    InvalidTreeError,
+    Root,
+    all_leaf_files,
+    hex_digest,
+    parse_leaf,
+    parse_root,
+)
+from registry.publish.signing import verify_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from registry.progress import Progress
+
+_TIMEOUT_S = 60
+_MOST_BYTES = 1 << 30
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Result of a verification: its root, the signer if a signature was checked, and what is wrong."""
+
+    root: Root | None
+    signer: str | None
+    faults: tuple[str, ...]
+
+
+class SiteReader:
+    """Reads files of a site at a URL or in a folder."""
+
+    def __init__(self, place: str | Path) -> None:
+        """Take the URL of the site's root, or its folder. Raises UsageError for another address."""
+        self._folder = None if isinstance(place, str) else place
+        self._address = place if isinstance(place, str) else ""
+        if self._folder is not None and not self._folder.is_dir():
+            raise UsageError(f"{place} is not a folder", "name the URL or the folder of a published site")
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file, or None if there is none. Raises UsageError for any other answer."""
+        if self._folder is not None:
+            try:
+                return (self._folder / path).read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+            except OSError as error:
+                raise UsageError(f"{path}: {error.strerror}") from error
+        address = urljoin(self._address.rstrip("/") + "/", quote(path))
+        request = urllib.request.Request(address, headers={"Cache-Control": "no-cache"})
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+                return bytes(answer.read(_MOST_BYTES))
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code in (404, 410):
+                    return None
+                raise UsageError(f"{address}: HTTP {error.code}", "try again later") from error
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{address}: {error}", "check the URL") from error
+
+
+def verify_site(
+    site: SiteReader,
+    progress: Progress,
+    *,
+    allowed_signers: Path | None = None,
+    seen: Root | None = None,
+) -> Verified:
+    """Compare all files of a site with its digests.
+
+    `seen` is the root of the last verification: an older state, a state of another registry, and a ledger
+    that does not continue that one are faults. With `allowed_signers`, the root must have a signature of one
+    of them: raises BadSignatureError. Raises UsageError when the site cannot be read.
+    """
+    data = site.read(ROOT_FILE)
+    if data is None:
+        return Verified(None, None, (f"there is no {ROOT_FILE}: the site was not published by this program",))
+    signer = verify_signature(data, site.read(SIGNATURE_FILE), allowed_signers) if allowed_signers else None
+    try:
+        root = parse_root(data)
+    except InvalidTreeError as error:
+        return Verified(None, signer, (str(error),))
+    faults = [
+        *_faults_since(seen, root),
+        *_leaf_faults(site, root, progress),
+        *_ledger_faults(site, root, seen),
+    ]
+    return Verified(root, signer, tuple(faults))
+
+
+def _faults_since(seen: Root | None, root: Root) -> Iterator[str]:
+    if seen is None:
+        return
+    if seen.registry_id != root.registry_id:
+        yield f"rollback or fork: the site is of registry {root.registry_id}, not {seen.registry_id}"
+    elif root.sequence < seen.sequence:
+        yield f"rollback: sequence {root.sequence} is older than {seen.sequence}, which was seen before"
+    elif root.sequence == seen.sequence and root != seen:
+        yield f"fork: another state with sequence {root.sequence} was seen before"
+
+
+def _leaf_faults(site: SiteReader, root: Root, progress: Progress) -> Iterator[str]:
+    """Yield the files that differ from their digests. Files of a later publication are named as such."""
+    listed: dict[str, FileDigest] = {}
+    for leaf, expected in zip(all_leaf_files(), root.leaves, strict=True):
+        data = site.read(leaf)
+        if data is None or hex_digest(data) != expected:
+            yield f"{leaf} {'is missing' if data is None else 'does not fit the root'}"
+            continue
+        try:
+            listed |= parse_leaf(data)
+        except InvalidTreeError as error:
+            yield f"{leaf}: {error}"
+    paths = sorted(listed)
+    with ThreadPoolExecutor(_THREADS) as readers:
+        for number, (path, data) in enumerate(zip(paths, readers.map(site.read, paths), strict=True), 1):
+            if number % 500 == 0:
+                progress("verifying files", number, len(paths))
+            if data is None:
+                yield f"{path} is missing"
+            elif len(data) != listed[path].size or hex_digest(data) != listed[path].sha256:
+                yield f"{path} was changed"
+    facts = site.read(API_SNAPSHOT)
+    commit = _commit_in(facts) if facts is not None else None
+    if commit != root.commit:
+        yield f"mixed generations: {API_SNAPSHOT} is of commit {commit}, the digests of {root.commit}"
+
+
+def _commit_in(data: bytes) -> str | None:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return None
+    commit = found.get("commit") if isinstance(found, dict) else None
+    return commit if isinstance(commit, str) else None
+
+
+def _ledger_faults(site: SiteReader, root: Root, seen: Root | None) -> Iterator[str]:
+    """Yield faults of the chain of lines, and a fork of the one that was seen."""
+    data = site.read(API_LEDGER)
+    lines = data.splitlines() if data is not None else []
+    heads = [line_hash(line) for line in lines]
+    if len(lines) != root.ledger_lines or (heads[-1] if heads else None) != root.ledger_head:
+        yield f"{API_LEDGER} does not end as the root says"
+    if seen is None or not seen.ledger_lines:
+        return
+    if len(lines) < seen.ledger_lines:
+        yield f"rollback: the ledger has {len(lines)} lines, and had {seen.ledger_lines}"
+    elif heads[seen.ledger_lines - 1] != seen.ledger_head:
+        yield f"fork of the ledger: line {seen.ledger_lines} is not the one that was seen before"
