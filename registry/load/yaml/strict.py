@@ -200,14 +200,17 @@ class _Reader:
                 return
         self.note("Y001", place, f"not valid YAML: {message_of_parser}")
 
-    # one loop: a call per event costs a third more
-    def compose(self, parser: Any) -> ParsedDocument:  # noqa: C901, PLR0912, PLR0915
-        """Build data and locations from the events; the stack holds the open maps and lists."""
+    def compose(self, parser: Any) -> ParsedDocument:  # noqa: C901, PLR0912, PLR0915 - see its docstring
+        """Build data and locations from the events.
+
+        One loop with its state in local variables: a call for each event costs a third more time. A map in
+        which no key waits for its value expects a key next.
+        """
         get_event = parser.get_event
-        stack: list[tuple[Any, Node | None]] = []
-        container: Any = None  # the open map or list, its node, and the map's key that waits for a value
+        stack: list[tuple[Any, Node | None]] = []  # the maps and lists around the open one
+        container: Any = None  # the open map or list, and its locations
         node: Node | None = None
-        key: str | None = None
+        key: str | None = None  # the key of the open map that waits for its value
         key_place: Place | None = None
         root: Any = None
         root_node: Node | Place | None = None
@@ -238,17 +241,7 @@ class _Reader:
                 place = (start.line + 1, start.column + 1, start.line + 1, start.column + 2)
                 if event.anchor is not None or event.tag is not None:
                     self.note_decoration(event, place)
-                if len(stack) >= MAX_DEPTH:
-                    self.note("Y005", place, f"nested deeper than {MAX_DEPTH} levels", "reduce the nesting")
-                    raise _Stop
-                if key is None and type(container) is dict:
-                    self.note(
-                        "Y006",
-                        place,
-                        "a key must be text, not a list or a map",
-                        "write the key as plain text",
-                    )
-                    raise _Stop
+                self.check_start(place, len(stack), is_key=key is None and type(container) is dict)
                 child = Node(place)
                 value = {} if kind == "MappingStartEvent" else []
             elif kind in ("MappingEndEvent", "SequenceEndEvent"):
@@ -259,6 +252,7 @@ class _Reader:
             else:
                 self.check_stream_event(kind, event, seen_root=root_node is not None)
                 continue
+            # Checked at values only: each key is followed by one.
             if events > MAX_EVENTS:
                 self.note("Y005", place, f"more than {MAX_EVENTS:,} keys and values", "split the file")
                 raise _Stop
@@ -279,6 +273,15 @@ class _Reader:
             self.note("Y007", (1, 1, 1, 1), "the file is empty", "start with `title:` and `definition:`")
             raise _Stop
         return ParsedDocument(self.path, root, root_node, self.data)
+
+    def check_start(self, place: Place, depth: int, *, is_key: bool) -> None:
+        """Check the start of a map or list inside `depth` others."""
+        if depth >= MAX_DEPTH:
+            self.note("Y005", place, f"nested deeper than {MAX_DEPTH} levels", "reduce the nesting")
+            raise _Stop
+        if is_key:
+            self.note("Y006", place, "a key must be text, not a list or a map", "write the key as plain text")
+            raise _Stop
 
     def check_stream_event(self, kind: str, event: Any, *, seen_root: bool) -> None:
         mark = event.start_mark
@@ -334,42 +337,45 @@ class _Reader:
             )
         return str(key)
 
-    # one for each type of scalar
-    def resolve(self, text: str, place: Place, *, is_key: bool) -> Any:  # noqa: PLR0911
+    def resolve(self, text: str, place: Place, *, is_key: bool) -> Any:
         """Return the value of a plain scalar; an ambiguous one adds a problem and stays text."""
         if text in CONSTANTS:
             return CONSTANTS[text]
         if text[0] not in FIRST_OF_AMBIGUOUS:
-            return text
+            return text  # nearly all scalars: no pattern has to be matched
         if INTEGER.match(text):
-            if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
-                return int(text)
-            self.note(
-                "Y011",
-                place,
-                f"the number {_short(text)} is too large to be stored exactly",
-                _quote_hint(text),
-            )
-            return text
+            return self.exact_integer(text, place)
         if FLOAT.match(text):
-            number = float(text) if len(text) <= 64 else math.inf
-            if math.isfinite(number) and Decimal(text) == Decimal(repr(number)):
-                return number
-            self.note("Y011", place, f"the number {_short(text)} cannot be stored exactly", _quote_hint(text))
-            return text
+            return self.exact_float(text, place)
         if AMBIGUOUS.match(text):
-            what = (
-                "is a date in some YAML versions and text in others"
-                if DATE.match(text)
-                else ("is read differently by different YAML versions")
-            )
-            if text == "<<" and is_key:
-                self.note("Y008", place, "merge keys (`<<`) are not supported", "repeat the keys")
-            else:
-                self.note(
-                    "Y011", place, f"`{_short(text)}` {what}", f"{_quote_hint(text)}{_plain_form(text)}"
-                )
+            self.note_ambiguous(text, place, is_key=is_key)
         return text
+
+    def exact_integer(self, text: str, place: Place) -> int | str:
+        # The length first: converting thousands of digits takes quadratic time.
+        if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER:
+            return int(text)
+        message = f"the number {_short(text)} is too large to be stored exactly"
+        self.note("Y011", place, message, _quote_hint(text))
+        return text
+
+    def exact_float(self, text: str, place: Place) -> float | str:
+        number = float(text) if len(text) <= 64 else math.inf
+        if math.isfinite(number) and Decimal(text) == Decimal(repr(number)):
+            return number
+        self.note("Y011", place, f"the number {_short(text)} cannot be stored exactly", _quote_hint(text))
+        return text
+
+    def note_ambiguous(self, text: str, place: Place, *, is_key: bool) -> None:
+        if text == "<<" and is_key:
+            self.note("Y008", place, "merge keys (`<<`) are not supported", "repeat the keys")
+            return
+        what = (
+            "is a date in some YAML versions and text in others"
+            if DATE.match(text)
+            else "is read differently by different YAML versions"
+        )
+        self.note("Y011", place, f"`{_short(text)}` {what}", f"{_quote_hint(text)}{_plain_form(text)}")
 
 
 def _plain_form(text: str) -> str:
