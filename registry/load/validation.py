@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.errors import nearest
+from registry.load.durations import seconds_of
 from registry.load.yaml.writer import flow
 from registry.model.schema_reference import target_of
 
@@ -131,7 +132,6 @@ def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str,
     """Convert one error of jsonschema to findings."""
     path: Pointer = tuple(error.absolute_path)
     keyword = str(error.validator)
-    limit: Any = error.validator_value
     chain = _schemas_on_the_way(error, root)
     message = _message(chain, keyword)
     value: Any = error.instance
@@ -139,45 +139,37 @@ def _findings(error: "ValidationError", root: Schema, misspellings: Mapping[str,
         # The schemas here only say "one of these words, or any text": report the errors of the last branch.
         yield from _findings(_last_branch(error), root, misspellings)
     elif keyword == "required":
-        missing = [name for name in limit if name not in value]
-        for name in missing:
-            yield Finding(
-                "S001",
-                path,
-                name,
-                keyword,
-                message or f"`{name}` is missing",
-                "" if message else f"add `{name}: …`",
-            )
+        yield from _missing_keys(error, path, message)
     elif keyword in ("additionalProperties", "unevaluatedProperties"):
         yield from _unknown_keys(chain[-1], value, path, root, misspellings)
     elif "propertyNames" in error.absolute_schema_path:
+        # The instance of this error is the key itself, so every keyword may have failed.
         yield Finding("S002", path, str(value), keyword, f"`{value}` {message or 'cannot be a key here'}", "")
     elif keyword == "type":
-        if message:
-            yield Finding("S003", path, None, keyword, _located(path, message), "")
-        else:
-            yield _wrong_type(error, path)
+        yield _wrong_type(error, path, message)
     elif keyword in ("enum", "const"):
-        choices = [choice for choice in (limit if keyword == "enum" else [limit]) if choice is not None]
-        yield Finding(
-            "S004",
-            path,
-            None,
-            keyword,
-            f"{_name(path)} cannot be {_shown(value)}",
-            (nearest(value, choices) if isinstance(value, str) else "")
-            or f"one of {', '.join(map(str, choices))}",
-        )
+        yield _wrong_choice(error, path, keyword)
     else:
-        yield Finding(
-            "S005",
-            path,
-            None,
-            keyword,
-            _located(path, message) if message else _limit(error, path, keyword),
-            "",
-        )
+        words = _located(path, message) if message else _limit(error, path, keyword)
+        yield Finding("S005", path, None, keyword, words, "")
+
+
+def _missing_keys(error: "ValidationError", path: Pointer, message: str) -> Iterator[Finding]:
+    required: Any = error.validator_value
+    present: Any = error.instance
+    for name in required:
+        if name not in present:
+            hint = "" if message else f"add `{name}: …`"
+            yield Finding("S001", path, name, "required", message or f"`{name}` is missing", hint)
+
+
+def _wrong_choice(error: "ValidationError", path: Pointer, keyword: str) -> Finding:
+    limit: Any = error.validator_value
+    value: Any = error.instance
+    choices = [choice for choice in (limit if keyword == "enum" else [limit]) if choice is not None]
+    guess = nearest(value, choices) if isinstance(value, str) else ""
+    message = f"{_name(path)} cannot be {_shown(value)}"
+    return Finding("S004", path, None, keyword, message, guess or f"one of {', '.join(map(str, choices))}")
 
 
 def _last_branch(error: "ValidationError") -> "ValidationError":
@@ -259,7 +251,7 @@ def _elsewhere(key: str, path: Pointer, root: Schema) -> str:
 
 
 def _known_keys(schema: Any, root: Schema) -> tuple[dict[str, None], list[str]]:
-    """Return the keys and key patterns that a schema and its parts name.
+    """Return the keys to suggest, and patterns of all other keys that a schema and its parts accept.
 
     jsonschema's unevaluated properties are not used: if a part of an `allOf` fails, all keys of that part
     count as unevaluated.
@@ -269,25 +261,23 @@ def _known_keys(schema: Any, root: Schema) -> tuple[dict[str, None], list[str]]:
     waiting = [schema]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, dict):
-            keys |= dict.fromkeys(
-                key
-                for key, sub in node.get("properties", {}).items()
-                if not (isinstance(sub, dict) and sub.get("deprecated"))
-            )
-            patterns.extend(node.get("patternProperties", ()))
-            patterns.extend(
-                f"^{re.escape(key)}$"
-                for key, sub in node.get("properties", {}).items()
-                if isinstance(sub, dict) and sub.get("deprecated")
-            )
-            waiting.extend(node.get("allOf", ()))
-            if "$ref" in node:
-                waiting.append(target_of(root, node["$ref"]))
+        if not isinstance(node, dict):
+            continue
+        for key, sub in node.get("properties", {}).items():
+            if isinstance(sub, dict) and sub.get("deprecated"):
+                patterns.append(f"^{re.escape(key)}$")  # accepted, but never suggested
+            else:
+                keys[key] = None
+        patterns.extend(node.get("patternProperties", ()))
+        waiting.extend(node.get("allOf", ()))
+        if "$ref" in node:
+            waiting.append(target_of(root, node["$ref"]))
     return keys, patterns
 
 
-def _wrong_type(error: "ValidationError", path: Pointer) -> Finding:
+def _wrong_type(error: "ValidationError", path: Pointer, message: str) -> Finding:
+    if message:
+        return Finding("S003", path, None, "type", _located(path, message), "")
     limit: Any = error.validator_value
     wanted: list[str] = limit if isinstance(limit, list) else [limit]
     words = " or ".join(_TYPES[one] for one in wanted)
@@ -297,22 +287,27 @@ def _wrong_type(error: "ValidationError", path: Pointer) -> Finding:
 
 
 def _type_hint(value: Any, wanted: list[str], path: Pointer, schema: Any) -> str:
-    """Return a hint how to write the intended value."""
-    field = path[-1] if path else ""
-    hint = ""
+    """Return a hint how to write the intended value; "" when the intention is unclear."""
     if value is None:
-        hint = "give it a value, or remove the key"
-    elif "string" in wanted and isinstance(value, (bool, int)):
-        hint = f'quote it: "{str(value).lower()}"'
-    elif "string" in wanted and isinstance(value, float):
-        hint = 'quote it exactly as written: "…"'  # `2.50` reads as 2.5 here
-    elif "array" in wanted and isinstance(value, str):
-        hint = _list_hint(str(field), value)
-    elif "object" in wanted and field == "environment" and isinstance(value, list):
-        hint = 'write a map: NAME: "value"'
-    elif {"number", "integer"} & set(wanted) and isinstance(value, str):
-        hint = _number_hint(value, schema, is_duration=field == "timeout", is_whole="number" not in wanted)
-    return hint
+        return "give it a value, or remove the key"
+    field = path[-1] if path else ""
+    if isinstance(value, str):
+        return _hint_for_text(value, wanted, str(field), schema)
+    if "string" in wanted and isinstance(value, (bool, int)):
+        return f'quote it: "{str(value).lower()}"'
+    if "string" in wanted and isinstance(value, float):
+        return 'quote it exactly as written: "…"'  # `2.50` reads as 2.5 here
+    if "object" in wanted and field == "environment" and isinstance(value, list):
+        return 'write a map: NAME: "value"'
+    return ""
+
+
+def _hint_for_text(text: str, wanted: list[str], field: str, schema: Any) -> str:
+    if "array" in wanted:
+        return _list_hint(field, text)
+    if {"number", "integer"} & set(wanted):
+        return _number_hint(text, schema, is_duration=field == "timeout", is_whole="number" not in wanted)
+    return ""
 
 
 def _list_hint(field: str, text: str) -> str:
@@ -356,39 +351,6 @@ def _is_outside(number: Decimal, schema: Any) -> bool:
         or number > limits.get("maximum", number)
         or ("exclusiveMinimum" in limits and number <= limits["exclusiveMinimum"])
     )
-
-
-_DURATION = re.compile(r"(?:(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?\s*[A-Za-z]+\s*)+\Z")
-_UNITS = {
-    name: Decimal(seconds)
-    for seconds, names in {
-        "604800": ("w", "week", "weeks"),
-        "86400": ("d", "day", "days"),
-        "3600": ("h", "hr", "hrs", "hour", "hours"),
-        "60": ("m", "min", "mins", "minute", "minutes"),
-        "1": ("s", "sec", "secs", "second", "seconds"),
-        "0.001": ("ms", "msec", "msecs", "millisecond", "milliseconds"),
-    }.items()
-    for name in names
-}
-
-
-def seconds_of(text: str) -> Decimal | None:
-    """Return the seconds of a duration such as 90, 1m30s, 1.5h, 500ms or "10 min"; None if it is unclear.
-
-    Every number except a single one needs a unit, and units must descend. `1M` may be a month and is not
-    accepted.
-    """
-    text = text.strip()
-    if re.fullmatch(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?", text):
-        return Decimal(text)
-    if len(text) > 64 or not _DURATION.match(text):
-        return None
-    parts = re.findall(r"(?<![0-9.])([0-9.]+)\s*([A-Za-z]+)", text)
-    units = [_UNITS.get("?" if unit == "M" else unit.lower(), Decimal(0)) for _, unit in parts]
-    if 0 in units or units != sorted(set(units), reverse=True):
-        return None
-    return sum((Decimal(number) * unit for (number, _), unit in zip(parts, units, strict=True)), Decimal(0))
 
 
 def _limit(error: "ValidationError", path: Pointer, keyword: str) -> str:
