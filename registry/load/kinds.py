@@ -15,6 +15,7 @@ from registry.credentials import SecretFields
 from registry.errors import UsageError, nearest
 from registry.git import Oversize
 from registry.load import yaml
+from registry.load.bundle import bundle
 from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
 from registry.load.foreign_json import read_json
 from registry.load.schema_copies import older_copies
@@ -170,37 +171,49 @@ def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
     documents = _documents(source, problems)
     if documents.pop(SETTINGS_SCHEMA) != json.loads(settings_schema()):
         problems.append(_outdated(SETTINGS_SCHEMA, "completion in registry.yaml"))
-    adapters = {}
+    adapters = _adapters(documents, problems)
+    # Kinds refer to the index. The file in the source is a copy for editors and may be out of date.
+    written = documents.get(ADAPTERS_INDEX)
+    documents[ADAPTERS_INDEX] = adapters_index(adapters)
+    index_path = f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}"
+    has_copy = any(entry.path == index_path for entry in source.entries(SCHEMA_FOLDER))
+    if has_copy and written != documents[ADAPTERS_INDEX]:
+        problems.append(_outdated(ADAPTERS_INDEX, "completion of adapter types"))
+    kinds = _kinds(source, documents, problems)
+    problems.extend(_unknown_references(kinds))
+    return Kinds(dict(sorted(kinds.items(), key=_kind_order)), dict(sorted(adapters.items()))), tuple(
+        problems
+    )
+
+
+def _adapters(documents: Mapping[str, Any], problems: list[Problem]) -> dict[str, AdapterType]:
+    """Return the adapter types by name; adds the problems of their files."""
+    found = {}
     for path, document in documents.items():
         folder, file = posixpath.split(path)
         name = file.removesuffix(".schema.json")
-        if (
-            folder == "adapters"
-            and name != "common"
-            and (adapter := _adapter(name, document, path, problems))
-        ):
-            adapters[name] = adapter
-    written = documents.get(ADAPTERS_INDEX)
-    documents[ADAPTERS_INDEX] = adapters_index(adapters)
-    is_there = any(
-        entry.path == f"{SCHEMA_FOLDER}/{ADAPTERS_INDEX}" for entry in source.entries(SCHEMA_FOLDER)
-    )
-    if is_there and written != documents[ADAPTERS_INDEX]:
-        problems.append(_outdated(ADAPTERS_INDEX, "completion of adapter types"))
-    kinds = {}
+        if folder != "adapters" or name == "common":  # `common` has parts that the others share
+            continue
+        adapter = _adapter(name, document, path, problems)
+        if adapter is not None:
+            found[name] = adapter
+    return found
+
+
+def _kinds(source: Source, documents: Mapping[str, Any], problems: list[Problem]) -> dict[str, Kind]:
+    """Return the kinds by name; adds the problems of their files."""
+    found = {}
     for path, document in documents.items():
         if "/" in path or path == ADAPTERS_INDEX:
             continue
         mistakes = _mistakes_in_block(path, document, source)
         problems.extend(mistakes)
-        name = path.removesuffix(".schema.json")
-        kind = _kind(name, document, documents, problems) if not mistakes else None
-        if kind:
-            kinds[kind.name] = kind
-    problems.extend(_unknown_references(kinds))
-    return Kinds(dict(sorted(kinds.items(), key=_kind_order)), dict(sorted(adapters.items()))), tuple(
-        problems
-    )
+        if mistakes:
+            continue  # the traits cannot be read
+        kind = _kind(path.removesuffix(".schema.json"), document, documents, problems)
+        if kind is not None:
+            found[kind.name] = kind
+    return found
 
 
 def _mistakes_in_block(path: str, document: Mapping[str, Any], source: Source) -> list[Problem]:
@@ -254,20 +267,23 @@ def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
             if not isinstance(document, dict):
                 raise ValueError("a schema file must contain a JSON object")
         except ValueError as error:
-            line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
-            leftover = leftover_in(data.decode("utf-8", "replace"))
-            if leftover is not None:
-                line, column = leftover.line, 1
-            span = Span(f"{SCHEMA_FOLDER}/{path}", line, column, line, column + 1)
-            message, hint = (
-                leftover[1:]
-                if leftover is not None
-                else (f"not a valid JSON Schema: {getattr(error, 'msg', error)}", "")
-            )
-            problems.append(Problem("K010", Severity.ERROR, span, message, hint))
+            problems.append(_unreadable(path, data, error))
         else:
             documents[path] = document
     return documents
+
+
+def _unreadable(path: str, data: bytes, error: ValueError) -> Problem:
+    """Return the finding for a schema file that is not a JSON object. `error` may have line and column."""
+    leftover = leftover_in(data.decode("utf-8", "replace"))
+    if leftover is not None:
+        # Conflict markers are the cause; the JSON error is only where they begin to matter.
+        message, hint, line, column = leftover.message, leftover.hint, leftover.line, 1
+    else:
+        message, hint = f"not a valid JSON Schema: {getattr(error, 'msg', error)}", ""
+        line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
+    span = Span(f"{SCHEMA_FOLDER}/{path}", line, column, line, column + 1)
+    return Problem("K010", Severity.ERROR, span, message, hint)
 
 
 def _own_texts(source: Source, problems: list[Problem]) -> dict[str, bytes]:
@@ -440,56 +456,3 @@ def _unknown_references(kinds: Mapping[str, Kind]) -> Iterator[Problem]:
                     f"{kind.name}.schema.json",
                     f"x-registry refers to the kind `{reference.kind}`, which has no schema",
                 )
-
-
-def bundle(path: str, documents: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema at `path` with every schema file it refers to embedded under its `$defs`.
-
-    References are plain `#/$defs/…` rather than embedded `$id`s, because editors do not follow those. Raises
-    ValueError for a reference to anything but a file below `schema/`: nothing is ever fetched.
-    """
-    embedded: dict[str, Any] = {}
-    waiting = [path]
-    main: dict[str, Any] = {}
-
-    def target(reference: str, base: str) -> str:
-        file, _, pointer = reference.partition("#")
-        if ":" in file or file.startswith("/"):
-            raise ValueError(
-                f"`$ref: {reference}` is not a file below schema/; remote schemas are never fetched"
-            )
-        absolute = posixpath.normpath(posixpath.join(posixpath.dirname(base), file)) if file else base
-        if absolute not in documents:
-            raise ValueError(f"`$ref: {reference}` refers to a missing file below schema/")
-        if absolute not in seen:
-            seen.add(absolute)
-            waiting.append(absolute)
-        if pointer and not pointer.startswith("/"):
-            return f"#{pointer}"  # an anchor, which moves with its schema
-        prefix = "" if absolute == path else f"/$defs/{_embedded_name(absolute)}"
-        return f"#{prefix}{pointer}"
-
-    def rewrite(node: Any, base: str) -> Any:
-        if isinstance(node, dict):
-            return {
-                key: target(value, base) if key == "$ref" and isinstance(value, str) else rewrite(value, base)
-                for key, value in node.items()
-            }
-        return [rewrite(item, base) for item in node] if isinstance(node, list) else node
-
-    seen = {path}
-    while waiting:
-        current = waiting.pop(0)
-        document = rewrite(
-            {key: value for key, value in documents[current].items() if key not in ("$id",)}, current
-        )
-        if current == path:
-            main = document
-        else:
-            document.pop("$schema", None)
-            embedded[_embedded_name(current)] = document
-    return main | {"$defs": main.get("$defs", {}) | dict(sorted(embedded.items()))}
-
-
-def _embedded_name(path: str) -> str:
-    return path.removesuffix(".schema.json").replace("/", "-")
