@@ -123,10 +123,8 @@ def load_definitions(
             unreadable.add(path)
         else:
             definitions.append(definition)
-    ordered = _in_order(definitions, kinds)
-    return Loaded(
-        tuple(ordered), tuple(problems), frozenset(unreadable), elsewhere, _samples(source, ordered)
-    )
+    ordered = tuple(_in_order(definitions, kinds))
+    return Loaded(ordered, tuple(problems), frozenset(unreadable), elsewhere, _samples(source, ordered))
 
 
 def load_definition(source: Source, kinds: Kinds, kind: str, name: str) -> Definition | None:
@@ -166,46 +164,66 @@ def load_changed(
     definitions may be affected: a path is not a regular file of a known kind, or a definition names sample
     files. The ledger and files that are never loaded, such as hidden files of editors, are skipped.
     """
-    if any(map(is_ledger_path, paths)):
-        known = tuple(one for one in before.problems if one.rule == OUTDATED_ATTRIBUTES)
-        if attributes_problems(source) != known:
-            return None
+    if any(map(is_ledger_path, paths)) and _attributes_changed(source, before):
+        return None
+    places = _changed_places(source, kinds, paths)
+    if places is None:
+        return None
     found: dict[QualifiedName, Definition | None] = {}
     problems: list[Problem] = []
     unreadable = set(before.unreadable)
     like = before.definitions[0].blob if before.definitions else source.commit
+    for path, (place, exists) in places.items():
+        unreadable.discard(path)
+        found[place] = None
+        if not exists:
+            continue
+        kind, name = place
+        data = next(source.read_many([path]))[1]
+        definition, read_problems = parse_definition(path, kinds.by_name[kind], name, data)
+        problems += read_problems
+        if definition is None:
+            unreadable.add(path)
+        else:
+            found[place] = definition._replace(blob=blob_id(definition.raw, like))
+    # A sample file is checked once for all definitions that name it.
+    if _names_samples(found.values()) or _names_samples(before.at(found)):
+        return None
+    problems += [one for one in before.problems if one.span.path not in places]
+    definitions = with_changes(before.definitions, found, kinds)
+    loaded = replace(
+        before, definitions=definitions, problems=tuple(problems), unreadable=frozenset(unreadable)
+    )
+    return LoadedChanges(loaded, found)
+
+
+def _attributes_changed(source: WorkTree, before: Loaded) -> bool:
+    """True when git attributes of the ledger have other problems than before: those are problems of files
+    that did not change."""
+    known = tuple(one for one in before.problems if one.rule == OUTDATED_ATTRIBUTES)
+    return attributes_problems(source) != known
+
+
+def _changed_places(
+    source: WorkTree, kinds: Kinds, paths: Iterable[str]
+) -> dict[str, tuple[QualifiedName, bool]] | None:
+    """Return kind and name of each changed definition by path, and whether the file exists.
+
+    Files that are never loaded are omitted. Returns None when a path may affect how others are loaded.
+    """
+    found: dict[str, tuple[QualifiedName, bool]] = {}
     for path in paths:
         entry_type = source.type_of(path)
         is_plain = path.startswith(f"{DEFINITIONS_FOLDER}/") and entry_type in (EntryType.FILE, None)
         if not is_plain or not _OF_GIT.isdisjoint(path.lower().split("/")):
             return None
         misplaced: list[Problem] = []
-        place = _look_at(path, EntryType.FILE, kinds, misplaced)
+        place = _place_of(path, EntryType.FILE, kinds, misplaced)
         if misplaced:
             return None
-        if place is None:
-            continue
-        unreadable.discard(path)
-        found[place] = None
-        if entry_type is EntryType.FILE:
-            kind, name = place
-            definition, read_problems = parse_definition(
-                path, kinds.by_name[kind], name, next(source.read_many([path]))[1]
-            )
-            problems += read_problems
-            if definition is None:
-                unreadable.add(path)
-            else:
-                found[place] = definition._replace(blob=blob_id(definition.raw, like))
-    if _names_samples(found.values()) or _names_samples(before.at(found)):
-        return None
-    read = {definition_path(*place) for place in found}
-    problems += [one for one in before.problems if one.span.path not in read]
-    definitions = with_changes(before.definitions, found, kinds)
-    loaded = replace(
-        before, definitions=definitions, problems=tuple(problems), unreadable=frozenset(unreadable)
-    )
-    return LoadedChanges(loaded, found)
+        if place is not None:
+            found[path] = place, entry_type is EntryType.FILE
+    return found
 
 
 def definitions_at(
@@ -240,39 +258,53 @@ def _load_cached(
 ) -> Iterator[LoadedFile]:
     """Parse files like `_parse`, but skip those that are unchanged since an earlier run."""
     store = DocumentStore(cache, source.repository)
-    fresh: dict[str, yaml.StoredDocument] = {}
-
-    def parse_many(missing: Sequence[str]) -> dict[str, ParsedFile]:
-        spill = yaml.SpilledDocuments() if len(missing) >= _MANY else None
-        like, parsed, documents = source.commit, {}, []
-        for path, definition, problems in _parse(source, kinds, wanted, missing):
-            if definition is None:
-                parsed[path] = ParsedFile("", None, None, problems)
-                continue
-            raw, json = definition.raw, orjson.dumps(definition.data)
-            blob = blob_id(raw, like)
-            fresh[path] = yaml.StoredDocument(
-                path, *((spill, spill.put(json, raw)) if spill else (None, (definition.data, raw)))
-            )
-            documents.append((path, blob, fresh[path]))
-            parsed[path] = ParsedFile(blob, definition.id, definition.summary, problems)
-        store.keep((path, blob, orjson.dumps(one.data), one.raw) for path, blob, one in documents)
-        return parsed
-
+    parser = _StoringParser(source, kinds, wanted, store)
     if isinstance(source, Commit):
         table, blobs = _PARSED_BLOBS, source.blobs()
         digests = {path: blobs[path] for path in paths}
     else:
         assert isinstance(source, WorkTree)
         table, digests = _PARSED_FILES, _stat_digests(source, paths)
-    found = cache.get_or_compute(table, digests, parse_many, version=_summary_version(kinds))
+    found = cache.get_or_compute(table, digests, parser.parse, version=_summary_version(kinds))
     for path, (blob, number, summary, problems) in found.items():
         if summary is None:
             yield path, None, problems
             continue
         kind, name = wanted[path]
-        document = fresh.get(path) or yaml.StoredDocument(path, store, (path, blob))
+        document = parser.fresh.get(path) or yaml.StoredDocument(path, store, (path, blob))
         yield path, Definition(kind, name, number, document, summary, blob), problems
+
+
+class _StoringParser:
+    """Parses files, and puts their documents in the store. `fresh` are the documents parsed here, by path."""
+
+    def __init__(
+        self, source: Source, kinds: Kinds, wanted: Mapping[str, tuple[str, str]], store: DocumentStore
+    ) -> None:
+        self.fresh: dict[str, yaml.StoredDocument] = {}
+        self._source = source
+        self._kinds = kinds
+        self._wanted = wanted
+        self._store = store
+
+    def parse(self, paths: Sequence[str]) -> dict[str, ParsedFile]:
+        """Return the parsed files by path."""
+        spill = yaml.SpilledDocuments() if len(paths) >= _MANY else None
+        like, parsed, documents = self._source.commit, {}, []
+        for path, definition, problems in _parse(self._source, self._kinds, self._wanted, paths):
+            if definition is None:
+                parsed[path] = ParsedFile("", None, None, problems)
+                continue
+            raw, data = definition.raw, definition.data
+            blob = blob_id(raw, like)
+            # With the spill, the parsed document is dropped now: only its place on the disk is kept.
+            place = (spill, spill.put(orjson.dumps(data), raw)) if spill else (None, (data, raw))
+            document = yaml.StoredDocument(path, *place)
+            self.fresh[path] = document
+            documents.append((path, blob, document))
+            parsed[path] = ParsedFile(blob, definition.id, definition.summary, problems)
+        self._store.keep((path, blob, orjson.dumps(one.data), one.raw) for path, blob, one in documents)
+        return parsed
 
 
 def _stat_digests(source: WorkTree, paths: Sequence[str]) -> dict[str, str]:
@@ -312,21 +344,17 @@ def _wanted(source: Source, kinds: Kinds, problems: list[Problem]) -> dict[str, 
     wanted: dict[str, tuple[str, str]] = {}
     for entry in source.entries(DEFINITIONS_FOLDER):
         kind, _, name = entry.path[len(DEFINITIONS_FOLDER) + 1 :].partition("/")
-        if (
+        is_well_placed = (
             entry.type is EntryType.FILE
             and kind in kinds.by_name
             and name.endswith(SUFFIX)
             and "/." not in entry.path
             and name != SUFFIX
-        ):
-            wanted[entry.path] = (
-                kind,
-                name.removesuffix(SUFFIX),
-            )  # the usual case: calling `_look_at` ten thousand times costs 0.1 s
-            continue
-        found = _look_at(entry.path, entry.type, kinds, problems)
-        if found:
-            wanted[entry.path] = found
+        )
+        if is_well_placed:  # the usual case: calling `_place_of` ten thousand times costs 0.1 s
+            wanted[entry.path] = (kind, name.removesuffix(SUFFIX))
+        elif place := _place_of(entry.path, entry.type, kinds, problems):
+            wanted[entry.path] = place
     return wanted
 
 
@@ -337,34 +365,25 @@ def parse_definition(
     if isinstance(data, Oversize):
         return None, (yaml.too_large(path, data.size),)
     if data is None:
-        return None, (
-            Problem(
-                "Y020",
-                Severity.ERROR,
-                Span(path),
-                "the file disappeared while it was read",
-                "run the command again",
-            ),
-        )
+        message, hint = "the file disappeared while it was read", "run the command again"
+        return None, (Problem("Y020", Severity.ERROR, Span(path), message, hint),)
     document, problems = yaml.load(data, path)
     if document is None:
         return None, problems
-    if not isinstance(document.data, dict):
-        what = {list: "a list", str: "text", type(None): "empty"}.get(type(document.data), "a single value")
-        message = f"the file is {what}, not a map" if what != "empty" else "the file has no content"
-        return None, (
-            *problems,
-            Problem(
-                "Y021", Severity.ERROR, document.span(), message, "start with `title:` and `definition:`"
-            ),
-        )
-    return Definition(
-        kind.name,
-        name,
-        id_of(document.data),
-        document,
-        summary_of(document.data, kind.references, kind.traits.fields),
-    ), problems
+    content = document.data
+    if not isinstance(content, dict):
+        hint = "start with `title:` and `definition:`"
+        found = Problem("Y021", Severity.ERROR, document.span(), _not_a_map(content), hint)
+        return None, (*problems, found)
+    summary = summary_of(content, kind.references, kind.traits.fields)
+    return Definition(kind.name, name, id_of(content), document, summary), problems
+
+
+def _not_a_map(content: Any) -> str:
+    if content is None:
+        return "the file has no content"
+    what = "a list" if isinstance(content, list) else "text" if isinstance(content, str) else "a single value"
+    return f"the file is {what}, not a map"
 
 
 def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str]:
@@ -421,7 +440,7 @@ def _unread(path: str, type_: EntryType | None) -> Problem:
     )
 
 
-def _look_at(  # noqa: PLR0911 - one for each kind of mistake
+def _place_of(  # noqa: PLR0911 - one for each kind of mistake
     path: str, kind_of_entry: EntryType, kinds: Kinds, problems: list[Problem]
 ) -> tuple[str, str] | None:
     """Return kind and name for a path to load; adds a problem for a misplaced file."""
