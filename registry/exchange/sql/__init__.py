@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
-from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, delete, insert, inspect, select, update
 
 from registry.cache.cache_file import program_digest
 from registry.errors import RefusedError
@@ -83,21 +82,21 @@ def export_to_sql(
 
 
 def _create_tables(database: Database) -> None:
-    """Create missing tables, and the row of the state, which exports lock. MariaDB commits each of these."""
-    present = database.tables()
-    if STATE.name not in present and (foreign := sorted(present & METADATA.tables.keys())):
-        raise RefusedError(
-            f"{database.name} has a table `{foreign[0]}` that is not of a registry", _NEW_DATABASE
-        )
-    with database.transaction() as connection:
+    """Create missing tables, and the row of the state, which exports lock.
+
+    The table of the state is the first one, because MariaDB commits each table.
+    """
+    with database.exclusive() as connection:
+        present = frozenset(inspect(connection).get_table_names())
+        if STATE.name not in present and (foreign := sorted(present & METADATA.tables.keys())):
+            raise RefusedError(
+                f"{database.name} has a table `{foreign[0]}` that is not of a registry", _NEW_DATABASE
+            )
+        STATE.create(connection, checkfirst=True)
         METADATA.create_all(connection)
-    empty = {"registry_id": "", "is_dirty": 0, "ledger_lines": 0, "ledger_head": ""}
-    try:
-        with database.transaction() as connection:
-            if connection.execute(select(STATE.c.only)).first() is None:
-                connection.execute(insert(STATE).values(only=1, schema_version=SCHEMA_VERSION, **empty))
-    except IntegrityError:
-        return  # another export has added it at the same moment
+        if connection.execute(select(STATE.c.only)).first() is None:
+            empty = {"registry_id": "", "is_dirty": 0, "ledger_lines": 0, "ledger_head": ""}
+            connection.execute(insert(STATE).values(only=1, schema_version=SCHEMA_VERSION, **empty))
 
 
 def _refuse_other_state(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, insert, inspect
+from sqlalchemy import create_engine, event, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from registry.errors import RegistryError, UsageError
 
@@ -38,7 +38,20 @@ _CONNECT = {
         # Without it, a text that is too long is cut.
         "init_command": "SET SESSION sql_mode = 'TRADITIONAL', SESSION time_zone = '+00:00'",
     },
-    "postgresql": {"connect_timeout": _WAIT_S, "application_name": "registry export"},
+    "postgresql": {
+        "connect_timeout": _WAIT_S,
+        "application_name": "registry export",
+        # The default is the encoding of the database.
+        "client_encoding": "utf8",
+    },
+}
+
+
+# Only one program at a time has the lock of a database. It ends with the transaction in PostgreSQL, with the
+# connection in MariaDB. SQLite locks in every transaction.
+_LOCKS = {
+    "mysql": f"SELECT GET_LOCK(CONCAT('registry export ', DATABASE()), {_WAIT_S})",
+    "postgresql": "SELECT pg_advisory_xact_lock(hashtext('registry export'))",
 }
 
 
@@ -68,11 +81,6 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
-    def tables(self) -> frozenset[str]:
-        """Return the names of all tables. Raises DatabaseError."""
-        with self._reported():
-            return frozenset(inspect(self._engine).get_table_names())
-
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Commit what the block does, or nothing of it. Raises DatabaseError, also for the block."""
@@ -80,11 +88,18 @@ class Database:
             yield connection
 
     @contextmanager
+    def exclusive(self) -> Iterator[Connection]:
+        """Like `transaction`, but begin after the end of another `exclusive` transaction of the database."""
+        with self.transaction() as connection:
+            if lock := _LOCKS.get(self._engine.dialect.name):
+                connection.detach()  # closed afterwards, instead of kept for reuse
+                connection.exec_driver_sql(lock)
+            yield connection
+
+    @contextmanager
     def _reported(self) -> Iterator[None]:
         try:
             yield
-        except IntegrityError:
-            raise
         except (SQLAlchemyError, self._driver_error) as error:
             # Without the statement and its parameters, which contain the definitions.
             cause = error.orig if isinstance(error, DBAPIError) else error
