@@ -27,7 +27,12 @@ class Server:
     """A database server, which runs from `start` to `stop`."""
 
     def __init__(
-        self, address: Path, command: Sequence[str], stop_signal: signal.Signals, administrator: URL, new: str
+        self,
+        address: Path,
+        command: Sequence[str],
+        stop_signal: signal.Signals,
+        administrator: URL,
+        new: Sequence[str],
     ) -> None:
         """Describe a server with a socket at `address`.
 
@@ -38,7 +43,7 @@ class Server:
         self._log = address.parent / "server.log"
         self._command = command
         self._stop_signal = stop_signal
-        self._administrator = administrator
+        self.administrator = administrator
         self._new = new
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,7 +60,7 @@ class Server:
                 if probe.connect_ex(str(self._address)):
                     return False
             try:
-                self._execute("SELECT 1")
+                self.execute("SELECT 1")
             except OperationalError:  # PostgreSQL: "the database system is starting up"
                 return False
             return True
@@ -71,15 +76,17 @@ class Server:
     def new_database(self) -> URL:
         """Return the URL of an empty database, whose user has no other rights."""
         name = f"registry{next(self._numbers)}"
-        self._execute(self._new.format(name=name))
-        return self._administrator.set(username=name, password=PASSWORD, database=name)
+        for statement in self._new:
+            self.execute(statement.format(name=name))
+        return self.administrator.set(username=name, password=PASSWORD, database=name)
 
-    def _execute(self, statements: str) -> None:
-        engine = create_engine(self._administrator, isolation_level="AUTOCOMMIT")
+    def execute(self, statement: str) -> Any:
+        """Execute a statement as the administrator. Return the first value of its rows; None if it gives none."""
+        engine = create_engine(self.administrator, isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
-                for statement in statements.split(";"):
-                    connection.execute(text(statement))
+                result = connection.execute(text(statement))
+                return result.scalar() if result.returns_rows else None
         finally:
             engine.dispose()
 
@@ -103,8 +110,11 @@ def mariadb() -> Iterator[Server]:
             [_program("mariadbd"), "--no-defaults", data, f"--socket={address}", "--skip-networking"],
             signal.SIGTERM,
             URL.create("mysql+pymysql", "root", host="localhost", query={"unix_socket": str(address)}),
-            f"CREATE USER {{name}}@localhost IDENTIFIED BY '{PASSWORD}'; CREATE DATABASE {{name}};"
-            "GRANT ALL ON {name}.* TO {name}@localhost",
+            (
+                f"CREATE USER {{name}}@localhost IDENTIFIED BY '{PASSWORD}'",
+                "CREATE DATABASE {name}",
+                "GRANT ALL ON {name}.* TO {name}@localhost",
+            ),
         )
         with _running(server):
             yield server
@@ -126,7 +136,11 @@ def postgresql() -> Iterator[Server]:
             URL.create(
                 "postgresql+psycopg", "postgres", PASSWORD, database="postgres", query={"host": str(folder)}
             ),
-            f"CREATE USER {{name}} PASSWORD '{PASSWORD}'; CREATE DATABASE {{name}} OWNER {{name}}",
+            (
+                f"CREATE USER {{name}} PASSWORD '{PASSWORD}'",
+                "CREATE DATABASE {name} OWNER {name}",
+                "REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+            ),
         )
         with _running(server):
             yield server
