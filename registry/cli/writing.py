@@ -47,7 +47,13 @@ def serve_writes(folder: Path, options: WritingOptions) -> None:
     from registry.server.branch import BranchRegistry
     from registry.server.writable import WritableServer
     from registry.writes.committer import Committer
-    from registry.writes.main_branch import MainBranch
+    from registry.writes.main_branch import (
+        MainBranch,
+        PushRefusedError,
+        RacedError,
+        RemoteGoneError,
+        RewrittenError,
+    )
 
     view = StatusView(lambda _path: None)
 
@@ -63,8 +69,13 @@ def serve_writes(folder: Path, options: WritingOptions) -> None:
         stack.callback(branch.close)
         live = BranchRegistry(login_to_read=options.login_to_read)
         with without_cycle_collector():
-            with branch.lock():
-                branch.follow_remote()
+            try:
+                with branch.lock():
+                    branch.follow_remote(accepts_rewritten=True)
+            except (RemoteGoneError, RewrittenError, PushRefusedError, RacedError) as error:
+                # Readers get the state here; the committer follows the remote before the first write.
+                if isinstance(error, RegistryError):
+                    report(error)
             state = branch.read()
             live.show(state)
         committer = Committer(branch, state, live.show, report, view.bug)

@@ -21,7 +21,13 @@ from registry.writes.idempotency import (
     CarriedOutRequests,
     carried_out_by,
 )
-from registry.writes.main_branch import PushRefusedError, RacedError, RewrittenError, UnconfirmedError
+from registry.writes.main_branch import (
+    PushRefusedError,
+    RacedError,
+    RemoteGoneError,
+    RewrittenError,
+    UnconfirmedError,
+)
 from registry.writes.plan import Unchanged, plan_write
 from registry.writes.rejection import RejectedError
 
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 _REWRITTEN = (
     "the main branch was rewritten; run `registry index --recover`, or restart the server to accept it"
 )
+_REMOTE_GONE = "the remote cannot be reached"
 _MOST_AT_ONCE = 64
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_WAITING = 1_000
@@ -69,6 +76,14 @@ class _Planned(NamedTuple):
 
     waiting: _Waiting
     outcome: Outcome
+
+
+class _Sent(NamedTuple):
+    """A batch that did not become part of the branch, unless its push arrives later."""
+
+    tip: str
+    planned: Sequence[_Planned]
+    is_unclear: bool
 
 
 class Committer:
@@ -186,7 +201,7 @@ class Committer:
             _reject(some, error)
         except UnconfirmedError as error:
             self._report(error)
-            _reject(some, _unconfirmed())
+            _reject(some, _unconfirmed("the server's disk failed after the write"))
         except PushRefusedError as error:
             if len(some) == 1:
                 _reject(some, unavailable(self._reason(error)))
@@ -210,17 +225,33 @@ class Committer:
         self._report(error)
         if isinstance(error, PushRefusedError):
             return "the remote refused the push"
+        if isinstance(error, RemoteGoneError):
+            return _REMOTE_GONE
         return "the repository cannot be read or written now"
 
     def _commit(self, some: Sequence[_Waiting]) -> None:
+        """Commit and answer the requests of a batch that can be carried out.
+
+        Raises RejectedError, RegistryError or OSError for all of them.
+        """
+        sent: list[_Sent] = []
+        try:
+            self._try_to_commit(some, sent)
+        except (RejectedError, RegistryError, OSError) as error:
+            if not any(one.is_unclear for one in sent):
+                raise
+            if isinstance(error, RegistryError):
+                self._report(error)
+            raise _unconfirmed("the remote did not answer") from error
+
+    def _try_to_commit(self, some: Sequence[_Waiting], sent: list[_Sent]) -> None:
+        """Commit and answer; add to `sent` each batch that another client was faster than."""
         deadline = time.monotonic() + _LONGEST_TRY_S
-        sent: tuple[str, list[_Planned]] | None = None
         for _ in range(_MOST_TRIES):
             with self._branch.lock():
                 self._catch_up()
-                if sent is not None and self._branch.has(sent[0]):
-                    planned = sent[1]  # the push arrived after all
-                else:
+                planned = next((one.planned for one in sent if self._branch.has(one.tip)), None)
+                if planned is None:  # no push arrived after all
                     batch = Batch(self.state)
                     planned = self._plan(batch, some)
                     if batch.steps:
@@ -229,7 +260,8 @@ class Committer:
                             self._use(self._branch.add(batch))
                             self.count_batch(len(batch.steps), time.monotonic() - started)
                         except RacedError as error:
-                            sent, self._must_follow = (error.tip, planned), True
+                            sent.append(_Sent(error.tip, planned, error.is_unclear))
+                            self._must_follow = True
                             if time.monotonic() > deadline:
                                 break
                             continue
@@ -237,7 +269,7 @@ class Committer:
             return
         raise unavailable("other clients keep changing the branch")
 
-    def _plan(self, batch: Batch, some: Sequence[_Waiting]) -> list[_Planned]:
+    def _plan(self, batch: Batch, some: Sequence[_Waiting]) -> Sequence[_Planned]:
         return [_Planned(one, self._outcome(batch, one.request)) for one in some]
 
     def _outcome(self, batch: Batch, request: WriteRequest) -> Outcome:
@@ -310,6 +342,9 @@ class Committer:
                 return
             after = self._branch.follow(self.state)
             self._remember_carried_out(after.commit, self.state.commit)
+        except RemoteGoneError:
+            self.blocked = _REMOTE_GONE
+            raise
         except RewrittenError:
             self.blocked = _REWRITTEN
             raise unavailable(self.blocked) from None
@@ -359,12 +394,11 @@ def unavailable(reason: str) -> RejectedError:
     return RejectedError(503, f"nothing was written: {reason}", headers={"retry-after": str(RETRY_AFTER_S)})
 
 
-def _unconfirmed() -> RejectedError:
-    """Return the answer for a request that is on the branch, and may be lost in a crash of the machine."""
+def _unconfirmed(reason: str) -> RejectedError:
+    """Return the answer for a request that may be on the branch: status 503."""
     return RejectedError(
         503,
-        "the server's disk failed after the write; "
-        "look for its Request-Id in the history before it is sent again",
+        f"{reason}; look for its Request-Id in the history before it is sent again",
         headers={"retry-after": str(RETRY_AFTER_S)},
     )
 

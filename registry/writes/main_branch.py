@@ -24,7 +24,7 @@ from registry.git import (
 from registry.git.batch_writer import BatchWriter
 from registry.git.remote import Pushed
 from registry.indexing.indexer import INDEXED
-from registry.indexing.published import high_water
+from registry.indexing.published import high_water, lacks_lines_of
 from registry.load.ledger_files import MAX_LEDGER_BYTES
 from registry.load.source import Commit, EntryType
 from registry.load.yaml import MAX_BYTES
@@ -49,14 +49,19 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 class RacedError(Exception):
     """Another client has moved the branch first.
 
-    `tip` is the last commit of the batch. Nothing was written, unless the branch contains it later: a push
-    can arrive after its connection broke.
+    `tip` is the last commit of the batch. Nothing was written, unless the branch contains it later: where
+    `is_unclear`, a push can arrive after its connection broke.
     """
 
-    def __init__(self, tip: str) -> None:
-        """Take the last commit of the batch."""
+    def __init__(self, tip: str, *, is_unclear: bool = False) -> None:
+        """Take the last commit of the batch, and whether the answer of the remote is missing."""
         super().__init__()
         self.tip = tip
+        self.is_unclear = is_unclear
+
+
+class RemoteGoneError(RegistryError):
+    """The remote cannot be read. Nothing was written."""
 
 
 class PushRefusedError(RegistryError):
@@ -127,28 +132,53 @@ class MainBranch:
                 return found
         return self._writer.values([ref])[ref]  # packed, or broken
 
-    def follow_remote(self) -> None:
+    def follow_remote(self, *, accepts_rewritten: bool = False) -> None:
         """Take over what the remote has. Call it inside `lock`.
 
-        Raises RewrittenError when the remote does not contain the branch here, GitError when the remote
-        cannot be read.
+        A branch of the remote without the commits here is accepted if it has all ids that were published,
+        and either `accepts_rewritten` or its newest commit is of `registry index`. Raises RewrittenError for
+        any other, and RemoteGoneError when the remote cannot be read.
         """
         if self._remote is None:
             return
-        there = self._writer.fetch(self._remote, [self.ref, HIGH_WATER])
-        self._remote_mark = there[HIGH_WATER]
+        there = self._fetch(self._remote)
         here, theirs = self.head(), there[self.ref]
         if theirs == here or theirs is None:
             return
-        if here is not None and self._repository.is_ancestor(theirs, here):
+        if here is not None and self._lacks_commits_from_here(theirs, here):
             self._push([RefUpdate(self.ref, here, theirs), *self._mark_updates(here, self._remote_mark)])
         elif here is None or self._repository.is_ancestor(here, theirs):
             with suppress(UnconfirmedError):  # the remote has it
                 self._publish(
                     [RefUpdate(self.ref, theirs, here), *self._mark_updates(theirs, self._value(HIGH_WATER))]
                 )
+        elif self._is_accepted(theirs, accepts_rewritten=accepts_rewritten):
+            # The mark stays: it must be contained in the ledger.
+            self._publish([RefUpdate(self.ref, theirs, here)])
         else:
             raise RewrittenError
+
+    def _fetch(self, remote: str) -> dict[str, str | None]:
+        try:
+            there = self._writer.fetch(remote, [self.ref, HIGH_WATER])
+        except GitError as error:
+            raise RemoteGoneError(error.message, error.hint) from error
+        self._remote_mark = there[HIGH_WATER]
+        return there
+
+    def _lacks_commits_from_here(self, theirs: str, here: str) -> bool:
+        """True when the remote never had the commits from here; False when its branch was set back."""
+        mark = self._remote_mark
+        was_set_back = mark is not None and not self._repository.is_ancestor(mark, theirs)
+        return not was_set_back and self._repository.is_ancestor(theirs, here)
+
+    def _is_accepted(self, commit: str, *, accepts_rewritten: bool) -> bool:
+        if not accepts_rewritten and not self._is_of_index(commit):
+            return False
+        published = high_water(self.folder, self._repository)
+        return published is None or not lacks_lines_of(
+            published.mark, Commit(self.folder, self._repository, commit)
+        )
 
     def _mark_updates(self, commit: str, old: str | None) -> list[RefUpdate]:
         return [RefUpdate(HIGH_WATER, commit, old)] if old != commit else []
@@ -221,6 +251,9 @@ class MainBranch:
         """True when `commit` contains `known`, or is of `registry index`, which checks what was published."""
         if self._repository.is_ancestor(known, commit):
             return True
+        return self._is_of_index(commit)
+
+    def _is_of_index(self, commit: str) -> bool:
         return f"\n{INDEXED}: " in self._repository.read_commit(commit).message
 
     def _read_blob(self, blob: str) -> bytes:
@@ -275,17 +308,16 @@ class MainBranch:
         raise GitWriteError(result.message, failure or WriteFailure.OTHER)
 
     def _push(self, updates: Sequence[RefUpdate]) -> None:
-        """Move the refs of the remote. Raises RacedError, GitError or PushRefusedError."""
+        """Move the refs of the remote. Raises RacedError or PushRefusedError."""
         assert self._remote is not None
         result = self._writer.push(self._remote, updates)
         if result.outcome is Pushed.UNCLEAR:
             # The remote may have accepted the push: its branch tells.
-            there = self._writer.fetch(self._remote, [self.ref, HIGH_WATER])
-            self._remote_mark = there[HIGH_WATER]
-            head = there[self.ref]
-            if head is not None and self._repository.is_ancestor(updates[0].new, head):
-                return
-            raise RacedError(updates[0].new)
+            with suppress(RemoteGoneError):
+                head = self._fetch(self._remote)[self.ref]
+                if head is not None and self._repository.is_ancestor(updates[0].new, head):
+                    return
+            raise RacedError(updates[0].new, is_unclear=True)
         if result.outcome is Pushed.RACED:
             raise RacedError(updates[0].new)
         if result.outcome is Pushed.REFUSED:

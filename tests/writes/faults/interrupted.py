@@ -55,7 +55,7 @@ def _move_clock(by: str) -> None:
 
 
 def _shorten_limit(seconds: float) -> None:
-    for method in (BatchWriter.write, BatchWriter.publish):
+    for method in (BatchWriter.write, BatchWriter.publish, BatchWriter.push, BatchWriter.fetch):
         assert method.__kwdefaults__ is not None
         method.__kwdefaults__["limit_s"] = seconds
 
