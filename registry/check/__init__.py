@@ -95,19 +95,14 @@ def check_changed(  # noqa: PLR0913 - two states, and what is known of the first
     compat = frozenset(settings.compat)
     old = across if across is not None else _by_path(_across(Registry(before, kinds, None, compat), rules))
     new = _by_path(_across(Registry(after, kinds, None, compat), rules))
+    # The policy decides on all findings of a file together: an exception is unused if it covers none of them.
     affected = changed | {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     there = after.at({place for path in affected if (place := kind_and_name(path)) is not None})
     registry = Registry(replace(after, definitions=tuple(there)), kinds, None, compat)
-    own = _by_kind(registry, rules)
     found = [
         *(problem for problem in after.problems if problem.span.path in affected),
         *(problem for path in affected for problem in new.get(path, ())),
-        *(
-            problem
-            for one in map(_with_document, there)
-            for rule, find in own[one.kind]
-            for problem in find(rule, one, registry)
-        ),
+        *_own_findings(registry, rules),
     ]
     silent = frozenset(rule.id for rule in rules if rule.is_opt_in)
     kept = (problem for problem in problems if problem.span.path not in affected)
@@ -162,7 +157,7 @@ def judged_by(kinds: Kinds, settings: Settings) -> str:
 
 
 def _rules(settings: Settings) -> list[Rule]:
-    named = settings.rules.keys() | {rule for levels in settings.folders.values() for rule in levels}
+    named = set(_named_rules(settings))
     return [rule for rule in (*RULES, *plugin_rules()) if not rule.is_opt_in or rule.id in named]
 
 
@@ -172,28 +167,29 @@ def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str]
     `data` is the content of registry.yaml, used to find the line. `changes` are the ids of change rules,
     whose severity can be set too.
     """
-    named = dict.fromkeys(
-        [*settings.rules, *(rule for levels in settings.folders.values() for rule in levels)]
-    )
+    named = dict.fromkeys(_named_rules(settings))
     if not named:
         return ()
     known = [*(rule.id for rule in (*RULES, *plugin_rules())), *changes]
-    text = (data or b"").decode("utf-8", "replace").splitlines()
+    lines = (data or b"").decode("utf-8", "replace").splitlines()
     problems = []
     for rule in named:
-        if rule in known and rule[:1] not in FIXED:
-            continue
-        line = next((number for number, words in enumerate(text, 1) if rule in words), 1)
         if rule[:1] in FIXED:
-            message, hint = (
-                f"the severity of {rule} cannot be changed: rules about format and ids are fixed",
-                "",
-            )
-        else:
+            message = f"the severity of {rule} cannot be changed: rules about format and ids are fixed"
+            hint = ""
+        elif rule not in known:
             message, hint = f"unknown rule {rule}", nearest(rule, known)
+        else:
+            continue
+        line = next((number for number, words in enumerate(lines, 1) if rule in words), 1)
         span = Span(SETTINGS_PATH, line, 1, line, 2)
         problems.append(Problem("K003", Severity.ERROR, span, message, hint))
     return tuple(problems)
+
+
+def _named_rules(settings: Settings) -> list[str]:
+    """Return the rules with a level in the settings, for all definitions or for a folder."""
+    return [*settings.rules, *(rule for levels in settings.folders.values() for rule in levels)]
 
 
 def _across(registry: Registry, rules: Iterable[Rule]) -> Iterator[Problem]:
@@ -201,6 +197,14 @@ def _across(registry: Registry, rules: Iterable[Rule]) -> Iterator[Problem]:
     for rule in rules:
         if rule.find_all:
             yield from _guarded(rule, rule.find_all(rule, registry))
+
+
+def _own_findings(registry: Registry, rules: Sequence[Rule]) -> Iterator[Problem]:
+    """The findings of built-in rules about single definitions, in each definition of `registry`."""
+    own = _by_kind(registry, rules)
+    for definition in map(_with_document, registry.loaded.definitions):
+        for rule, find in own[definition.kind]:
+            yield from find(rule, definition, registry)
 
 
 def _findings(registry: Registry, rules: Sequence[Rule], cached: FindingsCache | None) -> Iterator[Problem]:

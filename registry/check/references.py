@@ -37,18 +37,17 @@ def _unknown(rule: Rule, registry: Registry) -> Iterator[Problem]:
                 continue
             pair = (reference.kind, name)
             if pair not in hints:
-                names = registry.similar(reference.kind, name)
-                guess = nearest(name, names) if len(hints) < _MOST_SUGGESTIONS else ""
-                shown = (
-                    f"known: {', '.join(names[:8])}"
-                    if names
-                    else f"add definitions/{reference.kind}/{name}.yaml"
-                )
-                hints[pair] = guess or shown
-            hint = hints[pair]
-            yield rule.problem(
-                definition, steps_of(reference.pointer), f"{reference.kind} `{name}` does not exist", hint
-            )
+                hints[pair] = _hint(registry, *pair, may_guess=len(hints) < _MOST_SUGGESTIONS)
+            message = f"{reference.kind} `{name}` does not exist"
+            yield rule.problem(definition, steps_of(reference.pointer), message, hints[pair])
+
+
+def _hint(registry: Registry, kind: str, name: str, *, may_guess: bool) -> str:
+    names = registry.similar(kind, name)
+    guess = nearest(name, names) if may_guess else ""
+    if guess:
+        return guess
+    return f"known: {', '.join(names[:8])}" if names else f"add definitions/{kind}/{name}.yaml"
 
 
 def _used(registry: Registry) -> Iterator[tuple[Definition, Reference, str]]:
@@ -68,23 +67,21 @@ def _unused(rule: Rule, registry: Registry) -> Iterator[Problem]:
     used = {(reference.kind, name) for _, reference, name in _used(registry)}
     for definition in registry.loaded.definitions:
         kind = kinds.get(definition.kind)
-        if (
-            kind is None
-            or (definition.kind, definition.name) in used
-            or definition.summary.lifecycle == "deprecated"
-        ):
+        is_used = (definition.kind, definition.name) in used
+        if kind is None or is_used or definition.summary.lifecycle == "deprecated":
             continue
-        users = [
-            one.title.lower()
-            for one in registry.kinds
-            if any(to.kind == kind.name for to in one.traits.shown_references)
-        ]
-        yield rule.problem(
-            definition,
-            (),
-            f"no {' or '.join(users) or 'definition'} uses the {kind.title.lower()} `{definition.name}`",
-            "remove it, or mark it `lifecycle: deprecated`",
-        )
+        users = " or ".join(_titles_of_users(registry, kind.name)) or "definition"
+        message = f"no {users} uses the {kind.title.lower()} `{definition.name}`"
+        yield rule.problem(definition, (), message, "remove it, or mark it `lifecycle: deprecated`")
+
+
+def _titles_of_users(registry: Registry, kind: str) -> list[str]:
+    """Return the titles of the kinds that refer to `kind`."""
+    return [
+        one.title.lower()
+        for one in registry.kinds
+        if any(reference.kind == kind for reference in one.traits.shown_references)
+    ]
 
 
 def _deprecated(rule: Rule, registry: Registry) -> Iterator[Problem]:
