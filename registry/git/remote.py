@@ -25,6 +25,9 @@ _LOST = re.compile(
     r"|non-fast-forward|fetch first",
 )
 
+# Lines of `git push --porcelain` for refs that did not change: flag, refspec and reason, separated by tabs.
+_REJECTED = "!\t"
+# Prefix of what a hook of the remote writes.
 _HOOK_LINE = "remote: "
 
 
@@ -84,7 +87,7 @@ class Remote:
 
         Returns False when another client pushed first: the branch no longer names `expected`, or the mark has
         moved since `fetch`. If a remote accepts the branch but not the mark, only the branch is pushed;
-        `mark_is_set` reports this.
+        `mark_is_set` reports this. Raises GitError when the remote refuses the branch.
         """
         ref = branch_ref(branch)
         updates = [(ref, expected), *([(HIGH_WATER, self._mark)] if with_mark else [])]
@@ -92,26 +95,29 @@ class Remote:
         if status == 0:
             self._note(commit, is_set=with_mark)
             return True
-        rejected = {
-            line.split("\t")[1].partition(":")[2]: line
-            for line in output.splitlines()
-            if line.startswith("!\t")
-        }
-        if any(_LOST.search(line) for line in rejected.values()) or (not rejected and _LOST.search(stderr)):
+        rejected = [line for line in output.splitlines() if line.startswith(_REJECTED)]
+        # Without a line for a ref, the words on stderr are all that there is.
+        if any(map(_LOST.search, rejected or [stderr])):
             return False
         if with_mark and (rejected or _NOT_ATOMIC.search(stderr)):
-            # Refused by a rule of the remote. Some remotes only accept branches and tags, or do not support
-            # atomic push.
-            if not self.push(commit, branch, expected, with_mark=False):
-                return False
-            if not rejected:
-                self.push_high_water(commit)
-            return True
-        refused = next(iter(rejected.values()), "")
-        reason = refused.rpartition("\t")[2] or stderr.strip().replace("stderr: '", "").split("\n", 1)[0]
+            return self._push_separately(commit, branch, expected, is_mark_refused=bool(rejected))
+        # GitPython wraps what git wrote.
+        first_error = stderr.strip().replace("stderr: '", "").split("\n", 1)[0]
+        reason = (rejected[0].rpartition("\t")[2] if rejected else "") or first_error
         raise GitError(
             f"{self.name} rejected the commit: {reason}", f"check that this account can push to {branch}"
         )
+
+    def _push_separately(self, commit: str, branch: str, expected: str, *, is_mark_refused: bool) -> bool:
+        """Push the branch first, then the mark unless the remote refused it; returns as `push`.
+
+        For remotes that accept only branches and tags, or do not support atomic push.
+        """
+        if not self.push(commit, branch, expected, with_mark=False):
+            return False
+        if not is_mark_refused:
+            self.push_high_water(commit)
+        return True
 
     def fetch_refs(self, refs: Sequence[str], limit_s: float) -> dict[str, str | None]:
         """Fetch refs (full names) into `refs/registry/fetched/`; returns their values (None: missing).
@@ -200,7 +206,7 @@ def _judge(status: int | None, output: str, errors: str, limit_s: float) -> Push
     """Return the result of a push that did not succeed, from git's answers for each ref."""
     if status is None:
         return Push(Pushed.UNCLEAR, f"no answer within {limit_s:g} seconds")
-    rejected = [line for line in output.splitlines() if line.startswith("!\t")]
+    rejected = [line for line in output.splitlines() if line.startswith(_REJECTED)]
     if any(_LOST.search(line) for line in rejected):
         return Push(Pushed.RACED, _reason(rejected))
     # `[remote failure]`: the remote did not report a status.
