@@ -52,25 +52,21 @@ def secret_arguments(items: Sequence[Any], program: str) -> dict[int, SecretArgu
     ):
         return {}  # the usual case
     found: dict[int, SecretArgument] = {}
-    form = ""
-    logs_in = False
+    form = ""  # of the value that the option before this item takes
+    logs_in = False  # `docker login -p x`: the same option has another meaning in other subcommands
     for place, item in enumerate(items):
+        span = None
         if type(item) is not str:
             form = ""
-            continue
-        if form:
-            if span := _span(item, 0, form):
-                found[place] = SecretArgument(current, *span)
-            form = ""
-            continue
-        if item[:1] != "-":
-            name = _basename(item)
-            if name in _PROGRAMS:
-                current, logs_in = name, False
+        elif form:
+            span, form = _span(item, 0, form), ""
+        elif item[:1] == "-":
+            options = SECRET_OPTIONS.get(current) or (LOGIN_OPTIONS.get(current) if logs_in else None) or {}
+            form, span = _in_option(item, current, options)
+        elif (name := _basename(item)) in _PROGRAMS:
+            current, logs_in = name, False
+        else:
             logs_in = logs_in or item == "login"
-            continue
-        options = SECRET_OPTIONS.get(current) or (LOGIN_OPTIONS.get(current) if logs_in else None) or {}
-        form, span = _in_option(item, current, options)
         if span is not None:
             found[place] = SecretArgument(current, *span)
     return found
@@ -89,11 +85,11 @@ def _in_option(item: str, program: str, options: dict[str, str]) -> tuple[str, t
     if has_sign and name in options and options[name] != "attached":
         return "", _span(item, len(name) + 1, options[name])
     if program == "curl" and (flags := CURL_FLAGS.match(item)):
-        if flags.end() == len(item):
-            return "user:password", None
-        return "", _span(item, flags.end(), "user:password")
+        is_in_next_item = flags.end() == len(item)
+        return ("user:password", None) if is_in_next_item else ("", _span(item, flags.end(), "user:password"))
     short = item[:2]
-    if len(item) > 2 and short in options and short in _MAY_BE_ATTACHED and program not in _NEVER_ATTACHED:
+    is_attached = len(item) > 2 and short in _MAY_BE_ATTACHED and program not in _NEVER_ATTACHED
+    if is_attached and short in options:
         return "", _span(item, 2, options[short])
     return "", None
 
