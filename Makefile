@@ -84,7 +84,7 @@ bench: .venv/.installed-dev ## measure builds beside their floor, checks beside 
 	$(BIN)/python benchmarks/serve.py
 
 .PHONY: bench-writes
-bench-writes: .venv/.installed-dev ## measure writes over HTTP beside SQLite on the same disk (10 minutes)
+bench-writes: .venv/.installed-dev ## measure writes over HTTP beside SQLite on the same disk (20 minutes)
 	$(BIN)/python benchmarks/writes.py
 
 .PHONY: lock
