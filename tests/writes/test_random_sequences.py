@@ -10,6 +10,7 @@ import pytest
 
 from registry.cache.build_cache import BuildCache
 from registry.git import open_repository
+from registry.model import persistent
 from registry.render import render
 from registry.render.target import files_by_path
 from registry.server.live import PageCache, SnapshotPages
@@ -83,7 +84,11 @@ def _absent(paths: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_kept_state_equals_a_fresh_one(tmp_path: Path, seed: int) -> None:
+def test_the_kept_state_equals_a_fresh_one(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persistent, "_LARGEST_BLOCK", 3)
+    monkeypatch.setattr(persistent, "_SMALLEST_BLOCK", 2)
     chance = random.Random(seed)
     bare = new_bare_registry(tmp_path)
     branch = MainBranch(bare, BuildCache(), "kept")
