@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry.errors import ProblemsError
 from registry.history.archive import NO_REVISIONS, Revisions
-from registry.model.definition import kind_and_name
+from registry.ids import parse_ledger_files
+from registry.load.ledger_files import read_ledger_files
+from registry.model.definition import definition_path, kind_and_name
 from registry.model.problem import Problem, Severity
 from registry.pipeline import read_state
 from registry.snapshot import BrokenFile, Snapshot
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 # What these rules report can be the fault of another file, and earlier contents have the same errors.
 _OF_OTHERS = frozenset({"R001", "R004"})
 _MOST_CONTENTS = 20
+_ID = re.compile(rb"^id:[ \t]*([1-9][0-9]{0,15})[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 
 
 def read_valid(source: Commit, cache: BuildCache) -> Snapshot:
@@ -44,10 +48,36 @@ def read_valid(source: Commit, cache: BuildCache) -> Snapshot:
             raise ProblemsError(found.problems, source.read, "the main branch has errors")
         for path in own:
             if path not in earlier:
-                prefix = source.repository.prefix_of(source.root)
-                known = source.repository.blobs_of(source.commit, prefix + path, at_most=_MOST_CONTENTS)
-                earlier[path] = known[1:]
+                earlier[path] = _earlier_blobs(source, path)
             blobs[path] = earlier[path].pop(0) if earlier[path] else None
+
+
+def _earlier_blobs(source: Commit, path: str) -> list[str]:
+    """Return the earlier contents of a file with errors, newest first; also those before it was moved."""
+    known = _blobs_of(source, path)[1:]
+    if known:
+        return known
+    before = _last_path(source, path)
+    return _blobs_of(source, before) if before is not None and source.type_of(before) is None else []
+
+
+def _blobs_of(source: Commit, path: str) -> list[str]:
+    prefix = source.repository.prefix_of(source.root)
+    return source.repository.blobs_of(source.commit, prefix + path, at_most=_MOST_CONTENTS)
+
+
+def _last_path(source: Commit, path: str) -> str | None:
+    """Return the path that the definition in a file had when the ledger was written, or None.
+
+    The file has errors, so its id is read as a line of text.
+    """
+    place, data = kind_and_name(path), next(iter(source.read_many([path])))[1]
+    number = _ID.search(data) if isinstance(data, bytes) else None
+    if place is None or number is None:
+        return None
+    ledger, _ = parse_ledger_files(read_ledger_files(source), source.settings.registry_id or "")
+    entry = ledger.latest.get((place[0], int(number[1])))
+    return definition_path(place[0], entry.name) if entry is not None else None
 
 
 def _errors_by_path(problems: Iterable[Problem]) -> Mapping[str, tuple[Problem, ...]]:

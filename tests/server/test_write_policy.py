@@ -202,3 +202,38 @@ def test_a_file_with_errors_hides_nothing(tmp_path: Path) -> None:
         assert [one["path"] for one in client.get("/api/snapshot.json").json["broken"]] == [new]
     with write_server(bare, tmp_path / "users.yaml") as server:
         assert server.client().get(number).json["definition"] == {"exec": "/bin/y"}
+
+
+def test_a_file_that_is_broken_and_moved_in_one_push_stays_served(tmp_path: Path) -> None:
+    bare = new_bare_registry(tmp_path)
+    folder = "definitions/process_definition"
+    with write_server(bare, new_users(tmp_path), "--poll", "0.1") as server:
+        client = server.client()
+        number = client.post({**RUN, "name": "before/it", "title": "Valid"}).id
+        other = client.post({**RUN, "name": "stays/here"}).id
+        text = server.git("show", f"HEAD:{folder}/before/it.yaml").encode()
+        copied = server.git("show", f"HEAD:{folder}/stays/here.yaml").encode()
+        pushed = commit_files(
+            bare,
+            {
+                f"{folder}/before/it.yaml": lambda _: None,
+                f"{folder}/after/it.yaml": lambda _: text + b"definition: [twice\n",
+                f"{folder}/copied/broken.yaml": lambda _: copied + b"definition: [twice\n",
+            },
+        )
+        read = client.get(number, Registry_At_Least=pushed)
+        assert (read.status, read.json.get("title"), read.json.get("name")) == (200, "Valid", "after/it")
+        broken = client.get("/api/snapshot.json").json["broken"]
+        assert [one["path"] for one in broken] == [f"{folder}/after/it.yaml", f"{folder}/copied/broken.yaml"]
+        assert client.get(other).json["name"] == "stays/here"
+        assert client.get(f"{LIST}by-name/copied/broken/").status == 404
+        assert client.post({**RUN, "name": "still/works"}).status == 201
+        assert client.patch(number, {"title": "Fixed"}).status == 202
+        fixed = client.get(number).json
+        assert (fixed["title"], fixed["name"], fixed["definition"]) == (
+            "Fixed",
+            "after/it",
+            RUN["definition"],
+        )
+    with write_server(bare, tmp_path / "users.yaml") as server:
+        assert server.client().get(number).json["title"] == "Fixed"
