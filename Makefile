@@ -76,6 +76,7 @@ soak: .venv/.installed-dev ## test ids in 1,000 generated histories of 400 steps
 	$(BIN)/python tests/histories/soak.py $(SOAK)
 	$(BIN)/python -m tests.server.edits
 	$(BIN)/python -m tests.writes.faults.soak
+	$(BIN)/python -m tests.writes.http.soak
 
 .PHONY: bench
 bench: .venv/.installed-dev ## measure builds beside their floor, checks beside check-jsonschema, the server beside nginx (30 minutes)

@@ -41,6 +41,7 @@ _SLOW = (
     "server/",
     "check/test_hostile.py",
     "check/test_invisible_text.py",
+    "check/test_wrong_types.py",
     "cli/test_build_published.py",
     "cli/test_ci_files.py",
     "cli/test_comment.py",

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.writing import PASSWORD, USER, WriteServer
 
@@ -12,6 +14,7 @@ from tests.support.writing import PASSWORD, USER, WriteServer
 _CONFIGURATION = """
 [parameters]
 "header.Registry-At-Least" = "{commit}"
+{parameters}
 
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", 404, 409, 410, 412, 422]
@@ -27,13 +30,20 @@ generation.mode = "positive"
 _EXCLUDED = "use_after_free"
 
 
-def run_schemathesis(server: WriteServer, folder: Path, *options: str, timeout: float) -> str:
-    """Run it, and return what it prints; fails for anything that it finds.
+def run_schemathesis(
+    server: WriteServer,
+    folder: Path,
+    *options: str,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+    timeout: float,
+) -> str:
+    """Run it, and return what it prints; fails for anything that it finds. `parameters` have these values only.
 
     A 503 for a commit that the server does not have is in the contract, so the header names one that it has.
     """
     folder.mkdir(exist_ok=True)
-    (folder / "schemathesis.toml").write_text(_CONFIGURATION.format(commit=server.head()))
+    fixed = "\n".join(f'"{name}" = "{value}"' for name, value in parameters.items())
+    (folder / "schemathesis.toml").write_text(_CONFIGURATION.format(commit=server.head(), parameters=fixed))
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/api/openapi.json",
                "--auth", f"{USER}:{PASSWORD}", "--no-color", "--continue-on-failure",
                "--suppress-health-check", "all",

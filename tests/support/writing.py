@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -166,6 +167,26 @@ def commit_files(bare: Path, edits: dict[str, Any], message: str = "Edit by hand
         subprocess.run([*run, *arguments], cwd=work, check=True, timeout=PATIENCE_S, capture_output=True)
     found = subprocess.run([*run, "rev-parse", "HEAD"], cwd=work, check=True, capture_output=True)
     return found.stdout.decode().strip()
+
+
+def registry_of(folder: Path, count: int, settings: str = "rules: {R001: warning}\n") -> Path:
+    """A bare registry with as many definitions, which have ids from 1."""
+    bare = new_bare_registry(folder, settings)
+    edits: dict[str, Any] = {}
+    for number in range(1, count + 1):
+        text = (
+            f"title: Definition {number}\nowners: [team]\ndefinition: {{exec: /bin/d{number}, timeout: 5}}\n"
+        )
+        path = f"definitions/process_definition/many/{number // 256}/d{number}.yaml"
+        edits[path] = partial(_content, text.encode())
+    commit_files(bare, edits, "Add many")
+    command = [sys.executable, "-m", "registry", "index", "-C", str(bare)]
+    subprocess.run(command, check=True, capture_output=True, timeout=10 * PATIENCE_S)
+    return bare
+
+
+def _content(new: bytes, _before: bytes) -> bytes:
+    return new
 
 
 def new_users(folder: Path, *options: str) -> Path:
