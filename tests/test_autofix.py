@@ -269,7 +269,7 @@ def test_nothing_is_written_where_no_fix_is_found_to_be_right(
     """A fix is tried in memory: a run that is ended half way leaves the file as it was."""
     repo.define("a", HEAD + "  args: [a]\n  timeout: 1M\n")
     monkeypatch.setattr("registry.autofix.replace_in", lambda *_: pytest.fail("written"))
-    monkeypatch.setattr("registry.autofix._FileFixer._applied", lambda *_: None)
+    monkeypatch.setattr("registry.autofix.fixer.FileFixer._applied", lambda *_: None)
     assert fix_files(repo.root, ["definitions/process_definition/a.yaml"]) == ()
 
 
