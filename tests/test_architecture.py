@@ -82,6 +82,7 @@ INTERFACES = {
     "render_one": "render",
     "target_at": "render",
     "report": "reports",
+    "server_config": "scaffold/webserver",
 }
 
 

@@ -42,6 +42,7 @@ COMMANDS = (
     "export",
     "schema",
     "rules",
+    "webserver",
     "nginx",
     "completion",
 )

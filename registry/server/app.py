@@ -28,7 +28,7 @@ from registry.errors import Read, RegistryError
 from registry.model.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE, parse_api_file
 from registry.model.characters import visible
 from registry.render.json_api import is_gone
-from registry.scaffold.webserver import NOT_FOUND, READ_ONLY
+from registry.scaffold.webserver.answers import NOT_FOUND, READ_ONLY
 from registry.server.compression import ENCODINGS, CompressedBodies, chosen_encoding
 from registry.server.connections import LimitedProtocol
 from registry.server.cors import METHODS, CorsPolicy

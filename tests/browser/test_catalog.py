@@ -11,7 +11,7 @@ from registry.cli import main
 from registry.load.settings import Settings
 from registry.load.source import open_source
 from registry.pipeline import build
-from registry.scaffold.webserver import nginx_config
+from registry.scaffold.webserver import webserver_config
 from registry.site import Site
 from tests.support.browser import chromium
 from tests.support.nginx import free_port, nginx
@@ -51,7 +51,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     repo.commit("Log more")
     assert build(open_source(repo.root), Site(folder / "site")).files
     port = free_port()
-    with nginx(nginx_config(folder / "site", Settings(), f"127.0.0.1:{port}"), port, folder / "run") as found:
+    with nginx(
+        webserver_config("nginx", folder / "site", Settings(), f"127.0.0.1:{port}"), port, folder / "run"
+    ) as found:
         yield found
 
 

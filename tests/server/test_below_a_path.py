@@ -14,7 +14,7 @@ import pytest
 
 from registry.cli import main
 from registry.load.settings import Settings
-from registry.scaffold.webserver import nginx_config
+from registry.scaffold.webserver import webserver_config
 from tests.conftest import Run
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
@@ -66,7 +66,9 @@ def host(
             )
             == 0
         )
-        with nginx(nginx_config(out, Settings(base_url=BASE), f"127.0.0.1:{port}"), port, folder / "run"):
+        with nginx(
+            webserver_config("nginx", out, Settings(base_url=BASE), f"127.0.0.1:{port}"), port, folder / "run"
+        ):
             yield f"127.0.0.1:{port}"
         return
     copy = RepoBuilder.at(folder / "copy", registry.clock)

@@ -1,12 +1,12 @@
-"""Web server configuration for a site: exact media types, redirects and JSON errors."""
+"""nginx: a server block."""
 
-import json
 from pathlib import Path
 
 from registry.load.settings import Settings
 from registry.model import addresses
+from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_ONLY_TEXT
 
-_NGINX = """# Serves the registry built at {folder}, written by `registry nginx`.
+_NGINX = """# Serves the registry built at {folder}, written by `registry webserver nginx`.
 # Put it into the http block of nginx.conf, or into a file below conf.d/ or sites-enabled/.
 server {{
     listen {listen};
@@ -85,17 +85,9 @@ _WITHOUT_SLASH = """
     }}
 """
 
-NOT_FOUND = {"error": "there is nothing at this address"}
-READ_ONLY = {"error": "this registry is read only: change the files in its repository"}
 
-
-def nginx_config(
-    folder: Path, settings: Settings, listen: str = "127.0.0.1:8080", server_name: str = "_"
-) -> str:
-    """Return an nginx server block that serves the site at `folder` below the registry's base path.
-
-    `folder` is an absolute path.
-    """
+def server_config(folder: Path, settings: Settings, listen: str, server_name: str) -> str:
+    """Return a server block; see `webserver_config`."""
     base = settings.base_path
     return _NGINX.format(
         folder=_quoted(str(folder)),
@@ -106,8 +98,8 @@ def nginx_config(
         api=addresses.API,
         assets=addresses.ASSETS,
         missing_page=addresses.NOT_FOUND_PAGE,
-        missing=f"'{json.dumps(NOT_FOUND)}'",
-        read_only=f"'{json.dumps(READ_ONLY)}'",
+        missing=f"'{NOT_FOUND_TEXT}'",
+        read_only=f"'{READ_ONLY_TEXT}'",
     )
 
 
