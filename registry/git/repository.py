@@ -348,14 +348,13 @@ class Repository:
         return None
 
     def messages_with(
-        self, line: str, commit: str, since: int, after: str | None = None
+        self, line: str, commit: str, after: str | None = None, *, at_most: int
     ) -> list[tuple[int, str]]:
         """Return time (Unix time) and message of commits with a line that starts with `line`, oldest first.
 
-        Those in `commit` and not in `after`, since a time. The whole history is read, because the clock may
-        have jumped: newer commits can have older dates.
+        Of those in `commit` and not in `after`, the newest `at_most`.
         """
-        words = ["log", "-z", f"--since-as-filter=@{since}", f"--grep=^{line}", "--format=%ct%x1f%B"]
+        words = ["log", "-z", f"--max-count={at_most}", f"--grep=^{line}", "--format=%ct%x1f%B"]
         words += [
             "--ignore-missing",
             "--end-of-options",

@@ -16,7 +16,7 @@ from registry.writes.batch import Batch, WriteStep
 from registry.writes.conditions import EntityTag, tag_of
 from registry.writes.idempotency import (
     IDEMPOTENCY_KEY,
-    KEPT_S,
+    MOST_KEYS_KEPT,
     CarriedOut,
     CarriedOutRequests,
     carried_out_by,
@@ -120,10 +120,13 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def _remember_carried_out(self, commit: str, after: str | None = None) -> None:
-        """Keep the requests with an `Idempotency-Key` in the history of a commit; not those in `after`."""
-        since = int(time.time()) - KEPT_S
+        """Keep the requests with an `Idempotency-Key` in the history of a commit; not those in `after`.
+
+        Whether one is too old is decided when its key is used: the clock may be wrong now.
+        """
+        line = f"{IDEMPOTENCY_KEY}: "
         self._carried_out.add_messages(
-            self._branch.messages_with(f"{IDEMPOTENCY_KEY}: ", since, commit, after)
+            self._branch.messages_with(line, commit, after, at_most=MOST_KEYS_KEPT)
         )
 
     def start(self) -> None:

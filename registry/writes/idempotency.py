@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 KEPT_S = 24 * 60 * 60
-_MOST_KEPT = 100_000
+MOST_KEYS_KEPT = 100_000
 
 
 class CarriedOut(NamedTuple):
@@ -79,7 +79,7 @@ class CarriedOutRequests:
         """Keep a request that was carried out at a time (Unix time)."""
         self._kept[key] = (when, request)
         self._kept.move_to_end(key)
-        while len(self._kept) > _MOST_KEPT:
+        while len(self._kept) > MOST_KEYS_KEPT:
             self._kept.popitem(last=False)
 
     def add_messages(self, messages: Iterable[tuple[int, str]]) -> None:

@@ -189,13 +189,13 @@ class MainBranch:
         return repository is not None and repository.is_ancestor(commit, head)
 
     def messages_with(
-        self, line: str, since: int, commit: str, after: str | None = None
+        self, line: str, commit: str, after: str | None = None, *, at_most: int
     ) -> list[tuple[int, str]]:
         """Return time (Unix time) and message of commits with a line that starts with `line`, oldest first.
 
-        Those in `commit` and not in `after`, since a time.
+        Of those in `commit` and not in `after`, the newest `at_most`.
         """
-        return self._repository.messages_with(line, commit, since, after)
+        return self._repository.messages_with(line, commit, after, at_most=at_most)
 
     def has(self, commit: str) -> bool:
         """True when the branch contains a commit of this server."""

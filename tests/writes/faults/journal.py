@@ -83,9 +83,12 @@ class Journal:
 class Crowd:
     """Clients that write without pause, each in a thread: they add definitions, and change, delete and restore them."""
 
-    def __init__(self, machines: Sequence[Machine], journal: Journal, clients: int, seed: int = 0) -> None:
-        """Prepare clients, in turn of each machine."""
+    def __init__(
+        self, machines: Sequence[Machine], journal: Journal, clients: int, seed: int = 0, pause_s: float = 0
+    ) -> None:
+        """Prepare clients, in turn of each machine; each pauses so long after an answer."""
         self._journal = journal
+        self._pause_s = pause_s
         self._ended = threading.Event()
         self.bugs: list[str] = []
         self._threads = [
@@ -112,6 +115,7 @@ class Crowd:
         client, own = machine.client(), list[int]()
         while not self._ended.is_set():
             answer = self._journal.send(client, *_any_write(noise, own))
+            self._ended.wait(self._pause_s)
             if answer is None or answer.status == 503:
                 self._ended.wait(0.05)
             elif answer.status >= 500:
