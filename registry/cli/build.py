@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from registry.load.source import Source
     from registry.model.problem import Problem
+    from registry.pipeline import BuildResult
     from registry.site.build_record import SiteSummary
     from registry.snapshot import Preview, Snapshot
 
@@ -109,6 +110,7 @@ def command(
     target = out_ if out_ is not None else root / opened.settings.output
     if published is not None:
         _refuse_to_replace(published, opened)
+    report = _Report(opened, target, format_, quiet=quiet)
     may_skip = not (from_nothing or preview)
     # Runs while the rest of the program is imported, which takes longer.
     pending = PendingScan(root) if may_skip and opened.is_work_tree else None
@@ -122,35 +124,28 @@ def command(
     inputs = digest_of_inputs(opened, pending, f"{history or ''} {base_url or ''}") if may_skip else None
     unchanged = unchanged_site(cache, site, inputs) if inputs is not None else None
     if unchanged is not None:
-        _report_no_change(unchanged, target, format_, quiet=quiet)
+        report.no_change(unchanged)
         return
     loss = _loss_in(target, opened)
-    with progress() as report:
+    with progress() as say:
         result = build(
             opened,
             site,
-            report,
+            say,
             preview=_preview(opened, preview, base) if preview and base else None,
             cache=BuildCache(None if from_nothing else cache),
             from_nothing=from_nothing,
             history=history,
             base_url=base_url,
         )
-    snapshot = result.snapshot
-    if snapshot is None:
-        _report_errors(result.problems, opened, format_, quiet=quiet)
+    if result.snapshot is None:
+        report.errors(result.problems)
         sys.exit(1)
     assert not has_errors(result.problems)
-    built = SiteSummary.of(snapshot, result.files, len(result.problems))
+    summary = SiteSummary.of(result.snapshot, result.files, len(result.problems))
     if inputs is not None:
-        record_build(cache, site, inputs, built)
-    if result.problems and not quiet:
-        show_problems(result.problems, opened.read)
-    if format_ == "json":
-        _write_summary(built, target, result.seconds)
-    elif not quiet:
-        _report_built(built, target, result.seconds)
-        _report_incomplete(snapshot)
+        record_build(cache, site, inputs, summary)
+    report.built(summary, result, result.snapshot)
     if loss:
         err.print(
             f"warning: {loss}. Do not publish this: "
@@ -195,48 +190,62 @@ def _preview(source: "Source", title: str, base: str) -> "Preview":
     return preview_of(source, title, base)
 
 
-def _report_no_change(site: "SiteSummary", target: Path, format_: Format, *, quiet: bool) -> None:
-    if format_ == "json":
-        _write_summary(site, target, 0.0)
-    elif not quiet:
-        warnings = f" ({counted(site.warnings, 'warning')}: registry check)" if site.warnings else ""
-        out.print(
-            f"Nothing has changed since {target} was built: "
-            f"{counted(site.definitions, 'definition')}{warnings}.",
-            markup=False,
+class _Report:
+    """Prints what a build did, as text or JSON."""
+
+    def __init__(self, source: "Source", target: Path, format_: Format, *, quiet: bool) -> None:
+        self._source, self._target = source, target
+        self._is_json = format_ == "json"
+        self._is_quiet = quiet
+
+    def no_change(self, site: "SiteSummary") -> None:
+        """Report that the site is current."""
+        if self._is_json:
+            self._write(site, 0.0)
+        elif not self._is_quiet:
+            warnings = f" ({counted(site.warnings, 'warning')}: registry check)" if site.warnings else ""
+            out.print(
+                f"Nothing has changed since {self._target} was built: "
+                f"{counted(site.definitions, 'definition')}{warnings}.",
+                markup=False,
+            )
+
+    def errors(self, problems: "Sequence[Problem]") -> None:
+        """Report why nothing was built."""
+        if self._is_json:
+            from registry.reports.json import problems_body
+
+            write_json(problems_body(problems))
+            return
+        shown = [one for one in problems if one.severity is Severity.ERROR] if self._is_quiet else problems
+        if shown:
+            show_problems(shown, self._source.read)
+        out.print("Not built because of the errors above; the previous site was kept.")
+
+    def built(self, site: "SiteSummary", result: "BuildResult", snapshot: "Snapshot") -> None:
+        """Report the new site, and the warnings."""
+        if result.problems and not self._is_quiet:
+            show_problems(result.problems, self._source.read)
+        if self._is_json:
+            self._write(site, result.seconds)
+        elif not self._is_quiet:
+            counts = f"{counted(site.definitions, 'definition')}, {counted(site.revisions, 'revision')}"
+            files = f"{counted(site.files, 'file')} in {result.seconds:.1f} s"
+            out.print(f"{counts}, {files}: {self._target}", markup=False)
+            _report_incomplete(snapshot)
+
+    def _write(self, site: "SiteSummary", seconds: float) -> None:
+        write_json(
+            {
+                "out": str(self._target),
+                "definitions": site.definitions,
+                "revisions": site.revisions,
+                "files": site.files,
+                "seconds": round(seconds, 3),
+                "commit": site.commit,
+                "history_complete": site.history_complete,
+            }
         )
-
-
-def _report_errors(problems: "Sequence[Problem]", source: "Source", format_: Format, *, quiet: bool) -> None:
-    """Report why nothing was built."""
-    if format_ == "json":
-        from registry.reports.json import problems_body
-
-        write_json(problems_body(problems))
-        return
-    shown = [one for one in problems if one.severity is Severity.ERROR] if quiet else problems
-    if shown:
-        show_problems(shown, source.read)
-    out.print("Not built because of the errors above; the previous site was kept.")
-
-
-def _write_summary(site: "SiteSummary", target: Path, seconds: float) -> None:
-    write_json(
-        {
-            "out": str(target),
-            "definitions": site.definitions,
-            "revisions": site.revisions,
-            "files": site.files,
-            "seconds": round(seconds, 3),
-            "commit": site.commit,
-            "history_complete": site.history_complete,
-        }
-    )
-
-
-def _report_built(site: "SiteSummary", target: Path, seconds: float) -> None:
-    counts = f"{counted(site.definitions, 'definition')}, {counted(site.revisions, 'revision')}"
-    out.print(f"{counts}, {counted(site.files, 'file')} in {seconds:.1f} s: {target}", markup=False)
 
 
 def _report_incomplete(snapshot: "Snapshot") -> None:
