@@ -49,6 +49,7 @@ def load_found(
     kinds, problems = load_kinds(opened)
     ledger = all_lines(read_ledger_files(opened))
     is_plain = not has_errors((*opened.settings_problems, *problems))
+    # The ledger of another registry (in a fork) says nothing about the ids of this one.
     if is_plain and (not ledger or owner_of(ledger) == opened.settings.registry_id):
         files = [*_files_called(opened, kinds, ledger, wanted, kind)]
         definition = files[0] if len(files) == 1 else None
@@ -68,6 +69,17 @@ def load_found(
     return everything, find(everything, wanted, kind)
 
 
+def _spellings(wanted: str, kind: str | None, kinds: Kinds) -> list[tuple[str, str | None]]:
+    """Return what the user may mean, as name or id and kind (None: any).
+
+    The first step of `kind/name` may also be a folder of a definition of another kind.
+    """
+    first, _, rest = wanted.partition("/")
+    if kind is None and first in kinds.by_name and rest:
+        return [(wanted, None), (rest, first)]
+    return [(wanted, kind)]
+
+
 def _files_called(
     source: Source, kinds: Kinds, ledger: bytes, wanted: str, kind: str | None
 ) -> Iterator[Definition | None]:
@@ -75,20 +87,27 @@ def _files_called(
 
     Yields None where only a search can decide.
     """
-    spellings = [(wanted, [kind] if kind is not None else [*kinds.by_name])]
-    first, _, rest = wanted.partition("/")
-    if kind is None and first in kinds.by_name and rest:
-        spellings.append((rest, [first]))
-    for word, some in spellings:
+    for word, of in _spellings(wanted, kind, kinds):
+        some = [of] if of is not None else [*kinds.by_name]
         yield from filter(None, (load_definition(source, kinds, one, word) for one in some))
         if word.isdecimal():
-            entries = {one: find_entries(ledger, one, int(word)) for one in some} if _ID.match(word) else {}
-            newest = [(one, found[-1]) for one, found in entries.items() if found]
-            for one, entry in newest:
-                definition = load_definition(source, kinds, one, entry.name)
-                yield definition if definition is not None and definition.id == entry.id else None
-            if not newest:
-                yield None
+            yield from _files_with_id(source, kinds, ledger, word, some)
+
+
+def _files_with_id(
+    source: Source, kinds: Kinds, ledger: bytes, word: str, some: Sequence[str]
+) -> Iterator[Definition | None]:
+    """Yield the definitions of `some` kinds that have an id, at the names that the ledger lists for it.
+
+    Yields None for a name whose file does not have the id, and if the ledger does not list the id.
+    """
+    entries = {one: find_entries(ledger, one, int(word)) for one in some} if _ID.match(word) else {}
+    newest = [(one, found[-1]) for one, found in entries.items() if found]
+    for one, entry in newest:
+        definition = load_definition(source, kinds, one, entry.name)
+        yield definition if definition is not None and definition.id == entry.id else None
+    if not newest:
+        yield None
 
 
 def load_snapshot(root: Path, source: str) -> Snapshot:
@@ -110,34 +129,33 @@ def find(snapshot: Snapshot, wanted: str, kind: str | None) -> Definition | Tomb
     A former name of a definition is found too, with a note. Raises UsageError if there is no match, no such
     kind, or more than one match: the function never chooses for the user.
     """
-    by_name = snapshot.kinds.by_name
-    if kind is not None and kind not in by_name:
-        raise UsageError(
-            f"there is no kind `{kind}`", nearest(kind, by_name) or f"the kinds are {', '.join(by_name)}"
-        )
+    if kind is not None:
+        snapshot.kinds.named(kind)  # raises if there is no such kind
     things: list[Definition | Tombstone] = [*snapshot.definitions, *snapshot.tombstones]
-    found = _called(things, wanted, kind)
-    first, _, rest = wanted.partition("/")
-    if kind is None and first in by_name and rest:
-        found += _called(things, rest, first)
-        if not found:
-            kind, wanted = first, rest
+    spellings = _spellings(wanted, kind, snapshot.kinds)
+    found = [one for word, of in spellings for one in _called(things, word, of)]
     if len(found) > 1:
         shown = [_unmistakable(things, one) for one in found]
         many = f" and {len(shown) - _MOST_SHOWN:,} more" if len(shown) > _MOST_SHOWN else ""
         hint = f"choose one: {', '.join(shown[:_MOST_SHOWN])}{many}"
         raise UsageError(f"`{wanted}` matches more than one definition", hint)
-    if found:
-        return found[0]
+    return found[0] if found else _renamed(snapshot, things, *spellings[-1])
+
+
+def _renamed(
+    snapshot: Snapshot, things: Sequence[Definition | Tombstone], wanted: str, kind: str | None
+) -> Definition | Tombstone:
+    """Return the only definition that had a name before, with a note. Raises UsageError if there is none."""
     renamed = _once_called(snapshot, things, wanted, kind)
     if len(renamed) == 1:
         err.print(f"`{wanted}` was renamed to `{renamed[0].name}`.", markup=False)
         return renamed[0]
     if renamed:
-        hint = f"definitions that had this name: {', '.join(_unmistakable(things, one) for one in renamed[:_MOST_SHOWN])}"
-        raise UsageError(f"no definition has the name `{wanted}` now", hint)
-    kinds = [kind] if kind else list(by_name)
-    names = [thing.name for thing in things if thing.kind in kinds]
+        shown = ", ".join(_unmistakable(things, one) for one in renamed[:_MOST_SHOWN])
+        raise UsageError(
+            f"no definition has the name `{wanted}` now", f"definitions that had this name: {shown}"
+        )
+    names = [thing.name for thing in things if kind in (None, thing.kind)]
     raise UsageError(
         f"there is no definition `{wanted}`", nearest(wanted, names) or "`registry list` shows all"
     )
