@@ -97,6 +97,7 @@ def command(
     wanted = _within(root, paths)
     result = _review(root, source, base, changed=changed)
     if fix:
+        # The second check is complete: a fix moves lines, and may reveal a problem that another one hid.
         _fix(root, source, _of_paths(wanted, result.problems))
         result = _review(root, source, base, changed=changed)
     if second_opinion:

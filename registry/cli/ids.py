@@ -89,6 +89,7 @@ def _verify(source: "Source", format_: Format) -> None:
     own_id = checked.settings.registry_id
     ledger, unreadable = parse_ledger_files(read_ledger_files(source), own_id)
     problems = (
+        # `verify` does not know the ids of files that cannot be read.
         *checked.loaded.problems,
         *unreadable,
         *_of_another_registry(ledger, own_id),

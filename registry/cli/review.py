@@ -76,24 +76,17 @@ def command(
     never_collect()
     result = review(find_root(registry), base, head, of_change=True)
     comparison = None
-    # Unreadable files cannot be compared. The problems report that; the comparison must not report "no
-    # changes".
-    if result.base is not None and not any(
-        problem.rule.startswith(("Y", "I036", "K")) for problem in result.problems if has_errors([problem])
-    ):
+    if result.base is not None and result.is_comparable:
         comparison = compare_sources(result.base, result.source)
-    prefix = (
-        result.source.repository.prefix_of(result.source.root) if result.source.repository is not None else ""
-    )
-    color = out.has_color
+    source = result.source
     given = Given(
         result.problems,
         comparison,
-        lines_from(result.source.read),
+        lines_from(source.read),
         result.note,
-        prefix,
+        source.repository.prefix_of(source.root) if source.repository is not None else "",
         out.width,
-        color,
+        out.has_color,
         is_quiet=quiet,
     )
     if every:

@@ -69,6 +69,7 @@ def _list(rules: "Sequence[Rule]", others: "Mapping[str, str]") -> None:
     for rule in rules:
         out.print(f"{rule.id}  {rule.severity.value:<7}  {rule.title}", markup=False)
     for rule_id, title in others.items():
+        # Rules outside of the checker are titles only: one that is not an error is marked in its title.
         severity = "warning" if "(a warning)" in title else "error"
         out.print(f"{rule_id}  {severity:<7}  {title}", markup=False)
 

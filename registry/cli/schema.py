@@ -47,6 +47,7 @@ def command(kind: str | None, registry: Path | None, write: bool, update: bool) 
     root = find_root(registry)
     source = WorkTree(root)
     if update:
+        # The next source is a new one: this one has read the files that are replaced.
         _update(source)
         source = WorkTree(root)
     kinds, problems = load_kinds(source)

@@ -42,6 +42,7 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
     from registry.snapshot import Tombstone
 
     wanted, _, revision = wanted.partition("@")
+    # Digits are the number of a revision, even if a tag has this name.
     if revision.isdecimal() and revision.isascii():
         if len(revision) > _MOST_DIGITS:
             raise UsageError(

@@ -234,6 +234,7 @@ def write_text(text: str) -> None:
 
     Raises OutputError if stdout cannot be written.
     """
+    # The flush keeps the order: the bytes bypass the text layer, which may still hold earlier text.
     data = text.encode("utf-8", "backslashreplace")
     sys.stdout.flush()
     buffer = getattr(sys.stdout, "buffer", None)

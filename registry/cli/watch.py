@@ -55,6 +55,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
     def make(_paths: set[str]) -> None:
         try:
             with progress() as report:
+                # A new source each time: a source keeps what it has read.
                 result = build(open_source(root), site, report, cache=cache, base_url=base_url)
         except (RegistryError, OSError) as error:
             view.show(
@@ -77,6 +78,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
         root, lambda: _state_files(root), make, poll=poll, notify=view.note, report_bug=view.bug
     )
     out.print("Watching (press Ctrl-C to stop)", markup=False)
+    # The watcher has scanned the files already: a change during this first build is not lost.
     make(set())
     watcher.start()
     try:

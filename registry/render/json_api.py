@@ -65,6 +65,7 @@ def detail_bytes(snapshot: Snapshot, definition: Definition) -> bytes:
     if found is None:
         found = to_json(detail_body(snapshot, definition)).rstrip(b"\n")
         if len(snapshot.answers) >= _MOST_HELD:
+            # The oldest half. A request in another thread may drop the same ones.
             for old in list(islice(snapshot.answers, _MOST_HELD // 2)):
                 snapshot.answers.pop(old, None)
         snapshot.answers[fingerprint] = found

@@ -47,5 +47,6 @@ def annotation(command: str, facts: Mapping[str, str | int], text: str) -> str:
 
 
 def _escaped(text: str, *, is_property: bool) -> str:
+    # The percent sign first: the other replacements insert some.
     text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return text.replace(":", "%3A").replace(",", "%2C") if is_property else text

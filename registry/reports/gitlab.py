@@ -26,6 +26,7 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
     issues = []
     for problem in problems:
         key = "\0".join((problem.rule, problem.span.path, problem.pointer, problem.message))
+        # Equal problems of one file are distinguished by their number: fingerprints must be unique.
         seen[key] += 1
         issues.append(
             {

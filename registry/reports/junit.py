@@ -27,6 +27,7 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         failures=str(errors),
         errors="0",
     )
+    # Some CI servers, such as Jenkins, treat a report without a test as a failure.
     if not problems:
         suite = ElementTree.SubElement(
             root, "testsuite", name="registry check", tests="1", failures="0", errors="0"
@@ -46,6 +47,7 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
 
 def _add(suite: ElementTree.Element, problem: Problem) -> None:
     span = problem.span
+    # `visible`: XML 1.0 cannot represent control characters.
     place = visible(f"{span.path}:{span.line}:{span.column}")
     name = f"{problem.rule} {span.line}:{span.column}"
     case = ElementTree.SubElement(

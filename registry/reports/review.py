@@ -146,6 +146,7 @@ def _grave_changes(comparison: Comparison | None) -> Iterator[Problem]:
     for changed in comparison.changed if comparison else ():
         for one in changed.meanings:
             if one.level is not Level.SAFE:
+                # Only the line is known: the range is its first character.
                 line = changed.lines.get(one.pointer, 1)
                 message = f"{one.level.value}: {title(changed)}: {one.title}. {one.reason}"
                 yield Problem(
@@ -193,6 +194,7 @@ def review_from_json(data: bytes) -> Given:
         raise UsageError(
             "this is not a report of `registry review --format json`", "name the file that this command wrote"
         ) from error
+    # No source lines: the files next to this program are not those of the report.
     return Given(problems, comparison, lambda _path, _line: None, note[:500])
 
 

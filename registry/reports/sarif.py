@@ -29,12 +29,14 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
     """
     left_out = max(0, len(problems) - MAX_RESULTS)
     if left_out:
+        # The sort is stable: errors stay in their order, and so do warnings.
         problems = sorted(problems, key=lambda problem: problem.severity is not Severity.ERROR)[:MAX_RESULTS]
     found = {problem.rule for problem in problems}
     rules = [_rule(rule) for rule in sorted(found)]
     places = {rule["id"]: place for place, rule in enumerate(rules)}
     run: dict[str, Any] = {
         "tool": {"driver": {"name": "process-registry", "semanticVersion": __version__, "rules": rules}},
+        # Columns of problems count characters, not UTF-16 code units.
         "columnKind": "unicodeCodePoints",
         "results": [_result(problem, places[problem.rule]) for problem in problems],
     }
@@ -68,6 +70,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
+    # The name of a file may have bytes that are not UTF-8; a URI can contain any byte in escaped form.
     uri = quote(span.path.encode("utf-8", "surrogateescape"))
     key = "\0".join((problem.rule, span.path, problem.pointer, problem.message))
     return {
@@ -83,6 +86,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
                 }
             }
         ],
+        # Without the line: an alert stays the same when lines above it are added.
         "partialFingerprints": {
             "problem/v1": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         },

@@ -47,6 +47,8 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     The start is a revision, a date (YYYY-MM-DD), or by default the newest tag before `head`. Without any tag,
     all changes since the first commit are returned. A date selects the newest commit on the main line (first
     parents) that was committed before it.
+
+    Raises UsageError if there are no commits, no such start, or a file cannot be read.
     """
     after = open_source(root, head)
     repository, commit = after.repository, after.commit

@@ -44,7 +44,8 @@ def compare_revisions(root: Path, base: str, head: str = "worktree") -> Comparis
 def compare_sources(before: Commit, after: Source) -> Comparison:
     """Return what changed from one source to another of the same repository.
 
-    The settings of `before` determine the levels, so that a change cannot loosen its own rules.
+    The settings of `before` determine the levels, so that a change cannot loosen its own rules. Raises
+    UsageError if the settings of `before` or a changed definition cannot be read.
     """
     repository = before.repository
     touched = touched_paths(after, repository, before.commit, after.commit)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MARKER = "# Refuses a push that would break the registry."
+# The command explains its exit codes up to 3 itself. Others mean that it was killed, or has a bug.
 # `-I`: no file of the repository or of the current folder can replace a module of this program.
 _SCRIPT = f"""#!/bin/sh
 {_MARKER} Written by `registry hook install`.

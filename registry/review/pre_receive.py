@@ -12,7 +12,6 @@ from registry.load.kinds import load_kinds
 from registry.load.ledger_files import read_ledger_files
 from registry.load.source import Commit
 from registry.model.definition import DEFINITIONS_FOLDER
-from registry.model.problem import Problem, has_errors
 from registry.pipeline import check_source
 from registry.review.comparison import compare_sources
 from registry.review.pushed_ids import MAX_ID_GAP, changes_the_ledger, check_pushed_ids
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.changes.compare import Comparison
+    from registry.model.problem import Problem
 
 _OURS = "refs/registry/"
 # Rules about ids in changes and in commits of `registry index`. `check_pushed_ids` checks these.
@@ -241,11 +241,8 @@ def _judge_commits(
 ) -> Verdict:
     """Check the commits on `path`, from `base` to `source`: the result, the ids they assign, the changes."""
     review, refused = _with_pushed_ids(review_as_it_is(source, base), base, source, path, max_id_gap)
-    # Without readable files there is nothing to compare. The problems report that.
-    is_readable = not any(
-        problem.rule.startswith(("Y", "K")) for problem in review.problems if has_errors([problem])
-    )
-    return Verdict(update, review, compare_sources(base, source) if is_readable else None, refused)
+    comparison = compare_sources(base, source) if review.is_comparable else None
+    return Verdict(update, review, comparison, refused)
 
 
 def _with_pushed_ids(

@@ -394,6 +394,7 @@ class _Replay:
             for path, (mode, blob) in rows.items()
             if mode.startswith("100") and (path == LEDGER_PATH or is_segment_file(path))
         }
+        # The limit is for all segments together: many small ones must not exhaust the memory of the server.
         unknown = sorted(set(blobs.values()) - self._blobs.keys())
         room = MAX_LEDGER_BYTES - sum(len(self._blobs.get(blob, b"")) for blob in blobs.values())
         for blob, data in self._repository.read_blobs(unknown, at_most=MAX_LEDGER_BYTES):

@@ -57,12 +57,23 @@ class Review:
     note: str = ""
     base: Commit | None = None
 
+    @property
+    def is_comparable(self) -> bool:
+        """True if all files could be read and merged.
+
+        Otherwise the problems report that, and a comparison must not report "no changes".
+        """
+        return not any(
+            problem.severity is Severity.ERROR and problem.rule.startswith(("Y", "K", "I036"))
+            for problem in self.problems
+        )
+
 
 def review(root: Path, target: str, revision: str = "worktree", *, of_change: bool = False) -> Review:
     """Check the result of merging `revision` (a commit or the work tree) into `target`.
 
     With `of_change`, only files that the change touches and files related to them are read and reported.
-    Otherwise all problems are reported.
+    Otherwise all problems are reported. Raises UsageError if there are no commits, or no such revision.
     """
     opened = open_source(root, revision)
     repository = opened.repository
@@ -164,6 +175,7 @@ def _around(source: Source, repository: Repository, changed: set[str]) -> set[st
         if not isinstance(document, dict) or kind is None:
             continue
         if type(document.get("id")) is int:
+            # Every spelling of the key in YAML and JSON. More matches than needed cost time only.
             patterns.append(f"id\"?'?: *{document['id']}([^0-9]|$)")
         for reference in kind.references:
             name = text_at(document, *steps_of(reference.pointer))

@@ -23,6 +23,7 @@ Texts = Mapping[str, str | bytes]
 An absent text is "" or b"". A template may test whether a text is present, and nothing else.
 """
 
+# Only slots have a NUL: neither templates nor the names of texts contain one.
 _HOLE = re.compile("\0([a-z_.]+)\0")
 
 
@@ -59,6 +60,7 @@ def escape_html(text: str) -> bytes:
 def escape_all_html(texts: Sequence[str]) -> list[bytes]:
     """Escape all texts at once. Escaping them one by one takes most of the time of a page."""
     escaped = escape_html("\0".join(texts)).split(b"\0") if texts else []
+    # A text with a NUL of its own (`\0` in a YAML string) is split in two: then each is escaped alone.
     return escaped if len(escaped) == len(texts) else [escape_html(text) for text in texts]
 
 
@@ -107,6 +109,7 @@ def fill_all(some: Sequence[tuple[FilledTemplate, Texts]]) -> list[bytes]:
 
 def _getter(keys: Sequence[Hashable]) -> Callable[[Any], tuple[Any, ...]]:
     """Return a function that returns the values of these keys, in order."""
+    # For one key `itemgetter` returns the value, not a tuple.
     if len(keys) == 1:
         only = keys[0]
         return lambda of: (of[only],)

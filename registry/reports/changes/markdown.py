@@ -55,6 +55,7 @@ def sections(comparison: Comparison) -> list[str]:
 
 def cut(head: str, parts: list[str], at_most: int = AT_MOST) -> str:
     """Return the head and as many parts as fit, with a note about the rest."""
+    # 200 bytes are for the note about the rest.
     room = at_most - len(head.encode()) - 200
     taken: list[str] = []
     for place, section in enumerate(parts):
@@ -122,6 +123,7 @@ def code(text: str) -> str:
     """Return untrusted text on one line as code, without markup, links or mentions."""
     plain = visible(text)
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", plain)), default=0))
+    # CommonMark removes one space at each end, so that a code span can start or end with a backtick.
     space = " " if plain.startswith("`") or plain.endswith("`") else ""
     return f"{ticks}{space}{plain}{space}{ticks}" if plain else ""
 
@@ -134,4 +136,5 @@ def escaped(text: str) -> str:
         lambda found: f"\\{found[1]}" if found[1] not in "<>&" else f"&#{ord(found[1])};",
         plain,
     )
+    # Escapes do not stop mentions and bare links; a zero-width space does.
     return plain.replace("@", "@\u200b").replace("://", ":\u200b//")

@@ -55,7 +55,10 @@ def needed(environment: Mapping[str, str], name: str) -> str:
 
 
 def event(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the event that started the job, which GitHub and Forgejo provide in a file."""
+    """Return the event that started the job, which GitHub and Forgejo provide in a file.
+
+    Raises UsageError if it cannot be read.
+    """
     path = Path(needed(environment, "GITHUB_EVENT_PATH"))
     try:
         found = read_json(path.read_bytes(), deepest=_DEEPEST)
