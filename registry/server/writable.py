@@ -20,8 +20,10 @@ from registry.render.json_api import address, detail_bytes
 from registry.server.app import HEADERS, PLAIN_IN_PATHS, Server
 from registry.server.cors import METHODS
 from registry.server.metrics import Metrics
+from registry.writes.batch import Batch
 from registry.writes.conditions import parse_if_match
 from registry.writes.login import Authenticator, Failure
+from registry.writes.plan import fits_schema, plan_write
 from registry.writes.rejection import RejectedError
 from registry.writes.request_guards import TrustedProxies, cross_site_refusal
 from registry.writes.requests import (
@@ -238,6 +240,7 @@ class WritableServer(Server):
             raise RejectedError(403, refusal)
         principal = await self._principal(request)
         write = await self._parsed(request, place, principal)
+        await self._refuse_invalid(write)
         future = asyncio.wrap_future(self._committer.submit(write))
         try:
             written = await asyncio.wait_for(asyncio.shield(future), _ANSWER_WITHIN_S)
@@ -249,6 +252,13 @@ class WritableServer(Server):
                 headers={"retry-after": "5"},
             ) from error
         return self._written_answer(written)
+
+    async def _refuse_invalid(self, write: WriteRequest) -> None:
+        """Raise RejectedError for a document that does not fit the schema of its kind: it need not wait."""
+        state = self._committer.state
+        check = partial(fits_schema, state, write)
+        if not (await asyncio.to_thread(check) if write.size > _LARGE_BODY else check()):
+            await asyncio.to_thread(plan_write, Batch(state), write)
 
     def _settings(self) -> Any:
         snapshot = self._branch.state.snapshot

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from registry.cache.build_cache import BuildCache
 from registry.cli import main
+from registry.writes.main_branch import MainBranch
 from tests.support.waiting import PATIENCE_S, eventually
 from tests.support.writing import (
     LIST,
@@ -70,6 +72,26 @@ def test_one_of_two_clients_gets_a_name(server: WriteServer) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(post, range(4))) == [201, 409, 409, 409]
+
+
+def test_an_invalid_document_is_refused_while_no_one_can_commit(server: WriteServer) -> None:
+    client = server.client()
+    number = client.post(RUN).id
+    other = MainBranch(server.repository, BuildCache(), "other")
+    try:
+        with other.lock():
+            wrong = {"definition": {"exec": ["/bin/x"]}}
+            for answer in (
+                client.post(wrong),
+                client.put(number, wrong),
+                client.patch(number, {"tags": 3}, If_Match=client.get(number).etag),
+            ):
+                assert answer.status == 422, answer
+                assert answer.json["problems"][0]["rule"] == "S003"
+            assert client.post(RUN).status == 503
+    finally:
+        other.close()
+    assert client.post(RUN).status == 201
 
 
 def test_writes_of_many_clients_are_all_there_once(server: WriteServer) -> None:
