@@ -69,6 +69,7 @@ def _entry(entry: ChangelogEntry, level: Level, quote: Quote) -> Iterator[str]:
     yield f"- {quote(title(entry.changed))}" + (f" ({commits})" if commits else "")
     if entry.changed.affects and level is not Level.SAFE:
         yield f"  - {quote(affected(entry.changed))}"
+    # Every field of a new definition is new: the title of the entry says it all.
     if entry.changed.what is What.ADDED:
         return
     for one in meanings:

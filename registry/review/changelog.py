@@ -63,6 +63,7 @@ def changelog(root: Path, since: str | None = None, head: str = "HEAD") -> Chang
     prefix = repository.prefix_of(root)
     mailmap = repository.mailmap(commit)
     commits = begin_log(repository, repository.order(commit, base), prefix).commits()
+    # Newest first: a definition is followed back from its current name through renames.
     newest_first = [one._replace(author=mailmap.name(one.author, one.email)) for one in commits][::-1]
     entries = tuple(
         ChangelogEntry(one, tuple(_commits_of(one, newest_first, prefix))) for one in comparison.changed

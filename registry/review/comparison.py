@@ -183,6 +183,7 @@ def _used_by(source: Source, kinds: Kinds, kind: str, name: str) -> tuple[str, .
         one.name
         for one in found
         if any(
+            # A deprecated definition does not use the one that replaces it.
             reference.kind == kind and named == name and reference.pointer != DEPRECATION
             for reference, named in zip(
                 kinds.by_name[one.kind].references, one.summary.references, strict=True

@@ -90,6 +90,7 @@ def _propose(root: Path, kind: Kind, name: str, start: Start) -> _Proposed:
 def definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
     """Return the text of a new file: the given values, and the other fields as comments."""
     title = start.title or name.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").capitalize()
+    # Only those that the schema of the kind has are written: its `properties` decide.
     lines = {
         "title": f"title: {flow(title)}",
         "description": "# description: What it does and what to know before using it, in Markdown.",

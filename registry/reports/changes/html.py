@@ -48,6 +48,7 @@ def report(comparison: Comparison, *, width: int = 0, color: bool = False, home:
         }
         for changed in comparison.changed
     ]
+    # The style is inline, because the page is sent as one file. Its hash allows it and no other style.
     csp = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return _template().render(
         csp=csp,
