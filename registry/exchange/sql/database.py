@@ -162,6 +162,8 @@ def insert_rows(connection: Connection, rows: Mapping[Table, Sequence[dict[str, 
             continue
         if connection.dialect.name == "postgresql":
             _copy(connection, table, some)
+        elif connection.dialect.name == "mysql":
+            _insert_directly(connection, table, some)
         else:
             connection.execute(insert(table), some)
 
@@ -174,3 +176,15 @@ def _copy(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) 
     with cursor, cursor.copy(f'COPY "{table.name}" ({words}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row([row[name] for name in columns])
+
+
+def _insert_directly(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert without SQLAlchemy's work for each value, which is a quarter of the time."""
+    columns = [column.name for column in table.columns]
+    words = ", ".join(f"`{name}`" for name in columns)
+    places = ", ".join(["%s"] * len(columns))
+    # PyMySQL sends many rows in each statement, because of the word VALUES.
+    connection.exec_driver_sql(
+        f"INSERT INTO `{table.name}` ({words}) VALUES ({places})",
+        [tuple(row[name] for name in columns) for row in rows],
+    )
