@@ -292,13 +292,7 @@ class _Work:
         if planned.problems:
             raise ProblemsError(planned.problems, source.read, "nothing was indexed")
         files = dict(planned.edits)
-        new = encode(planned.entries)
-        if recovered is None:
-            ledger_files = plan_append(there, new)
-        elif known_lines is not None and recovered.startswith(known := all_lines(there)):
-            ledger_files = plan_append(there, recovered[len(known) :] + new)
-        else:
-            ledger_files = plan_rewrite(there, recovered + new)
+        ledger_files = _ledger_files(there, encode(planned.entries), recovered, known_lines)
         if (files or ledger_files) and not settings.registry_id:
             files[SETTINGS_PATH] = _with_registry_id(source.read(SETTINGS_PATH), registry_id)
         prefix = repository.prefix_of(source.root) if repository is not None else ""
@@ -396,22 +390,7 @@ def _ledger(
     before. Raises RefusedError when it belongs to another registry, is broken, or has lost lines.
     """
     ledger, problems = parse_ledger_files(files, registry_id)
-    for owner, where in [
-        (ledger.registry_id, LEDGER_PATH),
-        *((one.mark.registry_id, one.mark.where) for one in published),
-    ]:
-        if owner != registry_id:
-            configured = (
-                f"registry.yaml has {settings.registry_id}"
-                if settings.registry_id
-                else "registry.yaml has none"
-            )
-            hint = (
-                "a fork assigns no ids"
-                if settings.registry_id
-                else f"restore it in registry.yaml: registry_id: {owner}"
-            )
-            raise RefusedError(f"{where} belongs to the registry {owner}, but {configured}", hint)
+    _refuse_other_registries(ledger, published, settings, registry_id)
     lost = next((one for one in published if problems or not ledger.extends(one.mark)), None)
     if lost is not None and options.recover:
         whole, lines = _recovered(lost, registry_id, published)
@@ -433,6 +412,39 @@ def _ledger(
             _recovery(lost.mark, options),
         )
     return ledger, None, None
+
+
+def _refuse_other_registries(
+    ledger: Ledger, published: Sequence[PublishedLedger], settings: Settings, registry_id: str
+) -> None:
+    """Raise RefusedError when a record of ids, here or published, has another `registry_id`."""
+    owners = [(ledger.registry_id, LEDGER_PATH)]
+    owners += [(one.mark.registry_id, one.mark.where) for one in published]
+    for owner, where in owners:
+        if owner == registry_id:
+            continue
+        if settings.registry_id:
+            configured, hint = f"registry.yaml has {settings.registry_id}", "a fork assigns no ids"
+        else:
+            configured = "registry.yaml has none"
+            hint = f"restore it in registry.yaml: registry_id: {owner}"
+        raise RefusedError(f"{where} belongs to the registry {owner}, but {configured}", hint)
+
+
+def _ledger_files(
+    there: LedgerFiles, new: bytes, recovered: bytes | None, known_lines: int | None
+) -> dict[str, bytes | None]:
+    """Return the changed files of the ledger, which ends with the lines `new`.
+
+    `recovered` and `known_lines` are those of `_ledger`. Sealed segments are only replaced when their lines
+    are wrong.
+    """
+    if recovered is None:
+        return plan_append(there, new)
+    known = all_lines(there)
+    if known_lines is not None and recovered.startswith(known):
+        return plan_append(there, recovered[len(known) :] + new)
+    return plan_rewrite(there, recovered + new)
 
 
 def _recovery(mark: Mark, options: IndexOptions) -> str:
