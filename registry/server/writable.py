@@ -181,6 +181,11 @@ class WritableServer(Server):
             return self._bug(error)
         return await self._answer(request)
 
+    async def _read_only(self, request: Request, error: Exception) -> Response:
+        """Answer a request with a method that no address accepts: status 405."""
+        del error
+        return _error_answer(_not_accepted(request.method, self._methods(request.scope["path"])))
+
     async def _require_reader(self, request: Request) -> None:
         """Raise RejectedError for a request that may not read, where reading needs a login."""
         if not self._access.login_to_read:
@@ -285,6 +290,10 @@ class WritableServer(Server):
         method, headers = request.method, request.headers
         has_body = method in ("PUT", "PATCH") or (method == "POST" and not place.restores)
         media_type, data, body = "", b"", dict[str, Any]()
+        if has_body and "upgrade" in headers:
+            # The parser of HTTP ends such a request before its body (curl --http2 sends them).
+            message = "this server keeps to HTTP/1.1: send the request without the header Upgrade"
+            raise RejectedError(400, message, headers={"connection": "close"})
         if has_body:
             media_type = checked_media_type(
                 method, headers.get("content-type"), headers.get("content-encoding")

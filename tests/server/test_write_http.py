@@ -234,6 +234,43 @@ def test_requests_in_one_piece_are_answered_in_order(server: WriteServer, client
     assert ids == sorted(ids)
 
 
+def test_a_protocol_that_the_server_does_not_have_loses_no_body_silently(
+    server: WriteServer, client: Client
+) -> None:
+    """curl --http2 sends these; without a body they are answered as usual."""
+    body = json.dumps(RUN).encode()
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    head = server.head()
+    with connect(server) as connection:
+        connection.sendall(POST + upgrade + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1  # the body is no second request
+    assert "without the header Upgrade" in error_of(answer)
+    assert server.head() == head
+    with connect(server) as connection:
+        connection.sendall(b"GET /api/ HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert works(client)
+
+
+def test_a_client_that_waits_for_100_gets_the_refusal_instead(server: WriteServer) -> None:
+    for length, expected in ((100, b"HTTP/1.1 100 "), (100 * MIB, b"HTTP/1.1 413 ")):
+        with connect(server) as connection:
+            connection.sendall(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
+            assert connection.recv(65536).startswith(expected)
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "QUERY", "LOCK"])
+def test_other_methods_are_refused_with_those_of_the_address(client: Client, method: str) -> None:
+    number = client.post(RUN).id
+    answer = client.send(method, f"{LIST}{number}/")
+    assert answer.status in (400, 405)
+    if answer.status == 405:
+        assert answer.json["error"] == f"{method} is not possible at this address"
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS, PUT, PATCH, DELETE"
+
+
 # Addresses
 
 

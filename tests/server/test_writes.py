@@ -1,6 +1,7 @@
 """Writes through HTTP: the contract of 2013 and its additions, on the real command and real git."""
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,8 +49,16 @@ def number(client: Client) -> int:
 
 @pytest.fixture(scope="module")
 def manual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WriteServer]:
+    """A fresh registry on the port of the manual, or on another one where that is taken."""
     folder = tmp_path_factory.mktemp("manual")
-    with write_server(new_bare_registry(folder), new_users(folder)) as found:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 8000))
+            port = 8000
+        except OSError:
+            port = 0
+    with write_server(new_bare_registry(folder), new_users(folder), port=port) as found:
         yield found
 
 
@@ -427,7 +436,8 @@ def test_registry_commit_and_at_least(server: WriteServer, client: Client) -> No
         ("TRACE", LIST),
     ],
 )
-def test_methods_that_an_address_does_not_accept(client: Client, method: str, path: str) -> None:
+def test_methods_that_an_address_does_not_accept(client: Client, number: int, method: str, path: str) -> None:
+    assert number >= 1
     answer = client.send(method, path, RUN)
     assert answer.status == 405
     assert "allow" in answer.headers

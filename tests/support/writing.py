@@ -201,9 +201,9 @@ def new_users(folder: Path, *options: str) -> Path:
 
 
 @contextmanager
-def write_server(bare: Path, users: Path, *options: str) -> Iterator[WriteServer]:
-    """Serve a bare registry; its output is in a file beside it."""
-    port = free_port()
+def write_server(bare: Path, users: Path, *options: str, port: int = 0) -> Iterator[WriteServer]:
+    """Serve a bare registry, on a free port by default; its output is in a file beside it."""
+    port = port or free_port()
     log = bare.parent / f"serve-{port}.log"
     command = [sys.executable, "-m", "registry", "serve", "--write", "-C", str(bare), "--users", str(users),
                "--port", str(port), *options]  # fmt: skip
