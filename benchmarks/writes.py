@@ -308,7 +308,7 @@ def measure_growth(options):
         load(served, [("POST", LIST, body_of(f"growth-{n}")) for n in range(options.growth)], CLIENTS)
     left, packs = size_of(served.bare), packs_of(served.bare)
     # As registry/git/repacking.py does.
-    words = ["repack", "-q", "-d", "-l", "--geometric=2", "--write-midx", "--window=0"]
+    words = ["repack", "-q", "-d", "-l", "--geometric=2", "--write-midx", "--window=4"]
     subprocess.run(["git", "-C", str(served.bare), *words], check=True)
     repacked = size_of(served.bare)
     return Growth(

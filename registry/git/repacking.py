@@ -14,9 +14,11 @@ from registry.git.process import Git
 from registry.git.running import kill_group
 from registry.git.server_file import open_locked
 
-# Without a search for deltas (`--window=0`), which takes 20 times the processor time and saves 1 %:
-# fast-import stores folders as deltas already, and these are reused.
-_WORDS = ("repack", "-q", "-d", "-l", "--geometric=2", "--write-midx", "--window=0")
+# A short search for deltas: fast-import stores deltas inside of one pack only, so each write of a client that
+# is alone stores its folders and the open segment of the ledger whole. With it, such a write takes 1.7 KiB
+# instead of 8. Where batches are large, most deltas are there already: git's usual window of 10 takes
+# 20 times the processor time of none, and saves 1 % then.
+_WORDS = ("repack", "-q", "-d", "-l", "--geometric=2", "--write-midx", "--window=4")
 _SETTINGS = (*SYNCED, ("pack.threads", "1"), ("repack.writeBitmaps", "false"))
 _NICENESS = 10
 _LONGEST_S = 1800.0
