@@ -273,6 +273,13 @@ def test_head_tells_the_length_and_sends_nothing(address: str) -> None:
     )
 
 
+@pytest.mark.parametrize("place", ["%0A/", "a%0Ab", "set/1%0A/"])
+def test_a_line_break_in_an_address_is_not_found_as_everything_else(address: str, place: str) -> None:
+    answer = ask(address, LIST + place)
+    assert (answer.status, answer.type) == (404, "application/json")
+    assert answer.json == {"error": "there is nothing at this address"}
+
+
 def test_every_file_of_a_build_is_served_with_the_same_bytes(repo: RepoBuilder, tmp_path: Path) -> None:
     repo.write("registry.yaml", "registry_id: registry-1\n")
     for number in range(6):
