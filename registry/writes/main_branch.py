@@ -167,7 +167,7 @@ class MainBranch:
         return there
 
     def _lacks_commits_from_here(self, theirs: str, here: str) -> bool:
-        """True when the remote never had the commits from here; False when its branch was set back."""
+        """True when the remote never had the commits from here; False when its branch was reset."""
         mark = self._remote_mark
         was_set_back = mark is not None and not self._repository.is_ancestor(mark, theirs)
         return not was_set_back and self._repository.is_ancestor(theirs, here)
