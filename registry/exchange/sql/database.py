@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, insert
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -162,10 +162,8 @@ def insert_rows(connection: Connection, rows: Mapping[Table, Sequence[dict[str, 
             continue
         if connection.dialect.name == "postgresql":
             _copy(connection, table, some)
-        elif connection.dialect.name == "mysql":
-            _insert_directly(connection, table, some)
         else:
-            connection.execute(insert(table), some)
+            _insert(connection, table, some)
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -178,13 +176,20 @@ def _copy(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) 
             copy.write_row([row[name] for name in columns])
 
 
-def _insert_directly(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert without SQLAlchemy's work for each value, which is a quarter of the time."""
-    columns = [column.name for column in table.columns]
-    words = ", ".join(f"`{name}`" for name in columns)
-    places = ", ".join(["%s"] * len(columns))
-    # PyMySQL sends many rows in each statement, because of the word VALUES.
+def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert without SQLAlchemy's work for each row, which is a third of the time."""
+    dialect = connection.dialect
+    quote = dialect.identifier_preparer.quote
+    words = ", ".join(quote(column.name) for column in table.columns)
+    place = {"sqlite": "?", "mysql": "%s"}[dialect.name]
+    places = ", ".join([place] * len(table.columns))
+    values = []
+    for column in table.columns:
+        # SQLite has no type for a date.
+        processor = column.type.dialect_impl(dialect).bind_processor(dialect)
+        found = [row[column.name] for row in rows]
+        values.append([*map(processor, found)] if processor else found)
+    # PyMySQL sends many rows in one statement.
     connection.exec_driver_sql(
-        f"INSERT INTO `{table.name}` ({words}) VALUES ({places})",
-        [tuple(row[name] for name in columns) for row in rows],
+        f"INSERT INTO {quote(table.name)} ({words}) VALUES ({places})", [*zip(*values, strict=True)]
     )
