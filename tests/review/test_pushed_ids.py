@@ -190,6 +190,29 @@ def test_what_an_author_mends_in_the_next_commit_is_no_matter(top: Work) -> None
     assert top.push() == []
 
 
+def assign(work: Work, number: int, name: str) -> None:
+    """Add a definition with its id and its line, as a server that accepts writes does."""
+    work.define(name, number)
+    work.append((number, name, "live"))
+    work.repo.commit(f"write {name}")
+
+
+@pytest.mark.parametrize("name", ["a", "renamed"])
+def test_a_file_that_cannot_be_read_keeps_its_id_while_another_one_is_assigned(top: Work, name: str) -> None:
+    if name != "a":
+        top.path("a").rename(top.path(name))
+        top.repo.commit("rename")
+    assign(top, 3, "c")
+    path = top.path(name)
+    text = path.read_text()
+    path.write_text("title: [\n")
+    top.repo.commit("break")
+    assign(top, 4, "d")
+    path.write_text(text + "# repaired\n")
+    top.repo.commit("repair")
+    assert top.push() == []
+
+
 def test_merges_are_taken_along_the_parent_that_holds_the_branch(top: Work) -> None:
     start = top.repo.git("rev-parse", "HEAD")
     top.define("c")
@@ -715,7 +738,9 @@ def test_the_mark_goes_with_its_branch_and_never_back(top: Work) -> None:
     assert wrong(top.judge(mark)) == []
     alone = judge_push(top.hub.root, [mark])
     assert "only in the same push as refs/heads/main" in wrong(alone)[0]
-    assert wrong(top.judge(PushedRef(head, old, HIGH_WATER)))
+    assert "and for the same commit" in wrong(top.judge(PushedRef(head, old, HIGH_WATER)))[0]
+    elsewhere = top.hub.git("commit-tree", "-p", new, "-m", "of no branch", f"{new}^{{tree}}")
+    assert "and for the same commit" in wrong(top.judge(PushedRef(head, elsewhere, HIGH_WATER)))[0]
     assert "cannot be deleted" in wrong(top.judge(PushedRef(head, "0" * 40, HIGH_WATER)))[0]
     assert (
         "the only ref accepted below refs/registry/ is refs/registry/high-water"
@@ -763,6 +788,15 @@ def test_a_guarded_branch_that_is_not_there_is_reported(top: Work) -> None:
     top.hub.git("update-ref", "--no-deref", "HEAD", "main")
     with pytest.raises(UsageError, match="HEAD of the repository is not on a branch"):
         top.judge()
+
+
+def test_ids_in_hidden_files_are_no_ids_of_definitions(top: Work) -> None:
+    top.write(f"definitions/{KIND}/.draft.yaml", "id: 2\ntitle: Draft\n")
+    top.repo.commit("a draft of an editor")
+    top.define("c")
+    top.repo.commit("add")
+    top.index()
+    assert top.push() == []
 
 
 def test_a_new_branch_is_checked_whole(top: Work) -> None:
