@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin
 
 from registry.errors import UsageError
+from registry.ids import parse_ledger
 from registry.ids.segments import line_hash
 from registry.model.addresses import API_LEDGER, API_SNAPSHOT
 from registry.publish.hash_tree import (
@@ -156,8 +157,13 @@ def _commit_in(data: bytes) -> str | None:
 
 
 def _ledger_faults(site: SiteReader, root: Root, seen: Root | None) -> Iterator[str]:
-    """Yield faults of the chain of lines, and a fork of the one that was seen."""
+    """Yield faults of the chain of lines, and a fork of the one that was seen.
+
+    The last line stands for all of them only if each line has the hash of the one before.
+    """
     data = site.read(API_LEDGER)
+    for problem in parse_ledger(data, root.registry_id or "")[1]:
+        yield f"{API_LEDGER}:{problem.span.line}: {problem.message}"
     lines = data.splitlines() if data is not None else []
     heads = [line_hash(line) for line in lines]
     if len(lines) != root.ledger_lines or (heads[-1] if heads else None) != root.ledger_head:

@@ -6,12 +6,28 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from registry.publish.hash_tree import ROOT_FILE, SIGNATURE_FILE
+from registry.errors import RefusedError
+from registry.git import open_repository
+from registry.publish import plan_publication
+from registry.publish.branch import BranchDestination, signature_now
+from registry.publish.hash_tree import (
+    ROOT_FILE,
+    SIGNATURE_FILE,
+    FileDigest,
+    hex_digest,
+    leaf_file,
+    leaf_files,
+    leaf_of,
+    parse_root,
+)
+from registry.site import Site
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
@@ -279,3 +295,238 @@ def test_a_killed_publication_leaves_a_whole_state(
             registry.git("worktree", "remove", "--force", str(www))
     assert publish(run, registry, place)["sequence"] >= 2
     assert publish(run, registry, place)["published"] is False
+
+
+def page_of(place: Path, name: str = "a") -> Path:
+    """The page of a definition in a published folder."""
+    return place / f"process_definition/{name}/index.html"
+
+
+def edit_branch(repo: RepoBuilder, files: dict[str, str]) -> None:
+    """Add a commit with these files to the published branch, by hand."""
+    work = repo.root.parent / "by-hand"
+    repo.git("worktree", "add", "-q", str(work), "pages")
+    for path, text in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_text(text)
+    RepoBuilder.at(work, repo.clock).commit("Edit by hand")
+    repo.git("worktree", "remove", "--force", str(work))
+
+
+def test_a_page_that_was_edited_on_the_branch_is_written_again(registry: RepoBuilder, run: Run) -> None:
+    page = "process_definition/b/index.html"
+    publish(run, registry, "git:pages")
+    before = registry.git("show", f"pages:{page}")
+    edit_branch(registry, {page: "another text"})
+    change(registry, run, "Another title")
+    assert page in publish(run, registry, "git:pages")["written"]
+    assert registry.git("show", f"pages:{page}") == before
+
+
+def test_a_file_of_others_on_a_published_branch_stops_publications(registry: RepoBuilder, run: Run) -> None:
+    publish(run, registry, "git:pages")
+    edit_branch(registry, {"precious.txt": "mine"})
+    tip = registry.git("rev-parse", "pages")
+    change(registry, run, "Another title")
+    done = run("publish", "git:pages", "-C", str(registry.root))
+    assert (done.code, "did not write: precious.txt" in done.err) == (3, True)
+    assert registry.git("rev-parse", "pages") == tip
+
+
+@pytest.mark.parametrize("target", ["folder", "git"])
+def test_pages_that_a_site_no_longer_has_are_removed_and_come_back_with_a_rollback(
+    registry: RepoBuilder, run: Run, tmp_path: Path, target: str
+) -> None:
+    place = f"folder:{tmp_path / 'www'}" if target == "folder" else "git:pages"
+
+    def shown() -> set[str]:
+        return set(files_in(tmp_path / "www")) if target == "folder" else branch_files(registry, "pages")
+
+    publish(run, registry, place)
+    first = shown()
+    build(registry, run, "--history", "commits")
+    assert publish(run, registry, place, "--allow-shrink")["removed"]
+    second = shown()
+    assert second == set(files_in(registry.root / "site"))
+    back = publish(run, registry, place, "--rollback")
+    assert shown() == first
+    assert 0 < len(back["written"]) < len(first)
+    assert set(back["removed"]) == second - first
+
+
+@pytest.mark.parametrize("target", ["folder", "git"])
+def test_the_site_of_another_registry_is_not_replaced(
+    registry: RepoBuilder, run: Run, tmp_path: Path, target: str
+) -> None:
+    place = f"folder:{tmp_path / 'www'}" if target == "folder" else "git:pages"
+    publish(run, registry, place)
+    if target == "folder":
+        other = RepoBuilder(tmp_path / "other")
+        for name in "abcd":
+            other.define(name)
+        other.commit()
+        index(other, run)
+        done = run("publish", place, "-C", str(other.root))
+    else:
+        root = json.loads(registry.git("show", f"pages:{ROOT_FILE}"))
+        edit_branch(registry, {ROOT_FILE: json.dumps({**root, "registry_id": "another"})})
+        done = run("publish", place, "-C", str(registry.root))
+    assert (done.code, "another registry is published there" in done.err) == (3, True), done.err
+
+
+def test_a_published_site_is_not_a_site_to_publish(registry: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    publish(run, registry, f"folder:{tmp_path / 'www'}")
+    done = run(
+        "publish", f"folder:{tmp_path / 'x'}", "-C", str(registry.root), "--out", str(tmp_path / "www")
+    )
+    assert (done.code, "is a published site" in done.err) == (2, True), done.err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("remote", [None, "origin"])
+def test_a_branch_that_moves_meanwhile_is_not_overwritten(
+    registry: RepoBuilder, run: Run, tmp_path: Path, remote: str | None
+) -> None:
+    there = registry
+    if remote is not None:
+        subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "there.git")], check=True)
+        registry.git("remote", "add", remote, str(tmp_path / "there.git"))
+        there = RepoBuilder.at(tmp_path / "there.git", registry.clock)
+    publish(run, registry, "git:pages", *(["--remote", remote] if remote is not None else []))
+    change(registry, run, "Another title")
+    repository = open_repository(registry.root)
+    assert repository is not None
+    place = BranchDestination(repository, "pages", remote, signature_now("Ann", "ann@example.org"))
+    plan = plan_publication(Site(registry.root / "site"), place, lambda *_: None)
+    assert plan.publication is not None
+    moved = there.git("commit-tree", "pages^{tree}", "-p", "pages", "-m", "Another publication")
+    there.git("update-ref", "refs/heads/pages", moved)
+    with pytest.raises(RefusedError, match="has moved since it was read"):
+        place.publish(plan.publication, plan.changes, lambda *_: None)
+    assert there.git("rev-parse", "pages") == moved
+
+
+@pytest.mark.parametrize(
+    ("path", "edit"),
+    [
+        (ROOT_FILE, lambda _: b""),
+        (ROOT_FILE, lambda data: data.replace(b'"format": 1', b'"format": 2')),
+        (ROOT_FILE, lambda data: data.replace(b'"sequence": 1', b'"sequence": "1"')),
+        (ROOT_FILE, lambda data: json.dumps({**json.loads(data), "leaves": []}).encode()),
+        ("_registry/tree/7f", lambda _: b"no digest\n"),
+        ("_registry/tree/7f", lambda _: None),
+    ],
+    ids=["empty", "format", "number", "leaves", "leaf", "no leaf"],
+)
+def test_a_damaged_publication_is_reported_and_kept(
+    registry: RepoBuilder, run: Run, tmp_path: Path, path: str, edit: Callable[[bytes], bytes | None]
+) -> None:
+    www = tmp_path / "www"
+    publish(run, registry, f"folder:{www}")
+    data = edit((www / path).read_bytes())
+    (www / path).unlink()
+    if data is not None:
+        (www / path).write_bytes(data)
+    before = files_and_root(www)
+    change(registry, run, "Another title")
+    done = run("publish", f"folder:{www}", "-C", str(registry.root))
+    assert (done.code, "is not a complete publication" in done.err) == (3, True), done.err
+    assert files_and_root(www) == before
+    done = run("verify", str(www))
+    assert (done.code, path in done.err) == (1, True), done.err
+
+
+def test_a_damaged_file_of_digests_and_a_lost_manifest_only_cost_time(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    publish(run, registry, f"folder:{tmp_path / 'first'}")
+    generations = registry.root / ".site.generations"
+    digests = generations / ".digests.sqlite"
+    data = digests.read_bytes()
+    digests.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    publish(run, registry, f"folder:{tmp_path / 'second'}")
+    for one in generations.glob(".manifest*"):
+        one.unlink()
+    publish(run, registry, f"folder:{tmp_path / 'third'}")
+    assert run("verify", str(tmp_path / "third")).code == 0
+    roots = {(tmp_path / name / ROOT_FILE).read_bytes() for name in ("first", "second", "third")}
+    assert len(roots) == 1
+
+
+def forge(folder: Path, files: dict[str, bytes | None], **facts: Any) -> None:
+    """Change files of a published folder and make its digests fit them, as the owner of its server can."""
+    kept = files_in(folder)
+    for path, data in files.items():
+        (folder / path).unlink(missing_ok=True)
+        kept.pop(path, None)
+        if data is not None:
+            (folder / path).write_bytes(data)
+            kept[path] = data
+    leaves = leaf_files({path: FileDigest(hex_digest(data), len(data)) for path, data in kept.items()})
+    for path, data in leaves.items():
+        (folder / path).unlink()
+        (folder / path).write_bytes(data)
+    root = parse_root((folder / ROOT_FILE).read_bytes())
+    (folder / ROOT_FILE).unlink()
+    (folder / ROOT_FILE).write_bytes(
+        replace(root, leaves=tuple(map(hex_digest, leaves.values())), **facts).to_bytes()
+    )
+
+
+def test_a_consistent_forgery_is_found_with_the_state_or_the_signature(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    signers = tmp_path / "signers"
+    signers.write_text(f"ci@example.org {(tmp_path / 'key.pub').read_text()}")
+    www, state = tmp_path / "www", tmp_path / "state.json"
+    publish(run, registry, f"folder:{www}", "--sign", str(tmp_path / "key"))
+    assert run("verify", str(www), "--state", str(state), "--allowed-signers", str(signers)).code == 0
+    files = files_in(www)
+    page, ledger = "process_definition/a/index.html", files["api/ledger.ndjson"]
+    lines = ledger.splitlines(keepends=True)
+    other = lines[0].replace(b'"a"', b'"x"')
+
+    def found(**words: str) -> str:
+        done = run("verify", str(www), *words.get("with_", "").split())
+        assert done.code == (1 if done.err else 0)
+        return done.err
+
+    with_state = f"--state {state}"
+    forge(www, {page: files[page] + b"!"})
+    assert found() == ""  # consistent in itself
+    assert "fork: another state with sequence 1 was seen before" in found(with_=with_state)
+    assert "does not fit the site" in found(with_=f"--allowed-signers {signers}")
+    forge(www, {page: files[page]}, sequence=2, registry_id="another")
+    assert "the site is of registry another" in found(with_=with_state)
+    owner = json.loads(state.read_text())["registry_id"]
+    forge(www, {}, registry_id=owner, ledger_head="0" * 64)
+    assert "api/ledger.ndjson does not end as the root says" in found()
+    head = hex_digest(lines[0].rstrip(b"\n"))
+    forge(www, {"api/ledger.ndjson": lines[0]}, ledger_lines=1, ledger_head=head)
+    assert "rollback: the ledger has 1 lines, and had 2" in found(with_=with_state)
+    twice = hex_digest(other.rstrip(b"\n"))
+    forge(www, {"api/ledger.ndjson": other + other}, ledger_lines=2, ledger_head=twice)
+    assert "fork of the ledger: line 2 is not the one that was seen before" in found(with_=with_state)
+    head = hex_digest(lines[1].rstrip(b"\n"))
+    forge(www, {"api/ledger.ndjson": other + lines[1]}, ledger_lines=2, ledger_head=head)
+    assert "api/ledger.ndjson:2: the ledger is broken" in found(with_=with_state)
+
+
+def test_a_leaf_that_does_not_fit_and_a_missing_file_are_found(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    www = tmp_path / "www"
+    publish(run, registry, f"folder:{www}")
+    page = page_of(www)
+    page.unlink()
+    done = run("verify", str(www))
+    assert (done.code, "process_definition/a/index.html is missing" in done.err) == (1, True)
+    leaf = www / leaf_file(leaf_of("process_definition/a/index.html"))
+    lines = leaf.read_text().splitlines(keepends=True)
+    leaf.unlink()
+    leaf.write_text(
+        "".join(line for line in lines if not line.endswith(" process_definition/a/index.html\n"))
+    )
+    done = run("verify", str(www))
+    assert (done.code, "does not fit the root" in done.err) == (1, True)
