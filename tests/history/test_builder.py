@@ -10,7 +10,8 @@ import pytest
 
 from registry.git import CommitOrder, LogCommit, LogRow
 from registry.history.archive import History
-from registry.history.builder import HistoryBuilder, Ids
+from registry.history.builder import HistoryBuilder
+from registry.history.lineage import Ids
 
 KIND = "process_definition"
 
