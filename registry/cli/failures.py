@@ -84,7 +84,9 @@ def report_misuse(error: click.ClickException, *, as_json: bool) -> int:
     """Report a wrong command line, which click found. Returns the exit code. Never raises."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "registry"
-    misuse = UsageError(error.format_message(), f"see `{command} --help`")
+    # Click lists the choices of an option on lines of their own.
+    message = " ".join(error.format_message().split())
+    misuse = UsageError(message, f"see `{command} --help`")
     return report_failure(misuse, as_json=as_json)
 
 

@@ -37,6 +37,10 @@ def test_version_and_wrong_use(run: Run) -> None:
         assert outcome.err
 
 
+def test_a_missing_choice_is_named_on_one_line(run: Run) -> None:
+    assert run("export").err.splitlines()[0] == "error: Missing option '--to'. Choose from: sql"
+
+
 def test_python_m_registry_is_the_command(repo: RepoBuilder) -> None:
     repo.define("a")
     done = subprocess.run(
