@@ -12,7 +12,9 @@ from registry.cli.webserver import print_config, webserver_options
 def command(
     registry: Path | None, site: Path | None, listen: str, server_name: str, base_url: str | None
 ) -> None:
-    """Print an nginx server block for the site: the same as `registry webserver nginx`.
+    """Print an nginx server block for the site.
+
+    The output is that of `registry webserver nginx`.
 
     \b
     Examples:

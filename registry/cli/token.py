@@ -54,7 +54,7 @@ def command(
     only: tuple[str, ...],
     format_: Format,
 ) -> None:
-    """Add, list and remove the tokens of programs.
+    """Manage the tokens of programs.
 
     With a token a program logs in to a server that accepts writes, for a user.
 

@@ -61,7 +61,7 @@ def command(
     no_password: bool,
     format_: Format,
 ) -> None:
-    """Add, list and remove the users of a server that accepts writes.
+    """Manage the users of a server that accepts writes.
 
     `add` creates the users file if there is none. Without --right, a user may read and write. The right `break` allows
     changes that `fail_on` of the registry refuses. `password` sets a new password. `remove` also removes the tokens of

@@ -101,7 +101,7 @@ def serve_writes(folder: Path, options: WritingOptions) -> None:
         poller.start()
         stack.callback(poller.stop)
         address = f"http://{url_host(_host(options))}:{options.port}{base_path}"
-        err.print(f"Catalog and API with writes on {address} (Ctrl-C ends it)", markup=False)
+        err.print(f"Catalog and API with writes on {address} (press Ctrl-C to stop)", markup=False)
         server.run(listener, most)
 
 

@@ -40,6 +40,13 @@ def test_the_list_of_commands_cuts_no_description() -> None:
     assert [line for line in listed.values() if not line.endswith(".") or line.endswith("...")] == []
 
 
+def test_a_terminal_of_80_columns_shows_each_description_whole(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in run("--help").out.partition("Commands:\n")[2]
+
+
 def test_help_goes_to_standard_output_in_the_width_of_the_terminal(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
