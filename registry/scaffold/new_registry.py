@@ -141,7 +141,7 @@ def _registry_files(title: str, install_from: str) -> dict[str, bytes]:
         "title": title,
         "title_as_yaml": flow(title),
         "registry_id": str(uuid.uuid4()),
-        "install": install_command(install_from),
+        "install": install_command(install_from, "serve"),
         "install_from": f"install_from: {install_from}"
         if install_from
         else "# install_from: https://…/process-registry.git@v1.0.0   # address from which CI installs it",

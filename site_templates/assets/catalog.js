@@ -140,7 +140,9 @@ document.addEventListener("registry:replaced", enhance);
 const built = document.querySelector("[data-snapshot]");
 if (built) {
   fetch(built.dataset.snapshot).then((answer) => answer.json()).then((snapshot) => {
-    if (snapshot.commit) built.textContent = `Built from commit ${snapshot.commit.slice(0, 12)} of ${snapshot.commit_time.slice(0, 10)}.`;
-    if (snapshot.dirty) built.textContent += " Some files have uncommitted changes.";
+    built.textContent = snapshot.commit
+      ? `Built from commit ${snapshot.commit.slice(0, 12)} of ${snapshot.commit_time.slice(0, 10)}.`
+      : "Built from uncommitted files.";
+    if (snapshot.commit && snapshot.dirty) built.textContent += " Some files have uncommitted changes.";
   }).catch(() => {});
 }

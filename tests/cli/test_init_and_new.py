@@ -30,7 +30,11 @@ def test_a_new_registry_checks_indexes_and_builds(tmp_path: Path, run: Run) -> N
     assert run("check", *where).out == "1 definition checked. No problems.\n"
     assert run("index", *where).code == 0
     assert run("build", *where).code == 0
-    assert "Ours: the processes" in (root / "site/index.html").read_text(encoding="utf-8")
+    index = (root / "site/index.html").read_text(encoding="utf-8")
+    assert "Ours: the processes" in index
+    assert index.count("Built from commit") == 1
+    # The commands of the README include `registry serve`.
+    assert "process-registry[serve] @ git+" in (root / "README.md").read_text(encoding="utf-8")
     assert repo.git("status", "--porcelain") == ""
 
 

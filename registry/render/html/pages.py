@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 # The blocks of base.html, in order. The frame has a marker for each block, which no page can contain.
-_BLOCKS = ("title", "banner", "main")
+_BLOCKS = ("title", "banner", "main", "built")
 _FRAME = '{% extends "base.html" %}' + "".join(
     f"{{% block {block} %}}\0{block}\0{{% endblock %}}" for block in _BLOCKS
 )
