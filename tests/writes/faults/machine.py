@@ -38,6 +38,9 @@ class Machine:
         """Words before the command, which they execute in their own process."""
         self.starts = 0
         self.slowest_s = 0.0
+        self.started_at = 0.0
+        self.slowest_write_s = 0.0
+        """From a start to the first write that was acknowledged after it."""
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
@@ -59,7 +62,7 @@ class Machine:
 
         `fault` is an argument of `tests.writes.faults.interrupted`.
         """
-        begin = time.monotonic()
+        self.started_at = begin = time.monotonic()
         module = ["tests.writes.faults.interrupted", fault] if fault else ["registry"]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(

@@ -5,8 +5,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.waiting import PATIENCE_S, eventually
@@ -44,6 +46,8 @@ def kill_at_random_times(machine: Machine, rounds: int, seed: int) -> Journal:
             (machine.kill, machine.kill_git, machine.kill_all)[number % 3]()
             if number % 3 != 1:
                 machine.start()
+                wait_for_a_write(journal)
+                machine.slowest_write_s = max(machine.slowest_write_s, time.monotonic() - machine.started_at)
         wait_for_a_write(journal)
     assert crowd.bugs == []
     return journal
@@ -63,7 +67,7 @@ def kill_at_points(machine: Machine, faults: list[str], seed: int = 0) -> Journa
 
 
 def test_kills_at_random_times(machine: Machine, tmp_path: Path) -> None:
-    journal = kill_at_random_times(machine, 6, seed=1)
+    journal = kill_at_random_times(machine, 15, seed=1)  # 5 of the server, of git, of both
     compare(machine.bare, journal.exchanges)
     compare_with_build(machine, tmp_path)
 
@@ -92,6 +96,47 @@ def test_stopped_git_processes_cost_one_batch_each(point: str, machine: Machine)
     # Each of the two processes, fast-import and update-ref, costs the batch that finds it stopped.
     assert journal.count(503) <= 2, journal.statuses()
     assert journal.accepted >= 4, journal.statuses()
+    compare(machine.bare, journal.exchanges)
+
+
+def stop_for_a_while(machine: Machine, other: Machine, whom: str, seconds: float) -> Journal:
+    """Stop a server, its git processes or both under clients of two servers, and let them go on.
+
+    The other server answers in time meanwhile: 503 while the lock is held.
+    """
+    journal = Journal()
+    machine.start()
+    other.start()
+    with Crowd([machine, other], journal, CLIENTS // 2) as crowd:
+        wait_for_a_write(journal)
+        stopped = [*(machine.git_processes() if whom != "server" else ())]
+        stopped += [psutil.Process(machine.process.pid)] if whom != "git" else []
+        for one in stopped:
+            with suppress(psutil.NoSuchProcess):
+                one.suspend()
+        begin = time.monotonic()
+        answer = journal.send(other.client(), "POST", LIST, RUN)
+        assert answer is not None
+        assert answer.status in (201, 503)
+        assert other.client().get(LIST).status == 200
+        time.sleep(max(0, seconds - (time.monotonic() - begin)))
+        for one in stopped:
+            with suppress(psutil.NoSuchProcess):
+                one.resume()
+        wait_for_a_write(journal)
+    assert crowd.bugs == []
+    return journal
+
+
+@pytest.mark.parametrize("whom", ["server", "git", "all"])
+def test_stopped_processes_that_go_on_write_nothing_twice(
+    whom: str, machine: Machine, tmp_path: Path
+) -> None:
+    other = Machine(machine.bare, tmp_path / "users.yaml")
+    try:
+        journal = stop_for_a_while(machine, other, whom, seconds=2)
+    finally:
+        other.end()
     compare(machine.bare, journal.exchanges)
 
 
