@@ -20,7 +20,7 @@ from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_fold
 from registry.load.foreign_json import read_json
 from registry.load.schema_copies import older_copies
 from registry.load.settings import settings_schema
-from registry.load.source import EntryType, Source
+from registry.load.source_files import EntryType, Source
 from registry.load.x_registry import KindTraits, findings_in, traits_of
 from registry.model.addresses import RESERVED_KINDS
 from registry.model.definition import Reference, SummaryField

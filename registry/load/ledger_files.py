@@ -2,7 +2,7 @@
 
 from registry.errors import UsageError
 from registry.git import Oversize
-from registry.load.source import EntryType, FileTooLargeError, Source
+from registry.load.source_files import EntryType, FileTooLargeError, Source
 from registry.model.definition import LEDGER_FOLDER, LEDGER_PATH
 from registry.model.ledger_files import LedgerFiles, is_segment_file
 from registry.model.problem import Problem, Severity, Span

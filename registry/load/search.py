@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from registry.git import Repository
-from registry.load.source import EntryType, Source
+from registry.load.source_files import EntryType, Source
 from registry.load.yaml import MAX_BYTES
 from registry.model.definition import DEFINITIONS_FOLDER, kind_and_name
 
