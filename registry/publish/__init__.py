@@ -17,6 +17,7 @@ from registry.model.addresses import API_SNAPSHOT
 from registry.publish.destination import SiteChanges, SiteVersion, compare_sites, publication_of, refuse_loss
 from registry.publish.hash_tree import ADDED_FOLDER, Root
 from registry.publish.hosts import HOSTS
+from registry.publish.signing import signing_key
 from registry.publish.site_files import SiteFile, SiteFiles, read_site_files
 
 if TYPE_CHECKING:
@@ -97,13 +98,24 @@ def _plan(
 ) -> PublicationPlan:
     changes = compare_sites(files, published)
     sequence = published.root.sequence + 1 if published is not None else 1
-    is_same = published is not None and published.root.commit == facts.commit
     publication = None
-    if changes.written or changes.removed or not is_same or published is None:
+    if (
+        published is None
+        or changes.written
+        or changes.removed
+        or published.root.commit != facts.commit
+        or (sign is not None and not _is_signed_by(published, sign))
+    ):
         publication = publication_of(files, read, facts, sequence, sign)
     folders = {parent for path in files for parent in _parents(path)}
     size = sum(one.size for one in files.values())
     return PublicationPlan(changes, len(files), len(folders), size, sequence, publication)
+
+
+def _is_signed_by(published: PublishedSite, sign: Callable[[bytes], bytes]) -> bool:
+    if published.signature is None:
+        return False
+    return signing_key(published.signature) == signing_key(sign(b""))
 
 
 def _parents(path: str) -> Iterable[str]:

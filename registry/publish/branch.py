@@ -13,6 +13,7 @@ from registry.publish.destination import PublishedSite, SiteChanges, SiteVersion
 from registry.publish.hash_tree import (
     ADDED_FOLDER,
     ROOT_FILE,
+    SIGNATURE_FILE,
     FileDigest,
     InvalidTreeError,
     all_leaf_files,
@@ -87,7 +88,8 @@ class BranchDestination:
         for path in listed.keys() & blobs.keys():
             one = files.get(path)
             found[path] = one.digest if one is not None and one.blob == blobs[path] else unknown
-        return PublishedSite(root, found)
+        signed = blobs.get(SIGNATURE_FILE)
+        return PublishedSite(root, found, self._contents([signed])[0] if signed else None)
 
     def _contents(self, blobs: list[str]) -> list[bytes]:
         if not all(blobs):

@@ -27,10 +27,11 @@ _MOST_LOST = 0.2
 
 @dataclass(frozen=True, slots=True)
 class PublishedSite:
-    """What a destination has: its root and the digests of its files by path."""
+    """What a destination has: its root, the digests of its files by path, and the signature of the root."""
 
     root: Root
     files: Mapping[str, FileDigest]
+    signature: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from registry.errors import RefusedError, UsageError
 from registry.publish.destination import PublishedSite, SiteChanges, SiteVersion
 from registry.publish.hash_tree import (
     ROOT_FILE,
+    SIGNATURE_FILE,
     FileDigest,
     InvalidTreeError,
     all_leaf_files,
@@ -71,11 +72,13 @@ def _published_in(folder: Path) -> PublishedSite:
         files: dict[str, FileDigest] = {}
         for leaf in all_leaf_files():
             files |= parse_leaf((folder / leaf).read_bytes())
+        signed = folder / SIGNATURE_FILE
+        signature = signed.read_bytes() if signed.is_file() else None
     except (OSError, InvalidTreeError) as error:
         raise RefusedError(
             f"{folder} is not a complete publication: {error}", "publish to another folder"
         ) from error
-    return PublishedSite(root, files)
+    return PublishedSite(root, files, signature)
 
 
 def _targets(publication: SiteVersion) -> Iterator[TargetGroup | Target]:

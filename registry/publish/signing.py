@@ -3,6 +3,7 @@
 Source: ssh-keygen(1), "ALLOWED SIGNERS"; the format is PROTOCOL.sshsig of OpenSSH.
 """
 
+import base64
 import shutil
 import subprocess
 import tempfile
@@ -34,6 +35,19 @@ def sign(data: bytes, key: Path) -> bytes:
             "a key with a passphrase needs ssh-agent",
         )
     return done.stdout
+
+
+def signing_key(signature: bytes) -> bytes:
+    """Return the public key that a signature contains, b"" for a broken signature.
+
+    Source: PROTOCOL.sshsig of OpenSSH, "Blob format".
+    """
+    try:
+        blob = base64.b64decode(b"".join(signature.split(b"\n")[1:-2]), validate=True)
+    except ValueError:
+        return b""
+    start = len(b"SSHSIG") + 4  # after the version
+    return blob[start + 4 : start + 4 + int.from_bytes(blob[start : start + 4])]
 
 
 def verify_signature(data: bytes, signature: bytes | None, allowed_signers: Path) -> str:

@@ -273,6 +273,20 @@ def test_a_signature_is_required_of_an_allowed_signer(
 
 
 @pytest.mark.parametrize("target", ["folder", "git"])
+def test_an_unchanged_site_is_published_again_for_another_signature(
+    registry: RepoBuilder, run: Run, tmp_path: Path, target: str
+) -> None:
+    for name in ("key", "other"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
+        subprocess.run(command, check=True)
+    where = f"folder:{tmp_path / 'www'}" if target == "folder" else "git:pages"
+    key, other = (("--sign", str(tmp_path / name)) for name in ("key", "other"))
+    steps = ((), key, key, (), other, other)
+    done = [publish(run, registry, where, *words)["published"] for words in steps]
+    assert done == [True, True, False, False, True, False]
+
+
+@pytest.mark.parametrize("target", ["folder", "git"])
 def test_a_killed_publication_leaves_a_whole_state(
     registry: RepoBuilder, run: Run, tmp_path: Path, target: str
 ) -> None:
