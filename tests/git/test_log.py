@@ -44,6 +44,40 @@ def test_all_commits_come_oldest_first_as_git_orders_them(long: RepoBuilder) -> 
     assert all(len(one.rows) == 1 and one.rows[0].path.startswith("definitions/") for one in found)
 
 
+def test_a_merge_that_edits_a_file_of_its_second_parent_changes_that_file(repo: RepoBuilder) -> None:
+    repo.define("a")
+    repo.commit("start")
+    repo.git("checkout", "-q", "-b", "side")
+    path = repo.define("b")
+    repo.commit("add b")
+    there = repo.git("rev-parse", "HEAD:definitions/process_definition/b.yaml")
+    repo.git("checkout", "-q", "main")
+    repo.define("c")
+    repo.commit("add c")
+    repo.git("merge", "-q", "--no-ff", "--no-commit", "side")
+    path.write_text(path.read_text() + "tags: [merged]\n")
+    repo.commit("merge")
+    opened = open_repository(repo.root)
+    assert opened is not None
+    *_, merge = opened.begin_log(opened.order(repo.git("rev-parse", "HEAD")), "definitions").commits()
+    now = repo.git("rev-parse", "HEAD:definitions/process_definition/b.yaml")
+    assert [(row.status, row.old_blob, row.blob) for row in merge.rows] == [("M", there, now)]
+
+
+def test_a_file_that_becomes_a_link_is_gone(repo: RepoBuilder) -> None:
+    repo.define("a")
+    path = repo.define("b")
+    repo.commit("add")
+    blob = repo.git("rev-parse", "HEAD:definitions/process_definition/b.yaml")
+    path.unlink()
+    path.symlink_to("a.yaml")
+    repo.commit("link")
+    opened = open_repository(repo.root)
+    assert opened is not None
+    *_, last = opened.begin_log(opened.order(repo.git("rev-parse", "HEAD")), "definitions").commits()
+    assert [(row.old_blob, row.blob) for row in last.rows] == [(blob, None)]
+
+
 def processes_of_git() -> list[str]:
     """The children of this process that run git, those that nobody has waited for, too."""
     return subprocess.run(

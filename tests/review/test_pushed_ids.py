@@ -790,6 +790,15 @@ def test_a_guarded_branch_that_is_not_there_is_reported(top: Work) -> None:
         top.judge()
 
 
+def test_an_id_that_moved_to_another_file_before_a_harmless_commit_is_refused(top: Work) -> None:
+    top.define("a")
+    top.define("c", 1)
+    top.repo.commit("move the id")
+    top.define("d")
+    top.repo.commit("add")
+    assert "I031 the id 1 was removed" in top.push()
+
+
 def test_ids_in_hidden_files_are_no_ids_of_definitions(top: Work) -> None:
     top.write(f"definitions/{KIND}/.draft.yaml", "id: 2\ntitle: Draft\n")
     top.repo.commit("a draft of an editor")

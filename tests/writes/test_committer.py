@@ -310,3 +310,13 @@ def test_a_remote_that_was_restored_from_a_backup_gets_back_what_it_lacks(
     assert _ids(start(copy, remote="origin").one_by_one(_add("a/three"))) == [3]
     assert _subjects(bare) == ["Add a/one", "Add a/two", "Add a/three"]
     assert _git(bare, "rev-parse", HIGH_WATER) == _git(bare, "rev-parse", MAIN)
+
+
+def test_a_remote_branch_that_was_set_back_but_not_its_mark_gets_nothing_back(
+    bare: Path, copy: Path, start: Start
+) -> None:
+    backup = _git(bare, "rev-parse", MAIN)
+    start(copy, remote="origin").one_by_one(_add("a/one"))
+    _git(bare, "update-ref", MAIN, backup)
+    assert start(copy, remote="origin").one_by_one(_add("a/two")) == [503]
+    assert _git(bare, "rev-parse", MAIN) == backup

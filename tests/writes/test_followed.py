@@ -19,15 +19,16 @@ def _file(number: int) -> bytes:
     return f"id: {number}\ntitle: Pushed\nowners: [team]\ndefinition:\n  exec: /bin/pushed\n".encode()
 
 
-def _with_line(ledger: bytes, number: int, name: str, owner: str) -> bytes:
+def _with_line(ledger: bytes, number: int, name: str, owner: str, state: str = "live") -> bytes:
     """The ledger with one more line, rightly chained."""
     found, problems = parse_ledger(ledger, owner)
     assert not problems
-    return ledger + encode(append(found, [(KIND, number, name, "live")], None))
+    return ledger + encode(append(found, [(KIND, number, name, state)], None))
 
 
 def _known(state: RegistryState) -> tuple[object, ...]:
-    return state.commit, state.open_segment, state.next_id(KIND), state.snapshot.ledger.entries
+    broken = [one.path for one in state.snapshot.broken]
+    return state.commit, state.open_segment, state.next_id(KIND), state.snapshot.ledger.entries, broken
 
 
 def _outcome(branch: MainBranch, state: RegistryState | None) -> object:
@@ -58,6 +59,35 @@ def test_a_pushed_file_with_an_id_is_known_as_a_server_that_starts_reads_it(
     edits = {f"definitions/{KIND}/b.yaml": lambda _: _file(number)}
     if line_of is not None:
         edits[LEDGER_PATH] = lambda text: _with_line(text, number, line_of, owner)
+    commit_files(bare, edits)
+    try:
+        assert _outcome(running, state) == _outcome(fresh, None)
+    finally:
+        running.close()
+        fresh.close()
+
+
+def test_a_pushed_deletion_of_what_others_name_is_known_as_a_server_that_starts_reads_it(
+    tmp_path: Path,
+) -> None:
+    bare = new_bare_registry(tmp_path, "")
+    running, fresh = MainBranch(bare, BuildCache(), "running"), MainBranch(bare, BuildCache(), "fresh")
+    owner = running.read().snapshot.settings.registry_id
+    old = _file(2) + b"lifecycle: deprecated\ndeprecation: {replaced_by: a}\n"
+    commit_files(
+        bare,
+        {
+            f"definitions/{KIND}/a.yaml": lambda _: _file(1),
+            f"definitions/{KIND}/b.yaml": lambda _: old,
+            LEDGER_PATH: lambda text: _with_line(_with_line(text, 1, "a", owner), 2, "b", owner),
+        },
+    )
+    state = running.read()
+    assert not state.snapshot.broken
+    edits = {
+        f"definitions/{KIND}/a.yaml": lambda _: None,
+        LEDGER_PATH: lambda text: _with_line(text, 1, "a", owner, "gone"),
+    }
     commit_files(bare, edits)
     try:
         assert _outcome(running, state) == _outcome(fresh, None)
