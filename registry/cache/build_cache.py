@@ -60,6 +60,7 @@ class BuildCache:
         rows = (
             self._read_pieces(table, version) if table.in_pieces else self._read_rows(table, wanted, version)
         )
+        # An empty digest never equals a stored one: values without a digest are not stored.
         known = {key: row[1] for key, digest in wanted.items() if (row := rows.get(key)) and row[0] == digest}
         decode = table.decode if self.file is not None or not table.in_pieces else _as_it_is
         found = {key: decode(data) for key, data in known.items()}
@@ -132,6 +133,7 @@ class BuildCache:
             encoded = (
                 (key, _joined(wanted[key], version, table.encode(value))) for key, value in new.items()
             )
+            # A generator: only one encoded value is in memory at a time, since documents can be large.
             self.file.keep({table.name: encoded})
 
     def _hold(
@@ -139,12 +141,15 @@ class BuildCache:
     ) -> None:
         if table.in_pieces:
             name = f"{table.name} {version}"
+            # Values of another version are never read again, and a server runs for months.
             for other in [one for one in self._held if one.startswith(f"{table.name} ") and one != name]:
                 del self._held[other]
             held = self._held.setdefault(name, {})
             held.update({key: (wanted[key], value) for key, value in new.items()})
             return
         rows = self._held.setdefault(table.name, {})
+        # After a fork the child starts a file of its own, because both processes share the offset of the old
+        # one. Rows name their spill file, so rows in the old file stay readable.
         if self._spill is None or not self._spill.is_ours:
             self._spill = SpillFile()
         for key, value in new.items():
@@ -157,6 +162,7 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _piece_of(key: str) -> int:
+    # Not `hash`: the piece of a key must be the same in every process.
     return zlib.crc32(key.encode("utf-8", "surrogateescape")) % _PIECES
 
 

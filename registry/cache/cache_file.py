@@ -30,6 +30,7 @@ _SCHEMA = {
     **{table: f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)" for table in _TABLES},
     "about": "CREATE TABLE about (program TEXT, file TEXT)",
 }
+# SQLite allowed at most 999 parameters per statement before version 3.32.
 _IN_ONE_QUERY = 500
 # Increase when the format of the tables' content changes.
 _FORM = 13
@@ -72,6 +73,8 @@ class CacheFile:
         """Open the file; empties one of another version and recreates a damaged one."""
         if self.unused_because:
             return None
+        # The second attempt opens the file that replaces a removed one. A third would repeat the same
+        # failure.
         for _ in range(2):
             connection = open_database(self._path, _SCHEMA, _FORM)
             if connection is None:
@@ -114,6 +117,7 @@ class CacheFile:
 
     def get(self, table: str, key: str) -> bytes | None:
         """Return the value of a key, or None."""
+        # Through `get_many`, so that errors of the file are handled at one place only.
         return next((value for _, value in self.get_many(table, [key])), None)
 
     def get_many(self, table: str, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -124,6 +128,7 @@ class CacheFile:
             for start in range(0, len(keys), _IN_ONE_QUERY):
                 part = keys[start : start + _IN_ONE_QUERY]
                 marks = ",".join("?" * len(part))
+                # All rows at once: an open cursor would hold a read transaction while the caller works.
                 yield from self._connection.execute(
                     f"SELECT key, value FROM {table} WHERE key IN ({marks})", part
                 ).fetchall()
@@ -152,6 +157,8 @@ class CacheFile:
                 return False
             try:
                 make_folders(self._root, FOLDER)
+                # The file ignores itself, too: a clone's `git status` stays clean without a change of its
+                # .gitignore.
                 with suppress(FileExistsError):
                     create_new(self._root / _TOP / ".gitignore", b"*\n")
             except (OSError, RefusedError):
@@ -177,6 +184,8 @@ class CacheFile:
                 yield
         except sqlite3.DatabaseError as error:
             self.close()
+            # Operational errors (locked, disk full) say nothing about the content, so the file stays for
+            # later runs.
             if not isinstance(error, sqlite3.OperationalError):
                 remove_database(self._path)
 
@@ -203,6 +212,7 @@ def _about(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 def program_digest() -> str:
     """Return a digest of the program's version and files: a modified program does not reuse caches."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=16)
+    # Sizes and times instead of contents: reading every module would cost more than most cache hits save.
     for folder, _, names in sorted(os.walk(Path(__file__).parent.parent)):
         for name in sorted(names):
             if name.endswith(".py"):

@@ -53,9 +53,14 @@ class SpillFile:
         return SpillRange(start, self._end)
 
     def get(self, place: SpillRange) -> bytes:
-        """Return the data of a range that `put` returned."""
+        """Return the data of a range that `put` returned.
+
+        Raises UsageError when the temporary folder is full.
+        """
+        # `pread` bypasses Python's buffer, so data must be in the file before it is read.
         if place.end > self._flushed:
             self.flush()
+        # Unlike seek and read, `pread` does not move the offset that forks share.
         return os.pread(self._handle, place.end - place.start, place.start)
 
     def flush(self) -> None:

@@ -47,10 +47,12 @@ def open_database(path: Path, schema: Tables, form: int, page_size: int = 4096) 
         try:
             if not _is_usable(path):
                 remove_database(path)
+            # Created here and not by SQLite: with mode 0600 from the first moment, and never through a link.
             with suppress(FileExistsError):
                 create_new(path, b"", 0o600)
             connection = _connect(path, page_size)
             if _prepared(connection, schema, form):
+                # The schema is ours now, so long queries are legitimate and the limit of time ends.
                 connection.set_progress_handler(None, 0)
                 return connection
             is_odd = True
@@ -91,6 +93,7 @@ def _connect(path: Path, page_size: int) -> sqlite3.Connection:
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS)
     if hasattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE"):  # from Python 3.12 on
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)  # type: ignore[attr-defined, unused-ignore]
+    # Our schema has no trigger and attaches nothing: whatever needs more comes from a manipulated file.
     connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 1)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.execute("PRAGMA trusted_schema=OFF")
@@ -104,9 +107,13 @@ def _prepared(connection: sqlite3.Connection, schema: Tables, form: int) -> bool
     found = _matches(connection, schema, form)
     if found is False:
         return False
+    # Only after the schema check: this statement writes. In this mode readers do not wait for a writer, and a
+    # crash of the machine can lose the last transaction but not damage the file, which is enough for a cache.
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     if found is None:
+        # Take the write lock before the second check. A lock taken later could fail at once instead of
+        # waiting.
         connection.execute("BEGIN IMMEDIATE")
         try:
             found = _matches(connection, schema, form)
@@ -121,6 +128,7 @@ def _prepared(connection: sqlite3.Connection, schema: Tables, form: int) -> bool
 
 def _matches(connection: sqlite3.Connection, schema: Tables, form: int) -> bool | None:
     """True for exactly this schema and form, None for an empty file."""
+    # The limit keeps a file with millions of tables from filling the memory.
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall()
     if not found:
         return None
@@ -130,4 +138,5 @@ def _matches(connection: sqlite3.Connection, schema: Tables, form: int) -> bool 
     is_expected = tables == schema and all(
         type_ == "index" and table in schema and sql is None for type_, table, sql in others
     )
+    # `user_version` counts only together with the exact schema: anyone can set the number.
     return is_expected and connection.execute("PRAGMA user_version").fetchone() == (form,)

@@ -27,6 +27,8 @@ def replace_id(definition: Definition, number: int) -> bytes:
 
 def _edited(definition: Definition, document: dict[str, Any]) -> bytes:
     text, is_rewritten = edit_text(definition.raw, document)
+    # A rewritten file loses comments or layout. That is for its author to decide, not for a job on the main
+    # branch.
     if is_rewritten:
         raise _refusal(definition)
     return text

@@ -31,6 +31,7 @@ from registry.model.persistent import extended, persistent_sequence, persistent_
 from registry.model.problem import Problem, Severity, Span
 
 STATES = ("live", "moved", "gone")
+# The largest integer that JavaScript clients read exactly.
 MAX_ID = 2**53 - 1
 _KEYS = ("kind", "id", "name", "state", "commit", "prev")
 # Fast path for the usual form of a line: parsing JSON and serializing it again takes four times as long.
@@ -118,6 +119,8 @@ class Ledger:
     def persistent(self) -> "Ledger":
         """Return the same ledger with persistent tables: `continued` copies nothing."""
         found = replace(self, entries=persistent_sequence(self.entries))
+        # Fills the cached properties. A frozen dataclass forbids assignment, but `cached_property` reads
+        # `__dict__`.
         found.__dict__.update(latest=persistent_table(self.latest), next_ids=self.next_ids)
         return found
 
@@ -125,6 +128,8 @@ class Ledger:
         """Return the ledger with more entries at its end."""
         if not entries:
             return self
+        # `replace` does not copy cached properties, so those of the old ledger cannot leak into the new one.
+        # The two that each write needs are carried on; the others would be computed from all lines.
         after = replace(self, entries=extended(self.entries, entries), head=entries[-1].hash)
         after.__dict__["latest"] = updated(self.latest, {(one.kind, one.id): one for one in entries})
         next_ids = dict(self.next_ids)
@@ -137,6 +142,7 @@ class Ledger:
         """Return the SHA-256 of line number `lines` (from 1), or the registry's id for 0."""
         if lines == len(self.entries):
             return self.head
+        # `prev` of the next line has this hash already; computing it would serialize the entry.
         return self.entries[lines].prev
 
     def place_of(self, line: int) -> tuple[str, int]:
@@ -183,6 +189,7 @@ def chain(
     """As `append`, when only the hash of the last line is at hand (or the registry's id without a line)."""
     found = []
     for kind, number, name, state in events:
+        # Each line has the hash of the one before it, so entries must be made in order.
         found.append(LedgerEntry(kind, number, name, state, commit, head))
         head = found[-1].hash
     return tuple(found)
@@ -200,6 +207,7 @@ def append_entries(open_segment: bytes, entries: Sequence[LedgerEntry]) -> dict[
     ValueError when the entries do not follow the open segment's last line.
     """
     _, head, lines = split_open(open_segment)
+    # An open segment that was only just started has no line of its own; its first line names the hash then.
     if lines:
         head = line_hash(lines.rstrip(b"\r\n").rpartition(b"\n")[2])
     if head and entries and entries[0].prev != head:
@@ -231,8 +239,10 @@ def parse_ledger_files(files: LedgerFiles, registry_id: str) -> tuple[Ledger, tu
             broken = _broken(path, 1, "this segment is missing" if data is None else "this segment is empty")
             break
         texts.append(data)
+        # Joining more segments to a line without its end would merge two lines into one.
         if not data.endswith(b"\n"):
             break  # reported as an incomplete line
+    # An incomplete last line counts as well: its problem must point into this file.
     sealed = tuple(data.count(b"\n") + (not data.endswith(b"\n")) for data in texts)
     opened = split_open(files.open)
     if broken is None and len(texts) == opened.sealed and all(data.endswith(b"\n") for data in texts):
@@ -282,6 +292,7 @@ def _parse_lines(
             return broken(
                 number, leftover.message if leftover is not None else "this line is not a ledger entry"
             )
+        # The first line defines to which registry the ledger belongs. Callers compare it with the settings.
         if number == 1:
             owner = prev = entry.prev
         if entry.prev != prev:
@@ -298,6 +309,7 @@ def find_entries(data: bytes, kind: str, number: int) -> list[LedgerEntry]:
 
     Nothing else is parsed and the chain is not verified: this takes milliseconds for 100,000 lines.
     """
+    # Only the canonical form is valid, so kind and id are always the first bytes of a line, in this spelling.
     wanted = orjson.dumps({"kind": kind, "id": number})[:-1] + b","
     entries = []
     start = data.find(wanted)
@@ -325,6 +337,7 @@ def _unbroken(text: str, sealed: tuple[int, ...]) -> Ledger | None:
         return None
     kinds, numbers, names, states, commits, prevs = zip(*plain, strict=True)
     hashes = [_hash(line) for line in lines]
+    # `prev` of the first line is not checked: it is the registry's id.
     if list(prevs[1:]) != hashes[:-1]:
         return None
     found = Ledger(
@@ -354,11 +367,13 @@ def _hash(line: str) -> str:
 def _parse_entry(line: str) -> LedgerEntry | None:
     try:
         facts: Any = json.loads(line)
+    # Deep nesting raises RecursionError instead of ValueError.
     except (ValueError, RecursionError):
         return None
     if not isinstance(facts, dict) or tuple(facts) != _KEYS or facts["state"] not in STATES:
         return None
     if (
+        # `isinstance` would accept true and false, which are integers in Python.
         type(facts["id"]) is not int
         or not 0 < facts["id"] <= MAX_ID
         or not (facts["commit"] is None or isinstance(facts["commit"], str))

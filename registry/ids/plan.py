@@ -108,7 +108,9 @@ def plan(
     everything = _in_byte_order(definitions)
     decided = decide(everything, ledger, marks, known_lines)
     exhausted = next(
-        (one.kind for one in everything if one.path in decided.new and decided.ids[one.path] > MAX_ID), None
+        # Checked before any edit: a plan is written as a whole or not at all.
+        (one.kind for one in everything if one.path in decided.new and decided.ids[one.path] > MAX_ID),
+        None,
     )
     if exhausted is not None:
         return Plan((), {}, (), (_exhausted(everything, exhausted),))
@@ -126,6 +128,7 @@ def plan(
 
 
 def _in_byte_order(definitions: Iterable[One]) -> list[One]:
+    # The order of bytes, not of code points or a locale: every machine must assign the same numbers.
     return sorted(definitions, key=lambda one: one.path.encode("utf-8", "surrogateescape"))
 
 
@@ -182,12 +185,15 @@ def _with_own_back(
 
 def _following(everything: Sequence[Identified], ledger: Ledger, marks: Sequence[Mark]) -> dict[str, int]:
     """Return the next free number of each kind: unused in ledger, marks and files."""
+    # Marks count because a branch that was reset lacks lines whose ids are published already.
     kinds = {definition.kind for definition in everything}
     following = {
         kind: max([ledger.next_id(kind), *(mark.next_ids.get(kind, 1) for mark in marks)]) for kind in kinds
     }
     for definition in everything:
         if definition.id is not None:
+            # Also ids that were never assigned: otherwise two files could have one id until the invalid one
+            # is fixed.
             following[definition.kind] = max(following[definition.kind], definition.id + 1)
     return following
 
@@ -202,6 +208,7 @@ def _events_of_known(owners: Mapping[_Key, Identified], ledger: Ledger) -> Itera
             yield (*key, definition.name, "live")
         elif definition is not None and last.name != definition.name:
             yield (*key, definition.name, "moved")
+    # Sorted, because the order of the lines decides about the hashes of the chain.
     for (kind, number), definition in sorted(owners.items(), key=lambda item: item[0]):
         if (kind, number) not in ledger.latest:
             yield kind, number, definition.name, "live"

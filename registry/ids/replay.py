@@ -54,9 +54,11 @@ def replay(step: Step, may_skip: Mapping[str, int], otherwise: int) -> Replayed:
     first new number of a kind may skip up to `may_skip[kind]` numbers (default `otherwise`), for published
     numbers that only the indexer knows.
     """
+    # The decision must not see the ids that the commit wrote: they are what is verified.
     stripped = [one._replace(id=_id_before(step, one)) for one in step.files]
     carried = {one.path: one.id for one in step.files}
     decided = decide(stripped, step.ledger, (), step.known_lines)
+    # Files that stay without an id must not use up a number: decide again without them.
     waiting = {path for path in decided.new if carried[path] is None}
     if waiting:
         stripped = [one for one in stripped if one.path not in waiting]
@@ -66,6 +68,7 @@ def replay(step: Step, may_skip: Mapping[str, int], otherwise: int) -> Replayed:
         kind: claimed[kind] - number for kind, number in first.items() if claimed.get(kind, 0) > number
     }
     for kind, count in skipped.items():
+        # Without this limit a pusher could use up all numbers up to the largest one in one commit.
         if count > (most := may_skip.get(kind, otherwise)):
             message = f"the first new id of {kind} is {claimed[kind]}; it may be at most {first[kind] + most}"
             hint = (
@@ -87,6 +90,8 @@ def _id_before(step: Step, file: ReplayedFile) -> int | None:
     """Return the id of a file without this commit: the parent's, or an older id in a new file."""
     if file.path in step.before:
         return step.before[file.path]
+    # A copied or moved file brings an assigned id along, which is legitimate. A number that the ledger does
+    # not know is what a pusher wrote.
     return file.id if (file.kind, file.id) in step.ledger.latest else None
 
 
@@ -110,6 +115,7 @@ def _claimed(step: Step, decided: Decision) -> dict[str, int]:
 
 def _wrong_lines(step: Step, decided: Decision) -> list[Refusal]:
     """Report the first line that is not an event of the decision, and on the first run a missing line."""
+    # `in` on an iterator searches forward only: lines may be missing, but not in another order.
     remaining = iter(decided.events)
     for number, entry in enumerate(step.appended, len(step.ledger.entries) + 1):
         event = (entry.kind, entry.id, entry.name, entry.state)

@@ -17,6 +17,7 @@ import orjson
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_FOLDER, LEDGER_PATH
 from registry.model.ledger_files import SEGMENT_SUFFIX, LedgerFiles
 
+# About 28 KB: git compresses that in a millisecond or two for each write (docs/decisions, 19).
 SEGMENT_LINES = 128
 """Lines of a sealed segment, and the most of the open one. Segments of other lengths are read as well."""
 _CONTINUES = re.compile(rb'\{"continues":"ledger/([0-9]{6,9})\.jsonl","prev":"([0-9a-f]{64})"\}\r?\n')
@@ -51,6 +52,7 @@ def split_open(data: bytes) -> OpenSegment:
     """
     found = _CONTINUES.match(data)
     sealed = int(found[1]) if found is not None else 0
+    # Exactly six digits up to 999,999: a second spelling of the same number would be a second valid layout.
     if found is None or sealed == 0 or found[1] != b"%06d" % sealed:
         return OpenSegment(0, "", data)
     return OpenSegment(sealed, found[2].decode(), data[found.end() :])
@@ -60,6 +62,7 @@ def sealed_paths(files: LedgerFiles) -> Iterator[str]:
     """Yield the paths of the sealed segments that the open one continues, up to the first missing one."""
     for number in range(1, split_open(files.open).sealed + 1):
         yield segment_path(number)
+        # Stop after the missing path. A hostile first line can name a segment number of nine digits.
         if segment_path(number) not in files.sealed:
             return
 
@@ -84,6 +87,7 @@ def file_and_line(line: int, sealed: Sequence[int]) -> tuple[str, int]:
         if line <= count:
             return segment_path(number), line
         line -= count
+    # With sealed segments, the `continues` line takes line 1 of the open segment.
     return LEDGER_PATH, line + bool(sealed)
 
 
@@ -99,6 +103,7 @@ def append_lines(open_segment: bytes, lines: bytes) -> dict[str, bytes]:
     every = (known + lines).splitlines(keepends=True)
     files: dict[str, bytes] = {}
     start = 0
+    # Only a line beyond the limit seals: the open segment always keeps a line after an append.
     while len(every) - start > SEGMENT_LINES:
         sealed += 1
         piece = every[start : start + SEGMENT_LINES]
@@ -112,6 +117,7 @@ def append_lines(open_segment: bytes, lines: bytes) -> dict[str, bytes]:
 def plan_append(files: LedgerFiles, lines: bytes) -> dict[str, bytes | None]:
     """As `append_lines`; None for files to remove, which an interrupted run left behind."""
     planned = append_lines(files.open, lines)
+    # Removals come first: a planned segment may have the path of a left one, and then its content counts.
     return {**dict.fromkeys(unfinished(files) if planned else ()), **planned}
 
 
@@ -135,6 +141,7 @@ def in_safe_order(open_segment: bytes, planned: dict[str, bytes | None]) -> list
     if last is None or not new:
         return list(planned.items())
     known = split_open(open_segment)
+    # The first write keeps the old `continues` line, because the new segments do not exist yet.
     head = _continues(known.sealed, known.prev) if known.sealed else b""
     everything = head + b"".join(new) + split_open(last).lines
     return [(LEDGER_PATH, everything), *sealed, (LEDGER_PATH, last)]

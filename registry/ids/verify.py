@@ -20,6 +20,7 @@ def _consistency(ledger: Ledger) -> Iterator[Problem]:
     known: dict[tuple[str, int], LedgerEntry] = {}
     for number, entry in enumerate(ledger.entries, 1):
         last = known.get((entry.kind, entry.id))
+        # An id may become live again only under its last name: restoring is no way to hand an id on.
         if entry.state == "live" and last is not None and (last.state != "gone" or last.name != entry.name):
             yield _at(ledger, number, f"{entry.kind} {entry.id} is assigned a second time")
         elif entry.state != "live" and (last is None or last.state == "gone"):
@@ -83,6 +84,7 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
     for (kind, number), last in ledger.latest.items():
         if last.state != "gone" and (kind, number) not in holders:
             path, line = ledger.place_of(
+                # Searched only when there is a problem, so the linear search does not matter.
                 max(
                     place
                     for place, entry in enumerate(ledger.entries, 1)

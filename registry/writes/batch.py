@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from registry.writes.requests import WriteRequest
     from registry.writes.state import RegistryState
 
+# Comparing a name with 100,000 others for a "did you mean" would block the only thread that commits.
 _MOST_COMPARED = 1_000
 
 
@@ -77,6 +78,7 @@ class Batch:
         self._by_id[kind, step.id] = step.after
         self._numbers[kind, step.id] = step.number
         if step.before is not None:
+            # The old name first: a definition that keeps its name overwrites the entry again below.
             self._by_name[kind, step.before.name] = None
             self._by_folded[kind, folded(step.before.name)] = None
         if step.after is not None:
@@ -87,6 +89,7 @@ class Batch:
     def definition(self, kind: str, number: int) -> Definition | None:
         """Return the definition with an id, or None."""
         key = (kind, number)
+        # None in the table means deleted in this batch, so `get` with a default would be wrong.
         return self._by_id[key] if key in self._by_id else self.state.definition(kind, number)
 
     def at(self, place: QualifiedName) -> Definition | None:
@@ -138,6 +141,8 @@ class Batch:
 
     def broken(self, definition: Definition) -> BrokenFile | None:
         """Return the file of a definition if it has errors, so that an earlier content is served."""
+        # A definition that a step of this batch replaced has a new, valid file, so identity is compared, not
+        # the name.
         key = (definition.kind, folded(definition.name))
         committed = self.state.snapshot.by_name.get((definition.kind, definition.name))
         return self.state.snapshot.broken_by_name.get(key) if committed is definition else None
@@ -146,6 +151,8 @@ class Batch:
         """Return the definitions that refer to a kind and name."""
         known = self.state.snapshot.referring.get(place, ())
         candidates = {(one.kind, one.name): one for one, _ in known}
+        # A step may have added or removed a reference, so the index of the committed state gives candidates
+        # only.
         changed = {key: one for key, one in self._by_name.items() if one is not None}
         current = [one for key in {**candidates, **changed} if (one := self.at(key)) is not None]
         return [one for one in current if place in references_of(one, self.kinds)]

@@ -96,18 +96,22 @@ def state_after(planned: PlannedBatch, made: Sequence[MadeCommit], commit_time: 
     changes: dict[QualifiedName, Definition | None] = {}
     for step, commit, done in zip(planned.batch.steps, planned.commits, made, strict=True):
         key = (step.kind, step.id)
+        # Several steps of a batch may change one definition: each continues the revisions of the one before.
         known = revisions.get(key)
         if known is None:
             known = _known_revisions(snapshot, step)
         line += step.event is not None
         revisions[key] = known.with_one_more(_revision(state, step, known, commit, done))
         if step.before is not None:
+            # Set before the new name, so that a definition that keeps its name stays.
             changes[step.kind, step.before.name] = None
+            # The step wrote or removed this file, so errors that it had are gone.
             fixed.add(step.before.path)
         if step.after is not None:
             changes[step.kind, step.after.name] = step.after
             fixed.add(step.after.path)
             tombstones[key] = None
+        # A step without a file before and after has nothing that could be shown as deleted.
         elif step.before is not None:
             tombstones[key] = Tombstone(step.kind, step.id, step.before.name, revisions[key], line)
     current = {place: revisions[one.kind, one.id or 0] for place, one in changes.items() if one is not None}

@@ -42,9 +42,13 @@ _REWRITTEN = (
     "the main branch was rewritten; run `registry index --recover`, or restart the server to accept it"
 )
 _REMOTE_GONE = "the remote cannot be reached"
+# Limits of a batch: a larger one gains little, because the cost of the refs and the push is shared by then,
+# and all of its clients wait for the slowest.
 _MOST_AT_ONCE = 64
 _MOST_BYTES = 4 * 1024 * 1024
+# With a longer queue the last clients would have given up before their turn.
 _MOST_WAITING = 1_000
+# A busy remote can win each race. After these tries the client gets an answer and decides itself.
 _MOST_TRIES = 8
 _LONGEST_TRY_S = 10.0
 RETRY_AFTER_S = 2
@@ -109,6 +113,8 @@ class Committer:
         self._carried_out = CarriedOutRequests()
         self._remember_carried_out(state.commit)
         self._waiting: deque[_Waiting] = deque()
+        # Guards the queue and the flags only, never git: `submit` runs in the event loop of the server and
+        # must not wait.
         self._changed = threading.Condition()
         self._must_look = False
         self._must_follow = True
@@ -177,10 +183,12 @@ class Committer:
             with self._changed:
                 while not (self._waiting or self._must_look or self._is_ending):
                     self._changed.wait()
+                # Requests that were accepted are carried out first: their clients wait for an answer.
                 if self._is_ending and not self._waiting:
                     return
                 some = self._take()
                 must_look, self._must_look = self._must_look, False
+            # Commits of others come first, so that the batch below is planned on top of them.
             if must_look:
                 self._catch_up_quietly()
             if some:
@@ -191,6 +199,7 @@ class Committer:
         size = 0
         while self._waiting and len(found) < _MOST_AT_ONCE:
             size += self._waiting[0].request.size
+            # A single request always fits: otherwise it would stay at the head of the queue for good.
             if found and size > _MOST_BYTES:
                 break
             found.append(self._waiting.popleft())
@@ -206,6 +215,8 @@ class Committer:
             self._report(error)
             _reject(some, _unconfirmed("the server's disk failed after the write"))
         except PushRefusedError as error:
+            # A remote refuses a push as a whole. Without the retry one by one, a client could make the
+            # requests of others fail.
             if len(some) == 1:
                 _reject(some, unavailable(self._reason(error)))
             for one in some if len(some) > 1 else ():
@@ -241,6 +252,7 @@ class Committer:
         try:
             self._try_to_commit(some, sent)
         except (RejectedError, RegistryError, OSError) as error:
+            # Only an unclear push may have succeeded after all. All others are known to be on no branch.
             if not any(one.is_unclear for one in sent):
                 raise
             if isinstance(error, RegistryError):
@@ -253,6 +265,8 @@ class Committer:
         for _ in range(_MOST_TRIES):
             with self._branch.lock():
                 self._catch_up()
+                # A push without an answer may have arrived meanwhile. Planning it again would carry out its
+                # requests twice.
                 planned = next((one.planned for one in sent if self._branch.has(one.tip)), None)
                 if planned is None:  # no push arrived after all
                     batch = Batch(self.state)
@@ -284,6 +298,7 @@ class Committer:
         except RejectedError as error:
             return error
         if isinstance(outcome, WriteStep):
+            # Added at once, because the next request of the batch must see this change.
             batch.add(outcome)
         return outcome
 
@@ -293,6 +308,8 @@ class Committer:
         Raises RejectedError if that was another request.
         """
         key = (request.user, request.idempotency_key)
+        # The same request can be twice in one batch, where the first is not yet among those that were carried
+        # out.
         same_batch = (
             carried_out_by(one)
             for one in batch.steps
@@ -306,6 +323,7 @@ class Committer:
     def _use(self, state: RegistryState) -> None:
         """Make a new state visible."""
         self.state = state
+        # Before the clients get their answers: a client that reads next must see its own write.
         self._show(state)
 
     def _answer(self, planned: Sequence[_Planned]) -> None:
@@ -316,6 +334,8 @@ class Committer:
                 key = (request.user, request.idempotency_key)
                 self._carried_out.add(key, carried_out_by(outcome), time.time())
             if isinstance(outcome, RejectedError):
+                # The tag of the state that is shown now, so that the client can try again without another
+                # request.
                 if outcome.status == 412 and request.id is not None:
                     tag = tag_in(self.state, request.kind, request.id)
                     outcome.headers |= {"etag": str(tag)} if tag is not None else {}
@@ -374,6 +394,7 @@ def tag_in(state: RegistryState, kind: str, number: int) -> EntityTag | None:
     if definition is None:
         return None
     newest = state.snapshot.revisions_of(definition).newest
+    # The tag covers the bytes as they are sent, and answers end with a line end.
     answer = detail_bytes(state.snapshot, definition) + b"\n"
     return tag_of(newest.number if newest is not None else 0, answer)
 
@@ -383,6 +404,7 @@ def tag_at(state: RegistryState, request: CarriedOut) -> EntityTag | None:
     snapshot, kind, number = state.snapshot, request.kind, request.id
     there = snapshot.definition(kind, number) or snapshot.tombstone(kind, number)
     revisions = snapshot.revisions_of_any(there) if there is not None else ()
+    # A rewritten branch can have fewer revisions than a remembered request.
     if request.revision > len(revisions):
         return None
     revision = revisions[request.revision - 1]

@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from registry.writes.rejection import RejectedError
 
+# The optional last part is the encoding: proxies and this server mark compressed answers with it.
 _TAG = re.compile(r'"([0-9]{1,15})-([0-9a-f]{24})(?:-[a-z]{2,8})?"\Z')
 _LIST = re.compile(r'\s*(?:(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,\s*|\Z))+\Z')
 _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+# Each tag can cost reading an old content, so a long header must not name thousands.
 _MOST_TAGS = 64
 
 
@@ -35,6 +37,7 @@ ANY = None
 
 def tag_of(revision: int, answer: bytes) -> EntityTag:
     """Return the tag of a definition from the number of its newest revision and its answer."""
+    # 96 bits suffice against accidental equality, and keep the header short.
     return EntityTag(revision, hashlib.blake2b(answer, digest_size=12).hexdigest())
 
 

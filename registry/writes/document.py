@@ -75,10 +75,12 @@ def merged_edits(
 
 
 def _overlap(one: str, other: str) -> bool:
+    # The added `/` keeps `/a` and `/ab` apart. The field `/a` overlaps with everything below it.
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _value_at(document: Any, pointer: str) -> Any:
+    # Lists are compared as a whole (`diff`), so a pointer never leads into one.
     for step in steps_of(pointer):
         if not isinstance(document, Mapping) or step not in document:
             return MISSING

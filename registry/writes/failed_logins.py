@@ -23,6 +23,7 @@ LONGEST_WAIT_S = 60.0
 """Longest time between two attempts in seconds."""
 FORGOTTEN_AFTER_S = 15 * 60.0
 """Time in seconds without a failure after which a counter starts again."""
+# About a megabyte at most; an attacker with more addresses only displaces the oldest counters.
 MOST_COUNTERS = 4096
 # A network of this size is the smallest that a site gets, so one client has all of its addresses (RFC 6177).
 _IPV6_PREFIX = 64
@@ -86,6 +87,7 @@ class FailedLogins:
         """Return the time in seconds until the next attempt is allowed; 0 for now."""
         who, where = _key_of_user(user), _key_of_address(address)
         counters = [self._of_addresses.get(where)]
+        # Otherwise a stranger could keep a user out by failing with the user's name all day.
         if self._known_pairs.get((who, where)) is None:
             counters.append(self._of_users.get(who))
         now = self._clock()

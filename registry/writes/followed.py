@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from registry.model.definition import Definition
     from registry.writes.state import RegistryState
 
+# Beyond that, reading everything again takes less time than replaying commit by commit.
 _MOST_COMMITS = 500
 
 
@@ -43,6 +44,7 @@ def followed_state(state: RegistryState, repository: Repository, head: str) -> R
     definitions at once, that bring errors, or whose ledger is not what a server would write. Raises GitError.
     """
     order = repository.order_after(head, state.commit)
+    # With merges the order of commits alone does not give the state (docs/decisions, 17).
     if order is None or order.merges or not 0 < len(order.names) <= _MOST_COMMITS:
         return None
     changed = repository.changes(state.commit, head, ".")
@@ -59,6 +61,7 @@ def followed_state(state: RegistryState, repository: Repository, head: str) -> R
     if planned is None:
         return None
     ledger = repository.blobs_at(head, [LEDGER_PATH]).get(LEDGER_PATH)
+    # One comparison covers everything that was replayed: same lines, same order, same segments as git has.
     if ledger != blob_id(planned.open_segment, head):
         return None
     made = [MadeCommit(one.commit, one.date) for one in commits]
@@ -154,6 +157,7 @@ def _event(batch: Batch, change: _Change) -> Event | None:
     before, after = change.before, change.after
     if after is None:
         assert before is not None
+        # Dangling references are errors of other files, which only a full check reports.
         if batch.referring((before.kind, before.name)):
             return _UNUSUAL
         return before.kind, before.id or 0, before.name, "gone"

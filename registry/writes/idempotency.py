@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 KEPT_S = 24 * 60 * 60
+# About one key per second over the 24 hours; more are dropped, oldest first, to bound the memory.
 MOST_KEYS_KEPT = 100_000
 
 
@@ -39,6 +40,7 @@ def trailer_of(step: WriteStep) -> str:
     """Return the line of a commit message that keeps the key of a step."""
     request = step.request
     place = f"{step.kind}/{step.id}/{step.number}"
+    # Words are separated by spaces. A user name can contain one, so it is quoted; keys cannot.
     words = (request.idempotency_key, quote(request.user), request.operation.value, place, request.digest)
     return f"{IDEMPOTENCY_KEY}: {' '.join(words)}"
 
@@ -78,6 +80,7 @@ class CarriedOutRequests:
     def add(self, key: UserKey, request: CarriedOut, when: float) -> None:
         """Keep a request that was carried out at a time (Unix time)."""
         self._kept[key] = (when, request)
+        # A repeated key counts from its last use, and the loop below removes from the other end.
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEYS_KEPT:
             self._kept.popitem(last=False)

@@ -76,6 +76,8 @@ class Authenticator:
         self._failed = failed if failed is not None else FailedLogins()
         self._clock = clock
         self._now = now
+        # A plain fast digest of a password could be guessed offline. With a key of this process it is useless
+        # elsewhere.
         self._key = secrets.token_bytes(32)
         self._seen: Users | None = None
         self._verified: BoundedMap[_Verified] = BoundedMap(_MOST_VERIFIED)
@@ -99,6 +101,8 @@ class Authenticator:
         if found is None:
             return _unauthorized("the header Authorization is malformed")
         name, password = found
+        # Tools such as git and curl send only user and password. The form decides, so a token never costs a
+        # slow hash.
         if looks_like_token(password):
             return self._by_token(users, password)
         return await self._by_password(name, password, peer_address)
@@ -110,6 +114,8 @@ class Authenticator:
 
     def _current(self) -> Users:
         users = self._file.current
+        # A changed file can have removed a user or a password, so nothing that was verified before counts any
+        # more.
         if users is not self._seen:
             self._seen = users
             self._verified.clear()
@@ -149,6 +155,8 @@ class Authenticator:
             wait_s = self._failed.wait_s(name, address)  # others may have failed while this one waited
             if wait_s:
                 return _slowed_down(wait_s)
+            # None for an unknown user: the hash is computed all the same, so that the time does not reveal
+            # which users exist.
             stored = self._stored_password(name)
             loop = asyncio.get_running_loop()
             try:
@@ -163,6 +171,7 @@ class Authenticator:
                 self._failed.failed(name, address)
                 return _unauthorized("user name or password is wrong")
         self._failed.succeeded(name, address)
+        # Only successes are remembered: a wrong password must cost the full time at each attempt.
         self._verified.put(digest, _Verified(user, self._clock() + VERIFIED_FOR_S))
         return Principal(user)
 

@@ -46,6 +46,7 @@ _DEFAULT_BRANCH = f"{HEADS}main"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
+# Not a RegistryError: the committer handles it, and neither clients nor the operator see it.
 class RacedError(Exception):
     """Another client has moved the branch first.
 
@@ -102,6 +103,8 @@ class MainBranch:
                 "make one with `registry init --bare DIR`, or with git clone --bare",
             )
         self.folder = folder
+        # The repository of the committer's thread. Readers open their own, because git processes are not
+        # shared between threads.
         self._repository: Repository = repository
         self._cache = cache
         self._remote = remote
@@ -133,11 +136,12 @@ class MainBranch:
         return self._writer.values([ref])[ref]  # packed, or broken
 
     def follow_remote(self, *, accepts_rewritten: bool = False) -> None:
-        """Take over what the remote has. Call it inside `lock`.
+        """Take over what the remote has. Call it inside `lock`. Does nothing without a remote.
 
         A branch of the remote without the commits here is accepted if it has all ids that were published,
         and either `accepts_rewritten` or its newest commit is of `registry index`. Raises RewrittenError for
-        any other, and RemoteGoneError when the remote cannot be read.
+        any other, RemoteGoneError when the remote cannot be read, RacedError and PushRefusedError when it
+        does not take the commits that are only here, and GitWriteError when the refs here cannot be moved.
         """
         if self._remote is None:
             return
@@ -145,6 +149,7 @@ class MainBranch:
         here, theirs = self.head(), there[self.ref]
         if theirs == here or theirs is None:
             return
+        # A crash between the publication here and the push leaves commits that the remote has to get first.
         if here is not None and self._lacks_commits_from_here(theirs, here):
             self._push([RefUpdate(self.ref, here, theirs), *self._mark_updates(here, self._remote_mark)])
         elif here is None or self._repository.is_ancestor(here, theirs):
@@ -170,6 +175,8 @@ class MainBranch:
         """True when the remote never had the commits from here; False when its branch was reset."""
         mark = self._remote_mark
         was_set_back = mark is not None and not self._repository.is_ancestor(mark, theirs)
+        # Without the mark both cases look the same: the branch of the remote is an ancestor of the branch
+        # here.
         return not was_set_back and self._repository.is_ancestor(theirs, here)
 
     def _is_accepted(self, commit: str, *, accepts_rewritten: bool) -> bool:
@@ -241,7 +248,8 @@ class MainBranch:
     def follow(self, state: RegistryState) -> RegistryState:
         """Return the state of the branch, from an earlier state of it where that is possible.
 
-        Raises as `read` does.
+        Raises RewrittenError, RefusedError, ProblemsError and UsageError as `read` does, and GitError when
+        git cannot read the commits.
         """
         head = self.head()
         found = followed_state(state, self._repository, head) if head is not None else None
@@ -263,9 +271,9 @@ class MainBranch:
     def add(self, batch: Batch) -> RegistryState:
         """Commit the steps of a batch, and return the state after them. Call it inside `lock`.
 
-        Raises RacedError when the branch has moved, and GitError when git or the remote cannot write: nothing
-        was written then. Raises UnconfirmedError when the branch has all of the commits, but they may be lost
-        in a crash of this machine.
+        Raises RacedError when the branch has moved, PushRefusedError when the remote does not accept the
+        batch, and GitWriteError when git cannot write: nothing was written then. Raises UnconfirmedError when
+        the branch has all of the commits, but they may be lost in a crash of this machine.
         """
         planned = planned_commits(batch)
         base, now = batch.state.commit, int(time.time())
@@ -279,6 +287,8 @@ class MainBranch:
                 RefUpdate(self.ref, commits[-1], base),
                 *self._mark_updates(commits[-1], self._remote_mark),
             ]
+            # The remote first: a commit that is only here could lose the race there, after a client got its
+            # answer.
             self._push(updates)
             self._remote_mark = commits[-1]
         try:
@@ -300,6 +310,7 @@ class MainBranch:
         result = self._writer.publish(updates)
         if result.outcome is Published.MOVED:
             return
+        # Git failed after the branch had moved. A retry would write the batch a second time.
         if result.present.get(self.ref) == updates[0].new:
             raise UnconfirmedError(result.message)
         if result.outcome is Published.RACED:

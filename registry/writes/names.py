@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Folders of at most this many files: git rewrites the folder of a new file in every commit.
 _IN_ONE_FOLDER = 256
+# File systems allow 255 bytes for a part of a path, and the id and the suffix follow.
 _LONGEST_BASE = 100
 
 
@@ -38,8 +39,10 @@ def _allowed(text: str) -> str:
     composed = unicodedata.normalize("NFC", text[:_LONGEST_BASE])
     kept = "".join(char if _is_allowed(char) else "-" for char in composed)
     kept = re.sub("-+", "-", kept).lstrip("._+-").rstrip("-")
+    # One character at a time: cutting the bytes could split a character.
     while len(kept.encode("utf-8", "replace")) > _LONGEST_BASE:
         kept = kept[:-1]
+    # Removing characters can bring a base and a combining character together, so normalize again.
     return unicodedata.normalize("NFC", kept)
 
 

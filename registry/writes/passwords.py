@@ -14,6 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 TIME_COST = 2
 MEMORY_KIB = 19 * 1024
 PARALLELISM = 1
+# A limit on the work that a request without a login can cause.
 MAX_LENGTH = 1024
 """Longest password in characters."""
 
@@ -30,6 +31,7 @@ class Passwords:
     ) -> None:
         """Set the cost of new hashes. A stored hash is verified with the cost that it names."""
         self._hasher = PasswordHasher(time_cost, memory_kib, parallelism, type=Type.ID)
+        # A hash that no password has. Verifying against it costs the same as against a real one.
         salt, digest = _base64(secrets.token_bytes(16)), _base64(secrets.token_bytes(32))
         self._of_unknown_user = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={parallelism}${salt}${digest}"
 

@@ -44,7 +44,8 @@ class Unchanged(NamedTuple):
 def plan_write(batch: Batch, request: WriteRequest) -> WriteStep | Unchanged:
     """Return the step that carries out a request on top of a batch.
 
-    Raises RejectedError with the answer for a request that is not carried out. Raises GitError when an old
+    Raises RejectedError (`rejected_by_rules` for findings of the checker) with the answer for a request that
+    is not carried out. Raises GitError when an old
     content cannot be read.
     """
     kind = batch.kinds.by_name.get(request.kind)
@@ -74,6 +75,7 @@ def fits_schema(state: RegistryState, request: WriteRequest) -> bool:
     if kind is None or request.idempotency_key or request.operation in (Operation.DELETE, Operation.RESTORE):
         return True
     if request.id is None:
+        # Any valid id: the next one is known only to the thread that commits.
         return bool(kind.validator.is_valid(new_document(request.body, 1, ())))
     current = state.definition(kind.name, request.id)
     if current is None:
@@ -156,6 +158,7 @@ def _restore(batch: Batch, kind: Kind, request: WriteRequest, number: int) -> Wr
     found, problems = parse_definition(path, kind, name, text)
     if found is None:
         raise rejected_by_rules(problems)
+    # The file was deleted before `registry index` wrote its id; the ledger has it.
     if found.id is None:
         text = insert_id(found, number)
     after = _checked(batch, kind, name, text, None)
@@ -191,6 +194,8 @@ def _change(batch: Batch, kind: Kind, request: WriteRequest, current: Definition
     if request.operation is Operation.REPLACE:
         _require_definition(request.body)
     document, name = _wanted(batch, request, current)
+    # A merge patch can remove `definition` or replace it by another type. The answer is the same as for a
+    # missing one.
     if not isinstance(document.get("definition"), dict):
         _require_definition({key: value for key, value in document.items() if key == "definition"})
     if name == current.name and same(document, current.data) and batch.broken(current) is None:
@@ -227,6 +232,7 @@ def _wanted(batch: Batch, request: WriteRequest, current: Definition) -> tuple[d
     if seen is None:
         raise RejectedError(412, "the definition was changed: its entity tag is another one")
     document, old_name = seen
+    # The name takes part in the merge like a field: two clients may move the definition to different places.
     before = {**document, "name": old_name}
     now = {**current.data, "name": current.name}
     requested = {**intended_document(operation, document, body), "name": body.get("name", old_name)}
@@ -266,6 +272,7 @@ def _seen(batch: Batch, request: WriteRequest, current: Definition) -> tuple[dic
         if not isinstance(document, dict):
             continue
         answer = detail_answer_at(snapshot, kind, number, revision, revision.name, document)
+        # The number alone does not suffice: after a rewritten history another content can have it.
         if tag_of(tag.revision, answer) == tag:
             return document, revision.name
     return None
@@ -340,11 +347,14 @@ def _checked(batch: Batch, kind: Kind, name: str, text: bytes, document: dict[st
     found, problems = parse_definition(path, kind, name, text)
     if found is None:
         raise rejected_by_rules(problems)
+    # The commit only tells which hash the repository uses, SHA-1 or SHA-256.
     found = found._replace(blob=blob_id(text, batch.state.commit))
     problems = (*problems, *check_definition(found, batch.around(found), batch, batch.kinds, batch.settings))
     errors = [one for one in problems if one.severity is Severity.ERROR]
     if errors:
         raise rejected_by_rules(errors)
+    # What is read back decides, not what was meant: YAML has no form for some values, such as very large
+    # numbers.
     if document is not None and not same(found.data, document):
         raise RejectedError(422, "the document cannot be stored exactly")
     return found
@@ -371,6 +381,8 @@ def _judge(batch: Batch, request: WriteRequest, before: Definition, after: Defin
 
     if not failing(changed, limit):
         return
+    # Two conditions, against breaking clients by accident: the right of the user, and the header of this
+    # request.
     how = "a user with the right `break` can send `Allow-Breaking: true`"
     if request.may_break:
         how = request.refusal("break", before.name)

@@ -44,6 +44,8 @@ class TrustedProxies:
         nearest proxy.
         """
         client = peer_address
+        # From the right: each trusted proxy appends one address, and everything further left may come from
+        # the client.
         for address in reversed(",".join(forwarded_for).split(",")):
             if not self._trusts(client) or parse_address(address.strip()) is None:
                 break
@@ -83,6 +85,8 @@ def cross_site_refusal(method: str, headers: Mapping[str, str], own_origins: Col
     if method.upper() in _SAFE_METHODS:
         return ""
     site = headers.get("sec-fetch-site", "").strip().lower()
+    # `same-site` is refused, too: another host of the same domain may be less trustworthy. "none" is a
+    # person's own action.
     if site not in ("", "same-origin", "none"):
         return "a page of another site cannot write here"
     origin = headers.get("origin")

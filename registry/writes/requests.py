@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from registry.writes.conditions import EntityTag
     from registry.writes.users import Right
 
+# Twice the size of a file: JSON needs more bytes than YAML for the same document.
 MAX_BODY_BYTES = 512 * 1024
 """A larger body gets status 413."""
 JSON = "application/json"
@@ -108,6 +109,7 @@ def parse_body(data: bytes, number: int | None, *, is_merge_patch: bool = False)
     body = _parse_json(data)
     if not isinstance(body, dict):
         raise RejectedError(400, "the body is not a JSON object")
+    # Not ignored silently: a client that sends another id expects an effect.
     if "id" in body and not _is_own_id(body["id"], number):
         expected = (
             "ids are assigned by the registry" if number is None else f"the address is that of {number}"
@@ -126,12 +128,14 @@ def parse_body(data: bytes, number: int | None, *, is_merge_patch: bool = False)
 
 
 def _is_own_id(value: object, number: int | None) -> bool:
+    # `True == 1` in Python, so the type is compared as well.
     return type(value) is int and value == number
 
 
 def _parse_json(data: bytes) -> Any:
     if not data.strip():
         raise RejectedError(400, "the body is empty; send a JSON object")
+    # RFC 8259, section 8.1: JSON in a network protocol has no byte order mark.
     if data.startswith(b"\xef\xbb\xbf"):
         raise RejectedError(400, "the body starts with a byte order mark; send JSON without it")
     try:

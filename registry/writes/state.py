@@ -43,6 +43,7 @@ class RegistryState:
     def next_id(self, kind: str) -> int:
         """Return the next free id of a kind."""
         published = self.snapshot.published.get(kind, ())
+        # Files can have ids that the ledger lacks: `registry index` may not have run yet.
         in_files = (published[-1].id or 0) + 1 if published else 1
         return max(self.snapshot.ledger.next_id(kind), self.floors.get(kind, 1), in_files)
 
@@ -55,6 +56,7 @@ class RegistryState:
         key = (kind, folded(name))
         broken = self.snapshot.broken_by_name.get(key)
         if broken is not None:
+            # A file with errors is not in the table of names, but its path is taken all the same.
             return broken.path.removeprefix(f"definitions/{kind}/").removesuffix(".yaml")
         return self.snapshot.folded_names.get(key)
 

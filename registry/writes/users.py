@@ -105,6 +105,7 @@ def allowed(principal: Principal, right: Right, name: str) -> AccessDecision:
     holders: list[tuple[str, Rights]] = [(principal.user.name, principal.user.rights)]
     if principal.token is not None and principal.token.rights is not None:
         holders.append((f"the token {principal.token.name}", principal.token.rights))
+    # Every holder must have the right, so a token can only reduce what its user may do.
     for holder, rights in holders:
         if not _cover(rights.get(right, ()), name):
             return AccessDecision(f"{holder} does not have the right `{right}` for {_folder_of(name)}")
@@ -206,7 +207,7 @@ def parse_users(data: bytes, path: str) -> Users:
 
 
 def require_valid_entry(section: Literal["users", "tokens"], name: str, entry: Mapping[str, Any]) -> None:
-    """Raise UsageError with the mistake in a new entry, before it has a place in a file."""
+    """Raise UsageError with the first mistake in a new entry, before it has a place in a file."""
     schema, _ = _schema()
     data = {"users": {}, section: {name: entry}}
     for one in explain(schema, data):
@@ -235,6 +236,8 @@ def _schema() -> "tuple[dict[str, Any], jsonschema_rs.Draft202012Validator]":
 
 def _problems(document: yaml.ParsedDocument) -> Iterator[UsersProblem]:
     schema, validator = _schema()
+    # References between entries are checked in a valid document only, where every key that is read below
+    # exists.
     if not validator.is_valid(document.data):
         for one in explain(schema, document.data):
             yield UsersProblem(document.span(one.pointer, key=one.is_key), one.message, one.hint)

@@ -27,6 +27,7 @@ _NEW_FILE = (
     b"# Users and tokens of a registry server. `registry user` and `registry token` edit this file.\n"
     b"users: {}\n"
 )
+# An edit takes milliseconds: a command that holds the lock for longer has stopped.
 _LOCK_TIMEOUT_S = 10.0
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -40,6 +41,7 @@ def locate_users_file(given: Path) -> Path:
 
     Raises RefusedError for a place in a git work tree or repository: a commit could publish the file.
     """
+    # Resolve links first: the place of the file itself decides, not that of a link to it.
     path = Path(os.path.realpath(given))
     found = find_work_tree(path.parent)
     around = found.top if found is not None else next(filter(looks_like_git_dir, path.parents), None)
@@ -74,7 +76,10 @@ class UsersFile:
 
     @property
     def current(self) -> Users:
-        """The users in the file now, or the last valid ones. The same object until the file changes."""
+        """The users in the file now, or the last valid ones. The same object until the file changes.
+
+        Never raises: RefusedError and UsageError for the file are reported.
+        """
         if self._look():
             try:
                 self._users = self._read()
@@ -110,7 +115,7 @@ def _content(path: Path) -> bytes:
 
 
 def load_users(path: Path) -> Users:
-    """Return the users in a file now. Raises the errors of `UsersFile`."""
+    """Return the users in a file now. Raises RefusedError and UsageError as `UsersFile` does."""
     return parse_users(read_users_file(locate_users_file(path)), str(path))
 
 
@@ -122,7 +127,9 @@ def read_users_file(path: Path) -> bytes:
     """
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
+            # The open file is checked, not the path, which could name another file by then.
             _require_private(path, os.fstat(file.fileno()))
+            # One byte more than allowed shows that the file is too large, without reading the rest.
             data = file.read(yaml.MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise UsageError(
@@ -161,8 +168,9 @@ def edit_users_file(path: Path, plan: Callable[[Users], Changes], *, creates: bo
     """Change the users file under a lock, and return the users before the change.
 
     `plan` receives the current users and returns the changes. `creates`: a missing or empty file has no users
-    yet. Lines that do not change stay byte for byte. Raises the errors of `UsersFile` and of `plan`, and
-    UsageError if the result would be invalid; the file is unchanged then.
+    yet. Lines that do not change stay byte for byte. Raises RefusedError and UsageError as `UsersFile` does,
+    the errors of `plan`, and UsageError if the result would be invalid or another command holds the lock for
+    10 seconds; the file is unchanged then.
     """
     place = locate_users_file(path)
     with _locked(place):
@@ -171,6 +179,8 @@ def edit_users_file(path: Path, plan: Callable[[Users], Changes], *, creates: bo
         if creates and not before.strip():
             before = _NEW_FILE
         users = parse_users(before, str(path))
+        # Planned under the lock, on the users that the file has now: two commands at once must not undo each
+        # other.
         after = edited(before, plan(users), str(path))
         if after != before:
             replace_file(place, after, is_private=True)
@@ -183,6 +193,7 @@ def _locked(path: Path) -> Iterator[None]:
 
     if not path.parent.is_dir():  # FileLock would create it
         raise UsageError(f"there is no folder {path.parent}", f"mkdir -p {path.parent}")
+    # A file of its own: the users file is replaced by a rename, so a lock on it would be on the old file.
     lock = path.with_name(f".{path.name}.lock")
     if lock.is_symlink():
         raise RefusedError(f"{lock} is a link", "remove it: the lock is a regular file")
@@ -211,6 +222,8 @@ def edited(data: bytes, changes: Changes, path: str) -> bytes:
             raise UsageError(
                 f"{path} would have more than {yaml.MAX_BYTES:,} bytes", "remove expired tokens first"
             )
+        # The edit works on lines. Comparing the result with the intended data catches every layout that it
+        # cannot handle.
         if yaml.read_data(text.encode()) != wanted:
             raise UsageError(
                 f"{path} has a form that this command cannot edit",
@@ -245,6 +258,7 @@ def _put(text: str, pointer: _Pointer, value: Any) -> str:
         start = end = _extent(text, pointer[:-1])[1] if len(pointer) > 1 else len(lines)
     column = _key_place(text, (*pointer[:-1], next(iter(data))))[1]
     new = [f"{' ' * column}{line}" for line in _lines(to_yaml({pointer[-1]: value}))]
+    # The last line of the file may have no end, and the new lines follow it.
     if start and not lines[start - 1].endswith("\n"):
         lines[start - 1] += "\n"
     return "".join([*lines[:start], *new, *lines[end:]])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # What these rules report can be the fault of another file, and earlier contents have the same errors.
 _OF_OTHERS = frozenset({"R001", "R004"})
+# Each one costs a full check of the registry, and a file with 20 broken revisions in a row is a case for a
+# person.
 _MOST_CONTENTS = 20
 _ID = re.compile(rb"^id:[ \t]*([1-9][0-9]{0,15})[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 
@@ -37,6 +39,8 @@ def read_valid(source: Commit, cache: BuildCache) -> Snapshot:
     blobs: dict[str, str | None] = {}
     first: dict[str, tuple[Problem, ...]] = {}
     earlier: dict[str, list[str]] = {}
+    # An earlier content can have errors of its own or cause new ones in others, so check again until none is
+    # left. Each round uses up a content of some file, so the loop ends.
     while True:
         found = read_state(source.with_blobs(blobs) if blobs else source, cache=cache, accepted=_OF_OTHERS)
         errors = _errors_by_path(found.problems)
