@@ -237,3 +237,79 @@ def test_follow_exports_later_changes_until_ctrl_c(registry: RepoBuilder, tmp_pa
         output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, output
     assert b"Traceback" not in output
+
+
+def refused(run: Run, repo: RepoBuilder, file: Path) -> str:
+    """The message of an export that is refused; the database stays as it is."""
+    before = everything(file)
+    done = run("export", "--to", "sql", "--url", f"sqlite:///{file}", "-C", str(repo.root))
+    assert (done.code, done.out) == (3, ""), done.err
+    assert everything(file) == before
+    return done.err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("schema_version = 2", "have version 2, not 1"),
+        (f"commit_id = '{'1' * 40}'", "contains commit 111111111111, which is not part of the history"),
+        ("ledger_lines = 9", "the ledger lacks lines"),
+        (f"ledger_head = '{'1' * 64}'", "the ledger lacks lines"),
+    ],
+)
+def test_a_database_of_another_state_is_refused(
+    registry: RepoBuilder, run: Run, tmp_path: Path, change: str, message: str
+) -> None:
+    file = tmp_path / "r.sqlite"
+    export(run, registry, file)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"UPDATE registry_state SET {change}")
+        connection.commit()
+    assert message in refused(run, registry, file)
+
+
+def test_what_changes_rows_without_changing_a_file_is_exported(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "r.sqlite"
+    small = registry.root / "definitions/process_definition/small.yaml"
+    export(run, registry, file)
+    text = small.read_text()
+    small.write_text(text + "tags: [soon]\n")
+    registry.commit("Try a tag")
+    small.write_text(text)
+    registry.commit("Undo")
+    assert export(run, registry, file)["written"] == 1
+    messages = rows(file, "SELECT message FROM revision WHERE name = 'small' ORDER BY position")
+    assert [one for (one,) in messages][-2:] == ["Try a tag", "Undo"]
+    registry.write(".mailmap", "Anna Author <ana@example.org>\n")
+    registry.commit("Correct a name")
+    assert export(run, registry, file)["written"] == 3
+    assert ("Anna Author",) in rows(file, "SELECT author FROM revision WHERE name = 'small'")
+    small.write_text(text + "tags: [now]\n")
+    export(run, registry, file)
+    assert rows(file, "SELECT is_dirty FROM registry_state") == [(1,)]
+    assert rows(file, "SELECT tag FROM tag WHERE name = 'small'") == [("now",)]
+
+
+@pytest.mark.parametrize("many", [1, 3])
+def test_rows_that_are_sent_in_pieces_are_the_same(
+    registry: RepoBuilder, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    whole, pieces = tmp_path / "whole.sqlite", tmp_path / "pieces.sqlite"
+    export(run, registry, whole)
+    monkeypatch.setattr("registry.exchange.sql._MANY", many)
+    export(run, registry, pieces)
+    assert everything(pieces) == everything(whole)
+
+
+def test_the_old_spelling_of_adapters_is_in_the_tables(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    registry.define("weather/forecast", FULL.replace("input_params", "input_parameters"))
+    registry.commit("Use the old spelling")
+    file = tmp_path / "r.sqlite"
+    export(run, registry, file)
+    assert rows(file, "SELECT parameters FROM adapter WHERE direction = 'input'") == [
+        ('{"file_type":"stream","stream_name":"STDIN"}',)
+    ]
