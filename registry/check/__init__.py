@@ -148,6 +148,9 @@ FindingsCache = Callable[[Sequence[Definition], FindMany], list[Findings]]
 
 def judged_by(kinds: Kinds, settings: Settings) -> str:
     """Return a digest of everything that decides the findings of a single definition, except itself."""
+    # Written as data and not as a version number: a changed schema, setting or set of rules is never
+    # forgotten here. The code of the rules is covered by the cache, which belongs to one version of the
+    # program.
     facts = [[kind.name, kind.schema, kind.secret_fields, kind.traits.misspellings] for kind in kinds]
     adapters = [[one.name, one.directions, one.fits, one.sides] for one in kinds.adapters.values()]
     everything = [facts, adapters, settings.compat, sorted(rule.id for rule in _rules(settings))]
@@ -172,6 +175,7 @@ def unknown_rules(settings: Settings, data: bytes | None, changes: Iterable[str]
         return ()
     known = [*(rule.id for rule in (*RULES, *plugin_rules())), *changes]
     lines = (data or b"").decode("utf-8", "replace").splitlines()
+    # One problem per rule: a misspelled id may be named for many folders.
     problems = []
     for rule in named:
         if rule[:1] in FIXED:

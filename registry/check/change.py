@@ -35,6 +35,8 @@ def _touched(registry: Registry) -> Iterator[tuple[MergeTarget, Definition]]:
 
 def _holder(registry: Registry, target: MergeTarget, kind: str, number: int) -> str | None:
     """Return the path that has an id on the target branch, or None."""
+    # Files that the change touches count with their id on the target branch: the change may have edited the
+    # id away.
     for path, one in target.ids.items():
         if one == number and (kind_and_name(path) or ("",))[0] == kind:
             return path

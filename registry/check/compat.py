@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from registry.model.definition import Definition
 
 STREAMBOSS = "streamboss"
+# The length of the column in the client's database.
 _MAX_CHARACTERS = 1024
 
 

@@ -31,6 +31,7 @@ def values(definition: Definition, registry: Registry) -> Iterator[str]:
 def _find(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
     """Find credentials (X001) and placeholders for credentials (X002) in one walk."""
     del rule
+    # Arguments are visible in the list of processes, so a variable in them does not keep a secret.
     argument_keys = [key for key, _ in registry.kinds.by_name[definition.kind].secret_fields.programs]
     for text in suspects(definition, registry):
         path, name, value = text[:3]

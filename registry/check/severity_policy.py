@@ -35,12 +35,14 @@ def apply_policy(
     of a change. For credential rules, the stricter of `settings` and `base` counts.
     """
     problems = list(found)
+    # Exceptions before severities: whether an exception is used must not depend on the level of its rule.
     problems = [*_without_excepted(problems, registry)]
     problems = [
         adjusted
         for problem in problems
         if (adjusted := _with_severity(problem, settings, silent, base)) is not None
     ]
+    # The last step, so that no message that an earlier step adds can show a credential.
     problems = [_without_credentials(problem, registry) for problem in problems]
     return tuple(sorted(problems, key=lambda problem: problem.sort_key))
 

@@ -110,6 +110,8 @@ class BatchWriter:
         self._pack_folder = self._common / "objects" / "pack"
         self._tmp_ref = f"{TMP}{name}"
         folder = self._common / "registry"
+        # The first step that changes anything: without this lock two servers of one name would clean up each
+        # other's work.
         self._file = ServerFile.claim(folder / "servers", name, LOCK_LIMIT_S)
         try:
             self._locks = _HostLock(folder, socket.gethostname())
@@ -166,6 +168,7 @@ class BatchWriter:
             try:
                 return self._write(base, commits, deadline)
             except GitWriteError as error:
+                # Only failures that a new process can overcome are repeated: a full disk stays full.
                 last = number == _TRIES - 1 or deadline <= time.monotonic()
                 if last or error.failure not in _REPEATED:
                     raise
@@ -197,6 +200,7 @@ class BatchWriter:
                 f"{self._tmp_ref} could not be set: {fast_import.errors().strip() or 'no reason given'}",
                 WriteFailure.OTHER,
             )
+        # Recorded before any ref moves: recovery of another server removes packs that no record names.
         keeps = self._keep_files()
         self._file.note_packs([name.removesuffix(".keep") for name in sorted(keeps - self._known_keeps)])
         self._known_keeps = keeps
@@ -283,6 +287,7 @@ class BatchWriter:
                 updates, limit_s, self._file.note_process, lambda: self._at("publish:prepared")
             )
             has_partly_moved = any(result.present[update.ref] == update.new for update in updates)
+            # Git's answer is not enough here: what happened is visible only in the refs and their locks.
             if result.failure in _LEAVES_LOCKS or (result.failure is not None and has_partly_moved):
                 result = self._recovery.finish_publication(updates, result)
             if result.outcome is Published.MOVED:
@@ -397,9 +402,10 @@ class _HostLock:
         self._queue = FileLock(folder / f"{host}.queue", thread_local=False)
 
     def acquire(self, limit_s: float) -> None:
-        """Raises GitWriteError (LOCKED) after `limit_s`."""
+        """Take the lock. Raises GitWriteError (LOCKED) after `limit_s` seconds."""
         deadline = time.monotonic() + limit_s
         try:
+            # The queue first, then the lock, and always in this order: two orders could wait for each other.
             with self._queue.acquire(limit_s, poll_interval=_POLL_S):
                 self._lock.acquire(max(deadline - time.monotonic(), 0), poll_interval=_POLL_S)
         except Timeout as error:
@@ -431,6 +437,7 @@ def _left(deadline: float) -> float:
 
 def _sync_folder(folder: Path) -> None:
     """Write the entries of a folder to the disk. Raises OSError."""
+    # On Linux a new or renamed file survives a crash only if its folder is synced, too (fsync(2)).
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -141,6 +141,7 @@ def _require_version(program: str) -> None:
 def environment() -> dict[str, str]:
     """Return the variables for git, identical for every user."""
     return {
+        # The configuration of the user and the system could rename refs, rewrite addresses or start programs.
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",

@@ -49,7 +49,8 @@ def locate(path: Path, *, in_hook: bool = False) -> Location | None:
     """Return the repository that contains `path`, or None if there is none (or git is not installed).
 
     A bare repository is found only if `path` is its folder. `in_hook`: use the repository in GIT_DIR. Raises
-    RefusedError for a git directory among the ordinary files of a work tree, GitError when git refuses.
+    RefusedError for a git directory among the ordinary files of a work tree, UsageError for a path inside a
+    git directory or a bare repository, GitError when git refuses.
     """
     start = Path(os.path.realpath(path))
     if not git_is_installed():
@@ -129,6 +130,8 @@ def _location(
         return None
     object_format, git_dir = found
     expected = work_tree.git_dir if work_tree is not None else start
+    # Git may have found another repository than this program, for example through a setting. Neither is
+    # trusted then.
     if not in_hook and not expected.samefile(git_dir):
         raise RefusedError(f"git uses {git_dir} as the repository of {start} instead of {expected}", _HINT)
     return Location(
@@ -137,7 +140,10 @@ def _location(
 
 
 def common_dir_of(git_dir: Path) -> Path:
-    """Return the git directory that all work trees of a repository share."""
+    """Return the git directory that all work trees of a repository share.
+
+    Raises GitError when its file `commondir` cannot be read.
+    """
     named = _first_line_of(git_dir / "commondir")
     return Path(os.path.normpath(git_dir / named)) if named else git_dir
 
@@ -193,7 +199,7 @@ def _parts_of_git_directories(path: str) -> Iterator[tuple[str, str]]:
 def find_work_tree(start: Path) -> _WorkTree | None:
     """Return the nearest folder, `start` or a parent, whose entry `.git` refers to a git directory.
 
-    Does not run git.
+    Does not run git. Raises GitError when an entry `.git` cannot be read.
     """
     return next((found for folder in (start, *start.parents) if (found := _work_tree_at(folder))), None)
 
@@ -228,7 +234,8 @@ def refuse_embedded(path: Path) -> None:
 
     Checks every folder from `path` up to the top of the work tree, and the target of an entry `.git`. Reads
     only names, and needs git only if an entry `.git` refers to such files. Raises RefusedError with the name
-    of the file.
+    of the file, UsageError for a path inside a git directory, and GitError when an entry `.git` cannot be
+    read.
     """
     start = Path(os.path.realpath(path))
     suspect = None

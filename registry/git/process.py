@@ -75,6 +75,7 @@ class Git:
             **self._objects,
             **self._scratch,
         }
+        # Without this file, git would take the missing parents of a shallow clone for a damaged repository.
         shallow = common / "shallow"
         if shallow.exists():
             variables["GIT_SHALLOW_FILE"] = str(shallow)
@@ -167,7 +168,10 @@ class Git:
         }
 
     def run_for_remote(self, *arguments: str, ok: Sequence[int] = (0,)) -> tuple[int, str, str]:
-        """Return status, output and errors, with the user's settings: credentials, proxies, addresses."""
+        """Return status, output and errors, with the user's settings: credentials, proxies, addresses.
+
+        Raises GitError for a status not in `ok`, or when git is killed after 300 seconds.
+        """
         status, output, stderr = self._runner.execute(
             ["git", *self._on_repository, *arguments],
             env=self._remote_variables(),
@@ -190,6 +194,7 @@ class Git:
         if self._scratch:
             return
         folder = tempfile.mkdtemp(prefix="registry-objects-")
+        # Not for a fork: a child that ends first must not remove the folder of its parent.
         weakref.finalize(self, _remove_if_ours, folder, os.getpid())
         variables = self._object_variables()
         behind = [
@@ -227,6 +232,7 @@ class Git:
             with_extended_output=True,
             stdout_as_string=False,
             strip_newline_in_stdout=False,
+            # GitPython refuses a time limit on Windows.
             kill_after_timeout=None if os.name == "nt" else TIMEOUT_S,
         )
         return int(status), bytes(output), str(stderr)

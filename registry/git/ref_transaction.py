@@ -72,13 +72,16 @@ class RefTransactions:
 
         `on_start` receives the id of a new process. `prepared` is called between the two phases: all refs are
         locked then. In any outcome git has no lock afterwards, unless a process was killed. Raises
-        GitWriteError or OSError when git cannot start.
+        GitWriteError or OSError when git cannot start, and ValueError for what is not a full name of a ref.
         """
         commands = "".join(f"update {ref} {new} {old or '0' * len(new)}\n" for ref, new, old in updates)
+        # The protocol is text: a space or line end in a name would be another command.
         if not all(_REFNAME.match(update.ref) for update in updates):
             raise ValueError(f"not full names of refs: {[update.ref for update in updates]}")
         running = self._process(on_start)
         try:
+            # Two phases: after `prepare` all refs are locked and compared, so `commit` cannot fail for a
+            # single one of them.
             running.exchange(f"start\n{commands}prepare\n".encode(), 2, limit_s)
             prepared()
             running.exchange(b"commit\n", 1, limit_s)

@@ -66,7 +66,10 @@ class Remote:
             raise UsageError(f"there is no remote `{name}`", known)
 
     def fetch(self, branch: str) -> str:
-        """Fetch the remote's branch and high-water mark; returns the commit of the branch."""
+        """Fetch the remote's branch and high-water mark; returns the commit of the branch.
+
+        Raises GitError when the remote cannot be reached or has no such branch.
+        """
         # With a `*`, because a ref with a full name must exist, and this one is optional. Pruned, because a
         # push must state the remote's value, which may be missing although an older one is known here.
         high_water = f"+{HIGH_WATER[:-1]}*:{_MARKS}/{self.name}/high-wate*"
@@ -126,6 +129,8 @@ class Remote:
         the remote cannot be read within `limit_s` seconds.
         """
         kept = {ref: f"{_FETCHED}/{self.name}/{ref.removeprefix('refs/')}" for ref in refs}
+        # Git fetches nothing if one ref is missing, and names only the first. Each round leaves out one ref,
+        # so it ends.
         wanted = list(refs)
         while wanted:
             missing = self._fetch_existing({ref: kept[ref] for ref in wanted}, limit_s)
@@ -181,6 +186,8 @@ class Remote:
 
     def _push(self, commit: str, updates: Sequence[tuple[str, str | None]]) -> tuple[int, str, str]:
         """Set refs to `commit` if each still has its expected value (None: missing); all of them or none."""
+        # An explicit old value for each ref makes the push a compare-and-swap. An empty one means: the ref
+        # must not exist.
         leases = [f"--force-with-lease={ref}:{expected or ''}" for ref, expected in updates]
         atomic = ["--atomic"] if len(updates) > 1 else []
         refspecs = [f"{commit}:{ref}" for ref, _ in updates]

@@ -30,6 +30,7 @@ class RunningGit:
         self._errors = b""
         for pipe in (process.stdin, process.stdout, process.stderr):
             assert pipe is not None
+            # A blocking write could wait for git while git waits for its output to be read.
             os.set_blocking(pipe.fileno(), False)
         widen(process.stdin)
 
@@ -133,7 +134,11 @@ class RunningGit:
         return self._errors.decode("utf-8", "replace")
 
     def finish(self, data: bytes, limit_s: float) -> int:
-        """Send the last command, and wait for the end; returns the exit status. Kills it after the limit."""
+        """Send the last command, and wait for the end; returns the exit status. Kills it after the limit.
+
+        The limit counts once for sending and once for the end. Raises GitWriteError when the process cannot
+        be killed.
+        """
         if not self.has_ended:
             with suppress(GitWriteError):
                 self.exchange(data, 0, limit_s)

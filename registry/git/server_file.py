@@ -132,6 +132,7 @@ class ServerFile:
         size = os.fstat(self.fd).st_size
         line = json.dumps(fact, separators=(",", ":")).encode() + b"\n"
         try:
+            # A full disk can store a part of the line, which would also damage the next one.
             if os.pwrite(self.fd, line, size) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         except OSError:
@@ -236,6 +237,7 @@ def _is_process(identity: dict[str, Any]) -> bool:
 
 def _kill(processes: Sequence[tuple[int, str]]) -> None:
     for pid, started in processes:
+        # The id alone could be that of another process by now.
         if started and _started(pid) == started:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)

@@ -20,6 +20,7 @@ from registry.model.redaction import redacted
 DocumentData = dict[str, Any]
 """A file's data with credentials hidden. Callers must not change it, because parts are shared."""
 
+# Enough for a page of changes; with definitions of at most 256 KiB it also bounds the memory.
 _MOST_HELD = 500
 # A file in block style starting at the first column, where a line that starts with `id:` can only be its id.
 # Quoted multi-line text is left to the reader.
@@ -62,6 +63,7 @@ class BlobSpool:
     def finish(self) -> "BlobSpoolIndex":
         """Make all contents readable for other processes; returns their index."""
         self._file.flush()
+        # Sorted once at the end, because a sorted insertion would move all later entries each time.
         order = sorted(range(len(self._prefixes)), key=self._prefixes.__getitem__)
         columns = (self._prefixes, self._starts, self._sizes)
         self.index = BlobSpoolIndex(
@@ -84,6 +86,7 @@ class BlobSpool:
         number = bisect_left(prefixes, prefix)
         while number < len(prefixes) and prefixes[number] == prefix:
             record = self._file.get(SpillRange(starts[number], starts[number] + sizes[number]))
+            # The index has only half of an id, so the record itself decides.
             if record.startswith(name):
                 return record[len(name) :]
             number += 1

@@ -102,6 +102,7 @@ def _known_heads(cache: BuildCache, about: str) -> list[str]:
 def _nearest_known(repository: Repository, commit: str, about: str, cache: BuildCache) -> _Known | None:
     """Return an earlier commit with a history in `cache`, and the commits after it; None if there is none."""
     heads = _known_heads(cache, about)
+    # Where the history is known, as in most builds after an edit, git need not list any commit.
     if commit in heads:
         return commit, CommitOrder([], {}, frozenset())
     for head in heads:
@@ -163,6 +164,7 @@ class PendingHistory:
         self._cache.forget(
             HISTORIES, [self._about + head for head in _known_heads(self._cache, self._about)[_MOST_HEADS:]]
         )
+        # After the cache: names can change with every commit, and stored histories keep those of the commits.
         if self.mailmap:
             found.show_authors(self.mailmap.name)
         return found
@@ -248,6 +250,7 @@ def _trace(
             ids.update(dict.fromkeys(new))  # requested; the ids are not read before the commits are processed
             blobs.ask(new)
             waiting.append((some, len(new)))
+            # One batch stays behind, so that git reads its contents while the next commits are awaited.
             if len(waiting) > 1:
                 follow()
         while waiting:

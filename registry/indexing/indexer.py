@@ -119,6 +119,7 @@ def _until_done(attempt: Callable[[], IndexResult | None], options: IndexOptions
     deadline = time.monotonic() + options.give_up_after_s
     tries = 1
     while (result := attempt()) is None:
+        # Random, so that several jobs that lost the same race do not meet again at once.
         wait = random.uniform(0.05, min(0.2 * tries, 5))
         if time.monotonic() + wait > deadline:
             raise UsageError(
@@ -139,9 +140,11 @@ def _into_remote_branch(
     options: IndexOptions,
     step: Callable[[str], None],
 ) -> IndexResult | None:
+    # Each attempt starts from what the remote has now: a plan for an older state could assign an id twice.
     base = remote.fetch(branch)
     step("fetched")
     head = repository.head() if not repository.is_bare else None
+    # Otherwise local commits would need a merge with the new ids, and a conflict would be in the ledger.
     if head is not None and not repository.is_ancestor(head, base):
         raise RefusedError(
             f"HEAD has commits that {branch} of {remote.name} does not have",
@@ -182,6 +185,7 @@ def _follow(repository: Repository, branch: str, commit: str, author: tuple[str,
             ref, commit, here, author
         ):
             return []
+    # The push has succeeded, so this is a note: the ids are assigned whatever the local state is.
     except RegistryError as error:
         return [f"the local work tree is not at {commit[:12]}: {error.message}"]
     return [f"the local {ref} is not at {commit[:12]}: run git pull"]
@@ -229,11 +233,13 @@ def _into_files(source: Source, options: IndexOptions, step: Callable[[str], Non
     work = _Work.of(source, options, source.repository, source.commit)
     for path in (*work.files, *work.ledger_files):
         refuse_links(source.root, path)
+    # Everything is read before the first write, so that a failure can restore the files.
     before = {path: source.read(path, at_most=MAX_LEDGER_BYTES) for path in (*work.files, *work.ledger_files)}
     try:
         for path, data in (*work.files.items(), *in_safe_order(work.open_segment, work.ledger_files)):
             put_in(source.root, path, data)
             step("file written")
+    # Also Ctrl-C: half of the ids in the files without their ledger lines would be refused by the next check.
     except BaseException:
         for path, old in before.items():
             put_in(source.root, path, old)
@@ -279,10 +285,12 @@ class _Work:
             raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
         settings = checked.settings
         there = read_ledger_files(source)
+        # A random id: two registries that start from one template must not accept each other's ledger.
         registry_id = settings.registry_id or str(uuid.uuid4())
         published, notes = _published(source.root, repository, options)
         ledger, recovered, known_lines = _ledger(there, settings, registry_id, published, options)
         marks = [one.mark for one in published] + _accepted(options, [kind.name for kind in checked.kinds])
+        # A shallow clone lacks the commits that a reset would reveal.
         if not marks and repository is not None and repository.is_shallow():
             raise RefusedError(
                 "this is a shallow clone without access to published ids: an id could be assigned twice",
@@ -341,6 +349,7 @@ def _repository_to_commit_to(root: Path) -> Repository:
     if repository.is_bare:
         return repository
     open_source(root)
+    # An earlier run may have been killed between the branch and the work tree.
     repository.finish_advance()
     prefix = repository.prefix_of(root)
     changed = repository.changed_paths(f"{prefix}{DEFINITIONS_FOLDER}") | repository.changed_paths(
@@ -394,6 +403,7 @@ def _ledger(
     lost = next((one for one in published if problems or not ledger.extends(one.mark)), None)
     if lost is not None and options.recover:
         whole, lines = _recovered(lost, registry_id, published)
+        # `strict=False`, because the branch that was reset has fewer lines.
         same = sum(1 for ours, theirs in zip(ledger.entries, whole.entries, strict=False) if ours == theirs)
         # A broken ledger does not show how old the files are. They are treated as new.
         return whole, lines, None if problems else same
@@ -509,4 +519,5 @@ def _details(planned: Plan) -> str:
             )
         elif not one.is_new:
             lines.append(f"{one.definition.path} lost its id {one.id}")
+    # The first run of a large registry would make a message of a megabyte; the ledger has all lines.
     return "\n".join([*lines[:200], *([f"and {len(lines) - 200} more"] if len(lines) > 200 else [])])

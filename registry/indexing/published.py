@@ -67,7 +67,10 @@ def read_published(where: str, root: Path, repository: Repository | None) -> Pub
 
 
 def high_water(root: Path, repository: Repository) -> PublishedLedger | None:
-    """Return what the last index run recorded in the high-water ref, or None without the ref."""
+    """Return what the last index run recorded in the high-water ref, or None without the ref.
+
+    Raises UsageError when the ledger at that commit is broken, and GitError when git cannot read it.
+    """
     commit = repository.commit_of(HIGH_WATER)
     return _in_commit(HIGH_WATER, root, repository, commit) if commit is not None else None
 
@@ -137,6 +140,7 @@ def _get(address: str) -> bytes | None:
             body = _read_body(answer)
     except urllib.error.HTTPError as error:
         error.close()  # it is the response too, and keeps its connection open
+        # Only these mean "nothing yet". Any other failure may hide a site that has ids.
         if error.code in (404, 410):
             return None
         raise UsageError(f"{address} returned {error.code} {error.reason}", _HINT) from error
@@ -158,6 +162,8 @@ def _read_body(answer: http.client.HTTPResponse) -> bytes:
     """
     deadline = time.monotonic() + _DEADLINE_S
     body = bytearray()
+    # `read1` returns what has arrived. The timeout of the socket counts from each piece, so a server that
+    # sends one byte a second needs the deadline.
     while len(body) <= MAX_LEDGER_BYTES and (piece := answer.read1(1 << 16)):
         body += piece
         if time.monotonic() > deadline:

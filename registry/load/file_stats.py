@@ -77,6 +77,7 @@ class TreeScan:
 
 def is_settled(mtime_ns: int, now_ns: int) -> bool:
     """True when a file is old enough that another write would change its timestamp."""
+    # A time in whole seconds suggests a file system without fractions (FAT has steps of two seconds).
     return mtime_ns < now_ns - (_COARSE_STEP_NS if mtime_ns % 1_000_000_000 == 0 else _STEP_NS)
 
 
@@ -181,5 +182,7 @@ def _entries(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
 
 def facts_of(status: os.stat_result) -> Facts:
     """Convert the stat result of one path to facts."""
+    # The size of a folder or link says nothing and differs between file systems. Its type is what matters: a
+    # file that becomes a link must count as changed.
     kind = status.st_size if stat.S_ISREG(status.st_mode) else -stat.S_IFMT(status.st_mode)
     return (kind, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 # Definitions have at most 32 levels, and a schema needs two or three levels for each of them.
 _DEEPEST = 128
 ADAPTERS_INDEX = "adapters.schema.json"
+# A kind is a folder, a part of addresses and of operation ids in OpenAPI, so only letters that are safe in
+# all of them.
 _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _ADAPTER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 MAX_SCHEMA_BYTES = 1024 * 1024
 """A larger schema file is not read."""
+# Bundling copies shared parts into each kind, so a limit for single files alone would not bound the memory.
 _MAX_ALL_SCHEMAS = 16 * MAX_SCHEMA_BYTES
 
 
@@ -67,6 +70,8 @@ class Kind:
     description: str
     schema: dict[str, Any]
     traits: KindTraits
+    # A list, because a frozen dataclass cannot be assigned to. It is filled by the first access to
+    # `validator`.
     _compiled: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -166,7 +171,11 @@ def modeline(path: str, kind: str) -> str:
 
 
 def load_kinds(source: Source) -> tuple[Kinds, tuple[Problem, ...]]:
-    """Load all kinds and adapter types of `source`; returns them with the problems of the schema files."""
+    """Load all kinds and adapter types of `source`; returns them with the problems of the schema files.
+
+    Raises UsageError when the program's own schema files are missing, or when all schemas together are larger
+    than 16 MiB.
+    """
     problems: list[Problem] = []
     documents = _documents(source, problems)
     if documents.pop(SETTINGS_SCHEMA) != json.loads(settings_schema()):

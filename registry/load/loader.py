@@ -36,6 +36,7 @@ from registry.model.definition import (
 )
 from registry.model.problem import Problem, Severity, Span
 
+# Only the existence and the size of samples are checked, and a page shows them whole.
 MAX_SAMPLE_BYTES = 1024 * 1024
 
 
@@ -106,6 +107,7 @@ def load_definitions(
     An unreadable file gives a problem and does not affect the others. With a cache, only changed files are
     parsed and definitions have blob ids; without one, git is not needed.
     """
+    # These belong to no definition, so they come first and are found again in each run.
     problems = [*_not_plain(source), *attributes_problems(source)]
     wanted = _wanted(source, kinds, problems)
     elsewhere = frozenset() if only is None else frozenset(path for path in wanted if path not in only)
@@ -172,6 +174,7 @@ def load_changed(
     found: dict[QualifiedName, Definition | None] = {}
     problems: list[Problem] = []
     unreadable = set(before.unreadable)
+    # Any object id: its length tells whether the repository uses SHA-1 or SHA-256.
     like = before.definitions[0].blob if before.definitions else source.commit
     for path, (place, exists) in places.items():
         unreadable.discard(path)
@@ -260,6 +263,7 @@ def _load_cached(
     store = DocumentStore(cache, source.repository)
     parser = _StoringParser(source, kinds, wanted, store)
     if isinstance(source, Commit):
+        # In a commit the content has an id already. In a work tree hashing each file would mean to read it.
         table, blobs = _PARSED_BLOBS, source.blobs()
         digests = {path: blobs[path] for path in paths}
     else:
@@ -303,6 +307,8 @@ class _StoringParser:
             self.fresh[path] = document
             documents.append((path, blob, document))
             parsed[path] = ParsedFile(blob, definition.id, definition.summary, problems)
+        # After the last file, in one transaction: one for each document would sync the cache thousands of
+        # times.
         self._store.keep((path, blob, orjson.dumps(one.data), one.raw) for path, blob, one in documents)
         return parsed
 
@@ -393,6 +399,7 @@ def _samples(source: Source, definitions: Iterable[Definition]) -> dict[str, str
         for path in definition.summary.samples
         if path.startswith(f"{SAMPLES_FOLDER}/")
     }
+    # Most registries name no samples: do not list the folder then.
     there = (
         {entry.path for entry in source.entries(SAMPLES_FOLDER) if entry.type is EntryType.FILE}
         if named

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 SETTINGS_PATH = "registry.yaml"
+# More would make one answer as expensive as `all.json`, which is the way to get everything.
 MAX_PAGE_SIZE = 1000
 IGNORE = "ignore"
 LEVELS = ("error", "warning", IGNORE)
@@ -148,6 +149,7 @@ def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
         )
         return Settings(), (*problems, found)
     findings = _findings(document.data)
+    # A key with any problem is left out as a whole: half of a setting could mean something else.
     wrong = {one.pointer[0] for one in findings if one.pointer}
     more = [
         Problem(
@@ -192,11 +194,12 @@ def with_base_url(settings: Settings, base_url: str | None) -> Settings:
 def source_date_epoch() -> int | None:
     """Return the time of generated commits in seconds since 1970 from SOURCE_DATE_EPOCH, or None for now.
 
-    See reproducible-builds.org.
+    See reproducible-builds.org. Raises UsageError for anything but 1 to 12 digits.
     """
     text = os.environ.get("SOURCE_DATE_EPOCH")
     if text is None:
         return None
+    # Not `int`, which also accepts signs, spaces and underscores.
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise UsageError(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds")
     return int(text)

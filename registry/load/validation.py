@@ -97,6 +97,7 @@ def explain(
     """
     from jsonschema import Draft202012Validator, _keywords, _utils
 
+    # jsonschema has no setting for its engine. Both modules use only `search`.
     for module in (_keywords, _utils):
         module.re = _LinearTime  # type: ignore[attr-defined]
     findings: list[Finding] = []

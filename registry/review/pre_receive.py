@@ -125,6 +125,8 @@ def judge_push(root: Path, updates: Iterable[PushedRef], guard: Guard = Guard())
     guarded = guarded_refs(repository, guard.branches)
     pushed = list(updates)
     _require_guarded_branch(repository, guarded, pushed)
+    # Git resolves a symbolic ref only after the hook, so a push to an alias would move the branch without a
+    # check.
     aliases = {ref for ref, target in repository.symbolic_refs().items() if target in guarded}
     verdicts = []
     for update in pushed:
@@ -198,6 +200,8 @@ def _wrong_with_mark(
             all_lines(read_ledger_files(Commit(root, repository, commit)))
             for commit in (update.old, update.new)
         )
+        # Byte by byte: the mark is the record of last resort, so not even an equivalent form of a line is
+        # accepted.
         if not after.startswith(before):
             return (
                 f"{HIGH_WATER} has ledger lines that {update.new[:12]} lacks: "
@@ -211,6 +215,7 @@ def _judge(root: Path, repository: Repository, update: PushedRef, guard: Guard) 
     if update.deletes:
         return _refusal(update, f"{update.ref} is a guarded branch and cannot be deleted by a push")
     source = Commit(root, repository, update.new)
+    # An empty registry would pass every check, so a wrong folder would turn the hook off silently.
     if not source.entries(DEFINITIONS_FOLDER):
         return _refusal(
             update,

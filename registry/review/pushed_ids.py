@@ -139,6 +139,7 @@ class _Replay:
         ledgers = _ledgers_at(self._repository, [self._commit, *path])
         authors: list[str] = []
         for commit, before, after in zip(path, ledgers[:-1], ledgers[1:], strict=True):
+            # Authors' commits are collected up to the next change of the ledger and checked in one step.
             if before == after:
                 authors.append(commit)
                 continue
@@ -230,6 +231,7 @@ class _Replay:
         if not was_reset:
             return self._ledger, lines
         lost = published[len(self._lines) :]
+        # In the same order and with the same bytes: the chain of hashes allows nothing else.
         if not lines.startswith(lost):
             hint = "registry index --recover --push"
             return Refusal(f"{HIGH_WATER} has more ledger lines: the branch was reset", hint)
@@ -259,6 +261,7 @@ class _Replay:
             (one for one in appended.entries if one.commit is not None and not _is_object_id(one.commit)),
             None,
         )
+        # Pages and answers link to this commit, so it must not be a text of the pusher's choice.
         if strange is not None:
             return Refusal(
                 f"the ledger: {strange.kind} {strange.id} names {strange.commit!r:.60}, which is not a commit"
@@ -277,6 +280,7 @@ class _Replay:
         step = Step(ids.before, files, ledger, known_lines, appended)
         result = replay(step, self._may_skip, self._max_id_gap)
         for kind, count in result.skipped.items():
+            # The limit is for the whole push: otherwise many commits could skip the maximum each.
             self._may_skip[kind] = self._may_skip.get(kind, self._max_id_gap) - count
         return result.refusals
 

@@ -68,6 +68,7 @@ def connection_limit() -> int:
     if soft < _FEWEST_FILES:
         message = f"too few open files are allowed: the limit is {soft}, and a server needs {_FEWEST_FILES}"
         raise UsageError(message, "raise the limit: `ulimit -n 1024`")
+    # The other half is for git processes with their pipes, the cache and files that are read.
     return min(MOST_CONNECTIONS, soft // 2)
 
 
@@ -107,6 +108,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(others) < self.most_connections:
             return
         idle = [one for one in others if one.is_idle]
+        # An idle connection loses nothing: its client opens another one with the next request.
         if idle:
             min(idle, key=lambda one: one._since).transport.abort()
         else:
@@ -165,6 +167,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Close the connection when the client takes too long to send or to read."""
         now = self.loop.time()
         unsent = self.transport.get_write_buffer_size()
+        # Any progress counts, so a slow client with a long answer is not ended.
         if unsent == 0 or unsent < self._unsent:
             self._unsent_since = now
         self._unsent = unsent

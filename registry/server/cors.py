@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 METHODS = "GET, HEAD, OPTIONS"
 _ORIGIN = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?\Z")
 _SIMPLE_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*\Z")
+# Firefox and Chromium shorten longer times to their own limits; ten minutes are within both.
 _PREFLIGHT_VALID_S = 600
 
 

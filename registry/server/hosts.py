@@ -79,6 +79,8 @@ class HostGuard:
             return
         given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         is_old = scope.get("http_version") == "1.0"  # HTTP/1.0 may omit it (RFC 9112, section 3.2)
+        # Several headers are ambiguous: a proxy in front may have checked another one (RFC 9112, section
+        # 3.2).
         if len(given) > 1 or (not given and not is_old):
             await _refuse(400, "a request needs one Host header", scope, receive, send)
         elif given and not self._allowed.allows(given[0].strip(), _local_address(scope)):

@@ -97,11 +97,15 @@ class PageCache:
             if fingerprint == target.fingerprint:
                 self._files.move_to_end(target.name)
                 return found
+        # Outside of the lock: rendering takes milliseconds, and other requests go on meanwhile. Two threads
+        # may make the same target at once; both get the same bytes.
         found = dict(files_by_path(target.make()))
         with self._lock:
             self._drop(target.name)
             self._files[target.name] = (target.fingerprint, found)
             self._bytes += sum(map(len, found.values()))
+            # One target always stays, even if it alone is larger than the limit: its reader asks for its
+            # other files next.
             while self._bytes > _MOST_BYTES and len(self._files) > 1:
                 self._drop(next(iter(self._files)))
         return found
@@ -189,6 +193,7 @@ class LiveRegistry:
                     return False
                 snapshot = with_edit(snapshot, edited)
                 pages = self.state.pages.with_newer(render_one(snapshot, edited))
+                # Made now: an error in a template must appear here, and the browser asks for this page next.
                 pages.get(page_file(definition_page(edited.kind, edited.name)))
             except (RegistryError, OSError):
                 return False  # reported by `update`
@@ -248,6 +253,8 @@ class LiveRegistry:
                 source = open_source(self.root)
                 assert isinstance(source, WorkTree)
                 seen = seen if seen is not None else _scan(source)
+                # The scan was taken before the files are read, so a write in between is found again by the
+                # next scan.
                 source.use(seen)
                 cancel.check()
                 found = read(source, seen)
@@ -272,6 +279,7 @@ class LiveRegistry:
         self._notify(LiveUpdate(self.state, time.monotonic() - started))
 
     def _stopped_by(self, error: RegistryError) -> LiveState:
+        # What was read is incomplete after an error, so the next update reads everything.
         self._newest = None
         return replace(self.state, error=error)
 
@@ -283,6 +291,7 @@ class LiveRegistry:
         targets = render(found.snapshot)
         cancel.check()
         pages = PageIndex(targets, self._page_cache)
+        # Before the state is shown: a broken template must not replace good pages.
         _try_out(found.snapshot, pages)
         self._page_cache.keep_only(targets.fingerprints)
         return LiveState(0, found.snapshot, pages, found.problems)

@@ -29,7 +29,10 @@ from registry.site.place import refuse_place
 from registry.site.plan import KEPT_GENERATIONS, Base, GenerationPlan, from_scratch, plan_generation
 from registry.site.writer import OnProgress, UnchangedTargets, copy_tree, remove_files, write_targets
 
+# Up to 15 digits: the next name is computed as a number, and sorting by number keeps working after 999,999
+# builds.
 _NAME = re.compile(r"[0-9]{6,15}\Z")
+# A full build of a very large registry takes minutes, and a second one started by CI has to wait for it.
 _LOCK_TIMEOUT_S = 600
 
 
@@ -58,13 +61,16 @@ class Site:
         if not self.out.is_symlink():
             return False
         target = self.out.readlink()
+        # Only the form that `_make_current` writes. Any other link was made by hand, and replacing it would
+        # lose it.
         return target.parent == Path(self.generations.name) and _NAME.match(target.name) is not None
 
     def prepare(self, root: Path | None = None) -> None:
         """Check that the site can be written, before it is rendered.
 
         `root` is the registry of the site; the site must not be in the registry's own folders. Raises
-        UsageError or RefusedError.
+        UsageError when nothing can be written there, and RefusedError for a path that `registry build` did
+        not create.
         """
         if root is not None:
             refuse_place(root, self.out)
@@ -118,8 +124,9 @@ class Site:
         """Write a new generation of these targets and make it current.
 
         After an error the previous generation stays current. Does nothing when the current generation was
-        made from the same targets. `from_nothing` renders and writes every target. Raises UsageError or
-        RefusedError.
+        made from the same targets. `from_nothing` renders and writes every target. Raises UsageError when the
+        site cannot be written or another build holds the lock for 10 minutes, RefusedError as `prepare` does,
+        and AssertionError when two targets write one file.
         """
         self.prepare()
         try:
@@ -202,6 +209,7 @@ class Site:
         current = self.current
         latest = next((one for one in usable if current is not None and one.folder == current.name), None)
         packed = pack(targets.fingerprints)
+        # The bytes decide, so both were packed by the same function from fingerprints in the same order.
         if latest is not None and latest.packed == packed:
             return WriteResult(latest.files, self.generations / latest.folder, 0)
         chosen = _plan(usable[0], latest, folders, targets) if latest else from_scratch(targets.fingerprints)
@@ -211,10 +219,13 @@ class Site:
             chosen, folder_id = self._begin(chosen, manifest, partial, targets.fingerprints)
             unchanged = self._unchanged(chosen, manifest, latest)
             written, files = _apply(chosen, manifest, folder_id, unchanged, partial, targets, report)
+        # Also after Ctrl-C: a partial folder can have as many files as a site.
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         recorded = RecordedGeneration(folder_id, name, files, packed)
+        # First the record, then the rename, then the link. A build that is killed in between leaves a folder
+        # that is not current, or a record without its folder: readers see the previous site in both cases.
         manifest.record(partial, recorded, written, chosen.remove)
         partial.rename(self.generations / name)
         self._make_current(name)
@@ -238,6 +249,7 @@ class Site:
 
     def _remove_old(self, folders: Sequence[str], manifest: Manifest, current: str) -> None:
         """Remove all generations except the last ones of `folders`, and `current`."""
+        # One place less, because the new generation is not in `folders`.
         for old in folders[: 1 - KEPT_GENERATIONS]:
             _remove(self.generations / old)
         kept = {*folders[1 - KEPT_GENERATIONS :], current}
@@ -252,6 +264,7 @@ class Site:
         """
         start = chosen.start
         if start is not None and chosen.base is Base.OLDEST:
+            # Before the folder changes: if this build is killed, a half-changed folder must not be reused.
             manifest.invalidate(start.folder_id)
             (self.generations / start.folder).rename(partial)
             return chosen, start.folder_id
@@ -270,6 +283,8 @@ class Site:
         return from_scratch(wanted), folder_id
 
     def _make_current(self, name: str) -> None:
+        # `symlink` cannot replace a link, and removing the old one first would leave a moment without a site.
+        # `rename` replaces it in one step.
         link = self.generations / ".next"
         link.unlink(missing_ok=True)
         link.symlink_to(Path(self.generations.name, name))

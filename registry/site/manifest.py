@@ -109,6 +109,7 @@ class Manifest:
             "(SELECT folder_id FROM generations WHERE folder = ?)",
             (folder,),
         )
+        # Few templates differ, and thousands of targets share one: interned they take no memory of their own.
         return {name: intern(template) for name, template in rows if name in names}
 
     def invalidate(self, folder_id: int) -> None:
@@ -142,6 +143,7 @@ class Manifest:
                 for target, path_template in written
             )
             self._connection.executemany("INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?)", rows)
+            # The inode stays the same when the caller renames the folder.
             row = (folder_id, recorded.folder, _inode_of(folder), recorded.files, recorded.packed)
             self._connection.execute("INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?, ?)", row)
             self._connection.execute("COMMIT")

@@ -70,6 +70,7 @@ def _parts(targets: Iterable[Target]) -> list[list[Target]]:
             parts[-1].append(target)
         else:
             parts.append([target])
+    # Long targets first: one that starts last would leave the other process without work.
     return [*long, *parts]
 
 
@@ -158,6 +159,7 @@ def _has(path: str, body: bytes) -> bool:
     except OSError:
         return False
     try:
+        # The size first, so that only files of the right size are read.
         return os.fstat(handle).st_size == len(body) and os.read(handle, len(body) + 1) == body
     finally:
         os.close(handle)
