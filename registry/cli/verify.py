@@ -10,7 +10,10 @@ from registry.cli.terminal import err, out, progress, write_json
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.publish.hash_tree import Root
+    from registry.publish.verification import Verified
 
 _MOST_SHOWN = 20
 
@@ -64,26 +67,42 @@ def command(place: str, allowed_signers: Path | None, state: Path | None, format
 
         replace_file(state, found.root.to_bytes())
     if format_ == "json":
-        sequence = found.root.sequence if found.root is not None else None
-        commit = found.root.commit if found.root is not None else None
-        write_json(
-            {"commit": commit, "sequence": sequence, "signer": found.signer, "faults": list(found.faults)}
-        )
+        _write_as_json(found)
     elif found.faults:
-        for fault in found.faults[:_MOST_SHOWN]:
-            err.print(f"error: {fault}", markup=False)
-        if len(found.faults) > _MOST_SHOWN:
-            err.print(f"… and {len(found.faults) - _MOST_SHOWN:,} more", markup=False)
+        _show_faults(found.faults)
     else:
-        assert found.root is not None
-        by = f", signed by {found.signer}" if found.signer else ""
-        commit = (found.root.commit or "no commit")[:12]
-        out.print(
-            f"{found.root.files:,} files of {commit} are whole (sequence {found.root.sequence}{by}).",
-            markup=False,
-        )
+        _show_whole(found)
     if found.faults:
         raise SystemExit(1)
+
+
+def _write_as_json(found: "Verified") -> None:
+    root = found.root
+    write_json(
+        {
+            "commit": root.commit if root is not None else None,
+            "sequence": root.sequence if root is not None else None,
+            "signer": found.signer,
+            "faults": list(found.faults),
+        }
+    )
+
+
+def _show_faults(faults: "Sequence[str]") -> None:
+    for fault in faults[:_MOST_SHOWN]:
+        err.print(f"error: {fault}", markup=False)
+    if len(faults) > _MOST_SHOWN:
+        err.print(f"… and {len(faults) - _MOST_SHOWN:,} more", markup=False)
+
+
+def _show_whole(found: "Verified") -> None:
+    assert found.root is not None
+    by = f", signed by {found.signer}" if found.signer else ""
+    commit = (found.root.commit or "no commit")[:12]
+    out.print(
+        f"{found.root.files:,} files of {commit} are whole (sequence {found.root.sequence}{by}).",
+        markup=False,
+    )
 
 
 def _read_state(state: Path) -> "Root | None":

@@ -37,11 +37,11 @@ from registry.load.ledger_files import MAX_LEDGER_BYTES, read_ledger_files
 from registry.load.settings import SETTINGS_PATH, Settings, source_date_epoch
 from registry.load.source import Commit, Source, WorkTree, open_source
 from registry.model.definition import DEFINITIONS_FOLDER, LEDGER_PATH
-from registry.model.problem import Severity
+from registry.model.problem import Problem, Severity
 from registry.pipeline import check_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from registry.model.ledger_files import LedgerFiles
@@ -278,11 +278,7 @@ class _Work:
         Raises ProblemsError, RefusedError or UsageError when ids must not be assigned.
         """
         checked = check_source(source)
-        errors = [
-            one for one in checked.problems if one.severity is Severity.ERROR and one.rule not in _FIXED_HERE
-        ]
-        if errors:
-            raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
+        _refuse_errors(checked.problems, source)
         settings = checked.settings
         there = read_ledger_files(source)
         # A random id: two registries that start from one template must not accept each other's ledger.
@@ -290,12 +286,8 @@ class _Work:
         published, notes = _published(source.root, repository, options)
         ledger, recovered, known_lines = _ledger(there, settings, registry_id, published, options)
         marks = [one.mark for one in published] + _accepted(options, [kind.name for kind in checked.kinds])
-        # A shallow clone lacks the commits that a reset would reveal.
-        if not marks and repository is not None and repository.is_shallow():
-            raise RefusedError(
-                "this is a shallow clone without access to published ids: an id could be assigned twice",
-                "git fetch --unshallow; or --published URL; or --accept-mark N, if no id is above N",
-            )
+        if not marks:
+            _refuse_shallow(repository)
         planned = plan(checked.loaded.definitions, ledger, marks, base, known_lines)
         if planned.problems:
             raise ProblemsError(planned.problems, source.read, "nothing was indexed")
@@ -363,6 +355,23 @@ def _repository_to_commit_to(root: Path) -> Repository:
             "commit or stash them first, or use --no-commit",
         )
     return repository
+
+
+def _refuse_errors(problems: Iterable[Problem], source: Source) -> None:
+    """Raise ProblemsError for errors that indexing does not fix."""
+    errors = [one for one in problems if one.severity is Severity.ERROR and one.rule not in _FIXED_HERE]
+    if errors:
+        raise ProblemsError(errors, source.read, "nothing was indexed: the definitions have errors")
+
+
+def _refuse_shallow(repository: Repository | None) -> None:
+    """Raise RefusedError for a shallow clone, which does not show all assigned ids."""
+    # It lacks the commits that a reset would reveal.
+    if repository is not None and repository.is_shallow():
+        raise RefusedError(
+            "this is a shallow clone without access to published ids: an id could be assigned twice",
+            "git fetch --unshallow; or --published URL; or --accept-mark N, if no id is above N",
+        )
 
 
 def _published(
