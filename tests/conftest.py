@@ -1,6 +1,7 @@
 """Fixtures: a clean environment, a repository, a command in this process."""
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,8 @@ _SLOW = (
     "cli/test_machine_conditions.py",
     "cli/test_status.py",
     "credentials/test_sets.py",
+    "exchange/test_sql.py",
     "files/test_links.py",
-    "git/test_batch_writer.py",
     "git/test_absent.py",
     "git/test_batch_writer.py",
     "git/test_location.py",
@@ -68,17 +69,27 @@ _SLOW = (
     "load/yaml/test_edit.py",
     "load/yaml/test_suite.py",
     "model/test_addresses.py",
+    "publish/",
     "render/html/test_bytecode_cache.py",
     "render/test_openapi.py",
     "render/test_tombstones.py",
     "review/test_pushed_ids.py",
     "site/test_incremental.py",
+    "test_client.py",
     "test_patterns.py",
     "test_pipeline.py",
     "test_watcher.py",
     "writes/faults/",
+    "writes/test_committer.py",
+    "writes/test_followed.py",
     "writes/test_login.py",
 )
+
+
+def pytest_configure() -> None:
+    """Let tests send Ctrl-C: a script that starts `make test` in the background makes it ignored, for children, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
