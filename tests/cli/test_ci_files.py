@@ -308,7 +308,8 @@ class TestInstallFrom:
         address = "https://git.example.net/tools/process-registry.git@v2.0"
         assert run("init", str(tmp_path / "new"), "--install-from", address).err == ""
         assert f"install_from: {address}\n" in (tmp_path / "new/registry.yaml").read_text()
-        assert f"pip install git+{address}\n" in (tmp_path / "new/README.md").read_text()
+        readme = (tmp_path / "new/README.md").read_text()
+        assert f"pip install 'process-registry[serve] @ git+{address}'\n" in readme
         assert run("check", "-C", str(tmp_path / "new")).code == 0
         assert run("init", str(tmp_path / "new"), "--ci", "gitlab").err == ""
         assert f"    - pip install git+{address}\n" in (tmp_path / "new/.gitlab-ci.yml").read_text()
