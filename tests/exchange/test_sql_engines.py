@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,8 +162,14 @@ def waiting_export(server: Server, database: URL, repo: RepoBuilder) -> "Iterato
     connection = engine.connect()
     connection.execute(select(STATE).with_for_update())
     process = started(database, repo)
+
+    def has_ended_or_waits() -> bool:
+        # MariaDB renews this table only if nothing has read it for 0.1 s.
+        time.sleep(0.3)
+        return process.poll() is not None or server.execute(is_waiting) == 1
+
     try:
-        eventually(lambda: process.poll() is not None or server.execute(is_waiting) == 1, "the lock")
+        eventually(has_ended_or_waits, "the lock")
         assert process.poll() is None, process.communicate()
         yield process
     finally:
