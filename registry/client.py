@@ -54,8 +54,13 @@ __all__ = [
 _TRIES = 3
 _REPEATED = (429, 500, 502, 503, 504)
 _THREADS = 8
+# A host shows two publications at once for a moment.
+_BETWEEN_STATES_S = 1.0
 _NAMESPACE = b"process-registry"
 _ROOT = "_registry/root.json"
+_LEDGER = "api/ledger.ndjson"
+# Marks a folder whose files belong to `sync`.
+_MIRROR = "_registry/mirror"
 
 
 class ClientError(Exception):
@@ -91,11 +96,12 @@ class BadSignature(ClientError):  # noqa: N818
 class RemoteDefinition:
     """One definition. `definition` is what a program runs; `body` is the whole answer.
 
-    `age_s` is 0 for a current answer. It is the age in seconds of a cached one that could not be checked.
+    `id` is None before one is assigned; such a definition has a name only, and no history yet. `age_s` is 0
+    for a current answer, and the age in seconds of a cached one that could not be checked.
     """
 
     kind: str
-    id: int
+    id: int | None
     name: str
     definition: dict[str, Any]
     body: dict[str, Any] = field(repr=False)
@@ -188,21 +194,26 @@ class RegistryClient:
     def history(self, which: int | str, kind: str | None = None) -> list[RemoteRevision]:
         """Return the revisions of a definition, newest first. Use the id of a deleted one."""
         kind = kind or self._kind
-        number = which if isinstance(which, int) else self.get(which, kind).id
-        body, _ = self._json(f"api/{kind}/{number}/history")
+        body, _ = self._json(f"api/{kind}/{self._id_of(which, kind)}/history")
         return [_revision(one) for one in body["revisions"]]
 
     def revision(self, which: int | str, number: int, kind: str | None = None) -> RemoteRevision:
         """Return one revision with its content in `body`. Raises NotFound."""
         kind = kind or self._kind
-        of = which if isinstance(which, int) else self.get(which, kind).id
+        of = self._id_of(which, kind)
         found = next((one for one in self.history(of, kind) if one.number == number), None)
         if found is None:
             raise NotFound(f"{kind} {which} has no revision {number}")
-        if "definition" in found.body:
+        if "document" in found.body:
             return found
         body, _ = self._json(f"api/{kind}/{of}/revisions/{number}")
-        return _revision({**found.body, **body})
+        return _revision(body)
+
+    def _id_of(self, which: int | str, kind: str) -> int:
+        number = which if isinstance(which, int) else self.get(which, kind).id
+        if number is None:
+            raise NotFound(f"{kind} {which} has no id yet, so it has no history")
+        return number
 
     def snapshot(self) -> dict[str, Any]:
         """Return what the registry shows: commit, counts and next ids by kind, head of the ledger."""
@@ -213,11 +224,13 @@ class RegistryClient:
         """Make a folder a mirror of the site, which `RegistryClient(folder)` opens; returns files written.
 
         The site must have been published by `registry publish`, which lists its files. Only files that differ
-        are read. Raises NotFound for another site, BadSignature for a file that differs from its digest.
+        are read, and files that the site no longer has are removed. Raises NotFound for another site,
+        BadSignature for a file that differs from its digest, ClientError for a folder with other files.
         """
-        target = Path(folder)
+        target = Path(folder).expanduser()
         tree = _Tree.read(self._source)
         wanted = tree.files(self._source)
+        _claim_mirror(target)
         missing = [path for path, sha256 in wanted.items() if _sha256_of_file(target / path) != sha256]
 
         def fetch(path: str) -> None:
@@ -268,26 +281,27 @@ class RegistryClient:
             return kept.data, kept.age_s
         data = kept.data if answer.is_unchanged and kept is not None else answer.data
         if self._signers is not None:
-            self._check(path, data)
+            data = self._checked(path, data)
         if self._cache is not None:
             self._cache.put(path, data, answer.etag or (kept.etag if kept is not None else None))
         return data, 0.0
 
-    def _check(self, path: str, data: bytes) -> None:
-        """Compare a file with its digest; a publication in between is read again once."""
+    def _checked(self, path: str, data: bytes) -> bytes:
+        """Return the content of a file that fits its digest; reads both once more after a publication."""
         for is_last in (False, True):
             with self._lock:
                 if self._tree is None:
                     self._tree = self._verified_tree()
                 expected = self._tree.digest(self._source, unquote(path))
             if expected == hashlib.sha256(data).hexdigest():
-                return
+                break
             if is_last:
                 raise BadSignature(f"{path} differs from its digest")
-            time.sleep(1)
+            time.sleep(_BETWEEN_STATES_S)
             with self._lock:
                 self._tree = None
             data = self._source.read(path, None).data
+        return data
 
     def _verified_tree(self) -> _Tree:
         tree = _Tree.read(self._source)
@@ -308,16 +322,8 @@ def _definition(kind: str, body: dict[str, Any], age_s: float) -> RemoteDefiniti
 
 
 def _revision(body: dict[str, Any]) -> RemoteRevision:
-    facts = body.get("revision")
-    facts = {**body, **facts} if isinstance(facts, dict) else body
-    number = facts.get("number", facts.get("revision"))
     return RemoteRevision(
-        int(number or 0),
-        facts.get("commit"),
-        str(facts.get("author", "")),
-        str(facts.get("date", "")),
-        str(facts.get("message", "")),
-        body,
+        body["number"], body["commit"], body["author"] or "", body["date"] or "", body["message"], body
     )
 
 
@@ -325,6 +331,23 @@ def _has(one: RemoteDefinition, key: str, value: str) -> bool:
     if key in ("tag", "owner"):
         return value in one.body.get(f"{key}s", ())
     return bool(one.definition.get(key, one.body.get(key)) == value)
+
+
+def _claim_mirror(folder: Path) -> None:
+    """Mark an empty folder as a mirror. Raises ClientError for another one: its files would be removed."""
+    mark = folder / _MIRROR
+    if mark.is_file():
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ClientError(f"{folder} has files of others: choose an empty folder")
+    _replace(mark, b"")
+
+
+def _is_inside(path: str) -> bool:
+    """True for a relative path without steps up: a host must not make `sync` write elsewhere."""
+    return (
+        not any(step in ("", ".", "..") for step in path.split("/")) and "\\" not in path and ":" not in path
+    )
 
 
 def _sha256_of_file(path: Path) -> str:
@@ -380,8 +403,12 @@ class _Http:
 
     def __init__(self, address: str, timeout_s: float) -> None:
         parts = urlsplit(address)
-        self._host, self._base = parts.netloc, parts.path.rstrip("/") + "/"
+        self._host = parts.netloc
         self._is_https = parts.scheme == "https"
+        self._proxy = _proxy_for(parts.scheme, self._host)
+        base = parts.path.rstrip("/") + "/"
+        # A proxy gets whole addresses, and a tunnel for https.
+        self._prefix = f"http://{self._host}{base}" if self._proxy and not self._is_https else base
         self._timeout_s = timeout_s
         self._threads = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
@@ -405,13 +432,15 @@ class _Http:
             if status == 404:
                 raise NotFound(f"there is nothing at {path}")
             reason = f"HTTP {status}"
+            if "location" in headers:
+                reason += f", moved to {headers['location']}"
             if status not in _REPEATED:
                 break
         raise Unavailable(f"{self._host}: {path}: {reason}")
 
     def _request(self, path: str, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         connection = self._connection()
-        connection.request("GET", self._base + path, headers=headers)
+        connection.request("GET", self._prefix + path, headers=headers)
         with connection.getresponse() as answer:
             data = answer.read()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, data
@@ -419,20 +448,11 @@ class _Http:
     def _connection(self) -> http.client.HTTPConnection:
         found: http.client.HTTPConnection | None = getattr(self._threads, "connection", None)
         if found is None:
-            found = self._threads.connection = self._connect()
+            found = self._threads.connection = self._new(self._proxy or self._host)
+            if self._proxy and self._is_https:
+                found.set_tunnel(self._host)
             self._connections.append(found)
         return found
-
-    def _connect(self) -> http.client.HTTPConnection:
-        """Return a new connection, through the proxy of the environment if there is one."""
-        scheme = "https" if self._is_https else "http"
-        proxy = urllib.request.getproxies().get(scheme)
-        if proxy and not urllib.request.proxy_bypass(self._host.partition(":")[0]):
-            through = urlsplit(proxy).netloc.rpartition("@")[2]
-            connection = self._new(through)
-            connection.set_tunnel(self._host)
-            return connection
-        return self._new(self._host)
 
     def _new(self, host: str) -> http.client.HTTPConnection:
         if self._is_https:
@@ -450,6 +470,14 @@ class _Http:
         """Close all connections."""
         for one in self._connections:
             one.close()
+
+
+def _proxy_for(scheme: str, host: str) -> str:
+    """Return host and port of the proxy that the environment names, or ""."""
+    proxy = urllib.request.getproxies().get(scheme, "")
+    if not proxy or urllib.request.proxy_bypass(host.partition(":")[0]):
+        return ""
+    return urlsplit(proxy).netloc.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,7 +555,10 @@ class _Tree:
                 raise BadSignature(f"{path} differs from its digest; the site may have been published again")
             self.own_files[path] = data
             rows = (line.split(" ", 2) for line in data.decode().splitlines())
-            self._leaves[leaf] = {path: sha256 for sha256, _, path in rows}
+            found = {path: sha256 for sha256, _, path in rows}
+            if not all(map(_is_inside, found)):
+                raise BadSignature(f"{path} names a file outside of the site")
+            self._leaves[leaf] = found
         return self._leaves[leaf]
 
 
@@ -538,7 +569,10 @@ def _refuse_rollback(before: dict[str, Any], tree: _Tree, source: _Http | _Folde
         raise Rollback(f"this is the registry {now['registry_id']}, not {before['registry_id']}")
     if now["sequence"] < before["sequence"] or (now["sequence"] == before["sequence"] and now != before):
         raise Rollback(f"sequence {now['sequence']} was seen with another state, or is older")
-    lines = source.read("api/ledger.ndjson", None).data.splitlines()
+    ledger = source.read(_LEDGER, None).data
+    if hashlib.sha256(ledger).hexdigest() != tree.digest(source, _LEDGER):
+        raise BadSignature(f"{_LEDGER} differs from its digest; the site may have been published again")
+    lines = ledger.splitlines()
     count = before["ledger_lines"]
     if count and (
         len(lines) < count or hashlib.sha256(lines[count - 1]).hexdigest() != before["ledger_head"]

@@ -1,6 +1,8 @@
 """The client against a static host (nginx), the live server, a folder and a mirror."""
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -85,6 +87,7 @@ def ids(repo: RepoBuilder) -> dict[str, int]:
 def test_a_definition_is_found_by_id_and_name(registry: RepoBuilder, place: str) -> None:
     with RegistryClient(place) as client:
         one = client.get("weather/rain")
+        assert one.id == ids(registry)["weather/rain"]
         assert client.get(one.id) == one
         assert (one.name, one.body["title"], one.definition) == (
             *("weather/rain", "Heavy rain"),
@@ -122,8 +125,10 @@ class _Flaky(BaseHTTPRequestHandler):
 
     answers: list[int]
     asked: list[str | None]
+    paths: list[str]
 
     def do_GET(self) -> None:
+        self.paths.append(self.path)
         self.asked.append(self.headers["If-None-Match"])
         status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if status == 200 and self.headers["If-None-Match"] == '"1"':
@@ -142,7 +147,7 @@ class _Flaky(BaseHTTPRequestHandler):
 @pytest.fixture
 def flaky() -> Iterator[tuple[str, type[_Flaky]]]:
     """A host that fails as it is told."""
-    handler = type("Handler", (_Flaky,), {"answers": [200], "asked": []})
+    handler = type("Handler", (_Flaky,), {"answers": [200], "asked": [], "paths": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -173,6 +178,39 @@ def test_a_host_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     for place in (f"http://127.0.0.1:{free_port()}/", str(tmp_path / "nothing")):
         with RegistryClient(place, timeout_s=5) as client, pytest.raises(Unavailable):
             client.get(1)
+
+
+def test_a_proxy_is_asked_for_the_whole_address(
+    flaky: tuple[str, type[_Flaky]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, host = flaky
+    monkeypatch.setenv("http_proxy", address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with RegistryClient("http://registry.invalid/below/") as client:
+        assert client.get(1).name == "a"
+    assert host.paths == ["http://registry.invalid/below/api/process_definition/1.json"]
+
+
+def test_a_mirror_never_removes_or_writes_files_of_others(registry: RepoBuilder, tmp_path: Path) -> None:
+    www, home = tmp_path / "www", tmp_path / "home"
+    assert main(["publish", f"folder:{www}", "-C", str(registry.root)]) == 0
+    home.mkdir()
+    (home / "precious.txt").write_text("mine")
+    with pytest.raises(ClientError, match="files of others"):
+        RegistryClient(www).sync(home)
+    assert [one.name for one in home.iterdir()] == ["precious.txt"]
+    hostile = tmp_path / "hostile"
+    shutil.copytree(www, hostile)
+    root = json.loads((hostile / "_registry/root.json").read_text())
+    path = "../home/precious.txt"
+    leaf = hashlib.sha256(path.encode()).hexdigest()[:2]
+    line = f"{hashlib.sha256(b'evil').hexdigest()} 4 {path}\n".encode()
+    (hostile / f"_registry/tree/{leaf}").write_bytes(line)
+    root["leaves"][int(leaf, 16)] = hashlib.sha256(line).hexdigest()
+    (hostile / "_registry/root.json").write_text(json.dumps(root))
+    (tmp_path / "home/precious.txt").write_text("evil")
+    with pytest.raises(BadSignature, match="outside of the site"):
+        RegistryClient(hostile).sync(tmp_path / "mirror")
 
 
 def test_a_mirror_is_read_like_the_site_and_follows_it(registry: RepoBuilder, tmp_path: Path) -> None:
