@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from registry.publish.destination import Destination
 
 _FORMS = "folder:PATH or git:BRANCH"
+_MOST_SHOWN = 20
 
 
 @click.command("publish")
@@ -133,10 +134,10 @@ def _summary(plan: "PublicationPlan") -> str:
 def _print_dry_run(plan: "PublicationPlan") -> None:
     changes = plan.changes
     for mark, paths in (("+", changes.written), ("-", changes.removed)):
-        for path in paths[:20]:
+        for path in paths[:_MOST_SHOWN]:
             out.print(f"{mark} {path}", markup=False)
-        if len(paths) > 20:
-            out.print(f"{mark} … and {len(paths) - 20:,} more", markup=False)
+        if len(paths) > _MOST_SHOWN:
+            out.print(f"{mark} … and {len(paths) - _MOST_SHOWN:,} more", markup=False)
     out.print(f"Would publish: {_summary(plan)} The site has {_megabytes(plan.size)}.", markup=False)
     for name, fits in plan.hosts().items():
         out.print(f"{name}: {'fits' if fits else 'too large'}", markup=False)

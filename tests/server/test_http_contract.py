@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from registry.cli import main
+from registry.errors import UsageError
 from registry.load.settings import Settings
 from registry.load.source import open_source
 from registry.pipeline import build
-from registry.scaffold.webserver import webserver_config
+from registry.scaffold.webserver import WEBSERVERS, webserver_config
 from registry.site import Site
 from tests.support.nginx import free_port, wait_for
 from tests.support.repo import RepoBuilder
@@ -266,6 +267,15 @@ def test_nothing_outside_of_the_site_is_answered(address: str, path: str) -> Non
     answer = ask(address, path)
     assert answer.status in (400, 404)
     assert b"root:" not in answer.body
+
+
+@pytest.mark.parametrize("server", WEBSERVERS)
+@pytest.mark.parametrize("name", ["site\nroot /", "${HOME}"])
+def test_a_name_that_would_be_another_directive_is_refused(server: str, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be part of a configuration"):
+        webserver_config(server, Path("/srv") / name, Settings())
+    with pytest.raises(UsageError, match="cannot be part of a configuration"):
+        webserver_config(server, Path("/srv"), Settings(), server_name=name)
 
 
 @pytest.mark.parametrize("server", SERVERS)

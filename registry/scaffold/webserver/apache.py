@@ -97,5 +97,5 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
 
 
 def _escaped(text: str) -> str:
-    """Return a text for quotes. `%` and `$` would be variables."""
+    """Return a text for a value in quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
