@@ -1,7 +1,7 @@
 """`registry export`: definitions in other formats."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -139,7 +139,7 @@ def _summary(done: "Exported") -> str:
     )
 
 
-def _follow(root: Path, revision: str, database: "Database", cache: "BuildCache", poll_s: float) -> None:
+def _follow(root: Path, revision: str, database: "Database", cache: "BuildCache", poll_s: float) -> NoReturn:
     """Export whenever the source changes, until Ctrl-C. Raises RefusedError for a database to keep."""
     import time
 

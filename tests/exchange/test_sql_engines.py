@@ -238,6 +238,19 @@ def test_an_interrupted_export_changes_nothing(
     assert export(run, registry, database)["written"] == 1
 
 
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+def test_an_export_does_not_begin_without_its_lock(database: URL, registry: RepoBuilder, run: Run) -> None:
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(
+            "SELECT GET_LOCK(CONCAT('registry export ', DATABASE()), 0)"
+        ).scalar()
+        done = run(*words_of(database, registry))  # waits for half a minute
+    engine.dispose()
+    assert (done.code, "another export has the lock" in done.err) == (2, True), done.err
+    assert export(run, registry, database)["written"] == 3
+
+
 def test_a_lost_connection_changes_nothing(
     server: Server, database: URL, registry: RepoBuilder, run: Run
 ) -> None:

@@ -45,8 +45,6 @@ _CONNECT = {
         "client_encoding": "utf8",
     },
 }
-
-
 # Only one program at a time has the lock of a database. It ends with the transaction in PostgreSQL, with the
 # connection in MariaDB. SQLite locks in every transaction.
 _LOCKS = {
@@ -93,7 +91,8 @@ class Database:
         with self.transaction() as connection:
             if lock := _LOCKS.get(self._engine.dialect.name):
                 connection.detach()  # closed afterwards, instead of kept for reuse
-                connection.exec_driver_sql(lock)
+                if connection.exec_driver_sql(lock).scalar() == 0:  # MariaDB, after the time is over
+                    raise DatabaseError(f"{self.name}: another export has the lock", "try again later")
             yield connection
 
     @contextmanager
