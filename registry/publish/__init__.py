@@ -81,12 +81,8 @@ def plan_rollback(
     Raises UsageError when there is no earlier state.
     """
     progress("reading what is published")
-    published = destination.published({})
-    if published is None:
-        raise UsageError(f"nothing is published in {destination.name}")
     earlier = destination.earlier()
-    present = destination.published(earlier.files)
-    return _plan(earlier.files, earlier.read, earlier.root, present, sign)
+    return _plan(earlier.files, earlier.read, earlier.root, destination.published(earlier.files), sign)
 
 
 def _plan(

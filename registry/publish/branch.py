@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry.errors import RefusedError, RegistryError, UsageError
 from registry.git import RefUpdate, Signature, branch_ref
@@ -16,14 +17,14 @@ from registry.publish.hash_tree import (
     SIGNATURE_FILE,
     FileDigest,
     InvalidTreeError,
+    Root,
     all_leaf_files,
-    parse_leaf,
-    parse_root,
+    read_tree,
 )
 from registry.publish.site_files import SiteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from registry.git import Repository
     from registry.progress import Progress
@@ -33,6 +34,16 @@ _OF_HOSTS = frozenset({"CNAME", ".nojekyll"})
 _MOST_BYTES = 100 * 1024 * 1024
 _REMOTE_LIMIT_S = 1800.0
 _MOST_NAMED = 3
+# Commits by hand, such as a new CNAME, between two publications.
+_MOST_COMMITS_BACK = 20
+
+
+class _Tree(NamedTuple):
+    """A commit of the branch: its root, the digests in its leaves, and its blobs, by path."""
+
+    root: Root
+    listed: Mapping[str, FileDigest]
+    blobs: Mapping[str, str]
 
 
 class BranchDestination:
@@ -44,58 +55,67 @@ class BranchDestination:
         self._ref = branch_ref(branch)
         self._remote = Remote(repository, remote) if remote is not None else None
         self._who = who
-        self._tip: str | None = None
         self.name = f"the branch {branch} of {remote}" if remote is not None else f"the branch {branch}"
         if remote is None and repository.head_ref() == self._ref:
             raise UsageError(f"{self.name} is checked out here", "publish to another branch")
 
+    @cached_property
+    def _tip(self) -> str | None:
+        """The commit of the branch when it was first read: what is published is a commit on top of it."""
+        if self._remote is not None:
+            return self._remote.fetch_refs([self._ref], _REMOTE_LIMIT_S)[self._ref]
+        return self._repository.commit_of(self._ref)
+
     def published(self, files: Mapping[str, SiteFile]) -> PublishedSite | None:
         """Return what the branch has; see `Destination`."""
-        if self._remote is not None:
-            self._tip = self._remote.fetch_refs([self._ref], _REMOTE_LIMIT_S)[self._ref]
-        else:
-            self._tip = self._repository.commit_of(self._ref)
-        if self._tip is None:
+        tree = self._tree_of(self._tip) if self._tip is not None else None
+        if tree is None:
             return None
-        return self._published_in(self._tip, files)
+        unknown = FileDigest("", 0)  # edited by hand: written again
+        found = {}
+        for path in tree.listed.keys() & tree.blobs.keys():
+            one = files.get(path)
+            found[path] = one.digest if one is not None and one.blob == tree.blobs[path] else unknown
+        return PublishedSite(tree.root, found, self._content(tree.blobs.get(SIGNATURE_FILE)))
 
-    def _published_in(self, commit: str, files: Mapping[str, SiteFile]) -> PublishedSite | None:
+    def _tree_of(self, commit: str) -> _Tree | None:
+        """Return what a commit has; None if it only has files of hosts."""
         blobs = {row.path: row.blob for row in self._repository.list_tree(commit)}
-        own = {path: blob for path, blob in blobs.items() if path not in _OF_HOSTS}
+        own = [path for path in blobs if path not in _OF_HOSTS]
         if not own:
             return None
         if ROOT_FILE not in blobs:
-            raise RefusedError(
-                f"{self.name} contains files that `registry publish` did not write: {_some(own)}",
-                "publish to another branch",
-            )
-        root_and_leaves = self._contents([blobs.get(path, "") for path in (ROOT_FILE, *all_leaf_files())])
+            raise self._foreign(own)
+        wanted = [blob for path in (ROOT_FILE, *all_leaf_files()) if (blob := blobs.get(path))]
+        contents = dict(self._repository.read_blobs(wanted, at_most=_MOST_BYTES))
+
+        def read(path: str) -> bytes | None:
+            data = contents.get(blobs.get(path, ""))
+            return data if isinstance(data, bytes) else None
+
         try:
-            root = parse_root(root_and_leaves[0])
-            listed: dict[str, FileDigest] = {}
-            for data in root_and_leaves[1:]:
-                listed |= parse_leaf(data)
+            root, listed = read_tree(read)
         except InvalidTreeError as error:
             raise RefusedError(f"{self.name}: {error}", "publish to another branch") from error
         foreign = [path for path in own if path not in listed and not path.startswith(f"{ADDED_FOLDER}/")]
         if foreign:
-            raise RefusedError(
-                f"{self.name} contains files that `registry publish` did not write: {_some(foreign)}",
-                "remove them from the branch, or publish to another one",
-            )
-        unknown = FileDigest("", 0)  # edited by hand: written again
-        found = {}
-        for path in listed.keys() & blobs.keys():
-            one = files.get(path)
-            found[path] = one.digest if one is not None and one.blob == blobs[path] else unknown
-        signed = blobs.get(SIGNATURE_FILE)
-        return PublishedSite(root, found, self._contents([signed])[0] if signed else None)
+            raise self._foreign(foreign)
+        return _Tree(root, listed, blobs)
 
-    def _contents(self, blobs: list[str]) -> list[bytes]:
-        if not all(blobs):
-            raise RefusedError(f"{self.name} lacks files of `{ADDED_FOLDER}`", "publish to another branch")
-        found = self._repository.read_blobs(blobs, at_most=_MOST_BYTES)
-        return [data if isinstance(data, bytes) else b"" for _, data in found]
+    def _foreign(self, paths: Sequence[str]) -> RefusedError:
+        names = sorted(paths)
+        more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+        return RefusedError(
+            f"{self.name} contains files that `registry publish` did not write: "
+            f"{', '.join(names[:_MOST_NAMED])}{more}",
+            "remove them from the branch, or publish to another one",
+        )
+
+    def _content(self, blob: str | None) -> bytes | None:
+        if blob is None:
+            return None
+        (_, data), *_ = self._repository.read_blobs([blob], at_most=_MOST_BYTES)
+        return data if isinstance(data, bytes) else None
 
     def publish(self, publication: SiteVersion, changes: SiteChanges, progress: Progress) -> None:
         """Add a commit and move the branch from the value that was compared; see `Destination`."""
@@ -129,21 +149,23 @@ class BranchDestination:
             )
 
     def earlier(self) -> SiteVersion:
-        """Return the publication in the commit before the last one; see `Destination`."""
-        parent = self._repository.find(f"{self._tip}~1") if self._tip is not None else None
-        published = self._published_in(parent, {}) if parent is not None else None
-        if parent is None or published is None:
-            raise UsageError(f"{self.name} has no earlier publication")
-        blobs = {row.path: row.blob for row in self._repository.list_tree(parent)}
-        listed = self._listed(blobs)
-        files = {path: SiteFile(*listed[path], blobs[path]) for path in published.files}
-        return SiteVersion(files, lambda path: self._contents([blobs[path]])[0], published.root, {})
+        """Return the last publication before the present one; see `Destination`.
 
-    def _listed(self, blobs: Mapping[str, str]) -> dict[str, FileDigest]:
-        listed: dict[str, FileDigest] = {}
-        for data in self._contents([blobs[leaf] for leaf in all_leaf_files()]):
-            listed |= parse_leaf(data)
-        return listed
+        A commit that was made by hand on top of a publication is part of it.
+        """
+        present = self._tree_of(self._tip) if self._tip is not None else None
+        for number in range(1, _MOST_COMMITS_BACK + 1):
+            commit = self._repository.find(f"{self._tip}~{number}") if present is not None else None
+            tree = self._tree_of(commit) if commit is not None else None
+            if present is None or tree is None:
+                break
+            if tree.root.sequence != present.root.sequence:
+                files = {path: SiteFile(*tree.listed[path], tree.blobs[path]) for path in tree.listed}
+                return SiteVersion(files, partial(self._content_at, tree.blobs), tree.root, {})
+        raise UsageError(f"{self.name} has no earlier publication")
+
+    def _content_at(self, blobs: Mapping[str, str], path: str) -> bytes:
+        return self._content(blobs[path]) or b""
 
 
 def _contents_of(
@@ -154,7 +176,9 @@ def _contents_of(
     for number, path in enumerate(changes.written, 1):
         if number % 500 == 0:
             progress("writing files", number, len(changes.written))
-        yield path, publication.read(path)
+        yield path, publication.content(path)
+    # A signature of the state before would not fit.
+    yield SIGNATURE_FILE, None
     yield from publication.added.items()
 
 
@@ -162,12 +186,6 @@ def _message(publication: SiteVersion) -> str:
     root = publication.root
     subject = f"Publish {root.commit[:12]}" if root.commit else "Publish a site without commits"
     return f"{subject}\n\nSequence: {root.sequence}\n"
-
-
-def _some(paths: Mapping[str, str] | list[str]) -> str:
-    names = sorted(paths)
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return f"{', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def signature_now(name: str, email: str) -> Signature:

@@ -47,6 +47,15 @@ class SiteVersion:
     root: Root
     added: Mapping[str, bytes]
 
+    def content(self, path: str) -> bytes:
+        """Return the content of a file of the site. Raises RefusedError if it differs from its digest."""
+        data = self.read(path)
+        if hex_digest(data) != self.files[path].sha256:
+            raise RefusedError(
+                f"{path} was changed after the site was built", "run `registry build --from-nothing`"
+            )
+        return data
+
 
 @dataclass(frozen=True, slots=True)
 class SiteChanges:

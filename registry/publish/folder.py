@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,7 @@ from registry.publish.hash_tree import (
     SIGNATURE_FILE,
     FileDigest,
     InvalidTreeError,
-    all_leaf_files,
-    parse_leaf,
-    parse_root,
+    read_tree,
 )
 from registry.publish.site_files import digests_of
 from registry.render.target import File, Target, TargetGroup, Targets, rendered_target
@@ -35,10 +35,11 @@ class FolderDestination:
         """Take the path of the link."""
         self.name = f"the folder {path}"
         self._site = Site(path)
+        self._is_damaged = False
 
     def published(self, files: Mapping[str, SiteFile]) -> PublishedSite | None:
         """Return what the link shows; see `Destination`."""
-        del files  # the digests that were published are enough: only this program writes the generations
+        del files  # the digests that were published, and the sizes of the files, are enough
         current = self._site.current
         if current is None:
             self._site.prepare()
@@ -48,13 +49,17 @@ class FolderDestination:
                 f"{self._site.out} is the output of `registry build`, not a published site",
                 "choose another folder to publish to",
             )
-        return _published_in(current)
+        found = _published_in(current)
+        damaged = [path for path, one in found.files.items() if _size_of(f"{current}/{path}") != one.size]
+        self._is_damaged = bool(damaged)
+        return replace(found, files={**found.files, **dict.fromkeys(damaged, FileDigest("", 0))})
 
     def publish(self, publication: SiteVersion, changes: SiteChanges, progress: Progress) -> None:
         """Write a new generation and replace the link; see `Destination`."""
         del changes  # found by the generations
         report = partial(progress, "writing files")
-        self._site.write(Targets(_targets(publication)), report)
+        # Unchanged files are links to those of earlier generations, which must not spread damage.
+        self._site.write(Targets(_targets(publication)), report, from_nothing=self._is_damaged)
 
     def earlier(self) -> SiteVersion:
         """Return the publication before the one that the link shows; see `Destination`."""
@@ -62,23 +67,33 @@ class FolderDestination:
         if folder is None or not (folder / ROOT_FILE).is_file():
             raise UsageError(f"{self.name} has no earlier publication")
         found = _published_in(folder)
-        read = partial(_read, folder)
-        return SiteVersion(digests_of(folder, found.files), read, found.root, {})
+        return SiteVersion(digests_of(folder, found.files), partial(_read, folder), found.root, {})
 
 
 def _published_in(folder: Path) -> PublishedSite:
+    read = partial(_read_if_present, folder)
     try:
-        root = parse_root((folder / ROOT_FILE).read_bytes())
-        files: dict[str, FileDigest] = {}
-        for leaf in all_leaf_files():
-            files |= parse_leaf((folder / leaf).read_bytes())
-        signed = folder / SIGNATURE_FILE
-        signature = signed.read_bytes() if signed.is_file() else None
+        root, files = read_tree(read)
+        return PublishedSite(root, files, read(SIGNATURE_FILE))
     except (OSError, InvalidTreeError) as error:
         raise RefusedError(
             f"{folder} is not a complete publication: {error}", "publish to another folder"
         ) from error
-    return PublishedSite(root, files, signature)
+
+
+def _size_of(path: str) -> int:
+    """Return the size of a file in bytes, -1 if it is missing."""
+    try:
+        return os.lstat(path).st_size  # a Path costs more than the call
+    except OSError:
+        return -1
+
+
+def _read_if_present(folder: Path, path: str) -> bytes | None:
+    try:
+        return (folder / path).read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _targets(publication: SiteVersion) -> Iterator[TargetGroup | Target]:
@@ -99,7 +114,7 @@ def _targets(publication: SiteVersion) -> Iterator[TargetGroup | Target]:
 
 
 def _file(publication: SiteVersion, path: str) -> Iterator[File]:
-    yield File(path, publication.read(path))
+    yield File(path, publication.content(path))
 
 
 def _read(folder: Path, path: str) -> bytes:

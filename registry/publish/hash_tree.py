@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ADDED_FOLDER = "_registry"
 """Folder of everything that is added by publishing, below the site."""
@@ -106,6 +106,25 @@ def parse_leaf(data: bytes) -> dict[str, FileDigest]:
 def all_leaf_files() -> list[str]:
     """Return the paths of all leaves, in the order of `Root.leaves`."""
     return [leaf_file(leaf) for leaf in _LEAVES]
+
+
+def read_tree(read: Callable[[str], bytes | None]) -> tuple[Root, dict[str, FileDigest]]:
+    """Return the root and the digests in all leaves by path. `read` returns a file, None if it is missing.
+
+    The leaves are not compared with the root. Raises InvalidTreeError for a missing or invalid file.
+    """
+    root = parse_root(_present(ROOT_FILE, read))
+    files: dict[str, FileDigest] = {}
+    for leaf in all_leaf_files():
+        files |= parse_leaf(_present(leaf, read))
+    return root, files
+
+
+def _present(path: str, read: Callable[[str], bytes | None]) -> bytes:
+    data = read(path)
+    if data is None:
+        raise InvalidTreeError(f"{path} is missing")
+    return data
 
 
 def hex_digest(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -76,7 +77,7 @@ class SiteReader:
                 if error.code in (404, 410):
                     return None
                 raise UsageError(f"{address}: HTTP {error.code}", "try again later") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise UsageError(f"{address}: {error}", "check the URL") from error
 
 
@@ -121,7 +122,7 @@ def _faults_since(seen: Root | None, root: Root) -> Iterator[str]:
 
 
 def _leaf_faults(site: SiteReader, root: Root, progress: Progress) -> Iterator[str]:
-    """Yield the files that differ from their digests. Files of a later publication are named as such."""
+    """Yield the files that differ from their digests, and a mixture of two publications."""
     listed: dict[str, FileDigest] = {}
     for leaf, expected in zip(all_leaf_files(), root.leaves, strict=True):
         data = site.read(leaf)

@@ -293,11 +293,15 @@ def test_a_killed_publication_leaves_a_whole_state(
     www = tmp_path / "www"
     place = f"folder:{www}" if target == "folder" else "git:pages"
     publish(run, registry, place)
+    command = [sys.executable, "-m", "registry", "publish", place, "-C", str(registry.root)]
+    change(registry, run, "Not interrupted")
+    started = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
+    whole_s = time.monotonic() - started
     for number in range(5):
         change(registry, run, f"Title {number}")
-        command = [sys.executable, "-m", "registry", "publish", place, "-C", str(registry.root)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(0.15 + number * 0.1)
+        time.sleep(whole_s * (0.3 + 0.15 * number))  # in the middle, on machines of any speed
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE_S)
         if target == "git":
@@ -309,6 +313,56 @@ def test_a_killed_publication_leaves_a_whole_state(
             registry.git("worktree", "remove", "--force", str(www))
     assert publish(run, registry, place)["sequence"] >= 2
     assert publish(run, registry, place)["published"] is False
+
+
+def test_an_unsigned_publication_leaves_no_signature_on_the_branch(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    publish(run, registry, "git:pages", "--sign", str(tmp_path / "key"))
+    assert SIGNATURE_FILE in registry.git("ls-tree", "-r", "--name-only", "pages").split("\n")
+    change(registry, run, "Another title")
+    publish(run, registry, "git:pages")
+    assert SIGNATURE_FILE not in registry.git("ls-tree", "-r", "--name-only", "pages").split("\n")
+
+
+def test_a_rollback_goes_back_over_commits_by_hand(registry: RepoBuilder, run: Run) -> None:
+    publish(run, registry, "git:pages")
+    change(registry, run, "A mistake")
+    publish(run, registry, "git:pages")
+    edit_branch(registry, {"CNAME": "registry.example.org"})
+    publish(run, registry, "git:pages", "--rollback")
+    assert "A mistake" not in registry.git("show", "pages:process_definition/a/index.html")
+    assert registry.git("show", "pages:CNAME") == "registry.example.org"
+
+
+@pytest.mark.parametrize("damage", ["missing", "longer"])
+def test_a_damaged_folder_is_repaired(registry: RepoBuilder, run: Run, tmp_path: Path, damage: str) -> None:
+    www = tmp_path / "www"
+    for title in ("First", "Second", "Third", "Fourth"):  # later publications reuse the files of earlier ones
+        change(registry, run, title)
+        publish(run, registry, f"folder:{www}")
+    page = page_of(www, "b").resolve()
+    text = page.read_text()
+    page.unlink()
+    if damage == "longer":
+        page.write_text(text + "more")
+    assert run("verify", str(www)).code == 1
+    assert publish(run, registry, f"folder:{www}")["published"]
+    assert run("verify", str(www)).code == 0
+    assert files_in(www) == files_in(registry.root / "site")
+
+
+def test_a_site_that_was_edited_by_hand_is_not_published(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    publish(run, registry, f"folder:{tmp_path / 'first'}")  # the digests of the site are known now
+    page = page_of(registry.root / "site", "b")
+    text = page.read_text()
+    page.write_text(text.replace("/bin/b", "/bin/x"))
+    done = run("publish", f"folder:{tmp_path / 'www'}", "-C", str(registry.root))
+    assert (done.code, "was changed after the site was built" in done.err) == (3, True), done.err
+    assert not (tmp_path / "www").exists()
 
 
 def page_of(place: Path, name: str = "a") -> Path:
