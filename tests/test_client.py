@@ -24,7 +24,7 @@ from registry.client import (
 )
 from registry.load.settings import Settings
 from registry.scaffold.webserver import webserver_config
-from tests.support.nginx import free_port, nginx, wait_for
+from tests.support.nginx import answering, free_port, nginx
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
 
@@ -63,12 +63,8 @@ def place(
     elif request.param == "serve":
         command = [sys.executable, "-m", "registry", "serve", "-C", str(registry.root), "--port", str(port)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            wait_for(port, process)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
+        with answering(process, port) as address:
+            yield address
     else:
         base = "/reg/" if request.param == "below a path" else "/"
         folder = tmp_path_factory.mktemp("nginx")

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, create_engine, select
 
 from registry.exchange.sql.tables import DEFINITIONS, METADATA, STATE
 from tests.conftest import Run
-from tests.exchange.test_sql import FULL, index
+from tests.exchange.conftest import FULL, index
 from tests.support import engines
 from tests.support.engines import PASSWORD, Server
 from tests.support.repo import RepoBuilder
@@ -73,17 +73,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def database(server: Server) -> URL:
     """An empty database."""
     return server.new_database()
-
-
-@pytest.fixture
-def registry(repo: RepoBuilder, run: Run) -> RepoBuilder:
-    """A registry with an application and two process definitions, which have ids."""
-    repo.define("app", kind="application")
-    repo.define("weather/forecast", FULL)
-    repo.define("small")
-    repo.commit("Add definitions")
-    index(repo, run)
-    return repo
 
 
 def hard_definition() -> str:

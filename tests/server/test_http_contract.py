@@ -19,7 +19,7 @@ from registry.load.source import open_source
 from registry.pipeline import build
 from registry.scaffold.webserver import WEBSERVERS, webserver_config
 from registry.site import Site
-from tests.support.nginx import free_port, wait_for
+from tests.support.nginx import answering, free_port
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
 from tests.support.webservers import webserver
@@ -74,12 +74,8 @@ def address(
         return
     command = [sys.executable, "-m", "registry", "serve", "-C", str(registry.root), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]})
-    try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+    with answering(process, port) as found:
+        yield found
 
 
 def _open_to_servers(folder: Path) -> None:

@@ -30,6 +30,17 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
+def answering(process: "subprocess.Popen[bytes]", port: int) -> Iterator[str]:
+    """Wait until a server answers, give its address, and end it afterwards."""
+    try:
+        wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+@contextmanager
 def nginx(server_block: str, port: int, folder: Path) -> Iterator[str]:
     """Run nginx with one server block; gives the address it answers on."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
@@ -49,9 +60,5 @@ def nginx(server_block: str, port: int, folder: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [program, "-e", f"{folder}/error.log", "-p", str(folder), "-c", str(configuration)]
     )
-    try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+    with answering(process, port) as address:
+        yield address

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.nginx import nginx, wait_for
-from tests.support.waiting import PATIENCE_S
+from tests.support.nginx import answering, nginx
 
 _MODULES = ("alias", "authz_core", "deflate", "dir", "filter", "headers", "mime", "mpm_event", "rewrite")
 _APACHE_MODULES = ("/usr/lib/apache2/modules", "/usr/libexec/apache2", "/opt/homebrew/lib/httpd/modules")
@@ -35,12 +34,8 @@ def webserver(server: str, configuration: str, port: int, folder: Path) -> Itera
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+    with answering(process, port) as address:
+        yield address
 
 
 def _program(*names: str) -> str:
