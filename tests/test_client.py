@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from registry import client as client_module
 from registry.cli import main
 from registry.client import (
     BadSignature,
@@ -114,6 +115,19 @@ def test_a_deleted_definition_is_gone(registry: RepoBuilder, place: str) -> None
     with RegistryClient(place) as client, pytest.raises(Gone) as error:
         client.get(ids(registry)["old"])
     assert error.value.tombstone["last_definition"] == {"exec": "/bin/old"}
+
+
+def test_the_file_works_as_a_copy_without_any_package(registry: RepoBuilder, tmp_path: Path) -> None:
+    copy = tmp_path / "registry_client.py"
+    shutil.copyfile(client_module.__file__, copy)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from registry_client import RegistryClient\n"
+        "print(RegistryClient(sys.argv[1]).get('weather/rain').definition['exec'])\n"
+    )
+    words = [sys.executable, "-I", "-S", "-c", program, str(registry.root / "site")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert (done.stdout, done.stderr) == ("/bin/rain\n", "")
 
 
 class _Flaky(BaseHTTPRequestHandler):
