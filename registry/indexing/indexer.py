@@ -50,6 +50,8 @@ INDEXED = "Registry-Index"
 """Trailer of the commits made here: the commit that was indexed."""
 # Problems that indexing fixes.
 _FIXED_HERE = frozenset({"I010"})
+# Branches that a hint lists.
+_MOST_BRANCHES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +199,7 @@ def _into_local_branch(
     ref = _local_ref(repository, options.branch)
     base = repository.find(ref)
     if base is None:
-        raise UsageError(
-            "there is no commit yet", "git add . && git commit, then run it again; or use --no-commit"
-        )
+        raise _no_commit(repository, ref)
     work = _Work.at(root, repository, base, options)
     if not work.commit_needed:
         return work.result(None)
@@ -209,6 +209,16 @@ def _into_local_branch(
         return None  # another client committed meanwhile
     step("moved")
     return work.result(commit)
+
+
+def _no_commit(repository: Repository, ref: str) -> UsageError:
+    """Return the error for a branch without a commit."""
+    if not repository.is_bare:
+        hint = "git add . && git commit, then run it again; or use --no-commit"
+        return UsageError("there is no commit yet", hint)
+    others = ", ".join(one.removeprefix(HEADS) for one in repository.branches()[:_MOST_BRANCHES])
+    hint = f"name another one with --branch: {others}" if others else "push to it, then run it again"
+    return UsageError(f"the branch {ref.removeprefix(HEADS)} does not exist", hint)
 
 
 def _local_ref(repository: Repository, branch: str | None) -> str:

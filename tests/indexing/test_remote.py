@@ -154,6 +154,26 @@ def test_in_a_bare_repository_its_branch_gets_the_ids(hub: RepoBuilder, run: Run
     assert "id: 1" in hub.git("show", "main:definitions/process_definition/a.yaml")
 
 
+def test_in_a_bare_repository_a_missing_branch_is_named_with_those_that_exist(
+    hub: RepoBuilder, run: Run
+) -> None:
+    hub.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    outcome = run("index", "-C", str(hub.root))
+    assert (outcome.code, outcome.err.splitlines()) == (
+        2,
+        ["error: the branch trunk does not exist", "hint: name another one with --branch: main"],
+    )
+    assert run("index", "--branch", "main", "-C", str(hub.root)).code == 0
+
+
+def test_in_a_bare_repository_without_commits_the_hint_is_to_push(hub: RepoBuilder, run: Run) -> None:
+    hub.git("update-ref", "-d", "refs/heads/main")
+    assert run("index", "-C", str(hub.root)).err.splitlines() == [
+        "error: the branch main does not exist",
+        "hint: push to it, then run it again",
+    ]
+
+
 @pytest.mark.parametrize("where", ["the ref", "the site", "its folder", "its snapshot", "a revision"])
 def test_a_branch_that_was_set_back_is_refused_and_the_command_that_is_printed_mends_it(
     hub: RepoBuilder, repo: RepoBuilder, run: Run, serve: str, tmp_path: Path, where: str
