@@ -66,7 +66,7 @@ def command(context: click.Context, kind: str, name: str, registry: Path | None,
         values.update(_answers(checked, found, values))
     created = create_definition(root, found, wanted, Start(title, values), checked)
     out.print(f"Wrote {root / created.path}. Next: edit it, then `registry check`.", markup=False)
-    # Nothing can refer to a new definition yet, so W202 (unused) would be no news.
+    # The file has a comment that asks for owners, so W202 (missing owners) would be no news.
     if problems := [problem for problem in created.problems if problem.rule != "W202"]:
         show_problems(problems, source.read)
 
