@@ -83,14 +83,7 @@ def _files(definitions: list[Definition], ledger: Ledger) -> Iterator[Problem]:
             )
     for (kind, number), last in ledger.latest.items():
         if last.state != "gone" and (kind, number) not in holders:
-            path, line = ledger.place_of(
-                # Searched only when there is a problem, so the linear search does not matter.
-                max(
-                    place
-                    for place, entry in enumerate(ledger.entries, 1)
-                    if (entry.kind, entry.id) == (kind, number)
-                )
-            )
+            path, line = ledger.place_of(ledger.last_lines[kind, number])
             yield Problem(
                 "I023",
                 Severity.ERROR,
