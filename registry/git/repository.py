@@ -270,10 +270,10 @@ class Repository:
         process = self._git.stream_on_objects("cat-file", "--buffer", "--batch-command", stdin=PIPE)
         return PendingBlobs(process, at_most, self._git.missing_hint)
 
-    def largest_file(self, commit: str, folder: str) -> int:
-        """Return the size in bytes of the largest file below `folder` ("" or "some/folder/").
+    def largest_file(self, commit: str, folders: Sequence[str]) -> int:
+        """Return the size in bytes of the largest file below `folders` ("some/folder/"); 0 if there is none.
 
-        The result is 0 if there is none.
+        `folders` must not be empty: git would list the whole commit.
         """
         arguments = [
             "ls-tree",
@@ -282,7 +282,8 @@ class Repository:
             "--full-tree",
             "--format=%(objectsize)",
             commit,
-            *(["--", folder] if folder else []),
+            "--",
+            *folders,
         ]
         sizes = [
             int(size) for size in self._git.run_on_objects(*arguments).split(b"\0")[:-1] if size.isdigit()

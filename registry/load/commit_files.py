@@ -1,7 +1,7 @@
 """A commit as a source of files: read from git objects, without a checkout."""
 
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 
@@ -92,9 +92,10 @@ class Commit(WithSettings):
         for path, entry in wanted:
             yield path, next(contents)[1] if entry and entry[0] is EntryType.FILE else None
 
-    def largest_file(self, folder: str) -> int:
-        """Return the size in bytes of the largest file below `folder`; 0 if there is none."""
-        return self.repository.largest_file(self.commit, f"{self.repository.prefix_of(self.root)}{folder}/")
+    def largest_file(self, folders: Sequence[str]) -> int:
+        """Return the size in bytes of the largest file below `folders`; 0 if there is none."""
+        prefix = self.repository.prefix_of(self.root)
+        return self.repository.largest_file(self.commit, [f"{prefix}{folder}/" for folder in folders])
 
 
 def _type_of_mode(mode: str) -> EntryType:

@@ -11,9 +11,9 @@ from registry.model.definition import DEFINITIONS_FOLDER, kind_and_name
 def paths_with(source: Source, repository: Repository, patterns: Sequence[str]) -> set[str]:
     """Return paths of definitions in `source` that may match `patterns` (extended regular expressions).
 
-    `git grep` reads whole files of any size. If a file beside the definitions is larger than a definition can
-    be, git is not started and all paths are returned: the caller then reads more files than necessary, with
-    the same result. The ledger grows beyond that size, so only the folders of kinds count and are searched.
+    `git grep` reads whole files of any size. If a file in the folder of a kind is larger than a definition
+    can be, git does not search, and all paths are returned: the caller then reads more files than necessary,
+    with the same result. The ledger can be larger. It is in none of these folders and is not searched.
     """
     definitions = [
         (entry.path, place[0])
@@ -23,7 +23,7 @@ def paths_with(source: Source, repository: Repository, patterns: Sequence[str]) 
     folders = sorted({f"{DEFINITIONS_FOLDER}/{kind}" for _, kind in definitions})
     if not (patterns and folders):
         return set()
-    if any(source.largest_file(folder) > MAX_BYTES for folder in folders):
+    if source.largest_file(folders) > MAX_BYTES:
         return {path for path, _ in definitions}
     prefix = repository.prefix_of(source.root)
     tree = None if source.is_work_tree else source.commit

@@ -12,7 +12,7 @@ from registry.load.settings import SETTINGS_PATH, Settings, parse_settings
 from registry.load.yaml import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from registry.git import Oversize, Repository
@@ -97,8 +97,8 @@ class Source(Protocol):
         For a file of more than `at_most` bytes only its size is returned.
         """
 
-    def largest_file(self, folder: str) -> int:
-        """Return the size in bytes of the largest file below `folder`; 0 if there is none."""
+    def largest_file(self, folders: Sequence[str]) -> int:
+        """Return the size in bytes of the largest file below `folders`; 0 if there is none."""
 
 
 class WithSettings:

@@ -200,9 +200,10 @@ class WorkTree(WithSettings):
         for path in paths:
             yield path, self._read(path, at_most)
 
-    def largest_file(self, folder: str) -> int:
-        """Return the size in bytes of the largest file below `folder`; 0 if there is none."""
-        paths = [entry.path for entry in self.entries(folder) if entry.type is EntryType.FILE]
+    def largest_file(self, folders: Sequence[str]) -> int:
+        """Return the size in bytes of the largest file below `folders`; 0 if there is none."""
+        entries = (entry for folder in folders for entry in self.entries(folder))
+        paths = [entry.path for entry in entries if entry.type is EntryType.FILE]
         facts = self.facts(paths)
         return max((facts[path][0] for path in paths if path in facts), default=0)
 
