@@ -287,23 +287,28 @@ def test_a_new_site_is_shown_without_a_restart(registry: RepoBuilder, tmp_path: 
         assert ask(address, "/api/process_definition/1/").status == 200
 
 
+@pytest.mark.parametrize("base", ["/registry/", "/tools/c++.x/"])
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_registry_below_a_path_answers_there(registry: RepoBuilder, tmp_path: Path, server: str) -> None:
+def test_a_registry_below_a_path_answers_there(
+    registry: RepoBuilder, tmp_path: Path, server: str, base: str
+) -> None:
     port = free_port()
     _open_to_servers(tmp_path)
     assert build(open_source(registry.root), Site(tmp_path / "site")).files
-    settings = Settings(base_url="https://example.org/registry/")
+    settings = Settings(base_url=f"https://example.org{base}")
     configuration = webserver_config(server, tmp_path / "site", settings, f"127.0.0.1:{port}")
     with webserver(server, configuration, port, tmp_path / "run") as address:
-        assert ask(address, "/registry/api/process_definition/1/").type == "application/json"
+        assert ask(address, f"{base}api/process_definition/1/").type == "application/json"
         assert (
-            ask(address, "/registry/api/process_definition/1?a=b").headers["location"]
-            == "/registry/api/process_definition/1/?a=b"
+            ask(address, f"{base}api/process_definition/1?a=b").headers["location"]
+            == f"{base}api/process_definition/1/?a=b"
         )
-        assert ask(address, "/registry/").type.partition(";")[0] == "text/html"
-        for path in ("/registry", "/registry?a=b", "/registry/api", "/registry/process_definition?x=1"):
+        assert ask(address, base).type.partition(";")[0] == "text/html"
+        for end in ("", "?a=b", "/api", "/process_definition?x=1"):
+            path = f"{base.rstrip('/')}{end}"
             plain, _, query = path.partition("?")
             location = f"{plain}/?{query}" if query else f"{plain}/"
             answer = ask(address, path)
             assert (answer.status in (301, 308), answer.headers["location"]) == (True, location)
-        assert ask(address, "/registry/api/process_definition/999/").status == 404
+        assert ask(address, f"{base}api/process_definition/999/").status == 404
+        assert ask(address, f"{base}api/process_definition/1/", "OPTIONS").status == 204

@@ -1,5 +1,6 @@
 """Apache: a virtual host."""
 
+import re
 from pathlib import Path
 
 from registry.load.settings import Settings
@@ -39,7 +40,7 @@ text/javascript image/svg+xml
 
     RewriteEngine On
     RewriteCond %{{REQUEST_METHOD}} =OPTIONS
-    RewriteCond %{{REQUEST_URI}} ^{base}{api}(/|$)
+    RewriteCond %{{REQUEST_URI}} ^{base_pattern}{api}(/|$)
     RewriteRule ^ - [R=204,L]
     RewriteCond %{{REQUEST_METHOD}} !^(GET|HEAD)$
     RewriteRule ^ - [R=405,L]
@@ -77,8 +78,10 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
     """Return a virtual host; see `webserver_config`."""
     base = settings.base_path
     host, port = split_listen(listen)
-    path = base.rstrip("/")
-    alias = f'    RedirectMatch 301 "^{path}$" "{base}"\n    Alias "{base}" "{_escaped(str(folder))}/"\n'
+    base_pattern = re.escape(base)  # a path may contain `.` and `+`
+    path_pattern = base_pattern.rstrip("/")
+    redirect = f'    RedirectMatch 301 "^{path_pattern}$" "{base}"\n'
+    alias = f'{redirect}    Alias "{base}" "{_escaped(str(folder))}/"\n'
     return _APACHE.format(
         plain_folder=folder,
         folder=_escaped(str(folder)),
@@ -87,6 +90,7 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         server_name="" if server_name == "_" else f"ServerName {server_name}",
         alias=alias if base != "/" else "",
         base=base,
+        base_pattern=base_pattern,
         api=addresses.API,
         assets=addresses.ASSETS,
         methods=READ_METHODS,
