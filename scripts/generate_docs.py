@@ -194,8 +194,11 @@ def _command(context: click.Context) -> str:
     parts = [f"## {context.command_path}\n", f"```text\n{usage}\n```\n"]
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         if paragraph.startswith("\b\n"):
-            title, _, lines = paragraph.removeprefix("\b\n").partition("\n")
-            parts.append(f"{title}\n\n```text\n{textwrap.dedent(lines)}\n```\n")
+            lines = paragraph.removeprefix("\b\n")
+            if not lines.startswith(" "):
+                title, _, lines = lines.partition("\n")
+                parts.append(f"{title}\n")
+            parts.append(f"```text\n{textwrap.dedent(lines)}\n```\n")
         else:
             parts.append(f"{paragraph}\n")
     records = [parameter.get_help_record(context) for parameter in command.params]
