@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.check import FAMILIES
+from registry.check.families import FAMILIES
 from registry.cli import COMMANDS
 from registry.reports import FORMATS
 from registry.review.forges import FORGES

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from registry.check.families import FAMILIES, RULES
+from registry.check.families import RULES
 from registry.check.plugins import plugin_rules
 from registry.check.registry_rules import OTHERS
 from registry.check.rule import Find, MergeTarget, Names, Neighborhood, Registry, Rule
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from registry.load.kinds import Kinds
 
 __all__ = [
-    "FAMILIES",
     "OTHERS",
     "RULES",
     "FindMany",
     "Findings",
-    "FindingsCache",
     "check",
     "check_changed",
     "check_definition",

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from registry.check import FAMILIES, RULES, check
+from registry.check import RULES, check
+from registry.check.families import FAMILIES
 from registry.check.rule import Rule
 from registry.load.source import WorkTree
 from registry.model.problem import Problem, Severity
