@@ -159,10 +159,8 @@ def _parameter(
         return _PARAMETERS[name](side, change)
     if not is_known or name not in _ADDRESS:
         return meaning("C187", *change, parties=PARTY[side])
-    if name == "role" and (change.old, change.new) in (
-        (MISSING, "listen"),
-        ("listen", MISSING),
-    ):  # the default
+    # `listen` is the default. The values can be of any type, so they need not fit into a set.
+    if name == "role" and (change.old, change.new) in ((MISSING, "listen"), ("listen", MISSING)):
         return meaning("C131", *change)
     return meaning("C181", *change, parties=PARTY[side])
 

@@ -204,7 +204,7 @@ def _key_by_content(one: Definition) -> Any:
 def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[_Pair]:
     """Yield each definition of both sides once, matched with its old or new state."""
     was, now = list(old), list(new)
-    # The order matters: an id is certain, and content says nothing about a definition that has a name.
+    # The order matters: an id is certain, a name nearly so, and equal content is a guess for the rest.
     for key in (_key_by_id, _key_by_name, _key_by_content):
         free = {of_key: one for one in was if (of_key := key(one)) is not None}
         for one in list(now):

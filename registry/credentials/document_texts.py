@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 
 from registry.credentials.arguments import SecretArgument, secret_arguments
 from registry.credentials.criteria import may_hold_credential
-from registry.credentials.tables import (
-    OPTION,
-)
+from registry.credentials.tables import OPTION
 
 DEFINITION: tuple[str, ...] = ("definition",)
 """The fields searched for credentials in every document, regardless of its kind."""

@@ -201,8 +201,10 @@ def load_changed(
 
 
 def _attributes_changed(source: WorkTree, before: Loaded) -> bool:
-    """True when git attributes of the ledger have other problems than before: those are problems of files
-    that did not change."""
+    """True when git attributes of the ledger have other problems than before.
+
+    Those are problems of files that did not change.
+    """
     known = tuple(one for one in before.problems if one.rule == OUTDATED_ATTRIBUTES)
     return attributes_problems(source) != known
 
