@@ -9,7 +9,8 @@ from typing import IO, TYPE_CHECKING
 from registry.git.environment import SYNCED
 from registry.git.error import GitError, first_line
 from registry.git.process import Git
-from registry.git.refs import HEADS
+from registry.git.ref_transaction import Published, RefTransactions
+from registry.git.refs import HEADS, RefUpdate
 from registry.git.running import kill_group
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _WORK_REF = "refs/registry/publishing/"
 _SETTINGS = (*SYNCED, ("fastimport.unpackLimit", "1"))
+_MOVE_LIMIT_S = 30.0
 _NEEDS_QUOTES = re.compile(r'[\x00-\x20"\\\x7f-\uffff]')
 
 
@@ -57,15 +59,22 @@ def import_commit(
 
 
 def move_branch(repository: Repository, branch: str, new: str, old: str | None) -> bool:
-    """Set a branch (full name) to a commit if it is at `old` (None: does not exist); False if it is not."""
-    git = Git(repository.location)
+    """Set a branch (full name) to a commit if it is at `old` (None: does not exist); False if it is not.
+
+    Git has a process group of its own: killing this program's does not leave a lock. Raises GitError.
+    """
+    transactions = RefTransactions(Git(repository.location), "registry", command="registry publish")
     try:
-        git.run("update-ref", "-m", "registry publish", branch, new, old or "0" * len(new))
-    except GitError:
-        if repository.commit_of(branch) != old:
-            return False
-        raise
-    return True
+        moved = transactions.move([RefUpdate(branch, new, old)], _MOVE_LIMIT_S)
+    finally:
+        transactions.close()
+    if moved.outcome is Published.LOCKED:
+        raise GitError(
+            f"{branch} is locked: {moved.lock} exists", "remove the file if no other git process is running"
+        )
+    if moved.outcome is Published.FAILED:
+        raise GitError(f"{branch} could not be moved: {moved.message}")
+    return moved.outcome is Published.MOVED
 
 
 def _send(

@@ -49,9 +49,12 @@ class Publication(NamedTuple):
 class RefTransactions:
     """A running `git update-ref --stdin`, which saves the start of a process for each transaction."""
 
-    def __init__(self, git: Git, committer: str, pass_fds: Sequence[int] = ()) -> None:
-        """Use `git`; `committer` is the name in reflogs, for repositories that have them."""
+    def __init__(
+        self, git: Git, committer: str, pass_fds: Sequence[int] = (), command: str = "registry serve"
+    ) -> None:
+        """Use `git`; `committer` and `command` are in reflogs, for repositories that have them."""
         self._git = git
+        self._command = command
         self._env = {"GIT_COMMITTER_NAME": committer, "GIT_COMMITTER_EMAIL": f"{committer}@localhost"}
         self._pass_fds = pass_fds
         self._running: RunningGit | None = None
@@ -95,7 +98,7 @@ class RefTransactions:
             self._running.kill()
             self._running = None
         if self._running is None:
-            words = ("update-ref", "-m", "registry serve", "--stdin")
+            words = ("update-ref", "-m", self._command, "--stdin")
             process = self._git.start(*words, settings=_SETTINGS, env=self._env, pass_fds=self._pass_fds)
             self._running = RunningGit(process, "git update-ref")
             on_start(self._running.pid)

@@ -315,6 +315,19 @@ def test_a_killed_publication_leaves_a_whole_state(
     assert publish(run, registry, place)["published"] is False
 
 
+def test_a_lock_that_a_killed_git_left_is_named(registry: RepoBuilder, run: Run) -> None:
+    publish(run, registry, "git:pages")
+    change(registry, run, "Another title")
+    tip = registry.git("rev-parse", "pages")
+    lock = registry.root / ".git/refs/heads/pages.lock"
+    lock.touch()
+    done = run("publish", "git:pages", "-C", str(registry.root))
+    assert (done.code, f"is locked: {lock} exists" in done.err) == (2, True), done.err
+    lock.unlink()
+    assert registry.git("rev-parse", "pages") == tip
+    assert publish(run, registry, "git:pages")["published"]
+
+
 def test_an_unsigned_publication_leaves_no_signature_on_the_branch(
     registry: RepoBuilder, run: Run, tmp_path: Path
 ) -> None:
