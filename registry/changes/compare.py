@@ -19,7 +19,7 @@ from registry.credentials import SecretFields, hide_in_line
 from registry.model.diff import MISSING, Change, diff, same
 from registry.model.pointer import escape_step, steps_of
 from registry.model.redaction import redacted
-from registry.model.values import map_of
+from registry.model.values import list_of, map_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -423,8 +423,7 @@ def _lines(definition: Definition, meanings: Iterable[Meaning]) -> dict[str, int
 
 
 def _owners(definition: Definition) -> tuple[str, ...]:
-    owners = definition.data.get("owners")
-    return tuple(one for one in owners if isinstance(one, str)) if isinstance(owners, list) else ()
+    return tuple(one for one in list_of(definition.data.get("owners")) if isinstance(one, str))
 
 
 def _sites(side: Side) -> Callable[[Any], tuple[str, ...]]:

@@ -8,6 +8,7 @@ from registry.check.placeholders import adapter_path
 from registry.check.rule import Registry, Rule
 from registry.errors import nearest
 from registry.model.problem import Problem, Severity
+from registry.model.values import map_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +20,12 @@ _MANUAL_PLACEHOLDERS = frozenset({"intype", "outtype", "typeofprocess"})
 
 
 def _adapter(definition: Definition, side: str) -> dict[str, Any]:
-    adapter = definition.inside.get(f"{side}_adapter")
-    return adapter if isinstance(adapter, dict) else {}
+    return map_of(definition.inside.get(f"{side}_adapter"))
 
 
 def _type(definition: Definition, side: str) -> str:
     """Return the type of a side's adapter; "" when it is missing or not a string."""
-    name = _adapter(definition, side).get(f"{side}_type")
-    return name if isinstance(name, str) else ""
+    return text_of(_adapter(definition, side).get(f"{side}_type"))
 
 
 def adapter_params(definition: Definition, side: str) -> tuple[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from registry.check.rule import Registry, Rule
 from registry.load.yaml.writer import flow
 from registry.model.definition import Definition, text_at
 from registry.model.problem import Problem, Severity
+from registry.model.values import map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,8 +145,7 @@ def _cwd_parent(rule: Rule, definition: Definition, _registry: Registry) -> Iter
 
 
 def _loading(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
-    environment = definition.inside.get("environment")
-    for name in environment if isinstance(environment, dict) else ():
+    for name in map_of(definition.inside.get("environment")):
         if _LOADING.match(name):
             yield rule.problem(
                 definition,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from registry.check.rule import Registry, Rule
 from registry.model.characters import bidi_control_in, described, invisible_in, without_emoji
 from registry.model.problem import Problem, Severity
+from registry.model.values import list_of, map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +77,7 @@ def _named(definition: Definition, registry: Registry) -> Iterator[tuple[_Pointe
         yield ("definition", "environment", name), name, _ASCII_CONTROLS
     for side in ("input", "output"):
         yield from _places(inside.get(f"{side}_adapter"), side, registry)
-    examples = definition.data.get("examples")
-    for number, example in enumerate(examples if isinstance(examples, list) else ()):
+    for number, example in enumerate(list_of(definition.data.get("examples"))):
         for key in _SAMPLES if isinstance(example, dict) else ():
             if isinstance(text := example.get(key), str):
                 yield ("examples", number, key), text, _C0
@@ -106,14 +106,12 @@ def _rejected(key: str) -> str:
 
 
 def _environment(definition: Definition) -> dict[str, Any]:
-    environment = definition.inside.get("environment")
-    return environment if isinstance(environment, dict) else {}
+    return map_of(definition.inside.get("environment"))
 
 
 def _values(definition: Definition) -> Iterator[tuple[_Pointer, str, str]]:
     """Yield pointer, label and text of each argument and each variable."""
-    argv = definition.inside.get("argv")
-    for index, item in enumerate(argv if isinstance(argv, list) else ()):
+    for index, item in enumerate(list_of(definition.inside.get("argv"))):
         if isinstance(item, str):
             yield ("definition", "argv", index), f"item {index + 1} of `argv`", item
     for name, value in _environment(definition).items():

@@ -16,6 +16,7 @@ from registry.errors import nearest
 from registry.load.durations import seconds_of
 from registry.load.yaml.writer import flow
 from registry.model.schema_reference import target_of
+from registry.model.values import map_of
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -346,7 +347,7 @@ def _number_hint(text: str, schema: Any, *, is_duration: bool, is_whole: bool) -
 
 
 def _is_outside(number: Decimal, schema: Any) -> bool:
-    limits = schema if isinstance(schema, dict) else {}
+    limits = map_of(schema)
     return bool(
         number < limits.get("minimum", number)
         or number > limits.get("maximum", number)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity, Span
+from registry.model.values import list_of, map_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,11 @@ def summary_of(
     data: dict[str, Any], references: Iterable[Reference], fields: Iterable[SummaryField]
 ) -> Summary:
     """Return the summary of a document of a kind with these reference fields and list fields."""
-    tags = data.get("tags")
     return Summary(
-        title=_text(data.get("title")),
-        description=_text(data.get("description")),
-        lifecycle=_text(data.get("lifecycle", "production")),
-        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        title=text_of(data.get("title")),
+        description=text_of(data.get("description")),
+        lifecycle=text_of(data.get("lifecycle", "production")),
+        tags=tuple(tag for tag in list_of(data.get("tags")) if isinstance(tag, str)),
         fields=tuple(text_at(data, *steps_of(one.pointer)) or "" for one in fields),
         references=tuple(text_at(data, *steps_of(one.pointer)) for one in references),
         replaced_by=text_at(data, "deprecation", "replaced_by") or "",
@@ -87,17 +87,12 @@ def summary_of(
 
 def sample_files(data: dict[str, Any]) -> Iterable[tuple[int, str, str]]:
     """Yield the number of the example, key and path of each file that the examples in a document name."""
-    examples = data.get("examples")
-    for number, example in enumerate(examples if isinstance(examples, list) else ()):
+    for number, example in enumerate(list_of(data.get("examples"))):
         for key in ("input_file", "output_file"):
             path = example.get(key) if isinstance(example, dict) else None
             # The schema reports paths outside the folder.
             if isinstance(path, str) and ".." not in path.split("/"):
                 yield number, key, path
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def text_at(data: Any, *steps: str) -> str | None:
@@ -181,8 +176,7 @@ class Definition(NamedTuple):
     @property
     def inside(self) -> dict[str, Any]:
         """The content of `definition`: exactly what programs receive. Empty if it is missing or not a map."""
-        inside = self.data.get("definition")
-        return inside if isinstance(inside, dict) else {}
+        return map_of(self.data.get("definition"))
 
     def problem(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from registry.model.pointer import steps_of
+from registry.model.values import list_of
 
 
 class RuleException(NamedTuple):
@@ -30,8 +31,7 @@ def exceptions_in(document: dict[str, Any]) -> Iterator[RuleException]:
 
     Items without a rule or a reason, or with an invalid path, are skipped.
     """
-    listed = document.get("ignore")
-    for place, item in enumerate(listed if isinstance(listed, list) else ()):
+    for place, item in enumerate(list_of(document.get("ignore"))):
         if not isinstance(item, dict):
             continue
         rule, reason, path = item.get("rule"), item.get("reason"), item.get("path", "")

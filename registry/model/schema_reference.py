@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from registry.model.pointer import steps_of
+from registry.model.values import map_of
 
 
 def target_of(document: Any, reference: str) -> Any:
@@ -39,7 +40,7 @@ def followed(document: Any, node: Any) -> Mapping[str, Any]:
             break
         passed.add(reference)
         node = target_of(document, reference)
-    return node if isinstance(node, dict) else {}
+    return map_of(node)
 
 
 def _anchored(node: Any, name: str) -> Iterator[Any]:

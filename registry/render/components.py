@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from registry.model.schema_reference import target_of
+from registry.model.values import list_of, map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,7 +83,7 @@ class Shapes:
             return self._referred(pointer, within) | (
                 {"description": node["description"]} if "description" in node else {}
             )
-        choices = [part for key in ("anyOf", "oneOf") for part in _list(node.get(key)) if _says_type(part)]
+        choices = [part for key in ("anyOf", "oneOf") for part in list_of(node.get(key)) if _says_type(part)]
         if choices and "properties" not in node and "type" not in node:
             return _kept(node) | _union([self.of(part, f"{name}Choice", within) for part in choices])
         merged = self._merged(node, within)
@@ -118,7 +119,7 @@ class Shapes:
     def _merged(self, node: OpenApiSchema, within: frozenset[str]) -> OpenApiSchema:
         """Merge the unconditional parts of `allOf` into a schema. Conditions are omitted."""
         merged = dict(node)
-        for part in _list(node.get("allOf")):
+        for part in list_of(node.get("allOf")):
             if not isinstance(part, dict) or "if" in part:
                 continue
             pointer = part.get("$ref")
@@ -126,7 +127,7 @@ class Shapes:
                 part = {} if pointer in within else target_of(self._schema, pointer)  # noqa: PLW2901
                 within |= {pointer}
             more = self._merged(part, within) if isinstance(part, dict) else {}
-            both = _map(more.get("properties")) | _map(merged.get("properties"))
+            both = map_of(more.get("properties")) | map_of(merged.get("properties"))
             merged = more | merged | ({"properties": both} if both else {})
         return merged
 
@@ -142,14 +143,14 @@ class Shapes:
 
     def _fields(self, node: OpenApiSchema, name: str, within: frozenset[str]) -> OpenApiSchema:
         """Return the keywords for the fields of an object."""
-        fields = {key: part for key, part in _map(node.get("properties")).items() if part is not False}
+        fields = {key: part for key, part in map_of(node.get("properties")).items() if part is not False}
         if fields:
             return {
                 "additionalProperties": True,
                 "properties": {
                     key: self.of(part, name + pascal(key), within) for key, part in fields.items()
                 },
-                "required": [key for key in _list(node.get("required")) if key in fields],
+                "required": [key for key in list_of(node.get("required")) if key in fields],
             }
         # Objects allow additional keys; a map from names to values describes its values.
         values = node.get("additionalProperties")
@@ -215,11 +216,3 @@ def _union(shapes: Iterable[OpenApiSchema]) -> OpenApiSchema:
             if "x-extensible-enum" not in shape:
                 one.pop("x-extensible-enum", None)
     return plain[0] if len(plain) == 1 else {"anyOf": plain}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _map(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

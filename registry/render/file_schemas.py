@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from registry.model.schema_reference import target_of
+from registry.model.values import map_of
 from registry.render.components import Components, OpenApiSchema, pascal, reference
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class FileSchemas:
     @property
     def file(self) -> OpenApiSchema:
         """The schema of a whole file."""
-        found = self.of(self._schema)
-        return found if isinstance(found, dict) else {}
+        return map_of(self.of(self._schema))
 
     def of(self, node: Any) -> Any:
         """Return a part of the schema; `false` stays `false`, `true` becomes the empty schema."""

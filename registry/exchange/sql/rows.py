@@ -20,6 +20,7 @@ from registry.exchange.sql.tables import (
 )
 from registry.model.pointer import value_at
 from registry.model.redaction import redacted
+from registry.model.values import list_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,10 +56,10 @@ def rows_of(snapshot: Snapshot, definition: Definition, digest: str) -> dict[Tab
         "digest": digest,
     }
     parts: dict[Table, list[Row]] = {
-        ARGUMENT: [{"value": _text(value)} for value in _items(arguments)],
+        ARGUMENT: [{"value": _text(value)} for value in list_of(arguments)],
         ENVIRONMENT: _environment(inside.get("environment")),
         ADAPTER: list(_adapters(inside)),
-        OWNER: [{"owner": _text(value)} for value in _items(document.get("owners"))],
+        OWNER: [{"owner": _text(value)} for value in list_of(document.get("owners"))],
         TAG: [{"tag": _text(value)} for value in summary.tags],
         FIELD: [
             {"field": field.name, "value": _text(value)}
@@ -126,10 +127,6 @@ def _utc(date: str) -> datetime | None:
         return datetime.fromisoformat(date).astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):
         return None
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -8,8 +8,9 @@ from registry.check.placeholders import template_variables
 from registry.model import addresses
 from registry.model.definition import Definition, definition_path
 from registry.model.pointer import value_at
+from registry.model.values import list_of, map_of
 from registry.render.html.revisions import ShownRevision, history_list
-from registry.render.html.text import as_list, command_line, field_html, markdown, properties, title_at
+from registry.render.html.text import command_line, field_html, markdown, properties, title_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -125,8 +126,8 @@ def _content(
         **_definition_fields(snapshot, templates, kind, data.get("definition")),
         "page.variables": templates.words("variable", variables),
         "page.around": field_html(around, properties(kind)) if around else b"",
-        "page.owners": ", ".join(map(_text, as_list(data.get("owners")))),
-        "page.tags": templates.words("tag", map(_text, as_list(data.get("tags")))),
+        "page.owners": ", ".join(map(_text, list_of(data.get("owners")))),
+        "page.tags": templates.words("tag", map(_text, list_of(data.get("tags")))),
         "page.lifecycle": _text(data.get("lifecycle", "production")),
         "page.links": templates.fill_each("link", _links(data)),
         **_addresses(snapshot, kind.name, name, number),
@@ -136,7 +137,7 @@ def _content(
 
 def _definition_fields(snapshot: Snapshot, templates: Templates, kind: Kind, found: Any) -> Texts:
     """Return the texts of the key `definition`: a card for each adapter, and the other fields as a list."""
-    inside = found if isinstance(found, dict) else {}
+    inside = map_of(found)
     sides = {f"{side}_adapter": side for side in ("input", "output")} if kind.uses("process") else {}
     adapters = (
         _adapter(snapshot, side, inside[key])
@@ -152,7 +153,7 @@ def _definition_fields(snapshot: Snapshot, templates: Templates, kind: Kind, fou
 
 def _links(data: Mapping[str, Any]) -> Iterator[Texts]:
     """Yield the links to show. Only https: other schemes, such as `javascript:`, can run code."""
-    for link in as_list(data.get("links")):
+    for link in list_of(data.get("links")):
         if isinstance(link, dict) and str(link.get("href")).startswith("https://"):
             yield {"href": link["href"], "title": _text(link.get("title")) or link["href"]}
 
@@ -193,8 +194,7 @@ def _references(snapshot: Snapshot, kind: Kind, data: Mapping[str, Any]) -> Iter
 
 def _deprecation(data: Mapping[str, Any], kind: str) -> Texts:
     is_deprecated = data.get("lifecycle") == "deprecated"
-    found = data.get("deprecation")
-    deprecation = found if is_deprecated and isinstance(found, dict) else {}
+    deprecation = map_of(data.get("deprecation")) if is_deprecated else {}
     replaced_by = _text(deprecation.get("replaced_by"))
     return {
         "page.is_deprecated": "yes" if is_deprecated else "",

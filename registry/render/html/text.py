@@ -13,6 +13,7 @@ from markupsafe import Markup
 from registry.model.diff import MISSING
 from registry.model.pointer import steps_of, value_at
 from registry.model.schema_reference import followed
+from registry.model.values import map_of
 from registry.render.html.filled_template import escape_all_html, escape_html
 from registry.render.html.marks import sign_in_markup
 
@@ -46,8 +47,7 @@ def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: li
     if isinstance(value, dict):
         parts.append(b'<dl class="fields">')
         for key, item in value.items():
-            about = schema.get(key)
-            about = about if isinstance(about, dict) else {}
+            about = map_of(schema.get(key))
             words = about.get("description", "")
             if words:
                 parts += (b'<div><dt title="', TEXT, b'"><bdi>', TEXT, b"</bdi></dt><dd>")
@@ -82,8 +82,7 @@ def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
     schema: Any = kind.schema
     if inside:
         schema = followed(schema, schema.get("properties", {}).get(inside, {}))
-    properties = schema.get("properties", {})
-    return properties if isinstance(properties, dict) else {}
+    return map_of(schema.get("properties"))
 
 
 def title_at(kind: Kind, pointer: str) -> str:
@@ -118,11 +117,6 @@ def short(value: Any) -> str | None:
         return None
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return a list unchanged, and an empty list for any other value."""
-    return value if isinstance(value, list) else []
 
 
 @lru_cache(maxsize=4096)

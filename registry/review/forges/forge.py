@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from registry.errors import UsageError
 from registry.load.foreign_json import read_json
+from registry.model.values import map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +65,7 @@ def event(environment: Mapping[str, str]) -> dict[str, Any]:
         found = read_json(path.read_bytes(), deepest=_DEEPEST)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the event of the job from {path}") from error
-    return found if isinstance(found, dict) else {}
+    return map_of(found)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
