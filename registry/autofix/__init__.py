@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING
 
 from registry.autofix.fixer import Check, FileFixer
 from registry.files.atomic_write import replace_in
-from registry.load import yaml
 from registry.load.kinds import Kinds, load_kinds
-from registry.load.source import WorkTree
+from registry.load.work_tree import EditedWorkTree, WorkTree
 from registry.model.definition import kind_and_name
 from registry.pipeline import check_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from registry.git import Oversize
     from registry.model.problem import Problem
 
 
@@ -35,29 +33,6 @@ class FixedFile:
     path: str
     before: bytes
     after: bytes
-
-
-class _Edited(WorkTree):
-    """The work tree with different bytes for one file."""
-
-    def __init__(self, root: Path, path: str, data: bytes) -> None:
-        super().__init__(root)
-        self._edited = (path, data)
-
-    def read(self, path: str, *, at_most: int = yaml.MAX_BYTES) -> bytes | None:
-        """Return the bytes of one regular file."""
-        return self._edited[1] if path == self._edited[0] else super().read(path, at_most=at_most)
-
-    def read_many(
-        self, paths: Iterable[str], *, at_most: int = yaml.MAX_BYTES
-    ) -> Iterator[tuple[str, bytes | Oversize | None]]:
-        """Yield paths with their bytes."""
-        for path in paths:
-            yield (
-                (path, self._edited[1])
-                if path == self._edited[0]
-                else next(super().read_many([path], at_most=at_most))
-            )
 
 
 def fix_files(root: Path, paths: Iterable[str]) -> tuple[FixedFile, ...]:
@@ -83,7 +58,7 @@ def fix_files(root: Path, paths: Iterable[str]) -> tuple[FixedFile, ...]:
 
 def _checker(root: Path, path: str, schemas: tuple[Kinds, tuple[Problem, ...]]) -> Check:
     def check(data: bytes) -> tuple[Problem, ...]:
-        problems = check_source(_Edited(root, path, data), only={path}, schemas=schemas).problems
+        problems = check_source(EditedWorkTree(root, path, data), only={path}, schemas=schemas).problems
         return tuple(problem for problem in problems if problem.span.path == path)
 
     return check

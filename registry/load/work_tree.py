@@ -223,6 +223,27 @@ class WorkTree(WithSettings):
         return self._scan.time_ns if self._scan is not None else time.time_ns()
 
 
+class EditedWorkTree(WorkTree):
+    """The work tree with other bytes in one file, which need not exist."""
+
+    def __init__(self, root: Path, path: str, data: bytes) -> None:
+        """`data` is the content of the file at `path`, relative to `root`."""
+        super().__init__(root)
+        self.path, self.data = path, data
+
+    def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
+        """Return every path below `folder` in byte order, except those in `but`."""
+        found = super().entries(folder, but)
+        is_inside = self.path.startswith(f"{folder}/") and self.path not in but
+        if is_inside and all(entry.path != self.path for entry in found):
+            found.append(SourceEntry(self.path, EntryType.FILE))
+            found.sort(key=lambda entry: os.fsencode(entry.path))
+        return found
+
+    def _read(self, path: str, at_most: int) -> bytes | Oversize | None:
+        return self.data if path == self.path else super()._read(path, at_most)
+
+
 def _absence(absent: Sequence[IndexEntry]) -> RefusedError:
     """Return the error for files that are in the index and not in the work tree."""
     first = absent[0]

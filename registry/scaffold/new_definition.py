@@ -1,16 +1,15 @@
 """A new definition: its text, with comments that list the other fields, and its file."""
 
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from registry.errors import ProblemsError, UsageError
 from registry.files.atomic_write import create_files
-from registry.git import Oversize
 from registry.load.kinds import Kind, modeline
-from registry.load.source import EntryType, SourceEntry, WorkTree
+from registry.load.work_tree import EditedWorkTree
 from registry.load.x_registry import KindTraits
 from registry.load.yaml.writer import flow
 from registry.model.definition import definition_path
@@ -28,26 +27,6 @@ class Start:
 
     title: str = ""
     values: Mapping[str, str | list[str]] = field(default_factory=dict)
-
-
-class _Proposed(WorkTree):
-    """The work tree with one additional file that is not written yet."""
-
-    def __init__(self, root: Path, path: str, data: bytes) -> None:
-        """`data` is the content of the file at `path`, relative to `root`."""
-        super().__init__(root)
-        self.path, self.data = path, data
-
-    def entries(self, folder: str, but: Container[str] = ()) -> list[SourceEntry]:
-        """Return every path below `folder`, in byte order, without those in `but`."""
-        found = super().entries(folder, but)
-        if self.path.startswith(f"{folder}/") and self.path not in but:
-            found.append(SourceEntry(self.path, EntryType.FILE))
-            found.sort(key=lambda entry: os.fsencode(entry.path))
-        return found
-
-    def _read(self, path: str, at_most: int) -> bytes | Oversize | None:
-        return self.data if path == self.path else super()._read(path, at_most)
 
 
 class Created(NamedTuple):
@@ -76,7 +55,7 @@ def create_definition(root: Path, kind: Kind, name: str, start: Start, before: C
     return Created(proposed.path, tuple(one for one in found if one.span.path == proposed.path))
 
 
-def _propose(root: Path, kind: Kind, name: str, start: Start) -> _Proposed:
+def _propose(root: Path, kind: Kind, name: str, start: Start) -> EditedWorkTree:
     """Return the file of a new definition, with comments, without writing it.
 
     Raises UsageError if the file exists.
@@ -84,10 +63,11 @@ def _propose(root: Path, kind: Kind, name: str, start: Start) -> _Proposed:
     path = definition_path(kind.name, name)
     if os.path.lexists(root / path):
         raise UsageError(f"{path} already exists", "choose another name, or edit that file")
-    return _Proposed(root, path, definition_text(path, kind, name, start).encode("utf-8", "surrogateescape"))
+    text = _definition_text(path, kind, name, start)
+    return EditedWorkTree(root, path, text.encode("utf-8", "surrogateescape"))
 
 
-def definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
+def _definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
     """Return the text of a new file: the given values, and the other fields as comments."""
     title = start.title or name.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").capitalize()
     # Only those that the schema of the kind has are written: its `properties` decide.
