@@ -215,9 +215,7 @@ class _Replay:
         known_lines = len(self._ledger.entries) if ledger is not self._ledger else None
         refusals = self._replayed(ids, ledger, known_lines, appended.entries)
         self._stored, self._lines = stored, self._lines + more
-        owner = ledger.registry_id if ledger.entries else appended.registry_id
-        head = appended.head if appended.entries else ledger.head
-        self._ledger = Ledger((*ledger.entries, *appended.entries), owner, head)
+        self._ledger = ledger.continued(appended.entries) if ledger.entries else appended
         return refusals
 
     def _continued_by(self, lines: bytes) -> tuple[Ledger, bytes] | Refusal:
