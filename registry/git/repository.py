@@ -22,7 +22,7 @@ from registry.git.mailmap import LARGEST_MAILMAP_BYTES, MAILMAP_PATH, Mailmap
 from registry.git.order import CommitOrder, commit_order
 from registry.git.path_log import PATH_LOG, PathLog, parse_path_log
 from registry.git.process import Git
-from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base_of
+from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, RefUpdate, ambiguous_name, base_of
 from registry.git.status import PendingStatus
 from registry.runtime import cores
 
@@ -687,16 +687,18 @@ class Repository:
         commit: str,
         expected: str | None,
         author: tuple[str, str],
+        *,
+        together: Sequence[RefUpdate] = (),
         moved: Callable[[], None] = lambda: None,
     ) -> bool:
         """Set `ref` to `commit` if it still has the value `expected` (None: missing).
 
-        Then update index and work tree. `ref` is a full name, or HEAD if it is detached. Returns False,
-        without changes, when `ref` has another value. Files are written only if HEAD is on `ref`. Uncommitted
-        changes are kept; if they or a lock conflict with the update, nothing changes. `moved` is called
-        between the two steps.
+        Then update index and work tree. `ref` is a full name, or HEAD if it is detached. The refs of
+        `together` move in the same transaction. Returns False, without changes, when one of the refs has
+        another value. Files are written only if HEAD is on `ref`. Uncommitted changes are kept; if they or a
+        lock conflict with the update, nothing changes. `moved` is called between the two steps.
 
-        Raises GitError when the ref or the index is locked, or files cannot be written.
+        Raises GitError when a ref or the index is locked, or files cannot be written.
         """
         checked_out = not self.is_bare and ref in (self.head_ref(), "HEAD")
         before = expected or self.empty_tree()
@@ -709,14 +711,15 @@ class Repository:
                     "commit or stash what is in the way; "
                     "remove a .lock file if no other git process is running",
                 ) from error
-        changes = [(ref, commit, expected or "0" * len(commit))]
+        updates = (RefUpdate(ref, commit, expected), *together)
+        changes = [(one.ref, one.new, one.old or "0" * len(one.new)) for one in updates]
         if checked_out and expected:
             # In the same transaction: a later process knows that the files may be outdated.
             changes.append((_UNFINISHED, expected, ""))
         try:
             self._update_refs(changes, author)
         except GitError as error:
-            if self.find(ref) != expected:
+            if any(self.find(one.ref) != one.old for one in updates):
                 return False
             raise GitError(
                 f"{ref} could not be moved, and nothing was changed: {error.message}",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from registry.errors import ProblemsError, RefusedError, RegistryError, UsageError
 from registry.files.atomic_write import put_in
 from registry.files.safe_paths import refuse_links
-from registry.git import HEADS, HIGH_WATER, Repository, branch_ref
+from registry.git import HEADS, HIGH_WATER, RefUpdate, Repository, branch_ref
 from registry.git.remote import Remote
 from registry.ids import (
     Assignment,
@@ -197,18 +197,27 @@ def _into_local_branch(
     root: Path, repository: Repository, options: IndexOptions, step: Callable[[str], None]
 ) -> IndexResult | None:
     ref = _local_ref(repository, options.branch)
+    # Before everything else: if another client moves it meanwhile, this plan is outdated.
+    mark = repository.commit_of(HIGH_WATER)
     base = repository.find(ref)
     if base is None:
         raise _no_commit(repository, ref)
     work = _Work.at(root, repository, base, options)
-    if not work.commit_needed:
+    # Others fetch from a bare repository, so its ids are published. A clone may drop its commits until then.
+    needs_mark = repository.is_bare and work.needs_mark(repository, root)
+    if not (work.commit_needed or needs_mark):
         return work.result(None)
-    commit = work.make_commit(repository, base)
-    step("commit made")
-    if not repository.advance(ref, commit, base, work.author, lambda: step("branch moved")):
-        return None  # another client committed meanwhile
+    commit = base
+    if work.commit_needed:
+        commit = work.make_commit(repository, base)
+        step("commit made")
+    together = [RefUpdate(HIGH_WATER, commit, mark)] if needs_mark else []
+    if not repository.advance(
+        ref, commit, base, work.author, together=together, moved=lambda: step("branch moved")
+    ):
+        return None  # another client was faster
     step("moved")
-    return work.result(commit)
+    return work.result(commit if work.commit_needed else None)
 
 
 def _no_commit(repository: Repository, ref: str) -> UsageError:

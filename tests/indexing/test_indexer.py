@@ -5,10 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from registry.git import GitError
+from registry.git import HIGH_WATER, GitError
 from registry.indexing.indexer import IndexOptions, index
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
+
+
+@pytest.fixture
+def hub(repo: RepoBuilder, tmp_path: Path) -> RepoBuilder:
+    """A bare clone of `repo`, which has one definition without an id."""
+    repo.define("a")
+    repo.commit()
+    repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
+    return RepoBuilder.at(tmp_path / "hub.git", repo.clock)
+
+
+def refs(repo: RepoBuilder) -> list[str]:
+    """The commits of the main branch and of the high-water ref, if there is one."""
+    listing = repo.git("for-each-ref", "--format=%(objectname)", "refs/heads/main", HIGH_WATER)
+    return listing.split()
 
 
 def test_ids_go_into_the_files_and_the_ledger_in_one_commit(repo: RepoBuilder, run: Run) -> None:
@@ -256,12 +271,8 @@ def test_a_commit_that_is_made_meanwhile_survives(repo: RepoBuilder) -> None:
 
 
 def test_in_a_bare_repository_a_commit_that_is_pushed_meanwhile_survives(
-    repo: RepoBuilder, tmp_path: Path
+    hub: RepoBuilder, repo: RepoBuilder
 ) -> None:
-    repo.define("a")
-    repo.commit()
-    repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
-    hub = RepoBuilder.at(tmp_path / "hub.git", repo.clock)
     pushed: list[str] = []
 
     def step(name: str) -> None:
@@ -275,11 +286,49 @@ def test_in_a_bare_repository_a_commit_that_is_pushed_meanwhile_survives(
     assert "id: 2" in hub.git("show", "main:definitions/process_definition/b.yaml")
 
 
-def test_in_a_bare_repository_a_lock_ends_it_with_a_clear_error(repo: RepoBuilder, tmp_path: Path) -> None:
-    repo.define("a")
-    head = repo.commit()
-    repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "hub.git"))
-    hub = RepoBuilder.at(tmp_path / "hub.git", repo.clock)
+def test_in_a_bare_repository_the_branch_and_the_high_water_ref_move_together(
+    hub: RepoBuilder, repo: RepoBuilder
+) -> None:
+    indexed = index(hub.root).commit
+    assert refs(hub) == [indexed, indexed]
+    assert index(repo.root).commit is not None
+    assert len(refs(repo)) == 1  # in a clone, only the branch
+
+
+def test_in_a_bare_repository_a_high_water_ref_that_is_missing_is_set(hub: RepoBuilder) -> None:
+    indexed = index(hub.root).commit
+    hub.git("update-ref", "-d", HIGH_WATER)
+    assert index(hub.root).commit is None
+    assert refs(hub) == [indexed, indexed]
+
+
+def test_in_a_bare_repository_another_high_water_ref_makes_it_start_again(hub: RepoBuilder) -> None:
+    before, commits = hub.git("rev-parse", "main"), 0
+
+    def step(name: str) -> None:
+        nonlocal commits
+        if name == "commit made":
+            commits += 1
+            if commits == 1:
+                hub.git("update-ref", HIGH_WATER, before)
+
+    indexed = index(hub.root, step=step).commit
+    assert (commits, refs(hub)) == (2, [indexed, indexed])
+
+
+def test_in_a_bare_repository_no_ref_moves_if_one_is_locked(hub: RepoBuilder) -> None:
+    before = hub.git("rev-parse", "main")
+    lock = hub.write(f"{HIGH_WATER}.lock", "")
+    with pytest.raises(GitError, match=r"high-water\.lock"):
+        index(hub.root)
+    assert refs(hub) == [before]
+    lock.unlink()
+    indexed = index(hub.root).commit
+    assert refs(hub) == [indexed, indexed]
+
+
+def test_in_a_bare_repository_a_lock_ends_it_with_a_clear_error(hub: RepoBuilder) -> None:
+    head = hub.git("rev-parse", "main")
     (hub.root / "refs/heads/main.lock").write_text("")
     with pytest.raises(GitError, match="refs/heads/main could not be moved, and nothing was changed"):
         index(hub.root, IndexOptions(branch="main"))

@@ -27,6 +27,7 @@ class Machine:
     def __init__(self, bare: Path, users: Path, *options: str) -> None:
         """Prepare a server; `options` are those of the command."""
         self.bare = bare
+        self.users = users
         self.port = free_port()
         self.log = bare.parent / f"serve-{self.port}.log"
         self._command = ["serve", "--write", "-C", str(bare), "--users", str(users), "--port", str(self.port)]

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.waiting import eventually
-from tests.support.writing import LIST, commit_files, new_bare_registry, new_users
+from tests.support.writing import commit_files, new_bare_registry, new_users
 from tests.writes.faults.journal import Crowd, Journal, compare, compare_with_build
 from tests.writes.faults.machine import Machine, git, run_registry
 
 CLIENTS = 8
+FOLDER = "definitions/process_definition"
+PUSHED = b"definition: {exec: /bin/pushed}\n"
 
 
 @pytest.fixture
@@ -69,9 +71,9 @@ def test_registry_index_beside_writers(machine: Machine, tmp_path: Path) -> None
 
     def index() -> None:
         nonlocal pushed
-        path = f"definitions/process_definition/pushed/p{pushed}.yaml"
+        path = f"{FOLDER}/pushed/p{pushed}.yaml"
         with suppress(subprocess.CalledProcessError):  # a write was faster than the push
-            commit_files(machine.bare, {path: lambda _: b"definition: {exec: /bin/pushed}\n"})
+            commit_files(machine.bare, {path: lambda _: PUSHED})
             pushed += 1
         found = run_registry("index", "-C", str(machine.bare))
         codes.append(found.returncode)
@@ -81,18 +83,30 @@ def test_registry_index_beside_writers(machine: Machine, tmp_path: Path) -> None
         eventually(lambda: codes.count(0) > 2 and journal.accepted > 10, "index runs and writes")
     assert crowd.bugs == []
     assert run_registry("index", "-C", str(machine.bare)).returncode == 0
-    listed = git(
-        machine.bare,
-        "ls-tree",
-        "-r",
-        "--name-only",
-        "refs/heads/main",
-        "definitions/process_definition/pushed/",
-    )
+    listed = git(machine.bare, "ls-tree", "-r", "--name-only", "refs/heads/main", f"{FOLDER}/pushed/")
     assert len(listed.split()) == pushed
-    # `registry index` moves the branch alone; the next write also moves the mark, which `compare` looks at.
-    last = journal.send(machine.client(), "POST", LIST, {"definition": {"exec": "/bin/x"}})
-    assert last is not None
-    assert last.status == 201
     compare(machine.bare, journal.exchanges)
     compare_with_build(machine, tmp_path)
+
+
+def test_no_id_of_registry_index_is_assigned_again_after_a_reset(machine: Machine) -> None:
+    pushed = commit_files(machine.bare, {f"{FOLDER}/pushed/one.yaml": lambda _: PUSHED})
+    assert run_registry("index", "-C", str(machine.bare)).returncode == 0
+    assert machine.end() == 0
+    git(machine.bare, "update-ref", "refs/heads/main", pushed)
+    refused = run_registry(
+        "serve",
+        "--write",
+        "-C",
+        str(machine.bare),
+        "--users",
+        str(machine.users),
+        "--port",
+        str(machine.port),
+    )
+    assert (refused.returncode, "the branch was reset" in refused.stderr) == (3, True), refused.stderr
+    assert run_registry("index", "-C", str(machine.bare)).returncode == 3
+    assert run_registry("index", "--recover", "-C", str(machine.bare)).returncode == 0
+    machine.start()
+    assert machine.client().get(1).json["name"] == "pushed/one"
+    assert machine.client().post({"definition": {"exec": "/bin/x"}}).id == 2
