@@ -15,31 +15,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.support.generated import generate, imported
 from tests.support.schemathesis_run import run_schemathesis
 from tests.support.waiting import PATIENCE_S
-from tests.support.writing import (
-    LIST,
-    PASSWORD,
-    USER,
-    Client,
-    WriteServer,
-    new_bare_registry,
-    new_users,
-    write_server,
-)
+from tests.support.writing import LIST, PASSWORD, USER, Client, WriteServer
 
 RUN = {"definition": {"exec": "/bin/x"}}
 EXAMPLES = 5
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WriteServer]:
-    folder = tmp_path_factory.mktemp("openapi")
-    with write_server(new_bare_registry(folder), new_users(folder)) as found:
-        yield found
-
-
-@pytest.fixture
-def client(server: WriteServer) -> Client:
-    return server.client()
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,13 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.fsck import check_objects
 from tests.support.waiting import PATIENCE_S
-from tests.support.writing import (
-    LIST,
-    Client,
-    WriteServer,
-    new_bare_registry,
-    new_users,
-    write_server,
-)
+from tests.support.writing import LIST, Client, WriteServer, new_bare_registry, new_users, write_server
 
 RUN = {"definition": {"exec": "/bin/x"}}
 CLIENTS, KILLS = 4, 3
@@ -73,13 +65,6 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
         check_objects(bare)
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(bare), str(clone)], check=True, timeout=PATIENCE_S)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WriteServer]:
-    folder = tmp_path_factory.mktemp("hostile")
-    with write_server(new_bare_registry(folder), new_users(folder)) as found:
-        yield found
 
 
 def _raw(server: WriteServer, data: bytes) -> bytes:

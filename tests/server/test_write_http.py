@@ -15,34 +15,13 @@ import pytest
 
 from tests.check.test_hostile import KILLERS
 from tests.support.waiting import PATIENCE_S, eventually
-from tests.support.writing import (
-    LIST,
-    PASSWORD,
-    USER,
-    Client,
-    WriteServer,
-    new_bare_registry,
-    new_users,
-    write_server,
-)
+from tests.support.writing import LIST, PASSWORD, USER, Client, WriteServer
 
 RUN = {"definition": {"exec": "/bin/x"}}
 LOGIN = b"Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()) + b"\r\n"
 HEAD = b"Host: localhost\r\n" + LOGIN + b"Content-Type: application/json\r\n"
 POST = b"POST /api/process_definition/ HTTP/1.1\r\n" + HEAD
 MIB = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WriteServer]:
-    folder = tmp_path_factory.mktemp("http")
-    with write_server(new_bare_registry(folder), new_users(folder)) as found:
-        yield found
-
-
-@pytest.fixture
-def client(server: WriteServer) -> Client:
-    return server.client()
 
 
 def connect(server: WriteServer) -> socket.socket:

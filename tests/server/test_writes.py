@@ -26,18 +26,6 @@ from tests.support.writing import (
 RUN = {"definition": {"exec": "/path/to/executable"}}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WriteServer]:
-    folder = tmp_path_factory.mktemp("writes")
-    with write_server(new_bare_registry(folder), new_users(folder)) as found:
-        yield found
-
-
-@pytest.fixture
-def client(server: WriteServer) -> Client:
-    return server.client()
-
-
 @pytest.fixture
 def number(client: Client) -> int:
     """A new definition."""
