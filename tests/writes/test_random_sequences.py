@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,8 @@ from registry.writes.main_branch import MainBranch
 from registry.writes.plan import plan_write
 from registry.writes.rejection import RejectedError
 from registry.writes.requests import Operation, Person, WriteRequest
-from tests.support.writing import commit_files, new_bare_registry
+from tests.support.random_edits import any_body, push_any_edit
+from tests.support.writing import new_bare_registry
 
 STEPS = 30
 KIND = "process_definition"
@@ -31,22 +31,9 @@ def _files(snapshot: Snapshot) -> dict[str, bytes]:
     return {path: data for target in render(snapshot) for path, data in files_by_path(target.make())}
 
 
-def _body(chance: random.Random) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "definition": {"exec": f"/bin/{chance.choice('abc')}", "timeout": chance.randint(1, 9)}
-    }
-    if chance.random() < 0.4:
-        body["name"] = f"{chance.choice('ab')}/{chance.choice('abcdef')}"
-    if chance.random() < 0.4:
-        body["title"] = chance.choice(["One", "Two"])
-    if chance.random() < 0.3:
-        body |= {"lifecycle": "deprecated", "deprecation": {"replaced_by": f"a/{chance.choice('abcdef')}"}}
-    return body
-
-
 def _request(chance: random.Random, number: int) -> WriteRequest:
     operation = chance.choice([*Operation, Operation.ADD, Operation.UPDATE])
-    body = _body(chance) if operation not in (Operation.DELETE, Operation.RESTORE) else {}
+    body = any_body(chance) if operation not in (Operation.DELETE, Operation.RESTORE) else {}
     if operation is Operation.UPDATE and chance.random() < 0.5:
         body.pop("definition")
     target = None if operation is Operation.ADD else chance.randint(1, 12)
@@ -54,22 +41,6 @@ def _request(chance: random.Random, number: int) -> WriteRequest:
     return WriteRequest(
         operation, KIND, target, body, "alice", person, f"request-{number}", lambda _right, _name: ""
     )
-
-
-def _edit(chance: random.Random, bare: Path, snapshot: Snapshot) -> None:
-    """Push an edit by hand: another title, an error, or a file without an id."""
-    paths = [one.path for one in snapshot.definitions]
-    if not paths or chance.random() < 0.2:
-        text = f"title: Pushed\ndefinition: {{exec: /bin/{chance.randint(1, 99)}}}\n".encode()
-        commit_files(bare, {f"definitions/{KIND}/pushed/{chance.randint(1, 9)}.yaml": lambda _: text})
-        return
-    line = chance.choice([b"tags: [pushed]\n", b"tags: [other]\n", b"unknown: 1\n"])
-    commit_files(bare, {chance.choice(paths): lambda text: _with_line(text, line)})
-
-
-def _with_line(text: bytes, line: bytes) -> bytes:
-    key = line.partition(b":")[0] + b":"
-    return b"".join([*(one for one in text.splitlines(keepends=True) if not one.startswith(key)), line])
 
 
 def _absent(paths: Iterable[str]) -> list[str]:
@@ -96,7 +67,7 @@ def test_the_kept_state_equals_a_fresh_one(
     done = 0
     for number in range(STEPS):
         if chance.random() < 0.15:
-            _edit(chance, bare, state.snapshot)
+            push_any_edit(chance, bare, [one.path for one in state.snapshot.definitions])
             state = branch.follow(state)
             continue
         batch = Batch(state)

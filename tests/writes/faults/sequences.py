@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from tests.support.writing import LIST, Answer, Client, commit_files, new_bare_registry, new_users
+from tests.support.random_edits import any_body, push_any_edit
+from tests.support.writing import LIST, Answer, Client, new_bare_registry, new_users
 from tests.writes.faults.journal import Journal, compare
 from tests.writes.faults.machine import Machine, git
 
@@ -27,7 +28,8 @@ def run_sequence(folder: Path, steps: int, seed: int) -> Journal:
         client = kept.client()
         for _ in range(steps):
             if chance.random() < 0.15:
-                _push(chance, bare)
+                listed = git(bare, "ls-tree", "-r", "--name-only", "refs/heads/main", f"{_FOLDER}/")
+                push_any_edit(chance, bare, listed.split())
                 continue
             answer = journal.send(client, *_request(chance))
             assert answer is not None
@@ -51,14 +53,7 @@ def run_sequence(folder: Path, steps: int, seed: int) -> Journal:
 
 def _request(chance: random.Random) -> tuple[str, str, object]:
     address = f"{LIST}{chance.randint(1, _HIGHEST_ID)}/"
-    definition = {"exec": f"/bin/{chance.choice('abc')}", "timeout": chance.randint(1, 9)}
-    body: dict[str, object] = {"definition": definition}
-    if chance.random() < 0.4:
-        body["name"] = f"{chance.choice('ab')}/{chance.choice('abcdef')}"
-    if chance.random() < 0.4:
-        body["title"] = chance.choice(["One", "Two", "é́", "a: b # c"])
-    if chance.random() < 0.3:
-        body |= {"lifecycle": "deprecated", "deprecation": {"replaced_by": f"a/{chance.choice('abcdef')}"}}
+    body = any_body(chance)
     choice = chance.random()
     if choice < 0.35:
         return "POST", LIST, body
@@ -67,22 +62,6 @@ def _request(chance: random.Random) -> tuple[str, str, object]:
     if choice < 0.75:
         return "PATCH", address, body if chance.random() < 0.5 else {"tags": [chance.choice(["x", "y"])]}
     return ("DELETE", address, None) if choice < 0.88 else ("POST", f"{address}restore/", None)
-
-
-def _push(chance: random.Random, bare: Path) -> None:
-    """Push a new file without an id, or another line of a file, which can be an error."""
-    listed = git(bare, "ls-tree", "-r", "--name-only", "refs/heads/main", f"{_FOLDER}/").split()
-    if not listed or chance.random() < 0.3:
-        text = f"title: Pushed\ndefinition: {{exec: /bin/{chance.randint(1, 99)}}}\n".encode()
-        commit_files(bare, {f"{_FOLDER}/pushed/p{chance.randint(1, 9)}.yaml": lambda _: text})
-        return
-    line = chance.choice([b"tags: [pushed]\n", b"tags: [other]\n", b"unknown: 1\n"])
-    commit_files(bare, {chance.choice(listed): lambda text: _with_line(text, line)})
-
-
-def _with_line(text: bytes, line: bytes) -> bytes:
-    key = line.partition(b":")[0] + b":"
-    return b"".join([*(one for one in text.splitlines(keepends=True) if not one.startswith(key)), line])
 
 
 def _compared(path: str, found: Answer) -> tuple[int, bytes, str]:
