@@ -153,7 +153,7 @@ def _into_remote_branch(
             f"push them first, or git reset --hard {base}",
         )
     work = _Work.at(root, repository, base, options)
-    needs_mark = work.needs_mark(repository, root)
+    needs_mark = work.needs_mark
     if work.commit_needed:
         commit = work.make_commit(repository, base)
         step("commit made")
@@ -204,7 +204,7 @@ def _into_local_branch(
         raise _no_commit(repository, ref)
     work = _Work.at(root, repository, base, options)
     # Others fetch from a bare repository, so its ids are published. A clone may drop its commits until then.
-    needs_mark = repository.is_bare and work.needs_mark(repository, root)
+    needs_mark = repository.is_bare and work.needs_mark
     if not (work.commit_needed or needs_mark):
         return work.result(None)
     commit = base
@@ -271,7 +271,8 @@ class _Work:
     """The planned changes to one state of the files.
 
     `files` are definitions and settings. `ledger_files` are those of the ledger, whose open segment was
-    `open_segment`; None for a file to remove.
+    `open_segment`; None for a file to remove. `marked_lines` is the number of ledger lines at the high-water
+    ref.
     """
 
     plan: Plan
@@ -280,6 +281,7 @@ class _Work:
     files: dict[str, bytes]
     open_segment: bytes
     ledger_files: dict[str, bytes | None]
+    marked_lines: int = 0
     prefix: str = ""
     notes: tuple[str, ...] = ()
 
@@ -315,7 +317,8 @@ class _Work:
         if (files or ledger_files) and not settings.registry_id:
             files[SETTINGS_PATH] = _with_registry_id(source.read(SETTINGS_PATH), registry_id)
         prefix = repository.prefix_of(source.root) if repository is not None else ""
-        return cls(planned, ledger, settings, files, there.open, ledger_files, prefix, tuple(notes))
+        marked = max((one.mark.lines for one in published if one.mark.where == HIGH_WATER), default=0)
+        return cls(planned, ledger, settings, files, there.open, ledger_files, marked, prefix, tuple(notes))
 
     @property
     def commit_needed(self) -> bool:
@@ -327,11 +330,10 @@ class _Work:
         """Name and e-mail of the committer."""
         return self.settings.bot_name, self.settings.bot_email
 
-    def needs_mark(self, repository: Repository, root: Path) -> bool:
-        """Return True when the high-water ref does not cover all assigned ids."""
-        known = high_water(root, repository)
-        lines = len(self.ledger.entries) + len(self.plan.entries)
-        return lines > (known.mark.lines if known else 0)
+    @property
+    def needs_mark(self) -> bool:
+        """True when the high-water ref does not cover all assigned ids."""
+        return len(self.ledger.entries) + len(self.plan.entries) > self.marked_lines
 
     def make_commit(self, repository: Repository, base: str) -> str:
         """Create the commit without moving a branch, and return its hash."""
