@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from registry.git.environment import SYNCED
 from registry.git.error import GitError, first_line
+from registry.git.fast_import import quoted_path, signature_line
 from registry.git.process import Git
 from registry.git.ref_transaction import Published, RefTransactions
 from registry.git.refs import HEADS, RefUpdate
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _WORK_REF = "refs/registry/publishing/"
 _SETTINGS = (*SYNCED, ("fastimport.unpackLimit", "1"))
 _MOVE_LIMIT_S = 30.0
-_NEEDS_QUOTES = re.compile(r'[\x00-\x20"\\\x7f-\uffff]')
 
 
 def import_commit(
@@ -36,7 +35,8 @@ def import_commit(
     """Return a new commit on top of `base` (None: without a parent), which no branch names yet.
 
     `changes` has contents by path (None: delete); it is consumed while git writes, so it can be larger than
-    the memory. `branch` is a full name, used for a temporary ref. Raises GitError.
+    the memory. `branch` is a full name, used for a temporary ref. Raises GitError, and ValueError for
+    a path that no commit can have.
     """
     ref = f"{_WORK_REF}{branch.removeprefix(HEADS)}"
     words = ("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
@@ -86,12 +86,12 @@ def _send(
     who: Signature,
 ) -> None:
     text = message.encode()
-    person = f"{who.name} <{who.email}> {who.seconds} {who.zone}"
-    pipe.write(f"commit {ref}\nmark :1\ncommitter {person}\ndata {len(text)}\n".encode() + text + b"\n")
+    committer = signature_line(who)
+    pipe.write(f"commit {ref}\nmark :1\ncommitter {committer}\ndata {len(text)}\n".encode() + text + b"\n")
     if base is not None:
         pipe.write(f"from {base}\n".encode())
     for path, data in changes:
-        place = _quoted(path)
+        place = quoted_path(path)
         if data is None:
             pipe.write(b"D " + place + b"\n")
         else:
@@ -100,11 +100,3 @@ def _send(
             pipe.write(b"\n")
     pipe.write(b"\nget-mark :1\ndone\n")
     pipe.flush()
-
-
-def _quoted(path: str) -> bytes:
-    """Return a path as git-fast-import(1) wants it."""
-    if not _NEEDS_QUOTES.search(path):
-        return path.encode()
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return b'"' + escaped.encode() + b'"'

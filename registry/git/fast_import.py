@@ -144,25 +144,30 @@ def _commit(ref: str, mark: int, parent: str, spec: CommitSpec, blobs: Mapping[s
     if b"\0" in message:
         raise ValueError("a commit message cannot contain NUL")
     parts = [
-        f"commit {ref}\nmark :{mark}\nauthor {_signature(spec.author)}\n"
-        f"committer {_signature(spec.committer)}\ndata {len(message)}\n".encode(),
+        f"commit {ref}\nmark :{mark}\nauthor {signature_line(spec.author)}\n"
+        f"committer {signature_line(spec.committer)}\ndata {len(message)}\n".encode(),
         message,
         f"\nfrom {parent}\n".encode(),
     ]
     # Deletions first: a folder can take the place of a file of the same name.
-    parts += [b"D " + _path(path) + b"\n" for path, data in spec.changes.items() if data is None]
-    parts += [f"M {_FILE_MODE} :{blob} ".encode() + _path(path) + b"\n" for path, blob in blobs.items()]
+    parts += [b"D " + quoted_path(path) + b"\n" for path, data in spec.changes.items() if data is None]
+    parts += [f"M {_FILE_MODE} :{blob} ".encode() + quoted_path(path) + b"\n" for path, blob in blobs.items()]
     return [*parts, b"\n"]
 
 
-def _signature(signature: Signature) -> str:
+def signature_line(signature: Signature) -> str:
+    """Return name, address and time as the value of `author` and `committer`.
+
+    Raises ValueError for a time that git cannot store.
+    """
     if signature.seconds < 0 or not _ZONE.match(signature.zone):
         raise ValueError(f"git cannot store the time {signature.seconds} {signature.zone}")
     name = _ENDS_A_FIELD.sub("", signature.name).strip() or "unknown"
     return f"{name} <{_ENDS_A_FIELD.sub('', signature.email).strip()}> {signature.seconds} {signature.zone}"
 
 
-def _path(path: str) -> bytes:
+def quoted_path(path: str) -> bytes:
+    """Return a path in quotes. Raises ValueError for one that no commit can have."""
     parts = path.split("/")
     if "\0" in path or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise ValueError(f"{path!r} cannot be a path in a commit")
