@@ -26,7 +26,7 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
       registry blame weather/qc
       registry blame 7 --format json
     """
-    from registry.cli.lookup import load_found, revisions_of
+    from registry.cli.lookup import load_found
     from registry.model.characters import visible
     from registry.model.revision import blobs_of
     from registry.render.json_api import short_facts
@@ -34,7 +34,7 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
     from registry.review.blame import blame
 
     snapshot, found = load_found(find_root(registry), source, wanted, kind)
-    revisions = revisions_of(snapshot, found)
+    revisions = snapshot.revisions_of_any(found)
     snapshot.contents.prefetch(blobs_of(revisions))
     origins = blame(snapshot, revisions)
     if format_ == "json":

@@ -28,13 +28,13 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
     """
     import json
 
-    from registry.cli.lookup import load_found, revisions_of
+    from registry.cli.lookup import load_found
     from registry.model.diff import MISSING
     from registry.model.revision import blobs_of
     from registry.render.json_api import history_body, revision_facts
 
     snapshot, found = load_found(find_root(registry), source, wanted, kind)
-    revisions = revisions_of(snapshot, found)
+    revisions = snapshot.revisions_of_any(found)
     if format_ == "json":
         snapshot.contents.prefetch(snapshot.blobs_shown(revisions))
         facts = [revision_facts(snapshot, found.kind, found.id, revision) for revision in revisions]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from registry.cache.build_cache import BuildCache
 from registry.cli.terminal import err, open_cache, progress
 from registry.errors import ProblemsError, UsageError, nearest
-from registry.history.archive import Revisions
 from registry.ids import all_lines, find_entries, owner_of
 from registry.load.kinds import Kinds, load_kinds
 from registry.load.ledger_files import read_ledger_files
@@ -188,11 +187,6 @@ def _once_called(
 ) -> list[Definition | Tombstone]:
     """Return those that had a name in an earlier revision; deleted ones only if none of them exists."""
     found = [
-        one for one in things if kind in (None, one.kind) and revisions_of(snapshot, one).had_name(wanted)
+        one for one in things if kind in (None, one.kind) and snapshot.revisions_of_any(one).had_name(wanted)
     ]
     return [one for one in found if not isinstance(one, Tombstone)] or found
-
-
-def revisions_of(snapshot: Snapshot, found: Definition | Tombstone) -> Revisions:
-    """Return the revisions of a result of `find`, oldest first."""
-    return found.revisions if isinstance(found, Tombstone) else snapshot.revisions_of(found)

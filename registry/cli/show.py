@@ -86,11 +86,10 @@ def _show_revision(
 
     Credentials are hidden, so the output is the content and not the bytes of the file.
     """
-    from registry.cli.lookup import revisions_of
     from registry.load.yaml.writer import to_yaml
     from registry.render.json_api import revision_body, revision_facts
 
-    revisions = revisions_of(snapshot, found)
+    revisions = snapshot.revisions_of_any(found)
     chosen = next((one for one in revisions if one.number == number), None)
     if chosen is None:
         there = f"it has the revisions 1 to {len(revisions)}" if revisions else "it has no known revisions"
