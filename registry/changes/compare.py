@@ -16,8 +16,8 @@ from registry.changes.meaning import Meaning, lowered, meaning
 from registry.changes.process import Surroundings, process_changes
 from registry.changes.table import Level, Party
 from registry.credentials import SecretFields, hide_in_line
-from registry.model.diff import MISSING, Change, diff, same
-from registry.model.pointer import escape_step, steps_of
+from registry.model.diff import MISSING, Change, diff, field_at, same
+from registry.model.pointer import escape_step, pointer_of, steps_of
 from registry.model.redaction import redacted
 from registry.model.values import list_of, map_of
 
@@ -399,16 +399,9 @@ def _without_credentials(one: Meaning, pair: _Pair, kinds: Kinds) -> Meaning:
             continue
         kind = kinds.by_name.get(definition.kind)
         hidden = redacted(definition.data, kind.secret_fields if kind else SecretFields())
-        shown.append(_at(hidden, one.pointer) if same(_at(definition.data, one.pointer), value) else value)
+        is_field = same(field_at(definition.data, one.pointer), value)
+        shown.append(field_at(hidden, one.pointer) if is_field else value)
     return replace(one, old=shown[0], new=shown[1], reason=hide_in_line(one.reason))
-
-
-def _at(document: Any, pointer: str) -> Any:
-    for step in steps_of(pointer):
-        if not isinstance(document, dict) or step not in document:
-            return MISSING
-        document = document[step]
-    return document
 
 
 def _lines(definition: Definition, meanings: Iterable[Meaning]) -> dict[str, int]:
@@ -416,7 +409,7 @@ def _lines(definition: Definition, meanings: Iterable[Meaning]) -> dict[str, int
     found = {}
     for one in meanings:
         steps: tuple[str, ...] = steps_of(one.pointer)
-        while steps and _at(definition.data, "".join(f"/{escape_step(step)}" for step in steps)) is MISSING:
+        while steps and field_at(definition.data, pointer_of(steps)) is MISSING:
             steps = steps[:-1]
         found[one.pointer] = definition.document.span(steps, key=bool(steps)).line
     return found

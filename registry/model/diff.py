@@ -4,7 +4,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from registry.model.pointer import escape_step
+from registry.model.pointer import escape_step, steps_of
 
 
 class Missing(Enum):
@@ -22,6 +22,15 @@ class Change(NamedTuple):
     pointer: str
     old: Any
     new: Any
+
+
+def field_at(document: Any, pointer: str) -> Any:
+    """Return the value of a field by its JSON Pointer, which names only keys of maps, or `MISSING`."""
+    for step in steps_of(pointer):
+        if not isinstance(document, dict) or step not in document:
+            return MISSING
+        document = document[step]
+    return document
 
 
 def diff(old: Any, new: Any) -> list[Change]:

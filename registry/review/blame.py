@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.model.diff import MISSING, same
-from registry.model.pointer import escape_step, steps_of
+from registry.model.diff import field_at, same
+from registry.model.pointer import escape_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def blame(snapshot: Snapshot, revisions: Sequence[Revision]) -> tuple[Origin, ..
         fields = followed.pop(place, {})
         for parent, before in _parents(snapshot, revisions, place):
             passed = {
-                pointer: value for pointer, value in fields.items() if same(_at(before, pointer), value)
+                pointer: value for pointer, value in fields.items() if same(field_at(before, pointer), value)
             }
             followed.setdefault(parent, {}).update(passed)
             fields = {pointer: value for pointer, value in fields.items() if pointer not in passed}
@@ -73,11 +73,3 @@ def _leaves(node: Any, pointer: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{pointer}/{escape_step(key)}")
     else:
         yield pointer, node
-
-
-def _at(document: Any, pointer: str) -> Any:
-    for step in steps_of(pointer):
-        if not isinstance(document, dict) or step not in document:
-            return MISSING
-        document = document[step]
-    return document
