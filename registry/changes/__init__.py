@@ -7,27 +7,21 @@ from registry.changes.compare import (
     Changed,
     Comparison,
     Side,
-    What,
     compare,
     failing,
-    judged_by_settings,
 )
-from registry.changes.meaning import Meaning, meaning
-from registry.changes.table import TABLE, ChangeRule, Level, Party
+from registry.changes.meaning import meaning
+from registry.changes.table import TABLE, Level, Party
 
 __all__ = [
     "GUARDS",
     "TABLE",
-    "ChangeRule",
     "Changed",
     "Comparison",
     "Level",
-    "Meaning",
     "Party",
     "Side",
-    "What",
     "compare",
     "failing",
-    "judged_by_settings",
     "meaning",
 ]

@@ -16,15 +16,13 @@ from registry.git.location import (
     refuse_embedded,
 )
 from registry.git.log import LogCommit, LogRow, PendingLogs, iso_date, shown_message
-from registry.git.mailmap import Mailmap
 from registry.git.order import CommitOrder
 from registry.git.path_log import PathLog
-from registry.git.ref_transaction import Publication, Published
+from registry.git.ref_transaction import Published
 from registry.git.refs import HEADS, HIGH_WATER, RefUpdate, branch_ref
 from registry.git.repository import (
     Conflict,
     Repository,
-    TreeRow,
     as_pattern,
     init_repository,
     open_repository,
@@ -42,17 +40,14 @@ __all__ = [
     "IndexEntry",
     "LogCommit",
     "LogRow",
-    "Mailmap",
     "Oversize",
     "PathLog",
     "PendingLogs",
     "PendingStatus",
-    "Publication",
     "Published",
     "RefUpdate",
     "Repository",
     "Signature",
-    "TreeRow",
     "WriteFailure",
     "as_pattern",
     "branch_ref",

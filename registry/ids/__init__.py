@@ -15,12 +15,10 @@ from registry.ids.ledger import (
     parse_ledger,
     parse_ledger_files,
 )
-from registry.ids.plan import Assignment, Decision, Plan, decide, plan
+from registry.ids.plan import Assignment, Plan, plan
 from registry.ids.replay import Refusal, ReplayedFile, Step, replay
 from registry.ids.segments import (
-    OpenSegment,
     all_lines,
-    append_lines,
     in_safe_order,
     plan_append,
     plan_rewrite,
@@ -31,11 +29,9 @@ from registry.ids.verify import verify
 
 __all__ = [
     "Assignment",
-    "Decision",
     "Ledger",
     "LedgerEntry",
     "Mark",
-    "OpenSegment",
     "Plan",
     "Refusal",
     "ReplayedFile",
@@ -43,9 +39,7 @@ __all__ = [
     "all_lines",
     "append",
     "append_entries",
-    "append_lines",
     "chain",
-    "decide",
     "encode",
     "find_entries",
     "in_safe_order",

@@ -4,21 +4,17 @@
 """
 
 from registry.load.yaml.document import Node, ParsedDocument, Place
-from registry.load.yaml.lazy import Loading, SpilledDocuments, StoredDocument, load, read_data
-from registry.load.yaml.scalars import is_ambiguous
-from registry.load.yaml.strict import MAX_BYTES, MAX_DEPTH, Reading, read, too_large
+from registry.load.yaml.lazy import SpilledDocuments, StoredDocument, load, read_data
+from registry.load.yaml.strict import MAX_BYTES, MAX_DEPTH, read, too_large
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
-    "Loading",
     "Node",
     "ParsedDocument",
     "Place",
-    "Reading",
     "SpilledDocuments",
     "StoredDocument",
-    "is_ambiguous",
     "load",
     "read",
     "read_data",
