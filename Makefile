@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/pyvenv.cfg:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
@@ -72,7 +72,7 @@ accept: .venv/.installed-dev ## write generated documents and expected outputs a
 	$(BIN)/ruff format --quiet
 
 .PHONY: soak
-soak: .venv/.installed-dev ## test ids in 1,000 generated histories of 400 steps, and 200 killed indexers (hours; SOAK="--histories 50" for less); 10,000 edits under a server
+soak: .venv/.installed-dev ## test ids in 1,000 generated histories and 200 killed indexers, 10,000 edits under a server, killed write servers, mixed requests (hours; SOAK="--histories 50" for less)
 	$(BIN)/python tests/histories/soak.py $(SOAK)
 	$(BIN)/python -m tests.server.edits
 	$(BIN)/python -m tests.writes.faults.soak
