@@ -19,6 +19,7 @@ from tests.conftest import Run
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
 from tests.support.served import served
+from tests.support.waiting import PATIENCE_S
 
 BASE = "/group/repo/"
 DELETED = f"{BASE}api/process_definition/212/"
@@ -107,7 +108,7 @@ def links_of_answer(body: Any) -> Iterator[str]:
 
 
 def test_every_link_and_every_address_leads_somewhere_below_the_path(host: str) -> None:
-    connection = HTTPConnection(host, timeout=60)
+    connection = HTTPConnection(host, timeout=PATIENCE_S)
     waiting = deque([BASE, f"{BASE}api/", DELETED, f"{BASE}nothing/at/all/"])
     seen = set(waiting)
     pages = answers = 0
@@ -171,7 +172,7 @@ def test_every_link_and_every_address_leads_somewhere_below_the_path(host: str) 
 def test_an_address_without_its_last_slash_leads_to_the_one_with_it(
     host: str, path: str, location: str
 ) -> None:
-    connection = HTTPConnection(host, timeout=60)
+    connection = HTTPConnection(host, timeout=PATIENCE_S)
     status, target, _ = get(connection, BASE.rstrip("/") + path)
     plain, mark, query = location.partition("?")
     assert (status, target) == (301, f"{BASE.rstrip('/')}{plain}/{mark}{query}")
