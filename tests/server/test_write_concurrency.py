@@ -38,12 +38,6 @@ def server(folder: Path) -> Iterator[WriteServer]:
         yield found
 
 
-def _request_ids(server: WriteServer) -> Counter[str]:
-    """How many commits have each request id."""
-    printed = server.git("log", "--format=%(trailers:key=Request-Id,valueonly)", "refs/heads/main")
-    return Counter(line for line in printed.splitlines() if line)
-
-
 def test_clients_that_count_with_if_match_lose_no_increment(server: WriteServer) -> None:
     number = server.client().post({"definition": {"exec": "/bin/x", "timeout": 1}}).id
 
@@ -104,7 +98,7 @@ def test_writes_of_many_clients_are_all_there_once(server: WriteServer) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = [pair for some in pool.map(post, range(8)) for pair in some]
     assert sorted(number for number, _ in found) == list(range(1, 137))
-    assert _request_ids(server) == Counter(request for _, request in found)
+    assert server.request_ids() == Counter(request for _, request in found)
     assert server.client().get(f"{LIST}?limit=0").json["meta"]["total_count"] == 136
     # The ledger was continued in a second file, and its lines are as published.
     files = server.git(
@@ -175,7 +169,7 @@ def test_two_servers_write_to_one_repository(folder: Path, server: WriteServer) 
 
         with ThreadPoolExecutor(4) as pool:
             acknowledged = [one for some in pool.map(post, range(4)) for one in some]
-        assert _request_ids(server) == Counter(acknowledged)
+        assert server.request_ids() == Counter(acknowledged)
         first = server.client().post(RUN, Idempotency_Key="sent-to-both")
         again = other.client().post(RUN, Idempotency_Key="sent-to-both")
         assert (again.status, again.id, again.etag) == (201, first.id, first.etag)

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -51,10 +50,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
             for thread in threads:
                 thread.join(PATIENCE_S)
     with write_server(bare, users) as server:
-        printed = server.git(
-            "log", "--format=%(trailers:key=Request-Id,valueonly)", "refs/heads/main"
-        ).split()
-        counted = Counter(printed)
+        counted = server.request_ids()
         assert set(counted.values()) == {1}
         assert {request for _, request in acknowledged} <= counted.keys()
         listed = server.client().get(f"{LIST}?limit=0").json["objects"]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -128,6 +129,11 @@ class WriteServer:
             command, cwd=self.repository, check=True, capture_output=True, timeout=PATIENCE_S
         )
         return found.stdout.decode()
+
+    def request_ids(self) -> Counter[str]:
+        """How many commits of the main branch have each request id."""
+        printed = self.git("log", "--format=%(trailers:key=Request-Id,valueonly)", "refs/heads/main")
+        return Counter(line for line in printed.splitlines() if line)
 
     def head(self) -> str:
         """The commit of the main branch."""
