@@ -78,6 +78,10 @@ class Machine:
         wait_for(self.port, self._process)
         self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
 
+    def run(self) -> "subprocess.CompletedProcess[str]":
+        """Run the command of a server that does not start to its end."""
+        return run_registry(*self._command)
+
     def git_processes(self) -> list[psutil.Process]:
         """The git processes of the server."""
         with suppress(psutil.NoSuchProcess):

@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _stop(machine: Machine, whom: str, seconds: float) -> Journal:
-    other = Machine(machine.bare, machine.bare.parent / "users.yaml")
+    other = Machine(machine.bare, machine.users)
     try:
         return stop_for_a_while(machine, other, whom, seconds)
     finally:

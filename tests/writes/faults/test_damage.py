@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.waiting import eventually
 from tests.support.writing import LIST, new_bare_registry, new_users
-from tests.writes.faults.machine import Machine, run_registry
+from tests.writes.faults.machine import Machine
 
 RUN = {"definition": {"exec": "/bin/x"}, "title": "Before"}
 WRITES = 3
@@ -63,16 +63,7 @@ def test_a_damaged_repository(kind: str, restarts: bool, machine: Machine) -> No
         machine.end()
     repair = _damage(machine, kind)
     if restarts:
-        found = run_registry(
-            "serve",
-            "--write",
-            "-C",
-            str(machine.bare),
-            "--users",
-            str(machine.bare.parent / "users.yaml"),
-            "--port",
-            str(machine.port),
-        )
+        found = machine.run()
         assert found.returncode in (1, 2, 3), found.stderr
         assert "Traceback" not in found.stderr + found.stdout
         assert "rror" in found.stderr, found.stderr

@@ -94,16 +94,7 @@ def test_no_id_of_registry_index_is_assigned_again_after_a_reset(machine: Machin
     assert run_registry("index", "-C", str(machine.bare)).returncode == 0
     assert machine.end() == 0
     git(machine.bare, "update-ref", "refs/heads/main", pushed)
-    refused = run_registry(
-        "serve",
-        "--write",
-        "-C",
-        str(machine.bare),
-        "--users",
-        str(machine.users),
-        "--port",
-        str(machine.port),
-    )
+    refused = machine.run()
     assert (refused.returncode, "the branch was reset" in refused.stderr) == (3, True), refused.stderr
     assert run_registry("index", "-C", str(machine.bare)).returncode == 3
     assert run_registry("index", "--recover", "-C", str(machine.bare)).returncode == 0
