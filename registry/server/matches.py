@@ -1,4 +1,4 @@
-"""Find the definitions of a list that match filters, without a look at each of them for every request.
+"""Find the definitions of a list that match filters, without reading each of them for every request.
 
 Sequences of definitions consist of blocks, which most states of a registry share with the state before
 (`registry.model.persistent`). Each block is indexed once for each filter that is used.
@@ -38,7 +38,7 @@ class MatchIndex:
     """Indexes of the blocks of definitions, by kind. One thread uses it."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without indexes."""
         # By the identity of the block, which is kept with its index and so stays the only one with it.
         self._known: dict[str, dict[int, _Block]] = defaultdict(dict)
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotChanges:
-    """What a later state of the same source has otherwise than a snapshot; settings, schemas and templates
+    """The differences of a later state of the same source from a snapshot; settings, schemas and templates
     are the same.
 
     `uncommitted` are the paths that differ from `commit`, relative to the registry's root. `revisions` are
-    those of the changed definitions where they are known; without them the history is asked.
+    those of the changed definitions where they are known; without them the history is read.
     """
 
     definitions: DefinitionChanges

@@ -39,7 +39,7 @@ class Fingerprints:
         return Fingerprints(persistent_table(self._known))
 
     def without(self, concerned: Iterable[QualifiedName]) -> Fingerprints:
-        """Return the digests of all definitions but these."""
+        """Return the digests of all definitions except these."""
         return Fingerprints(updated(self._known, dict.fromkeys(concerned)))
 
     def of(self, some: Iterable[Definition], snapshot: Snapshot) -> list[str]:

@@ -45,8 +45,7 @@ def plan_write(batch: Batch, request: WriteRequest) -> WriteStep | Unchanged:
     """Return the step that carries out a request on top of a batch.
 
     Raises RejectedError (`rejected_by_rules` for findings of the checker) with the answer for a request that
-    is not carried out. Raises GitError when an old
-    content cannot be read.
+    is not carried out. Raises GitError when an old content cannot be read.
     """
     kind = batch.kinds.by_name.get(request.kind)
     if kind is None:

@@ -23,8 +23,7 @@ class RegistryState:
 
     `open_segment` is the content of the ledger file that is appended to. `floors` are the lowest ids that may
     be assigned, by kind: ids up to there may have been published. `samples` are the paths of all sample
-    files. `author_name` returns the name to show for
-    the name and the address of an author.
+    files. `author_name` returns the name to show for the name and the address of an author.
     """
 
     snapshot: Snapshot

@@ -1,4 +1,4 @@
-"""Filters of lists by indexes of blocks: what a look at each definition finds, in every later state."""
+"""Filters of lists by indexes of blocks: what reading each definition finds, in every later state."""
 
 import random
 
@@ -27,7 +27,7 @@ def _is_match(one: Definition, name: str, wanted: str) -> bool:
     return wanted in by.values(one)
 
 
-def test_the_same_definitions_are_found_as_by_looking_at_each() -> None:
+def test_the_same_definitions_are_found_as_by_reading_each() -> None:
     chance = random.Random(5)
     listed = persistent_sequence([_definition(chance, number) for number in range(2_000)])
     index = MatchIndex()
@@ -49,7 +49,7 @@ def test_the_same_definitions_are_found_as_by_looking_at_each() -> None:
         )
 
 
-def test_unchanged_blocks_are_not_looked_at_again() -> None:
+def test_unchanged_blocks_are_not_read_again() -> None:
     chance = random.Random(6)
     listed = persistent_sequence([_definition(chance, number) for number in range(5_000)])
     index, seen = MatchIndex(), list[int | None]()

@@ -79,7 +79,7 @@ class Machine:
         self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
 
     def run(self) -> "subprocess.CompletedProcess[str]":
-        """Run the command of a server that does not start to its end."""
+        """Run the command to its end, for a server that must refuse to start."""
         return run_registry(*self._command)
 
     def git_processes(self) -> list[psutil.Process]:
