@@ -4,8 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -22,7 +21,7 @@ from registry.git.mailmap import LARGEST_MAILMAP_BYTES, MAILMAP_PATH, Mailmap
 from registry.git.order import CommitOrder, commit_order
 from registry.git.path_log import PATH_LOG, PathLog, parse_path_log
 from registry.git.process import Git
-from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, RefUpdate, ambiguous_name, base_of
+from registry.git.refs import HEADS, HIGH_WATER, SHORT_FOR, ambiguous_name, base_of
 from registry.git.status import PendingStatus
 from registry.runtime import cores
 
@@ -36,9 +35,6 @@ _LOG_FORMAT = "--format=%x00%H%x00%an%x00%ae%x00%ad%x00%B%x00"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 _TRAILER_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
-
-# Exists while a branch has moved and the work tree has not yet; names the previous commit. One per work tree.
-_UNFINISHED = "refs/worktree/registry-index"
 
 
 class TreeRow(NamedTuple):
@@ -617,152 +613,6 @@ class Repository:
             )
         return found
 
-    # Writing
-
-    def make_commit(
-        self,
-        parent: str | None,
-        files: Mapping[str, bytes | None],
-        message: str,
-        author: tuple[str, str],
-        when: int | None = None,
-    ) -> str:
-        """Create a commit on top of `parent` in which `files` (by path from the top) have these bytes.
-
-        None removes a file. `parent` None: the first commit of a branch.
-
-        Returns the commit's id. Only objects are written. No branch, index or work tree refers to them, so an
-        interrupted run needs no cleanup. `author` is name and e-mail address, `when` seconds since 1970
-        (None: now).
-        """
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            index = {"GIT_INDEX_FILE": str(folder / "index")}
-            base = parent or self.empty_tree()
-            self._git.run("read-tree", "--no-sparse-checkout", base, env=index)
-            modes = {row.path: row.mode for row in self.list_tree(base)}
-            written = {path: data for path, data in files.items() if data is not None}
-            blobs = dict(zip(written, self._write_blobs(list(written.values()), folder), strict=True))
-            removed = f"0 {'0' * len(base)}\t"
-            listing = b"".join(
-                (f"{modes.get(path, '100644')} {blobs[path]}\t" if path in blobs else removed).encode()
-                + os.fsencode(path)
-                + b"\0"
-                for path in files
-            )
-            (folder / "listing").write_bytes(listing)
-            with (folder / "listing").open("rb") as stdin:
-                self._git.run("update-index", "-z", "--index-info", env=index, stdin=stdin)
-            tree = self._git.run("write-tree", env=index).decode().strip()
-            (folder / "message").write_text(message, encoding="utf-8")
-            return (
-                self._git.run(
-                    "commit-tree",
-                    tree,
-                    *(["-p", parent] if parent is not None else []),
-                    "-F",
-                    str(folder / "message"),
-                    env=_as(author, when),
-                )
-                .decode()
-                .strip()
-            )
-
-    def _write_blobs(self, contents: Sequence[bytes], folder: Path) -> list[str]:
-        paths = []
-        for number, data in enumerate(contents):
-            paths.append(folder / f"blob-{number}")
-            paths[-1].write_bytes(data)
-        (folder / "blobs").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
-        with (folder / "blobs").open("rb") as stdin:
-            return (
-                self._git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=stdin)
-                .decode()
-                .split()
-            )
-
-    def advance(
-        self,
-        ref: str,
-        commit: str,
-        expected: str | None,
-        author: tuple[str, str],
-        *,
-        together: Sequence[RefUpdate] = (),
-        moved: Callable[[], None] = lambda: None,
-    ) -> bool:
-        """Set `ref` to `commit` if it still has the value `expected` (None: missing).
-
-        Then update index and work tree. `ref` is a full name, or HEAD if it is detached. The refs of
-        `together` move in the same transaction. Returns False, without changes, when one of the refs has
-        another value. Files are written only if HEAD is on `ref`. Uncommitted changes are kept; if they or a
-        lock conflict with the update, nothing changes. `moved` is called between the two steps.
-
-        Raises GitError when a ref or the index is locked, or files cannot be written.
-        """
-        checked_out = not self.is_bare and ref in (self.head_ref(), "HEAD")
-        before = expected or self.empty_tree()
-        if checked_out:
-            try:
-                self._check_out(before, commit, "--dry-run")
-            except GitError as error:
-                raise GitError(
-                    f"the files here cannot be updated, and nothing was changed: {error.message}",
-                    "commit or stash what is in the way; "
-                    "remove a .lock file if no other git process is running",
-                ) from error
-        updates = (RefUpdate(ref, commit, expected), *together)
-        changes = [(one.ref, one.new, one.old or "0" * len(one.new)) for one in updates]
-        if checked_out and expected:
-            # In the same transaction: a later process knows that the files may be outdated.
-            changes.append((_UNFINISHED, expected, ""))
-        try:
-            self._update_refs(changes, author)
-        except GitError as error:
-            if any(self.find(one.ref) != one.old for one in updates):
-                return False
-            raise GitError(
-                f"{ref} could not be moved, and nothing was changed: {error.message}",
-                "if no other git process is running, remove the .lock file that is named",
-            ) from error
-        moved()
-        if checked_out:
-            self._follow(before, commit)
-        return True
-
-    def finish_advance(self) -> None:
-        """Update index and work tree after an `advance` that was interrupted after moving the branch."""
-        before, head = self.find(_UNFINISHED), self.head()
-        if before is not None and head is not None and not self.is_bare:
-            self._follow(before, head)
-
-    def _follow(self, before: str, commit: str) -> None:
-        try:
-            self._check_out(before, commit)
-        except GitError as error:
-            raise GitError(
-                f"the branch is at {commit[:12]}, but the files here could not be updated: {error.message}",
-                "git checkout HEAD -- definitions registry.yaml, in the folder of the registry",
-            ) from error
-        # packed-refs is locked: the update is complete, and the next run removes the ref
-        with suppress(GitError):
-            self._git.run("update-ref", "-d", _UNFINISHED)
-
-    def _check_out(self, before: str, commit: str, *options: str) -> None:
-        """Update index and work tree from one commit to another, as a fast-forward does."""
-        # Refresh first: read-tree would treat a file with only a new timestamp as changed.
-        self._git.run("update-index", "--refresh", "--ignore-submodules", ok=(0, 1))
-        self._git.run("read-tree", "-m", "-u", *options, before, commit)
-
-    def _update_refs(self, changes: Iterable[tuple[str, str, str]], author: tuple[str, str]) -> None:
-        """Update refs with their new and old values ("": any), all of them or none."""
-        with tempfile.TemporaryFile() as stdin:
-            for ref, new, old in changes:
-                no_deref = "option no-deref\0" if ref == "HEAD" else ""
-                stdin.write(f"{no_deref}update {ref}\0{new}\0{old}\0".encode())
-            stdin.seek(0)
-            self._git.run("update-ref", "-z", "-m", "registry index", "--stdin", env=_as(author), stdin=stdin)
-
     def note_high_water(self, commit: str) -> None:
         """Store the remote's high-water commit locally."""
         self._git.run("update-ref", HIGH_WATER, commit)
@@ -790,18 +640,3 @@ def as_pattern(text: str) -> str:
     """
     part = max(re.split(r"[\x00-\x1f\x7f]", text), key=len)
     return re.sub(r"[][\\.^$*+?(){}|]", lambda match: f"\\{match.group()}", part)
-
-
-def _as(author: tuple[str, str], when: int | None = None) -> dict[str, str]:
-    name, email = author
-    found = {
-        "GIT_AUTHOR_NAME": name,
-        "GIT_AUTHOR_EMAIL": email,
-        "GIT_COMMITTER_NAME": name,
-        "GIT_COMMITTER_EMAIL": email,
-    }
-    return (
-        found
-        if when is None
-        else found | {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
-    )

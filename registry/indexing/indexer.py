@@ -16,6 +16,7 @@ from registry.errors import ProblemsError, RefusedError, RegistryError, UsageErr
 from registry.files.atomic_write import put_in
 from registry.files.safe_paths import refuse_links
 from registry.git import HEADS, HIGH_WATER, RefUpdate, Repository, branch_ref
+from registry.git.branch_commit import advance, finish_advance, make_commit
 from registry.git.remote import Remote
 from registry.ids import (
     Assignment,
@@ -183,8 +184,8 @@ def _follow(repository: Repository, branch: str, commit: str, author: tuple[str,
     if here == commit:
         return []
     try:
-        if (here is None or repository.is_ancestor(here, commit)) and repository.advance(
-            ref, commit, here, author
+        if (here is None or repository.is_ancestor(here, commit)) and advance(
+            repository, [RefUpdate(ref, commit, here)], author
         ):
             return []
     # The push has succeeded, so this is a note: the ids are assigned whatever the local state is.
@@ -211,10 +212,9 @@ def _into_local_branch(
     if work.commit_needed:
         commit = work.make_commit(repository, base)
         step("commit made")
-    together = [RefUpdate(HIGH_WATER, commit, mark)] if needs_mark else []
-    if not repository.advance(
-        ref, commit, base, work.author, together=together, moved=lambda: step("branch moved")
-    ):
+    updates = [RefUpdate(ref, commit, base)]
+    updates += [RefUpdate(HIGH_WATER, commit, mark)] if needs_mark else []
+    if not advance(repository, updates, work.author, lambda: step("branch moved")):
         return None  # another client was faster
     step("moved")
     return work.result(commit if work.commit_needed else None)
@@ -340,7 +340,7 @@ class _Work:
         changed: dict[str, bytes | None] = {**self.files, **self.ledger_files}
         files = {f"{self.prefix}{path}": data for path, data in changed.items()}
         message = f"{_subject(self.plan)}\n\n{_details(self.plan)}\n\n{INDEXED}: {base}\n"
-        return repository.make_commit(base, files, message, self.author, source_date_epoch())
+        return make_commit(repository, base, files, message, self.author, source_date_epoch())
 
     def result(self, commit: str | None, notes: Sequence[str] | None = None) -> IndexResult:
         """Return the result for the caller."""
@@ -363,7 +363,7 @@ def _repository_to_commit_to(root: Path) -> Repository:
         return repository
     open_source(root)
     # An earlier run may have been killed between the branch and the work tree.
-    repository.finish_advance()
+    finish_advance(repository)
     prefix = repository.prefix_of(root)
     changed = repository.changed_paths(f"{prefix}{DEFINITIONS_FOLDER}") | repository.changed_paths(
         f"{prefix}{SETTINGS_PATH}"

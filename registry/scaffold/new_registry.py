@@ -9,7 +9,8 @@ from pathlib import Path
 
 from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import create_files
-from registry.git import HEADS, Repository, git_is_installed, init_repository, open_repository
+from registry.git import HEADS, RefUpdate, Repository, git_is_installed, init_repository, open_repository
+from registry.git.branch_commit import advance, make_commit
 from registry.load.defaults import SCHEMA_FOLDER, defaults_folder
 from registry.load.ledger_files import LEDGER_ATTRIBUTES
 from registry.load.settings import SETTINGS_PATH, Settings
@@ -80,8 +81,8 @@ def init_bare_registry(folder: Path, title: str) -> None:
         if name.startswith((f"{SCHEMA_FOLDER}/", SETTINGS_PATH, ".git"))
     }
     repository = init_repository(folder, bare=True)
-    commit = repository.make_commit(None, {**files, LEDGER_PATH: b""}, "Start the registry\n", author)
-    repository.advance(f"{HEADS}main", commit, None, author)
+    commit = make_commit(repository, None, {**files, LEDGER_PATH: b""}, "Start the registry\n", author)
+    advance(repository, [RefUpdate(f"{HEADS}main", commit, None)], author)
 
 
 def add_ci_files(folder: Path, forges: Sequence[str], install_from: str = "") -> Written:
