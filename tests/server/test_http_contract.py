@@ -27,6 +27,11 @@ from tests.support.webservers import webserver
 COUNT = 45
 
 
+def redirect_of(server: str) -> int:
+    """The status of a redirect to the address with its slash: Caddy's cannot be changed."""
+    return 308 if server == "caddy" else 301
+
+
 class Answer(NamedTuple):
     status: int
     type: str
@@ -78,6 +83,21 @@ def address(
         yield found
 
 
+@pytest.fixture
+def server_name(request: pytest.FixtureRequest) -> str:
+    """The server at `address`."""
+    found: str = request.node.callspec.params["address"]
+    return found
+
+
+def own_methods(answer: Answer, server: str) -> str:
+    """The value of `Allow` that our configuration sets: Apache adds a list of its own, which can be empty."""
+    found = answer.headers["allow"]
+    if server != "apache":
+        return found
+    return "GET, HEAD, OPTIONS" if found.startswith("GET, HEAD, OPTIONS") else found[: len("GET, HEAD")]
+
+
 def _open_to_servers(folder: Path) -> None:
     """Let a server that runs as another user read a folder of the test."""
     for one in (folder, *folder.parents):
@@ -125,7 +145,7 @@ def test_following_next_visits_every_object_once(address: str) -> None:
     assert seen == list(range(1, COUNT + 1))
 
 
-def test_a_missing_slash_is_a_redirect_that_keeps_the_query(address: str) -> None:
+def test_a_missing_slash_is_a_redirect_that_keeps_the_query(address: str, server_name: str) -> None:
     for path, target in (
         ("/api/process_definition/1", "/api/process_definition/1/"),
         ("/api/process_definition/1?format=json&x=%2F", "/api/process_definition/1/?format=json&x=%2F"),
@@ -134,8 +154,7 @@ def test_a_missing_slash_is_a_redirect_that_keeps_the_query(address: str) -> Non
         ("/process_definition/group/p01", "/process_definition/group/p01/"),
     ):
         answer = ask(address, path)
-        assert answer.status in (301, 308)  # Caddy: 308
-        assert answer.headers["location"] == target
+        assert (answer.status, answer.headers["location"]) == (redirect_of(server_name), target)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +176,9 @@ def test_unknown_ids_and_addresses_are_not_found_and_say_so_as_json(address: str
 
 
 @pytest.mark.parametrize("path", ["/api/process_definition/", "/api/process_definition/1/", "/api/nothing/"])
-def test_a_preflight_is_answered_as_reading_from_other_origins_is_offered(address: str, path: str) -> None:
+def test_a_preflight_is_answered_as_reading_from_other_origins_is_offered(
+    address: str, server_name: str, path: str
+) -> None:
     asked = {
         "Origin": "https://app.example.org",
         "Access-Control-Request-Method": "GET",
@@ -168,7 +189,7 @@ def test_a_preflight_is_answered_as_reading_from_other_origins_is_offered(addres
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-headers"] == "if-none-match"
     assert answer.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
-    assert answer.headers["allow"].startswith("GET, HEAD, OPTIONS")
+    assert own_methods(answer, server_name) == "GET, HEAD, OPTIONS"
     assert (
         ask(address, path, headers={"Origin": "https://app.example.org"}).headers[
             "access-control-allow-origin"
@@ -179,11 +200,13 @@ def test_a_preflight_is_answered_as_reading_from_other_origins_is_offered(addres
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/api/process_definition/", "/api/process_definition/1/"])
-def test_writing_is_refused_not_answered_as_if_it_had_worked(address: str, method: str, path: str) -> None:
+def test_writing_is_refused_not_answered_as_if_it_had_worked(
+    address: str, server_name: str, method: str, path: str
+) -> None:
     answer = ask(address, path, method)
     assert answer.status == 405
     assert answer.type == "application/json"
-    assert {"GET", "HEAD"} <= set(answer.headers["allow"].replace(" ", "").split(","))
+    assert own_methods(answer, server_name) == "GET, HEAD"
     assert method not in answer.headers["allow"]
 
 
@@ -303,12 +326,14 @@ def test_a_registry_below_a_path_answers_there(
             ask(address, f"{base}api/process_definition/1?a=b").headers["location"]
             == f"{base}api/process_definition/1/?a=b"
         )
-        assert ask(address, base).type.partition(";")[0] == "text/html"
+        assert ask(address, base).type == ("text/html; charset=utf-8" if server == "caddy" else "text/html")
         for end in ("", "?a=b", "/api", "/process_definition?x=1"):
             path = f"{base.rstrip('/')}{end}"
             plain, _, query = path.partition("?")
             location = f"{plain}/?{query}" if query else f"{plain}/"
             answer = ask(address, path)
-            assert (answer.status in (301, 308), answer.headers["location"]) == (True, location)
+            # The first one is ours.
+            status = 301 if f"{plain}/" == base else redirect_of(server)
+            assert (answer.status, answer.headers["location"]) == (status, location)
         assert ask(address, f"{base}api/process_definition/999/").status == 404
         assert ask(address, f"{base}api/process_definition/1/", "OPTIONS").status == 204
