@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from registry.cli.extras import require_extra
+from registry.cli.interrupts import raise_if_interrupted
 from registry.cli.options import Format, format_option, registry_option
 from registry.cli.terminal import counted, find_root, open_cache, out, progress, write_json
 from registry.errors import ProblemsError, RegistryError, UsageError
@@ -164,6 +165,7 @@ def _follow(root: Path, revision: str, database: "Database", cache: "BuildCache"
             view.show("The database keeps the last valid state.", problems=error.problems)
         except RegistryError as error:
             view.show("The database keeps its state. Trying again.", error=error)
+        raise_if_interrupted()
         time.sleep(poll_s)
 
 

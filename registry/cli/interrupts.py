@@ -5,12 +5,35 @@ During start-up it ends the process at once (registry/__main__.py); in a command
 
 import signal
 import threading
+from types import FrameType
+
+
+class _Received:
+    """Whether Ctrl-C came. Not a threading.Event: its lock could be held when the signal arrives."""
+
+    is_set = False
 
 
 def allow_interrupts() -> None:
     """Make Ctrl-C raise KeyboardInterrupt. Before this call, it ends the process."""
+    _Received.is_set = False
     if (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     ):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    _Received.is_set = True
+    raise KeyboardInterrupt
+
+
+def raise_if_interrupted() -> None:
+    """Raise KeyboardInterrupt if Ctrl-C came before; call it before a command begins to wait.
+
+    Python ignores exceptions in some callbacks, for example those of imports. A Ctrl-C at that moment would
+    be lost, and the command would go on without an end.
+    """
+    if _Received.is_set:
+        raise KeyboardInterrupt

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry.cli.extras import require_extra
+from registry.cli.interrupts import raise_if_interrupted
 from registry.cli.options import registry_option
 from registry.cli.terminal import counted, err, find_root, open_cache, out, progress
 from registry.errors import UsageError
@@ -178,6 +179,7 @@ def command(
     )
     teller.begin()
     try:
+        raise_if_interrupted()
         server.run(listener, most)
     finally:
         watcher.stop()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry.cli.interrupts import raise_if_interrupted
 from registry.cli.options import base_url_option, out_option, poll_option, registry_option
 from registry.cli.terminal import counted, find_root, open_cache, out, progress
 
@@ -82,6 +83,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
     make(set())
     watcher.start()
     try:
+        raise_if_interrupted()
         threading.Event().wait()
     finally:
         watcher.stop()

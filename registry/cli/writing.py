@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from registry.cli.interrupts import raise_if_interrupted
 from registry.cli.terminal import err
 from registry.errors import RegistryError, UsageError
 
@@ -102,6 +103,7 @@ def serve_writes(folder: Path, options: WritingOptions) -> None:
         stack.callback(poller.stop)
         address = f"http://{url_host(_host(options))}:{options.port}{base_path}"
         err.print(f"Catalog and API with writes on {address} (press Ctrl-C to stop)", markup=False)
+        raise_if_interrupted()
         server.run(listener, most)
 
 
