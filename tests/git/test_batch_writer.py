@@ -43,7 +43,7 @@ def bare(tmp_path: Path) -> RepoBuilder:
     work = RepoBuilder(tmp_path / "work")
     work.write("registry.yaml", "registry_id: registry-1\n")
     work.commit()
-    work.git("clone", "-q", "--bare", str(work.root), str(tmp_path / "hub.git"))
+    work.git("clone", "-q", "--no-local", "--bare", str(work.root), str(tmp_path / "hub.git"))
     return RepoBuilder.at(tmp_path / "hub.git", work.clock)
 
 
@@ -216,7 +216,7 @@ def test_every_file_and_folder_is_synced_before_the_answer(
 def in_memory(bare: RepoBuilder) -> Iterator[RepoBuilder]:
     """The repository where syncing costs nothing."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        bare.git("clone", "-q", "--bare", ".", f"{folder}/hub.git")
+        bare.git("clone", "-q", "--no-local", "--bare", ".", f"{folder}/hub.git")
         yield RepoBuilder.at(Path(folder, "hub.git"), 0)
 
 
@@ -457,7 +457,7 @@ def small_disk(bare: RepoBuilder, tmp_path: Path) -> Iterator[RepoBuilder]:
     if not mounted(folder, "size=6m"):
         pytest.skip("mounting needs root")
     try:
-        bare.git("clone", "-q", "--bare", ".", str(folder / "hub.git"))
+        bare.git("clone", "-q", "--no-local", "--bare", ".", str(folder / "hub.git"))
         yield RepoBuilder.at(folder / "hub.git", 0)
     finally:
         while os.path.ismount(folder):
@@ -682,7 +682,7 @@ def test_a_server_on_another_machine_counts_as_running(bare: RepoBuilder, opened
 @pytest.fixture
 def cloned(bare: RepoBuilder, tmp_path: Path) -> RepoBuilder:
     """A bare clone; `origin` is the repository of `bare`."""
-    bare.git("clone", "-q", "--bare", str(bare.root), str(tmp_path / "clone.git"))
+    bare.git("clone", "-q", "--no-local", "--bare", str(bare.root), str(tmp_path / "clone.git"))
     return RepoBuilder.at(tmp_path / "clone.git", 0)
 
 

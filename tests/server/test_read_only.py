@@ -36,7 +36,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         for _ in range(30):
             client.post(RUN)
     clone, site = folder / "clone", folder / "site"
-    subprocess.run(["git", "clone", "-q", str(bare), str(clone)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", str(bare), str(clone)], check=True, timeout=PATIENCE_S
+    )
     assert main(["build", "-C", str(clone), "--out", str(site)]) == 0
     with served(clone) as (address, _):
         yield Pair(site.resolve(), Client(address))

@@ -190,7 +190,9 @@ def remote(folder: Path) -> Path:
 
 def test_a_push_that_the_remote_refuses_is_answered_with_503(folder: Path, remote: Path) -> None:
     bare = folder / "copy.git"
-    subprocess.run(["git", "clone", "-q", "--bare", str(remote), str(bare)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", "--bare", str(remote), str(bare)], check=True, timeout=PATIENCE_S
+    )
     with write_server(bare, folder / "users.yaml", "--remote", "origin") as server:
         client = server.client()
         assert client.post(RUN).status == 201
@@ -223,7 +225,9 @@ def test_a_push_that_the_remote_refuses_is_answered_with_503(folder: Path, remot
 def test_writes_are_on_the_remote_before_they_are_acknowledged(folder: Path, remote: Path) -> None:
     (folder / "copy").mkdir()
     bare = folder / "copy" / "copy.git"
-    subprocess.run(["git", "clone", "-q", "--bare", str(remote), str(bare)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", "--bare", str(remote), str(bare)], check=True, timeout=PATIENCE_S
+    )
     with write_server(bare, folder / "users.yaml", "--remote", "origin", "--poll", "0.2") as server:
         client = server.client()
         answer = client.post({**RUN, "name": "far/away", "title": "Before"})

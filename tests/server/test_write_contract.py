@@ -37,7 +37,11 @@ def test_the_contract_holds(place: tuple[WriteServer, Place], tmp_path: Path) ->
     server, there = place
     run_battery(there)
     clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(server.repository), str(clone)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", str(server.repository), str(clone)],
+        check=True,
+        timeout=PATIENCE_S,
+    )
     for words in (["check"], ["ids", "verify"]):
         command = [sys.executable, "-m", "registry", *words, "-C", str(clone)]
         found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

@@ -60,7 +60,9 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
         assert server.client().post(RUN).id == len(ids) + 1
         check_objects(bare)
     clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(bare), str(clone)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", str(bare), str(clone)], check=True, timeout=PATIENCE_S
+    )
 
 
 def _raw(server: WriteServer, data: bytes) -> bytes:

@@ -57,7 +57,7 @@ class Guarded:
         """A clone of the remote, in which the commands find no error and nothing to do."""
         assert self.head() == self.server.head()
         clone = self.remote.parent / "clone"
-        self.git("clone", "-q", str(self.remote), str(clone))
+        self.git("clone", "-q", "--no-local", str(self.remote), str(clone))
         for words, found in (
             (("check",), checked),
             (("ids", "verify"), "0 definitions without an id."),
@@ -73,7 +73,9 @@ def guarded(tmp_path: Path) -> Iterator[Guarded]:
     remote = new_bare_registry(tmp_path, settings="")
     assert main(["hook", "install", str(remote)]) == 0
     bare = tmp_path / "server" / "bare.git"
-    subprocess.run(["git", "clone", "-q", "--bare", str(remote), str(bare)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", "--bare", str(remote), str(bare)], check=True, timeout=PATIENCE_S
+    )
     with write_server(bare, new_users(tmp_path), "--remote", "origin", "--poll", "0.2") as server:
         yield Guarded(server, remote)
 

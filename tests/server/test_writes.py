@@ -487,7 +487,11 @@ def test_metrics(client: Client, number: int) -> None:
 
 def test_a_clone_of_the_result_is_a_valid_registry(server: WriteServer, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(server.repository), str(clone)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", str(server.repository), str(clone)],
+        check=True,
+        timeout=PATIENCE_S,
+    )
     for arguments in (["check"], ["ids", "verify"], ["build"]):
         command = [sys.executable, "-m", "registry", *arguments, "-C", str(clone)]
         found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

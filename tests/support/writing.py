@@ -156,7 +156,7 @@ def commit_files(bare: Path, edits: dict[str, Any], message: str = "Edit by hand
     """
     work = bare.parent / f"work-{os.getpid()}-{len(list(bare.parent.iterdir()))}"
     run = ["git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
-    subprocess.run([*run, "clone", "-q", str(bare), str(work)], check=True, timeout=PATIENCE_S)
+    subprocess.run([*run, "clone", "-q", "--no-local", str(bare), str(work)], check=True, timeout=PATIENCE_S)
     for path, edit in edits.items():
         file = work / path
         data = edit(file.read_bytes() if file.exists() else b"")

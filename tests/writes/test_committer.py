@@ -285,7 +285,7 @@ def test_a_branch_that_lacks_published_ids_is_not_read(bare: Path, start: Start)
 def copy(tmp_path: Path, bare: Path) -> Path:
     """A bare clone that a server with `--remote origin` writes to; `origin` is `bare`."""
     path = tmp_path / "copy.git"
-    _git(tmp_path, "clone", "-q", "--bare", str(bare), str(path))
+    _git(tmp_path, "clone", "-q", "--no-local", "--bare", str(bare), str(path))
     return path
 
 

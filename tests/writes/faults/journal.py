@@ -172,7 +172,9 @@ def _allowed_commits(status: int) -> tuple[int, ...]:
 def compare_with_build(machine: Machine, folder: Path) -> None:
     """Fail unless a clone is a valid registry, and the server gives the same answers as a build of the clone."""
     clone, site = folder / "clone", folder / "site"
-    subprocess.run(["git", "clone", "-q", str(machine.bare), str(clone)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", str(machine.bare), str(clone)], check=True, timeout=PATIENCE_S
+    )
     for words in (["check"], ["ids", "verify"], ["build", "--out", str(site)]):
         found = run_registry(*words, "-C", str(clone))
         assert found.returncode == 0, found.stdout + found.stderr

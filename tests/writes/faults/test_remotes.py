@@ -31,7 +31,9 @@ class Remote:
         self.bare = new_bare_registry(folder)
         clone = folder / "clone.git"
         subprocess.run(
-            ["git", "clone", "-q", "--bare", str(self.bare), str(clone)], check=True, timeout=PATIENCE_S
+            ["git", "clone", "-q", "--no-local", "--bare", str(self.bare), str(clone)],
+            check=True,
+            timeout=PATIENCE_S,
         )
         self.machine = Machine(clone, new_users(folder), "--remote", "origin", "--poll", "0.2", *options)
 
@@ -211,7 +213,9 @@ def test_a_rewritten_branch_with_all_ids_is_accepted_at_a_start(remote: Remote) 
 
 def test_another_clone_that_pushes_all_the_time(remote: Remote, tmp_path: Path) -> None:
     work, journal, ended = tmp_path / "work", Journal(), threading.Event()
-    subprocess.run(["git", "clone", "-q", str(remote.bare), str(work)], check=True, timeout=PATIENCE_S)
+    subprocess.run(
+        ["git", "clone", "-q", "--no-local", str(remote.bare), str(work)], check=True, timeout=PATIENCE_S
+    )
     pushed: list[str] = []
 
     def push() -> None:
