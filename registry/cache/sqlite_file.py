@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from registry.files.safe_paths import create_new, is_own_file
+from registry.files.safe_paths import create_new, is_own_file_or_missing
 
 Tables = Mapping[str, str]
 """The statement that creates each table, by table name, in SQLite's stored form `CREATE TABLE name (…)`."""
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY_S = 5.0
+_BUSY_PAUSE_S = 0.01
 # Checking a schema takes a millisecond. A file that takes this long is not trusted.
 _OPEN_WITHIN_S = 30.0
 _STEPS_BETWEEN_CHECKS = 10_000
@@ -84,7 +85,7 @@ def is_temporary(error: sqlite3.DatabaseError) -> bool:
 def _is_usable(path: Path) -> bool:
     """True when every file that SQLite would open is a regular file of this user or missing."""
     files = [path, *(path.with_name(path.name + suffix) for suffix in _SIDE_FILES)]
-    return all(is_own_file(one) or not (one.exists() or one.is_symlink()) for one in files)
+    return all(is_own_file_or_missing(one) for one in files)
 
 
 def _connect(path: Path, page_size: int) -> sqlite3.Connection:
@@ -109,7 +110,7 @@ def _prepared(connection: sqlite3.Connection, schema: Tables, form: int) -> bool
         return False
     # Only after the schema check: this statement writes. In this mode readers do not wait for a writer, and a
     # crash of the machine can lose the last transaction but not damage the file, which is enough for a cache.
-    connection.execute("PRAGMA journal_mode=WAL")
+    _use_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous=NORMAL")
     if found is None:
         # Take the write lock before the second check. A lock taken later could fail at once instead of
@@ -124,6 +125,24 @@ def _prepared(connection: sqlite3.Connection, schema: Tables, form: int) -> bool
         finally:
             connection.execute("COMMIT")
     return found is not False
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; waits for other processes that switch at the same moment.
+
+    SQLite reports SQLITE_BUSY for this statement at once, without the timeout of the connection
+    (https://www.sqlite.org/wal.html, "Sometimes Queries Return SQLITE_BUSY In WAL Mode").
+    """
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not is_temporary(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE_S)
+        else:
+            return
 
 
 def _matches(connection: sqlite3.Connection, schema: Tables, form: int) -> bool | None:

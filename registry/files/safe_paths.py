@@ -56,10 +56,16 @@ def create_new(path: Path, data: bytes, mode: int = 0o666) -> None:
         raise
 
 
-def is_own_file(path: Path) -> bool:
-    """Return True for a regular file of this user with one name: as far as known, this program wrote it."""
+def is_own_file_or_missing(path: Path) -> bool:
+    """Return True for a missing file, and for a regular file of this user with one name.
+
+    As far as known, this program wrote such a file. The path is examined once: two examinations could see a
+    missing file and, a moment later, the one that another process creates.
+    """
     try:
         status = path.lstat()
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
     is_ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()

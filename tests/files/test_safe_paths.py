@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from registry.files.atomic_write import replace_file
-from registry.files.safe_paths import create_new, is_own_file
+from registry.files.safe_paths import create_new, is_own_file_or_missing
 
 
 @pytest.fixture
@@ -20,28 +20,28 @@ def umask() -> Iterator[None]:
 
 def test_a_plain_file_is_own(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    assert is_own_file(tmp_path / "a")
-    assert not is_own_file(tmp_path / "missing")
-    assert not is_own_file(tmp_path)
+    assert is_own_file_or_missing(tmp_path / "a")
+    assert is_own_file_or_missing(tmp_path / "missing")
+    assert not is_own_file_or_missing(tmp_path)
 
 
 def test_a_file_with_a_second_name_is_not_own(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "b").hardlink_to(tmp_path / "a")
-    assert not is_own_file(tmp_path / "a")
+    assert not is_own_file_or_missing(tmp_path / "a")
 
 
 def test_a_link_is_not_own(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "b").symlink_to("a")
-    assert not is_own_file(tmp_path / "b")
+    assert not is_own_file_or_missing(tmp_path / "b")
 
 
 def test_a_file_of_another_user_is_not_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").touch()
     another = os.getuid() + 1
     monkeypatch.setattr(os, "getuid", lambda: another)
-    assert not is_own_file(tmp_path / "a")
+    assert not is_own_file_or_missing(tmp_path / "a")
 
 
 @pytest.mark.usefixtures("umask")
