@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import mimetypes
 import signal
 from collections import OrderedDict
 from email.utils import formatdate, parsedate_to_datetime
@@ -27,6 +26,7 @@ from starlette.routing import Route
 from registry.errors import Read, RegistryError
 from registry.model.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE, parse_api_file
 from registry.model.characters import visible
+from registry.model.media_types import MEDIA_TYPES, media_type
 from registry.render.json_api import is_gone
 from registry.scaffold.webserver.answers import NOT_FOUND, READ_ONLY
 from registry.server.compression import ENCODINGS, CompressedBodies, chosen_encoding
@@ -47,15 +47,6 @@ if TYPE_CHECKING:
 
     from registry.server.live import LiveState
 
-_TYPES = {
-    ".json": "application/json",
-    ".ndjson": "application/x-ndjson",
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".atom": "application/atom+xml",
-}
 HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -315,9 +306,7 @@ class Server:
         return RedirectResponse(f"{path}?{query}" if query else path, 301, HEADERS)
 
     def _ok(self, state: LiveState, path: str, body: bytes, origin: str, *, is_api: bool) -> Response:
-        suffix = path[path.rfind(".") :]
-        media_type = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
-        if suffix == ".html":
+        if path.endswith(".html"):
             body = self._with_live(state, body)
         when = (
             state.snapshot.commit_time if state.snapshot is not None and not state.snapshot.is_dirty else None
@@ -326,7 +315,7 @@ class Server:
         headers = {
             **HEADERS,
             **cors,
-            "content-type": media_type,
+            "content-type": media_type(path),
             "vary": ", ".join(["accept-encoding", *([cors["vary"]] if "vary" in cors else [])]),
             "etag": _entity_tag(state, path, body),
             **({"last-modified": _http_date(when)} if when else {}),
@@ -349,7 +338,7 @@ class Server:
         if name not in ("live.js", "live.css"):
             return None
         body = (_ASSETS / name).read_bytes()
-        return Response(body, 200, {**HEADERS, "content-type": _TYPES[name[name.rfind(".") :]]})
+        return Response(body, 200, {**HEADERS, "content-type": media_type(name)})
 
     def _missing(self, state: LiveState, origin: str, encoding: str, *, is_api: bool) -> Response:
         """Return the 404 answer; its HTML page is compressed once for each state and encoding."""
@@ -365,7 +354,7 @@ class Server:
             answer = Response(
                 self._with_live(state, page),
                 404,
-                {**HEADERS, "content-type": _TYPES[".html"], "vary": "accept-encoding"},
+                {**HEADERS, "content-type": MEDIA_TYPES[".html"], "vary": "accept-encoding"},
             )
             self._missing_page = (state.version, encoding, self._compressed(answer, encoding))
         return self._missing_page[2]
@@ -378,7 +367,7 @@ class Server:
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
         tagged = {"etag": f'{etag[:-1]}-{encoding}"'} if etag else {}
         # A page has the number of the state in it, so only answers are asked for again.
-        is_lasting = etag is not None and kind == _TYPES[".json"] and len(body) <= _LARGEST_KEPT
+        is_lasting = etag is not None and kind == MEDIA_TYPES[".json"] and len(body) <= _LARGEST_KEPT
         return Response(
             self._bodies.get(etag or "", body, encoding) if is_lasting else ENCODINGS[encoding](body),
             answer.status_code,
