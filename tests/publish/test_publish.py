@@ -29,60 +29,19 @@ from registry.publish.hash_tree import (
 )
 from registry.site import Site
 from tests.conftest import Run
+from tests.support.publishing import (
+    branch_files,
+    build,
+    change,
+    edit_branch,
+    files_and_root,
+    files_in,
+    index,
+    page_of,
+    publish,
+)
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
-
-
-@pytest.fixture
-def registry(repo: RepoBuilder, run: Run) -> RepoBuilder:
-    """A registry with two definitions that have ids, built to `site`."""
-    repo.define("a")
-    repo.define("b")
-    repo.write(".gitignore", "/site\n/.site.generations/\n/.registry/\n")
-    repo.commit()
-    index(repo, run)
-    return repo
-
-
-def index(repo: RepoBuilder, run: Run) -> None:
-    """Assign ids, and build."""
-    assert run("index", "-C", str(repo.root)).code == 0
-    build(repo, run)
-
-
-def build(repo: RepoBuilder, run: Run, *words: str) -> None:
-    """Build the site of the registry."""
-    done = run("build", "-C", str(repo.root), *words)
-    assert done.code == 0, done.err
-
-
-def change(repo: RepoBuilder, run: Run, title: str) -> None:
-    """Change one definition, commit, build."""
-    repo.define("a", f"id: 1\ntitle: {title}\nowners: [team]\ndefinition:\n  exec: /bin/a\n")
-    repo.commit(title)
-    build(repo, run)
-
-
-def publish(run: Run, repo: RepoBuilder, target: str, *words: str) -> Any:
-    """Publish; gives the answer as JSON."""
-    done = run("publish", target, "-C", str(repo.root), "--format", "json", *words)
-    assert done.code == 0, done.err
-    return json.loads(done.out)
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, without those that publishing adds."""
-    folder = folder.resolve()
-    found = {
-        one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()
-    }
-    return {path: data for path, data in found.items() if not path.startswith("_registry/")}
-
-
-def branch_files(repo: RepoBuilder, branch: str) -> set[str]:
-    """The paths in a branch, without those that publishing adds."""
-    found = repo.git("ls-tree", "-r", "--name-only", branch).split("\n")
-    return {path for path in found if not path.startswith("_registry/")}
 
 
 @pytest.mark.parametrize("target", ["folder", "git"])
@@ -238,14 +197,6 @@ def test_verification_finds_each_fault(registry: RepoBuilder, run: Run, tmp_path
     assert "ledger" in found({**newer, "api/ledger.ndjson": ledger})
 
 
-def files_and_root(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    folder = folder.resolve()
-    return {
-        one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()
-    }
-
-
 def test_a_signature_is_required_of_an_allowed_signer(
     registry: RepoBuilder, run: Run, tmp_path: Path
 ) -> None:
@@ -376,22 +327,6 @@ def test_a_site_that_was_edited_by_hand_is_not_published(
     done = run("publish", f"folder:{tmp_path / 'www'}", "-C", str(registry.root))
     assert (done.code, "was changed after the site was built" in done.err) == (3, True), done.err
     assert not (tmp_path / "www").exists()
-
-
-def page_of(place: Path, name: str = "a") -> Path:
-    """The page of a definition in a published folder."""
-    return place / f"process_definition/{name}/index.html"
-
-
-def edit_branch(repo: RepoBuilder, files: dict[str, str]) -> None:
-    """Add a commit with these files to the published branch, by hand."""
-    work = repo.root.parent / "by-hand"
-    repo.git("worktree", "add", "-q", str(work), "pages")
-    for path, text in files.items():
-        (work / path).parent.mkdir(parents=True, exist_ok=True)
-        (work / path).write_text(text)
-    RepoBuilder.at(work, repo.clock).commit("Edit by hand")
-    repo.git("worktree", "remove", "--force", str(work))
 
 
 def test_a_page_that_was_edited_on_the_branch_is_written_again(registry: RepoBuilder, run: Run) -> None:
