@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from registry.errors import RegistryError, UsageError
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "s3": ("obstore",),
     # uvicorn works without uvloop.
     "serve": ("argon2", "brotli", "httptools", "prometheus_client", "starlette", "uvicorn", "zstandard"),
     "sql": ("psycopg", "pymysql", "sqlalchemy"),

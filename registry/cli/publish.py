@@ -1,19 +1,21 @@
 """`registry publish`: put the built site where it is served."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from registry.cli.extras import require_extra
 from registry.cli.options import Format, format_option, out_option, registry_option
-from registry.cli.terminal import counted, find_root, out, progress, write_json
+from registry.cli.terminal import counted, err, find_root, out, progress, write_json
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from registry.publish import PublicationPlan
     from registry.publish.destination import Destination
 
-_FORMS = "folder:PATH or git:BRANCH"
 _MOST_SHOWN = 20
 
 
@@ -26,6 +28,11 @@ _MOST_SHOWN = 20
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and which hosts the site fits.")
 @click.option("--rollback", is_flag=True, help="Publish the state before the present one again.")
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="With s3: continue at once where another publication was killed. Default: after 5 minutes.",
+)
 @click.option("--allow-shrink", is_flag=True, help="Publish even if more than 20 % of the files disappear.")
 @click.option(
     "--sign",
@@ -42,6 +49,7 @@ def command(
     remote: str | None,
     dry_run: bool,
     rollback: bool,
+    take_over: bool,
     allow_shrink: bool,
     key: Path | None,
     format_: Format,
@@ -53,10 +61,13 @@ def command(
     \b
       folder:PATH   a link at PATH, which is replaced at once; the last three publications are kept
       git:BRANCH    a commit on top of a branch, for GitHub Pages and the like; with --remote it is pushed
+      s3://BUCKET/PREFIX
+                    objects in a bucket, with the variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and
+                    AWS_ENDPOINT_URL; needs the extra s3
 
     Only files that changed are written. Publishing adds digests of all files in the folder _registry, which `registry
-    verify` checks. It refuses to lose ids or a large part of the files, and to touch a folder or branch with files that
-    it did not write (CNAME and .nojekyll may be there).
+    verify` checks. It refuses to lose ids or a large part of the files, and to touch a folder, branch or bucket with
+    files that it did not write (CNAME and .nojekyll may be in a branch).
 
     \b
     Exit codes:
@@ -69,6 +80,7 @@ def command(
       registry build && registry publish folder:/srv/registry/site
       registry publish git:gh-pages --remote origin
       registry publish git:gh-pages --remote origin --dry-run
+      registry publish s3://my-bucket/registry
       registry publish folder:/srv/registry/site --rollback
     """
     from functools import partial
@@ -80,7 +92,8 @@ def command(
 
     root = find_root(registry)
     settings = WorkTree(root).settings
-    destination = _destination(target, root, remote, (settings.bot_name, settings.bot_email))
+    context = _Context(root, remote, (settings.bot_name, settings.bot_email), take_over)
+    destination = _destination(target, context)
     signer = partial(sign, key=key) if key is not None and not dry_run else None
     with progress() as report:
         if rollback:
@@ -100,27 +113,70 @@ def command(
         out.print(f"Published to {destination.name}: {_summary(plan)}", markup=False)
 
 
-def _destination(target: str, root: Path, remote: str | None, author: tuple[str, str]) -> "Destination":
+class _Context(NamedTuple):
+    """What destinations need besides TARGET: the registry, --remote, --take-over, and who makes commits."""
+
+    root: Path
+    remote: str | None
+    author: tuple[str, str]
+    take_over: bool
+
+
+def _destination(target: str, context: _Context) -> "Destination":
     form, _, place = target.partition(":")
-    if form not in ("folder", "git") or not place:
-        raise UsageError(f"{target!r} is not a target", f"as in {_FORMS}")
-    if form == "git":
-        return _branch(place, root, remote, author)
-    if remote is not None:
+    if form not in _DESTINATIONS or not place:
+        raise UsageError(
+            f"{target!r} is not a target", f"as in {', '.join(one.form for one in _DESTINATIONS.values())}"
+        )
+    if context.remote is not None and form != "git":
         raise UsageError("--remote needs a branch", "as in git:gh-pages --remote origin")
+    if context.take_over and form != "s3":
+        raise UsageError("--take-over needs a bucket", "as in s3://bucket/prefix --take-over")
+    return _DESTINATIONS[form].open(place, context)
+
+
+def _folder(place: str, _context: _Context) -> "Destination":
     from registry.publish.folder import FolderDestination
 
     return FolderDestination(Path(place))
 
 
-def _branch(branch: str, root: Path, remote: str | None, author: tuple[str, str]) -> "Destination":
+def _branch(branch: str, context: _Context) -> "Destination":
     from registry.git import open_repository
     from registry.publish.branch import BranchDestination, signature_now
 
-    repository = open_repository(root)
+    repository = open_repository(context.root)
     if repository is None:
-        raise UsageError(f"{root} is not in a git repository", "publish to a folder")
-    return BranchDestination(repository, branch, remote, signature_now(*author))
+        raise UsageError(f"{context.root} is not in a git repository", "publish to a folder")
+    return BranchDestination(repository, branch, context.remote, signature_now(*context.author))
+
+
+def _bucket(place: str, context: _Context) -> "Destination":
+    require_extra("publish", "s3")
+    from registry.load.settings import environment_of_store
+    from registry.publish.bucket import open_s3
+    from registry.publish.object_store import ObjectStoreDestination
+
+    bucket = open_s3(f"s3:{place}", environment_of_store())
+    return ObjectStoreDestination(bucket, _warn, take_over=context.take_over)
+
+
+def _warn(message: str) -> None:
+    err.print(f"warning: {message}", markup=False)
+
+
+class _Destination(NamedTuple):
+    """A form of TARGET, and the function that opens what follows its first colon."""
+
+    form: str
+    open: "Callable[[str, _Context], Destination]"
+
+
+_DESTINATIONS = {
+    "folder": _Destination("folder:PATH", _folder),
+    "git": _Destination("git:BRANCH", _branch),
+    "s3": _Destination("s3://BUCKET/PREFIX", _bucket),
+}
 
 
 def _summary(plan: "PublicationPlan") -> str:

@@ -212,6 +212,11 @@ def environment_of_job() -> Mapping[str, str]:
     }
 
 
+def environment_of_store() -> Mapping[str, str]:
+    """Return the variables of AWS: the endpoint of a store, and the credentials for it."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
 def colors_are_forced() -> bool:
     """True when the environment forces colors without a terminal."""
     return any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))

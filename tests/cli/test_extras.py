@@ -20,7 +20,7 @@ MODULE_OF_PACKAGE = {
     "psycopg[binary]": "psycopg",
 }
 SERVE = EXTRAS["serve"]
-MODULES = (*SERVE, "uvloop", *EXTRAS["sql"])
+MODULES = (*SERVE, "uvloop", *EXTRAS["sql"], *EXTRAS["s3"])
 # None in sys.modules makes every import of the module fail, as if it was not installed.
 WITHOUT_EXTRA = f"""
 import sys
@@ -47,7 +47,10 @@ def registry(repo: RepoBuilder) -> RepoBuilder:
     return repo
 
 
-@pytest.mark.parametrize(("extra", "modules"), [("serve", {*SERVE, "uvloop"}), ("sql", {*EXTRAS["sql"]})])
+@pytest.mark.parametrize(
+    ("extra", "modules"),
+    [("serve", {*SERVE, "uvloop"}), ("sql", {*EXTRAS["sql"]}), ("s3", {*EXTRAS["s3"]})],
+)
 def test_an_extra_has_all_modules_of_its_commands_and_the_program_requires_none_of_them(
     extra: str, modules: set[str]
 ) -> None:
@@ -78,6 +81,16 @@ def test_export_prints_the_command_that_installs_its_extra(registry: RepoBuilder
         "error: `registry export` needs the extra `sql` (missing: psycopg, pymysql, sqlalchemy)",
         f"hint: pip install 'process-registry[sql] @ git+https://git.example.org/process-registry.git@v{__version__}'",
     ]
+
+
+def test_publish_prints_the_command_that_installs_its_extra(registry: RepoBuilder) -> None:
+    done = call("publish", "s3://bucket", "-C", str(registry.root))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0] == "error: `registry publish` needs the extra `s3` (missing: obstore)"
+    assert "pip install 'process-registry[s3] @ " in done.stderr
+    assert call("build", "-C", str(registry.root)).returncode == 0
+    folder = f"folder:{registry.root.parent / 'www'}"
+    assert call("publish", folder, "-C", str(registry.root)).returncode == 0
 
 
 @pytest.mark.parametrize("words", ["user list", "token list"])

@@ -1,0 +1,488 @@
+"""Publishing to a bucket in memory: the order of uploads, what stays readable, locks, and interruptions."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+
+from registry.errors import RefusedError, RegistryError, UsageError
+from registry.progress import silent
+from registry.publish import PublicationPlan, plan_publication, plan_rollback
+from registry.publish.bucket import Bucket, open_s3
+from registry.publish.hash_tree import ROOT_FILE, SIGNATURE_FILE, all_leaf_files
+from registry.publish.object_store import ObjectStoreDestination, upload_rank
+from registry.site import Site
+from tests.conftest import Run
+from tests.support.publishing import build, change, files_in
+from tests.support.repo import RepoBuilder
+
+if TYPE_CHECKING:
+    from obstore import Attributes
+
+RECORD = "_registry/publish/000001.json"
+NAME = "the bucket s3://test"
+
+
+class KilledError(BaseException):
+    """The publisher was killed."""
+
+
+class MortalBucket(Bucket):
+    """A bucket whose publisher is killed before a request that changes something, and does nothing after it."""
+
+    def __init__(self, store: MemoryStore, requests: int) -> None:
+        super().__init__(store, NAME)
+        self.remaining = requests
+
+    def _count(self) -> None:
+        self.remaining -= 1
+        if self.remaining < 0:
+            raise KilledError
+
+    def create(self, path: str, data: bytes) -> bool:
+        self._count()
+        return super().create(path, data)
+
+    def write(self, path: str, data: bytes) -> None:
+        self._count()
+        super().write(path, data)
+
+    async def write_later(self, path: str, data: bytes, attributes: "Attributes | None" = None) -> str | None:
+        self._count()
+        return await super().write_later(path, data, attributes)
+
+    async def copy_later(self, path: str, to: str) -> bool:
+        self._count()
+        return await super().copy_later(path, to)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        self._count()
+        super().delete(paths)
+
+
+@dataclass
+class Place:
+    """A bucket in memory, and the registry that is published to it."""
+
+    repo: RepoBuilder
+    store: MemoryStore = field(default_factory=MemoryStore)
+    warnings: list[str] = field(default_factory=list)
+
+    def destination(
+        self, bucket: Bucket | None = None, *, take_over: bool = False, dead_after_s: float = 300
+    ) -> ObjectStoreDestination:
+        bucket = bucket if bucket is not None else Bucket(self.store, NAME)
+        return ObjectStoreDestination(
+            bucket, self.warnings.append, take_over=take_over, dead_after_s=dead_after_s
+        )
+
+    def plan(
+        self, place: ObjectStoreDestination | None = None, sign: Callable[[bytes], bytes] | None = None
+    ) -> PublicationPlan:
+        site = Site(self.repo.root / "site")
+        return plan_publication(site, place or self.destination(), silent, allow_shrink=True, sign=sign)
+
+    def publish(
+        self, place: ObjectStoreDestination | None = None, sign: Callable[[bytes], bytes] | None = None
+    ) -> PublicationPlan:
+        place = place or self.destination()
+        return carry_out(place, self.plan(place, sign))
+
+    def roll_back(self, place: ObjectStoreDestination | None = None) -> PublicationPlan:
+        place = place or self.destination()
+        return carry_out(place, plan_rollback(place, silent))
+
+    def kill_after(self, requests: int) -> bool:
+        """Publish, killed before a request that writes; True if the publication ended before."""
+        bucket = MortalBucket(self.store, requests)
+        try:
+            self.publish(self.destination(bucket, take_over=True))
+        except KilledError:
+            return False
+        return True
+
+    def objects(self) -> dict[str, str | None]:
+        """ETags by path."""
+        return {one["path"]: one["e_tag"] for some in obstore.list(self.store) for one in some}
+
+    def content(self, path: str) -> bytes:
+        return bytes(obstore.get(self.store, path).bytes())
+
+    def shown(self) -> dict[str, bytes]:
+        """The files of the site that the bucket has."""
+        return {path: self.content(path) for path in self.objects() if not path.startswith("_registry/")}
+
+    def site(self) -> dict[str, bytes]:
+        """The files of the site that was built."""
+        return files_in(self.repo.root / "site")
+
+    def download(self, folder: Path) -> Path:
+        """Write all objects to a folder."""
+        for path in self.objects():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(self.content(path))
+        return folder
+
+    def sequence(self) -> int:
+        found: int = json.loads(self.content(ROOT_FILE))["sequence"]
+        return found
+
+
+def carry_out(place: ObjectStoreDestination, plan: PublicationPlan) -> PublicationPlan:
+    """Publish what was planned."""
+    if plan.publication is not None:
+        place.publish(plan.publication, plan.changes, silent)
+    return plan
+
+
+@pytest.fixture
+def place(registry: RepoBuilder) -> Place:
+    return Place(registry)
+
+
+def number_of(etag: str | None) -> int:
+    """The number of the request that wrote an object: a bucket in memory counts them."""
+    assert etag is not None
+    return int(etag.strip('"'))
+
+
+@pytest.mark.parametrize(
+    ("path", "rank"),
+    [
+        ("_assets/style.0123.css", 0),
+        ("api/process_definition/12/index.json", 1),
+        ("api/process_definition/12.json", 1),
+        ("api/process_definition/12/revisions/3/index.json", 1),
+        ("process_definition/weather/forecast/index.html", 1),
+        ("process_definition/weather/forecast/_history/index.html", 1),
+        ("api/process_definition/by-name/12/index.json", 2),
+        ("api/process_definition/index.json", 3),
+        ("api/process_definition/page/2/index.json", 3),
+        ("process_definition/_page/2/index.html", 3),
+        ("process_definition/index.html", 3),
+        ("api/process_definition.json", 4),
+        ("api/process_definition/all.ndjson", 4),
+        ("api/openapi.json", 4),
+        ("index.html", 4),
+        ("api/snapshot.json", 5),
+    ],
+)
+def test_a_file_has_its_place_in_the_order(path: str, rank: int) -> None:
+    assert upload_rank(path) == rank
+
+
+def test_files_are_uploaded_in_order_with_their_types(place: Place) -> None:
+    place.publish()
+    assert place.shown() == place.site()
+    written = place.objects()
+    ranked = [(upload_rank(path), number_of(written[path])) for path in place.site()]
+    assert [rank for _, rank in sorted((number, rank) for rank, number in ranked)] == sorted(
+        rank for rank, _ in ranked
+    )
+    before_root = max(number for rank, number in ranked if rank < 5)
+    leaves = [number_of(written[leaf]) for leaf in all_leaf_files()]
+    root, snapshot = number_of(written[ROOT_FILE]), number_of(written["api/snapshot.json"])
+    assert before_root < min(leaves) <= max(leaves) < root < snapshot
+    for path in written:
+        if path.startswith("_registry/") and path not in (*all_leaf_files(), ROOT_FILE):
+            continue
+        attributes = obstore.get(place.store, path).attributes
+        lasting = "immutable" in attributes["Cache-Control"]
+        assert lasting == path.startswith("_assets/")
+        assert lasting or attributes["Cache-Control"] == "no-cache"
+        if path.endswith(".json"):
+            assert attributes["Content-Type"] == "application/json"
+        elif path.endswith(".html"):
+            assert attributes["Content-Type"] == "text/html; charset=utf-8"
+        elif path.endswith(".ndjson"):
+            assert attributes["Content-Type"] == "application/x-ndjson"
+
+
+def test_only_what_changed_is_uploaded(place: Place, run: Run) -> None:
+    place.publish()
+    before = place.objects()
+    assert place.publish().publication is None
+    assert place.objects() == before
+    change(place.repo, run, "Another title")
+    plan = place.publish()
+    after = place.objects()
+    assert {path for path in place.site() if before.get(path) != after[path]} == set(plan.changes.written)
+    assert 0 < len(plan.changes.written) < len(place.site()) / 2
+    assert place.shown() == place.site()
+    assert place.sequence() == 2
+
+
+def test_files_are_deleted_by_the_publication_after_that_which_no_longer_has_them(
+    place: Place, run: Run
+) -> None:
+    place.publish()
+    first = set(place.site())
+    build(place.repo, run, "--history", "commits")
+    gone = set(place.publish().changes.removed)
+    assert gone
+    assert set(place.shown()) == first
+    change(place.repo, run, "Another title")
+    build(place.repo, run, "--history", "commits")
+    place.publish()
+    assert set(place.shown()) == set(place.site())
+    assert not gone & place.shown().keys()
+
+
+def test_a_rollback_publishes_the_state_before(place: Place, run: Run, tmp_path: Path) -> None:
+    place.publish()
+    first = place.shown()
+    build(place.repo, run, "--history", "commits")
+    change(place.repo, run, "A mistake")
+    build(place.repo, run, "--history", "commits")
+    place.publish()
+    second = place.site()
+    place.roll_back()
+    assert {path: place.shown()[path] for path in first} == first
+    assert place.sequence() == 3
+    assert run("verify", str(place.download(tmp_path / "first"))).code == 0
+    place.roll_back()
+    assert {path: place.shown()[path] for path in second} == second
+    assert run("verify", str(place.download(tmp_path / "second"))).code == 0
+    for number in range(3):
+        change(place.repo, run, f"Title {number}")
+        place.publish()
+    before = {path.split("/")[2] for path in place.objects() if path.startswith("_registry/before/")}
+    assert before == {"000006", "000007"}  # the state before, and files that follow the root
+    place.roll_back()
+    assert b"Title 1" in place.content("process_definition/a/index.html")
+
+
+def test_nothing_is_rolled_back_without_an_earlier_state(place: Place) -> None:
+    with pytest.raises(UsageError, match="no earlier publication"):
+        place.roll_back()
+    place.publish()
+    with pytest.raises(UsageError, match="no earlier publication"):
+        place.roll_back()
+
+
+def test_a_prefix_with_objects_of_others_is_not_touched(place: Place) -> None:
+    obstore.put(place.store, "precious.txt", b"mine")
+    before = place.objects()
+    with pytest.raises(RefusedError, match=r"did not write: precious\.txt"):
+        place.publish()
+    assert place.objects() == before
+
+
+def test_of_two_publishers_one_publishes(place: Place, run: Run) -> None:
+    place.publish()
+    change(place.repo, run, "Another title")
+    first, second = place.destination(), place.destination()
+    planned, late = place.plan(first), place.plan(second)
+    carry_out(first, planned)
+    before = place.objects()
+    with pytest.raises(RefusedError, match=f"has published to {NAME} since it was read"):
+        carry_out(second, late)
+    assert place.objects() == before
+
+
+def as_running(place: Place, path: str, host: str = "builder-7") -> None:
+    """Make a record that of a publisher which is at work, or was killed."""
+    record = {**json.loads(place.content(path)), "state": "publishing", "host": host}
+    obstore.put(place.store, path, json.dumps(record).encode())
+
+
+def test_a_running_publication_is_named_and_a_killed_one_is_taken_over(place: Place, run: Run) -> None:
+    place.publish()
+    change(place.repo, run, "Another title")
+    as_running(place, RECORD)
+    before = set(place.objects())
+    with pytest.raises(RefusedError, match=r"builder-7 \(since 20.*\) is publishing to the bucket") as caught:
+        place.publish()
+    assert "--take-over" in caught.value.hint
+    assert set(place.objects()) - before <= {"_registry/publish/clock"}
+    place.publish(place.destination(dead_after_s=-1))  # killed a long time ago
+    assert place.shown() == place.site()
+    change(place.repo, run, "A third title")
+    as_running(place, "_registry/publish/000002.json")
+    place.publish(place.destination(take_over=True))
+    assert place.shown() == place.site()
+
+
+def test_a_publisher_that_was_taken_over_stops(
+    place: Place, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.publish()
+    change(place.repo, run, "Another title")
+    slow, other = place.destination(), place.destination(take_over=True)
+    plan = place.plan(slow)
+    assert plan.publication is not None
+    taken_over: list[str] = []
+
+    def read_slowly(path: str) -> bytes:
+        if not taken_over:
+            taken_over.append(path)
+            place.publish(other)
+        return (place.repo.root / "site" / path).read_bytes()
+
+    hours = count()
+    monkeypatch.setattr(time, "time", lambda: next(hours) * 3600.0)
+    with pytest.raises(RefusedError, match="has taken over the publication"):
+        slow.publish(replace(plan.publication, read=read_slowly), plan.changes, silent)
+    assert json.loads(place.content("_registry/publish/000003.json"))["state"] == "done"
+    assert place.shown() == place.site()
+
+
+def test_a_store_without_conditions_is_reported_each_time(place: Place, run: Run) -> None:
+    class CarelessBucket(Bucket):
+        """It overwrites what must not exist, as some stores do."""
+
+        def create(self, path: str, data: bytes) -> bool:
+            self.write(path, data)
+            return True
+
+        def refuses_second_creation(self, probe: str) -> bool:
+            self.create(probe, b"")
+            return not self.create(probe, b"")
+
+    for title in ("First", "Second"):
+        change(place.repo, run, title)
+        place.publish(place.destination(CarelessBucket(place.store, NAME)))
+    assert place.warnings == [f"{NAME}: this store cannot refuse a concurrent publication"] * 2
+
+
+def test_an_interrupted_first_publication_continues(place: Place) -> None:
+    assert not place.kill_after(len(place.site()) - 10)
+    assert ROOT_FILE not in place.objects()
+    plan = place.publish(place.destination(take_over=True))
+    assert place.shown() == place.site()
+    assert plan.sequence == 1
+    assert place.publish().publication is None
+
+
+def test_a_failed_publication_continues_where_it_ended(place: Place) -> None:
+    """Only what is missing is uploaded, and no waiting is needed: the failure closed the record."""
+
+    class FailingBucket(MortalBucket):
+        async def write_later(
+            self, path: str, data: bytes, attributes: "Attributes | None" = None
+        ) -> str | None:
+            if self.remaining == 0:
+                raise RegistryError("the connection failed")
+            self.remaining -= 1
+            return await Bucket.write_later(self, path, data, attributes)
+
+        def _count(self) -> None:
+            """Other requests succeed."""
+
+    with pytest.raises(RegistryError, match="the connection failed"):
+        place.publish(place.destination(FailingBucket(place.store, 50)))
+    done = place.shown().keys()
+    assert len(done) == 50
+    written = set(place.publish().changes.written)
+    missing = place.site().keys() - done
+    assert missing <= written
+    assert len(written) <= len(missing) + 16  # those under way when it failed
+    assert place.shown() == place.site()
+    assert {path for path in place.objects() if "uploaded" in path} == set()
+
+
+def test_objects_of_others_are_found_after_an_interruption(place: Place) -> None:
+    assert not place.kill_after(50)
+    obstore.put(place.store, "precious.txt", b"mine")
+    with pytest.raises(RefusedError, match=r"did not write: precious\.txt"):
+        place.publish(place.destination(take_over=True))
+    assert place.content("precious.txt") == b"mine"
+
+
+def test_a_publication_that_was_killed_anywhere_is_completed_or_undone(
+    place: Place, run: Run, tmp_path: Path
+) -> None:
+    place.publish()
+    first = place.shown()
+    change(place.repo, run, "Another title")
+    build(place.repo, run, "--history", "commits")
+    second = place.site()
+    begin = {path: place.content(path) for path in place.objects()}
+    for kills in count(0, 7):
+        place.store = MemoryStore()
+        for path, data in begin.items():
+            obstore.put(place.store, path, data)
+        if place.kill_after(kills):
+            break
+        has_begun = "_registry/publish/000002.json" in place.objects()
+        if kills % 2 and has_begun and place.sequence() == 1:
+            place.roll_back(place.destination(take_over=True))
+            expected = first
+        else:
+            place.publish(place.destination(take_over=True))
+            expected = second
+        assert {path: place.shown()[path] for path in expected} == expected
+        folder = place.download(tmp_path / str(kills))
+        done = run("verify", str(folder))
+        assert done.code == 0, (kills, done.err)
+    assert kills > 70
+
+
+def test_a_signature_of_another_state_is_removed(place: Place, run: Run) -> None:
+    place.publish(sign=lambda data: b"signed " + data)
+    assert place.content(SIGNATURE_FILE) == b"signed " + place.content(ROOT_FILE)
+    change(place.repo, run, "Another title")
+    place.publish()
+    assert SIGNATURE_FILE not in place.objects()
+
+
+def test_a_damaged_bucket_is_reported(place: Place, run: Run) -> None:
+    place.publish()
+    obstore.put(place.store, "_registry/tree/7f", b"no digest\n")
+    change(place.repo, run, "Another title")
+    with pytest.raises(RefusedError, match="_registry/tree/7f does not fit the root"):
+        place.publish()
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-word"}
+
+
+@pytest.mark.parametrize(
+    ("address", "variables", "message"),
+    [
+        ("s3:bucket", KEYS, "is not the address of a bucket"),
+        ("s3://", KEYS, "is not the address of a bucket"),
+        ("s3://bucket/a/../b", KEYS, "is not the address of a bucket"),
+        ("s3://bucket/a?x", KEYS, "is not the address of a bucket"),
+        ("s3://bucket/a", {}, "there are no credentials"),
+        ("s3://bucket/a", {"AWS_ENDPOINT_URL": "https://s3.example.org"}, "there are no credentials"),
+        ("s3://bucket", {**KEYS, "AWS_ENDPOINT_URL": "s3.example.org"}, "not the URL of a store"),
+        ("s3://bucket", {**KEYS, "AWS_ENDPOINT_URL": "http://s3.example.org"}, "without TLS"),
+        ("s3://bucket", {**KEYS, "AWS_ENDPOINT_URL": "https://a:s3cr3t-word@b.org"}, "contains a user name"),
+    ],
+)
+def test_a_wrong_address_is_one_clear_line(address: str, variables: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        open_s3(address, variables)
+    assert "s3cr3t-word" not in caught.value.message
+
+
+def test_a_store_that_cannot_be_reached_is_one_clear_line(
+    registry: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # nothing listens
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint}.items():
+            monkeypatch.setenv(name, value)
+        done = run("publish", "s3://bucket/prefix", "-C", str(registry.root))
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        "error: the bucket s3://bucket/prefix: the store cannot be reached",
+        "hint: check AWS_ENDPOINT_URL and the network",
+    ]
+
+
+@pytest.mark.parametrize("words", [["folder:www", "--take-over"], ["s3://bucket", "--remote", "origin"]])
+def test_an_option_of_another_target_is_refused(registry: RepoBuilder, run: Run, words: list[str]) -> None:
+    done = run("publish", *words, "-C", str(registry.root))
+    assert (done.code, " needs a b" in done.err) == (2, True)
