@@ -485,7 +485,14 @@ def test_metrics(client: Client, number: int) -> None:
 # The result
 
 
-def test_a_clone_of_the_result_is_a_valid_registry(server: WriteServer, tmp_path: Path) -> None:
+def test_a_clone_of_the_result_is_a_valid_registry(
+    server: WriteServer, client: Client, tmp_path: Path
+) -> None:
+    kept, moved, deleted, restored = (client.post({**RUN, "name": f"result/n{one}"}).id for one in range(4))
+    assert client.put(kept, {"definition": {"exec": "/bin/other"}}).status == 204
+    assert client.patch(moved, {"name": "result/moved"}).status == 202
+    assert (client.delete(deleted).status, client.delete(restored).status) == (204, 204)
+    assert client.restore(restored).status == 200
     clone = tmp_path / "clone"
     subprocess.run(
         ["git", "clone", "-q", "--no-local", str(server.repository), str(clone)],
@@ -496,9 +503,11 @@ def test_a_clone_of_the_result_is_a_valid_registry(server: WriteServer, tmp_path
         command = [sys.executable, "-m", "registry", *arguments, "-C", str(clone)]
         found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert found.returncode == 0, found.stdout + found.stderr
-    client, site = server.client(), clone / "site"
+    site = clone / "site"
     files = sorted(path.relative_to(site).as_posix() for path in (site / "api").rglob("index.json"))
-    assert len(files) > 50
+    for number in (kept, moved, deleted, restored):
+        assert f"api/process_definition/{number}/index.json" in files
+        assert f"api/process_definition/{number}/history/index.json" in files
     for file in (*files, "api/snapshot.json", "api/ledger.ndjson", "api/process_definition/all.ndjson"):
         assert client.get(f"/{quote(file)}").body == (site / file).read_bytes(), file
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clone, capture_output=True, check=True).stdout
