@@ -13,6 +13,7 @@ import pytest
 from registry.indexing import published
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -33,20 +34,28 @@ def set_back(repo: RepoBuilder, run: Run, tmp_path: Path) -> Iterator[tuple[Repo
 @contextmanager
 def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
     """A server whose every connection gets what `answer` sends."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    ended = threading.Event()
 
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
+    def serve() -> None:
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                if ended.is_set():
                     return
-                with connection:
-                    connection.recv(1 << 16)
-                    answer(connection)
+                connection.recv(1 << 16)
+                answer(connection)
 
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        finally:
+            # A thread that still accepts would take connections of a later server whose socket has the same number.
+            ended.set()
+            socket.create_connection(server.getsockname(), PATIENCE_S).close()
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
 
 
 def test_a_published_site_that_knows_more_is_not_replaced(
