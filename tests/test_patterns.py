@@ -3,6 +3,7 @@
 import multiprocessing
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -18,13 +19,20 @@ from registry.load import yaml
 from tests.support.patterns import SIZE, Used, lint, patterns_of, worst_texts
 
 LIMIT_S = 60
-PATTERNS = patterns_of(registry)
+
+
+@cache
+def _patterns() -> list[Used]:
+    """The patterns of the package. Finding them takes seconds, which every process of a test run would spend."""
+    return patterns_of(registry)
 
 
 def test_no_pattern_is_ambiguous_without_limit() -> None:
-    assert len(PATTERNS) > 90
+    assert len(_patterns()) > 90
     wrong = {
-        one.where: found for one in PATTERNS if (found := lint(one.pattern, one.flags, searches=one.searches))
+        one.where: found
+        for one in _patterns()
+        if (found := lint(one.pattern, one.flags, searches=one.searches))
     }
     assert wrong == {}
 
@@ -109,8 +117,8 @@ def _run_all(there: Connection, patterns: list[Used]) -> None:
 
 def test_each_pattern_takes_its_worst_text() -> None:
     """On 256 KiB each: what is quadratic takes many minutes there, and what is linear a few milliseconds."""
-    done = [one for one in _in_child(_run_all, PATTERNS) if one]
-    assert done == [one.where for one in PATTERNS]
+    done = [one for one in _in_child(_run_all, _patterns()) if one]
+    assert done == [one.where for one in _patterns()]
 
 
 WORST = {
