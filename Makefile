@@ -9,6 +9,8 @@ BIN := .venv/bin
 PORT ?= 8000
 NODE := tests/support/node
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Without compiled modules each test process rewrites the assertions of all test files, for ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets

@@ -30,8 +30,38 @@ settings.register_profile("busy machine", deadline=None, suppress_health_check=[
 settings.load_profile("busy machine")
 
 
-# They take about a minute or more each: started last, one process would work alone.
-_LONG = ("test_incremental.py", "test_histories.py", "test_watcher.py", "test_flat.py")
+# They take ten seconds or more each, the longest ones first: one that starts last keeps one process busy alone. Those
+# that mostly wait start together with those that compute.
+_LONG = (
+    "writes/faults/test_kills.py",
+    "server/test_machine.py",
+    "server/test_flat.py",
+    "review/test_pushed_ids.py",
+    "test_watcher.py",
+    "histories/test_histories.py",
+    "cli/test_machine_conditions.py",
+    "site/test_incremental.py",
+    "test_patterns.py",
+    "packaging/test_wheel.py",
+    "server/test_write_http.py",
+    "writes/faults/test_remotes.py",
+    "server/test_guards.py",
+    "server/test_write_guarded.py",
+    "cli/test_ci_files.py",
+    "history/test_merges.py",
+    "server/test_write_concurrency.py",
+    "git/test_batch_writer.py",
+    "check/test_hostile.py",
+    "cli/test_hook.py",
+    "packaging/test_pre_commit.py",
+    "browser/test_catalog.py",
+    "browser/test_live.py",
+    "credentials/test_sets.py",
+    "git/test_location.py",
+    "load/test_sizes.py",
+    "files/test_links.py",
+    "publish/test_publish.py",
+)
 # Marked `slow`, so left out by `make test-fast`: they start browsers, servers, other programs or many processes of git,
 # or try many examples. Folders and files relative to this one. Single tests have the mark themselves.
 _SLOW = (
@@ -95,15 +125,17 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark slow files, and put the long ones first."""
     here = Path(__file__).parent
+    names = {item.path: item.path.relative_to(here).as_posix() for item in items}
     for item in items:
-        if item.path.relative_to(here).as_posix().startswith(_SLOW):
+        if names[item.path].startswith(_SLOW):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(names[item.path], len(_LONG)))
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: a quarter of the time tests wait, for a server, a browser, a moment to pass."""
-    return (os.cpu_count() or 1) * 3 // 2
+    """Two more than there are cores: a third of the time tests wait, for a server, a browser, a moment to pass."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(autouse=True)
