@@ -21,10 +21,18 @@ INDEX_PAGE = "index.html"
 NOT_FOUND_PAGE = "404.html"
 CHANGES = "_changes"
 ASSETS = "_assets"
+SCHEMAS = "schema"
+# Digests of all files, which publishing adds.
+PUBLICATION = "_registry"
 # Only on the live server: its additions to open pages.
 LIVE = "_live"
 # GitHub Pages omits folders that start with `_`, unless this empty file exists.
 NO_JEKYLL = ".nojekyll"
+# Rules that Cloudflare Pages and Netlify apply to the site; GitLab Pages reads the redirects.
+HOST_HEADERS = "_headers"
+HOST_REDIRECTS = "_redirects"
+# Hosts read these files and do not all serve them: they are missing at a URL without being lost.
+FOR_HOSTS = frozenset({NO_JEKYLL, HOST_HEADERS, HOST_REDIRECTS})
 
 API_INDEX = "index.json"
 # A folder of the API has a twin for hosts without directory indexes: `x/index.json` is also `x.json`.
@@ -46,6 +54,11 @@ _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
 _DETAIL = re.compile(rf"{API}/([a-z0-9_]+)/(?:([1-9][0-9]{{0,15}})|by-name/(.+))\Z", re.DOTALL)
 _LIST_PAGE = re.compile(r"([a-z0-9_]+)(?:/_page/([1-9][0-9]{0,15}))?\Z")
 _PART = re.compile(r"[^\W_][\w.+-]*\Z")
+
+
+def is_api(path: str) -> bool:
+    """Return True for the path of an answer of the API; it can end with a slash."""
+    return path.startswith(f"{API}/") or path in (API, API + TWIN_ENDING)
 
 
 def api_list(kind: str, page: int = 1) -> str:
@@ -121,7 +134,7 @@ def api_schema(kind: str) -> str:
 
 def schema_file(kind: str) -> str:
     """File of the JSON Schema of a kind's files, for editors."""
-    return f"schema/{kind}.schema.json"
+    return f"{SCHEMAS}/{kind}.schema.json"
 
 
 def list_page(kind: str, page: int = 1) -> str:

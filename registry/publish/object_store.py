@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import RefusedError, RegistryError, UsageError
 from registry.model.addresses import API, API_SNAPSHOT, ASSETS, parse_page_file
-from registry.model.media_types import media_type
+from registry.model.http_headers import cache_control, media_type
 from registry.publish.bucket import for_each
 from registry.publish.destination import PublishedSite, SiteVersion
 from registry.publish.hash_tree import (
@@ -367,8 +367,4 @@ class _Upload:
 
 
 def _attributes(path: str) -> Attributes:
-    lasting = path.startswith(f"{ASSETS}/")
-    return {
-        "Content-Type": media_type(path),
-        "Cache-Control": "public, max-age=31536000, immutable" if lasting else "no-cache",
-    }
+    return {"Content-Type": media_type(path), "Cache-Control": cache_control(path)}

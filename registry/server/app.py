@@ -24,9 +24,23 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from registry.errors import Read, RegistryError
-from registry.model.addresses import API, API_INDEX, INDEX_PAGE, LIVE, NOT_FOUND_PAGE, parse_api_file
+from registry.model.addresses import (
+    API,
+    API_INDEX,
+    INDEX_PAGE,
+    LIVE,
+    NOT_FOUND_PAGE,
+    is_api,
+    parse_api_file,
+)
 from registry.model.characters import visible
-from registry.model.media_types import MEDIA_TYPES, media_type
+from registry.model.http_headers import (
+    MEDIA_TYPES,
+    REVALIDATED,
+    SECURITY_HEADERS,
+    cache_control,
+    media_type,
+)
 from registry.render.json_api import is_gone
 from registry.scaffold.webserver.answers import NOT_FOUND, READ_ONLY
 from registry.server.compression import ENCODINGS, CompressedBodies, chosen_encoding
@@ -48,10 +62,8 @@ if TYPE_CHECKING:
     from registry.server.live import LiveState
 
 HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "cache-control": "no-cache",
+    **{name.lower(): value for name, value in SECURITY_HEADERS.items()},
+    "cache-control": REVALIDATED,
 }
 _ASSETS = Path(__file__).with_name("assets")
 _LIVE = f"{LIVE}/"
@@ -315,6 +327,7 @@ class Server:
         headers = {
             **HEADERS,
             **cors,
+            "cache-control": cache_control(path),
             "content-type": media_type(path),
             "vary": ", ".join(["accept-encoding", *([cors["vary"]] if "vary" in cors else [])]),
             "etag": _entity_tag(state, path, body),
@@ -354,7 +367,7 @@ class Server:
             answer = Response(
                 self._with_live(state, page),
                 404,
-                {**HEADERS, "content-type": MEDIA_TYPES[".html"], "vary": "accept-encoding"},
+                {**HEADERS, "content-type": media_type(NOT_FOUND_PAGE), "vary": "accept-encoding"},
             )
             self._missing_page = (state.version, encoding, self._compressed(answer, encoding))
         return self._missing_page[2]
@@ -381,7 +394,7 @@ class Server:
         return self._missing(self._live.state, origin, "", is_api=is_api)
 
     def _is_api(self, path: str) -> bool:
-        return path.startswith(f"{self._base}{API}/") or path == f"{self._base}{API}"
+        return path.startswith(self._base) and is_api(path.removeprefix(self._base))
 
     async def _read_only(self, request: Request, error: Exception) -> Response:
         """Answer a request with a method that would write: status 405."""

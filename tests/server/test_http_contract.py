@@ -16,6 +16,7 @@ from registry.cli import main
 from registry.errors import UsageError
 from registry.load.settings import Settings
 from registry.load.source import open_source
+from registry.model.http_headers import headers_of
 from registry.pipeline import build
 from registry.scaffold.webserver import WEBSERVERS, webserver_config
 from registry.site import Site
@@ -175,7 +176,9 @@ def test_unknown_ids_and_addresses_are_not_found_and_say_so_as_json(address: str
     assert answer.json == {"error": "there is nothing at this address"}
 
 
-@pytest.mark.parametrize("path", ["/api/process_definition/", "/api/process_definition/1/", "/api/nothing/"])
+@pytest.mark.parametrize(
+    "path", ["/api/process_definition/", "/api/process_definition/1/", "/api/nothing/", "/api.json"]
+)
 def test_a_preflight_is_answered_as_reading_from_other_origins_is_offered(
     address: str, server_name: str, path: str
 ) -> None:
@@ -258,6 +261,28 @@ def test_twins_names_pages_and_assets_have_their_types(address: str) -> None:
     for ending, kind in ((".css", "text/css"), (".js", "text/javascript"), (".svg", "image/svg+xml")):
         asset = next(part for part in page.body.decode().split('"') if part.endswith(ending))
         assert ask(address, "/" + asset.replace("../", "")).type.startswith(kind)
+
+
+def test_headers_are_the_same_on_each_server(address: str) -> None:
+    page = ask(address, "/process_definition/group/p00/")
+    asset = next(part for part in page.body.decode().split('"') if part.endswith(".css"))
+    for path, file in (
+        ("/", "index.html"),
+        ("/process_definition/group/p00/", "process_definition/group/p00/index.html"),
+        ("/api/", "api/index.json"),
+        ("/api.json", "api.json"),
+        ("/api/process_definition/1/", "api/process_definition/1/index.json"),
+        ("/api/process_definition/1.json", "api/process_definition/1.json"),
+        ("/api/process_definition/all.ndjson", "api/process_definition/all.ndjson"),
+        ("/schema/process_definition.schema.json", "schema/process_definition.schema.json"),
+        ("/" + asset.replace("../", ""), asset.replace("../", "")),
+    ):
+        found = ask(address, path).headers
+        expected = {name.lower(): value for name, value in headers_of(file).items()}
+        sent = {name: found[name] for name in (*expected, "access-control-allow-origin") if name in found}
+        # Texts may name their encoding.
+        sent["content-type"] = sent["content-type"].removesuffix("; charset=utf-8")
+        assert sent == expected, path
 
 
 def test_an_unchanged_answer_is_not_sent_again(address: str) -> None:

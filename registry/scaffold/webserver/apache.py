@@ -1,10 +1,19 @@
 """Apache: a virtual host."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from registry.load.settings import Settings
 from registry.model import addresses
+from registry.model.http_headers import (
+    API_HEADERS,
+    COMPRESSED_TYPES,
+    IMMUTABLE,
+    MEDIA_TYPES,
+    REVALIDATED,
+    SECURITY_HEADERS,
+)
 from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_METHODS, READ_ONLY_TEXT, split_listen
 
 _APACHE = """# Serves the registry built at {plain_folder}, written by `registry webserver apache`.
@@ -29,46 +38,38 @@ Listen {listen}
         DirectoryIndex index.html index.json
         # Without it, clients get "application/json; charset=…" from some configurations.
         AddDefaultCharset Off
-        AddType application/json .json
-        AddType application/x-ndjson .ndjson
-        AddType text/javascript .js
-        AddType image/svg+xml .svg
-        AddType application/atom+xml .atom
-        AddOutputFilterByType DEFLATE application/json application/x-ndjson text/html text/css \
-text/javascript image/svg+xml
+        {types}
+        AddOutputFilterByType DEFLATE text/html {compressed}
     </Directory>
 
     RewriteEngine On
     RewriteCond %{{REQUEST_METHOD}} =OPTIONS
-    RewriteCond %{{REQUEST_URI}} ^{base_pattern}{api}(/|$)
+    RewriteCond %{{REQUEST_URI}} ^{base_pattern}{api}(/|{ending}$|$)
     RewriteRule ^ - [R=204,L]
     RewriteCond %{{REQUEST_METHOD}} !^(GET|HEAD)$
     RewriteRule ^ - [R=405,L]
 
-    Header always set X-Content-Type-Options nosniff
-    Header always set Referrer-Policy no-referrer
-    Header always set X-Frame-Options DENY
-    Header always set Cache-Control no-cache
+    {headers}
     ErrorDocument 403 {base}{missing_page}
     ErrorDocument 404 {base}{missing_page}
     ErrorDocument 405 "{read_only}
     Header always set Content-Type application/json "expr=%{{REQUEST_STATUS}} == 405"
     Header always set Allow "GET, HEAD" "expr=%{{REQUEST_STATUS}} == 405"
 
-    <Location "{base}{api}">
+    <LocationMatch "^{base_pattern}{api}(/|{ending}$|$)">
         ErrorDocument 403 "{missing}
         ErrorDocument 404 "{missing}
         Header always set Content-Type application/json "expr=%{{REQUEST_STATUS}} in {{'403', '404'}}"
-        Header always set Access-Control-Allow-Origin *
+        {api_headers}
         Header always set Access-Control-Allow-Methods "{methods}" "expr=%{{REQUEST_METHOD}} == 'OPTIONS'"
         Header always set Access-Control-Allow-Headers "expr=%{{req:Access-Control-Request-Headers}}" \
 "expr=%{{REQUEST_METHOD}} == 'OPTIONS'"
         Header always set Access-Control-Max-Age 600 "expr=%{{REQUEST_METHOD}} == 'OPTIONS'"
         Header always set Allow "{methods}" "expr=%{{REQUEST_METHOD}} == 'OPTIONS'"
-    </Location>
+    </LocationMatch>
     <Location "{base}{assets}/">
         # Their names change with their content.
-        Header always set Cache-Control "public, max-age=31536000, immutable"
+        Header always set Cache-Control "{immutable}"
     </Location>
 </VirtualHost>
 """
@@ -92,12 +93,22 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         base=base,
         base_pattern=base_pattern,
         api=addresses.API,
+        ending=re.escape(addresses.TWIN_ENDING),
         assets=addresses.ASSETS,
         methods=READ_METHODS,
+        types="\n        ".join(f"AddType {type_} {ending}" for ending, type_ in MEDIA_TYPES.items()),
+        compressed=" ".join(COMPRESSED_TYPES),
+        headers=_headers({**SECURITY_HEADERS, "Cache-Control": REVALIDATED}, "\n    "),
+        api_headers=_headers(API_HEADERS, "\n        "),
+        immutable=IMMUTABLE,
         missing=NOT_FOUND_TEXT.replace('"', '\\"') + '"',
         missing_page=addresses.NOT_FOUND_PAGE,
         read_only=READ_ONLY_TEXT.replace('"', '\\"') + '"',
     )
+
+
+def _headers(headers: Mapping[str, str], separator: str) -> str:
+    return separator.join(f'Header always set {name} "{value}"' for name, value in headers.items())
 
 
 def _escaped(text: str) -> str:

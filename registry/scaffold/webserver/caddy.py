@@ -1,9 +1,11 @@
 """Caddy: a site block of a Caddyfile."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from registry.load.settings import Settings
 from registry.model import addresses
+from registry.model.http_headers import API_HEADERS, IMMUTABLE, MEDIA_TYPES, REVALIDATED, SECURITY_HEADERS
 from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_METHODS, READ_ONLY_TEXT, split_listen
 
 _CADDY = """# Serves the registry built at {folder}, written by `registry webserver caddy`.
@@ -11,13 +13,13 @@ _CADDY = """# Serves the registry built at {folder}, written by `registry webser
 http://{server_name}:{port} {{
 	{bind}encode zstd gzip
 {without_slash}
-	@api path {base}{api} {base}{api}/*
+	@api path {base}{api} {base}{api}/* {base}{api_file}
 	@preflight {{
 		method OPTIONS
-		path {base}{api} {base}{api}/*
+		path {base}{api} {base}{api}/* {base}{api_file}
 	}}
 	handle @preflight {{
-		header Access-Control-Allow-Origin *
+		{preflight_headers}
 		header Access-Control-Allow-Methods "{methods}"
 		header Access-Control-Allow-Headers {{header.Access-Control-Request-Headers}}
 		header Access-Control-Max-Age 600
@@ -28,19 +30,19 @@ http://{server_name}:{port} {{
 	@write not method GET HEAD
 	handle @write {{
 		header Allow "GET, HEAD"
-		header Access-Control-Allow-Origin *
+		{api_headers}
+		{revalidated}
 		header Content-Type application/json
 		respond `{read_only}` 405
 	}}
 
 	handle @api {{
 		{strip}root * {folder}
-		header Access-Control-Allow-Origin *
-		header X-Content-Type-Options nosniff
-		header Cache-Control no-cache
+		{api_headers}
+		{revalidated}
 		@lines path *.ndjson
 		# `>`: after the file server has set its own type.
-		header @lines >Content-Type application/x-ndjson
+		header @lines >Content-Type {lines}
 		file_server {{
 			index index.json
 		}}
@@ -48,21 +50,19 @@ http://{server_name}:{port} {{
 
 	handle {base}* {{
 		{strip}root * {folder}
-		header X-Content-Type-Options nosniff
-		header Referrer-Policy no-referrer
-		header X-Frame-Options DENY
+		{security_headers}
 		@assets path /{assets}/*
 		@others not path /{assets}/*
 		# The names of assets change with their content.
-		header @assets Cache-Control "public, max-age=31536000, immutable"
-		header @others Cache-Control no-cache
+		header @assets Cache-Control "{immutable}"
+		header @others Cache-Control "{cache}"
 		file_server
 	}}
 
 	handle_errors {{
-		@failed_api path {base}{api} {base}{api}/*
+		@failed_api path {base}{api} {base}{api}/* {base}{api_file}
 		handle @failed_api {{
-			header Access-Control-Allow-Origin *
+			{error_headers}
 			header Content-Type application/json
 			respond `{missing}`
 		}}
@@ -89,12 +89,26 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         strip=f"uri strip_prefix {base.rstrip('/')}\n\t\t" if base != "/" else "",
         base=base,
         api=addresses.API,
+        api_file=addresses.api_files(addresses.API)[1],
         assets=addresses.ASSETS,
         methods=READ_METHODS,
+        preflight_headers=_headers(API_HEADERS),
+        api_headers=_headers({**API_HEADERS, **SECURITY_HEADERS}),
+        error_headers=_headers({**API_HEADERS, **SECURITY_HEADERS, "Cache-Control": REVALIDATED}, depth=3),
+        security_headers=_headers(SECURITY_HEADERS),
+        revalidated=_headers({"Cache-Control": REVALIDATED}),
+        cache=REVALIDATED,
+        immutable=IMMUTABLE,
+        lines=MEDIA_TYPES[".ndjson"],
         missing=NOT_FOUND_TEXT,
         missing_page=addresses.NOT_FOUND_PAGE,
         read_only=READ_ONLY_TEXT,
     )
+
+
+def _headers(headers: Mapping[str, str], depth: int = 2) -> str:
+    separator = "\n" + "\t" * depth
+    return separator.join(f'header {name} "{value}"' for name, value in headers.items())
 
 
 def _redirect(base: str) -> str:

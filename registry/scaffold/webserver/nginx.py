@@ -1,10 +1,26 @@
 """nginx: a server block."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from registry.load.settings import Settings
+from typing import TYPE_CHECKING
+
 from registry.model import addresses
-from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_ONLY_TEXT
+from registry.model.http_headers import (
+    API_HEADERS,
+    COMPRESSED_TYPES,
+    DEFAULT_TYPE,
+    IMMUTABLE,
+    MEDIA_TYPES,
+    REVALIDATED,
+    SECURITY_HEADERS,
+)
+from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_METHODS, READ_ONLY_TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from registry.load.settings import Settings
 
 _NGINX = """# Serves the registry built at {folder}, written by `registry webserver nginx`.
 # Put it into the http block of nginx.conf, or into a file below conf.d/ or sites-enabled/.
@@ -18,45 +34,49 @@ server {{
     charset off;
     gzip on;
     gzip_vary on;
-    gzip_types application/json application/x-ndjson text/css text/javascript image/svg+xml;
+    gzip_types {compressed};
+    types {{
+        {types}
+    }}
 {without_slash}
     location {base}{api}/ {{
         alias {folder}/{api}/;
         index index.json;
-        types {{ application/json json; application/x-ndjson ndjson; }}
         default_type application/json;
-        add_header Access-Control-Allow-Origin "*" always;
-        add_header X-Content-Type-Options nosniff always;
-        add_header Cache-Control "no-cache" always;
+        {api_headers}
+        {revalidated}
         error_page 403 404 = @registry_missing;
+        error_page 405 = @registry_read_only;
+    }}
+
+    location = {base}{api_file} {{
+        alias {folder}/{api_file};
+        {api_headers}
+        {revalidated}
         error_page 405 = @registry_read_only;
     }}
 
     location {base} {{
         alias {folder}/;
         index index.html;
-        types {{ text/html html; text/css css; text/javascript js; image/svg+xml svg; application/json \
-json; application/atom+xml atom; }}
-        default_type application/octet-stream;
-        add_header X-Content-Type-Options nosniff always;
-        add_header Referrer-Policy no-referrer always;
-        add_header X-Frame-Options DENY always;
-        add_header Cache-Control "no-cache" always;
+        default_type {default_type};
+        {security_headers}
+        {revalidated}
         error_page 403 404 {base}{missing_page};
     }}
 
     location {base}{assets}/ {{
         alias {folder}/{assets}/;
-        types {{ text/css css; text/javascript js; image/svg+xml svg; }}
-        add_header X-Content-Type-Options nosniff always;
+        {security_headers}
         # Their names change with their content.
-        add_header Cache-Control "public, max-age=31536000, immutable" always;
+        {immutable}
     }}
 
     location @registry_missing {{
         internal;
         default_type application/json;
-        add_header Access-Control-Allow-Origin "*" always;
+        {api_headers}
+        {revalidated}
         return 404 {missing};
     }}
 
@@ -64,16 +84,17 @@ json; application/atom+xml atom; }}
         internal;
         # Browsers ask first whether a page of another origin may send a header such as If-None-Match.
         if ($request_method = OPTIONS) {{
-            add_header Access-Control-Allow-Origin "*" always;
-            add_header Access-Control-Allow-Methods "GET, HEAD, OPTIONS" always;
+            {preflight_headers}
+            add_header Access-Control-Allow-Methods "{methods}" always;
             add_header Access-Control-Allow-Headers $http_access_control_request_headers always;
             add_header Access-Control-Max-Age 600 always;
-            add_header Allow "GET, HEAD, OPTIONS" always;
+            add_header Allow "{methods}" always;
             return 204;
         }}
         default_type application/json;
         add_header Allow "GET, HEAD" always;
-        add_header Access-Control-Allow-Origin "*" always;
+        {api_headers}
+        {revalidated}
         return 405 {read_only};
     }}
 }}
@@ -96,11 +117,26 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         without_slash=_WITHOUT_SLASH.format(path=base.rstrip("/"), base=base) if base != "/" else "",
         base=base,
         api=addresses.API,
+        api_file=addresses.api_files(addresses.API)[1],
         assets=addresses.ASSETS,
         missing_page=addresses.NOT_FOUND_PAGE,
         missing=f"'{NOT_FOUND_TEXT}'",
         read_only=f"'{READ_ONLY_TEXT}'",
+        methods=READ_METHODS,
+        compressed=" ".join(COMPRESSED_TYPES),
+        types="\n        ".join(f"{name} {ending[1:]};" for ending, name in MEDIA_TYPES.items()),
+        default_type=DEFAULT_TYPE,
+        security_headers=_add_headers(SECURITY_HEADERS),
+        api_headers=_add_headers({**API_HEADERS, **SECURITY_HEADERS}),
+        preflight_headers=_add_headers(API_HEADERS),
+        revalidated=_add_headers({"Cache-Control": REVALIDATED}),
+        immutable=_add_headers({"Cache-Control": IMMUTABLE}),
     )
+
+
+def _add_headers(headers: Mapping[str, str]) -> str:
+    lines = [f'add_header {name} "{value}" always;' for name, value in headers.items()]
+    return "\n        ".join(lines)
 
 
 def _quoted(text: str) -> str:
