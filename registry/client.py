@@ -34,7 +34,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +53,7 @@ __all__ = [
 
 _TRIES = 3
 _REPEATED = (429, 500, 502, 503, 504)
+_MOVED = (301, 302, 307, 308)
 _THREADS = 8
 # A host shows two publications at once for a moment.
 _BETWEEN_STATES_S = 1.0
@@ -61,6 +62,8 @@ _ROOT = "_registry/root.json"
 _LEDGER = "api/ledger.ndjson"
 # Marks a folder whose files belong to `sync`.
 _MIRROR = "_registry/mirror"
+# Hosts read these files, and do not all serve them.
+_FOR_HOSTS = frozenset({".nojekyll", "_headers", "_redirects"})
 
 
 class ClientError(Exception):
@@ -233,21 +236,26 @@ class RegistryClient:
         _claim_mirror(target)
         missing = [path for path, sha256 in wanted.items() if _sha256_of_file(target / path) != sha256]
 
-        def fetch(path: str) -> None:
-            data = self._source.read(path, None).data
+        def fetch(path: str) -> bool:
+            try:
+                data = self._source.read(quote(path), None).data
+            except NotFound:
+                if path not in _FOR_HOSTS:
+                    raise
+                return False
             if hashlib.sha256(data).hexdigest() != wanted[path]:
                 raise BadSignature(f"{path} differs from its digest; the site may have been published again")
             _replace(target / path, data)
+            return True
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            for _ in pool.map(fetch, missing):
-                pass
+            written = sum(pool.map(fetch, missing))
         for path in [one.relative_to(target).as_posix() for one in target.rglob("*") if one.is_file()]:
             if path not in wanted and not path.startswith("_registry/"):
                 (target / path).unlink()
         for path, data in tree.own_files.items():
             _replace(target / path, data)
-        return len(missing)
+        return written
 
     # Reading
 
@@ -404,6 +412,7 @@ class _Http:
     def __init__(self, address: str, timeout_s: float) -> None:
         parts = urlsplit(address)
         self._host = parts.netloc
+        self._address = address.rstrip("/") + "/"
         self._is_https = parts.scheme == "https"
         self._proxy = _proxy_for(parts.scheme, self._host)
         base = parts.path.rstrip("/") + "/"
@@ -439,6 +448,14 @@ class _Http:
         raise Unavailable(f"{self._host}: {path}: {reason}")
 
     def _request(self, path: str, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        found = self._request_once(path, headers)
+        moved_to = urljoin(self._address + path, found[1].get("location", ""))
+        # Some hosts move `x/index.html` to `x/`, and `404.html` to `404`. Another host is never asked.
+        if found[0] in _MOVED and moved_to.startswith(self._address):
+            return self._request_once(moved_to.removeprefix(self._address), headers)
+        return found
+
+    def _request_once(self, path: str, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         connection = self._connection()
         connection.request("GET", self._prefix + path, headers=headers)
         with connection.getresponse() as answer:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from registry.model.addresses import PUBLICATION
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ADDED_FOLDER = "_registry"
+ADDED_FOLDER = PUBLICATION
 """Folder of everything that is added by publishing, below the site."""
 ROOT_FILE = f"{ADDED_FOLDER}/root.json"
 SIGNATURE_FILE = f"{ROOT_FILE}.sig"

@@ -14,7 +14,7 @@ from urllib.parse import quote, urljoin
 from registry.errors import UsageError
 from registry.ids import parse_ledger
 from registry.ids.segments import line_hash
-from registry.model.addresses import API_LEDGER, API_SNAPSHOT
+from registry.model.addresses import API_LEDGER, API_SNAPSHOT, FOR_HOSTS
 from registry.publish.hash_tree import (
     ROOT_FILE,
     SIGNATURE_FILE,
@@ -57,6 +57,10 @@ class SiteReader:
         self._address = place if isinstance(place, str) else ""
         if self._folder is not None and not self._folder.is_dir():
             raise UsageError(f"{place} is not a folder", "name the URL or the folder of a published site")
+
+    def can_lack(self, path: str) -> bool:
+        """Return True for a file that a host reads, and need not serve."""
+        return self._folder is None and path in FOR_HOSTS
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file, or None if there is none. Raises UsageError for any other answer."""
@@ -139,7 +143,8 @@ def _leaf_faults(site: SiteReader, root: Root, progress: Progress) -> Iterator[s
             if number % 500 == 0:
                 progress("verifying files", number, len(paths))
             if data is None:
-                yield f"{path} is missing"
+                if not site.can_lack(path):
+                    yield f"{path} is missing"
             elif len(data) != listed[path].size or hex_digest(data) != listed[path].sha256:
                 yield f"{path} was changed"
     facts = site.read(API_SNAPSHOT)
