@@ -41,6 +41,7 @@ class Settings:
     or ignore). `folders` does the same for definitions whose names start with a prefix. `fail_on` gives the
     level from which a change fails a review, by party, and by folder and party. `compat` names old clients
     that must accept the definitions. `require_match`: changes through HTTP need the header `If-Match`.
+    `host_files`: the site contains `_headers` and `_redirects`, which some hosts read.
     """
 
     title: str = "Process Registry"
@@ -58,6 +59,7 @@ class Settings:
     compat: tuple[str, ...] = ()
     fail_on: Mapping[str, Any] = field(default_factory=dict)
     require_match: bool = False
+    host_files: bool = False
 
     def level_of(self, rule: str, name: str) -> str | None:
         """Return the level of a rule or change for the definition `name`.

@@ -21,7 +21,7 @@ def test_without_the_file_or_with_only_comments_everything_has_a_value() -> None
 def test_every_setting_is_read() -> None:
     settings, problems = parse_settings(
         b"title: T\ndescription: D\nbase_url: https://r.example.org/sub/\nregistry_id: 12345678-aa\npage_size: 5\nhistory: commits\noutput: public/site\n"
-        b"bot_name: Bot\nbot_email: bot@example.org\n"
+        b"bot_name: Bot\nbot_email: bot@example.org\nhost_files: true\n"
     )
     assert not problems
     assert settings == Settings(
@@ -34,6 +34,7 @@ def test_every_setting_is_read() -> None:
         "public/site",
         "Bot",
         "bot@example.org",
+        host_files=True,
     )
     assert settings.base_path == "/sub/"
 
