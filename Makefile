@@ -52,7 +52,7 @@ test: lint test-tools $(NODE)/node_modules/.installed ## lint, types, layers, un
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine'
 
 .PHONY: test-engines
-test-engines: .venv/.installed-dev ## SQL tables on MariaDB and PostgreSQL, the site on Caddy and Apache; installs them where they are missing
+test-engines: .venv/.installed-dev ## SQL tables on MariaDB and PostgreSQL, the site on Caddy, Apache and sshd; installs them where they are missing
 	@scripts/install-engines
 	$(BIN)/pytest -m engine
 

@@ -61,6 +61,8 @@ def command(
     \b
       folder:PATH   a link at PATH, which is replaced at once; the last three publications are kept
       git:BRANCH    a commit on top of a branch, for GitHub Pages and the like; with --remote it is pushed
+      rsync:HOST:PATH
+                    a link at PATH on another machine, through ssh with your keys and settings; as with folder:
       s3://BUCKET/PREFIX
                     objects in a bucket, with the variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and
                     AWS_ENDPOINT_URL; needs the extra s3
@@ -80,6 +82,7 @@ def command(
       registry build && registry publish folder:/srv/registry/site
       registry publish git:gh-pages --remote origin
       registry publish git:gh-pages --remote origin --dry-run
+      registry publish rsync:web@www.example.org:/srv/registry/site
       registry publish s3://my-bucket/registry
       registry publish folder:/srv/registry/site --rollback
     """
@@ -94,7 +97,7 @@ def command(
     settings = WorkTree(root).settings
     context = _Context(root, remote, (settings.bot_name, settings.bot_email), take_over)
     destination = _destination(target, context)
-    signer = partial(sign, key=key) if key is not None and not dry_run else None
+    signer = partial(sign, key=key) if key is not None else None
     with progress() as report:
         if rollback:
             plan = plan_rollback(destination, report, sign=signer)
@@ -106,9 +109,9 @@ def command(
     if format_ == "json":
         write_json(_as_json(plan, is_done=not dry_run))
     elif dry_run:
-        _print_dry_run(plan)
+        _print_dry_run(plan, destination.name)
     elif plan.publication is None:
-        out.print(f"Nothing to do: {destination.name} shows this site.", markup=False)
+        out.print(_nothing_to_do(destination.name), markup=False)
     else:
         out.print(f"Published to {destination.name}: {_summary(plan)}", markup=False)
 
@@ -151,6 +154,13 @@ def _branch(branch: str, context: _Context) -> "Destination":
     return BranchDestination(repository, branch, context.remote, signature_now(*context.author))
 
 
+def _rsync(place: str, _context: _Context) -> "Destination":
+    from registry.load.settings import remote_shell
+    from registry.publish.rsync import RsyncDestination
+
+    return RsyncDestination(place, remote_shell())
+
+
 def _bucket(place: str, context: _Context) -> "Destination":
     require_extra("publish", "s3")
     from registry.load.settings import environment_of_store
@@ -175,6 +185,7 @@ class _Destination(NamedTuple):
 _DESTINATIONS = {
     "folder": _Destination("folder:PATH", _folder),
     "git": _Destination("git:BRANCH", _branch),
+    "rsync": _Destination("rsync:HOST:PATH", _rsync),
     "s3": _Destination("s3://BUCKET/PREFIX", _bucket),
 }
 
@@ -187,14 +198,23 @@ def _summary(plan: "PublicationPlan") -> str:
     )
 
 
-def _print_dry_run(plan: "PublicationPlan") -> None:
+def _nothing_to_do(place: str) -> str:
+    return f"Nothing to do: {place} shows this site."
+
+
+def _print_dry_run(plan: "PublicationPlan", place: str) -> None:
     changes = plan.changes
     for mark, paths in (("+", changes.written), ("-", changes.removed)):
         for path in paths[:_MOST_SHOWN]:
             out.print(f"{mark} {path}", markup=False)
         if len(paths) > _MOST_SHOWN:
             out.print(f"{mark} … and {len(paths) - _MOST_SHOWN:,} more", markup=False)
-    out.print(f"Would publish: {_summary(plan)} The site has {_megabytes(plan.size)}.", markup=False)
+    if plan.publication is None:
+        out.print(_nothing_to_do(place), markup=False)
+    elif plan.only_signs:
+        out.print("Would publish another signature; the files stay as they are.", markup=False)
+    else:
+        out.print(f"Would publish: {_summary(plan)} The site has {_megabytes(plan.size)}.", markup=False)
     for name, fits in plan.hosts().items():
         out.print(f"{name}: {'fits' if fits else 'too large'}", markup=False)
 
@@ -203,6 +223,7 @@ def _as_json(plan: "PublicationPlan", *, is_done: bool) -> dict[str, object]:
     changes = plan.changes
     return {
         "published": is_done and plan.publication is not None,
+        "only_signature": plan.only_signs,
         "sequence": plan.sequence if plan.publication is not None else plan.sequence - 1,
         "written": list(changes.written),
         "removed": list(changes.removed),

@@ -6,6 +6,7 @@ A JSON Schema describes `registry.yaml`.
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -205,6 +206,17 @@ def source_date_epoch() -> int | None:
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise UsageError(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds")
     return int(text)
+
+
+def remote_shell() -> list[str]:
+    """Return the command that connects to other machines: `RSYNC_RSH`, as for rsync itself, or `ssh`.
+
+    Raises UsageError for an unfinished quotation.
+    """
+    try:
+        return shlex.split(os.environ.get("RSYNC_RSH", "")) or ["ssh"]
+    except ValueError as error:
+        raise UsageError(f"RSYNC_RSH is not a command: {error}", 'as in RSYNC_RSH="ssh -p 2222"') from error
 
 
 def environment_of_job() -> Mapping[str, str]:

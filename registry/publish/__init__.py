@@ -18,10 +18,10 @@ from registry.publish.destination import SiteChanges, SiteVersion, compare_sites
 from registry.publish.hash_tree import ADDED_FOLDER, Root
 from registry.publish.hosts import HOSTS
 from registry.publish.signing import signing_key
-from registry.publish.site_files import SiteFile, SiteFiles, read_site_files
+from registry.publish.site_files import SiteFiles, read_site_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from registry.progress import Progress
@@ -34,7 +34,7 @@ class PublicationPlan:
     """What a publication would do, and the hosts by whether the site fits them.
 
     `files` and `folders` are numbers of the whole site, `size` its bytes. `publication` is None if there is
-    nothing to do.
+    nothing to do. `only_signs` is True if the published files stay, and get another signature.
     """
 
     changes: SiteChanges
@@ -43,6 +43,7 @@ class PublicationPlan:
     size: int
     sequence: int
     publication: SiteVersion | None
+    only_signs: bool
 
     def hosts(self) -> dict[str, bool]:
         """Return the known hosts, and whether the site is within their limits."""
@@ -69,8 +70,8 @@ def plan_publication(
     progress("comparing with what is published")
     published = destination.published(found.files)
     refuse_loss(facts, published, allow_shrink=allow_shrink)
-    read = partial(_read, found.folder)
-    return _plan(found.files, read, facts, published, sign)
+    source = SiteVersion(found.files, partial(_read, found.folder), facts, {}, found.folder)
+    return _plan(source, published, sign)
 
 
 def plan_rollback(
@@ -82,30 +83,26 @@ def plan_rollback(
     """
     progress("reading what is published")
     earlier = destination.earlier()
-    return _plan(earlier.files, earlier.read, earlier.root, destination.published(earlier.files), sign)
+    return _plan(earlier, destination.published(earlier.files), sign)
 
 
 def _plan(
-    files: Mapping[str, SiteFile],
-    read: Callable[[str], bytes],
-    facts: Root,
-    published: PublishedSite | None,
-    sign: Callable[[bytes], bytes] | None,
+    source: SiteVersion, published: PublishedSite | None, sign: Callable[[bytes], bytes] | None
 ) -> PublicationPlan:
+    files = source.files
     changes = compare_sites(files, published)
     sequence = published.root.sequence + 1 if published is not None else 1
+    is_other_site = bool(
+        published is None or changes.written or changes.removed or published.root.commit != source.root.commit
+    )
+    is_other_signature = published is not None and sign is not None and not _is_signed_by(published, sign)
     publication = None
-    if (
-        published is None
-        or changes.written
-        or changes.removed
-        or published.root.commit != facts.commit
-        or (sign is not None and not _is_signed_by(published, sign))
-    ):
-        publication = publication_of(files, read, facts, sequence, sign)
+    if is_other_site or is_other_signature:
+        publication = publication_of(source, sequence, sign)
     folders = {parent for path in files for parent in _parents(path)}
     size = sum(one.size for one in files.values())
-    return PublicationPlan(changes, len(files), len(folders), size, sequence, publication)
+    only_signs = is_other_signature and not is_other_site
+    return PublicationPlan(changes, len(files), len(folders), size, sequence, publication, only_signs)
 
 
 def _is_signed_by(published: PublishedSite, sign: Callable[[bytes], bytes]) -> bool:

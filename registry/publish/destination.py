@@ -17,6 +17,7 @@ from registry.publish.hash_tree import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from registry.progress import Progress
     from registry.publish.site_files import SiteFile
@@ -39,13 +40,14 @@ class SiteVersion:
     """A complete state to publish: the files of the site, and the files that publishing adds.
 
     `read` returns the content of a file of the site. `added` are the leaves, the root and its signature, by
-    path.
+    path. `folder` has the files of the site, None if they are at the destination only.
     """
 
     files: Mapping[str, SiteFile]
     read: Callable[[str], bytes]
     root: Root
     added: Mapping[str, bytes]
+    folder: Path | None = None
 
     def content(self, path: str) -> bytes:
         """Return the content of a file of the site. Raises RefusedError if it differs from its digest."""
@@ -123,17 +125,12 @@ def refuse_loss(root: Root, published: PublishedSite | None, *, allow_shrink: bo
         )
 
 
-def publication_of(
-    files: Mapping[str, SiteFile],
-    read: Callable[[str], bytes],
-    facts: Root,
-    sequence: int,
-    sign: Callable[[bytes], bytes] | None,
-) -> SiteVersion:
-    """Return the publication of files, with leaves and a signed root. `facts` has ids, commit and ledger."""
+def publication_of(source: SiteVersion, sequence: int, sign: Callable[[bytes], bytes] | None) -> SiteVersion:
+    """Return the publication of a site, with leaves and a signed root. The source's root has no digests."""
+    files = source.files
     leaves = leaf_files({path: one.digest for path, one in files.items()})
     root = replace(
-        facts,
+        source.root,
         sequence=sequence,
         files=len(files),
         size=sum(one.size for one in files.values()),
@@ -143,4 +140,4 @@ def publication_of(
     added = {**leaves, ROOT_FILE: data}
     if sign is not None:
         added[SIGNATURE_FILE] = sign(data)
-    return SiteVersion(files, read, root, added)
+    return replace(source, root=root, added=added)

@@ -35,7 +35,10 @@ _PAGE_SIZE = 16384
 
 
 class SiteFile(NamedTuple):
-    """Digests and size of a file: SHA-256, size in bytes, and git's id of a blob with its content (SHA-1)."""
+    """Digests and size of a file: SHA-256, size in bytes, and git's id of a blob with its content (SHA-1).
+
+    The id is empty for a file that was not read here.
+    """
 
     sha256: str
     size: int

@@ -237,6 +237,24 @@ def test_an_unchanged_site_is_published_again_for_another_signature(
     assert done == [True, True, False, False, True, False]
 
 
+def test_a_dry_run_shows_that_only_the_signature_would_change(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    place = f"folder:{tmp_path / 'www'}"
+    words = ("publish", place, "-C", str(registry.root), "--dry-run")
+    sign = ("--sign", str(tmp_path / "key"))
+    publish(run, registry, place)
+    assert "Nothing to do" in run(*words).out
+    assert "Would publish another signature; the files stay as they are." in run(*words, *sign).out
+    assert json.loads(run(*words, *sign, "--format", "json").out)["only_signature"] is True
+    assert not (tmp_path / "www" / SIGNATURE_FILE).exists()
+    publish(run, registry, place, *sign)
+    assert "Nothing to do" in run(*words, *sign).out
+    change(registry, run, "Another title")
+    assert "Would publish: " in run(*words, *sign).out
+
+
 @pytest.mark.parametrize("target", ["folder", "git"])
 def test_a_killed_publication_leaves_a_whole_state(
     registry: RepoBuilder, run: Run, tmp_path: Path, target: str

@@ -1,9 +1,16 @@
 """Steps of tests that publish a registry."""
 
 import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from registry.client import ClientError, RegistryClient
+from registry.progress import silent
+from registry.publish.verification import SiteReader, verify_site
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -71,3 +78,61 @@ def edit_branch(repo: RepoBuilder, files: dict[str, str]) -> None:
         (work / path).write_text(text)
     RepoBuilder.at(work, repo.clock).commit("Edit by hand")
     repo.git("worktree", "remove", "--force", str(work))
+
+
+class SigningKey(NamedTuple):
+    """A key, and the file of signers that allows it."""
+
+    key: Path
+    signers: Path
+
+
+def signing_key(folder: Path) -> SigningKey:
+    """Make a key in a folder."""
+    key = folder / "signing-key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signers = folder / "signers"
+    signers.write_text(f"ci@example.org {key.with_suffix('.pub').read_text()}")
+    return SigningKey(key, signers)
+
+
+class Readings:
+    """What readers of a published folder saw: the number of complete readings, and faults."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.count = 0
+        self.faults: list[str] = []
+
+
+@contextmanager
+def reading(www: Path, signers: Path, cache: Path) -> Iterator[Readings]:
+    """Read a published folder again and again: a whole state by its digests, and answers through the client.
+
+    The client refuses what does not fit the signed digests, and older states than before.
+    """
+    readings = Readings()
+    is_over = threading.Event()
+
+    def read() -> None:
+        with RegistryClient(www, cache=cache, verify=signers) as client:
+            while not is_over.is_set():
+                place = www.resolve()
+                faults = verify_site(SiteReader(place), silent).faults
+                if place.exists():  # else three publications were faster than this reader
+                    readings.faults += faults
+                try:
+                    assert {one.name for one in client.all()} >= {"a", "b"}
+                    assert client.get("a").id == 1
+                except (ClientError, AssertionError) as error:
+                    readings.faults.append(repr(error))
+                readings.count += 1
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield readings
+    finally:
+        is_over.set()
+        reader.join()
+    assert readings.count, "there was no time to read"
