@@ -52,7 +52,7 @@ test: lint test-tools $(NODE)/node_modules/.installed ## lint, types, layers, un
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine'
 
 .PHONY: test-engines
-test-engines: .venv/.installed-dev ## SQL tables on MariaDB and PostgreSQL, the site on Caddy, Apache and sshd; installs them where they are missing
+test-engines: .venv/.installed-dev ## SQL tables on MariaDB and PostgreSQL, the site on Caddy and Apache, publishing to sshd and Ceph; installs them where they are missing
 	@scripts/install-engines
 	$(BIN)/pytest -m engine
 
@@ -74,11 +74,12 @@ accept: .venv/.installed-dev ## write generated documents and expected outputs a
 	$(BIN)/ruff format --quiet
 
 .PHONY: soak
-soak: .venv/.installed-dev ## test ids in 1,000 generated histories and 200 killed indexers, 10,000 edits under a server, killed write servers, mixed requests (hours; SOAK="--histories 50" for less)
+soak: .venv/.installed-dev ## test ids in 1,000 generated histories and 200 killed indexers, 10,000 edits under a server, killed write servers, mixed requests, killed publications (hours; SOAK="--histories 50" for less)
 	$(BIN)/python tests/histories/soak.py $(SOAK)
 	$(BIN)/python -m tests.server.edits
 	$(BIN)/python -m tests.writes.faults.soak
 	$(BIN)/python -m tests.writes.http.soak
+	$(BIN)/python -m tests.publish.soak
 
 .PHONY: bench
 bench: .venv/.installed-dev ## measure builds beside their floor, checks beside check-jsonschema, the server beside nginx (30 minutes)

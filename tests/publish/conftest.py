@@ -3,16 +3,11 @@
 import pytest
 
 from tests.conftest import Run
-from tests.support.publishing import index
+from tests.support.publishing import new_registry
 from tests.support.repo import RepoBuilder
 
 
 @pytest.fixture
 def registry(repo: RepoBuilder, run: Run) -> RepoBuilder:
     """A registry with two definitions that have ids, built to `site`."""
-    repo.define("a")
-    repo.define("b")
-    repo.write(".gitignore", "/site\n/.site.generations/\n/.registry/\n")
-    repo.commit()
-    index(repo, run)
-    return repo
+    return new_registry(repo, run)

@@ -15,6 +15,16 @@ from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 
+def new_registry(repo: RepoBuilder, run: Run) -> RepoBuilder:
+    """Give a repository two definitions that have ids, and build them to `site`."""
+    repo.define("a")
+    repo.define("b")
+    repo.write(".gitignore", "/site\n/.site.generations/\n/.registry/\n")
+    repo.commit()
+    index(repo, run)
+    return repo
+
+
 def index(repo: RepoBuilder, run: Run) -> None:
     """Assign ids, and build."""
     assert run("index", "-C", str(repo.root)).code == 0
