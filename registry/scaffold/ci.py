@@ -22,13 +22,13 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "actions/upload-artifact": ("bbbca2ddaa5d8feaa63e36b76fdaad77386f024f", "v7.0.0"),
     "actions/upload-pages-artifact": ("fc324d3547104276b827a68afc52ff2a11cc49c9", "v5.0.0"),
     "https://code.forgejo.org/actions/checkout": ("11d5960a326750d5838078e36cf38b85af677262", "v4.4.0"),
-    "https://code.forgejo.org/forgejo/upload-artifact": ("16871d9e8cfcf27ff31822cac382bbb5450f1e1e", "v4"),
 }
 # Folders that need no quotes in a shell, in YAML or in a path pattern.
 _FOLDER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*(/[A-Za-z0-9._][A-Za-z0-9._-]*)*")
 
 _GITHUB = """# Reviews every pull request with read access only, so that forks are safe. On main,
-# assigns ids and publishes the site to GitHub Pages. registry-comment.yml posts the comment.
+# assigns ids and publishes the site to GitHub Pages: in the settings of the repository, choose GitHub Actions
+# as the source of Pages. registry-comment.yml posts the comment.
 name: registry
 on:
   pull_request:%(paths)s
@@ -68,18 +68,16 @@ jobs:
       - run: cp -rL preview preview-site
       - uses: %(actions/upload-artifact)s
         with: {name: registry-preview, path: preview-site}
-  index:
+  publish:
     if: github.event_name == 'push'
     runs-on: ubuntu-latest
     timeout-minutes: 30
     permissions:
       contents: write
       pages: read
-    outputs:
-      commit: ${{ steps.index.outputs.commit }}
-      address: ${{ steps.pages.outputs.base_url }}
     steps:
       - uses: %(actions/checkout)s
+        # The whole history: revisions are read from the commits.
         with: {fetch-depth: 0}
       - uses: %(actions/setup-python)s
         with: {python-version: "3.12"}
@@ -89,28 +87,20 @@ jobs:
       # Omit --published, here and below, if the pages require a login.
       - run: registry index%(folder)s --push --branch main --published "$ADDRESS"
         env: {ADDRESS: "${{ steps.pages.outputs.base_url }}"}
-      - id: index
-        run: echo "commit=$(git rev-parse HEAD)" >> "$GITHUB_OUTPUT"
-  build:
-    needs: index
-    runs-on: ubuntu-latest
-    timeout-minutes: 30
-    permissions:
-      contents: read
-    steps:
-      - uses: %(actions/checkout)s
-        # The whole history: revisions are read from the commits.
-        with: {fetch-depth: 0, persist-credentials: false, ref: "${{ needs.index.outputs.commit }}"}
-      - uses: %(actions/setup-python)s
-        with: {python-version: "3.12"}
-      - run: %(install)s
       # Exits with 3 if the published site has more ids: a main that was reset does not replace the site.
       - run: registry build%(folder)s --out site --published "$ADDRESS" --base-url "$ADDRESS"
-        env: {ADDRESS: "${{ needs.index.outputs.address }}"}
+        env: {ADDRESS: "${{ steps.pages.outputs.base_url }}"}
+      # The branch has the last publications, for comparison and --rollback. A push with the token of a job
+      # need not start a deployment, so the last job deploys what is on the branch.
+      - run: registry publish%(folder)s git:gh-pages --remote origin --out site
+      - run: |
+          git fetch --quiet origin gh-pages
+          mkdir pages
+          git archive FETCH_HEAD | tar -x -C pages
       - uses: %(actions/upload-pages-artifact)s
-        with: {path: site}
+        with: {path: pages}
   deploy:
-    needs: build
+    needs: publish
     runs-on: ubuntu-latest
     timeout-minutes: 15
     permissions:
@@ -196,11 +186,15 @@ pages:
     - registry index%(folder)s --push --branch "$CI_DEFAULT_BRANCH" --published "$CI_PAGES_URL"
     # Exits with 3 if the published site has more ids: a branch that was reset does not replace the site.
     - registry build%(folder)s --out site --published "$CI_PAGES_URL" --base-url "$CI_PAGES_URL"
-    - cp -rL site public
+    # The branch has the last publications, for comparison and --rollback. Pages need a folder, not a link.
+    - registry publish%(folder)s git:pages --remote origin --out site
+    - git fetch --quiet origin pages
+    - mkdir public
+    - git archive FETCH_HEAD | tar -x -C public
   artifacts:
     paths: [public]
 """
-_FORGEJO = """# Reviews every pull request. On main, assigns ids and keeps the site as an artifact.
+_FORGEJO = """# Reviews every pull request. On main, assigns ids and publishes the site to the branch pages.
 # For Gitea, remove the host from the action addresses. With a token that can write issues in the secret
 # REGISTRY_TOKEN, the review is posted as one comment. Put the address of the site into the variable
 # REGISTRY_URL: a site that has more ids is then never replaced.
@@ -250,9 +244,8 @@ jobs:
       # Exits with 3 if the published site has more ids: a main that was reset does not replace the site.
       - run: registry build%(folder)s --out site ${REGISTRY_URL:+--published "$REGISTRY_URL" --base-url \
 "$REGISTRY_URL"}
-      # Add the step that publishes `site` to your host here.
-      - uses: %(https://code.forgejo.org/forgejo/upload-artifact)s
-        with: {name: site, path: site/}
+      # Codeberg Pages shows this branch. For another host, name its target, for example s3://bucket/prefix.
+      - run: registry publish%(folder)s git:pages --remote origin --out site
 """
 _TEMPLATES: dict[str, dict[str, str]] = {
     "github": {

@@ -32,8 +32,7 @@ def commands(text: str, job: str) -> list[str]:
     """The shell commands of one job, those of the forge left out."""
     document: Any = YAML(typ="safe").load(text)
     if "jobs" in document:
-        names = [job] if job in document["jobs"] else ["index", "build"]
-        found = [step["run"] for name in names for step in document["jobs"][name]["steps"] if "run" in step]
+        found = [step["run"] for step in document["jobs"][job]["steps"] if "run" in step]
     else:
         found = document[{"publish": "pages"}.get(job, job)]["script"]
     return [line for line in found if not line.startswith(_NOT_OURS)]
@@ -73,9 +72,36 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+# Where the forge finds what it shows.
+FOLDERS = {"github": "pages", "gitlab": "public"}
+
+
+def published_by(clone: RepoBuilder, forge: str) -> dict[str, Any]:
+    """The root of the newest publication on the branch of the remote."""
+    clone.git("fetch", "-q", "origin", "gh-pages" if forge == "github" else "pages")
+    root: dict[str, Any] = json.loads(clone.git("show", "FETCH_HEAD:_registry/root.json"))
+    return root
+
+
 def publish(site: Path, published: Path) -> None:
     shutil.rmtree(published, ignore_errors=True)
     shutil.copytree(site, published)
+
+
+def later_run(clone: RepoBuilder, forge: str, run: Run, address: str) -> None:
+    """A change on main, published from another clone: it continues the publications of the first one."""
+    text = next(iter(ci_files(forge).values()))
+    clone.define("second")
+    clone.commit("add the second")
+    clone.git("push", "-q", "origin", "main")
+    done = run_as_ci(commands(text, "publish"), clone.root, address)
+    assert done.returncode == 0, done.stderr
+    assert published_by(clone, forge)["sequence"] == 2
+    if forge in FOLDERS:
+        shown = clone.root / FOLDERS[forge]
+        assert not shown.is_symlink()
+        assert run("verify", str(shown)).code == 0
+        assert (shown / "api/process_definition/2.json").exists()
 
 
 @pytest.mark.parametrize("folder", ["", "some/reg"])
@@ -108,10 +134,7 @@ def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
             repo.git("--git-dir", str(hub), "log", "-1", "--format=%s", "main")
             == "Assign an id to example/upper-case"
         )
-        if forge == "github":
-            # What the next job checks out is the commit with the ids.
-            output = (tmp_path / "output.txt").read_text()
-            assert output == f"commit={repo.git('--git-dir', str(hub), 'rev-parse', 'main')}\n"
+        assert published_by(main, forge)["commit"] == main.git("rev-parse", "main")
         # A main that is set back: neither command replaces the site, each on its own.
         publish(main.root / "site", published)
         set_back = checkout("set-back")
@@ -120,8 +143,15 @@ def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
         done = run_as_ci(build, set_back.root, address)
         assert (done.returncode, "ledger lines" in done.stderr) == (3, True)
         assert not (set_back.root / "site").exists()
+        # The branch is not replaced either, if the site cannot be read.
+        assert run("build", "-C", str(set_back.root / folder), "--out", str(set_back.root / "site")).code == 0
+        last = [line for line in commands(text, "publish") if line.startswith("registry publish")]
+        done = run_as_ci(last, set_back.root, address)
+        assert (done.returncode, "ids would be lost" in done.stderr) == (3, True), done.stderr
         # The same commit again is no loss.
         assert run_as_ci(build, main.root, address).returncode == 0
+        if not folder:
+            later_run(checkout("later"), forge, run, address)
 
     change = checkout("change")
     change.git("checkout", "-q", "-b", "change")
@@ -157,7 +187,7 @@ def test_every_job_has_a_limit_and_names_its_rights() -> None:
         name: [right for right, level in job["permissions"].items() if level == "write"]
         for name, job in jobs.items()
     }
-    assert writers == {"review": [], "index": ["contents"], "build": [], "deploy": ["pages", "id-token"]}
+    assert writers == {"review": [], "publish": ["contents"], "deploy": ["pages", "id-token"]}
     # Only the job that pushes leaves the token where a later step could read it.
     for name, job in jobs.items():
         kept = [
@@ -165,7 +195,7 @@ def test_every_job_has_a_limit_and_names_its_rights() -> None:
             for step in job["steps"]
             if "checkout" in step.get("uses", "")
         ]
-        assert kept == {"index": [True], "deploy": []}.get(name, [False])
+        assert kept == {"publish": [True], "deploy": []}.get(name, [False])
     gitlab = YAML(typ="safe").load(ci_files("gitlab")[".gitlab-ci.yml"])
     assert gitlab["default"]["timeout"] == "30 minutes"
 
