@@ -49,7 +49,7 @@ lint: .venv/.installed-dev ## format, lint, types, import layers
 
 .PHONY: test
 test: lint test-tools $(NODE)/node_modules/.installed ## lint, types, layers, unit, integration and browser tests
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine'
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine and not soak'
 
 .PHONY: test-engines
 test-engines: .venv/.installed-dev ## SQL tables on MariaDB and PostgreSQL, the site on Caddy and Apache, publishing to sshd and Ceph; installs them where they are missing
@@ -59,11 +59,11 @@ test-engines: .venv/.installed-dev ## SQL tables on MariaDB and PostgreSQL, the 
 .PHONY: coverage
 coverage: .venv/.installed-dev test-tools $(NODE)/node_modules/.installed ## the same tests with branch coverage, which takes a third longer
 	$(BIN)/coverage erase
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine' --cov --cov-branch --cov-report=term
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine and not soak' --cov --cov-branch --cov-report=term
 
 .PHONY: test-fast
 test-fast: .venv/.installed-dev ## the tests that take under a minute: no browser, no server, no long histories
-	$(BIN)/pytest --quiet --numprocesses=auto --dist=loadfile -m 'not slow and not engine'
+	$(BIN)/pytest --quiet --numprocesses=auto --dist=loadfile -m 'not slow and not engine and not soak'
 
 .PHONY: accept
 accept: .venv/.installed-dev ## write generated documents and expected outputs again; read the difference
@@ -74,12 +74,13 @@ accept: .venv/.installed-dev ## write generated documents and expected outputs a
 	$(BIN)/ruff format --quiet
 
 .PHONY: soak
-soak: .venv/.installed-dev ## test ids in 1,000 generated histories and 200 killed indexers, 10,000 edits under a server, killed write servers, mixed requests, killed publications (hours; SOAK="--histories 50" for less)
+soak: .venv/.installed-dev ## test ids in 1,000 generated histories and 200 killed indexers, 10,000 edits under a server, killed write servers, mixed requests, killed publications, more random sequences (hours; SOAK="--histories 50" for less)
 	$(BIN)/python tests/histories/soak.py $(SOAK)
 	$(BIN)/python -m tests.server.edits
 	$(BIN)/python -m tests.writes.faults.soak
 	$(BIN)/python -m tests.writes.http.soak
 	$(BIN)/python -m tests.publish.soak
+	$(BIN)/pytest -m soak
 
 .PHONY: bench
 bench: .venv/.installed-dev ## measure builds beside their floor, checks beside check-jsonschema, the server beside nginx (30 minutes)

@@ -17,6 +17,7 @@ from registry.render.target import files_by_path
 from registry.server.live import LiveRegistry, LiveUpdate
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
+from tests.support.seeds import seeds
 
 PAGE = "process_definition/a/index.html"
 APPLICATION = (
@@ -180,7 +181,7 @@ class Sequence:
             yield getattr(step, "__name__", "index")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(2, 30))
 def test_updates_show_what_reading_everything_shows(
     repo: RepoBuilder, run: Run, seed: int, reloads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

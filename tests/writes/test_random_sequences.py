@@ -21,6 +21,7 @@ from registry.writes.plan import plan_write
 from registry.writes.rejection import RejectedError
 from registry.writes.requests import Operation, Person, WriteRequest
 from tests.support.random_edits import any_body, push_any_edit
+from tests.support.seeds import seeds
 from tests.support.writing import new_bare_registry
 
 STEPS = 30
@@ -54,7 +55,7 @@ def _absent(paths: Iterable[str]) -> list[str]:
     return [*more, "index.json", "_assets/none.css", "", *(f"{path}/index.html" for path in paths)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(2, 30))
 def test_the_kept_state_equals_a_fresh_one(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
