@@ -1,22 +1,31 @@
 """JSON of the commands: one object with the version of its form, errors included."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from registry.cli import main
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
 
-@pytest.fixture
-def indexed(repo: RepoBuilder, run: Run) -> RepoBuilder:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
     """A process definition and an application, both with the id 1."""
+    repo = RepoBuilder(tmp_path_factory.mktemp("original") / "repo")
     repo.define("weather/qc")
     repo.define("app", kind="application")
     repo.commit()
-    assert run("index", "-C", str(repo.root)).code == 0
+    assert main(["index", "-C", str(repo.root)]) == 0
     return repo
+
+
+@pytest.fixture
+def indexed(original: RepoBuilder, tmp_path: Path) -> RepoBuilder:
+    """A copy of that registry."""
+    return original.copied_to(tmp_path / "repo")
 
 
 @pytest.mark.parametrize(

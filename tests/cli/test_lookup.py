@@ -2,19 +2,21 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
-from registry.cli import lookup
+from registry.cli import lookup, main
 from tests.conftest import Outcome, Run
 from tests.support.repo import RepoBuilder
 
 TEXT = "{head}title: {title}\nowners: [team]\ndescription: >\n  Some text that stays,\n  and some more of it.\ndefinition:\n  exec: /bin/x\n  environment: {{LEVEL: {level}}}\n"
 
 
-@pytest.fixture
-def indexed(repo: RepoBuilder, run: Run) -> RepoBuilder:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
     """Ids from the ledger, a rename, an edit by a merge, a credential that was removed, and a mailmap."""
+    repo = RepoBuilder(tmp_path_factory.mktemp("original") / "repo")
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.write(".mailmap", "Ana Author <ana@example.org>\n")
     token = "Zx81kLq9" + "3vbnTT42pq"
@@ -26,7 +28,7 @@ def indexed(repo: RepoBuilder, run: Run) -> RepoBuilder:
     repo.commit("add")
     repo.define("old", TEXT.format(head="", title="Old", level="info"))
     repo.commit("remove the secret")
-    assert run("index", "-C", str(repo.root)).code == 0
+    assert main(["index", "-C", str(repo.root)]) == 0
     repo.git("checkout", "-q", "-b", "side")
     file = repo.root / "definitions/process_definition/old.yaml"
     file.write_text(file.read_text().replace("Old", "Older"))
@@ -35,8 +37,14 @@ def indexed(repo: RepoBuilder, run: Run) -> RepoBuilder:
     repo.git("mv", "definitions/process_definition/old.yaml", "definitions/process_definition/new.yaml")
     repo.commit("rename")
     repo.git("merge", "-q", "--no-ff", "-m", "merge", "side")
-    assert run("index", "-C", str(repo.root)).code == 0
+    assert main(["index", "-C", str(repo.root)]) == 0
     return repo
+
+
+@pytest.fixture
+def indexed(original: RepoBuilder, tmp_path: Path) -> RepoBuilder:
+    """A copy of that registry."""
+    return original.copied_to(tmp_path / "repo")
 
 
 def id_of(repo: RepoBuilder, name: str) -> str:

@@ -1,6 +1,7 @@
 """Builds real git repositories with a fixed clock and author, so that commits have the same ids every time."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class RepoBuilder:
         found = cls.__new__(cls)
         found.root, found.clock = root, clock
         return found
+
+    def copied_to(self, root: Path) -> "RepoBuilder":
+        """A copy of all files, which a test may change."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return RepoBuilder.at(root, self.clock)
 
     def git(self, *arguments: str, ok: bool = True) -> str:
         """Run git here; gives what it printed."""
