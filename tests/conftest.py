@@ -32,7 +32,7 @@ settings.load_profile("busy machine")
 
 # They take ten seconds or more each, the longest ones first: one that starts last keeps one process busy alone. Those
 # that mostly wait start together with those that compute.
-_LONG = (
+LONG = (
     "writes/faults/test_kills.py",
     "server/test_machine.py",
     "server/test_flat.py",
@@ -64,7 +64,7 @@ _LONG = (
 )
 # Marked `slow`, so left out by `make test-fast`: they start browsers, servers, other programs or many processes of git,
 # or try many examples. Folders and files relative to this one. Single tests have the mark themselves.
-_SLOW = (
+SLOW = (
     "browser/",
     "editors/",
     "histories/",
@@ -127,10 +127,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     names = {item.path: item.path.relative_to(here).as_posix() for item in items}
     for item in items:
-        if names[item.path].startswith(_SLOW):
+        if names[item.path].startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-    places = {name: place for place, name in enumerate(_LONG)}
-    items.sort(key=lambda item: places.get(names[item.path], len(_LONG)))
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(names[item.path], len(LONG)))
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -12,6 +12,7 @@ from registry.check.families import FAMILIES
 from registry.cli import COMMANDS
 from registry.reports import FORMATS
 from registry.review.forges import FORGES
+from tests.conftest import LONG, SLOW
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "registry"
@@ -84,6 +85,11 @@ INTERFACES = {
     "report": "reports",
     "server_config": "scaffold/webserver",
 }
+
+
+def test_the_lists_of_long_and_slow_tests_name_what_is_there() -> None:
+    missing = [name for name in (*LONG, *SLOW) if not (ROOT / "tests" / name).exists()]
+    assert missing == [], "name them as they are called now in tests/conftest.py"
 
 
 def is_type_variable(value: ast.expr) -> bool:
