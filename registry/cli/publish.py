@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from registry.publish import PublicationPlan
     from registry.publish.destination import Destination
+    from registry.publish.hosts import Excess
 
 _MOST_SHOWN = 20
 
@@ -215,8 +216,24 @@ def _print_dry_run(plan: "PublicationPlan", place: str) -> None:
         out.print("Would publish another signature; the files stay as they are.", markup=False)
     else:
         out.print(f"Would publish: {_summary(plan)} The site has {_megabytes(plan.size)}.", markup=False)
-    for name, fits in plan.hosts().items():
-        out.print(f"{name}: {'fits' if fits else 'too large'}", markup=False)
+    size = plan.published
+    out.print(
+        f"With the digests that publishing adds: {size.files:,} files and {size.folders:,} folders, "
+        f"{_megabytes(size.bytes)}.",
+        markup=False,
+    )
+    for name, exceeded in plan.hosts().items():
+        reasons = "; ".join(map(_excess, exceeded))
+        out.print(f"{name}: {f'too large: {reasons}' if reasons else 'fits'}", markup=False)
+
+
+def _excess(found: "Excess") -> str:
+    if found.what == "largest_file":
+        return f"a file of {_megabytes(found.value)}, at most {_megabytes(found.limit)}"
+    if found.what == "bytes":
+        return f"{_megabytes(found.value)}, at most {_megabytes(found.limit)}"
+    what = "files and folders" if found.what == "entries" else "files"
+    return f"{found.value:,} {what}, at most {found.limit:,}"
 
 
 def _as_json(plan: "PublicationPlan", *, is_done: bool) -> dict[str, object]:
@@ -231,7 +248,11 @@ def _as_json(plan: "PublicationPlan", *, is_done: bool) -> dict[str, object]:
         "files": plan.files,
         "folders": plan.folders,
         "site_bytes": plan.size,
-        "hosts": plan.hosts(),
+        "published_size": plan.published._asdict(),
+        "hosts": {
+            name: {"fits": not exceeded, "exceeded": [one._asdict() for one in exceeded]}
+            for name, exceeded in plan.hosts().items()
+        },
     }
 
 

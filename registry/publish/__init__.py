@@ -16,7 +16,7 @@ from registry.errors import RefusedError, UsageError
 from registry.model.addresses import API_SNAPSHOT
 from registry.publish.destination import SiteChanges, SiteVersion, compare_sites, publication_of, refuse_loss
 from registry.publish.hash_tree import ADDED_FOLDER, Root
-from registry.publish.hosts import HOSTS
+from registry.publish.hosts import HOSTS, Excess, SiteSize
 from registry.publish.signing import signing_key
 from registry.publish.site_files import SiteFiles, read_site_files
 
@@ -33,21 +33,23 @@ if TYPE_CHECKING:
 class PublicationPlan:
     """What a publication would do, and the hosts by whether the site fits them.
 
-    `files` and `folders` are numbers of the whole site, `size` its bytes. `publication` is None if there is
-    nothing to do. `only_signs` is True if the published files stay, and get another signature.
+    `files` and `folders` are numbers of the whole site, `size` its bytes; `published` counts what publishing
+    adds as well. `publication` is None if there is nothing to do. `only_signs` is True if the published files
+    stay, and get another signature.
     """
 
     changes: SiteChanges
     files: int
     folders: int
     size: int
+    published: SiteSize
     sequence: int
     publication: SiteVersion | None
     only_signs: bool
 
-    def hosts(self) -> dict[str, bool]:
-        """Return the known hosts, and whether the site is within their limits."""
-        return {host.name: host.fits(self.files, self.folders, self.size) for host in HOSTS}
+    def hosts(self) -> dict[str, list[Excess]]:
+        """Return the known hosts with the limits that the published site exceeds."""
+        return {host.name: list(host.exceeded(self.published)) for host in HOSTS}
 
 
 def plan_publication(
@@ -96,13 +98,25 @@ def _plan(
         published is None or changes.written or changes.removed or published.root.commit != source.root.commit
     )
     is_other_signature = published is not None and sign is not None and not _is_signed_by(published, sign)
-    publication = None
-    if is_other_site or is_other_signature:
-        publication = publication_of(source, sequence, sign)
+    is_needed = is_other_site or is_other_signature
+    publication = publication_of(source, sequence, sign if is_needed else None)
     folders = {parent for path in files for parent in _parents(path)}
-    size = sum(one.size for one in files.values())
-    only_signs = is_other_signature and not is_other_site
-    return PublicationPlan(changes, len(files), len(folders), size, sequence, publication, only_signs)
+    return PublicationPlan(
+        changes,
+        len(files),
+        len(folders),
+        sum(one.size for one in files.values()),
+        _published_size(publication, folders),
+        sequence,
+        publication if is_needed else None,
+        is_other_signature and not is_other_site,
+    )
+
+
+def _published_size(publication: SiteVersion, folders: set[str]) -> SiteSize:
+    sizes = [one.size for one in publication.files.values()] + [*map(len, publication.added.values())]
+    added = {parent for path in publication.added for parent in _parents(path)}
+    return SiteSize(len(sizes), len(folders | added), sum(sizes), max(sizes))
 
 
 def _is_signed_by(published: PublishedSite, sign: Callable[[bytes], bytes]) -> bool:

@@ -72,6 +72,30 @@ def test_a_dry_run_changes_nothing_and_names_hosts(registry: RepoBuilder, run: R
     assert not (tmp_path / "www").exists()
 
 
+@pytest.mark.parametrize("is_published", [False, True])
+def test_a_dry_run_counts_what_will_be_published(
+    registry: RepoBuilder, run: Run, tmp_path: Path, is_published: bool
+) -> None:
+    www = tmp_path / "www"
+    if is_published:
+        publish(run, registry, f"folder:{www}")
+    found = publish(run, registry, f"folder:{www}", "--dry-run")
+    assert found["published"] is False
+    assert all(host == {"fits": True, "exceeded": []} for host in found["hosts"].values())
+    if not is_published:
+        publish(run, registry, f"folder:{www}")
+    there = list(www.resolve().rglob("*"))
+    sizes = [one.stat().st_size for one in there if one.is_file()]
+    size = found["published_size"]
+    assert size["files"] == len(sizes)
+    assert size["folders"] == len(there) - len(sizes)
+    # The number of a publication is in its root.
+    assert abs(size["bytes"] - sum(sizes)) < 5
+    assert size["largest_file"] == max(sizes)
+    text = run("publish", f"folder:{www}", "-C", str(registry.root), "--dry-run").out
+    assert f"{size['files']:,} files and {size['folders']:,} folders" in text
+
+
 @pytest.mark.parametrize("target", ["folder", "git"])
 def test_a_rollback_publishes_the_state_before(
     registry: RepoBuilder, run: Run, tmp_path: Path, target: str
