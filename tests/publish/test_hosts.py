@@ -1,8 +1,10 @@
 """The limits of hosts: what is counted, and that the documentation names the same ones."""
 
+from pathlib import Path
+
 import pytest
 
-from registry.publish.hosts import HOSTS, Excess, SiteSize
+from registry.publish.hosts import HOSTS, Excess, Host, SiteSize
 
 SMALL = SiteSize(9_000, 8_000, 10**8, 10**6)
 
@@ -36,3 +38,24 @@ def test_a_site_exceeds_what_the_host_counts(
     found = next(one for one in HOSTS if one.name == host)
     assert list(found.exceeded(size)) == [Excess(*one) for one in exceeded]
     assert not list(found.exceeded(SMALL))
+
+
+def test_the_operators_guide_names_the_same_limits() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs/operator.md").read_text(encoding="utf-8")
+    table = page.partition("## Hosts of static sites\n\n")[2].partition("\n\n")[0]
+    assert table.splitlines()[2:] == [
+        f"| {host.name} | {_files(host)} | {_bytes(host.bytes)} | {_bytes(host.file_bytes)} |"
+        for host in HOSTS
+    ]
+
+
+def _files(host: Host) -> str:
+    if host.entries is not None:
+        return f"{host.entries:,} with folders"
+    return "–" if host.files is None else f"{host.files:,}"
+
+
+def _bytes(number: int | None) -> str:
+    if number is None:
+        return "–"
+    return f"{number // 10**9} GB" if number % 10**9 == 0 else f"{number // 2**20} MiB"
