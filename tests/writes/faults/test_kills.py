@@ -134,7 +134,7 @@ def test_stopped_processes_that_go_on_write_nothing_twice(
 ) -> None:
     other = Machine(machine.bare, tmp_path / "users.yaml")
     try:
-        journal = stop_for_a_while(machine, other, whom, seconds=2)
+        journal = stop_for_a_while(machine, other, whom, seconds=1)
     finally:
         other.end()
     compare(machine.bare, journal.exchanges)
