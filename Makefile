@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PORT ?= 8000
 NODE := tests/support/node
+HOST_TOOLS := tests/support/host_tools
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without compiled modules each test process rewrites the assertions of all test files, for ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,6 +33,10 @@ $(NODE)/node_modules/.installed: $(NODE)/package-lock.json | test-tools
 	npm ci --prefix $(NODE) --ignore-scripts --loglevel=error --no-audit --no-fund || npm ci --prefix $(NODE) --ignore-scripts --loglevel=error --no-audit --no-fund
 	@touch $@
 
+$(HOST_TOOLS)/node_modules/.installed: $(HOST_TOOLS)/package-lock.json | test-tools
+	npm ci --prefix $(HOST_TOOLS) --ignore-scripts --loglevel=error --no-audit --no-fund || npm ci --prefix $(HOST_TOOLS) --ignore-scripts --loglevel=error --no-audit --no-fund
+	@touch $@
+
 .PHONY: serve
 serve: .venv/.installed ## build this repository's own registry and serve it on http://127.0.0.1:8000
 	$(BIN)/registry serve --port $(PORT)
@@ -52,7 +57,7 @@ test: lint test-tools $(NODE)/node_modules/.installed ## lint, types, layers, un
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine and not soak'
 
 .PHONY: test-engines
-test-engines: .venv/.installed-dev ## SQL tables on MariaDB and PostgreSQL, the site on Caddy and Apache, publishing to sshd and Ceph; installs them where they are missing
+test-engines: .venv/.installed-dev $(HOST_TOOLS)/node_modules/.installed ## SQL tables on MariaDB and PostgreSQL, the site on Caddy, Apache and programs of Cloudflare and Netlify, publishing to sshd and Ceph; installs them where they are missing
 	@scripts/install-engines
 	$(BIN)/pytest -m engine
 
@@ -107,4 +112,4 @@ release: ## check version, change log and tag name, then print the command that 
 
 .PHONY: clean
 clean: ## remove what was built and installed
-	rm -rf .venv site .site.generations .registry $(NODE)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf .venv site .site.generations .registry $(NODE)/node_modules $(HOST_TOOLS)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -33,7 +33,7 @@ _MOST_HEADER_RULES = 100
 _PLACEHOLDERS = "abcdefghijkl"
 _ABOUT_HEADERS = """\
 # Cloudflare Pages and Netlify read this file.
-# No two rules set the same header of an address: hosts join the values.
+# No two rules set the same header of an address: some hosts join the values, others take the last one.
 """
 _ABOUT_REDIRECTS = """\
 # Cloudflare Pages, Netlify and GitLab Pages read this file. Status 200: the other file is the answer.

@@ -21,6 +21,7 @@ from registry.pipeline import build
 from registry.scaffold.webserver import webserver_config
 from registry.site import Site
 from tests.conftest import Run
+from tests.support.host_programs import cloudflare_pages, netlify_answers
 from tests.support.host_rules import HOSTS, headers_for, parse_headers, parse_redirects, redirected
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
@@ -126,6 +127,72 @@ def test_addresses_with_a_slash_answer_the_same_and_no_file_is_hidden(
     missing = redirected(rules, f"{base}api/process_definition/999/", host, list(addresses))
     assert missing is not None
     assert missing.target not in addresses
+
+
+def addresses_of(files: dict[str, bytes]) -> dict[str, str]:
+    """Every address of a site that these hosts have, with its file: those with a slash come from `_redirects`."""
+    found = {}
+    for file in files:
+        path = "/" + quote(file, safe="/+")
+        if file in (*FILES, "404.html"):
+            continue
+        if file.startswith("api/") and file.endswith("/index.json"):
+            found[path.removesuffix("index.json")] = file
+        found[path.removesuffix("index.html")] = file
+    return found
+
+
+@pytest.mark.engine
+def test_cloudflares_own_server_answers_each_address(registry: RepoBuilder, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    assert build(open_source(registry.root), Site(site)).files
+    files = files_of(site)
+    (tmp_path / "run").mkdir()
+    with (
+        cloudflare_pages(site.resolve(), tmp_path / "run") as address,
+        closing(HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)) as connection,
+    ):
+        for path, file in addresses_of(files).items():
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read() == files[file]) == (200, True), path
+            if file != ".nojekyll":
+                sent = {name: value for name in headers_of(file) if (value := answer.headers[name])}
+                expected = headers_of(file)
+                if file.endswith(".js"):
+                    expected["Content-Type"] = "application/javascript"  # the older name of the type
+                assert sent == expected, path
+        connection.request("GET", "/api/process_definition/999/")
+        answer = connection.getresponse()
+        assert (answer.status, b"This page does not exist" in answer.read()) == (404, True)
+    log = (tmp_path / "run/log").read_text()
+    assert f"Parsed {len(parse_redirects(files['_redirects'].decode()))} valid redirect rules" in log
+    assert f"Parsed {len(parse_headers(files['_headers'].decode()))} valid header rules" in log
+
+
+@pytest.mark.engine
+def test_netlifys_own_engines_answer_each_address(registry: RepoBuilder, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    assert build(open_source(registry.root), Site(site)).files
+    files = files_of(site)
+    addresses = addresses_of(files)
+    found = netlify_answers(site.resolve(), list(addresses))
+    assert found["errors"] == []
+    assert found["rules"] == [
+        len(parse_headers(files["_headers"].decode())),
+        len(parse_redirects(files["_redirects"].decode())),
+    ]
+    for path, file in addresses.items():
+        answer = found["answers"][path]
+        sent = {name.lower(): value for name, value in answer["headers"].items() if name != "Content-Type"}
+        if file != ".nojekyll":
+            expected = {
+                name.lower(): value for name, value in headers_of(file).items() if name != "Content-Type"
+            }
+            assert {name: sent.get(name) for name in expected} == expected, path
+        if path.endswith("/") and file.endswith(".json"):
+            assert answer["status"] == 200, path
+            assert files[answer["target"].removeprefix("/")] == files[file], path
 
 
 def test_without_the_setting_the_site_lacks_both_files_and_nothing_else(
