@@ -136,6 +136,7 @@ class _Flaky(BaseHTTPRequestHandler):
     answers: list[int]
     asked: list[str | None]
     paths: list[str]
+    moved_to: str
 
     def do_GET(self) -> None:
         self.paths.append(self.path)
@@ -146,6 +147,8 @@ class _Flaky(BaseHTTPRequestHandler):
         body = b'{"id": 1, "name": "a", "definition": {}}' if status == 200 else b""
         self.send_response(status)
         self.send_header("ETag", '"1"')
+        if status in (301, 308):
+            self.send_header("Location", self.moved_to)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -157,7 +160,7 @@ class _Flaky(BaseHTTPRequestHandler):
 @pytest.fixture
 def flaky() -> Iterator[tuple[str, type[_Flaky]]]:
     """A host that fails as it is told."""
-    handler = type("Handler", (_Flaky,), {"answers": [200], "asked": [], "paths": []})
+    handler = type("Handler", (_Flaky,), {"answers": [200], "asked": [], "paths": [], "moved_to": ""})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -182,6 +185,29 @@ def test_failures_are_tried_again_and_answers_are_kept(
         assert stale.age_s > 0
     with RegistryClient(address, cache=tmp_path) as client, pytest.raises(Unavailable):
         client.get(1)
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_redirect_is_followed_once_and_only_within_the_site(
+    flaky: tuple[str, type[_Flaky]], status: int
+) -> None:
+    address, host = flaky
+    below = f"{address}below/"
+    host.moved_to = "/below/api/process_definition/2.json"
+    host.answers = [status, 200]
+    with RegistryClient(below) as client:
+        assert client.get(1).name == "a"
+    assert host.paths[1] == "/below/api/process_definition/2.json"
+    for elsewhere in (
+        "http://registry.invalid/below/x.json",
+        "/api/process_definition/2.json",
+        "//registry.invalid/",
+    ):
+        host.paths.clear()
+        host.moved_to, host.answers = elsewhere, [status]
+        with RegistryClient(below) as client, pytest.raises(Unavailable, match=f"moved to {elsewhere}"):
+            client.get(1)
+        assert host.paths == ["/below/api/process_definition/1.json"]
 
 
 def test_a_host_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
