@@ -59,6 +59,8 @@ _THREADS = 8
 _BETWEEN_STATES_S = 1.0
 _NAMESPACE = b"process-registry"
 _ROOT = "_registry/root.json"
+# Files that a bucket has replaced, by the sequence number of their state.
+_BEFORE = "_registry/before"
 _LEDGER = "api/ledger.ndjson"
 # Marks a folder whose files belong to `sync`.
 _MIRROR = "_registry/mirror"
@@ -238,13 +240,11 @@ class RegistryClient:
 
         def fetch(path: str) -> bool:
             try:
-                data = self._source.read(quote(path), None).data
+                data = tree.content(self._source, path)
             except NotFound:
                 if path not in _FOR_HOSTS:
                     raise
                 return False
-            if hashlib.sha256(data).hexdigest() != wanted[path]:
-                raise BadSignature(f"{path} differs from its digest; the site may have been published again")
             _replace(target / path, data)
             return True
 
@@ -287,34 +287,60 @@ class RegistryClient:
             if kept is None or kept.age_s > self._stale_ok_s:
                 raise
             return kept.data, kept.age_s
-        data = kept.data if answer.is_unchanged and kept is not None else answer.data
+        if answer.is_unchanged and kept is not None:
+            answer = _Answer(kept.data, kept.etag)
         if self._signers is not None:
-            data = self._checked(path, data)
+            answer = self._checked(path, answer)
         if self._cache is not None:
-            self._cache.put(path, data, answer.etag or (kept.etag if kept is not None else None))
-        return data, 0.0
+            self._cache.put(path, answer.data, answer.etag)
+        return answer.data, 0.0
 
-    def _checked(self, path: str, data: bytes) -> bytes:
-        """Return the content of a file that fits its digest; reads both once more after a publication."""
-        for is_last in (False, True):
-            with self._lock:
-                if self._tree is None:
-                    self._tree = self._verified_tree()
-                expected = self._tree.digest(self._source, unquote(path))
-            if expected == hashlib.sha256(data).hexdigest():
-                break
-            if is_last:
-                raise BadSignature(f"{path} differs from its digest")
-            time.sleep(_BETWEEN_STATES_S)
-            with self._lock:
-                self._tree = None
-            data = self._source.read(path, None).data
-        return data
+    def _checked(self, path: str, answer: _Answer) -> _Answer:
+        """Return the answer that fits its digest, for which both are read again after a publication.
+
+        Raises NotFound for a file that the published state does not have.
+        """
+        missing = NotFound(f"there is nothing at {path}")
+        failure: ClientError = missing
+        for pause_s in (None, 0.0, _BETWEEN_STATES_S):
+            is_again = pause_s is not None
+            if pause_s is not None:
+                time.sleep(pause_s)
+                with self._lock:
+                    self._tree = None
+                answer = self._source.read(path, None)
+            try:
+                tree, expected = self._digest(path)
+            except BadSignature as error:
+                failure = error
+                continue
+            if _sha256(answer.data) == expected:
+                return answer
+            # With a tree of earlier, this would be an earlier state.
+            before = tree.replaced(self._source, unquote(path)) if is_again and expected else None
+            if before is not None and _sha256(before) == expected:
+                return _Answer(before)
+            failure = BadSignature(f"{path} differs from its digest") if expected else missing
+        raise failure
+
+    def _digest(self, path: str) -> tuple[_Tree, str | None]:
+        with self._lock:
+            if self._tree is None:
+                self._tree = self._verified_tree()
+            return self._tree, self._tree.digest(self._source, unquote(path))
 
     def _verified_tree(self) -> _Tree:
         tree = _Tree.read(self._source)
         assert self._signers is not None
-        _check_signature(tree.own_files[_ROOT], tree.own_files.get(f"{_ROOT}.sig"), self._signers)
+        signature = tree.own_files.get(f"{_ROOT}.sig")
+        try:
+            _check_signature(tree.own_files[_ROOT], signature, self._signers)
+        except BadSignature:
+            # The root is written before its signature.
+            following = tree.replaced(self._source, f"{_ROOT}.sig")
+            if following is None:
+                raise
+            _check_signature(tree.own_files[_ROOT], following, self._signers)
         if self._cache is not None:
             before = self._cache.get(_ROOT)
             if before is not None:
@@ -358,9 +384,13 @@ def _is_inside(path: str) -> bool:
     )
 
 
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _sha256_of_file(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _sha256(path.read_bytes())
     except OSError:
         return ""
 
@@ -547,7 +577,7 @@ class _Tree:
             own_files[f"{_ROOT}.sig"] = source.read(f"{_ROOT}.sig", None).data
         try:
             root = json.loads(data)
-            if root["format"] != 1 or len(root["leaves"]) != 256:
+            if root["format"] != 1 or len(root["leaves"]) != 256 or type(root["sequence"]) is not int:
                 raise Unavailable(f"{_ROOT} has a format that this version does not know")
         except (ValueError, KeyError, TypeError) as error:
             raise Unavailable(f"{_ROOT} cannot be read") from error
@@ -564,12 +594,35 @@ class _Tree:
             found |= self._leaf(source, f"{number:02x}")
         return found
 
+    def content(self, source: _Http | _Folder, path: str) -> bytes:
+        """Return a file of this state. Raises NotFound, and BadSignature if only another state has it."""
+        expected = self.digest(source, path)
+        data = source.read(quote(path), None).data
+        if _sha256(data) == expected:
+            return data
+        before = self.replaced(source, path)
+        if before is None or _sha256(before) != expected:
+            raise BadSignature(f"{path} differs from its digest; the site may have been published again")
+        return before
+
+    def replaced(self, source: _Http | _Folder, path: str) -> bytes | None:
+        """Return a file of this state that a bucket keeps while it publishes the next one, or None."""
+        with suppress(NotFound, Unavailable):
+            return source.read(f"{_BEFORE}/{self.root['sequence']:06}/{quote(path)}", None).data
+        return None
+
     def _leaf(self, source: _Http | _Folder, leaf: str) -> dict[str, str]:
         if leaf not in self._leaves:
             path = f"_registry/tree/{leaf}"
             data = source.read(path, None).data
-            if hashlib.sha256(data).hexdigest() != self.root["leaves"][int(leaf, 16)]:
-                raise BadSignature(f"{path} differs from its digest; the site may have been published again")
+            expected = self.root["leaves"][int(leaf, 16)]
+            if _sha256(data) != expected:
+                before = self.replaced(source, path)
+                if before is None or _sha256(before) != expected:
+                    raise BadSignature(
+                        f"{path} differs from its digest; the site may have been published again"
+                    )
+                data = before
             self.own_files[path] = data
             rows = (line.split(" ", 2) for line in data.decode().splitlines())
             found = {path: sha256 for sha256, _, path in rows}
@@ -586,10 +639,7 @@ def _refuse_rollback(before: dict[str, Any], tree: _Tree, source: _Http | _Folde
         raise Rollback(f"this is the registry {now['registry_id']}, not {before['registry_id']}")
     if now["sequence"] < before["sequence"] or (now["sequence"] == before["sequence"] and now != before):
         raise Rollback(f"sequence {now['sequence']} was seen with another state, or is older")
-    ledger = source.read(_LEDGER, None).data
-    if hashlib.sha256(ledger).hexdigest() != tree.digest(source, _LEDGER):
-        raise BadSignature(f"{_LEDGER} differs from its digest; the site may have been published again")
-    lines = ledger.splitlines()
+    lines = tree.content(source, _LEDGER).splitlines()
     count = before["ledger_lines"]
     if count and (
         len(lines) < count or hashlib.sha256(lines[count - 1]).hexdigest() != before["ledger_head"]

@@ -212,8 +212,6 @@ class ObjectStoreDestination:
         for path, etag in listed.items():
             untouched = state.tree.get(path) if path not in state.moved else None
             found[path] = untouched or uploaded.get((path, etag or ""), _UNKNOWN)
-        # Written again in any case: it comes after the root.
-        found[API_SNAPSHOT] = _UNKNOWN
         return found
 
     def earlier(self) -> SiteVersion:

@@ -30,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, object_gateway() as gateway:
         os.environ |= gateway.variables
         repo = new_registry(RepoBuilder(Path(folder, "repo")), run)
-        answers = kill_publications(repo, run, gateway, gateway.new_bucket(), kills)
+        answers = kill_publications(repo, run, gateway, Path(folder), kills)
         print(f"bucket: {kills} kills, {answers:,} consistent answers", flush=True)  # noqa: T201
 
 

@@ -5,7 +5,9 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,20 +16,28 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from registry.client import NotFound, RegistryClient
 from registry.errors import RefusedError, RegistryError, UsageError
 from registry.progress import silent
 from registry.publish import PublicationPlan, plan_publication, plan_rollback
 from registry.publish.bucket import Bucket, open_s3
 from registry.publish.hash_tree import ROOT_FILE, SIGNATURE_FILE, all_leaf_files
 from registry.publish.object_store import ObjectStoreDestination, upload_rank
+from registry.publish.signing import sign
 from registry.site import Site
 from tests.conftest import Run
-from tests.support.publishing import build, change, files_in
+from tests.support.publishing import build, change, files_in, signing_key
 from tests.support.repo import RepoBuilder
 
 if TYPE_CHECKING:
     from obstore import Attributes
 
+READ = (
+    "api/process_definition/1.json",
+    "api/process_definition/1/revisions/1.json",  # in the first state only
+    "api/process_definition/all.ndjson",
+    "api/snapshot.json",
+)
 RECORD = "_registry/publish/000001.json"
 NAME = "the bucket s3://test"
 
@@ -76,6 +86,7 @@ class Place:
     repo: RepoBuilder
     store: MemoryStore = field(default_factory=MemoryStore)
     warnings: list[str] = field(default_factory=list)
+    sign: Callable[[bytes], bytes] | None = None
 
     def destination(
         self, bucket: Bucket | None = None, *, take_over: bool = False, dead_after_s: float = 300
@@ -85,21 +96,17 @@ class Place:
             bucket, self.warnings.append, take_over=take_over, dead_after_s=dead_after_s
         )
 
-    def plan(
-        self, place: ObjectStoreDestination | None = None, sign: Callable[[bytes], bytes] | None = None
-    ) -> PublicationPlan:
-        site = Site(self.repo.root / "site")
-        return plan_publication(site, place or self.destination(), silent, allow_shrink=True, sign=sign)
+    def plan(self, place: ObjectStoreDestination | None = None) -> PublicationPlan:
+        site, place = Site(self.repo.root / "site"), place or self.destination()
+        return plan_publication(site, place, silent, allow_shrink=True, sign=self.sign)
 
-    def publish(
-        self, place: ObjectStoreDestination | None = None, sign: Callable[[bytes], bytes] | None = None
-    ) -> PublicationPlan:
+    def publish(self, place: ObjectStoreDestination | None = None) -> PublicationPlan:
         place = place or self.destination()
-        return carry_out(place, self.plan(place, sign))
+        return carry_out(place, self.plan(place))
 
     def roll_back(self, place: ObjectStoreDestination | None = None) -> PublicationPlan:
         place = place or self.destination()
-        return carry_out(place, plan_rollback(place, silent))
+        return carry_out(place, plan_rollback(place, silent, sign=self.sign))
 
     def kill_after(self, requests: int) -> bool:
         """Publish, killed before a request that writes; True if the publication ended before."""
@@ -401,35 +408,65 @@ def test_objects_of_others_are_found_after_an_interruption(place: Place) -> None
 def test_a_publication_that_was_killed_anywhere_is_completed_or_undone(
     place: Place, run: Run, tmp_path: Path
 ) -> None:
+    key, signers = signing_key(tmp_path)
+    place.sign = partial(sign, key=key)
     place.publish()
     first = place.shown()
     change(place.repo, run, "Another title")
     build(place.repo, run, "--history", "commits")
     second = place.site()
     begin = {path: place.content(path) for path in place.objects()}
-    for kills in count(0, 7):
+
+    def killed_after(requests: int) -> bool:
         place.store = MemoryStore()
         for path, data in begin.items():
             obstore.put(place.store, path, data)
-        if place.kill_after(kills):
-            break
-        has_begun = "_registry/publish/000002.json" in place.objects()
-        if kills % 2 and has_begun and place.sequence() == 1:
+        return not place.kill_after(requests)
+
+    counted = MortalBucket(place.store, 10_000)
+    place.publish(place.destination(counted))
+    total = 10_000 - counted.remaining
+    # The last requests replace the root and what follows it.
+    for kills in (*range(0, total - 14, total // 4), *range(total - 14, total)):
+        assert killed_after(kills)
+        held = place.sequence()
+        folder = place.download(tmp_path / f"{kills}-killed")
+        shown = first if held == 1 else second
+        with RegistryClient(folder, verify=signers) as client:
+            assert answers_of(client) == {path: shown.get(path) for path in READ}
+            if kills < total - 14:
+                client.sync(tmp_path / f"{kills}-mirror")
+                assert files_in(tmp_path / f"{kills}-mirror") == shown
+        if kills % 2 and "_registry/publish/000002.json" in place.objects():
             place.roll_back(place.destination(take_over=True))
             expected = first
         else:
             place.publish(place.destination(take_over=True))
             expected = second
         assert {path: place.shown()[path] for path in expected} == expected
-        folder = place.download(tmp_path / str(kills))
-        done = run("verify", str(folder))
-        assert done.code == 0, (kills, done.err)
-    assert kills > 70
+        if kills % 3 == 0:
+            folder = place.download(tmp_path / f"{kills}-then")
+            done = run("verify", str(folder), "--allowed-signers", str(signers))
+            assert done.code == 0, (kills, done.err)
+        if expected == second and held == 1 and kills < total - 14:
+            place.roll_back()
+            assert {path: place.shown()[path] for path in first} == first
+
+
+def answers_of(client: RegistryClient) -> dict[str, bytes | None]:
+    """What a client reads; None for what the published state does not have."""
+    found: dict[str, bytes | None] = dict.fromkeys(READ)
+    for path in READ:
+        with suppress(NotFound):
+            found[path] = client._read(path)[0]
+    return found
 
 
 def test_a_signature_of_another_state_is_removed(place: Place, run: Run) -> None:
-    place.publish(sign=lambda data: b"signed " + data)
+    place.sign = lambda data: b"signed " + data
+    place.publish()
     assert place.content(SIGNATURE_FILE) == b"signed " + place.content(ROOT_FILE)
+    place.sign = None
     change(place.repo, run, "Another title")
     place.publish()
     assert SIGNATURE_FILE not in place.objects()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Barrier, Event, Thread
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -25,7 +26,7 @@ from registry.publish.bucket import open_s3
 from registry.publish.publication_log import LogState, PublicationLog
 from tests.conftest import Run
 from tests.support.engines import PASSWORD, ObjectGateway, object_gateway
-from tests.support.publishing import build, change, index, publish
+from tests.support.publishing import build, change, index, publish, signing_key
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
 
@@ -249,41 +250,47 @@ def test_a_store_that_ignores_conditions_is_reported_each_time(
 
 
 def test_killed_publications_leave_consistent_answers(
-    registry: RepoBuilder, run: Run, gateway: ObjectGateway, bucket: str
+    registry: RepoBuilder, run: Run, gateway: ObjectGateway, bucket: str, tmp_path: Path
 ) -> None:
-    assert kill_publications(registry, run, gateway, bucket, kills=5) > 0
+    assert kill_publications(registry, run, gateway, tmp_path, kills=5) > 0
 
 
-def kill_publications(repo: RepoBuilder, run: Run, gateway: ObjectGateway, bucket: str, kills: int) -> int:
-    """Kill publications at moments spread over their time. Return the number of answers that a client read meanwhile."""
-    target, url = f"s3://{bucket}/p", f"{gateway.endpoint}/{bucket}/p"
-    publish(run, repo, target)
+def kill_publications(repo: RepoBuilder, run: Run, gateway: ObjectGateway, folder: Path, kills: int) -> int:
+    """Kill publications at moments spread over their time, while a client reads that accepts signed states only.
+
+    Return the number of its answers.
+    """
+    target = f"s3://{gateway.new_bucket()}/p"
+    url = target.replace("s3:/", gateway.endpoint)
+    key, signers = signing_key(folder)
+    signed = ("--sign", str(key))
+    publish(run, repo, target, *signed)
     change(repo, run, "Not interrupted")
     started = time.monotonic()
-    process = start_publication(repo, target)
+    process = start_publication(repo, target, *signed)
     process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     whole_s = time.monotonic() - started
     titles = ["Not interrupted"]
-    with reader(url, titles) as answers:
+    with reader(url, signers, titles) as answers:
         for number in range(kills):
             titles.append(f"Title {number}")
             change(repo, run, titles[-1])
-            process = start_publication(repo, target, "--take-over")
+            process = start_publication(repo, target, "--take-over", *signed)
             time.sleep(whole_s * (0.1 + 0.9 * number / kills))
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate(timeout=PATIENCE_S)
-        publish(run, repo, target, "--take-over")
-    done = run("verify", url)
+        publish(run, repo, target, "--take-over", *signed)
+    done = run("verify", url, "--allowed-signers", str(signers))
     assert done.code == 0, done.err
     with RegistryClient(url) as client:
         assert client.get("a").body["title"] == titles[-1]
-    assert publish(run, repo, target)["published"] is False
+    assert publish(run, repo, target, *signed)["published"] is False
     return len(answers)
 
 
 @contextmanager
-def reader(url: str, titles: Sequence[str]) -> Iterator[Sequence[str]]:
+def reader(url: str, signers: Path, titles: Sequence[str]) -> Iterator[Sequence[str]]:
     """A client that reads without a pause. Each answer must be one of the states; gives the titles that it read."""
     found: list[str] = []
     faults: list[BaseException] = []
@@ -292,7 +299,7 @@ def reader(url: str, titles: Sequence[str]) -> Iterator[Sequence[str]]:
     def read() -> None:
         try:
             while not stop.is_set():
-                with RegistryClient(url) as client:
+                with RegistryClient(url, verify=signers) as client:
                     found.append(client.get("a").body["title"])
                     assert found[-1] in titles
                     assert client.get("b").definition == {"exec": "/bin/b"}
