@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from registry.cache.build_cache import BuildCache, Table
 from registry.check import Findings, FindMany, check, check_changed, judged_by, unknown_rules
 from registry.load.kinds import Kinds, load_kinds
-from registry.load.loader import Loaded, definitions_at, load_changed, load_definitions
+from registry.load.loader import Loaded, are_definitions, definitions_at, load_changed, load_definitions
 from registry.load.settings import SETTINGS_PATH, Settings, with_base_url
 from registry.model.problem import Problem, has_errors
 from registry.progress import NOT_CANCELED, CancelToken, Progress, silent
@@ -237,6 +237,9 @@ def update_state(
     from registry.snapshot.since import changes_since
 
     if len(paths_since_good) > MOST_CHANGES:
+        return None
+    # `good` has older settings or templates than `newest` where they changed while a file had errors.
+    if not are_definitions(source, newest.checked.kinds, paths_since_good):
         return None
     with without_cycle_collector():
         found = check_paths(newest.checked, source, paths)

@@ -200,6 +200,11 @@ def load_changed(
     return LoadedChanges(loaded, found)
 
 
+def are_definitions(source: WorkTree, kinds: Kinds, paths: Iterable[str]) -> bool:
+    """True when each path is that of a definition, current or deleted, or of a file that is never loaded."""
+    return _changed_places(source, kinds, paths) is not None
+
+
 def _attributes_changed(source: WorkTree, before: Loaded) -> bool:
     """True when git attributes of the ledger have other problems than before.
 

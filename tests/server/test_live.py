@@ -311,6 +311,20 @@ def test_everything_is_read_again_where_more_than_definitions_changed(
         assert len(reloads) == before + 1, what
 
 
+@pytest.mark.parametrize("path", ["registry.yaml", "site_templates/404.html"])
+def test_what_changes_beside_an_error_is_shown_once_the_error_is_fixed(repo: RepoBuilder, path: str) -> None:
+    repo.define("a")
+    repo.commit("start")
+    live = live_of(repo)
+    repo.define("a", "title: [\n")
+    assert live.update()
+    repo.write(path, "title: Another\n")
+    assert live.update()
+    repo.define("a")
+    assert live.update()
+    assert_as_a_fresh_one(live, repo.root, path)
+
+
 def test_a_canceled_reload_changes_nothing_and_can_be_repeated(repo: RepoBuilder) -> None:
     repo.define("a")
     repo.commit("start")
