@@ -22,21 +22,26 @@ if TYPE_CHECKING:
 _WORK_REF = "refs/registry/publishing/"
 _SETTINGS = (*SYNCED, ("fastimport.unpackLimit", "1"))
 _MOVE_LIMIT_S = 30.0
+# Contents up to here stay in the repository after an interruption.
+_CHECKPOINT_BYTES = 64 * 1024 * 1024
+
+Content = bytes | str | None
+"""New content of a file, the id of a blob that the repository has, or None to delete the file."""
 
 
 def import_commit(
     repository: Repository,
     branch: str,
     base: str | None,
-    changes: Iterable[tuple[str, bytes | None]],
+    changes: Iterable[tuple[str, Content]],
     message: str,
     who: Signature,
 ) -> str:
     """Return a new commit on top of `base` (None: without a parent), which no branch names yet.
 
-    `changes` has contents by path (None: delete); it is consumed while git writes, so it can be larger than
-    the memory. `branch` is a full name, used for a temporary ref. Raises GitError, and ValueError for
-    a path that no commit can have.
+    `changes` has contents by path; it is consumed while git writes, so it can be larger than the memory.
+    After an interruption, most contents that were written are blobs of the repository. `branch` is a full
+    name, used for a temporary ref. Raises GitError, and ValueError for a path that no commit can have.
     """
     ref = f"{_WORK_REF}{branch.removeprefix(HEADS)}"
     words = ("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
@@ -81,22 +86,38 @@ def _send(
     pipe: IO[bytes],
     ref: str,
     base: str | None,
-    changes: Iterable[tuple[str, bytes | None]],
+    changes: Iterable[tuple[str, Content]],
     message: str,
     who: Signature,
 ) -> None:
+    lines = _send_blobs(pipe, changes)
     text = message.encode()
     committer = signature_line(who)
     pipe.write(f"commit {ref}\nmark :1\ncommitter {committer}\ndata {len(text)}\n".encode() + text + b"\n")
     if base is not None:
         pipe.write(f"from {base}\n".encode())
-    for path, data in changes:
-        place = quoted_path(path)
-        if data is None:
-            pipe.write(b"D " + place + b"\n")
-        else:
-            pipe.write(b"M 100644 inline " + place + b"\ndata %d\n" % len(data))
-            pipe.write(data)
-            pipe.write(b"\n")
+    pipe.writelines(lines)
     pipe.write(b"\nget-mark :1\ndone\n")
     pipe.flush()
+
+
+def _send_blobs(pipe: IO[bytes], changes: Iterable[tuple[str, Content]]) -> list[bytes]:
+    """Send contents, and return the lines of the commit that name them."""
+    lines = []
+    unsaved = 0
+    for mark, (path, content) in enumerate(changes, 2):
+        place = quoted_path(path)
+        if content is None:
+            lines.append(b"D %b\n" % place)
+        elif isinstance(content, str):
+            lines.append(b"M 100644 %b %b\n" % (content.encode(), place))
+        else:
+            pipe.write(b"blob\nmark :%d\ndata %d\n" % (mark, len(content)))
+            pipe.write(content)
+            pipe.write(b"\n")
+            lines.append(b"M 100644 :%d %b\n" % (mark, place))
+            unsaved += len(content)
+            if unsaved > _CHECKPOINT_BYTES:
+                pipe.write(b"checkpoint\n\n")
+                unsaved = 0
+    return lines

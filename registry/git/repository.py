@@ -249,6 +249,15 @@ class Repository:
                 .splitlines()
             )
 
+    def existing_objects(self, names: Iterable[str]) -> set[str]:
+        """Return those of the object ids that the repository has."""
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write("".join(f"{name}\n" for name in names).encode())
+            stdin.seek(0)
+            output = self._git.run_on_objects("cat-file", "--batch-check=%(objectname)", stdin=stdin)
+        # The line of a missing one has a second word.
+        return {line.decode() for line in output.splitlines() if b" " not in line}
+
     def read_blobs(self, blobs: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes | Oversize]]:
         """Yield blob ids with contents, in the order given.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from registry.git import Repository
+    from registry.git.branch_import import Content
     from registry.progress import Progress
 
 # Files that hosts read from the branch, and that the site does not contain.
@@ -123,7 +124,7 @@ class BranchDestination:
             self._repository,
             self._ref,
             self._tip,
-            _contents_of(publication, changes, progress),
+            self._contents(publication, changes, progress),
             _message(publication),
             self._who,
         )
@@ -131,6 +132,22 @@ class BranchDestination:
             self._push(self._remote, commit, progress)
         elif not move_branch(self._repository, self._ref, commit, self._tip):
             raise RefusedError(f"{self.name} has moved since it was read", "publish again")
+
+    def _contents(
+        self, publication: SiteVersion, changes: SiteChanges, progress: Progress
+    ) -> Iterator[tuple[str, Content]]:
+        """Yield the changes. What an interrupted publication wrote, or an earlier one, is not sent again."""
+        for path in changes.removed:
+            yield path, None
+        blobs = {path: publication.files[path].blob for path in changes.written}
+        existing = self._repository.existing_objects(set(blobs.values()))
+        for number, (path, blob) in enumerate(blobs.items(), 1):
+            if number % 500 == 0:
+                progress("writing files", number, len(changes.written))
+            yield path, blob if blob in existing else publication.content(path)
+        # A signature of the state before would not fit.
+        yield SIGNATURE_FILE, None
+        yield from publication.added.items()
 
     def _push(self, remote: Remote, commit: str, progress: Progress) -> None:
         progress(f"pushing to {remote.name}")
@@ -166,20 +183,6 @@ class BranchDestination:
 
     def _content_at(self, blobs: Mapping[str, str], path: str) -> bytes:
         return self._content(blobs[path]) or b""
-
-
-def _contents_of(
-    publication: SiteVersion, changes: SiteChanges, progress: Progress
-) -> Iterator[tuple[str, bytes | None]]:
-    for path in changes.removed:
-        yield path, None
-    for number, path in enumerate(changes.written, 1):
-        if number % 500 == 0:
-            progress("writing files", number, len(changes.written))
-        yield path, publication.content(path)
-    # A signature of the state before would not fit.
-    yield SIGNATURE_FILE, None
-    yield from publication.added.items()
 
 
 def _message(publication: SiteVersion) -> str:

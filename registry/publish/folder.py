@@ -59,7 +59,8 @@ class FolderDestination:
         del changes  # found by the generations
         report = partial(progress, "writing files")
         # Unchanged files are links to those of earlier generations, which must not spread damage.
-        self._site.write(Targets(_targets(publication)), report, from_nothing=self._is_damaged)
+        targets = Targets(_targets(publication))
+        self._site.write(targets, report, from_nothing=self._is_damaged, resume=True)
 
     def earlier(self) -> SiteVersion:
         """Return the publication before the one that the link shows; see `Destination`."""

@@ -7,7 +7,6 @@ read. A target's fingerprint stands for its bytes, as for builds.
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ import orjson
 from registry.cache.sqlite_file import open_database, remove_database
 from registry.errors import UsageError
 from registry.publish.hash_tree import FileDigest
+from registry.site.writer import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +70,7 @@ def read_site_files(site: Site, progress: Progress) -> SiteFiles:
         with site.manifest() as manifest:
             recorded = next((one for one in manifest.generations() if one.folder == folder.name), None)
             if recorded is None:
-                return SiteFiles(folder, digests_of(folder, _all_paths(folder)))
+                return SiteFiles(folder, digests_of(folder, sorted(files_in(folder))))
             return SiteFiles(folder, _of_targets(site.generations, folder, manifest, recorded, progress))
     except FileNotFoundError as error:
         raise UsageError("the site was built again while it was read", "publish again") from error
@@ -123,14 +123,6 @@ def _keep(generations: Path, fresh: Sequence[tuple[str, str, bytes]], gone: Iter
         connection.executemany("DELETE FROM digests WHERE target = ?", ((one,) for one in gone))
         connection.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", fresh)
         connection.execute("COMMIT")
-
-
-def _all_paths(folder: Path) -> list[str]:
-    found = []
-    for parent, _, names in os.walk(folder):
-        inside = os.path.relpath(parent, folder)
-        found += [name if inside == "." else f"{inside}/{name}" for name in names]
-    return sorted(found)
 
 
 def digests_of(

@@ -15,6 +15,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,14 @@ from registry.site.manifest import Manifest, RecordedGeneration, pack
 from registry.site.path_templates import count_of, paths_of
 from registry.site.place import refuse_place
 from registry.site.plan import KEPT_GENERATIONS, Base, GenerationPlan, from_scratch, plan_generation
-from registry.site.writer import OnProgress, UnchangedTargets, copy_tree, remove_files, write_targets
+from registry.site.writer import (
+    OnProgress,
+    UnchangedTargets,
+    copy_tree,
+    files_in,
+    remove_files,
+    write_targets,
+)
 
 # Up to 15 digits: the next name is computed as a number, and sorting by number keeps working after 999,999
 # builds.
@@ -119,19 +127,25 @@ class Site:
             probe.unlink(missing_ok=True)
 
     def write(
-        self, targets: Targets, report: OnProgress = lambda _done, _total: None, *, from_nothing: bool = False
+        self,
+        targets: Targets,
+        report: OnProgress = lambda _done, _total: None,
+        *,
+        from_nothing: bool = False,
+        resume: bool = False,
     ) -> WriteResult:
         """Write a new generation of these targets and make it current.
 
         After an error the previous generation stays current. Does nothing when the current generation was
-        made from the same targets. `from_nothing` renders and writes every target. Raises UsageError when the
-        site cannot be written or another build holds the lock for 10 minutes, RefusedError as `prepare` does,
-        and AssertionError when two targets write one file.
+        made from the same targets. `from_nothing` renders and writes every target. With `resume`, files that
+        an interrupted write left are kept if their bytes are right, and Ctrl-C leaves them. Raises UsageError
+        when the site cannot be written or another build holds the lock for 10 minutes, RefusedError as
+        `prepare` does, and AssertionError when two targets write one file.
         """
         self.prepare()
         try:
             with self._lock():
-                return self._write(targets, report, from_nothing=from_nothing)
+                return self._write(targets, report, from_nothing=from_nothing, resume=resume)
         except OSError as error:
             raise UsageError(
                 f"the site cannot be written to {error.filename or self.out}: {error.strerror}",
@@ -177,29 +191,43 @@ class Site:
         ]
         return max(older, key=lambda entry: int(entry.name), default=None)
 
-    def _write(self, targets: Targets, report: OnProgress, *, from_nothing: bool) -> WriteResult:
-        # This build holds the lock: unfinished folders were left by a build that was killed.
-        self._remove_partial()
+    def _write(
+        self, targets: Targets, report: OnProgress, *, from_nothing: bool, resume: bool
+    ) -> WriteResult:
         manifest = Manifest(self.generations)
         try:
-            return self._write_with(manifest, targets, report, from_nothing=from_nothing)
+            return self._write_with(manifest, targets, report, from_nothing=from_nothing, resume=resume)
         except sqlite3.DatabaseError:
             # The manifest is damaged: write everything.
             manifest.remove()
-            self._remove_partial()
-            return self._write_with(Manifest(self.generations), targets, report, from_nothing=True)
+            manifest = Manifest(self.generations)
+            return self._write_with(manifest, targets, report, from_nothing=True, resume=False)
         finally:
             manifest.close()
 
-    def _remove_partial(self) -> None:
+    def _remove_partial(self, kept: Path | None = None) -> None:
+        # This build holds the lock: unfinished folders were left by a build that was killed.
         for left in self.generations.glob("*.partial"):
+            if left == kept:
+                continue
             if left.is_symlink() or not left.is_dir():
                 left.unlink()
             else:
                 shutil.rmtree(left)
 
+    def _take_partial(self, folder: Path) -> bool:
+        """Rename what a killed build left to `folder`. Return False if there is nothing that can be used."""
+        mode = self._mode_of_new_files()
+        left = [one for one in self.generations.glob("*.partial") if _has_mode(one, mode)]
+        if not left:
+            return False
+        newest = max(left)
+        self._remove_partial(newest)
+        newest.rename(folder)
+        return True
+
     def _write_with(
-        self, manifest: Manifest, targets: Targets, report: OnProgress, *, from_nothing: bool
+        self, manifest: Manifest, targets: Targets, report: OnProgress, *, from_nothing: bool, resume: bool
     ) -> WriteResult:
         folders = sorted(
             (entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int
@@ -211,17 +239,19 @@ class Site:
         packed = pack(targets.fingerprints)
         # The bytes decide, so both were packed by the same function from fingerprints in the same order.
         if latest is not None and latest.packed == packed:
+            self._remove_partial()
             return WriteResult(latest.files, self.generations / latest.folder, 0)
         chosen = _plan(usable[0], latest, folders, targets) if latest else from_scratch(targets.fingerprints)
         name = f"{int(folders[-1]) + 1 if folders else 1:06d}"
         partial = self.generations / f"{name}.partial"
         try:
-            chosen, folder_id = self._begin(chosen, manifest, partial, targets.fingerprints)
+            chosen, folder_id = self._begin(chosen, manifest, partial, targets.fingerprints, resume=resume)
             unchanged = self._unchanged(chosen, manifest, latest)
             written, files = _apply(chosen, manifest, folder_id, unchanged, partial, targets, report)
         # Also after Ctrl-C: a partial folder can have as many files as a site.
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
+        except BaseException as error:
+            if not (resume and isinstance(error, KeyboardInterrupt)):
+                shutil.rmtree(partial, ignore_errors=True)
             raise
         recorded = RecordedGeneration(folder_id, name, files, packed)
         # First the record, then the rename, then the link. A build that is killed in between leaves a folder
@@ -256,13 +286,22 @@ class Site:
         manifest.keep_only(one.folder_id for one in manifest.generations() if one.folder in kept)
 
     def _begin(
-        self, chosen: GenerationPlan, manifest: Manifest, partial: Path, wanted: Mapping[str, str]
+        self,
+        chosen: GenerationPlan,
+        manifest: Manifest,
+        partial: Path,
+        wanted: Mapping[str, str],
+        *,
+        resume: bool,
     ) -> tuple[GenerationPlan, int]:
         """Move or copy the folder that the plan starts from to `partial`.
 
         Returns the plan that can be followed, and the id of the folder in the manifest.
         """
         start = chosen.start
+        is_resumed = resume and start is None and self._take_partial(partial)
+        if not is_resumed:
+            self._remove_partial()
         if start is not None and chosen.base is Base.OLDEST:
             # Before the folder changes: if this build is killed, a half-changed folder must not be reused.
             manifest.invalidate(start.folder_id)
@@ -279,6 +318,8 @@ class Site:
             else:
                 manifest.copy(start.folder_id, folder_id)
                 return chosen, folder_id
+        if is_resumed:
+            return replace(chosen, base=Base.INTERRUPTED), folder_id
         partial.mkdir()
         return from_scratch(wanted), folder_id
 
@@ -332,15 +373,18 @@ def _apply(  # noqa: PLR0913 - the existing state and the wanted state
     if start is not None:
         replaced = (name for name in chosen.make if name in start.fingerprints)
         before = manifest.paths(folder_id, [*chosen.remove, *replaced])
+    elif chosen.base is Base.INTERRUPTED:
+        before = list(files_in(folder))
+    is_new = chosen.base is Base.SCRATCH
     templates = write_targets(
-        folder, changed, report, is_new=start is None, unchanged=unchanged, prefetch=targets.prefetch
+        folder, changed, report, is_new=is_new, unchanged=unchanged, prefetch=targets.prefetch
     )
     count = sum(map(count_of, templates.values()))
-    if start is not None:
+    if not is_new:
         written = {path for target in changed for path in paths_of(templates[target.name], target.prefixes)}
         if len(written) < count:
             # A bug in a renderer, found before the site is published.
             raise AssertionError("two targets write the same file")
         remove_files(folder, set(before) - written)
-    files = (start.files if start is not None else 0) - len(before) + count
+    files = (start.files - len(before) if start is not None else 0) + count
     return [(target, templates[target.name]) for target in changed], files

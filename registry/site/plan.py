@@ -33,6 +33,8 @@ class Base(StrEnum):
     """A copy of the latest generation, made of hard links."""
     OLDEST = "oldest"
     """The oldest kept generation, which is no longer needed."""
+    INTERRUPTED = "interrupted"
+    """What an interrupted write left. Its files are compared with the wanted ones, byte for byte."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -223,6 +223,13 @@ def _copy_folder(source: str, target: str) -> list[tuple[str, str]]:
             else:
                 os.link(entry.path, f"{target}/{entry.name}")
     return inner
+
+
+def files_in(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files below a folder, relative to it."""
+    for parent, _, names in os.walk(folder):
+        inside = os.path.relpath(parent, folder)
+        yield from (names if inside == "." else (f"{inside}/{name}" for name in names))
 
 
 def remove_files(folder: Path, paths: Iterable[str]) -> None:

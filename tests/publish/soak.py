@@ -1,4 +1,4 @@
-"""Many killed publications to a bucket: `python -m tests.publish.soak [--kills 50]`. Part of `make soak`."""
+"""Many killed publications to a folder, a branch and a bucket: `python -m tests.publish.soak [--kills 50]`. Part of `make soak`."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.conftest import Outcome
+from tests.publish.kills import kill_beside_readers
 from tests.publish.test_object_store_engines import kill_publications
 from tests.support.engines import object_gateway
 from tests.support.publishing import new_registry
@@ -27,6 +28,11 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--kills", type=int, default=50)
     kills = options.parse_args().kills
+    for target in ("folder", "git"):
+        with tempfile.TemporaryDirectory() as folder:
+            repo = new_registry(RepoBuilder(Path(folder, "repo")), run)
+            killed = kill_beside_readers(repo, run, target, Path(folder), kills)
+        print(f"{target}: {killed} of {kills} publications killed", flush=True)  # noqa: T201
     with tempfile.TemporaryDirectory() as folder, object_gateway() as gateway:
         os.environ |= gateway.variables
         repo = new_registry(RepoBuilder(Path(folder, "repo")), run)

@@ -1,11 +1,9 @@
 """Publishing to folders and branches: what readers see, what is refused, and what verification finds."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from registry.errors import RefusedError
 from registry.git import open_repository
 from registry.publish import plan_publication
 from registry.publish.branch import BranchDestination, signature_now
+from registry.publish.destination import SiteVersion
 from registry.publish.hash_tree import (
     ROOT_FILE,
     SIGNATURE_FILE,
@@ -279,33 +278,72 @@ def test_a_dry_run_shows_that_only_the_signature_would_change(
     assert "Would publish: " in run(*words, *sign).out
 
 
-@pytest.mark.parametrize("target", ["folder", "git"])
-def test_a_killed_publication_leaves_a_whole_state(
-    registry: RepoBuilder, run: Run, tmp_path: Path, target: str
+_INTERRUPTED = """
+import os, sys
+from registry.cli import main
+from registry.git import branch_import
+from registry.publish.destination import SiteVersion
+
+branch_import._CHECKPOINT_BYTES = 1
+content, paths = SiteVersion.content, []
+def interrupted(self, path):
+    paths.append(path)
+    if len(paths) == 50:
+        os.kill(os.getpid(), int(sys.argv[1]))
+    return content(self, path)
+SiteVersion.content = interrupted
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def interrupt_publication(repo: RepoBuilder, place: str, how: signal.Signals) -> None:
+    """Publish until 49 files have been read."""
+    command = [sys.executable, "-c", _INTERRUPTED, str(int(how)), "publish", place, "-C", str(repo.root)]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S)
+    assert done.returncode == (130 if how == signal.SIGINT else -how), done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_publication_to_a_folder_continues_with_the_files_it_wrote(
+    registry: RepoBuilder, run: Run, tmp_path: Path, how: signal.Signals
 ) -> None:
     www = tmp_path / "www"
-    place = f"folder:{www}" if target == "folder" else "git:pages"
-    publish(run, registry, place)
-    command = [sys.executable, "-m", "registry", "publish", place, "-C", str(registry.root)]
-    change(registry, run, "Not interrupted")
-    started = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
-    whole_s = time.monotonic() - started
-    for number in range(5):
-        change(registry, run, f"Title {number}")
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(whole_s * (0.3 + 0.15 * number))  # in the middle, on machines of any speed
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(PATIENCE_S)
-        if target == "git":
-            registry.git("fsck", "--strict", "--no-dangling")
-            registry.git("worktree", "add", "-q", "--detach", "--force", str(www), "pages")
-        done = run("verify", str(www))
-        assert done.code == 0, done.err
-        if target == "git":
-            registry.git("worktree", "remove", "--force", str(www))
-    assert publish(run, registry, place)["sequence"] >= 2
-    assert publish(run, registry, place)["published"] is False
+    interrupt_publication(registry, f"folder:{www}", how)
+    assert not www.is_symlink()
+    left = tmp_path / ".www.generations/000001.partial"
+    inodes = {one.relative_to(left): one.stat().st_ino for one in left.rglob("*") if one.is_file()}
+    assert len(inodes) == 49
+    publish(run, registry, f"folder:{www}")
+    assert {path: (www / path).stat().st_ino for path in inodes} == inodes
+    assert files_in(www) == files_in(registry.root / "site")
+    assert run("verify", str(www)).code == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_publication_to_a_branch_continues_with_the_blobs_it_wrote(
+    registry: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    interrupt_publication(registry, "git:pages", how)
+    assert registry.git("branch", "--list", "pages") == ""
+    read = []
+    content = SiteVersion.content
+
+    def counted(self: SiteVersion, path: str) -> bytes:
+        read.append(path)
+        return content(self, path)
+
+    monkeypatch.setattr(SiteVersion, "content", counted)
+    written = publish(run, registry, "git:pages")["written"]
+    # Git reads its input a little later than it is written.
+    assert 0 < len(read) < len(written) - 20
+    assert branch_files(registry, "pages") == set(files_in(registry.root / "site"))
+    registry.git("fsck", "--strict", "--no-dangling")
+    # What the branch had before is not read, either.
+    change(registry, run, "Another title")
+    publish(run, registry, "git:pages")
+    read.clear()
+    assert publish(run, registry, "git:pages", "--rollback")["written"]
+    assert read == []
 
 
 def test_a_lock_that_a_killed_git_left_is_named(registry: RepoBuilder, run: Run) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -78,6 +79,36 @@ def test_a_build_that_is_killed_leaves_the_last_good_site_and_the_next_one_clean
     site.write(Targets([page("three")]))
     assert (tmp_path / "site/index.html").read_bytes() == b"three"
     assert names(site) == ["000001", "000002"]
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+def test_a_write_that_resumes_keeps_the_files_that_an_interrupted_one_left(tmp_path: Path, how: str) -> None:
+    site = Site(tmp_path / "site")
+    program = (
+        "import os, signal, sys; from pathlib import Path; from registry.site import Site; from registry.render.target import File, Target, Targets\n"
+        "def files():\n"
+        "    yield File('kept.html', b'kept'); yield File('gone/gone.html', b'gone'); yield File('old/changed.html', b'old')\n"
+        f"    os.kill(os.getpid(), signal.{how})\n"
+        "Site(Path(sys.argv[1])).write(Targets([Target('all', 'new', ('',), files)]), resume=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "site")], check=False, stderr=subprocess.DEVNULL
+    )
+    assert done.returncode == -getattr(signal, how)
+    assert names(site) == ["000001.partial"]
+    kept = (site.generations / "000001.partial/kept.html").stat().st_ino
+
+    def files() -> Iterator[File]:
+        yield File("kept.html", b"kept")
+        yield File("old/changed.html", b"new")
+        yield File("more.html", b"more")
+
+    written = site.write(Targets([Target("all", "other", ("",), files)]), resume=True)
+    assert written.files == 3
+    assert (tmp_path / "site/kept.html").stat().st_ino == kept
+    expected = {"kept.html": b"kept", "old": b"/", "old/changed.html": b"new", "more.html": b"more"}
+    assert tree(tmp_path / "site") == expected
+    assert names(site) == ["000001"]
 
 
 def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
