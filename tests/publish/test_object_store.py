@@ -215,6 +215,8 @@ def test_files_are_uploaded_in_order_with_their_types(place: Place) -> None:
 
 
 def test_only_what_changed_is_uploaded(place: Place, run: Run) -> None:
+    assert set(place.plan().changes.written) == place.site().keys()
+    assert place.objects() == {}  # a plan writes nothing
     place.publish()
     before = place.objects()
     assert place.publish().publication is None

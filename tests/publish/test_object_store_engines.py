@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Barrier, Event, Thread
 from urllib.error import HTTPError
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
@@ -28,7 +29,7 @@ from tests.conftest import Run
 from tests.support.engines import PASSWORD, ObjectGateway, object_gateway
 from tests.support.publishing import build, change, index, publish, signing_key
 from tests.support.repo import RepoBuilder
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.engine
 
@@ -51,6 +52,9 @@ def test_a_site_in_a_bucket_is_whole_for_its_readers(
     registry: RepoBuilder, run: Run, gateway: ObjectGateway, bucket: str
 ) -> None:
     target, url = f"s3://{bucket}/some/prefix", f"{gateway.endpoint}/{bucket}/some/prefix"
+    registry.define("weather/größe+1.2")
+    registry.commit("Add a name that is quoted in addresses")
+    index(registry, run)
     first = publish(run, registry, target)
     assert (first["published"], first["sequence"]) == (True, 1)
     assert publish(run, registry, target)["published"] is False
@@ -73,18 +77,19 @@ def test_a_site_in_a_bucket_is_whole_for_its_readers(
     publish(run, registry, target)
     with RegistryClient(url) as client:
         assert client.get("a").body["title"] == "Another title"
-        assert [one.name for one in client.all()] == ["a"]
+        assert [one.name for one in client.all()] == ["a", "weather/größe+1.2"]
+        assert client.get("weather/größe+1.2").id == 3
         with pytest.raises(Gone):
             client.get(2)
         with pytest.raises(NotFound):
             client.get("unknown")
     build(registry, run, "--history", "commits")
     gone = publish(run, registry, target, "--allow-shrink")["removed"]
-    assert {status_of(f"{url}/{path}") for path in gone} == {200}
+    assert {status_of(f"{url}/{quote(path)}") for path in gone} == {200}
     change(registry, run, "A third title")
     build(registry, run, "--history", "commits")
     publish(run, registry, target)
-    assert {status_of(f"{url}/{path}") for path in gone} == {404}
+    assert {status_of(f"{url}/{quote(path)}") for path in gone} == {404}
     done = run("verify", url)
     assert done.code == 0, done.err
     assert publish(run, registry, target, "--rollback")["published"]
@@ -129,7 +134,7 @@ def claim(log: PublicationLog, state: LogState, start: Barrier) -> str:
 
 
 def test_of_two_publishers_at_once_one_publishes(registry: RepoBuilder, run: Run, bucket: str) -> None:
-    target = f"s3://{bucket}/p"
+    target = f"s3://{bucket}"
     publish(run, registry, target)
     for number in range(3):
         change(registry, run, f"Title {number}")
@@ -147,6 +152,23 @@ def test_of_two_publishers_at_once_one_publishes(registry: RepoBuilder, run: Run
         # The late one is refused, or sees that there is nothing to do.
         assert sorted(codes) in ([0, 0], [0, 3])
         assert published == 1
+
+
+def test_an_interrupted_publication_needs_no_waiting(
+    registry: RepoBuilder, run: Run, gateway: ObjectGateway, bucket: str
+) -> None:
+    target = f"s3://{bucket}/p"
+    log = PublicationLog(open_s3(target, gateway.variables))
+    process = start_publication(registry, target)
+    eventually(lambda: log.read().newest is not None, "the record of the publication")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, "Traceback" in err) == (130, False), err
+    newest = log.read().newest
+    assert newest is not None
+    assert newest.state == "stopped"
+    assert publish(run, registry, target)["published"]
+    assert run("verify", f"{gateway.endpoint}/{bucket}/p").code == 0
 
 
 def start_publication(repo: RepoBuilder, target: str, *words: str) -> "subprocess.Popen[str]":
