@@ -134,8 +134,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are cores: a third of the time tests wait, for a server, a browser, a moment to pass."""
-    return (os.cpu_count() or 1) + 2
+    """Three more than there are cores: half of the time tests wait, for a server, a browser, a moment to pass."""
+    return (os.cpu_count() or 1) + 3
 
 
 @pytest.fixture(autouse=True)
