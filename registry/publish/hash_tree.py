@@ -22,6 +22,8 @@ ADDED_FOLDER = PUBLICATION
 """Folder of everything that is added by publishing, below the site."""
 ROOT_FILE = f"{ADDED_FOLDER}/root.json"
 SIGNATURE_FILE = f"{ROOT_FILE}.sig"
+REPLACED_FOLDER = f"{ADDED_FOLDER}/before"
+"""Folder of files that a bucket has replaced while it publishes the next state."""
 _FORMAT = 1
 _LEAVES = tuple(f"{number:02x}" for number in range(256))
 
@@ -77,6 +79,11 @@ def parse_root(data: bytes) -> Root:
 def leaf_file(leaf: str) -> str:
     """Return the path of a leaf (two hexadecimal digits)."""
     return f"{ADDED_FOLDER}/tree/{leaf}"
+
+
+def replaced_file(sequence: int, path: str = "") -> str:
+    """Return where a bucket keeps a file of the state with this sequence number. Without a path: all."""
+    return f"{REPLACED_FOLDER}/{sequence:06}/{path}"
 
 
 def leaf_of(path: str) -> str:

@@ -26,6 +26,7 @@ from registry.publish.bucket import for_each
 from registry.publish.destination import PublishedSite, SiteVersion
 from registry.publish.hash_tree import (
     ADDED_FOLDER,
+    REPLACED_FOLDER,
     ROOT_FILE,
     SIGNATURE_FILE,
     FileDigest,
@@ -35,6 +36,7 @@ from registry.publish.hash_tree import (
     hex_digest,
     parse_leaf,
     parse_root,
+    replaced_file,
 )
 from registry.publish.publication_log import DEAD_AFTER_S, Lease, LogState, PublicationLog
 from registry.publish.site_files import SiteFile
@@ -48,8 +50,7 @@ if TYPE_CHECKING:
     from registry.publish.bucket import Bucket
     from registry.publish.destination import SiteChanges
 
-_BEFORE = f"{ADDED_FOLDER}/before"
-_SEQUENCE = re.compile(rf"{_BEFORE}/(\d+)/")
+_SEQUENCE = re.compile(rf"{REPLACED_FOLDER}/(\d+)/")
 _UNKNOWN = FileDigest("", 0)
 _MOST_NAMED = 3
 _LAST = 5
@@ -80,10 +81,6 @@ def _api_rank(below_kind: list[str]) -> int:
     if answer == "by-name":
         return 2
     return 3 if answer and not answer.startswith("all.") else 4
-
-
-def _before(sequence: int, path: str = "") -> str:
-    return f"{_BEFORE}/{sequence:06}/{path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +156,9 @@ class ObjectStoreDestination:
         if data is not None:
             root = self._parsed(data)
             if log.is_interrupted:
-                folder = _before(root.sequence)
+                folder = replaced_file(root.sequence)
                 moved = frozenset(one.path.removeprefix(folder) for one in self._bucket.list(folder))
-            tree = await self._tree(root, [_before(root.sequence)] if moved else [])
+            tree = await self._tree(root, [replaced_file(root.sequence)] if moved else [])
         listed = None
         if log.is_interrupted:
             listed = {one.path: one.etag for one in self._bucket.list() if not _is_added(one.path)}
@@ -223,17 +220,17 @@ class ObjectStoreDestination:
         if state.root is None:
             raise UsageError(f"{self.name} has no earlier publication")
         if state.is_incomplete:
-            return self._version(state.root, state.tree, [_before(state.root.sequence)])
-        folders = [one for one in self._folders_before() if one < state.root.sequence]
-        data = self._bucket.read(_before(folders[-1], ROOT_FILE)) if folders else None
+            return self._version(state.root, state.tree, [replaced_file(state.root.sequence)])
+        folders = [one for one in self._sequences_before() if one < state.root.sequence]
+        data = self._bucket.read(replaced_file(folders[-1], ROOT_FILE)) if folders else None
         if data is None:
             raise UsageError(f"{self.name} has no earlier publication")
         root = self._parsed(data)
-        places = [_before(root.sequence), _before(state.root.sequence)]
+        places = [replaced_file(root.sequence), replaced_file(state.root.sequence)]
         return self._version(root, asyncio.run(self._tree(root, places)), places)
 
-    def _folders_before(self) -> list[int]:
-        matches = (_SEQUENCE.match(one.path) for one in self._bucket.list(_BEFORE))
+    def _sequences_before(self) -> list[int]:
+        matches = (_SEQUENCE.match(one.path) for one in self._bucket.list(REPLACED_FOLDER))
         return sorted({int(found[1]) for found in matches if found is not None})
 
     def _version(self, root: Root, tree: Mapping[str, FileDigest], places: Collection[str]) -> SiteVersion:
@@ -279,7 +276,7 @@ class ObjectStoreDestination:
         kept = state.root.sequence if state.root is not None else 0
         moved = [
             one.path
-            for one in self._bucket.list(_BEFORE)
+            for one in self._bucket.list(REPLACED_FOLDER)
             if (found := _SEQUENCE.match(one.path)) and int(found[1]) < kept
         ]
         lease.confirm()
@@ -332,7 +329,7 @@ class _Upload:
             following[SIGNATURE_FILE] = signature
         for path, data in following.items():
             await self._bucket.write_later(
-                _before(self._publication.root.sequence, path), data, _attributes(path)
+                replaced_file(self._publication.root.sequence, path), data, _attributes(path)
             )
         if signature is None and self._state.signature is not None:
             # A signature of the state before would not fit.
@@ -361,7 +358,7 @@ class _Upload:
     async def _move(self, path: str) -> None:
         root = self._state.root
         if root is not None and path not in self._state.moved:
-            await self._bucket.copy_later(path, _before(root.sequence, path))
+            await self._bucket.copy_later(path, replaced_file(root.sequence, path))
 
 
 def _attributes(path: str) -> Attributes:

@@ -25,6 +25,7 @@ from registry.publish.hash_tree import (
     hex_digest,
     parse_leaf,
     parse_root,
+    replaced_file,
 )
 from registry.publish.signing import verify_signature
 
@@ -106,10 +107,12 @@ def verify_site(
         root = parse_root(data)
     except InvalidTreeError as error:
         return Verified(None, signer, (str(error),))
+    state = _StateReader(site, root)
     faults = [
         *_faults_since(seen, root),
-        *_leaf_faults(site, root, progress),
-        *_ledger_faults(site, root, seen),
+        *_leaf_faults(state, progress),
+        *_mixture_faults(state),
+        *_ledger_faults(state.read(API_LEDGER), root, seen),
     ]
     return Verified(root, signer, tuple(faults))
 
@@ -125,32 +128,66 @@ def _faults_since(seen: Root | None, root: Root) -> Iterator[str]:
         yield f"fork: another state with sequence {root.sequence} was seen before"
 
 
-def _leaf_faults(site: SiteReader, root: Root, progress: Progress) -> Iterator[str]:
-    """Yield the files that differ from their digests, and a mixture of two publications."""
+class _StateReader:
+    """Reads the files of the state of a root; those that a bucket has replaced, where it keeps them.
+
+    `expected` are the digests by path, those of the leaves first. `replaced` are the paths of replaced files.
+    """
+
+    def __init__(self, site: SiteReader, root: Root) -> None:
+        self.site = site
+        self.root = root
+        self.expected = dict(zip(all_leaf_files(), root.leaves, strict=True))
+        self.replaced: set[str] = set()
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file, None if it is missing. It differs from its digest if the state has no such file."""
+        data = self.site.read(path)
+        if data is not None and not self.fits(path, data) and path in self.expected:
+            before = self.site.read(replaced_file(self.root.sequence, path))
+            if before is not None and self.fits(path, before):
+                self.replaced.add(path)
+                return before
+        return data
+
+    def fits(self, path: str, data: bytes) -> bool:
+        return hex_digest(data) == self.expected.get(path)
+
+
+def _leaf_faults(state: _StateReader, progress: Progress) -> Iterator[str]:
+    """Yield the files that differ from their digests."""
     listed: dict[str, FileDigest] = {}
-    for leaf, expected in zip(all_leaf_files(), root.leaves, strict=True):
-        data = site.read(leaf)
-        if data is None or hex_digest(data) != expected:
+    for leaf in all_leaf_files():
+        data = state.read(leaf)
+        if data is None or not state.fits(leaf, data):
             yield f"{leaf} {'is missing' if data is None else 'does not fit the root'}"
             continue
         try:
             listed |= parse_leaf(data)
         except InvalidTreeError as error:
             yield f"{leaf}: {error}"
+    state.expected |= {path: digest.sha256 for path, digest in listed.items()}
     paths = sorted(listed)
     with ThreadPoolExecutor(_THREADS) as readers:
-        for number, (path, data) in enumerate(zip(paths, readers.map(site.read, paths), strict=True), 1):
+        for number, (path, data) in enumerate(zip(paths, readers.map(state.read, paths), strict=True), 1):
             if number % 500 == 0:
                 progress("verifying files", number, len(paths))
             if data is None:
-                if not site.can_lack(path):
+                if not state.site.can_lack(path):
                     yield f"{path} is missing"
-            elif len(data) != listed[path].size or hex_digest(data) != listed[path].sha256:
+            elif len(data) != listed[path].size or not state.fits(path, data):
                 yield f"{path} was changed"
-    facts = site.read(API_SNAPSHOT)
+
+
+def _mixture_faults(state: _StateReader) -> Iterator[str]:
+    """Yield a mixture of two publications."""
+    if state.replaced:
+        files = f"{len(state.replaced):,} file{'' if len(state.replaced) == 1 else 's'}"
+        yield f"mixed generations: {files} of another publication, which has not finished"
+    facts = state.site.read(API_SNAPSHOT)
     commit = _commit_in(facts) if facts is not None else None
-    if commit != root.commit:
-        yield f"mixed generations: {API_SNAPSHOT} is of commit {commit}, the digests of {root.commit}"
+    if commit != state.root.commit:
+        yield f"mixed generations: {API_SNAPSHOT} is of commit {commit}, the digests of {state.root.commit}"
 
 
 def _commit_in(data: bytes) -> str | None:
@@ -162,12 +199,11 @@ def _commit_in(data: bytes) -> str | None:
     return commit if isinstance(commit, str) else None
 
 
-def _ledger_faults(site: SiteReader, root: Root, seen: Root | None) -> Iterator[str]:
+def _ledger_faults(data: bytes | None, root: Root, seen: Root | None) -> Iterator[str]:
     """Yield faults of the chain of lines, and a fork of the one that was seen.
 
     The last line stands for all of them only if each line has the hash of the one before.
     """
-    data = site.read(API_LEDGER)
     for problem in parse_ledger(data, root.registry_id or "")[1]:
         yield f"{API_LEDGER}:{problem.span.line}: {problem.message}"
     lines = data.splitlines() if data is not None else []

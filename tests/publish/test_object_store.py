@@ -434,6 +434,11 @@ def test_a_publication_that_was_killed_anywhere_is_completed_or_undone(
         held = place.sequence()
         folder = place.download(tmp_path / f"{kills}-killed")
         shown = first if held == 1 else second
+        mixed = any(place.content(path) != data for path, data in shown.items())
+        done = run("verify", str(folder))
+        assert done.code == (1 if mixed else 0)
+        assert "was changed" not in done.err
+        assert ("of another publication, which has not finished" in done.err) == mixed
         with RegistryClient(folder, verify=signers) as client:
             assert answers_of(client) == {path: shown.get(path) for path in READ}
             if kills < total - 14:
