@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin
@@ -27,7 +28,7 @@ from registry.publish.hash_tree import (
     parse_root,
     replaced_file,
 )
-from registry.publish.signing import verify_signature
+from registry.publish.signing import BadSignatureError, verify_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 60
 _MOST_BYTES = 1 << 30
 _THREADS = 8
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,21 @@ def verify_site(
     that does not continue that one are faults. With `allowed_signers`, the root must have a signature of one
     of them: raises BadSignatureError. Raises UsageError when the site cannot be read.
     """
-    data = site.read(ROOT_FILE)
+    for _ in range(_TRIES):
+        data = site.read(ROOT_FILE)
+        found = _verify_state(site, data, progress, allowed_signers, seen)
+        # A publication during the verification is no fault.
+        if not found.faults or site.read(ROOT_FILE) == data:
+            break
+    return found
+
+
+def _verify_state(
+    site: SiteReader, data: bytes | None, progress: Progress, allowed_signers: Path | None, seen: Root | None
+) -> Verified:
     if data is None:
         return Verified(None, None, (f"there is no {ROOT_FILE}: the site was not published by this program",))
-    signer = verify_signature(data, site.read(SIGNATURE_FILE), allowed_signers) if allowed_signers else None
+    signer = _signer_of(site, data, allowed_signers) if allowed_signers else None
     try:
         root = parse_root(data)
     except InvalidTreeError as error:
@@ -115,6 +128,19 @@ def verify_site(
         *_ledger_faults(state.read(API_LEDGER), root, seen),
     ]
     return Verified(root, signer, tuple(faults))
+
+
+def _signer_of(site: SiteReader, data: bytes, allowed_signers: Path) -> str:
+    """Return who signed a root. Raises BadSignatureError."""
+    try:
+        return verify_signature(data, site.read(SIGNATURE_FILE), allowed_signers)
+    except BadSignatureError:
+        with suppress(InvalidTreeError):
+            # A bucket has the root for a moment before its signature.
+            following = site.read(replaced_file(parse_root(data).sequence, SIGNATURE_FILE))
+            if following is not None:
+                return verify_signature(data, following, allowed_signers)
+        raise
 
 
 def _faults_since(seen: Root | None, root: Root) -> Iterator[str]:

@@ -435,7 +435,7 @@ def test_a_publication_that_was_killed_anywhere_is_completed_or_undone(
         folder = place.download(tmp_path / f"{kills}-killed")
         shown = first if held == 1 else second
         mixed = any(place.content(path) != data for path, data in shown.items())
-        done = run("verify", str(folder))
+        done = run("verify", str(folder), "--allowed-signers", str(signers))
         assert done.code == (1 if mixed else 0)
         assert "was changed" not in done.err
         assert ("of another publication, which has not finished" in done.err) == mixed

@@ -13,6 +13,7 @@ import pytest
 
 from registry.errors import RefusedError
 from registry.git import open_repository
+from registry.progress import silent
 from registry.publish import plan_publication
 from registry.publish.branch import BranchDestination, signature_now
 from registry.publish.destination import SiteVersion
@@ -26,6 +27,7 @@ from registry.publish.hash_tree import (
     leaf_of,
     parse_root,
 )
+from registry.publish.verification import SiteReader, verify_site
 from registry.site import Site
 from tests.conftest import Run
 from tests.support.publishing import (
@@ -218,6 +220,28 @@ def test_verification_finds_each_fault(registry: RepoBuilder, run: Run, tmp_path
     assert "mixed generations" in mixed
     ledger = newer["api/ledger.ndjson"].replace(b'"a"', b'"x"')
     assert "ledger" in found({**newer, "api/ledger.ndjson": ledger})
+
+
+def test_a_publication_during_verification_is_no_fault(
+    registry: RepoBuilder, run: Run, tmp_path: Path
+) -> None:
+    www = tmp_path / "www"
+    publish(run, registry, f"folder:{www}")
+    change(registry, run, "Another title")
+
+    class SlowReader(SiteReader):
+        is_late = False
+
+        def read(self, path: str) -> bytes | None:
+            if path == leaf_file("80") and not self.is_late:
+                self.is_late = True
+                publish(run, registry, f"folder:{www}")
+            return super().read(path)
+
+    verified = verify_site(SlowReader(www), silent)
+    assert verified.faults == ()
+    assert verified.root is not None
+    assert verified.root.sequence == 2
 
 
 def test_a_signature_is_required_of_an_allowed_signer(
