@@ -238,7 +238,7 @@ def test_a_character_that_is_refused_today_stands_in_an_old_revision_as_it_was(
         text = (tmp_path / "site/process_definition/a" / page).read_text(encoding="utf-8")
         assert "<del><bdi>one \0 two</bdi></del>" in text
         assert "<ins><bdi>&lt;\0&gt;</bdi></ins>" in text
-        assert 'process_definition/a/_revisions/3/">Revision 3</a>' in text
+        assert 'process_definition/a/_history/#revision-3">Revision 3</a>' in text
 
 
 def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(
@@ -263,10 +263,9 @@ def test_a_revision_shows_the_file_as_it_was_written_but_no_credential(
     repo.define("a", text)
     repo.commit("six")
     assert build(open_source(repo.root), Site(tmp_path / "site")).files
-    pages = [
-        (tmp_path / f"site/process_definition/a/_revisions/{number}/index.html").read_text(encoding="utf-8")
-        for number in range(1, 7)
-    ]
+    history = (tmp_path / "site/process_definition/a/_history/index.html").read_text(encoding="utf-8")
+    # Newest first; each entry ends with the file at that revision.
+    pages = [*reversed([entry.partition('class="file"')[2] for entry in history.split("<li id=")[1:]])]
     assert random not in pages[4]
     assert pages[0].count("# first try\ntitle: A") == 1
     assert "exec: x   # for now" in pages[3]

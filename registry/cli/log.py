@@ -37,7 +37,7 @@ def command(wanted: str, registry: Path | None, kind: str | None, source: str, f
     revisions = snapshot.revisions_of_any(found)
     if format_ == "json":
         snapshot.contents.prefetch(snapshot.blobs_shown(revisions))
-        facts = [revision_facts(snapshot, found.kind, found.id, revision) for revision in revisions]
+        facts = [revision_facts(snapshot, revision) for revision in revisions]
         write_api_answer(history_body(snapshot, found.id, found.name, facts))
         return
 

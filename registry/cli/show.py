@@ -87,7 +87,7 @@ def _show_revision(
     Credentials are hidden, so the output is the content and not the bytes of the file.
     """
     from registry.load.yaml.writer import to_yaml
-    from registry.render.json_api import revision_body, revision_facts
+    from registry.render.json_api import revision_body, revision_with_content
 
     revisions = snapshot.revisions_of_any(found)
     chosen = next((one for one in revisions if one.number == number), None)
@@ -97,9 +97,7 @@ def _show_revision(
             f"{found.name} has no revision {number}", f"{there}; `registry log {found.name}` lists them"
         )
     if format_ == "json":
-        write_api_answer(
-            revision_body(snapshot, found.id, chosen, revision_facts(snapshot, found.kind, found.id, chosen))
-        )
+        write_api_answer(revision_body(snapshot, found.id, revision_with_content(snapshot, chosen)))
         return
     who = f"{chosen.commit[:10]}, {chosen.date[:10]}, {chosen.author}" if chosen.commit else "not committed"
     out.print(

@@ -37,6 +37,8 @@ class Settings:
     `install_from` is the git address, with a tag, from which CI installs the program.
 
     `history` selects what is published: all revisions with their changes and content, or the commits alone.
+    `layout` is compact, or full with an address for each revision. `addresses` are the forms of the addresses
+    below `api/` that a site has: slash, json or both.
 
     `rules` maps rules to severities (error, warning or ignore) and changes to levels (breaking, risky, safe
     or ignore). `folders` does the same for definitions whose names start with a prefix. `fail_on` gives the
@@ -51,6 +53,8 @@ class Settings:
     registry_id: str = ""
     page_size: int = 20
     history: str = "revisions"
+    layout: str = "compact"
+    addresses: str = "both"
     output: str = "site"
     bot_name: str = "Process Registry"
     bot_email: str = "process-registry@localhost"
@@ -102,6 +106,11 @@ class Settings:
     def shows_revisions(self) -> bool:
         """True when the changes and the content of each revision are published."""
         return self.history == "revisions"
+
+    @property
+    def has_revision_addresses(self) -> bool:
+        """True when a site has an answer and a page for each revision."""
+        return self.shows_revisions and self.layout == "full"
 
     @property
     def base_path(self) -> str:

@@ -9,6 +9,7 @@ the API are those of the 2013 service and later additions.
 
 import re
 import unicodedata
+from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
@@ -34,6 +35,9 @@ HOST_REDIRECTS = "_redirects"
 # Hosts read these files and do not all serve them: they are missing at a URL without being lost.
 FOR_HOSTS = frozenset({NO_JEKYLL, HOST_HEADERS, HOST_REDIRECTS})
 
+# Number of revisions on one page of a long history.
+HISTORY_PAGE_SIZE = 50
+
 API_INDEX = "index.json"
 # A folder of the API has a twin for hosts without directory indexes: `x/index.json` is also `x.json`.
 TWIN_ENDING = ".json"
@@ -54,6 +58,15 @@ _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
 _DETAIL = re.compile(rf"{API}/([a-z0-9_]+)/(?:([1-9][0-9]{{0,15}})|by-name/(.+))\Z", re.DOTALL)
 _LIST_PAGE = re.compile(r"([a-z0-9_]+)(?:/_page/([1-9][0-9]{0,15}))?\Z")
 _PART = re.compile(r"[^\W_][\w.+-]*\Z")
+
+
+class AddressForm(StrEnum):
+    """A form of the addresses below `api/`."""
+
+    SLASH = "slash"
+    """`x/`, which is the file `x/index.json`."""
+    JSON = "json"
+    """`x.json`, which any host serves."""
 
 
 def is_api(path: str) -> bool:
@@ -112,11 +125,6 @@ def api_history(kind: str, number: int) -> str:
     return f"{API}/{kind}/{number}/history"
 
 
-def api_revisions(kind: str, number: int) -> str:
-    """Folder of a definition's revisions; it has no answer of its own."""
-    return f"{API}/{kind}/{number}/revisions"
-
-
 def api_revision(kind: str, number: int, revision: int | str) -> str:
     """Address of one definition at a revision."""
     return f"{API}/{kind}/{number}/revisions/{revision}"
@@ -148,8 +156,30 @@ def definition_page(kind: str, name: str) -> str:
 
 
 def history_page(kind: str, name: str) -> str:
-    """Address of the page of a definition's revisions."""
+    """Address of the page of a definition's newest revisions: at most HISTORY_PAGE_SIZE."""
     return f"{kind}/{name}/_history"
+
+
+def older_history_page(kind: str, name: str, first: int) -> str:
+    """Address of the page with HISTORY_PAGE_SIZE older revisions, from the number `first` on.
+
+    A revision never moves from one of these pages to another.
+    """
+    return f"{kind}/{name}/_history/{first}-{first + HISTORY_PAGE_SIZE - 1}"
+
+
+def older_revisions(count: int) -> int:
+    """Return how many revisions of a definition are on pages of older ones: those up to this number."""
+    return max(0, count - 1) // HISTORY_PAGE_SIZE * HISTORY_PAGE_SIZE
+
+
+def revision_anchor(kind: str, name: str, revision: int, count: int) -> str:
+    """Return the place of a revision on the pages of a history of `count` revisions, with its fragment."""
+    if revision > older_revisions(count):
+        page = history_page(kind, name)
+    else:
+        page = older_history_page(kind, name, revision - (revision - 1) % HISTORY_PAGE_SIZE)
+    return f"{href(page)}#revision-{revision}"
 
 
 def revision_page(kind: str, name: str, revision: int) -> str:
@@ -171,6 +201,28 @@ def page_file(path: str) -> str:
 def api_files(path: str) -> tuple[str, str]:
     """Return the file of an answer that is a folder, and its twin."""
     return f"{path}/{API_INDEX}", path + TWIN_ENDING
+
+
+def address_form(file: str) -> AddressForm | None:
+    """Return the form of the address that a file of a site is for; None for a file with one address only."""
+    if not file.startswith(f"{API}/") and file != f"{API}{TWIN_ENDING}":
+        return None
+    if file.endswith(f"/{API_INDEX}"):
+        return AddressForm.SLASH
+    # Not the twin of a definition that is called `all`, which is below `by-name/`.
+    is_whole_kind = file.count("/") == 2 and file.endswith("/all.json")
+    is_single = file in (API_SNAPSHOT, API_OPENAPI) or is_whole_kind
+    return AddressForm.JSON if file.endswith(TWIN_ENDING) and not is_single else None
+
+
+def answer_address(path: str, forms: str) -> str:
+    """Return the address of an answer on a site with these forms of addresses (slash, json or both)."""
+    return in_address(path) + (TWIN_ENDING if forms == AddressForm.JSON else "/")
+
+
+def answer_file(path: str, forms: str) -> str:
+    """Return the address of an answer's file, which needs no index files; `forms` as in `answer_address`."""
+    return in_address(path) + (f"/{API_INDEX}" if forms == AddressForm.SLASH else TWIN_ENDING)
 
 
 def top_from(file: str) -> str:

@@ -5,12 +5,16 @@ To add an output format, add a module with a function `render` here and its name
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from registry.render.target import Target, Targets
+from registry.model.addresses import AddressForm, address_form
+from registry.render.target import File, Target, Targets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from registry.model.definition import Definition
     from registry.snapshot import Snapshot
 
@@ -18,11 +22,24 @@ if TYPE_CHECKING:
 RENDERERS = ("html", "json_files", "openapi", "schemas", "host_files")
 
 
-def render(snapshot: Snapshot) -> Targets:
-    """Return all targets of the site. Each can be rendered without the others."""
+def render(snapshot: Snapshot, *, live: bool = False) -> Targets:
+    """Return all targets of the site. Each can be rendered without the others.
+
+    A site has the addresses that the settings `layout` and `addresses` select; a `live` server has all.
+    """
     modules = [import_module(f"{__name__}.{name}") for name in RENDERERS]
-    parts = (part for module in modules for part in module.render(snapshot))
+    parts = (part for module in modules for part in module.render(snapshot, live=live))
+    forms = snapshot.settings.addresses
+    if not live and forms != "both":
+        parts = (part.only(partial(_files_with, AddressForm(forms))) for part in parts)
     return Targets(parts, snapshot.contents.prefetch)
+
+
+def _files_with(form: AddressForm, files: Iterable[File]) -> Iterator[File]:
+    """Yield the files at addresses of this form, and those that have no other."""
+    for file in files:
+        paths = [path for path in (file.path, *file.twins) if address_form(path) in (form, None)]
+        yield File(paths[0], file.body, tuple(paths[1:]))
 
 
 def target_at(snapshot: Snapshot, path: str) -> Target | None:

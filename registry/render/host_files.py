@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry.model import addresses
+from registry.model.addresses import AddressForm
 from registry.model.http_headers import (
     API_HEADERS,
     IMMUTABLE,
@@ -40,13 +41,13 @@ _ABOUT_REDIRECTS = """\
 """
 
 
-def render(snapshot: Snapshot) -> Iterator[Target]:
+def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target]:
     """Yield both files, or nothing if the settings do not ask for them."""
     if snapshot.settings.host_files:
         base = snapshot.settings.base_path
         for path, text in (
             (addresses.HOST_HEADERS, _headers(base, [kind.name for kind in snapshot.kinds])),
-            (addresses.HOST_REDIRECTS, _redirects(base)),
+            (addresses.HOST_REDIRECTS, _redirects(base, snapshot.settings.addresses)),
         ):
             yield rendered_target(path, File(path, text.encode()))
 
@@ -77,11 +78,12 @@ def _headers(base: str, kinds: list[str]) -> str:
     return _ABOUT_HEADERS + "\n".join(lines) + "\n"
 
 
-def _redirects(base: str) -> str:
+def _redirects(base: str, forms: str) -> str:
     """Return rules for each number of levels: a splat is not followed by a slash on every host."""
     lines = []
+    ending = f"/{addresses.API_INDEX}" if forms == AddressForm.SLASH else addresses.TWIN_ENDING
     place = f"{base}{addresses.API}"
     for level in ("", *_PLACEHOLDERS):
         place += f"/:{level}" if level else ""
-        lines.append(f"{place}/ {place}{addresses.TWIN_ENDING} 200\n")
+        lines.append(f"{place}/ {place}{ending} 200\n")
     return _ABOUT_REDIRECTS + "".join(lines)

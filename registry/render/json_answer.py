@@ -88,8 +88,8 @@ def _by_id(
 
 
 def _history(snapshot: Snapshot, there: Definition | Tombstone, revisions: Sequence[Revision]) -> bytes:
-    facts = [json_api.revision_facts(snapshot, there.kind, there.id, one) for one in revisions]
-    return to_json(json_api.history_body(snapshot, there.id, there.name, facts))
+    bodies = [json_api.revision_with_content(snapshot, one) for one in revisions]
+    return to_json(json_api.history_body(snapshot, there.id, there.name, bodies))
 
 
 def _revision(
@@ -97,6 +97,5 @@ def _revision(
 ) -> bytes | None:
     if not snapshot.settings.shows_revisions or number > len(revisions):
         return None
-    one = revisions[number - 1]
-    facts = json_api.revision_facts(snapshot, there.kind, there.id, one)
-    return to_json(json_api.revision_body(snapshot, there.id, one, facts))
+    found = json_api.revision_with_content(snapshot, revisions[number - 1])
+    return to_json(json_api.revision_body(snapshot, there.id, found))

@@ -85,9 +85,15 @@ def page_count(total: int, size: int) -> int:
     return max(1, -(-total // size))
 
 
-def address(snapshot: Snapshot, path: str) -> str:
-    """Return a path of `registry.model.addresses` as in answers: `/api/process_definition/7/`."""
+def contract_address(snapshot: Snapshot, path: str) -> str:
+    """Return the address of 2013 of an answer, which names it on every site: `/api/process_definition/7/`."""
     return f"{snapshot.settings.base_path}{path}/"
+
+
+def address(snapshot: Snapshot, path: str) -> str:
+    """Return the address of an answer that the site has: with a slash or `.json` at the end."""
+    settings = snapshot.settings
+    return f"{settings.base_path}{addresses.answer_address(path, settings.addresses)}"
 
 
 def index_body(snapshot: Snapshot) -> dict[str, Any]:
@@ -198,7 +204,9 @@ def _body_of(
     return {
         "definition": data.get("definition"),
         "id": number,
-        "resource_uri": address(snapshot, addresses.api_detail(kind, number)) if number is not None else None,
+        "resource_uri": contract_address(snapshot, addresses.api_detail(kind, number))
+        if number is not None
+        else None,
         "kind": kind,
         "name": name,
         "by_name_uri": _by_name_uri(snapshot, kind, name),
@@ -207,7 +215,7 @@ def _body_of(
 
 
 def _by_name_uri(snapshot: Snapshot, kind: str, name: str) -> str:
-    return address(snapshot, addresses.in_address(addresses.api_by_name(kind, name)))
+    return address(snapshot, addresses.api_by_name(kind, name))
 
 
 def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
@@ -218,12 +226,12 @@ def tombstone_body(snapshot: Snapshot, tombstone: Tombstone) -> dict[str, Any]:
     """
     document = snapshot.last_document(tombstone) or {}
     kind, number, name = tombstone.kind, tombstone.id, tombstone.name
-    facts = [revision_facts(snapshot, kind, number, revision) for revision in tombstone.revisions]
+    facts = [revision_facts(snapshot, revision) for revision in tombstone.revisions]
     body: dict[str, Any] = {
         "deleted": True,
         "last_definition": _map_or_none(document.get("definition")),
         "id": number,
-        "resource_uri": address(snapshot, addresses.api_detail(kind, number)),
+        "resource_uri": contract_address(snapshot, addresses.api_detail(kind, number)),
         "kind": kind,
         "name": name,
         "history_uri": address(snapshot, addresses.api_history(kind, number)),
@@ -265,27 +273,21 @@ def short_facts(revision: Revision) -> dict[str, Any]:
     }
 
 
-def revision_facts(snapshot: Snapshot, kind: str, number: int | None, revision: Revision) -> dict[str, Any]:
+def revision_facts(snapshot: Snapshot, revision: Revision) -> dict[str, Any]:
     """Return one revision in a list: its facts, name, and changed fields.
 
     The changes are None when the settings show commits only.
     """
-    if not snapshot.settings.shows_revisions:
-        return {
-            **short_facts(revision),
-            "name": revision.name,
-            "deleted": revision.blob is None,
-            "changes": None,
-            "resource_uri": None,
-        }
+    changes = (
+        [change_body(change) for change in snapshot.changes_of(revision)]
+        if snapshot.settings.shows_revisions
+        else None
+    )
     return {
         **short_facts(revision),
         "name": revision.name,
         "deleted": revision.blob is None,
-        "changes": [change_body(change) for change in snapshot.changes_of(revision)],
-        "resource_uri": address(snapshot, addresses.api_revision(kind, number, revision.number))
-        if number is not None
-        else None,
+        "changes": changes,
     }
 
 
@@ -299,32 +301,37 @@ def change_body(change: Change) -> dict[str, Any]:
     return body
 
 
+def revision_with_content(snapshot: Snapshot, revision: Revision) -> dict[str, Any]:
+    """Return one revision as in a history: its facts, and its content unless the settings show commits only.
+
+    `document` is None for a deletion and for a file that cannot be read.
+    """
+    found = revision_facts(snapshot, revision)
+    if snapshot.settings.shows_revisions:
+        found["document"] = snapshot.document_of(revision)
+    return found
+
+
 def history_body(
-    snapshot: Snapshot, number: int | None, name: str, facts: Sequence[dict[str, Any]]
+    snapshot: Snapshot, number: int | None, name: str, revisions: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return all revisions of one definition, newest first."""
+    """Return all revisions of one definition, newest first, from their bodies in order."""
     return {
         "id": number,
         "name": name,
         "history_complete": snapshot.history_complete,
-        "revisions": list(reversed(facts)),
+        "revisions": list(reversed(revisions)),
     }
 
 
-def revision_body(
-    snapshot: Snapshot, number: int | None, revision: Revision, facts: dict[str, Any]
-) -> dict[str, Any]:
-    """Return one revision with its content.
-
-    `document` is None for a deletion and for a file that cannot be read.
-    """
-    document = snapshot.document_of(revision)
+def revision_body(snapshot: Snapshot, number: int | None, with_content: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of one revision from its `revision_with_content`."""
+    document = with_content["document"]
     return {
         "definition": _map_or_none(document.get("definition")) if document else None,
         "id": number,
-        **facts,
+        **with_content,
         "history_complete": snapshot.history_complete,
-        "document": document,
     }
 
 

@@ -17,7 +17,7 @@ from registry.render.json_api import (
     page_count,
     published,
     revision_body,
-    revision_facts,
+    revision_with_content,
     snapshot_body,
     tombstone_body,
     tombstone_prefixes,
@@ -42,8 +42,13 @@ The digest represents the fingerprints of the definitions.
 """
 
 
-def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
-    """Yield all files below `api/` except `openapi.json`."""
+def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target | TargetGroup]:
+    """Yield all files below `api/` except `openapi.json`.
+
+    `live`: each revision has an address of its own in every layout.
+    """
+    settings = snapshot.settings
+    with_revisions = settings.shows_revisions if live else settings.has_revision_addresses
     yield _index(snapshot)
     yield rendered_target(
         addresses.API_SNAPSHOT, File(addresses.API_SNAPSHOT, to_json(snapshot_body(snapshot)))
@@ -52,26 +57,32 @@ def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
     for kind in snapshot.kinds:
         yield from _lists(snapshot, kind)
         definitions = snapshot.by_kind[kind.name]
-        yield _definitions(snapshot, kind.name, definitions, snapshot.fingerprints_by_kind[kind.name])
+        fingerprints = snapshot.fingerprints_by_kind[kind.name]
+        yield _definitions(snapshot, kind.name, definitions, fingerprints, with_revisions)
         for tombstone in snapshot.tombstones.of_kind(kind.name):
             name = f"{addresses.api_list(kind.name)}#{tombstone.id}"
             yield Target(
                 name,
                 snapshot.fingerprint_of_tombstone(tombstone),
                 tombstone_prefixes(snapshot, tombstone),
-                partial(_tombstone, snapshot, tombstone),
+                partial(_tombstone, snapshot, tombstone, with_revisions),
             )
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Target:
-    """Return the target with the answers of one definition."""
+    """Return the target with the answers of one definition, and those of its revisions in every layout."""
+    fingerprints = [snapshot.fingerprint_of(definition)]
     return _definitions(
-        snapshot, definition.kind, [definition], [snapshot.fingerprint_of(definition)]
+        snapshot, definition.kind, [definition], fingerprints, snapshot.settings.shows_revisions
     ).target(0)
 
 
 def _definitions(
-    snapshot: Snapshot, kind: str, definitions: Sequence[Definition], fingerprints: Sequence[str]
+    snapshot: Snapshot,
+    kind: str,
+    definitions: Sequence[Definition],
+    fingerprints: Sequence[str],
+    with_revisions: bool,
 ) -> TargetGroup:
     names = [f"{addresses.API}/{kind}:{one.name}" for one in definitions]
 
@@ -81,7 +92,7 @@ def _definitions(
         prefixes = (
             (by_name, addresses.api_detail(kind, definition.id)) if definition.id is not None else (by_name,)
         )
-        make = partial(_definition, snapshot, definition)
+        make = partial(_definition, snapshot, definition, with_revisions)
         return Target(names[number], fingerprints[number], prefixes, make)
 
     def numbers_by_prefix() -> dict[str, int]:
@@ -104,7 +115,7 @@ def _ledger(snapshot: Snapshot) -> File:
     return File(addresses.API_LEDGER, snapshot.ledger.text.encode())
 
 
-def _definition(snapshot: Snapshot, definition: Definition) -> Iterator[File]:
+def _definition(snapshot: Snapshot, definition: Definition, with_revisions: bool) -> Iterator[File]:
     data = detail_bytes(snapshot, definition) + b"\n"
     by_name = addresses.api_files(addresses.api_by_name(definition.kind, definition.name))
     if definition.id is None:
@@ -112,17 +123,15 @@ def _definition(snapshot: Snapshot, definition: Definition) -> Iterator[File]:
     else:
         path, twin = addresses.api_files(addresses.api_detail(definition.kind, definition.id))
         yield File(path, data, (twin, *by_name))
-        yield from _render_history(
-            snapshot, definition.kind, definition.id, definition.name, snapshot.revisions_of(definition)
-        )
+        yield from _history(snapshot, definition, snapshot.revisions_of(definition), with_revisions)
 
 
-def _tombstone(snapshot: Snapshot, tombstone: Tombstone) -> Iterator[File]:
+def _tombstone(snapshot: Snapshot, tombstone: Tombstone, with_revisions: bool) -> Iterator[File]:
     path, *twins = [
         file for prefix in tombstone_prefixes(snapshot, tombstone) for file in addresses.api_files(prefix)
     ]
     yield File(path, to_json(tombstone_body(snapshot, tombstone)), tuple(twins))
-    yield from _render_history(snapshot, tombstone.kind, tombstone.id, tombstone.name, tombstone.revisions)
+    yield from _history(snapshot, tombstone, tombstone.revisions, with_revisions)
 
 
 def _lists(snapshot: Snapshot, kind: Kind) -> Iterator[Target]:
@@ -224,15 +233,16 @@ def _run(
     return {name: b"".join([detail_bytes(snapshot, definition) + b"\n" for definition in definitions])}
 
 
-def _render_history(
-    snapshot: Snapshot, kind: str, number: int, name: str, revisions: Sequence[Revision]
+def _history(
+    snapshot: Snapshot, of: Definition | Tombstone, revisions: Sequence[Revision], with_revisions: bool
 ) -> Iterator[File]:
-    facts = [revision_facts(snapshot, kind, number, revision) for revision in revisions]
-    yield json_file(addresses.api_history(kind, number), history_body(snapshot, number, name, facts))
-    if not snapshot.settings.shows_revisions:
+    kind, number, name = of.kind, of.id, of.name
+    assert number is not None, "the history of a definition without an id has no address"
+    bodies = [revision_with_content(snapshot, revision) for revision in revisions]
+    yield json_file(addresses.api_history(kind, number), history_body(snapshot, number, name, bodies))
+    if not with_revisions:
         return
-    for revision, fact in zip(revisions, facts, strict=True):
+    for revision, body in zip(revisions, bodies, strict=True):
         yield json_file(
-            addresses.api_revision(kind, number, revision.number),
-            revision_body(snapshot, number, revision, fact),
+            addresses.api_revision(kind, number, revision.number), revision_body(snapshot, number, body)
         )

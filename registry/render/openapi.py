@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry import __version__
 from registry.load.settings import MAX_PAGE_SIZE
 from registry.model import addresses
+from registry.model.addresses import AddressForm
 from registry.render.components import Components, OpenApiSchema, Shapes, pascal, reference
 from registry.render.json_api import OURS
 from registry.render.target import File, Target, to_json
@@ -29,10 +30,15 @@ _ANY_MAP = {"type": ["object", "null"], "additionalProperties": True}
 # Names of kinds are in lower case: no kind has this tag.
 _ABOUT = "Registry"
 _LINES = "application/x-ndjson"
+_HISTORY = {
+    True: "Its revisions with their contents, newest first",
+    False: "The commits that changed it, newest first",
+}
+_BOTH_FORMS = "Each address that ends with a slash also has a form with `.json` in place of the slash."
 _LIVE_ONLY = "Only `registry serve` uses it; a static host always returns the first page."
 
 
-def render(snapshot: Snapshot) -> Iterator[Target]:
+def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target]:
     """Yield the target of the OpenAPI file."""
     path = addresses.API_OPENAPI
     yield Target(
@@ -62,11 +68,17 @@ def openapi_body(snapshot: Snapshot) -> OpenApiSchema:
     return describe(snapshot).document
 
 
-def describe(snapshot: Snapshot) -> ApiDescription:
-    """Describe the API. Addresses are relative to the URL in `servers`."""
+def describe(snapshot: Snapshot, *, live: bool = False) -> ApiDescription:
+    """Describe the API of a site, or of a `live` server, which has all addresses with a slash.
+
+    Addresses are relative to the URL in `servers`.
+    """
+    settings = snapshot.settings
+    forms = AddressForm.SLASH if live else settings.addresses
+    with_revisions = settings.shows_revisions if live else settings.has_revision_addresses
     details: dict[str, str] = {}
     paths = {
-        api_path(addresses.API): _get(
+        api_path(addresses.API, forms): _get(
             _ABOUT, "index", "List of kinds, each with its list endpoint and schema", "Index"
         ),
         f"/{addresses.API_SNAPSHOT}": _get(
@@ -76,22 +88,25 @@ def describe(snapshot: Snapshot) -> ApiDescription:
             _ABOUT, "ledger", "Every id ever assigned, one event per line", "LedgerEntry", media_type=_LINES
         ),
     }
-    components = Components(_common_schemas(shows_revisions=snapshot.settings.shows_revisions))
+    components = Components(
+        _common_schemas(shows_revisions=settings.shows_revisions, with_revisions=with_revisions)
+    )
     for kind in snapshot.kinds:
         names = _kind_schemas(components, kind)
         details[kind.name] = names.one
-        paths |= _paths(kind, names, snapshot)
+        paths |= _paths(kind, names, snapshot, forms, with_revisions)
     about = {"name": _ABOUT, "description": "The registry as a whole."}
     kinds = [{"name": kind.name, "description": kind.description or kind.plural} for kind in snapshot.kinds]
     document = {
         "openapi": "3.1.0",
         "info": {
-            "title": snapshot.settings.title,
+            "title": settings.title,
             "version": __version__,
             "summary": "Definitions as JSON, read-only",
+            **({"description": _BOTH_FORMS} if forms == "both" else {}),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": snapshot.settings.base_url.rstrip("/") or "/"}],
+        "servers": [{"url": settings.base_url.rstrip("/") or "/"}],
         "tags": [about, *kinds],
         "paths": paths,
         # No content: a static host answers with its own page.
@@ -172,12 +187,12 @@ def _query(name: str, schema: OpenApiSchema, description: str) -> OpenApiSchema:
     return parameter(name, schema, f"{description} {_LIVE_ONLY}", "query")
 
 
-def api_path(place: str) -> str:
-    """Return an address as in the document."""
-    return f"/{place}/"
+def api_path(place: str, forms: str = AddressForm.SLASH) -> str:
+    """Return an address as in the document; `forms` as in the settings."""
+    return f"/{place}.json" if forms == AddressForm.JSON else f"/{place}/"
 
 
-def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
+def _paths(kind: Kind, names: _Names, snapshot: Snapshot, forms: str, with_revisions: bool) -> OpenApiSchema:
     name = kind.name
     number = parameter("id", _ID, "The id of the definition. It never changes, so programs can store it.")
     revision = parameter("number", _ID, "Number of the revision, from 1.")
@@ -192,17 +207,17 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
     definition_or_tombstone = {"anyOf": [reference(names.one), reference(names.tombstone)]}
     plural = kind.plural
     found = {
-        api_path(addresses.api_list(name)): _get(
+        api_path(addresses.api_list(name), forms): _get(
             name, f"list_{name}", f"{plural}, first page", names.list, *_filters(snapshot)
         ),
-        f"/{addresses.api_list(name)}/page/{{page}}/": _get(
+        api_path(f"{addresses.api_list(name)}/page/{{page}}", forms): _get(
             name, f"page_{name}", f"{plural}, further page", names.list, page
         ),
         f"/{addresses.api_all(name, 'json')}": _get(name, f"all_{name}", f"{plural}, complete", names.all),
         f"/{addresses.api_all(name, 'ndjson')}": _get(
             name, f"lines_{name}", f"{plural}, one per line", names.one, media_type=_LINES
         ),
-        api_path(addresses.api_schema(name)): _get(
+        api_path(addresses.api_schema(name), forms): _get(
             name, f"schema_{name}", "JSON Schema of a file of this kind", "JsonSchema"
         ),
         f"/{addresses.api_list(name)}/set/{{ids}}/": _get(
@@ -214,7 +229,7 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
             description="Only `registry serve` has this address. "
             "Ids that are deleted or were never assigned are in `not_found`.",
         ),
-        f"/{addresses.api_list(name)}/{{id}}/": _get(
+        api_path(f"{addresses.api_list(name)}/{{id}}", forms): _get(
             name,
             f"get_{name}",
             "One definition, or the record of a deleted one",
@@ -222,13 +237,10 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
             number,
             gone=names.tombstone,
         ),
-        f"/{addresses.api_list(name)}/{{id}}/history/": _get(
-            name, f"history_{name}", "Its revisions, newest first", "History", number
+        api_path(f"{addresses.api_list(name)}/{{id}}/history", forms): _get(
+            name, f"history_{name}", _HISTORY[snapshot.settings.shows_revisions], "History", number
         ),
-        f"/{addresses.api_list(name)}/{{id}}/revisions/{{number}}/": _get(
-            name, f"revision_{name}", "Its content at one revision", "Revision", number, revision
-        ),
-        api_path(addresses.api_by_name(name, "{name}")): _get(
+        api_path(addresses.api_by_name(name, "{name}"), forms): _get(
             name,
             f"by_name_{name}",
             "One definition, by its name",
@@ -237,8 +249,10 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot) -> OpenApiSchema:
             gone=names.tombstone,
         ),
     }
-    if not snapshot.settings.shows_revisions:
-        del found[f"/{addresses.api_list(name)}/{{id}}/revisions/{{number}}/"]
+    if with_revisions:
+        found[api_path(f"{addresses.api_list(name)}/{{id}}/revisions/{{number}}", forms)] = _get(
+            name, f"revision_{name}", "Its content at one revision", "Revision", number, revision
+        )
     return found
 
 
@@ -294,7 +308,7 @@ _ARRAY_OF_BROKEN: OpenApiSchema = {
 }
 
 
-def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
+def _common_schemas(*, shows_revisions: bool, with_revisions: bool) -> dict[str, OpenApiSchema]:
     facts = {
         "number": _ID,
         "commit": _TEXT_OR_NULL | {"description": "null if it is not committed"},
@@ -305,13 +319,12 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
     change = open_object(
         {"pointer": _TEXT | {"description": "JSON Pointer into the file"}, "old": {}, "new": {}}, "old", "new"
     )
-    extra = {"changes": {"type": "array", "items": reference("Change")}, "resource_uri": _TEXT}
-    listed = facts | {
-        "name": _TEXT,
-        "deleted": _BOOLEAN,
-        **(extra if shows_revisions else {key: {"type": "null"} for key in extra}),
-    }
-    revisions = {"type": "array", "items": reference("ListedRevision")}
+    changes = {"type": "array", "items": reference("Change")} if shows_revisions else {"type": "null"}
+    listed = facts | {"name": _TEXT, "deleted": _BOOLEAN, "changes": changes}
+    content = {"document": _ANY_MAP | {"description": "null for a deletion and for an unreadable file"}}
+    entry = "HistoryEntry" if shows_revisions else "ListedRevision"
+    revisions = {"type": "array", "items": reference(entry)}
+    revision = {"definition": _ANY_MAP, "id": _ID, **listed, **content, "history_complete": _BOOLEAN}
     return {
         "Error": open_object({"error": _TEXT}),
         "Index": {"type": "object", "additionalProperties": reference("IndexEntry")},
@@ -320,12 +333,11 @@ def _common_schemas(*, shows_revisions: bool) -> dict[str, OpenApiSchema]:
         "RevisionFacts": open_object(facts),
         "Change": change,
         "ListedRevision": open_object(listed),
+        **({"HistoryEntry": open_object(listed | content)} if shows_revisions else {}),
         "History": open_object(
             {"id": _ID, "name": _TEXT, "history_complete": _BOOLEAN, "revisions": revisions}
         ),
-        "Revision": open_object(
-            {"definition": _ANY_MAP, "id": _ID, **listed, "history_complete": _BOOLEAN, "document": _ANY_MAP}
-        ),
+        **({"Revision": open_object(revision)} if with_revisions else {}),
         "Snapshot": open_object(
             {
                 "title": _TEXT,

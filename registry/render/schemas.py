@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 
-def render(snapshot: Snapshot) -> Iterator[Target]:
+def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target]:
     """Yield one target per kind. The JSON is indented for human readers."""
     for kind in snapshot.kinds:
         path = schema_file(kind.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +13,7 @@ import orjson
 from registry.model.addresses import api_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class File:
         return self.body if isinstance(self.body, bytes) else b"".join(self.body())
 
 
+FileSelection = Callable[[Iterable[File]], Iterator[File]]
+
+
 class Target(NamedTuple):
     """Files that are rendered together from the same inputs.
 
@@ -52,6 +56,10 @@ class Target(NamedTuple):
     is_long: bool = False
     needs: Callable[[], Iterable[str]] = tuple
 
+    def only(self, selected: FileSelection) -> Target:
+        """Return the target with selected files."""
+        return self._replace(make=lambda: selected(self.make()))
+
 
 class TargetGroup(NamedTuple):
     """Targets with known names and fingerprints; `target` creates one of them by its number.
@@ -63,6 +71,10 @@ class TargetGroup(NamedTuple):
     fingerprints: Sequence[str]
     target: Callable[[int], Target]
     numbers_by_prefix: Callable[[], Mapping[str, int]]
+
+    def only(self, selected: FileSelection) -> TargetGroup:
+        """Return the targets with selected files."""
+        return self._replace(target=lambda number: self.target(number).only(selected))
 
 
 class Targets:

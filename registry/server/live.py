@@ -288,7 +288,7 @@ class LiveRegistry:
         for a broken template."""
         if found.snapshot is None:
             return replace(self.state, problems=found.problems, error=None)
-        targets = render(found.snapshot)
+        targets = render(found.snapshot, live=True)
         cancel.check()
         pages = PageIndex(targets, self._page_cache)
         # Before the state is shown: a broken template must not replace good pages.

@@ -129,7 +129,7 @@ _EVERY = (*_OF_ALL_WRITES, *_OF_EXISTING, _TYPE)
 
 def writable_openapi(snapshot: Snapshot, *, login_to_read: bool) -> OpenApiSchema:
     """Return the OpenAPI document of a server with writes. `login_to_read`: reading needs a login, too."""
-    document, components, details = describe(snapshot)
+    document, components, details = describe(snapshot, live=True)
     document["info"] |= {"summary": "Definitions as JSON; writes become commits"}
     shared = document["components"]
     shared["securitySchemes"] = dict(_SCHEMES)

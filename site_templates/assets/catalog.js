@@ -38,6 +38,15 @@ const enhance = () => {
     apply();
   }
 
+  // A revision of a long history is on the page for its number, which a link made earlier does not know.
+  const wanted = /^#revision-(\d+)$/.exec(location.hash);
+  if (wanted && !document.querySelector(location.hash)) {
+    for (const link of document.querySelectorAll("a[data-revisions]")) {
+      const [first, last] = link.dataset.revisions.split("-").map(Number);
+      if (first <= wanted[1] && wanted[1] <= last) location.replace(link.href + location.hash);
+    }
+  }
+
   // The fields that differ between two revisions, maps key by key, lists as one value: as in `registry diff`.
   const compare = document.querySelector(".compare");
   if (compare) {
@@ -87,10 +96,12 @@ const enhance = () => {
     };
     const form = compare.querySelector("form");
     const output = compare.querySelector("output");
-    const fetched = new Map();
-    const load = (number) => {
-      if (!fetched.has(number)) fetched.set(number, fetch(`${compare.dataset.revisions}${number}/index.json`).then((answer) => answer.json()));
-      return fetched.get(number);
+    let fetched;
+    const load = () => {
+      fetched ??= fetch(compare.dataset.history)
+        .then((answer) => answer.json())
+        .then((answer) => new Map(answer.revisions.map((revision) => [String(revision.number), revision.document])));
+      return fetched;
     };
     let latest = 0;
     const show = async () => {
@@ -98,8 +109,8 @@ const enhance = () => {
       const [from, to] = [form.from.value, form.to.value];
       let content;
       try {
-        const [one, other] = await Promise.all([load(from), load(to)]);
-        const found = differences(one.document ?? undefined, other.document ?? undefined, "");
+        const documents = await load();
+        const found = differences(documents.get(from) ?? undefined, documents.get(to) ?? undefined, "");
         content = document.createElement(found.length ? "table" : "p");
         content.className = found.length ? "changes" : "note";
         if (found.length) {
@@ -109,7 +120,7 @@ const enhance = () => {
           content.textContent = "No field differs.";
         }
       } catch {
-        fetched.clear();
+        fetched = undefined;
         content = document.createElement("p");
         content.textContent = "The revisions could not be loaded.";
       }

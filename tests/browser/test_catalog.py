@@ -26,7 +26,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A small registry behind nginx."""
     folder = tmp_path_factory.mktemp("catalog")
     repo = RepoBuilder(folder / "repo")
-    repo.write("registry.yaml", "registry_id: registry-1\ntitle: Catalog\n")
+    repo.write("registry.yaml", "registry_id: registry-1\ntitle: Catalog\nlayout: full\n")
     repo.define(
         "tools",
         "title: Tools\nowners: [t]\ndefinition: {mappings: {hotel: {iaas_image: i, iaas_allocation: a}}, contextualization:"

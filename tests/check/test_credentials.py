@@ -81,7 +81,7 @@ def test_what_stands_in_old_revisions_is_hidden_everywhere(repo: RepoBuilder, ru
         if path.is_file() and SECRET.encode() in path.read_bytes()
     ]
     assert told == []
-    revision = (repo.root / "site/api/process_definition/1/revisions/1.json").read_text()
+    revision = (repo.root / "site/api/process_definition/1/history.json").read_text()
     assert '"DB_PASSWORD":"[hidden]"' in revision
     assert '"LEVEL":"info"' in revision
     log = run("log", "a", "-C", str(repo.root))

@@ -20,7 +20,7 @@ def test_without_the_file_or_with_only_comments_everything_has_a_value() -> None
 
 def test_every_setting_is_read() -> None:
     settings, problems = parse_settings(
-        b"title: T\ndescription: D\nbase_url: https://r.example.org/sub/\nregistry_id: 12345678-aa\npage_size: 5\nhistory: commits\noutput: public/site\n"
+        b"title: T\ndescription: D\nbase_url: https://r.example.org/sub/\nregistry_id: 12345678-aa\npage_size: 5\nhistory: commits\nlayout: full\naddresses: json\noutput: public/site\n"
         b"bot_name: Bot\nbot_email: bot@example.org\nhost_files: true\n"
     )
     assert not problems
@@ -31,6 +31,8 @@ def test_every_setting_is_read() -> None:
         "12345678-aa",
         5,
         "commits",
+        "full",
+        "json",
         "public/site",
         "Bot",
         "bot@example.org",

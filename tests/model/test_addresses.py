@@ -106,6 +106,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_names_like_addresses_are_free_and_each_answers_as_itself(
     repo: RepoBuilder, run: Run, tmp_path: Path
 ) -> None:
+    repo.write("registry.yaml", "layout: full\n")
     for name in NAMES:
         repo.define(name, GOOD)
     repo.commit("add")

@@ -18,7 +18,7 @@ def site(repo: RepoBuilder, run: Run, tmp_path: Path) -> Path:
     """A registry with most things that can be in one: ids, a rename, a tombstone, a pending and an uncommitted one."""
     repo.write(
         "registry.yaml",
-        "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n",
+        "title: Test\npage_size: 3\nlayout: full\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n",
     )
     repo.define("app", kind="application")
     for number in range(7):
@@ -49,9 +49,9 @@ def test_a_history_of_commits_has_neither_contents_nor_links_to_them(
         assert run("build", "-C", str(repo.root), "-o", str(site), *words).code == 0
         assert not list(site.resolve().rglob("*revisions"))
         first = read(site, "api/process_definition/1/history/index.json")["revisions"][-1]
-        assert (first["message"], first["changes"], first["resource_uri"]) == ("add", None, None)
+        assert (first["message"], first["changes"], "document" in first) == ("add", None, False)
         page = (site / "process_definition/p0/_history/index.html").read_text()
-        assert "Revision 1 " in page
+        assert "#revision-1\">Revision 1</a>" in page
         assert "revisions/" not in page
     assert run("build", "-C", str(repo.root), "-o", str(site), "--history", "revisions").code == 0
     assert list(site.resolve().rglob("*revisions"))

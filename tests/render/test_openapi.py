@@ -80,7 +80,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
     repo = RepoBuilder(tmp_path_factory.mktemp("openapi") / "repo")
     repo.write(
         "registry.yaml",
-        "title: Test\npage_size: 3\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n",
+        "title: Test\npage_size: 3\nlayout: full\nregistry_id: registry-1\nbase_url: https://r.example.org/sub/\n",
     )
     repo.write(".gitignore", "/site\n/.site.generations\n")
     repo.define("app", kind="application")

@@ -29,7 +29,7 @@ DELETED = f"{BASE}api/process_definition/212/"
 def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
     """Enough of everything for each sort of page and answer."""
     repo = RepoBuilder(tmp_path_factory.mktemp("below") / "repo")
-    repo.write("registry.yaml", "registry_id: registry-1\npage_size: 5\n")
+    repo.write("registry.yaml", "registry_id: registry-1\npage_size: 5\nlayout: full\n")
     repo.write(".gitignore", "/site\n/.site.generations\n")
     repo.define("tools", kind="application")
     for number in range(210):

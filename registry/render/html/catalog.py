@@ -15,7 +15,13 @@ from registry.load.yaml.writer import to_yaml
 from registry.model import addresses
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
 from registry.render.html.pages import PageTemplates, Templates
-from registry.render.html.revisions import ShownRevision, choices, history_list, shown_revisions
+from registry.render.html.revisions import (
+    ShownRevision,
+    at_root,
+    choices,
+    history_with_files,
+    shown_revisions,
+)
 from registry.render.html.text import markdown, title_at
 from registry.render.target import File, Target, TargetGroup, digest_of, rendered_target
 
@@ -38,26 +44,29 @@ _CSP = (
 )
 
 
-def render(snapshot: Snapshot) -> Iterator[Target | TargetGroup]:
-    """Yield all pages and their assets."""
+def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target | TargetGroup]:
+    """Yield all pages and their assets. `live`: each revision has a page of its own in every layout."""
     assets = _assets_of(snapshot)
     for name, path in assets.items():
         yield _asset(snapshot, name, path)
-    yield from _Catalog(snapshot, assets).targets()
+    yield from _Catalog(snapshot, assets, live=live).targets()
 
 
 def render_one(snapshot: Snapshot, definition: Definition) -> Target:
-    """Return the target with the pages of one definition."""
-    return _Catalog(snapshot, _assets_of(snapshot)).one(definition)
+    """Return the target with the pages of one definition, and those of its revisions in every layout."""
+    return _Catalog(snapshot, _assets_of(snapshot), live=True).one(definition)
 
 
 def target_at(snapshot: Snapshot, path: str) -> Target | None:
-    """Return the target with the page or asset in a file, or None if it is not one of these."""
+    """Return the target with the page or asset in a file, or None if it is not one of these.
+
+    Each revision has a page of its own in every layout.
+    """
     assets = _assets_of(snapshot)
     if path.startswith(f"{addresses.ASSETS}/"):
         name = next((name for name, asset in assets.items() if asset == path), None)
         return _asset(snapshot, name, path) if name is not None else None
-    return _Catalog(snapshot, assets).target_at(path)
+    return _Catalog(snapshot, assets, live=True).target_at(path)
 
 
 def _asset(snapshot: Snapshot, name: str, path: str) -> Target:
@@ -122,16 +131,16 @@ def _searched(snapshot: Snapshot) -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def _about(kind: str, of: Definition | Tombstone, count: int) -> dict[str, str | bytes]:
+def _about(snapshot: Snapshot, kind: str, of: Definition | Tombstone, count: int) -> dict[str, str | bytes]:
     """Return what all pages about the history of one definition show. A new definition has no id yet."""
+    forms = snapshot.settings.addresses
+    answer = "" if of.id is None else addresses.api_history(kind, of.id)
     return {
         "about.name": of.name,
         "about.href": addresses.href(addresses.definition_page(kind, of.name)),
         "about.history_href": addresses.href(addresses.history_page(kind, of.name)),
-        "about.api_history_href": "" if of.id is None else addresses.href(addresses.api_history(kind, of.id)),
-        "about.api_revisions_href": ""
-        if of.id is None
-        else addresses.href(addresses.api_revisions(kind, of.id)),
+        "about.api_history_href": addresses.answer_address(answer, forms) if answer else "",
+        "about.api_history_file": addresses.answer_file(answer, forms) if answer else "",
         "about.count": str(count),
     }
 
@@ -147,6 +156,19 @@ def _neighbors(kind: str, name: str, number: int, count: int) -> dict[str, str |
     older = f"{addresses.revision_page(kind, encoded, number - 1)}/" if number > 1 else ""
     newer = f"{addresses.revision_page(kind, encoded, number + 1)}/" if number < count else ""
     return {"older_href": older, "newer_href": newer}
+
+
+def _older_pages(older: int) -> list[tuple[int, int]]:
+    """Return the first and the last revision on each page of older ones, the newest page first."""
+    size = addresses.HISTORY_PAGE_SIZE
+    return [(first, first + size - 1) for first in range(older - size + 1, 0, -size)]
+
+
+def _history_page(kind: str, name: str, first: int, older: int) -> str:
+    """Return the address of the page of a history that starts with the revision `first`."""
+    if first > older:
+        return addresses.history_page(kind, name)
+    return addresses.older_history_page(kind, name, first)
 
 
 def _no_jekyll() -> Target:
@@ -165,8 +187,10 @@ def _on_page(number: int) -> slice:
 class _Catalog:
     """Renders the pages of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, assets: Mapping[str, str]) -> None:
+    def __init__(self, snapshot: Snapshot, assets: Mapping[str, str], *, live: bool) -> None:
         self.snapshot = snapshot
+        settings = snapshot.settings
+        self.with_revisions = settings.shows_revisions if live else settings.has_revision_addresses
         self.templates = _compiled(tuple(sorted(snapshot.templates.items())), snapshot.has_own_templates)
         self.columns = {kind.name: _column(kind) for kind in snapshot.kinds}
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
@@ -194,7 +218,7 @@ class _Catalog:
             "searched": _searched(snapshot),
             "preview": snapshot.preview,
             "changes_href": addresses.href(addresses.CHANGES),
-            "api_href": addresses.href(addresses.API),
+            "api_href": addresses.answer_address(addresses.API, snapshot.settings.addresses),
             "openapi_href": addresses.API_OPENAPI,
             "snapshot_href": addresses.API_SNAPSHOT,
         }
@@ -405,28 +429,63 @@ class _Catalog:
         revisions: Sequence[Revision],
         shown: Sequence[ShownRevision],
     ) -> Iterator[File]:
-        """Yield the page with all revisions, and one page with the content of each revision."""
+        """Yield the pages with all revisions, newest first, and with the layout `full` one for each."""
         if not shown:
             return
         count = len(shown)
-        about = _about(kind.name, of, count)
-        file = addresses.page_file(addresses.history_page(kind.name, of.name))
-        root = addresses.top_from(file)
-        # The page compares contents that it reads from the API, by id.
+        about = _about(self.snapshot, kind.name, of, count)
+        listed = history_with_files(shown, map(self.content_texts, reversed(revisions)), self.templates)
+        older = addresses.older_revisions(count)
+        # Compares contents that it reads from the API, by id.
         can_compare = of.id is not None and count > 1 and self.snapshot.settings.shows_revisions
-        texts = {
-            **about,
-            "several": "s" if count > 1 else "",
-            "choices": choices(shown, self.templates) if can_compare else b"",
-            "revisions": history_list(shown, root),
-        }
-        yield self.filled_page(file, "history.html", root, facts, texts)
-        if not self.snapshot.settings.shows_revisions:
-            return
-        for revision, one in zip(revisions, reversed(shown), strict=True):
-            number = revision.number
+        for first, last in [(older + 1, count), *_older_pages(older)]:
+            address = _history_page(kind.name, of.name, first, older)
+            file = addresses.page_file(address)
+            root = addresses.top_from(file)
+            is_newest = last == count
             texts = {
                 **about,
+                "several": "s" if count > 1 else "",
+                "shown": f"{first} to {last}" if older else "",
+                "choices": choices(shown, self.templates) if can_compare and is_newest else b"",
+                "revisions": at_root(listed[count - last : count - first + 1], root),
+                "pages": self.history_links(kind.name, of.name, count, address, root),
+            }
+            yield self.filled_page(file, "history.html", root, facts, texts)
+        if self.with_revisions:
+            yield from self.revision_pages(kind, facts, of, revisions, shown)
+
+    def history_links(self, kind: str, name: str, count: int, current: str, root: str) -> bytes:
+        """Return links to all pages of a long history; b"" if there is one page only."""
+        older = addresses.older_revisions(count)
+        if not older:
+            return b""
+        ranges = [(older + 1, count), *_older_pages(older)]
+        pages = [(_history_page(kind, name, first, older), f"{first}-{last}") for first, last in ranges]
+        links = (
+            {"href": "" if page == current else addresses.href(page), "label": label} for page, label in pages
+        )
+        return self.templates.fill_each("range", links, root=root)
+
+    def revision_pages(
+        self,
+        kind: Kind,
+        facts: dict[str, Any],
+        of: Definition | Tombstone,
+        revisions: Sequence[Revision],
+        shown: Sequence[ShownRevision],
+    ) -> Iterator[File]:
+        """Yield one page for each revision."""
+        count = len(shown)
+        about = _about(self.snapshot, kind.name, of, count)
+        forms = self.snapshot.settings.addresses
+        can_compare = of.id is not None and count > 1
+        for revision, one in zip(revisions, reversed(shown), strict=True):
+            number = revision.number
+            answer = addresses.api_revision(kind.name, of.id, number) if of.id is not None else ""
+            texts = {
+                **about,
+                "about.api_revision_href": addresses.answer_address(answer, forms) if answer else "",
                 "revision.number": str(number),
                 "revision.subject": one.subject,
                 "revision.facts": one.facts,
@@ -436,7 +495,7 @@ class _Catalog:
                 **_neighbors(kind.name, of.name, number, count),
             }
             file = addresses.page_file(addresses.revision_page(kind.name, of.name, number))
-            yield self.filled_page(file, "revision.html", f"../{root}", facts, texts)
+            yield self.filled_page(file, "revision.html", addresses.top_from(file), facts, texts)
 
     def content_texts(self, revision: Revision) -> Texts:
         """Return the text of the file at a revision, or its content without credentials as YAML."""

@@ -168,11 +168,12 @@ def _addresses(snapshot: Snapshot, kind: str, name: str, number: int | None) -> 
             "page.api_history_href": "",
             "page.history_href": history,
         }
-    place = addresses.href(addresses.api_detail(kind, number))
+    forms = snapshot.settings.addresses
+    place = addresses.answer_address(addresses.api_detail(kind, number), forms)
     return {
         "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}",
         "page.address_href": place,
-        "page.api_history_href": addresses.href(addresses.api_history(kind, number)),
+        "page.api_history_href": addresses.answer_address(addresses.api_history(kind, number), forms),
         "page.history_href": history,
     }
 

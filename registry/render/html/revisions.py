@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 SHOWN_CHANGES = 40
-# Placeholder for the relative path to the root. No escaped text can contain it: "<" is always escaped.
+# Placeholders for the relative path to the root and for the file of a revision. No escaped text can contain
+# them: "<" is always escaped.
 _ROOT = Markup("<\0>")
+_FILE = b"<\1>"
 _LABEL = 50
 _TABLE = (
     b'<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th>'
@@ -41,7 +43,8 @@ _END = b"</tbody></table></div>"
 class ShownRevision(NamedTuple):
     """One revision as shown on pages, in markup.
 
-    `facts` are its author and date, `changed` its changes, `listed` its entry in a list of revisions.
+    `facts` are its author and date, `changed` its changes, `listed` its entry in a list of revisions, with
+    placeholders.
     """
 
     number: int
@@ -68,7 +71,7 @@ def shown_revisions(
     shown_parts = [
         *zip([revision.number for revision in newest_first], subjects, facts, changed, strict=True)
     ]
-    encoded = addresses.in_address(name)
+    count = len(newest_first)
     # Rendered once for all pages that list them: each page inserts its relative path to the root.
     listed = templates.fill_macros(
         "revision",
@@ -76,9 +79,10 @@ def shown_revisions(
             {
                 "number": str(number),
                 "subject": subject,
-                "href": f"{addresses.revision_page(kind, encoded, number)}/" if shows_revisions else "",
+                "href": _href(snapshot, kind, name, number, count),
                 "facts": who,
                 "changed": what,
+                "file": _FILE,
             }
             for number, subject, who, what in shown_parts
         ],
@@ -108,9 +112,32 @@ def _changed(snapshot: Snapshot, newest_first: Sequence[Revision]) -> list[bytes
     ]
 
 
+def _href(snapshot: Snapshot, kind: str, name: str, number: int, count: int) -> str:
+    """Return the address of a revision: its own page, or its place on a page of the history."""
+    if snapshot.settings.has_revision_addresses:
+        return addresses.href(addresses.revision_page(kind, name, number))
+    return addresses.revision_anchor(kind, name, number, count)
+
+
 def history_list(shown: Iterable[ShownRevision], root: str) -> bytes:
-    """Return the list of these revisions; `root` is the relative path to the root of the site."""
-    return b"".join([one.listed for one in shown]).replace(_ROOT.encode(), root.encode())
+    """Return a list of revisions without their files; `root` is the relative path to the root of the site."""
+    return at_root([one.listed.replace(_FILE, b"") for one in shown], root)
+
+
+def history_with_files(
+    shown: Iterable[ShownRevision], contents: Iterable[Texts], templates: Templates
+) -> list[bytes]:
+    """Return the entry of each revision with its file, for `at_root`; `contents` are the files' texts."""
+    files = templates.fill_macros(
+        "file",
+        [{**texts, "number": str(one.number)} for one, texts in zip(shown, contents, strict=True)],
+    )
+    return [one.listed.replace(_FILE, file) for one, file in zip(shown, files, strict=True)]
+
+
+def at_root(entries: Iterable[bytes], root: str) -> bytes:
+    """Return the joined entries of a page; `root` is the relative path to the root of the site."""
+    return b"".join(entries).replace(_ROOT.encode(), root.encode())
 
 
 def choices(shown: Iterable[ShownRevision], templates: Templates) -> bytes:

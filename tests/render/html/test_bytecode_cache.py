@@ -41,6 +41,7 @@ def _kept(compiled: Path) -> list[Path]:
 def test_pages_are_the_same_with_kept_templates_and_with_broken_ones(
     repo: RepoBuilder, tmp_path: Path
 ) -> None:
+    repo.write("registry.yaml", "layout: full\n")
     repo.define("a")
     repo.commit("one")
     compiled = tmp_path / "compiled"
