@@ -49,6 +49,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = repo.root / "definitions/process_definition/audio/encode.yaml"
     path.write_text(path.read_text().replace("info", "debug"))
     repo.commit("Log more")
+    for number in range(60):
+        repo.define(
+            "audio/often",
+            f"title: Often\nowners: [t]\ndefinition: {{exec: /bin/often, argv: ['{number}']}}\n",
+        )
+        repo.commit(f"Step {number}")
     assert build(open_source(repo.root), Site(folder / "site")).files
     port = free_port()
     with nginx(
@@ -169,6 +175,18 @@ def test_any_two_revisions_can_be_compared(page: Page, address: str) -> None:
     page.click("text=Compare with another revision")
     page.wait_for_selector(".compare .none")
     assert (page.input_value("select[name=from]"), page.input_value("select[name=to]")) == ("1", "2")
+
+
+def test_a_link_to_an_old_revision_of_a_long_history_finds_its_page(page: Page, address: str) -> None:
+    page.goto(f"{address}/process_definition/audio/often/_history/#revision-3")
+    page.wait_for_url("**/_history/1-50/#revision-3")
+    entry = page.locator("#revision-3")
+    assert entry.locator("pre").is_hidden()
+    entry.locator("summary").click()
+    assert "argv: ['2']" in entry.locator("pre").inner_text()
+    page.click("nav.pages >> text=51-60")
+    page.wait_for_url("**/_history/")
+    assert page.locator("#revision-60").is_visible()
 
 
 def test_a_revision_has_its_content_and_leads_to_its_neighbours(page: Page, address: str) -> None:

@@ -51,7 +51,7 @@ def test_a_history_of_commits_has_neither_contents_nor_links_to_them(
         first = read(site, "api/process_definition/1/history/index.json")["revisions"][-1]
         assert (first["message"], first["changes"], "document" in first) == ("add", None, False)
         page = (site / "process_definition/p0/_history/index.html").read_text()
-        assert "#revision-1\">Revision 1</a>" in page
+        assert '#revision-1">Revision 1</a>' in page
         assert "revisions/" not in page
     assert run("build", "-C", str(repo.root), "-o", str(site), "--history", "revisions").code == 0
     assert list(site.resolve().rglob("*revisions"))
