@@ -166,7 +166,8 @@ def _schema(snapshot: Snapshot, kind: Kind) -> Target:
 
 
 def _index(snapshot: Snapshot) -> Target:
-    return rendered_target(addresses.API, json_file(addresses.API, index_body(snapshot)))
+    path = addresses.API
+    return Target(path, snapshot.common_fingerprint, (path,), lambda: [json_file(path, index_body(snapshot))])
 
 
 def target_at(snapshot: Snapshot, path: str) -> Target | None:
