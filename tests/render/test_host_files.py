@@ -16,6 +16,7 @@ from registry.cli import main
 from registry.client import RegistryClient
 from registry.load.settings import Settings
 from registry.load.source import open_source
+from registry.model.addresses import address_form
 from registry.model.http_headers import headers_of
 from registry.pipeline import build
 from registry.scaffold.webserver import webserver_config
@@ -127,6 +128,30 @@ def test_addresses_with_a_slash_answer_the_same_and_no_file_is_hidden(
     missing = redirected(rules, f"{base}api/process_definition/999/", host, list(addresses))
     assert missing is not None
     assert missing.target not in addresses
+
+
+@pytest.mark.parametrize("forms", ["json", "slash"])
+def test_a_site_with_one_form_of_addresses_answers_those_with_a_slash(
+    registry: RepoBuilder, tmp_path: Path, forms: str
+) -> None:
+    kept = (registry.root / "registry.yaml").read_text()
+    try:
+        registry.write("registry.yaml", f"{kept}addresses: {forms}\n")
+        assert build(open_source(registry.root), Site(tmp_path / "site")).files
+    finally:
+        registry.write("registry.yaml", kept)
+    files = files_of(tmp_path / "site")
+    rules = parse_redirects(files["_redirects"].decode())
+    addresses = {"/" + quote(file, safe="/+"): file for file in files}
+    ending = "/index.json" if forms == "slash" else ".json"
+    answers = [path for path, file in addresses.items() if str(address_form(file)) == forms]
+    assert len(answers) > 25
+    for host in HOSTS:
+        for path in answers:
+            found = redirected(rules, f"{path.removesuffix(ending)}/", host, list(addresses))
+            assert found is not None, path
+            assert (found.status, found.target) == (200, path)
+            assert redirected(rules, path, host, list(addresses)) is None
 
 
 def addresses_of(files: dict[str, bytes]) -> dict[str, str]:
