@@ -9,6 +9,7 @@ from registry.cli.extras import require_extra
 from registry.cli.options import Format, format_option, out_option, registry_option
 from registry.cli.terminal import counted, err, find_root, out, progress, write_json
 from registry.errors import UsageError
+from registry.runtime import never_collect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,7 @@ def command(
     from registry.publish.signing import sign
     from registry.site import Site
 
+    never_collect()
     root = find_root(registry)
     settings = WorkTree(root).settings
     context = _Context(root, remote, (settings.bot_name, settings.bot_email), take_over)

@@ -210,6 +210,14 @@ class Repository:
             mode, _, blob = facts.decode().split(" ")
             yield TreeRow(mode, blob, os.fsdecode(path))
 
+    def blobs_of_tree(self, commit: str) -> dict[str, str]:
+        """Return the object ids of all files of `commit` by path: `list_tree` for very many files."""
+        output = self._git.run_on_objects(
+            "ls-tree", "-r", "-z", "--full-tree", "--format=%(objectname) %(path)", commit
+        )
+        rows = (row.partition(" ") for row in os.fsdecode(output).split("\0")[:-1])
+        return {path: blob for blob, _, path in rows}
+
     def blobs_at(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
         """Return the blob ids of the `paths` (from the top) that are regular files in `commit`."""
         found = {}

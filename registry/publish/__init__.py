@@ -100,7 +100,7 @@ def _plan(
     is_other_signature = published is not None and sign is not None and not _is_signed_by(published, sign)
     is_needed = is_other_site or is_other_signature
     publication = publication_of(source, sequence, sign if is_needed else None)
-    folders = {parent for path in files for parent in _parents(path)}
+    folders = _folders_of(files)
     return PublicationPlan(
         changes,
         len(files),
@@ -115,8 +115,7 @@ def _plan(
 
 def _published_size(publication: SiteVersion, folders: set[str]) -> SiteSize:
     sizes = [one.size for one in publication.files.values()] + [*map(len, publication.added.values())]
-    added = {parent for path in publication.added for parent in _parents(path)}
-    return SiteSize(len(sizes), len(folders | added), sum(sizes), max(sizes))
+    return SiteSize(len(sizes), len(folders | _folders_of(publication.added)), sum(sizes), max(sizes))
 
 
 def _is_signed_by(published: PublishedSite, sign: Callable[[bytes], bytes]) -> bool:
@@ -125,10 +124,14 @@ def _is_signed_by(published: PublishedSite, sign: Callable[[bytes], bytes]) -> b
     return signing_key(published.signature) == signing_key(sign(b""))
 
 
-def _parents(path: str) -> Iterable[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _facts_of(found: SiteFiles) -> Root:

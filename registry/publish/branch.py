@@ -81,7 +81,7 @@ class BranchDestination:
 
     def _tree_of(self, commit: str) -> _Tree | None:
         """Return what a commit has; None if it only has files of hosts."""
-        blobs = {row.path: row.blob for row in self._repository.list_tree(commit)}
+        blobs = self._repository.blobs_of_tree(commit)
         own = [path for path in blobs if path not in _OF_HOSTS]
         if not own:
             return None
@@ -177,7 +177,7 @@ class BranchDestination:
             if present is None or tree is None:
                 break
             if tree.root.sequence != present.root.sequence:
-                files = {path: SiteFile(*tree.listed[path], tree.blobs[path]) for path in tree.listed}
+                files = {path: SiteFile(tree.listed[path], tree.blobs[path]) for path in tree.listed}
                 return SiteVersion(files, partial(self._content_at, tree.blobs), tree.root, {})
         raise UsageError(f"{self.name} has no earlier publication")
 

@@ -234,7 +234,7 @@ class ObjectStoreDestination:
         return sorted({int(found[1]) for found in matches if found is not None})
 
     def _version(self, root: Root, tree: Mapping[str, FileDigest], places: Collection[str]) -> SiteVersion:
-        files = {path: SiteFile(*digest, "") for path, digest in tree.items()}
+        files = {path: SiteFile(digest, "") for path, digest in tree.items()}
         return SiteVersion(files, partial(self._content, tree, places), root, {})
 
     def _content(self, tree: Mapping[str, FileDigest], places: Collection[str], path: str) -> bytes:

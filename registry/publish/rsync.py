@@ -154,7 +154,7 @@ class RsyncDestination:
         found = self._earlier = self._read("earlier")
         if found is None:
             raise UsageError(f"{self.name} has no earlier publication")
-        files = {path: SiteFile(*one, blob="") for path, one in found.files.items()}
+        files = {path: SiteFile(one, blob="") for path, one in found.files.items()}
         return SiteVersion(files, partial(self._content, found.name), found.root, {})
 
     def _content(self, generation: str, path: str) -> bytes:

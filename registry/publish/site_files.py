@@ -35,19 +35,23 @@ _PAGE_SIZE = 16384
 
 
 class SiteFile(NamedTuple):
-    """Digests and size of a file: SHA-256, size in bytes, and git's id of a blob with its content (SHA-1).
+    """Digest of a file, and git's id of a blob with its content (SHA-1).
 
     The id is empty for a file that was not read here.
     """
 
-    sha256: str
-    size: int
+    digest: FileDigest
     blob: str
 
     @property
-    def digest(self) -> FileDigest:
-        """Without git's id."""
-        return FileDigest(self.sha256, self.size)
+    def sha256(self) -> str:
+        """SHA-256 (hexadecimal)."""
+        return self.digest.sha256
+
+    @property
+    def size(self) -> int:
+        """Size in bytes."""
+        return self.digest.size
 
 
 class SiteFiles(NamedTuple):
@@ -87,12 +91,13 @@ def _of_targets(
     for number, (target, fingerprint) in enumerate(fingerprints.items(), 1):
         stored = known.get(target)
         if stored is not None and stored[0] == fingerprint:
-            rows: Iterable[Sequence[object]] = orjson.loads(stored[1])
-            files |= {str(path): SiteFile(*facts) for path, *facts in rows}  # type: ignore[arg-type]
+            rows: Iterable[tuple[str, str, int, str]] = orjson.loads(stored[1])
+            for path, sha256, size, blob in rows:
+                files[path] = SiteFile(FileDigest(sha256, size), blob)
             continue
         found = digests_of(folder, manifest.paths(recorded.folder_id, [target]), by_inode)
         files |= found
-        stored_rows = [[path, *one] for path, one in found.items()]
+        stored_rows = [[path, *one.digest, one.blob] for path, one in found.items()]
         fresh.append((target, fingerprint, orjson.dumps(stored_rows)))
         if number % 500 == 0:
             progress("reading the site", number, len(fingerprints))
@@ -147,4 +152,4 @@ def digests_of(
 def _digest(data: bytes) -> SiteFile:
     blob = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
     blob.update(data)
-    return SiteFile(hashlib.sha256(data).hexdigest(), len(data), blob.hexdigest())
+    return SiteFile(FileDigest(hashlib.sha256(data).hexdigest(), len(data)), blob.hexdigest())
