@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import obstore
@@ -246,6 +247,18 @@ def test_files_are_deleted_by_the_publication_after_that_which_no_longer_has_the
     assert not gone & place.shown().keys()
 
 
+def test_files_that_were_left_are_known_after_an_interruption(place: Place, run: Run) -> None:
+    place.publish()
+    build(place.repo, run, "--history", "commits")
+    gone = set(place.publish().changes.removed)
+    change(place.repo, run, "Another title")
+    build(place.repo, run, "--history", "commits")
+    assert not place.kill_after(10)
+    assert gone <= place.shown().keys()
+    place.publish(place.destination(take_over=True))
+    assert place.shown() == place.site()
+
+
 def test_a_rollback_publishes_the_state_before(place: Place, run: Run, tmp_path: Path) -> None:
     place.publish()
     first = place.shown()
@@ -326,16 +339,18 @@ def test_a_publisher_that_was_taken_over_stops(
 ) -> None:
     place.publish()
     change(place.repo, run, "Another title")
-    slow, other = place.destination(), place.destination(take_over=True)
-    plan = place.plan(slow)
+    slow = place.destination()
+    plan, site = place.plan(slow), place.site()
     assert plan.publication is not None
-    taken_over: list[str] = []
+    one_at_once, taken_over = Lock(), Event()
 
     def read_slowly(path: str) -> bytes:
-        if not taken_over:
-            taken_over.append(path)
-            place.publish(other)
-        return (place.repo.root / "site" / path).read_bytes()
+        with one_at_once:
+            if not taken_over.is_set():
+                change(place.repo, run, "A third title")
+                place.publish(place.destination(take_over=True))
+                taken_over.set()
+        return site[path]
 
     hours = count()
     monkeypatch.setattr(time, "time", lambda: next(hours) * 3600.0)
