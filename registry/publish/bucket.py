@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from obstore import Attributes
-    from obstore.store import ObjectStore
+    from obstore.store import ObjectStore, S3Config
 
 _AT_ONCE = 16
 _PER_LISTING = 1000
@@ -36,10 +36,8 @@ _REQUEST_LIMIT_S = 90
 _Item = TypeVar("_Item")
 
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-# With one of them, and no endpoint of another store, the library finds credentials: a key, a token of a CI
-# job, or those of a container or a machine of AWS.
-_CREDENTIAL_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
+# With one of them, the library asks AWS for a key: in a CI job, a container or on a machine of AWS.
+_OTHER_CREDENTIALS = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -77,6 +75,7 @@ _BY_CODE = {
 _BY_STATUS = {"301": _OTHER_REGION, "401": _WRONG_CREDENTIALS, "403": _FORBIDDEN, "503": _BUSY}
 _LOST = ("the connection failed", "publish again: what was uploaded is not uploaded twice")
 _BY_FAILURE = {
+    "redirect without LOCATION": _OTHER_REGION,
     "kind: Connect": ("the store cannot be reached", "check AWS_ENDPOINT_URL and the network"),
     "kind: Timeout": ("the store does not answer in time", _LOST[1]),
     "kind: Request": _LOST,
@@ -224,16 +223,13 @@ def open_s3(address: str, environment: Mapping[str, str]) -> Bucket:
     if found is None or any(part in ("", ".", "..") for part in prefix.split("/") if prefix):
         raise UsageError(f"{address!r} is not the address of a bucket", "as in s3://bucket/prefix")
     endpoint = next((environment[name] for name in _ENDPOINT_VARIABLES if environment.get(name)), None)
-    if endpoint is None and not any(environment.get(name) for name in _CREDENTIAL_VARIABLES):
-        raise _no_credentials()
-    if endpoint is not None and not environment.get("AWS_ACCESS_KEY_ID"):
-        raise _no_credentials()
+    _require_credentials(environment, is_aws=endpoint is None)
     is_http = endpoint is not None and _allows_http(endpoint, environment)
     try:
         store = S3Store(
             found["bucket"],
             prefix=prefix or None,
-            config={"conditional_put": "etag", **({"endpoint": endpoint} if endpoint else {})},
+            config=_config(endpoint, environment),
             client_options={
                 "allow_http": is_http,
                 "connect_timeout": timedelta(seconds=10),
@@ -248,10 +244,28 @@ def open_s3(address: str, environment: Mapping[str, str]) -> Bucket:
     return Bucket(store, f"the bucket {address.rstrip('/')}")
 
 
-def _no_credentials() -> UsageError:
-    return UsageError(
-        "there are no credentials for the bucket", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    )
+def _require_credentials(environment: Mapping[str, str], *, is_aws: bool) -> None:
+    """Raise UsageError without credentials: the library would ask a machine of AWS for them."""
+    has_key = environment.get("AWS_ACCESS_KEY_ID") and environment.get("AWS_SECRET_ACCESS_KEY")
+    if not has_key and not (is_aws and any(environment.get(name) for name in _OTHER_CREDENTIALS)):
+        raise UsageError(
+            "there are no credentials for the bucket", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+
+
+def _config(endpoint: str | None, environment: Mapping[str, str]) -> S3Config:
+    """Return the settings of the store. The library reads other variables of AWS itself."""
+    config: S3Config = {"conditional_put": "etag"}
+    if endpoint is not None:
+        config["endpoint"] = endpoint
+    if key_id := environment.get("AWS_ACCESS_KEY_ID"):
+        config["access_key_id"] = key_id
+        config["secret_access_key"] = environment.get("AWS_SECRET_ACCESS_KEY", "")
+    if token := environment.get("AWS_SESSION_TOKEN"):
+        config["session_token"] = token
+    if region := environment.get("AWS_REGION"):
+        config["region"] = region
+    return config
 
 
 def _allows_http(endpoint: str, environment: Mapping[str, str]) -> bool:

@@ -1,8 +1,6 @@
 """Publishing to a bucket in memory: the order of uploads, what stays readable, locks, and interruptions."""
 
 import json
-import re
-import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -21,7 +19,7 @@ from registry.client import NotFound, RegistryClient
 from registry.errors import RefusedError, RegistryError, UsageError
 from registry.progress import silent
 from registry.publish import PublicationPlan, plan_publication, plan_rollback
-from registry.publish.bucket import Bucket, open_s3
+from registry.publish.bucket import Bucket
 from registry.publish.hash_tree import ROOT_FILE, SIGNATURE_FILE, all_leaf_files
 from registry.publish.object_store import ObjectStoreDestination, upload_rank
 from registry.publish.signing import sign
@@ -500,45 +498,6 @@ def test_a_damaged_bucket_is_reported(place: Place, run: Run) -> None:
     change(place.repo, run, "Another title")
     with pytest.raises(RefusedError, match="_registry/tree/7f does not fit the root"):
         place.publish()
-
-
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-word"}
-
-
-@pytest.mark.parametrize(
-    ("address", "variables", "message"),
-    [
-        ("s3:bucket", KEYS, "is not the address of a bucket"),
-        ("s3://", KEYS, "is not the address of a bucket"),
-        ("s3://bucket/a/../b", KEYS, "is not the address of a bucket"),
-        ("s3://bucket/a?x", KEYS, "is not the address of a bucket"),
-        ("s3://bucket/a", {}, "there are no credentials"),
-        ("s3://bucket/a", {"AWS_ENDPOINT_URL": "https://s3.example.org"}, "there are no credentials"),
-        ("s3://bucket", {**KEYS, "AWS_ENDPOINT_URL": "s3.example.org"}, "not the URL of a store"),
-        ("s3://bucket", {**KEYS, "AWS_ENDPOINT_URL": "http://s3.example.org"}, "without TLS"),
-        ("s3://bucket", {**KEYS, "AWS_ENDPOINT_URL": "https://a:s3cr3t-word@b.org"}, "contains a user name"),
-    ],
-)
-def test_a_wrong_address_is_one_clear_line(address: str, variables: dict[str, str], message: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(message)) as caught:
-        open_s3(address, variables)
-    assert "s3cr3t-word" not in caught.value.message
-
-
-def test_a_store_that_cannot_be_reached_is_one_clear_line(
-    registry: RepoBuilder, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # nothing listens
-        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint}.items():
-            monkeypatch.setenv(name, value)
-        done = run("publish", "s3://bucket/prefix", "-C", str(registry.root))
-    assert done.code == 2
-    assert done.err.splitlines() == [
-        "error: the bucket s3://bucket/prefix: the store cannot be reached",
-        "hint: check AWS_ENDPOINT_URL and the network",
-    ]
 
 
 @pytest.mark.parametrize("words", [["folder:www", "--take-over"], ["s3://bucket", "--remote", "origin"]])
