@@ -21,6 +21,7 @@ API_OPENAPI = f"{API}/openapi.json"
 INDEX_PAGE = "index.html"
 NOT_FOUND_PAGE = "404.html"
 CHANGES = "_changes"
+API_PAGE = "_api"
 ASSETS = "_assets"
 SCHEMAS = "schema"
 # Digests of all files, which publishing adds.

@@ -35,7 +35,8 @@ _HISTORY = {
     False: "The commits that changed it, newest first",
 }
 _BOTH_FORMS = "Each address that ends with a slash also has a form with `.json` in place of the slash."
-_LIVE_ONLY = "Only `registry serve` uses it; a static host always returns the first page."
+LIVE_ONLY = "Only `registry serve` uses it; a static host always returns the first page."
+"""The end of the description of each parameter in the query."""
 
 
 def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target]:
@@ -184,7 +185,7 @@ def parameter(name: str, schema: OpenApiSchema, description: str, place: str = "
 
 
 def _query(name: str, schema: OpenApiSchema, description: str) -> OpenApiSchema:
-    return parameter(name, schema, f"{description} {_LIVE_ONLY}", "query")
+    return parameter(name, schema, f"{description} {LIVE_ONLY}", "query")
 
 
 def api_path(place: str, forms: str = AddressForm.SLASH) -> str:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from registry.errors import UsageError
 from registry.load.yaml.writer import to_yaml
 from registry.model import addresses
+from registry.render.html.api_page import api_page_context, api_page_fingerprint
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
 from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import (
@@ -219,6 +220,7 @@ class _Catalog:
             "preview": snapshot.preview,
             "changes_href": addresses.href(addresses.CHANGES),
             "api_href": addresses.answer_address(addresses.API, snapshot.settings.addresses),
+            "api_page_href": addresses.href(addresses.API_PAGE),
             "openapi_href": addresses.API_OPENAPI,
             "snapshot_href": addresses.API_SNAPSHOT,
         }
@@ -241,6 +243,7 @@ class _Catalog:
         yield self.home([found[:_INDEX_ROWS] for found in snapshot.fingerprints_by_kind.values()])
         yield self.missing()
         yield _no_jekyll()
+        yield self.api()
         if snapshot.preview is not None:
             yield rendered_target(
                 addresses.CHANGES, File(addresses.page_file(addresses.CHANGES), snapshot.preview.page)
@@ -264,6 +267,8 @@ class _Catalog:
             return self.missing()
         if path == addresses.NO_JEKYLL:
             return _no_jekyll()
+        if path == addresses.page_file(addresses.API_PAGE):
+            return self.api()
         found = addresses.parse_page_file(path)
         kind = self.snapshot.kinds.by_name.get(found.kind) if found is not None else None
         if found is None or kind is None:
@@ -295,6 +300,11 @@ class _Catalog:
         """Return the target of the page for unknown addresses."""
         path = addresses.NOT_FOUND_PAGE
         return Target(path, self.snapshot.common_fingerprint, (path,), self.not_found)
+
+    def api(self) -> Target:
+        """Return the target of the page about the API."""
+        path = addresses.page_file(addresses.API_PAGE)
+        return Target(addresses.API_PAGE, api_page_fingerprint(self.snapshot), (path,), self.api_page)
 
     def one(self, definition: Definition) -> Target:
         """Return the target with the pages of one definition."""
@@ -347,6 +357,11 @@ class _Catalog:
         yield File(
             addresses.NOT_FOUND_PAGE, self.pages.render("404.html", self.snapshot.settings.base_path, {})
         )
+
+    @_explained
+    def api_page(self) -> Iterator[File]:
+        path = addresses.page_file(addresses.API_PAGE)
+        yield self.page(path, "api.html", addresses.top_from(path), **api_page_context(self.snapshot))
 
     def lists(
         self, facts: dict[str, Any], definitions: Sequence[Definition], fingerprints: Sequence[str]
