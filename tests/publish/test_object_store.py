@@ -25,7 +25,7 @@ from registry.publish.object_store import ObjectStoreDestination, upload_rank
 from registry.publish.signing import sign
 from registry.site import Site
 from tests.conftest import Run
-from tests.support.publishing import build, change, files_in, signing_key
+from tests.support.publishing import change, files_in, shrink, signing_key
 from tests.support.repo import RepoBuilder
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 READ = (
     "api/process_definition/1.json",
-    "api/process_definition/1/revisions/1.json",  # in the first state only
+    "api/process_definition/1/index.json",  # in the first state only
     "api/process_definition/all.ndjson",
     "api/snapshot.json",
 )
@@ -234,12 +234,11 @@ def test_files_are_deleted_by_the_publication_after_that_which_no_longer_has_the
 ) -> None:
     place.publish()
     first = set(place.site())
-    build(place.repo, run, "--history", "commits")
+    shrink(place.repo, run)
     gone = set(place.publish().changes.removed)
     assert gone
     assert set(place.shown()) == first
     change(place.repo, run, "Another title")
-    build(place.repo, run, "--history", "commits")
     place.publish()
     assert set(place.shown()) == set(place.site())
     assert not gone & place.shown().keys()
@@ -247,10 +246,9 @@ def test_files_are_deleted_by_the_publication_after_that_which_no_longer_has_the
 
 def test_files_that_were_left_are_known_after_an_interruption(place: Place, run: Run) -> None:
     place.publish()
-    build(place.repo, run, "--history", "commits")
+    shrink(place.repo, run)
     gone = set(place.publish().changes.removed)
     change(place.repo, run, "Another title")
-    build(place.repo, run, "--history", "commits")
     assert not place.kill_after(10)
     assert gone <= place.shown().keys()
     place.publish(place.destination(take_over=True))
@@ -260,9 +258,8 @@ def test_files_that_were_left_are_known_after_an_interruption(place: Place, run:
 def test_a_rollback_publishes_the_state_before(place: Place, run: Run, tmp_path: Path) -> None:
     place.publish()
     first = place.shown()
-    build(place.repo, run, "--history", "commits")
+    shrink(place.repo, run)
     change(place.repo, run, "A mistake")
-    build(place.repo, run, "--history", "commits")
     place.publish()
     second = place.site()
     place.roll_back()
@@ -401,9 +398,9 @@ def test_a_failed_publication_continues_where_it_ended(place: Place) -> None:
             """Other requests succeed."""
 
     with pytest.raises(RegistryError, match="the connection failed"):
-        place.publish(place.destination(FailingBucket(place.store, 50)))
+        place.publish(place.destination(FailingBucket(place.store, 30)))
     done = place.shown().keys()
-    assert len(done) == 50
+    assert len(done) == 30
     written = set(place.publish().changes.written)
     missing = place.site().keys() - done
     assert missing <= written
@@ -413,7 +410,7 @@ def test_a_failed_publication_continues_where_it_ended(place: Place) -> None:
 
 
 def test_objects_of_others_are_found_after_an_interruption(place: Place) -> None:
-    assert not place.kill_after(50)
+    assert not place.kill_after(30)
     obstore.put(place.store, "precious.txt", b"mine")
     with pytest.raises(RefusedError, match=r"did not write: precious\.txt"):
         place.publish(place.destination(take_over=True))
@@ -428,7 +425,7 @@ def test_a_publication_that_was_killed_anywhere_is_completed_or_undone(
     place.publish()
     first = place.shown()
     change(place.repo, run, "Another title")
-    build(place.repo, run, "--history", "commits")
+    shrink(place.repo, run)
     second = place.site()
     begin = {path: place.content(path) for path in place.objects()}
 

@@ -27,7 +27,7 @@ from registry.publish.bucket import open_s3
 from registry.publish.publication_log import LogState, PublicationLog
 from tests.conftest import Run
 from tests.support.engines import PASSWORD, ObjectGateway, object_gateway
-from tests.support.publishing import build, change, index, publish, signing_key
+from tests.support.publishing import change, index, publish, shrink, signing_key
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually
 
@@ -83,11 +83,10 @@ def test_a_site_in_a_bucket_is_whole_for_its_readers(
             client.get(2)
         with pytest.raises(NotFound):
             client.get("unknown")
-    build(registry, run, "--history", "commits")
+    shrink(registry, run)
     gone = publish(run, registry, target, "--allow-shrink")["removed"]
     assert {status_of(f"{url}/{quote(path)}") for path in gone} == {200}
     change(registry, run, "A third title")
-    build(registry, run, "--history", "commits")
     publish(run, registry, target)
     assert {status_of(f"{url}/{quote(path)}") for path in gone} == {404}
     done = run("verify", url)

@@ -40,6 +40,7 @@ from tests.support.publishing import (
     index,
     page_of,
     publish,
+    shrink,
 )
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
@@ -139,7 +140,7 @@ def test_a_site_that_shrinks_is_published_only_on_purpose(
     registry.commit()
     index(registry, run)
     publish(run, registry, place)
-    build(registry, run, "--history", "commits")
+    shrink(registry, run)
     done = run("publish", place, "-C", str(registry.root))
     assert (done.code, "--allow-shrink" in done.err) == (3, True)
     assert publish(run, registry, place, "--allow-shrink")["published"]
@@ -312,7 +313,7 @@ branch_import._CHECKPOINT_BYTES = 1
 content, paths = SiteVersion.content, []
 def interrupted(self, path):
     paths.append(path)
-    if len(paths) == 50:
+    if len(paths) == 35:
         os.kill(os.getpid(), int(sys.argv[1]))
     return content(self, path)
 SiteVersion.content = interrupted
@@ -321,7 +322,7 @@ sys.exit(main(sys.argv[2:]))
 
 
 def interrupt_publication(repo: RepoBuilder, place: str, how: signal.Signals) -> None:
-    """Publish until 49 files have been read."""
+    """Publish until 34 files have been read."""
     command = [sys.executable, "-c", _INTERRUPTED, str(int(how)), "publish", place, "-C", str(repo.root)]
     done = subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S)
     assert done.returncode == (130 if how == signal.SIGINT else -how), done.stderr
@@ -336,7 +337,7 @@ def test_an_interrupted_publication_to_a_folder_continues_with_the_files_it_wrot
     assert not www.is_symlink()
     left = tmp_path / ".www.generations/000001.partial"
     inodes = {one.relative_to(left): one.stat().st_ino for one in left.rglob("*") if one.is_file()}
-    assert len(inodes) == 49
+    assert len(inodes) == 34
     publish(run, registry, f"folder:{www}")
     assert {path: (www / path).stat().st_ino for path in inodes} == inodes
     assert files_in(www) == files_in(registry.root / "site")
@@ -359,7 +360,7 @@ def test_an_interrupted_publication_to_a_branch_continues_with_the_blobs_it_wrot
     monkeypatch.setattr(SiteVersion, "content", counted)
     written = publish(run, registry, "git:pages")["written"]
     # Git reads its input a little later than it is written.
-    assert 0 < len(read) < len(written) - 20
+    assert 0 < len(read) < len(written) - 10
     assert branch_files(registry, "pages") == set(files_in(registry.root / "site"))
     registry.git("fsck", "--strict", "--no-dangling")
     # What the branch had before is not read, either.
@@ -464,7 +465,7 @@ def test_pages_that_a_site_no_longer_has_are_removed_and_come_back_with_a_rollba
 
     publish(run, registry, place)
     first = shown()
-    build(registry, run, "--history", "commits")
+    shrink(registry, run)
     assert publish(run, registry, place, "--allow-shrink")["removed"]
     second = shown()
     assert second == set(files_in(registry.root / "site"))

@@ -17,7 +17,17 @@ from registry.publish import plan_publication
 from registry.publish.rsync import RsyncDestination
 from registry.site import Site
 from tests.conftest import Run
-from tests.support.publishing import build, change, files_in, index, page_of, publish, reading, signing_key
+from tests.support.publishing import (
+    build,
+    change,
+    files_in,
+    index,
+    page_of,
+    publish,
+    reading,
+    shrink,
+    signing_key,
+)
 from tests.support.repo import RepoBuilder
 from tests.support.sshd import Sshd, sshd
 from tests.support.waiting import PATIENCE_S, eventually
@@ -88,7 +98,7 @@ def test_files_and_folders_that_the_site_lost_are_removed_and_come_back_with_a_r
 ) -> None:
     publish(run, registry, place)
     first = files_in(tmp_path / "www")
-    build(registry, run, "--history", "commits")
+    shrink(registry, run)
     assert publish(run, registry, place, "--allow-shrink")["removed"]
     assert files_in(tmp_path / "www") == files_in(registry.root / "site")
     assert folders_in(tmp_path / "www") == folders_in(registry.root / "site")
@@ -118,7 +128,7 @@ def test_what_would_lose_data_is_refused(registry: RepoBuilder, run: Run, tmp_pa
     index(registry, run)
     publish(run, registry, place)
     shown = (tmp_path / "www").resolve()
-    build(registry, run, "--history", "commits")
+    shrink(registry, run)
     assert "--allow-shrink" in refused(run, registry, place)
     build(registry, run, "--source", old)
     assert "ids would be lost" in refused(run, registry, place, "--allow-shrink")
