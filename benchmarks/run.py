@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 REGISTRY = [sys.executable, "-m", "registry"]
 COMMITS_PER_DEFINITION = 5
 # Full runs; their peers run directly before and after them.
-FROM_NOTHING = ("build", "build, commits", "Hugo", "Hugo, JSON", "floor")
+FROM_NOTHING = ("build", "build, full", "build, commits", "Hugo", "Hugo, JSON", "floor")
 PEERS = ("check-jsonschema", "floor", "python", "Hugo", "Hugo, JSON")
 
 
@@ -144,7 +144,7 @@ class Case:
         turns = [name for name in self.commands if name not in FROM_NOTHING]
         self._fill_generations()
         self.commands["floor"] = floor_command(self.repository, self.again, scratch)
-        turns += ["floor", "build", "floor"]
+        turns += ["floor", "build", "floor", "build, full"]
         if everything:
             turns = self._add_checks() + turns + self._add_hugo()
         self.turns = turns
@@ -153,6 +153,10 @@ class Case:
         source = ["-C", str(self.repository)]
         return {
             "build": [*REGISTRY, "build", *source, "--out", str(self.site), "--from-nothing"],
+            "build, full": [
+                *(*REGISTRY, "build", *source, "--out", str(self.site)),
+                *("--from-nothing", "--layout", "full"),
+            ],
             "one edit": [*REGISTRY, "build", *source, "--out", str(self.again)],
             "nothing new": [*REGISTRY, "build", *source, "--out", str(self.again)],
             "python": [sys.executable, "-c", "import json, subprocess, typing, dataclasses"],
@@ -273,7 +277,8 @@ def rows_of(case, rounds):
         return (*cells, f"{seconds[theirs]:.2f}", f"{ratio:.2f}", limit)
 
     rows = [
-        row("`build --from-nothing`", "build", "floor"),
+        row("`build --from-nothing`", "build", "floor", "1.6"),
+        row("`build --from-nothing`, beside `layout: full`", "build", "build, full", "0.7"),
         row("`build`, one file changed", "one edit", "python"),
         row("`build`, nothing changed", "nothing new", "python"),
     ]

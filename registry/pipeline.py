@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from registry.cache.build_cache import BuildCache, Table
 from registry.check import Findings, FindMany, check, check_changed, judged_by, unknown_rules
 from registry.load.kinds import Kinds, load_kinds
 from registry.load.loader import Loaded, are_definitions, definitions_at, load_changed, load_definitions
-from registry.load.settings import SETTINGS_PATH, Settings, with_base_url
+from registry.load.settings import SETTINGS_PATH, Settings, overridden
 from registry.model.problem import Problem, has_errors
 from registry.progress import NOT_CANCELED, CancelToken, Progress, silent
 from registry.runtime import collecting_rarely, without_cycle_collector
@@ -265,14 +266,13 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     preview: Preview | None = None,
     cache: BuildCache | None = None,
     from_nothing: bool = False,
-    history: str | None = None,
-    base_url: str | None = None,
+    given: Mapping[str, str | None] = MappingProxyType({}),
 ) -> BuildResult:
     """Check `source` and, when it has no errors, make `site` show exactly it; with `preview` marked as not
     published yet.
 
     What has not changed since the last build is kept, but with `from_nothing`; what is in `cache` is not read
-    again. `history` and `base_url` are used instead of those of the settings.
+    again. `given` are settings to use instead of those of the registry, by key; None for its own.
     """
     # Late: templates and locks are of no use to `registry check`, and cost it a third of its start-up.
     from registry.render import render
@@ -281,12 +281,11 @@ def build(  # noqa: PLR0913 - each a way in which builds differ
     site.prepare(source.root)
     from_nothing = from_nothing or _is_tracked(source, site)
     with without_cycle_collector():
-        shown = history or source.settings.history
+        shown = given.get("history") or source.settings.history
         snapshot, problems = snapshot_of(source, progress, cache, with_contents=shown == "revisions")
         if snapshot is None:
             return BuildResult(problems)  # the last good site stays
-        settings = replace(snapshot.settings, history=history) if history else snapshot.settings
-        snapshot = replace(snapshot, preview=preview, settings=with_base_url(settings, base_url))
+        snapshot = replace(snapshot, preview=preview, settings=overridden(snapshot.settings, given))
         report = partial(progress, "writing pages and API responses")
         targets = render(snapshot)
         with collecting_rarely():

@@ -53,6 +53,16 @@ if TYPE_CHECKING:
     type=click.Choice(["revisions", "commits"]),
     help="Show all revisions with their content, or commits only. Default: history in registry.yaml, or revisions.",
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["compact", "full"]),
+    help="One page and one answer for all revisions of a definition, or one for each, too. Default: layout in registry.yaml.",
+)
+@click.option(
+    "--addresses",
+    type=click.Choice(["slash", "json", "both"]),
+    help="Form of the addresses below api/: x/, x.json, or both. Default: addresses in registry.yaml.",
+)
 @base_url_option
 @click.option(
     "--published",
@@ -69,6 +79,8 @@ def command(
     preview: str | None,
     base: str | None,
     history: str | None,
+    layout: str | None,
+    addresses: str | None,
     base_url: str | None,
     published: str | None,
     from_nothing: bool,
@@ -92,11 +104,12 @@ def command(
       registry build
       registry build --source v1.2 --out /srv/registry
       registry build --base-url https://me.example.org/repo/
+      registry build --layout full --addresses slash
       registry build --published https://registry.example.org/
       registry build --preview "pull request 12" --base origin/main
     """
     from registry.load.file_stats import PendingScan
-    from registry.load.settings import with_base_url
+    from registry.load.settings import overridden
     from registry.load.source import open_source
 
     if (preview is None) != (base is None):
@@ -106,7 +119,8 @@ def command(
         )
     root = find_root(registry)
     opened = open_source(root, source)
-    with_base_url(opened.settings, base_url)  # a wrong value is an error before any file is read
+    given = {"history": history, "layout": layout, "addresses": addresses, "base_url": base_url}
+    overridden(opened.settings, given)  # a wrong value is an error before any file is read
     target = out_ if out_ is not None else root / opened.settings.output
     if published is not None:
         _refuse_to_replace(published, opened)
@@ -121,7 +135,7 @@ def command(
     from registry.site.build_record import SiteSummary, digest_of_inputs, record_build, unchanged_site
 
     cache, site = open_cache(opened), Site(target)
-    inputs = digest_of_inputs(opened, pending, f"{history or ''} {base_url or ''}") if may_skip else None
+    inputs = digest_of_inputs(opened, pending, repr(given)) if may_skip else None
     unchanged = unchanged_site(cache, site, inputs) if inputs is not None else None
     if unchanged is not None:
         report.no_change(unchanged)
@@ -135,8 +149,7 @@ def command(
             preview=_preview(opened, preview, base) if preview and base else None,
             cache=BuildCache(None if from_nothing else cache),
             from_nothing=from_nothing,
-            history=history,
-            base_url=base_url,
+            given=given,
         )
     if result.snapshot is None:
         report.errors(result.problems)

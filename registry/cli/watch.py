@@ -36,7 +36,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
     from registry.cli.failures import machine_error
     from registry.cli.status import StatusView
     from registry.errors import RegistryError
-    from registry.load.settings import with_base_url
+    from registry.load.settings import overridden
     from registry.load.source import open_source
     from registry.pipeline import build
     from registry.site import Site
@@ -47,7 +47,8 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
     root = given.absolute()
     source = open_source(root)
     settings = source.settings
-    with_base_url(settings, base_url)
+    options = {"base_url": base_url}
+    overridden(settings, options)  # a wrong value is an error at once
     shown = out_ if out_ is not None else given / settings.output
     site = Site(shown.absolute())
     cache = BuildCache(open_cache(source))
@@ -57,7 +58,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
         try:
             with progress() as report:
                 # A new source each time: a source keeps what it has read.
-                result = build(open_source(root), site, report, cache=cache, base_url=base_url)
+                result = build(open_source(root), site, report, cache=cache, given=options)
         except (RegistryError, OSError) as error:
             view.show(
                 "The previous site was kept.",

@@ -63,7 +63,7 @@ def print_config(
     server: str, registry: Path | None, site: Path | None, listen: str, server_name: str, base_url: str | None
 ) -> None:
     """Print the configuration of a server. Raises ProblemsError for errors in registry.yaml."""
-    from registry.load.settings import with_base_url
+    from registry.load.settings import overridden
     from registry.load.source import WorkTree
     from registry.scaffold.webserver import webserver_config
 
@@ -75,4 +75,6 @@ def print_config(
     folder = site if site is not None else root / settings.output
     # Absolute, but the last link stays a link: a web server must resolve it at each request.
     absolute = folder.parent.resolve() / folder.name
-    write_text(webserver_config(server, absolute, with_base_url(settings, base_url), listen, server_name))
+    write_text(
+        webserver_config(server, absolute, overridden(settings, {"base_url": base_url}), listen, server_name)
+    )

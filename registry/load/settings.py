@@ -191,16 +191,16 @@ def install_from_problem(value: str) -> str:
     return next((one.message for one in _findings({"install_from": value})), "")
 
 
-def with_base_url(settings: Settings, base_url: str | None) -> Settings:
-    """Return the settings with the `base_url` of the command line; unchanged for None.
+def overridden(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """Return the settings with values of the command line, by key; None leaves a setting unchanged.
 
-    Raises UsageError for an invalid address.
+    Raises UsageError for an invalid value.
     """
-    if base_url is None:
-        return settings
-    for one in _findings({"base_url": base_url}):
-        raise UsageError(f"--base-url {base_url!r}: {one.message}")
-    return replace(settings, base_url=base_url)
+    values = {key: value for key, value in given.items() if value is not None}
+    for key, value in values.items():
+        for one in _findings({key: value}):
+            raise UsageError(f"--{key.replace('_', '-')} {value!r}: {one.message}")
+    return replace(settings, **values)
 
 
 def source_date_epoch() -> int | None:

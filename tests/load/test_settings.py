@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import UsageError
-from registry.load.settings import Settings, parse_settings, settings_schema, with_base_url
+from registry.load.settings import Settings, overridden, parse_settings, settings_schema
 from registry.load.source import WorkTree
 from tests.conftest import Run
 
@@ -118,14 +118,14 @@ def test_a_setting_with_a_problem_keeps_its_default_and_the_others_count() -> No
 @pytest.mark.parametrize("wrong", ["", "ftp://x/", "https://x/a b", "/a//b/", "https://x/{y}/", "x\n"])
 def test_a_wrong_base_url_of_the_command_line_is_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="--base-url"):
-        with_base_url(Settings(), wrong)
+        overridden(Settings(), {"base_url": wrong})
 
 
 @pytest.mark.parametrize(
     "right", ["/", "/a/b", "https://r.example.org", "http://größe.example:8080/x/", "http://[::1]/"]
 )
 def test_a_base_url_is_an_address_or_a_path(right: str) -> None:
-    assert with_base_url(Settings(), right).base_url == right
+    assert overridden(Settings(), {"base_url": right}).base_url == right
 
 
 def test_a_source_reads_its_settings_once(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
 @pytest.mark.parametrize("base", ["/", "/group/repo/"])
 def test_each_file_gets_the_headers_of_our_nginx(registry: RepoBuilder, tmp_path: Path, base: str) -> None:
     site = tmp_path / "site"
-    assert build(open_source(registry.root), Site(site), base_url=base).files
+    assert build(open_source(registry.root), Site(site), given={"base_url": base}).files
     files = files_of(site)
     rules = parse_headers(files["_headers"].decode())
     port = free_port()
@@ -109,7 +109,7 @@ def test_addresses_with_a_slash_answer_the_same_and_no_file_is_hidden(
     registry: RepoBuilder, tmp_path: Path, host: str, base: str
 ) -> None:
     site = tmp_path / "site"
-    assert build(open_source(registry.root), Site(site), base_url=base).files
+    assert build(open_source(registry.root), Site(site), given={"base_url": base}).files
     files = files_of(site)
     rules = parse_redirects(files["_redirects"].decode())
     addresses = {base + quote(file, safe="/+"): file for file in files}

@@ -239,6 +239,19 @@ def test_a_server_answers_every_address_of_the_full_layout(
             assert found == static.get(path, found), path
 
 
+def test_options_of_the_command_select_another_layout(
+    registry: RepoBuilder, sites: dict[tuple[str, str], dict[str, bytes]], tmp_path: Path
+) -> None:
+    registry.write("registry.yaml", f"{SETTINGS}layout: compact\naddresses: both\nhistory: revisions\n")
+    command = ["build", "-C", str(registry.root), "-o", str(tmp_path / "site"), "-q"]
+    for layout, forms in (("full", "json"), ("compact", "slash")):
+        assert main([*command, "--layout", layout, "--addresses", forms]) == 0
+        assert (tmp_path / "site/api/process_definition/1/revisions").exists() == (layout == "full")
+        answers = {"api/process_definition/1.json", "api/process_definition/1/index.json"}
+        found = {path for path in answers if (tmp_path / "site" / path).exists()}
+        assert found == answers & sites[layout, forms].keys()
+
+
 @pytest.fixture(scope="module")
 def small_and_large(tmp_path_factory: pytest.TempPathFactory) -> list[RepoBuilder]:
     """Registries with 20 and 300 definitions, each with five revisions."""
