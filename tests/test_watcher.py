@@ -132,6 +132,7 @@ def test_a_file_is_not_looked_at_while_it_is_written(repo: RepoBuilder) -> None:
     watcher = Watcher(repo.root, state_files_of(repo), lambda _paths: found.append(path.read_bytes()))
     watcher.start()
     time.sleep(0.5)
+    partial = 0
     try:
         for _ in range(20):
             path.write_bytes(b"title: Before\n")
@@ -145,12 +146,13 @@ def test_a_file_is_not_looked_at_while_it_is_written(repo: RepoBuilder) -> None:
                     time.sleep(0.02)
                     stamps.append(time.monotonic())
             eventually(lambda: bool(found))
-            if (
-                max(after - before for before, after in pairwise(stamps)) < 0.06
-            ):  # else we were held up, and it looked like the end
-                assert found[0] == whole
+            # A pause of this process or of the one that delivers events looks like the end of the file. A
+            # watcher that does not wait reads a part in every attempt.
+            if found[0] == whole:
                 break
+            partial += max(after - before for before, after in pairwise(stamps)) < 0.06
         else:
+            assert not partial
             pytest.skip("this machine is too busy to write a file without a pause")
     finally:
         watcher.stop()

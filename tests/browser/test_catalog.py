@@ -144,7 +144,7 @@ def test_the_filter_narrows_the_lists(page: Page, address: str) -> None:
     page.goto(address)
     page.fill("#filter", "audio enc")
     assert page.locator("tbody tr:visible").count() == 1
-    assert page.inner_text("#filter-count") == "1 of 3"
+    assert page.inner_text("#filter-count") == "1 of 4"
     page.fill("#filter", "")
     assert page.locator("tbody tr:visible").count() == 3
 
