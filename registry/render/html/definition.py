@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from registry.check.placeholders import template_variables
+from registry.load.x_registry import DEPRECATION
 from registry.model import addresses
 from registry.model.definition import Definition, definition_path
 from registry.model.pointer import value_at
 from registry.model.values import list_of, map_of
+from registry.render.html.client_lines import client_lines
+from registry.render.html.fields import FieldLists
+from registry.render.html.message_flow import adapter_parameters, flow_texts, no_flow
 from registry.render.html.revisions import ShownRevision, history_list
-from registry.render.html.text import command_line, field_html, markdown, properties, title_at
+from registry.render.html.shell_command import shell_command
+from registry.render.html.text import markdown, properties, title_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +29,19 @@ if TYPE_CHECKING:
 _NEWEST = 5
 # Keys that the page shows in a dedicated place. All other keys next to `definition` are listed.
 _SHOWN_ELSEWHERE = frozenset(
-    {"id", "title", "description", "owners", "tags", "lifecycle", "deprecation", "links", "definition"}
+    {
+        "id",
+        "title",
+        "description",
+        "owners",
+        "tags",
+        "lifecycle",
+        "deprecation",
+        "links",
+        "definition",
+        "interface",
+        "examples",
+    }
 )
 
 
@@ -40,15 +57,7 @@ def definition_texts(
 
     `shown` are its revisions, `root` is the relative path to the root of the site.
     """
-    used_by = snapshot.referring.get((definition.kind, definition.name), ())
-    users = (
-        {
-            "href": addresses.href(addresses.definition_page(other.kind, other.name)),
-            "title": other.summary.title or other.name,
-            "name": other.name,
-        }
-        for other, _ in used_by
-    )
+    used_by, replaces = _referring(snapshot, definition)
     return {
         **_content(snapshot, templates, kind, definition.name, definition.id, definition.data),
         "page.references": templates.fill_each(
@@ -58,7 +67,8 @@ def definition_texts(
         "page.is_deleted": "",
         "page.has_content": "yes",
         "page.badges": templates.words("badge", badges(snapshot, definition)),
-        "page.used_by": templates.fill_each("user", users, root=root),
+        "page.used_by": templates.fill_each("user", map(_user, used_by), root=root),
+        "page.replaces": templates.fill_each("user", map(_user, replaces), root=root),
         "page.path": definition.path,
         "page.source": definition.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"),
     }
@@ -82,6 +92,7 @@ def tombstone_texts(
         "page.has_content": "yes" if data else "",
         "page.badges": templates.words("badge", ["deleted"]),
         "page.used_by": b"",
+        "page.replaces": b"",
         "page.path": definition_path(tombstone.kind, tombstone.name),
         "page.source": "",
     }
@@ -116,38 +127,72 @@ def _content(
     The last content of a deleted definition may be invalid; it is only known to be a map.
     """
     around = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
+    lists, known = FieldLists(kind.schema), properties(kind)
     variables = template_variables(value_at(data, kind.traits.variables))
     return {
         "page.title": _text(data.get("title")) or name,
         "page.name": name,
         "page.id": "" if number is None else str(number),
         "page.description": markdown(_text(data.get("description"))).encode(),
-        "page.command": command_line(kind, data),
-        **_definition_fields(snapshot, templates, kind, data.get("definition")),
+        "page.command": shell_command(kind, data),
+        **_definition_fields(snapshot, templates, kind, data.get("definition"), lists),
+        "page.interface": _field(lists, known, data.get("interface"), "interface"),
+        "page.examples": _field(lists, known, data.get("examples"), "examples"),
         "page.variables": templates.words("variable", variables),
-        "page.around": field_html(around, properties(kind)) if around else b"",
+        "page.around": lists.html(around, known) if around else b"",
         "page.owners": ", ".join(map(_text, list_of(data.get("owners")))),
         "page.tags": templates.words("tag", map(_text, list_of(data.get("tags")))),
         "page.lifecycle": _text(data.get("lifecycle", "production")),
         "page.links": templates.fill_each("link", _links(data)),
         **_addresses(snapshot, kind.name, name, number),
         **_deprecation(data, kind.name),
+        **client_lines(snapshot.settings, kind.name, number),
     }
 
 
-def _definition_fields(snapshot: Snapshot, templates: Templates, kind: Kind, found: Any) -> Texts:
-    """Return the texts of the key `definition`: a card for each adapter, and the other fields as a list."""
+def _referring(snapshot: Snapshot, definition: Definition) -> tuple[list[Definition], list[Definition]]:
+    """Return the definitions that use this one, and those that it replaces."""
+    used_by: list[Definition] = []
+    replaces: list[Definition] = []
+    for other, field in snapshot.referring.get((definition.kind, definition.name), ()):
+        reference = snapshot.kinds.by_name[other.kind].references[field]
+        (replaces if reference.pointer == DEPRECATION else used_by).append(other)
+    return used_by, replaces
+
+
+def _user(other: Definition) -> Texts:
+    return {
+        "href": addresses.href(addresses.definition_page(other.kind, other.name)),
+        "title": other.summary.title or other.name,
+        "name": other.name,
+    }
+
+
+def _field(lists: FieldLists, known: Mapping[str, Any], value: Any, key: str) -> bytes:
+    """Return a list of the content of one key next to `definition`."""
+    if not value:
+        return b""
+    about = map_of(known.get(key))
+    return lists.html(value, map_of(about.get("properties")), about.get("items"))
+
+
+def _definition_fields(
+    snapshot: Snapshot, templates: Templates, kind: Kind, found: Any, lists: FieldLists
+) -> Texts:
+    """Return the texts of the key `definition`: the flow of messages, and the other fields as a list."""
     inside = map_of(found)
-    sides = {f"{side}_adapter": side for side in ("input", "output")} if kind.uses("process") else {}
+    is_process = kind.uses("process")
+    sides = {f"{side}_adapter": side for side in ("input", "output")} if is_process else {}
     adapters = (
-        _adapter(snapshot, side, inside[key])
+        _adapter(snapshot, side, inside[key], lists)
         for key, side in sides.items()
         if isinstance(inside.get(key), dict)
     )
     plain = {key: value for key, value in inside.items() if key not in sides}
     return {
-        "page.inside": field_html(plain, properties(kind, "definition")),
+        **(flow_texts(inside) if is_process and inside else no_flow()),
         "page.adapters": templates.fill_each("adapter", adapters),
+        "page.inside": lists.html(plain, properties(kind, "definition")),
     }
 
 
@@ -207,20 +252,18 @@ def _deprecation(data: Mapping[str, Any], kind: str) -> Texts:
     }
 
 
-def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any]) -> Texts:
+def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any], lists: FieldLists) -> Texts:
     """Return the texts of the card of one adapter, with a description of its type."""
     name = _text(adapter.get(f"{side}_type"))
     known = snapshot.kinds.adapters.get(name)
-    rest = {key: value for key, value in adapter.items() if key != f"{side}_type"}
-    params = rest.pop(f"{side}_params", None) or rest.pop(f"{side}_parameters", None) or {}
     titles = known.sides.get(side, {}).get("properties", {}) if known else {}
     words = known.sides.get(side, {}).get("description", "") if known else "A custom type."
-    merged = {**params, **rest} if isinstance(params, dict) else rest
+    params = adapter_parameters(side, adapter)
     return {
         "side": side.capitalize(),
         "type": name,
         "text": words,
-        "params": field_html(merged, titles) if merged else b"",
+        "params": lists.html(params, titles) if params else b"",
     }
 
 

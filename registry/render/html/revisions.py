@@ -27,7 +27,9 @@ _ROOT = Markup("<\0>")
 _FILE = b"<\1>"
 _LABEL = 50
 _TABLE = (
-    b'<div class="scroll"><table class="changes"><thead><tr><th scope="col">Field</th>'
+    # Not a region: many landmarks with one name are no help.
+    b'<div class="scroll" tabindex="0" role="group" aria-label="Changed fields">'
+    b'<table class="changes"><thead><tr><th scope="col">Field</th>'
     b'<th scope="col">Before</th><th scope="col">After</th>'
     b"</tr></thead><tbody>\n"
 )

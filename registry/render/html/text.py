@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,10 @@ import orjson
 from markupsafe import Markup
 
 from registry.model.diff import MISSING
-from registry.model.pointer import steps_of, value_at
+from registry.model.pointer import steps_of
 from registry.model.schema_reference import followed
 from registry.model.values import map_of
-from registry.render.html.filled_template import escape_all_html, escape_html
+from registry.render.html.filled_template import escape_html
 from registry.render.html.marks import sign_in_markup
 
 if TYPE_CHECKING:
@@ -29,52 +28,6 @@ _CODE = re.compile(r"(?<!`)`([^\s`](?:[^`\n]*[^\s`])?)`(?!`)")
 _MARKDOWN = re.compile(
     r"[*_#\[\]<>!|\\&~]|^[ \t]*(?:[-+=]|[0-9]+[.)])|^(?: {4}| {0,3}\t)| {2}$", re.MULTILINE
 )
-
-
-def field_html(value: Any, schema: Mapping[str, Any]) -> bytes:
-    """Return a value as nested lists, with the schema's descriptions of its keys.
-
-    Not a template: recursive macros take three times as long, for the largest part of most pages.
-    """
-    parts: list[bytes] = []
-    texts: list[str] = []
-    _append(value, schema, parts, texts)
-    return b"".join(parts) % tuple(escape_all_html(texts))
-
-
-def _append(value: Any, schema: Mapping[str, Any], parts: list[bytes], texts: list[str]) -> None:
-    """Append markup to `parts`. It contains no percent sign except one `TEXT` for each of the `texts`."""
-    if isinstance(value, dict):
-        parts.append(b'<dl class="fields">')
-        for key, item in value.items():
-            about = map_of(schema.get(key))
-            words = about.get("description", "")
-            if words:
-                parts += (b'<div><dt title="', TEXT, b'"><bdi>', TEXT, b"</bdi></dt><dd>")
-                texts += (words, key)
-            else:
-                parts += (b"<div><dt><bdi>", TEXT, b"</bdi></dt><dd>")
-                texts.append(key)
-            _append(item, about.get("properties", {}), parts, texts)
-            parts.append(b"</dd></div>")
-        parts.append(b"</dl>")
-    elif isinstance(value, list) and value:
-        parts.append(b'<ol class="values">')
-        for item in value:
-            parts.append(b"<li>")
-            _append(item, {}, parts, texts)
-            parts.append(b"</li>")
-        parts.append(b"</ol>")
-    elif isinstance(value, list):
-        parts.append(b'<span class="none">empty</span>')
-    else:
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        parts += (
-            (b"<pre><bdi>", TEXT, b"</bdi></pre>")
-            if "\n" in text
-            else (b"<code><bdi>", TEXT, b"</bdi></code>")
-        )
-        texts.append(text)
 
 
 def properties(kind: Kind, inside: str = "") -> Mapping[str, Any]:
@@ -93,22 +46,6 @@ def title_at(kind: Kind, pointer: str) -> str:
         node = followed(kind.schema, node).get("properties", {}).get(step, {})
     title = node.get("title", steps[-1]) if isinstance(node, dict) else steps[-1]
     return title if isinstance(title, str) else steps[-1]
-
-
-def command_line(kind: Kind, data: Mapping[str, Any]) -> str:
-    """Return the command in shell syntax, to read and to try. The registry itself never uses a shell.
-
-    Returns "" if the document has no valid command.
-    """
-    program, argv = value_at(data, kind.traits.executable), value_at(data, kind.traits.arguments)
-    argv = [] if argv is None else argv
-    if (
-        not isinstance(program, str)
-        or not isinstance(argv, list)
-        or not all(isinstance(item, str) for item in argv)
-    ):
-        return ""
-    return shlex.join([program, *argv])
 
 
 def short(value: Any) -> str | None:

@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from registry.load.kinds import Kind
-from registry.load.x_registry import KindTraits
 from registry.model.diff import MISSING
-from registry.render.html.text import command_line, markdown, short
+from registry.render.html.text import markdown, short
 
 PARSER = MarkdownIt("commonmark", {"html": False}).disable("image")
 WORDS = (
@@ -38,11 +36,6 @@ WORDS = (
     "\t",
     "#",
     "größe",
-)
-
-
-KIND = Kind(
-    "job", "", {}, KindTraits("Job", "Jobs", executable="/definition/exec", arguments="/definition/argv")
 )
 
 
@@ -94,12 +87,3 @@ def test_a_changed_value_is_shown_in_at_most_400_characters() -> None:
     assert short(None) == "null"
     assert short("") == ""
     assert short(MISSING) is None
-
-
-def test_a_command_is_shown_as_a_shell_would_take_it() -> None:
-    assert command_line(
-        KIND, {"definition": {"exec": "/bin/my tool", "argv": ["a b", "$HOME", "", "it's"]}}
-    ) == ("""'/bin/my tool' 'a b' '$HOME' '' 'it'"'"'s'""")
-    assert command_line(KIND, {"definition": {"exec": "x"}}) == "x"
-    for wrong in ({"exec": 5}, {"exec": "x", "argv": "a"}, {"exec": "x", "argv": [1]}, {}):
-        assert command_line(KIND, {"definition": wrong}) == ""
