@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
-from registry.errors import RefusedError, RegistryError, UsageError
+from registry.errors import RefusedError, UsageError
 from registry.model.addresses import API, API_SNAPSHOT, ASSETS, parse_page_file
 from registry.model.http_headers import cache_control, media_type
 from registry.publish.bucket import for_each
@@ -249,17 +248,13 @@ class ObjectStoreDestination:
         """Upload what changed, then remove what the publication before no longer had; see `Destination`."""
         state = self._state
         lease = self._log.claim(state.log, publication.root.sequence, take_over=self._take_over)
-        if not lease.record.has_lock:
-            self._warn(f"{self.name}: this store cannot refuse a concurrent publication")
-        try:
+        with lease.stopped_by_errors():
+            if not lease.record.has_lock:
+                self._warn(f"{self.name}: this store cannot refuse a concurrent publication")
             outdated = self._note_paths(lease, state, publication, changes)
             asyncio.run(_Upload(self._bucket, lease, state, publication, progress).run(changes))
             progress("removing old files")
             self._remove(lease, state, outdated)
-        except BaseException:
-            with suppress(RegistryError):
-                lease.stop()
-            raise
 
     def _note_paths(
         self, lease: Lease, state: _State, publication: SiteVersion, changes: SiteChanges

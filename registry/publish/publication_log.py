@@ -12,17 +12,18 @@ import platform
 import re
 import secrets
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
 
-from registry.errors import RefusedError
+from registry.errors import RefusedError, RegistryError
 from registry.publish.hash_tree import ADDED_FOLDER, FileDigest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from registry.publish.bucket import Bucket
 
@@ -162,16 +163,20 @@ class PublicationLog:
             sequence=sequence,
             has_lock=has_lock,
         )
-        if not has_lock:
+        lease = Lease(self._bucket, self, record)
+        with lease.stopped_by_errors():
+            self._create(record)
+            lease.confirm()
+        return lease
+
+    def _create(self, record: Record) -> None:
+        if not record.has_lock:
             self._bucket.write(record.path, record.to_bytes())
         elif not self._bucket.create(record.path, record.to_bytes()):
             other = self._record(record.path)
             # A repeated request finds what the first one created.
             if other is None or other.token != record.token:
                 raise self._busy(other)
-        lease = Lease(self._bucket, self, record)
-        lease.confirm()
-        return lease
 
     def _refuse_if_alive(self, record: Record) -> None:
         """Raise RefusedError if a record was written a short time ago, by the clock of the store."""
@@ -259,10 +264,16 @@ class Lease:
         self._bucket.delete([*old, *(path for path in now if path == _CLOCK)])
         self._close(_DONE)
 
-    def stop(self) -> None:
-        """Close the record of a publication that failed: the next one need not wait."""
-        self.write_notes()
-        self._close(_STOPPED)
+    @contextmanager
+    def stopped_by_errors(self) -> Iterator[None]:
+        """Close the record if the block fails or is interrupted: the next publication need not wait."""
+        try:
+            yield
+        except BaseException:
+            with suppress(RegistryError):
+                self.write_notes()
+                self._close(_STOPPED)
+            raise
 
     def _close(self, state: str) -> None:
         self.record = replace(self.record, state=state)
