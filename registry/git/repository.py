@@ -554,6 +554,11 @@ class Repository:
         """Return the full names of all branches."""
         return self._git.query("for-each-ref", "--format=%(refname)", HEADS)[1].splitlines()
 
+    def remote_address(self, name: str) -> str:
+        """Return the address of a remote as it is configured in this repository, or ""."""
+        found = self.run_for_remote("config", "--local", "--get", f"remote.{name}.url", ok=range(256))
+        return found[1].strip() if found[0] == 0 else ""
+
     def hooks_path(self) -> str | None:
         """Return the folder in `core.hooksPath`, which replaces the default hooks folder, or None."""
         for scope in ("--local", "--global", "--system"):

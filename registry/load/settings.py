@@ -18,6 +18,7 @@ from registry.load import yaml
 from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
 from registry.load.validation import Finding, explain
 from registry.model.problem import Problem, Severity
+from registry.model.repository_links import RepositoryLinks, forge_of
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -35,6 +36,9 @@ class Settings:
     """The settings of a registry. `output` is a folder relative to the registry's root.
 
     `install_from` is the git address, with a tag, from which CI installs the program.
+
+    `repo_url` is the https address of the repository on a forge, `repo_type` the forge if its host does not
+    tell it, `repo_folder` the folder of the registry in the repository.
 
     `history` selects what is published: all revisions with their changes and content, or the commits alone.
     `layout` is compact, or full with an address for each revision. `addresses` are the forms of the addresses
@@ -59,6 +63,10 @@ class Settings:
     bot_name: str = "Process Registry"
     bot_email: str = "process-registry@localhost"
     install_from: str = ""
+    repo_url: str = ""
+    repo_type: str = ""
+    repo_branch: str = "main"
+    repo_folder: str = ""
     rules: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     compat: tuple[str, ...] = ()
@@ -101,6 +109,12 @@ class Settings:
                 if key.strip("/") == longest and isinstance(value, dict)
             )
         return found if isinstance(found, str) else None
+
+    @property
+    def repository_links(self) -> RepositoryLinks:
+        """The addresses of files and commits on the forge."""
+        forge = self.repo_type or forge_of(self.repo_url)
+        return RepositoryLinks(self.repo_url, forge, self.repo_branch, self.repo_folder)
 
     @property
     def shows_revisions(self) -> bool:
@@ -174,7 +188,18 @@ def parse_settings(data: bytes | None) -> tuple[Settings, tuple[Problem, ...]]:
         for one in findings
     ]
     good = {key: _value(key, value) for key, value in document.data.items() if key not in wrong}
-    return Settings(**good), (*problems, *more)
+    settings = Settings(**good)
+    if settings.repo_url and not (forge_of(settings.repo_url) or "repo_type" in document.data):
+        more.append(
+            Problem(
+                "K002",
+                Severity.ERROR,
+                document.span(("repo_url",)),
+                "the host does not tell which forge this is",
+                "add `repo_type: github`, `gitlab` or `forgejo`",
+            )
+        )
+    return settings, (*problems, *more)
 
 
 def _value(key: str, value: Any) -> Any:
@@ -189,6 +214,11 @@ def _value(key: str, value: Any) -> Any:
 def install_from_problem(value: str) -> str:
     """Return why `value` is not a valid `install_from`; "" if it is valid."""
     return next((one.message for one in _findings({"install_from": value})), "")
+
+
+def repo_url_problem(value: str) -> str:
+    """Return why `value` is not a valid `repo_url`; "" if it is valid."""
+    return next((one.message for one in _findings({"repo_url": value})), "")
 
 
 def overridden(settings: Settings, given: Mapping[str, Any]) -> Settings:

@@ -13,14 +13,16 @@ from registry.git import HEADS, RefUpdate, Repository, git_is_installed, init_re
 from registry.git.branch_commit import advance, make_commit
 from registry.load.defaults import SCHEMA_FOLDER, defaults_folder
 from registry.load.ledger_files import LEDGER_ATTRIBUTES
-from registry.load.settings import SETTINGS_PATH, Settings
+from registry.load.settings import SETTINGS_PATH, Settings, repo_url_problem
 from registry.load.source import WorkTree
 from registry.load.yaml.writer import flow
 from registry.model.definition import LEDGER_PATH
+from registry.model.repository_links import forge_of, repo_url_of
 from registry.scaffold.ci import ci_files, install_command
 
 # The files of a new registry. The names of hidden files start with "dot-", so that no tool obeys them here.
 _TEMPLATES = Path(__file__).parent / "templates"
+_NO_REPOSITORY = "# repo_url: https://github.com/…/…          # pages link to the files and commits there"
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -52,7 +54,9 @@ def init_registry(
     repository = _repository_around(folder)
     files = {
         name: data
-        for name, data in _registry_files(title, install_from).items()
+        for name, data in _registry_files(
+            title, install_from, _repository_settings(folder, repository, forges)
+        ).items()
         if not (folder / name).exists()
     }
     top, ci = _ci_files(folder, repository, forges, install_from)
@@ -77,7 +81,7 @@ def init_bare_registry(folder: Path, title: str) -> None:
     author = Settings().bot_name, Settings().bot_email
     files = {
         name: data
-        for name, data in _registry_files(title, "").items()
+        for name, data in _registry_files(title, "", _NO_REPOSITORY).items()
         if name.startswith((f"{SCHEMA_FOLDER}/", SETTINGS_PATH, ".git"))
     }
     repository = init_repository(folder, bare=True)
@@ -136,12 +140,31 @@ def _seen_from(folder: Path, top: Path, name: str) -> str:
     return name if top == folder else os.path.relpath(top / name, folder.resolve())
 
 
-def _registry_files(title: str, install_from: str) -> dict[str, bytes]:
-    """Return the files of a new registry by path: the templates, filled, and copies of all schemas."""
+def _repository_settings(folder: Path, repository: Repository | None, forges: Sequence[str]) -> str:
+    """Return the lines of registry.yaml about the repository on a forge: that of the remote `origin`."""
+    if repository is None:
+        return _NO_REPOSITORY
+    address = repo_url_of(repository.remote_address("origin"))
+    kind = "" if forge_of(address) else next((one for one in forges if len(forges) == 1), "")
+    if not address or repo_url_problem(address) or not (kind or forge_of(address)):
+        return _NO_REPOSITORY
+    inside = repository.prefix_of(folder.absolute()).rstrip("/") if repository.top is not None else ""
+    lines = [f"repo_url: {address}   # pages link to the files and commits there"]
+    lines += [f"repo_type: {kind}"] * bool(kind)
+    lines += [f"repo_folder: {flow(inside)}"] * bool(inside)
+    return "\n".join(lines)
+
+
+def _registry_files(title: str, install_from: str, repository: str) -> dict[str, bytes]:
+    """Return the files of a new registry by path: the templates, filled, and copies of all schemas.
+
+    `repository` are the settings about its repository.
+    """
     values = {
         "title": title,
         "title_as_yaml": flow(title),
         "registry_id": str(uuid.uuid4()),
+        "repository": repository,
         "install": install_command(install_from, "serve"),
         "install_from": f"install_from: {install_from}"
         if install_from

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.load.settings import parse_settings
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 from tests.support.terminal import converse
@@ -116,3 +117,35 @@ def test_on_a_terminal_it_asks(repo: RepoBuilder, tmp_path: Path) -> None:
     text = (repo.root / "definitions/process_definition/asked.yaml").read_text()
     assert "title: Asked for\n" in text
     assert "  exec: /bin/echo\n  application: app\n  process_type: single" in text
+
+
+@pytest.mark.parametrize(
+    ("remote", "ci", "inside", "expected"),
+    [
+        ("git@github.com:o/r.git", "github", "", {"repo_url": "https://github.com/o/r"}),
+        (
+            "https://me:secret@git.example.org/o/r.git",
+            "forgejo",
+            "services/reg",
+            {
+                "repo_url": "https://git.example.org/o/r",
+                "repo_type": "forgejo",
+                "repo_folder": "services/reg",
+            },
+        ),
+        ("https://git.example.org/o/r.git", "none", "", {}),
+        ("/srv/git/r.git", "github", "", {}),
+    ],
+)
+def test_the_repository_of_the_remote_is_in_the_settings(
+    tmp_path: Path, run: Run, remote: str, ci: str, inside: str, expected: dict[str, str]
+) -> None:
+    repo = RepoBuilder(tmp_path / "repo")
+    repo.git("remote", "add", "origin", remote)
+    assert run("init", str(repo.root / inside), "--ci", ci).code == 0
+    text = (repo.root / inside / "registry.yaml").read_text(encoding="utf-8")
+    assert "secret" not in text
+    settings, problems = parse_settings(text.encode())
+    assert not problems
+    links = ("repo_url", "repo_type", "repo_folder")
+    assert {key: value for key in links if (value := getattr(settings, key))} == expected

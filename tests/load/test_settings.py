@@ -22,6 +22,7 @@ def test_every_setting_is_read() -> None:
     settings, problems = parse_settings(
         b"title: T\ndescription: D\nbase_url: https://r.example.org/sub/\nregistry_id: 12345678-aa\npage_size: 5\nhistory: commits\nlayout: full\naddresses: json\noutput: public/site\n"
         b"bot_name: Bot\nbot_email: bot@example.org\nhost_files: true\n"
+        b"repo_url: https://git.example.org/o/r\nrepo_type: forgejo\nrepo_branch: trunk\nrepo_folder: a/b\n"
     )
     assert not problems
     assert settings == Settings(
@@ -36,6 +37,10 @@ def test_every_setting_is_read() -> None:
         "public/site",
         "Bot",
         "bot@example.org",
+        repo_url="https://git.example.org/o/r",
+        repo_type="forgejo",
+        repo_branch="trunk",
+        repo_folder="a/b",
         host_files=True,
     )
     assert settings.base_path == "/sub/"
@@ -46,6 +51,26 @@ def test_every_setting_is_read() -> None:
     [
         ("titel: x", (1, 1), "unknown key `titel`", "did you mean `title`?"),
         ("base-url: /", (1, 1), "unknown key `base-url`", "did you mean `base_url`?"),
+        (
+            "repo_url: https://git.example.org/o/r",
+            (1, 11),
+            "the host does not tell which forge this is",
+            "add `repo_type: github`, `gitlab` or `forgejo`",
+        ),
+        (
+            "repo_url: http://github.com/o/r",
+            (1, 11),
+            "`repo_url` must be an https address of a repository without a password, as in"
+            " https://github.com/example/processes",
+            "",
+        ),
+        (
+            "repo_url: javascript://github.com/%0aalert(1)",
+            (1, 11),
+            "`repo_url` must be an https address of a repository without a password, as in"
+            " https://github.com/example/processes",
+            "",
+        ),
         ("page_size: 0", (1, 12), "`page_size` must be at least 1", ""),
         (
             "history: none",

@@ -70,6 +70,7 @@ def definition_texts(
         "page.used_by": templates.fill_each("user", map(_user, used_by), root=root),
         "page.replaces": templates.fill_each("user", map(_user, replaces), root=root),
         "page.path": definition.path,
+        **_source_links(snapshot, definition.path),
         "page.source": definition.raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"),
     }
 
@@ -94,6 +95,7 @@ def tombstone_texts(
         "page.used_by": b"",
         "page.replaces": b"",
         "page.path": definition_path(tombstone.kind, tombstone.name),
+        **_source_links(snapshot, None),
         "page.source": "",
     }
 
@@ -221,6 +223,13 @@ def _addresses(snapshot: Snapshot, kind: str, name: str, number: int | None) -> 
         "page.api_history_href": addresses.answer_address(addresses.api_history(kind, number), forms),
         "page.history_href": history,
     }
+
+
+def _source_links(snapshot: Snapshot, path: str | None) -> Texts:
+    """Return the addresses of a file on the forge; a deleted one (None) has no addresses."""
+    found = snapshot.settings.repository_links.of_file(path) if path is not None else None
+    file, edit, blame = found or ("", "", "")
+    return {"page.file_href": file, "page.edit_href": edit, "page.blame_href": blame}
 
 
 def _references(snapshot: Snapshot, kind: Kind, data: Mapping[str, Any]) -> Iterator[Texts]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from registry.model.diff import Change
+    from registry.model.repository_links import RepositoryLinks
     from registry.model.revision import Revision
     from registry.render.html.filled_template import Texts
     from registry.render.html.pages import Templates
@@ -67,7 +68,8 @@ def shown_revisions(
     newest_first = [*reversed(revisions)]
     if shows_revisions:
         snapshot.contents.prefetch(blobs_of(newest_first))
-    facts = templates.fill_macros("facts", [_facts(revision, name) for revision in newest_first])
+    links = snapshot.settings.repository_links
+    facts = templates.fill_macros("facts", [_facts(revision, name, links) for revision in newest_first])
     changed = _changed(snapshot, newest_first)
     subjects = [revision.message.split("\n", 1)[0] or "(no message)" for revision in newest_first]
     shown_parts = [
@@ -93,12 +95,13 @@ def shown_revisions(
     return tuple([ShownRevision(*one, item) for one, item in zip(shown_parts, listed, strict=True)])
 
 
-def _facts(revision: Revision, current_name: str) -> Texts:
+def _facts(revision: Revision, current_name: str, links: RepositoryLinks) -> Texts:
     return {
         "author": revision.author,
         "date": revision.date,
         "day": revision.date[:10],
         "commit": (revision.commit or "")[:10],
+        "commit_href": links.of_commit(revision.commit),
         "other_name": revision.name if revision.name != current_name else "",
     }
 
