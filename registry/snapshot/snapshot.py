@@ -44,13 +44,14 @@ class Preview:
     """That a site shows a change which is not published yet.
 
     `title` names it ("pull request 12"), `summary` says what changes, `marks` what happened to a kind and
-    name (added, renamed, changed), `page` is a whole page about all of it.
+    name (added, renamed, changed). `body` describes all of it and `by_definition` each definition, in HTML.
     """
 
     title: str
     summary: str
     marks: Mapping[tuple[str, str], str]
-    page: bytes
+    body: str
+    by_definition: Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,11 @@ def test_a_mistake_is_shown_to_a_page_that_is_opened_later_and_shows_no_credenti
         page.wait_for_selector("#registry-problems")
         assert "X001" in page.inner_text("#registry-problems")
         assert secret not in page.content()
+        size = page.evaluate("document.querySelector('#registry-problems').offsetHeight / innerHeight")
+        assert size < 0.4
+        page.focus("#registry-problems")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#registry-problems", state="detached")
 
 
 def served_files(address: str, site: Path) -> dict[str, bytes]:

@@ -245,9 +245,7 @@ class _Catalog:
         yield _no_jekyll()
         yield self.api()
         if snapshot.preview is not None:
-            yield rendered_target(
-                addresses.CHANGES, File(addresses.page_file(addresses.CHANGES), snapshot.preview.page)
-            )
+            yield self.changes()
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
             definitions = snapshot.by_kind[kind.name]
             fingerprints = snapshot.fingerprints_by_kind[kind.name]
@@ -306,6 +304,11 @@ class _Catalog:
         path = addresses.page_file(addresses.API_PAGE)
         return Target(addresses.API_PAGE, api_page_fingerprint(self.snapshot), (path,), self.api_page)
 
+    def changes(self) -> Target:
+        """Return the target of the page of changes."""
+        path = addresses.page_file(addresses.CHANGES)
+        return Target(addresses.CHANGES, self.snapshot.common_fingerprint, (path,), self.changes_page)
+
     def one(self, definition: Definition) -> Target:
         """Return the target with the pages of one definition."""
         kind = self.snapshot.kinds.by_name[definition.kind]
@@ -362,6 +365,13 @@ class _Catalog:
     def api_page(self) -> Iterator[File]:
         path = addresses.page_file(addresses.API_PAGE)
         yield self.page(path, "api.html", addresses.top_from(path), **api_page_context(self.snapshot))
+
+    @_explained
+    def changes_page(self) -> Iterator[File]:
+        path = addresses.page_file(addresses.CHANGES)
+        preview = self.snapshot.preview
+        proposed = Markup(preview.body) if preview is not None else ""
+        yield self.page(path, "changes.html", addresses.top_from(path), proposed=proposed)
 
     def lists(
         self, facts: dict[str, Any], definitions: Sequence[Definition], fingerprints: Sequence[str]

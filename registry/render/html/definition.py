@@ -64,6 +64,7 @@ def definition_texts(
             "reference", _references(snapshot, kind, definition.data), root=root
         ),
         **_newest(snapshot, shown, root),
+        "page.proposed": _proposed(snapshot, definition.kind, definition.name),
         "page.is_deleted": "",
         "page.has_content": "yes",
         "page.badges": templates.words("badge", badges(snapshot, definition)),
@@ -89,6 +90,7 @@ def tombstone_texts(
         **_content(snapshot, templates, kind, tombstone.name, tombstone.id, data),
         "page.references": templates.fill_each("reference", _references(snapshot, kind, data), root=root),
         **_newest(snapshot, shown, root),
+        "page.proposed": _proposed(snapshot, tombstone.kind, tombstone.name),
         "page.is_deleted": "yes",
         "page.has_content": "yes" if data else "",
         "page.badges": templates.words("badge", ["deleted"]),
@@ -98,6 +100,12 @@ def tombstone_texts(
         **_source_links(snapshot, None),
         "page.source": "",
     }
+
+
+def _proposed(snapshot: Snapshot, kind: str, name: str) -> bytes:
+    """Return what the change that a preview shows does to a definition."""
+    preview = snapshot.preview
+    return preview.by_definition.get((kind, name), "").encode() if preview is not None else b""
 
 
 def badges(snapshot: Snapshot, definition: Definition) -> list[str]:

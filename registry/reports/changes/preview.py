@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from registry.errors import UsageError
 from registry.load.source import Commit
-from registry.reports.changes.html import report
+from registry.model.addresses import CHANGES, page_file, top_from
+from registry.reports.changes.html import parts_for_site
 from registry.reports.changes.words import comparison_summary
 from registry.review.comparison import compare_sources
 from registry.snapshot import Preview
@@ -28,5 +29,5 @@ def preview_of(source: Source, title: str, base: str) -> Preview:
     merge_base = repository.common_ancestor(target, commit) or target
     comparison = compare_sources(Commit(source.root, repository, merge_base), source)
     marks = {(one.kind, one.name): one.what.value for one in comparison.changed}
-    page = report(comparison, home="../").encode()
-    return Preview(title, comparison_summary(comparison), marks, page)
+    parts = parts_for_site(comparison, top_from(page_file(CHANGES)))
+    return Preview(title, comparison_summary(comparison), marks, parts.body, parts.by_definition)

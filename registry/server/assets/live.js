@@ -45,9 +45,13 @@
     }
   };
 
+  // Hidden problems stay hidden until they change.
+  let hidden = "";
   const show = ({ problems, has_good: hasGood }) => {
     document.querySelector("#registry-problems")?.remove();
-    if (!problems.length) return;
+    const shown = JSON.stringify(problems);
+    if (!problems.length) hidden = "";
+    if (!problems.length || shown === hidden) return;
     const over = document.createElement("section");
     over.id = "registry-problems";
     over.setAttribute("role", "alert");
@@ -55,11 +59,18 @@
     const heading = document.createElement("h2");
     heading.textContent = problems.length === 1 ? "A problem in the files" : `${problems.length} problems in the files`;
     const note = document.createElement("p");
-    note.textContent = `${hasGood ? "The last good state is shown behind this." : "There is no good state yet."} This message disappears when the problems are fixed.`;
+    note.textContent = `${hasGood ? "The last good state is shown behind this." : "There is no good state yet."}`;
     const close = document.createElement("button");
     close.type = "button";
     close.textContent = "Hide";
-    close.addEventListener("click", () => over.remove());
+    const hide = () => {
+      hidden = shown;
+      over.remove();
+    };
+    close.addEventListener("click", hide);
+    // A part that scrolls must be reachable with the keyboard.
+    over.tabIndex = 0;
+    over.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
     over.append(close, heading, note);
     for (const problem of problems.slice(0, 20)) {
       const one = document.createElement("article");
