@@ -14,7 +14,7 @@ from registry.render.html.client_lines import client_lines
 from registry.render.html.fields import FieldLists
 from registry.render.html.message_flow import adapter_parameters, flow_texts, no_flow
 from registry.render.html.revisions import ShownRevision, history_list
-from registry.render.html.shell_command import shell_command
+from registry.render.html.shell_command import command_html, shell_command
 from registry.render.html.text import markdown, properties, title_at
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _content(
         "page.name": name,
         "page.id": "" if number is None else str(number),
         "page.description": markdown(_text(data.get("description"))).encode(),
-        "page.command": shell_command(kind, data),
+        "page.command": command_html(shell_command(kind, data)),
         **_definition_fields(snapshot, templates, kind, data.get("definition"), lists),
         "page.interface": _field(lists, known, data.get("interface"), "interface"),
         "page.examples": _field(lists, known, data.get("examples"), "examples"),

@@ -66,7 +66,7 @@ class FieldLists:
             texts.append(key)
             meaning = self._meaning(about)
             # The meaning of a long value is above it.
-            is_nested = isinstance(item, dict | list) and bool(inside or about.get("items"))
+            is_nested = isinstance(item, dict | list)
             parts += (meaning if is_nested else b"", b"<dd>")
             self._append(item, inside, about.get("items"), parts, texts)
             parts += (b"</dd>", b"" if is_nested else meaning, b"</div>")

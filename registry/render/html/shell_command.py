@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from registry.check.placeholders import PLACEHOLDERS
 from registry.model.pointer import value_at
 from registry.model.values import list_of, map_of, text_of
+from registry.render.html.filled_template import escape_all_html, escape_html
 from registry.render.html.message_flow import adapter_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from registry.load.kinds import Kind
 
@@ -35,25 +36,25 @@ suspend test then time times trap true type typeset ulimit umask unalias unset u
 """
 
 
-def shell_command(kind: Kind, data: Mapping[str, Any]) -> str:
-    """Return lines for a POSIX shell that run the command of a document as a runner does.
+def shell_command(kind: Kind, data: Mapping[str, Any]) -> list[list[str]]:
+    """Return the words of each line for a POSIX shell that runs the command of a document like a runner.
 
     They change to the working directory, set the environment, and pass the arguments unchanged. Variables
     hold the paths in place of `${input_file}` and `${output_file}`. An input path is the sample file of the
     first example with one, relative to the registry's root; without such an example, the shell reports that
     the variable is not set.
 
-    Returns "" if the document has no valid command, or one that no system can start.
+    The result is empty if the document has no valid command, or one that no system can start.
     """
     program, argv = value_at(data, kind.traits.executable), value_at(data, kind.traits.arguments)
     argv = [] if argv is None else argv
     inside = map_of(data.get("definition")) if kind.uses("process") else {}
     folder, environment = inside.get("cwd", ""), inside.get("environment", {})
     if not isinstance(argv, list) or not isinstance(environment, dict):
-        return ""
+        return []
     texts = [program, folder, *argv, *environment, *environment.values()]
     if not program or not all(isinstance(text, str) and "\0" not in text for text in texts):
-        return ""
+        return []
     sample = _sample_input(data)
     reads_sample = bool(sample) and _reads_standard_input(inside)
     needed = {name for item in argv for name in _PLACEHOLDER.findall(item)}
@@ -62,12 +63,24 @@ def shell_command(kind: Kind, data: Mapping[str, Any]) -> str:
     words = [*_start(program, environment), *map(_argument, argv)]
     if reads_sample:
         words += ["<", '"$input_file"']
-    steps = [
-        *_paths(needed, sample, _output_suffix(inside)),
-        *([f"cd {_word(folder)}"] if folder else []),
-        " ".join(words),
-    ]
-    return " &&\n".join(steps)
+    before = [[path] for path in _paths(needed, sample, _output_suffix(inside))]
+    before += [["cd", _word(folder)]] if folder else []
+    return [*([*line, "&&"] for line in before), words]
+
+
+def command_text(lines: Sequence[Sequence[str]]) -> str:
+    """Return the lines of a command as text."""
+    return "\n".join(map(" ".join, lines))
+
+
+def command_html(lines: Sequence[Sequence[str]]) -> bytes:
+    """Return the lines of a command as markup with the same text; no word reorders the others."""
+    text = command_text(lines)
+    if text.isascii():
+        return escape_html(text)
+    return b"\n".join(
+        [b" ".join([b"<bdi>%s</bdi>" % word for word in escape_all_html(words)]) for words in lines]
+    )
 
 
 def _paths(needed: set[str], sample: str, suffix: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The command to copy: a shell that runs it starts the same program as a runner, with the same arguments."""
 
+import html
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from registry.load.kinds import Kind
 from registry.load.x_registry import KindTraits
-from registry.render.html.shell_command import shell_command
+from registry.render.html.shell_command import command_html, command_text, shell_command
 
 KIND = Kind(
     "process_definition",
@@ -89,6 +90,10 @@ def run(text: str, folder: Path, shell: str = "sh", **more: str) -> list[Any]:
     return found
 
 
+def command_of(data: dict[str, Any]) -> str:
+    return command_text(shell_command(KIND, data))
+
+
 def bytes_of(texts: list[str]) -> list[str]:
     return [text.encode().decode("latin-1") for text in texts]
 
@@ -107,7 +112,7 @@ def test_hostile_arguments_variables_and_folders_arrive_unchanged(report: Path, 
     folder.mkdir(exist_ok=True)
     environment = {f"V{number}": text for number, text in enumerate(HOSTILE) if text != "${PATH}"}
     definition = {"exec": str(report), "argv": HOSTILE, "cwd": str(folder), "environment": environment}
-    text = shell_command(KIND, {"definition": definition})
+    text = command_of({"definition": definition})
     argv, cwd, found, _ = run(text, report.parent, shell)
     assert argv == bytes_of(HOSTILE)
     assert cwd == str(folder)
@@ -119,7 +124,7 @@ def test_hostile_arguments_variables_and_folders_arrive_unchanged(report: Path, 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_arguments_arrive_unchanged(report: Path, items: list[str]) -> None:
-    text = shell_command(KIND, {"definition": {"exec": str(report), "argv": items}})
+    text = command_of({"definition": {"exec": str(report), "argv": items}})
     expected = [item for item in items if "_file}" not in item]
     if expected == items:
         assert run(text, report.parent)[0] == bytes_of(items)
@@ -132,7 +137,7 @@ def test_a_program_is_never_taken_for_a_word_of_the_shell_or_an_assignment(repor
         program.chmod(0o755)
         for environment in ({}, {"LEVEL": "1"}, {"not.a.name": "1", "-x": "y"}):
             definition = {"exec": name, "argv": ["x"], "environment": environment}
-            text = shell_command(KIND, {"definition": definition})
+            text = command_of({"definition": definition})
             path = f"{report.parent}:{os.environ['PATH']}"
             argv, _, found, _ = run(text, report.parent, PATH=path)
             assert (argv, {key: found.get(key) for key in environment}) == (["x"], environment), text
@@ -148,7 +153,7 @@ def test_placeholders_become_variables_with_absolute_paths(report: Path) -> None
             "output_params": {"file_path": "${output_file}", "suffix": ".mp3"},
         },
     }
-    text = shell_command(KIND, {"definition": definition})
+    text = command_of({"definition": definition})
     given_path = str(report.parent / "a b.wav")
     assert run(text, report.parent, input_file=given_path)[0] == [
         "-i",
@@ -170,16 +175,16 @@ def test_the_sample_of_an_example_is_the_input(report: Path) -> None:
     examples = [{"input_text": "x"}, {"input_file": "samples/it's.txt"}]
     by_path: dict[str, Any] = {"exec": str(report), "argv": ["${input_file}"], "cwd": "/"}
     by_path["input_adapter"] = {"input_type": "file", "input_params": {"file_path": "${input_file}"}}
-    text = shell_command(KIND, {"definition": by_path, "examples": examples})
+    text = command_of({"definition": by_path, "examples": examples})
     assert run(text, report.parent)[0] == [f"{report.parent}/samples/it's.txt"]
     by_stream = {"exec": str(report), "argv": ["stdin"], "cwd": "/"}
-    text = shell_command(KIND, {"definition": by_stream, "examples": examples})
+    text = command_of({"definition": by_stream, "examples": examples})
     assert run(text, report.parent)[3] == "a message"
 
 
 def test_a_value_from_the_environment_of_the_runner_is_needed_there(report: Path) -> None:
     definition = {"exec": str(report), "environment": {"TOKEN": "${MY_TOKEN}", "LITERAL": "x${MY_TOKEN}"}}
-    text = shell_command(KIND, {"definition": definition})
+    text = command_of({"definition": definition})
     found = run(text, report.parent, MY_TOKEN="a b")[2]
     assert (found["TOKEN"], found["LITERAL"]) == ("a b", "x${MY_TOKEN}")
     failed = subprocess.run(
@@ -191,8 +196,15 @@ def test_a_value_from_the_environment_of_the_runner_is_needed_there(report: Path
 
 def test_the_usual_command_is_short() -> None:
     definition = {"exec": "/usr/bin/tr", "argv": ["-d", "x"], "cwd": "/srv", "environment": {"LC_ALL": "C"}}
-    assert shell_command(KIND, {"definition": definition}) == "cd /srv &&\nLC_ALL=C /usr/bin/tr -d x"
-    assert shell_command(KIND, {"definition": {"exec": "tr"}}) == "tr"
+    assert command_of({"definition": definition}) == "cd /srv &&\nLC_ALL=C /usr/bin/tr -d x"
+    assert command_of({"definition": {"exec": "tr"}}) == "tr"
+
+
+def test_no_word_changes_the_order_of_others_on_a_page() -> None:
+    lines = shell_command(KIND, {"definition": {"exec": "/bin/x", "argv": ["שלום", "مرحبا <b>"]}})
+    markup = command_html(lines).decode()
+    assert markup == ("<bdi>/bin/x</bdi> <bdi>&#39;שלום&#39;</bdi> <bdi>&#39;مرحبا &lt;b&gt;&#39;</bdi>")
+    assert html.unescape(markup.replace("<bdi>", "").replace("</bdi>", "")) == command_text(lines)
 
 
 @pytest.mark.parametrize(
@@ -210,4 +222,4 @@ def test_the_usual_command_is_short() -> None:
     ],
 )
 def test_no_command_without_a_valid_one(wrong: dict[str, Any]) -> None:
-    assert shell_command(KIND, {"definition": wrong}) == ""
+    assert command_of({"definition": wrong}) == ""
