@@ -68,6 +68,14 @@ class Revisions(Sequence[Revision]):
         return self._history.newest(self._lineage) if self._history is not None else None
 
     @property
+    def newest_change(self) -> Revision | None:
+        """The last revision that changed more than the id."""
+        newest = self.newest
+        if newest is None or not newest.only_assigns_id:
+            return newest
+        return next((one for one in reversed(self) if not one.only_assigns_id), newest)
+
+    @property
     def path(self) -> str | None:
         """Path of the definition in the last commit, relative to the registry; None if it has no such file.
 

@@ -7,6 +7,7 @@ with a letter or a digit, so every other page has a part that starts with `_`: `
 the API are those of the 2013 service and later additions.
 """
 
+import hashlib
 import re
 import unicodedata
 from enum import StrEnum
@@ -22,6 +23,13 @@ INDEX_PAGE = "index.html"
 NOT_FOUND_PAGE = "404.html"
 CHANGES = "_changes"
 API_PAGE = "_api"
+FOLDERS = "_folders"
+TAGS = "_tags"
+OWNERS = "_owners"
+ADAPTERS = "_adapters"
+LIFECYCLES = "_lifecycles"
+DELETED = "_deleted"
+RECENT = "_recent"
 ASSETS = "_assets"
 SCHEMAS = "schema"
 # Digests of all files, which publishing adds.
@@ -59,6 +67,9 @@ _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
 _DETAIL = re.compile(rf"{API}/([a-z0-9_]+)/(?:([1-9][0-9]{{0,15}})|by-name/(.+))\Z", re.DOTALL)
 _LIST_PAGE = re.compile(r"([a-z0-9_]+)(?:/_page/([1-9][0-9]{0,15}))?\Z")
 _PART = re.compile(r"[^\W_][\w.+-]*\Z")
+_NUMBERED = re.compile(r"(.+)/_page/([1-9][0-9]{0,15})\Z", re.DOTALL)
+# Longest value that is a part of an address as it is.
+_MOST_PART_BYTES = 100
 
 
 class AddressForm(StrEnum):
@@ -149,6 +160,55 @@ def schema_file(kind: str) -> str:
 def list_page(kind: str, page: int = 1) -> str:
     """Address of a page of a kind's list, from 1."""
     return kind if page == 1 else f"{kind}/_page/{page}"
+
+
+def list_page_by_id(kind: str, page: int = 1) -> str:
+    """Address of a page of a kind's list in order of id, from 1."""
+    return numbered(f"{kind}/_by-id", page)
+
+
+def users_page(kind: str, name: str, page: int = 1) -> str:
+    """Address of a page of the definitions that refer to a definition, from 1."""
+    return numbered(f"{kind}/{name}/_users", page)
+
+
+def group_page(group: str, value: str, page: int = 1) -> str:
+    """Address of a page of the definitions with a value, from 1: `_tags/audio`.
+
+    `group` is FOLDERS, TAGS, OWNERS, ADAPTERS or LIFECYCLES. The value of a folder is a path.
+    """
+    parts = value.split("/") if group == FOLDERS else [value]
+    return numbered("/".join([group, *map(_value_part, filter(None, parts))]), page)
+
+
+def numbered(base: str, page: int) -> str:
+    """Return the address of a page of a long list that starts at `base`, from 1."""
+    return base if page == 1 else f"{base}/_page/{page}"
+
+
+def parse_numbered(address: str) -> tuple[str, int]:
+    """Return the address of the first page of a list, and the number of the page at `address`."""
+    found = _NUMBERED.match(address)
+    return (found[1], int(found[2])) if found is not None else (address, 1)
+
+
+def _value_part(value: str) -> str:
+    """Return a value as one part of an address; different values have different parts on every host.
+
+    A value that differs from its folded form, or cannot be the name of a file, gets its ASCII letters and a
+    digest. The result never depends on other values, so that it stays.
+    """
+    is_plain = (
+        value == folded(value)
+        and _PART.match(value) is not None
+        and not value.endswith((".", *_TAKEN_ENDINGS))
+        and len(value.encode()) <= _MOST_PART_BYTES
+    )
+    if is_plain:
+        return value
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    letters = re.sub("[^a-z0-9]+", "-", value.lower()).strip("-")[:40]
+    return f"_{letters}-{digest}" if letters else f"_{digest}"
 
 
 def definition_page(kind: str, name: str) -> str:

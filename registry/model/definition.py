@@ -43,7 +43,7 @@ class Summary(NamedTuple):
     `fields` are the values of the kind's list fields, in order. `references` are the names in the kind's
     reference fields, in order; None for an empty field. `replaced_by` is the replacement of a deprecated
     definition. `samples` are the paths of files that examples name. `is_excepting`: the file contains rule
-    exceptions.
+    exceptions. `adapters` are the distinct types of its input and output adapter.
     """
 
     title: str = ""
@@ -55,6 +55,8 @@ class Summary(NamedTuple):
     replaced_by: str = ""
     samples: tuple[str, ...] = ()
     is_excepting: bool = False
+    owners: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
 
     @classmethod
     def from_row(cls, row: list[Any]) -> "Summary":
@@ -82,7 +84,14 @@ def summary_of(
         replaced_by=text_at(data, "deprecation", "replaced_by") or "",
         samples=tuple(path for _, _, path in sample_files(data)) if "examples" in data else (),
         is_excepting=bool(data.get("ignore")),
+        owners=tuple(owner for owner in list_of(data.get("owners")) if isinstance(owner, str)),
+        adapters=_adapter_types(data),
     )
+
+
+def _adapter_types(data: dict[str, Any]) -> tuple[str, ...]:
+    types = (text_at(data, "definition", f"{side}_adapter", f"{side}_type") for side in ("input", "output"))
+    return tuple(dict.fromkeys(one for one in types if one))
 
 
 def sample_files(data: dict[str, Any]) -> Iterable[tuple[int, str, str]]:

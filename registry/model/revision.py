@@ -1,7 +1,13 @@
 """One committed state of one definition."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+# Messages of commits that only write ids into files, as `registry.indexing` makes them.
+_ASSIGNS_IDS = re.compile(
+    r"(?:Assign (?:an id|ids) to |Restore ids)[^\n]*\n\n(?:[a-z0-9_]+ [0-9]+ [a-z]+: |definitions/)"
+)
 
 
 class Revision(NamedTuple):
@@ -22,6 +28,12 @@ class Revision(NamedTuple):
     blob: str | None
     old_blob: str | None
     other_blobs: tuple[str, ...] = ()
+
+    @property
+    def only_assigns_id(self) -> bool:
+        """True when the commit only wrote an id into the file, so that nothing that people see changed."""
+        is_edit = self.old_blob is not None and self.blob is not None
+        return is_edit and _ASSIGNS_IDS.match(self.message) is not None
 
 
 def blobs_of(revisions: Iterable[Revision]) -> Iterator[str]:

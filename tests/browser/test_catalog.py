@@ -157,7 +157,7 @@ def test_everything_is_there_without_javascript(browser: Browser, address: str) 
     page.click("text=Encode")
     assert "/bin/encode" in page.inner_text("main")
     assert page.locator("button:visible").count() == 0
-    assert page.locator("#address").get_attribute("href") == "../../../api/process_definition/1/"
+    assert page.locator("#address").get_attribute("href") == "../../../api/process_definition/1.json"
     context.close()
 
 

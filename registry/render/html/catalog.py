@@ -140,7 +140,7 @@ def _about(snapshot: Snapshot, kind: str, of: Definition | Tombstone, count: int
         "about.name": of.name,
         "about.href": addresses.href(addresses.definition_page(kind, of.name)),
         "about.history_href": addresses.href(addresses.history_page(kind, of.name)),
-        "about.api_history_href": addresses.answer_address(answer, forms) if answer else "",
+        "about.api_history_href": addresses.answer_file(answer, forms) if answer else "",
         "about.api_history_file": addresses.answer_file(answer, forms) if answer else "",
         "about.count": str(count),
     }
@@ -219,7 +219,7 @@ class _Catalog:
             "searched": _searched(snapshot),
             "preview": snapshot.preview,
             "changes_href": addresses.href(addresses.CHANGES),
-            "api_href": addresses.answer_address(addresses.API, snapshot.settings.addresses),
+            "api_href": addresses.answer_file(addresses.API, snapshot.settings.addresses),
             "api_page_href": addresses.href(addresses.API_PAGE),
             "openapi_href": addresses.API_OPENAPI,
             "snapshot_href": addresses.API_SNAPSHOT,
@@ -510,7 +510,7 @@ class _Catalog:
             answer = addresses.api_revision(kind.name, of.id, number) if of.id is not None else ""
             texts = {
                 **about,
-                "about.api_revision_href": addresses.answer_address(answer, forms) if answer else "",
+                "about.api_revision_href": addresses.answer_file(answer, forms) if answer else "",
                 "revision.number": str(number),
                 "revision.subject": one.subject,
                 "revision.facts": one.facts,
@@ -545,7 +545,7 @@ class _Catalog:
     def row(self, definition: Definition) -> Texts:
         """Return the texts of one table row."""
         kind, name, number, _, summary, _ = definition
-        newest = self.snapshot.revisions_of(definition).newest
+        newest = self.snapshot.revisions_of(definition).newest_change
         date = newest.date if newest is not None else ""
         column, target, target_kind = self.columns[kind], "", ""
         if column is not None:

@@ -224,11 +224,11 @@ def _addresses(snapshot: Snapshot, kind: str, name: str, number: int | None) -> 
             "page.history_href": history,
         }
     forms = snapshot.settings.addresses
-    place = addresses.answer_address(addresses.api_detail(kind, number), forms)
+    place = addresses.answer_file(addresses.api_detail(kind, number), forms)
     return {
         "page.address": f"{snapshot.settings.base_url.rstrip('/')}/{place}",
         "page.address_href": place,
-        "page.api_history_href": addresses.answer_address(addresses.api_history(kind, number), forms),
+        "page.api_history_href": addresses.answer_file(addresses.api_history(kind, number), forms),
         "page.history_href": history,
     }
 
