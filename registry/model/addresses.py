@@ -23,13 +23,10 @@ INDEX_PAGE = "index.html"
 NOT_FOUND_PAGE = "404.html"
 CHANGES = "_changes"
 API_PAGE = "_api"
-FOLDERS = "_folders"
-TAGS = "_tags"
-OWNERS = "_owners"
-ADAPTERS = "_adapters"
-LIFECYCLES = "_lifecycles"
-DELETED = "_deleted"
-RECENT = "_recent"
+DELETED_PAGE = "_deleted"
+RECENT_PAGE = "_recent"
+DELETED_PAGE = "_deleted"
+RECENT_PAGE = "_recent"
 ASSETS = "_assets"
 SCHEMAS = "schema"
 # Digests of all files, which publishing adds.
@@ -65,7 +62,8 @@ _TAKEN_ENDINGS = (TWIN_ENDING, ".html", ".yaml", ".yml", ".atom")
 _TAKEN_LAST = "index"
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/+-]*\Z")
 _DETAIL = re.compile(rf"{API}/([a-z0-9_]+)/(?:([1-9][0-9]{{0,15}})|by-name/(.+))\Z", re.DOTALL)
-_LIST_PAGE = re.compile(r"([a-z0-9_]+)(?:/_page/([1-9][0-9]{0,15}))?\Z")
+_BY_ID = "_by-id"
+_LIST_PAGE = re.compile(rf"([a-z0-9_]+)(/{_BY_ID})?(?:/_page/([1-9][0-9]{{0,15}}))?\Z")
 _PART = re.compile(r"[^\W_][\w.+-]*\Z")
 _NUMBERED = re.compile(r"(.+)/_page/([1-9][0-9]{0,15})\Z", re.DOTALL)
 # Longest value that is a part of an address as it is.
@@ -79,6 +77,16 @@ class AddressForm(StrEnum):
     """`x/`, which is the file `x/index.json`."""
     JSON = "json"
     """`x.json`, which any host serves."""
+
+
+class Group(StrEnum):
+    """What definitions on one page have in common; the value is the first part of the page's address."""
+
+    FOLDERS = "_folders"
+    OWNERS = "_owners"
+    TAGS = "_tags"
+    ADAPTERS = "_adapters"
+    LIFECYCLES = "_lifecycles"
 
 
 def is_api(path: str) -> bool:
@@ -117,6 +125,7 @@ class PageFile(NamedTuple):
     kind: str
     name: str
     page: int
+    is_by_id: bool = False
 
 
 def parse_page_file(file: str) -> PageFile | None:
@@ -126,7 +135,7 @@ def parse_page_file(file: str) -> PageFile | None:
         return None
     found = _LIST_PAGE.match(place)
     if found is not None:
-        return PageFile(found[1], "", int(found[2] or 1))
+        return PageFile(found[1], "", int(found[3] or 1), is_by_id=found[2] is not None)
     kind, *parts = place.split("/")
     own = next((number for number, part in enumerate(parts) if part.startswith("_")), len(parts))
     return PageFile(kind, "/".join(parts[:own]), 1) if own else None
@@ -164,7 +173,7 @@ def list_page(kind: str, page: int = 1) -> str:
 
 def list_page_by_id(kind: str, page: int = 1) -> str:
     """Address of a page of a kind's list in order of id, from 1."""
-    return numbered(f"{kind}/_by-id", page)
+    return numbered(f"{kind}/{_BY_ID}", page)
 
 
 def users_page(kind: str, name: str, page: int = 1) -> str:
@@ -172,12 +181,12 @@ def users_page(kind: str, name: str, page: int = 1) -> str:
     return numbered(f"{kind}/{name}/_users", page)
 
 
-def group_page(group: str, value: str, page: int = 1) -> str:
+def group_page(group: Group, value: str, page: int = 1) -> str:
     """Address of a page of the definitions with a value, from 1: `_tags/audio`.
 
-    `group` is FOLDERS, TAGS, OWNERS, ADAPTERS or LIFECYCLES. The value of a folder is a path.
+    The value of a folder is its path, "" for the top one.
     """
-    parts = value.split("/") if group == FOLDERS else [value]
+    parts = value.split("/") if group is Group.FOLDERS else [value]
     return numbered("/".join([group, *map(_value_part, filter(None, parts))]), page)
 
 

@@ -107,6 +107,8 @@ def _continue_tables(
             + sum(map(_revision_count, changes.tombstones.values()))
             - sum(_revision_count(before.tombstone(*key)) for key in changes.tombstones)
         )
+    if "groups" in known:
+        found["groups"] = before.groups.with_changes(before.by_name, changes.definitions)
     if not before.has_own_templates:
         # Settings, schemas and templates are the same.
         found["common_fingerprint"] = before.common_fingerprint

@@ -12,8 +12,8 @@ from registry.cache.build_cache import BuildCache
 from registry.history.archive import NO_REVISIONS
 from registry.load.defaults import SCHEMA_FOLDER, TEMPLATES_FOLDER
 from registry.load.settings import SETTINGS_PATH, Settings
-from registry.model.addresses import folded
-from registry.model.definition import DEFINITIONS_FOLDER, kind_and_name
+from registry.model.addresses import folded, has_address
+from registry.model.definition import DEFINITIONS_FOLDER, definition_path, kind_and_name
 from registry.model.persistent import persistent_table
 from registry.model.revision import blobs_of
 from registry.snapshot.fingerprints import (
@@ -22,6 +22,8 @@ from registry.snapshot.fingerprints import (
     fingerprint_of_tombstone,
     tombstones_fingerprint,
 )
+from registry.snapshot.groups import Groups, groups_of
+from registry.snapshot.recent import most_recent
 from registry.snapshot.revisions import RevisionChanges
 from registry.snapshot.tombstones import Tombstone, Tombstones
 
@@ -121,6 +123,7 @@ class Snapshot:
             fingerprints=self.fingerprints.persistent(),
             folded_names=persistent_table(self.folded_names),
             revision_count=self.revision_count,
+            groups=self.groups.persistent(),
             common_fingerprint=self.common_fingerprint,
         )
         return found
@@ -206,6 +209,45 @@ class Snapshot:
     def referring(self) -> Mapping[QualifiedName, Sequence[Referrer]]:
         """For a kind and name, the definitions that name it in a reference field, with the field."""
         return self.lookups.referring
+
+    @cached_property
+    def renamed(self) -> Mapping[QualifiedName, Definition]:
+        """The definitions that had other names before, by kind and old name, as in `renamed_to`."""
+        found: dict[QualifiedName, tuple[str, Definition]] = {}
+        for path in sorted(self.history.by_path) if self.history is not None else ():
+            place = kind_and_name(path)
+            if place is not None and place not in self.by_name:
+                now = self.renamed_to(*place)
+                if now is not None:
+                    # One only of those that are the same on hosts that ignore case.
+                    found.setdefault((place[0], folded(place[1])), (place[1], now))
+        return {(kind, name): now for (kind, _), (name, now) in found.items()}
+
+    def renamed_to(self, kind: str, name: str) -> Definition | None:
+        """Return the definition that had a name before, or None.
+
+        A definition that has the name now, or had it when it was deleted, hides it; case does not matter.
+        """
+        history, place = self.history, (kind, folded(name))
+        lineage = history.by_path.get(definition_path(kind, name)) if history is not None else None
+        is_taken = place in self.folded_names or self.tombstones.last_named(*place) is not None
+        if history is None or lineage is None or is_taken or not has_address(name):
+            return None
+        number = history.ids[lineage]
+        found = self.definition(history.kinds[lineage], number) if number is not None else None
+        if found is None and history.paths[lineage] is not None:
+            found = self.by_name.get(kind_and_name(history.paths[lineage]) or ("", ""))
+        return found
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Definitions by what they have in common."""
+        return groups_of(self.kinds, self.definitions)
+
+    @cached_property
+    def recent(self) -> tuple[Definition, ...]:
+        """The definitions that changed last, newest first."""
+        return most_recent((one, self.revisions_of(one).newest_change) for one in self.definitions)
 
     @cached_property
     def revision_count(self) -> int:

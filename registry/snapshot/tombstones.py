@@ -63,6 +63,10 @@ class Tombstones:
         for kind in sorted(self.by_kind):
             yield from self.by_kind[kind]
 
+    def __len__(self) -> int:
+        """Number of tombstones."""
+        return sum(map(len, self.by_kind.values()))
+
     def of_kind(self, kind: str) -> Sequence[Tombstone]:
         """Return those of a kind, in order of id."""
         return self.by_kind.get(kind, ())

@@ -110,7 +110,7 @@ def test_a_definition_is_found_from_the_index_and_shows_everything(page: Page, a
         "/definition/environment/LEVEL",
         "Add everything",
         "owners: [t]",
-        "/api/process_definition/1/",
+        "/api/process_definition/1.json",
     ):
         assert expected in text
     assert page.inner_text("del") == "info"
@@ -137,7 +137,7 @@ def test_the_json_address_is_copied_whole(page: Page, address: str) -> None:
     page.goto(f"{address}/process_definition/audio/encode/")
     page.click("aside button.copy")
     page.wait_for_selector("aside button:has-text('Copied')")
-    assert page.evaluate("navigator.clipboard.readText()") == f"{address}/api/process_definition/1/"
+    assert page.evaluate("navigator.clipboard.readText()") == f"{address}/api/process_definition/1.json"
 
 
 def test_the_filter_narrows_the_lists(page: Page, address: str) -> None:

@@ -214,8 +214,9 @@ def test_one_edit_makes_only_what_shows_it(repo: RepoBuilder, tmp_path: Path) ->
     build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     repo.define("d7", "title: T\nowners: [t]\ndefinition: {exec: /bin/other}\n")
     result = build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
-    # Its page and answers, the index, its page of the list, the snapshot.
-    assert result.changed == 5
+    # Its page and answers, the index, the snapshot, and its page in the lists: of all, of the folder, of the
+    # owner, of the lifecycle, of the newest changes.
+    assert result.changed == 9
     assert result.files > 100
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache, partial, wraps
 from itertools import count
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 from jinja2 import TemplateError
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from registry.errors import UsageError
 from registry.load.yaml.writer import to_yaml
 from registry.model import addresses
 from registry.render.html.api_page import api_page_context, api_page_fingerprint
+from registry.render.html.browse import LIST_PAGE_SIZE, BrowsePages, list_page_count
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
 from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import (
@@ -27,7 +28,7 @@ from registry.render.html.text import markdown, title_at
 from registry.render.target import File, Target, TargetGroup, digest_of, rendered_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from registry.load.kinds import Kind
     from registry.model.definition import Definition, Reference
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot, Tombstone
 
 P = ParamSpec("P")
-LIST_PAGE_SIZE = 200
 _TOP = "./"
-_INDEX_ROWS = 300
+# Up to this number, all definitions are on the index. A table of some of them would be of little use.
+_INDEX_ROWS = 50
 _CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'"
@@ -93,7 +94,7 @@ def _assets(templates: tuple[tuple[str, bytes], ...]) -> Mapping[str, str]:
     return found
 
 
-def _explained(make: Callable[P, Iterator[File]]) -> Callable[P, Iterator[File]]:
+def _explained(make: Callable[P, Iterable[File]]) -> Callable[P, Iterator[File]]:
     """Decorate a function that renders files, to report template errors with file and line.
 
     Raises UsageError, because only the registry's own templates can be wrong: built-in ones are tested.
@@ -176,9 +177,15 @@ def _no_jekyll() -> Target:
     return rendered_target(addresses.NO_JEKYLL, File(addresses.NO_JEKYLL, b""))
 
 
-def _page_count(definitions: Sequence[Definition]) -> int:
-    """Return the number of pages of a list; an empty list has one."""
-    return max(1, -(-len(definitions) // LIST_PAGE_SIZE))
+class _Order(NamedTuple):
+    """An order of the list of a kind; `address` returns the page with a number."""
+
+    title: str
+    address: Callable[[str, int], str]
+
+
+_BY_NAME = _Order("name", addresses.list_page)
+_BY_ID = _Order("id", addresses.list_page_by_id)
 
 
 def _on_page(number: int) -> slice:
@@ -196,6 +203,7 @@ class _Catalog:
         self.columns = {kind.name: _column(kind) for kind in snapshot.kinds}
         self.kinds = [self.kind(kind) for kind in snapshot.kinds]
         self.pages = PageTemplates(self.templates, {"csp": _CSP, "assets": dict(assets), "site": self.site()})
+        self.browse = BrowsePages(snapshot, self.pages)
 
     def site(self) -> dict[str, Any]:
         """Return the variables about the site that every page can show."""
@@ -233,6 +241,7 @@ class _Catalog:
             "plural": kind.plural,
             "description": markdown(kind.description),
             "href": addresses.href(addresses.list_page(kind.name)),
+            "by_id_href": addresses.href(addresses.list_page_by_id(kind.name)),
             "count": len(definitions),
             "column": title_at(kind, column[1].pointer) if (column := _column(kind)) else "",
         }
@@ -243,6 +252,8 @@ class _Catalog:
         yield self.home([found[:_INDEX_ROWS] for found in snapshot.fingerprints_by_kind.values()])
         yield self.missing()
         yield _no_jekyll()
+        for target in self.browse.targets():
+            yield target._replace(make=_explained(target.make))
         yield self.api()
         if snapshot.preview is not None:
             yield self.changes()
@@ -267,11 +278,18 @@ class _Catalog:
             return _no_jekyll()
         if path == addresses.page_file(addresses.API_PAGE):
             return self.api()
+        browsed = self.browse.target_at(path)
+        return browsed._replace(make=_explained(browsed.make)) if browsed is not None else self._in_kind(path)
+
+    def _in_kind(self, path: str) -> Target | None:
+        """Return the target with the page of a kind's list or of a definition in a file, or None."""
         found = addresses.parse_page_file(path)
         kind = self.snapshot.kinds.by_name.get(found.kind) if found is not None else None
         if found is None or kind is None:
             return None
-        return self.target_named(kind, found.name) if found.name else self.list_at(kind, found.page)
+        if found.name:
+            return self.target_named(kind, found.name)
+        return self.list_at(kind, _BY_ID if found.is_by_id else _BY_NAME, found.page)
 
     def target_named(self, kind: Kind, name: str) -> Target | None:
         """Return the target with the pages of a definition, current or deleted, or None."""
@@ -281,7 +299,8 @@ class _Catalog:
             return self.one(definition)
         tombstone = snapshot.tombstone_named(kind.name, name)
         if tombstone is None:
-            return None
+            now = snapshot.renamed_to(kind.name, name)
+            return self.browse.moved(kind.name, name, now) if now is not None else None
         # What its last content refers to is not known before it is read.
         fingerprint = digest_of(snapshot.common_fingerprint, snapshot.commit)
         return self.tombstone(kind, self.kind(kind), tombstone, fingerprint)
@@ -291,7 +310,10 @@ class _Catalog:
         snapshot = self.snapshot
         facts = [snapshot.commit, snapshot.commit_time, snapshot.is_dirty, snapshot.revision_count]
         counts = [len(found) for found in snapshot.by_kind.values()]
-        fingerprint = digest_of(snapshot.common_fingerprint, facts, counts, shown)
+        gone = len(snapshot.tombstones)
+        fingerprint = digest_of(
+            snapshot.common_fingerprint, facts, counts, gone, shown, self.browse.overview_facts()
+        )
         return Target(addresses.INDEX_PAGE, fingerprint, (addresses.INDEX_PAGE,), self.index)
 
     def missing(self) -> Target:
@@ -352,7 +374,19 @@ class _Catalog:
             kind["name"]: self.rows(kind, self.snapshot.by_kind[kind["name"]][:_INDEX_ROWS], _TOP)
             for kind in self.kinds
         }
-        yield self.page(addresses.INDEX_PAGE, "index.html", _TOP, rows=rows, most_rows=_INDEX_ROWS)
+        yield self.page(
+            addresses.INDEX_PAGE,
+            "index.html",
+            _TOP,
+            rows=rows,
+            most_rows=_INDEX_ROWS,
+            is_small=len(self.snapshot.definitions) <= _INDEX_ROWS,
+            groups=self.browse.overview(_TOP),
+            newest=self.browse.newest(_TOP),
+            deleted_count=len(self.snapshot.tombstones),
+            deleted_href=addresses.href(addresses.DELETED_PAGE),
+            recent_href=addresses.href(addresses.RECENT_PAGE),
+        )
 
     @_explained
     def not_found(self) -> Iterator[File]:
@@ -376,45 +410,67 @@ class _Catalog:
     def lists(
         self, facts: dict[str, Any], definitions: Sequence[Definition], fingerprints: Sequence[str]
     ) -> Iterator[Target]:
-        for number in range(1, _page_count(definitions) + 1):
-            yield self.list_target(facts, definitions, number, fingerprints[_on_page(number)])
+        """Yield the pages of a kind's list, by name and by id."""
+        for number in range(1, list_page_count(len(definitions)) + 1):
+            yield self.list_target(facts, _BY_NAME, definitions, number, fingerprints[_on_page(number)])
+        by_id = self.snapshot.published[facts["name"]]
+        fingerprints = self.snapshot.fingerprints_of(by_id)
+        for number in range(1, list_page_count(len(by_id)) + 1):
+            yield self.list_target(facts, _BY_ID, by_id, number, fingerprints[_on_page(number)])
 
-    def list_at(self, kind: Kind, number: int) -> Target | None:
+    def list_at(self, kind: Kind, order: _Order, number: int) -> Target | None:
         """Return the target of one page of a list, or None if there is no such page."""
-        definitions = self.snapshot.by_kind[kind.name]
-        if not 1 <= number <= _page_count(definitions):
+        by_name, by_id = self.snapshot.by_kind[kind.name], self.snapshot.published[kind.name]
+        definitions = by_id if order is _BY_ID else by_name
+        if not 1 <= number <= list_page_count(len(definitions)):
             return None
         fingerprints = self.snapshot.fingerprints_of(definitions[_on_page(number)])
-        return self.list_target(self.kind(kind), definitions, number, fingerprints)
+        return self.list_target(self.kind(kind), order, definitions, number, fingerprints)
 
     def list_target(
-        self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, shown: Sequence[str]
+        self,
+        facts: dict[str, Any],
+        order: _Order,
+        definitions: Sequence[Definition],
+        number: int,
+        shown: Sequence[str],
     ) -> Target:
         """Return the target of one page of a list; `shown` are the fingerprints of its rows."""
-        pages = _page_count(definitions)
-        fingerprint = digest_of(self.snapshot.common_fingerprint, pages, len(definitions), shown)
-        file = addresses.page_file(addresses.list_page(facts["name"], number))
-        make = partial(self.list_page, facts, definitions[_on_page(number)], number, pages)
+        pages = list_page_count(len(definitions))
+        fingerprint = digest_of(self.snapshot.common_fingerprint, pages, facts["count"], shown)
+        file = addresses.page_file(order.address(facts["name"], number))
+        make = partial(self.list_page, facts, order, definitions[_on_page(number)], number, pages)
         return Target(file, fingerprint, (file,), make)
 
     @_explained
     def list_page(
-        self, facts: dict[str, Any], definitions: Sequence[Definition], number: int, count: int
+        self,
+        facts: dict[str, Any],
+        order: _Order,
+        definitions: Sequence[Definition],
+        number: int,
+        count: int,
     ) -> Iterator[File]:
-        file = addresses.page_file(addresses.list_page(facts["name"], number))
+        address = partial(order.address, facts["name"])
+        file = addresses.page_file(address(number))
         root = addresses.top_from(file)
 
         def link(page: int) -> str:
-            return addresses.href(addresses.list_page(facts["name"], page)) if 1 <= page <= count else ""
+            return addresses.href(address(page)) if 1 <= page <= count else ""
 
+        other = _BY_ID if order is _BY_NAME else _BY_NAME
         yield self.page(
             file,
             "list.html",
             root,
             kind=facts,
             rows=self.rows(facts, definitions, root),
+            order=order.title,
+            other_order=other.title,
+            other_href=addresses.href(other.address(facts["name"], 1)),
             page=number,
             pages=count,
+            page_links=Markup(self.browse.page_links(address, number, count, root).decode()),
             previous_href=link(number - 1),
             next_href=link(number + 1),
         )

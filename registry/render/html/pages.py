@@ -73,6 +73,7 @@ class Templates:
     def fill_macro(self, macro: str, texts: Texts, **constant: str) -> bytes:
         """Return the output of a macro of parts.html whose first argument has only texts as attributes.
 
+        A macro `a:b` is the macro b of a.html.
         Raises UsageError when the macro is missing or has different parameters.
         """
         return self.fill_macros(macro, (texts,), **constant)[0]
@@ -113,12 +114,14 @@ class Templates:
         return fill_all(skeletons)
 
     def _macro(self, macro: str, texts: Mapping[str, str], constant: Mapping[str, str]) -> str:
+        stem, _, name = macro.rpartition(":")
+        file = f"{stem}.html" if stem else _PARTS
         try:
-            made: str = getattr(self.environment.get_template(_PARTS).module, macro)(
+            made: str = getattr(self.environment.get_template(file).module, name)(
                 SimpleNamespace(**texts), **constant
             )
         except (AttributeError, TypeError) as error:
-            message = f"site_templates/{_PARTS}: the macro `{macro}` is missing or has different parameters"
+            message = f"site_templates/{file}: the macro `{name}` is missing or has different parameters"
             raise UsageError(message, "compare the file with the program's own, or remove it") from error
         return made
 
