@@ -33,42 +33,43 @@ class FieldLists:
         """
         parts: list[bytes] = []
         texts: list[str] = []
-        self._append(value, properties, items, parts, texts)
+        self._append(value, {"properties": properties, "items": items}, parts, texts)
         return b"".join(parts) % tuple(escape_all_html(texts))
 
     # These append markup to `parts`. Its percent signs are one `TEXT` for each of the `texts`, and pairs.
-    def _append(
-        self, value: Any, properties: Mapping[str, Any], items: Any, parts: list[bytes], texts: list[str]
-    ) -> None:
-        if isinstance(value, dict):
+    def _append(self, value: Any, about: Any, parts: list[bytes], texts: list[str]) -> None:
+        # Most values are texts.
+        if isinstance(value, str):
+            _append_text(value, parts, texts)
+        elif isinstance(value, dict):
+            properties = map_of(followed(self._schema, about).get("properties"))
             self._append_map(value, properties, parts, texts)
         elif isinstance(value, list) and value:
             parts.append(b'<ol class="values">')
-            of_items = map_of(followed(self._schema, items).get("properties"))
+            of_items = map_of(about).get("items")
             for item in value:
                 parts.append(b"<li>")
-                self._append(item, of_items, None, parts, texts)
+                self._append(item, of_items, parts, texts)
                 parts.append(b"</li>")
             parts.append(b"</ol>")
         elif isinstance(value, list):
             parts.append(b'<span class="none">empty</span>')
         else:
-            _append_text(value, parts, texts)
+            _append_text(orjson.dumps(value).decode(), parts, texts)
 
     def _append_map(
         self, value: Mapping[str, Any], properties: Mapping[str, Any], parts: list[bytes], texts: list[str]
     ) -> None:
         parts.append(b'<dl class="fields">')
         for key, item in value.items():
-            about = map_of(properties.get(key))
-            inside = map_of(followed(self._schema, about).get("properties"))
+            about = properties.get(key)
             parts += (b"<div><dt><bdi>", TEXT, b"</bdi></dt>")
             texts.append(key)
-            meaning = self._meaning(about)
+            meaning = self._meaning(about) if isinstance(about, dict) else b""
             # The meaning of a long value is above it.
-            is_nested = isinstance(item, dict | list)
+            is_nested = isinstance(item, (dict, list))
             parts += (meaning if is_nested else b"", b"<dd>")
-            self._append(item, inside, about.get("items"), parts, texts)
+            self._append(item, about, parts, texts)
             parts += (b"</dd>", b"" if is_nested else meaning, b"</div>")
         parts.append(b"</dl>")
 
@@ -86,8 +87,7 @@ def _meaning(words: str) -> bytes:
     return b'<dd class="meaning">%s</dd>' % markdown(words).encode().strip().replace(b"%", b"%%")
 
 
-def _append_text(value: Any, parts: list[bytes], texts: list[str]) -> None:
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+def _append_text(text: str, parts: list[bytes], texts: list[str]) -> None:
     parts += (
         (b"<pre><bdi>", TEXT, b"</bdi></pre>") if "\n" in text else (b"<code><bdi>", TEXT, b"</bdi></code>")
     )

@@ -84,6 +84,8 @@ def _joined(kind: str, place: str) -> str:
 def _fitting(text: str, *, keeps_end: bool = False) -> str:
     """Return the text on one line, shortened at its end or its start to the width of a box."""
     text = " ".join(_visible(text).split())
+    if len(text) <= _WIDTH and text.isascii():
+        return text
     if sum(map(_columns, text)) <= _WIDTH:
         return text
     kept, width = "", 1
