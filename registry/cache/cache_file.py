@@ -25,7 +25,16 @@ FOLDER = f"{_TOP}/cache"
 _FILE = "cache.sqlite"
 # A complete history of 100,000 definitions fits; a larger file is created again from scratch.
 _LARGEST_BYTES = 2 * 1024**3
-_TABLES = ("answers", "documents", "parsed_files", "parsed_blobs", "findings", "histories", "builds")
+_TABLES = (
+    "answers",
+    "search",
+    "documents",
+    "parsed_files",
+    "parsed_blobs",
+    "findings",
+    "histories",
+    "builds",
+)
 _SCHEMA = {
     **{table: f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)" for table in _TABLES},
     "about": "CREATE TABLE about (program TEXT, file TEXT)",
@@ -33,7 +42,7 @@ _SCHEMA = {
 # SQLite allowed at most 999 parameters per statement before version 3.32.
 _IN_ONE_QUERY = 500
 # Increase when the format of the tables' content changes.
-_FORM = 13
+_FORM = 14
 _inherited: list[
     sqlite3.Connection
 ] = []  # kept open, because closing them would release the other process's locks

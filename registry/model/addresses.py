@@ -25,8 +25,7 @@ CHANGES = "_changes"
 API_PAGE = "_api"
 DELETED_PAGE = "_deleted"
 RECENT_PAGE = "_recent"
-DELETED_PAGE = "_deleted"
-RECENT_PAGE = "_recent"
+SEARCH = "_search"
 ASSETS = "_assets"
 SCHEMAS = "schema"
 # Digests of all files, which publishing adds.
@@ -255,6 +254,26 @@ def revision_anchor(kind: str, name: str, revision: int, count: int) -> str:
 def revision_page(kind: str, name: str, revision: int) -> str:
     """Address of the page of one revision."""
     return f"{kind}/{name}/_revisions/{revision}"
+
+
+def search_rows(shard: str) -> str:
+    """Address of rows of search results: those of about a hundred ids, or all if `shard` is empty."""
+    return f"{SEARCH}/rows/{shard}.json" if shard else f"{SEARCH}/rows.json"
+
+
+def search_terms(shard: str) -> str:
+    """Address of the terms of the search in a shard, which is named by their first two letters."""
+    return f"{SEARCH}/terms/{shard}.json"
+
+
+def search_endings(shard: str) -> str:
+    """Address of the words that end with the two letters of a shard, to find misspelled ones."""
+    return f"{SEARCH}/endings/{shard}.json"
+
+
+def search_facet(name: str) -> str:
+    """Address of the values that the results of a search can be narrowed by."""
+    return f"{SEARCH}/facets/{name}.json"
 
 
 def asset(name: str, digest: str) -> str:

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.cache.build_cache import BuildCache
 from registry.history.archive import NO_REVISIONS
@@ -103,6 +103,8 @@ class Snapshot:
     answers: dict[str, bytes] = field(default_factory=dict, repr=False)
     revision_changes: RevisionChanges = field(default_factory=RevisionChanges, repr=False)
     fingerprints: Fingerprints = field(default_factory=Fingerprints, init=False, repr=False)
+    # What a renderer computes once from all definitions, by the name of its module.
+    derived: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def persistent(self) -> Snapshot:
         """Return the same snapshot with persistent tables: `apply_changes` takes time that grows with the

@@ -1,6 +1,57 @@
 // Conveniences only: every page works without this file.
 "use strict";
 
+// As on the pages: a value cannot change the direction of the text around it, and invisible characters are marked.
+const unseen = /((?<!\p{Extended_Pictographic}\ufe0f?)\u200d|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200c\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0d\ufeff\uffa0\u{e0000}-\u{e0fff}])/u;
+const isolated = (text) => {
+  const whole = document.createElement("bdi");
+  text.split(unseen).forEach((part, place) => {
+    if (place % 2 === 0) return whole.append(part);
+    const mark = document.createElement("bdi");
+    mark.className = "unseen";
+    mark.dataset.code = `U+${part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+    mark.textContent = part;
+    whole.append(mark);
+  });
+  return whole;
+};
+
+// The key `/` goes to the search box; people who use it otherwise switch that off on the search page.
+const searchKey = {
+  isOn: () => {
+    try {
+      return localStorage.getItem("registry.search-key") !== "off";
+    } catch {
+      return true;
+    }
+  },
+  set: (isOn) => {
+    try {
+      localStorage.setItem("registry.search-key", isOn ? "on" : "off");
+    } catch {
+      // Storage is blocked: the choice lasts as long as the page.
+    }
+  },
+};
+const searchBox = () => document.querySelector(".search-page input[type=search]") ?? document.querySelector(".top input[type=search]");
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.target.closest("input, textarea, select, [contenteditable]") || !searchKey.isOn()) return;
+  const box = searchBox();
+  if (!box || box.disabled) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+// From disk, a browser loads no index.
+if (location.protocol === "file:") {
+  for (const box of document.querySelectorAll(".top input[type=search]")) {
+    box.disabled = true;
+    box.value = "";
+    box.placeholder = "Search needs a web server";
+  }
+}
+
 const enhance = () => {
   for (const button of document.querySelectorAll("button.copy")) {
     button.hidden = false;
@@ -19,23 +70,6 @@ const enhance = () => {
       }
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
-  }
-
-  const filter = document.querySelector("#filter");
-  if (filter) {
-    const rows = [...document.querySelectorAll("table[data-filter] tbody tr")].map((row) => [row, row.textContent.toLowerCase()]);
-    filter.parentElement.hidden = rows.length < 2;
-    const apply = () => {
-      const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      for (const [row, text] of rows) {
-        row.hidden = !words.every((word) => text.includes(word));
-        shown += row.hidden ? 0 : 1;
-      }
-      document.querySelector("#filter-count").textContent = words.length ? `${shown} of ${rows.length}` : "";
-    };
-    filter.addEventListener("input", apply);
-    apply();
   }
 
   // A revision of a long history is on the page for its number, which a link made earlier does not know.
@@ -64,20 +98,6 @@ const enhance = () => {
       if (!isMap(one) || !isMap(other)) return same(one, other) ? [] : [[pointer || "/", one, other]];
       const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
       return keys.flatMap((key) => differences(Object.hasOwn(one, key) ? one[key] : undefined, Object.hasOwn(other, key) ? other[key] : undefined, pointer + step(key)));
-    };
-    // As on the pages: a value cannot change the direction of the text around it, and invisible characters are marked.
-    const unseen = /((?<!\p{Extended_Pictographic}\ufe0f?)\u200d|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200c\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0d\ufeff\uffa0\u{e0000}-\u{e0fff}])/u;
-    const isolated = (text) => {
-      const whole = document.createElement("bdi");
-      text.split(unseen).forEach((part, place) => {
-        if (place % 2 === 0) return whole.append(part);
-        const mark = document.createElement("bdi");
-        mark.className = "unseen";
-        mark.dataset.code = `U+${part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-        mark.textContent = part;
-        whole.append(mark);
-      });
-      return whole;
     };
     const shown = (value, tag) => {
       const element = document.createElement(value === undefined ? "span" : tag);

@@ -140,15 +140,6 @@ def test_the_json_address_is_copied_whole(page: Page, address: str) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == f"{address}/api/process_definition/1.json"
 
 
-def test_the_filter_narrows_the_lists(page: Page, address: str) -> None:
-    page.goto(address)
-    page.fill("#filter", "audio enc")
-    assert page.locator("tbody tr:visible").count() == 1
-    assert page.inner_text("#filter-count") == "1 of 4"
-    page.fill("#filter", "")
-    assert page.locator("tbody tr:visible").count() == 4
-
-
 def test_everything_is_there_without_javascript(browser: Browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     context.set_default_timeout(PATIENCE_S * 1000)

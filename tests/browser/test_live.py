@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from registry.load.source import open_source
 from registry.pipeline import build
@@ -64,15 +64,14 @@ def test_an_edit_changes_the_open_page_in_place(registry: RepoBuilder, page: Pag
         page.click("#source + button.copy")  # what was replaced still works
 
 
-def test_what_was_typed_into_the_filter_stays(registry: RepoBuilder, page: Page) -> None:
+def test_a_search_that_was_typed_stays_and_finds_the_edit(registry: RepoBuilder, page: Page) -> None:
     with served(registry.root) as (address, _):
-        page.goto(address)
-        page.fill("#filter", "p7")
-        assert page.locator("tbody tr:visible").count() == 1
+        page.goto(f"{address}/_search/")
+        page.fill("#q", "tseven")
+        expect(page.locator(".search-count")).to_have_text("0 definitions")
         registry.define("g/p7", TEXT.format("seven", "short"))
-        page.wait_for_selector("a.title bdi:text-is('Tseven')")
-        assert page.input_value("#filter") == "p7"
-        assert page.locator("tbody tr:visible").count() == 1
+        page.wait_for_selector(".results a.title bdi:text-is('Tseven')")
+        assert page.input_value("#q") == "tseven"
 
 
 def test_a_mistake_lies_over_the_page_with_its_place_until_it_is_mended(

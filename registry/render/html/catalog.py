@@ -25,6 +25,7 @@ from registry.render.html.revisions import (
     shown_revisions,
 )
 from registry.render.html.text import markdown, title_at
+from registry.render.search import search_settings
 from registry.render.target import File, Target, TargetGroup, digest_of, rendered_target
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _TOP = "./"
 _INDEX_ROWS = 50
 _CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'"
+    "base-uri 'none'; form-action 'self'"
 )
 
 
@@ -124,13 +125,6 @@ def _column(kind: Kind) -> tuple[int, Reference] | None:
     """Return the reference that is a column of the kind's lists with its index, or None if there is none."""
     pointers = {one.pointer for one in kind.traits.fields if one.is_column}
     return next((one for one in enumerate(kind.references) if one[1].pointer in pointers), None)
-
-
-def _searched(snapshot: Snapshot) -> str:
-    """Return a description of the fields that the filter of a list searches."""
-    fields = [name for name, one in snapshot.kinds.fields.items() if one.is_searched]
-    *most, last = ["name", "title", "tag", *fields]
-    return f"{', '.join(most)} or {last}"
 
 
 def _about(snapshot: Snapshot, kind: str, of: Definition | Tombstone, count: int) -> dict[str, str | bytes]:
@@ -224,7 +218,7 @@ class _Catalog:
             "revision_count": snapshot.revision_count,
             "shows_revisions": snapshot.settings.shows_revisions,
             "kinds": self.kinds,
-            "searched": _searched(snapshot),
+            "search_href": addresses.href(addresses.SEARCH),
             "preview": snapshot.preview,
             "changes_href": addresses.href(addresses.CHANGES),
             "api_href": addresses.answer_file(addresses.API, snapshot.settings.addresses),
@@ -251,6 +245,7 @@ class _Catalog:
         snapshot = self.snapshot
         yield self.home([found[:_INDEX_ROWS] for found in snapshot.fingerprints_by_kind.values()])
         yield self.missing()
+        yield self.search()
         yield _no_jekyll()
         for target in self.browse.targets():
             yield target._replace(make=_explained(target.make))
@@ -274,6 +269,8 @@ class _Catalog:
             return self.home([self.snapshot.fingerprints_of(one) for one in some])
         if path == addresses.NOT_FOUND_PAGE:
             return self.missing()
+        if path == addresses.page_file(addresses.SEARCH):
+            return self.search()
         if path == addresses.NO_JEKYLL:
             return _no_jekyll()
         if path == addresses.page_file(addresses.API_PAGE):
@@ -330,6 +327,13 @@ class _Catalog:
         """Return the target of the page of changes."""
         path = addresses.page_file(addresses.CHANGES)
         return Target(addresses.CHANGES, self.snapshot.common_fingerprint, (path,), self.changes_page)
+
+    def search(self) -> Target:
+        """Return the target of the search page."""
+        settings = search_settings(self.snapshot)
+        path = addresses.page_file(addresses.SEARCH)
+        fingerprint = digest_of(self.snapshot.common_fingerprint, settings)
+        return Target(path, fingerprint, (path,), partial(self.search_page, settings))
 
     def one(self, definition: Definition) -> Target:
         """Return the target with the pages of one definition."""
@@ -406,6 +410,11 @@ class _Catalog:
         preview = self.snapshot.preview
         proposed = Markup(preview.body) if preview is not None else ""
         yield self.page(path, "changes.html", addresses.top_from(path), proposed=proposed)
+
+    @_explained
+    def search_page(self, settings: str) -> Iterator[File]:
+        file = addresses.page_file(addresses.SEARCH)
+        yield self.page(file, "search.html", addresses.top_from(file), search=settings)
 
     def lists(
         self, facts: dict[str, Any], definitions: Sequence[Definition], fingerprints: Sequence[str]

@@ -1,0 +1,236 @@
+"""The index of the search: which files there are, and what is in each.
+
+Definitions are read in runs of about a hundred ids. A run has a part for each file: rows, facets, shards of
+terms, and words by their ending. A file is the union of the same part of all runs, and its fingerprint a
+digest of these parts, so one edit reads one run again and renders only the files whose content it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from registry.cache.build_cache import Table
+from registry.cache.cache_file import program_digest
+from registry.model import addresses
+from registry.render.search.documents import RANKS, facet_names, facets_of, ranks_of, row_of
+from registry.render.search.terms import ending_of, may_be_misspelled, shard_of
+from registry.render.target import File, Target, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from registry.model.definition import Definition
+    from registry.snapshot import Snapshot
+
+MOST_ROWS_IN_ONE_FILE = 2_000
+"""A registry with fewer definitions has one file of rows: one request gets all."""
+_IN_ONE_RUN = 100
+_ROWS, _ENDINGS, _FACET, _TERMS = "rows", "endings ", "facet ", "terms "
+_RUNS: Table[bytes] = Table("search", bytes, bytes, in_pieces=False)
+"""Parts of runs, one per line with its name, by number of the run.
+
+The digest represents the contents of the definitions.
+"""
+
+
+def search_index(snapshot: Snapshot) -> SearchIndex:
+    """Return the index of a snapshot. It is computed once."""
+    found = snapshot.derived.get(__name__)
+    if found is None:
+        found = snapshot.derived[__name__] = SearchIndex(snapshot)
+    return found
+
+
+def search_settings(snapshot: Snapshot) -> str:
+    """Return what the search page must know before it loads a file of the index, as JSON."""
+    index = search_index(snapshot)
+    settings = {
+        "kinds": [[kind.name, kind.title] for kind in index.kinds],
+        "facets": [[name, name.replace("_", " ").capitalize()] for name in index.facets if index.count],
+        "hasShards": index.has_shards,
+        "perShard": _IN_ONE_RUN,
+        "shards": index.shards(_TERMS),
+        "endings": index.shards(_ENDINGS),
+    }
+    return to_json(settings).decode().strip()
+
+
+def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target]:
+    """Yield all files of the index. `live` changes nothing."""
+    yield from search_index(snapshot).targets()
+
+
+def target_at(snapshot: Snapshot, path: str) -> Target | None:
+    """Return the target with a file of the index, or None."""
+    if not path.startswith(f"{addresses.SEARCH}/") or not path.endswith(".json"):
+        return None
+    return next((one for one in search_index(snapshot).targets() if one.name == path), None)
+
+
+class SearchIndex:
+    """The index of one snapshot.
+
+    A definition has a number: its id times the number of kinds, plus the place of its kind. Definitions
+    without an id get the next ids in order of name; they are unique in this snapshot only.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Read the runs that have changed since they were cached."""
+        self.kinds = list(snapshot.kinds)
+        self.facets = facet_names(snapshot.kinds)
+        self.count = sum(map(len, snapshot.by_kind.values()))
+        self._runs = self._runs_of(snapshot)
+        self._parts: dict[str, list[bytes]] = defaultdict(list)
+        digests = self._digests(snapshot)
+        found = snapshot.cache.get_or_compute(_RUNS, digests, self._compute)
+        for run in self._runs:
+            for line in found[run].splitlines():
+                name, _, part = line.partition(b"\t")
+                self._parts[name.decode()].append(part)
+        if self.has_shards:
+            rows = self._parts.pop(_ROWS)
+            self._parts |= {f"{_ROWS} {run}": [part] for run, part in zip(self._runs, rows, strict=True)}
+
+    @property
+    def has_shards(self) -> bool:
+        """True when the rows are in several files."""
+        return self.count >= MOST_ROWS_IN_ONE_FILE
+
+    def shards(self, prefix: str) -> list[str]:
+        """Return the names of the shards of terms or of endings, in order."""
+        return sorted(name.removeprefix(prefix) for name in self._parts if name.startswith(prefix))
+
+    def terms(self, shard: str) -> Mapping[str, Sequence[int]]:
+        """Return where each term of a shard is, in order: number of the definition times RANKS, plus rank."""
+        known = self._decoded
+        if shard not in known:
+            places: dict[str, list[int]] = {}
+            for part in self._parts.get(f"{_TERMS}{shard}", ()):
+                for term, some in orjson.loads(part).items():
+                    places.setdefault(term, []).extend(some)
+            known[shard] = places
+        return known[shard]
+
+    def words_ending(self, shard: str) -> list[str]:
+        """Return the words whose last two letters belong to a shard, in order.
+
+        Only words that are compared with tolerance for typing errors.
+        """
+        return sorted(
+            {word for part in self._parts.get(f"{_ENDINGS}{shard}", ()) for word in orjson.loads(part)}
+        )
+
+    def facet(self, name: str) -> Mapping[str, Sequence[int]]:
+        """Return the numbers of the definitions with each value of a facet, values in order."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for part in self._parts.get(f"{_FACET}{name}", ()):
+            for value, numbers in orjson.loads(part).items():
+                found[value] += numbers
+        return dict(sorted(found.items()))
+
+    def id_and_kind(self, number: int) -> tuple[int, str]:
+        """Return the id and the kind of the definition with a number."""
+        return number // len(self.kinds), self.kinds[number % len(self.kinds)].name
+
+    def targets(self) -> Iterator[Target]:
+        """Yield one target for each file."""
+        for name, parts in self._parts.items():
+            kind, _, of = name.partition(" ")
+            if kind == _ROWS:
+                path = addresses.search_rows(of)
+                yield self._target(path, parts, lambda parts=parts: _merged(parts))  # type: ignore[misc]
+            elif name.startswith(_ENDINGS):
+                yield self._target(addresses.search_endings(of), parts, partial(self.words_ending, of))
+            elif name.startswith(_FACET):
+                yield self._target(addresses.search_facet(of), parts, partial(self._facet_body, of))
+            else:
+                yield self._target(addresses.search_terms(of), parts, partial(self._terms_body, of))
+
+    def _target(self, path: str, parts: Sequence[bytes], body: Callable[[], object]) -> Target:
+        digest = hashlib.blake2b(program_digest().encode(), digest_size=16)
+        for part in parts:
+            digest.update(part)
+            digest.update(b"\n")
+        return Target(path, digest.hexdigest(), (path,), lambda: [File(path, to_json(body()))])
+
+    def _terms_body(self, shard: str) -> dict[str, list[int]]:
+        found = self.terms(shard)
+        return {term: _steps(found[term]) for term in sorted(found)}
+
+    def _facet_body(self, name: str) -> list[tuple[str, list[int]]]:
+        # Pairs: a value can be any text, which a key of a JavaScript object cannot.
+        return [(value, _steps(numbers)) for value, numbers in self.facet(name).items()]
+
+    @cached_property
+    def _decoded(self) -> dict[str, dict[str, list[int]]]:
+        return {}
+
+    def _runs_of(self, snapshot: Snapshot) -> dict[str, list[tuple[int, int, Definition]]]:
+        """Return number, place of the kind, and definition, by run, in order of number."""
+        numbered = []
+        for place, kind in enumerate(self.kinds):
+            listed = snapshot.published[kind.name]
+            numbered += [(one.id or 0, place, one) for one in listed]
+            pending = [one for one in snapshot.by_kind[kind.name] if one.id is None]
+            last = max(snapshot.ledger.next_id(kind.name) - 1, (listed[-1].id or 0) if len(listed) else 0)
+            numbered += [(last + number, place, one) for number, one in enumerate(pending, 1)]
+        runs: dict[str, list[tuple[int, int, Definition]]] = defaultdict(list)
+        for number, place, one in sorted(numbered, key=lambda item: item[:2]):
+            runs[str(number // _IN_ONE_RUN)].append((number * len(self.kinds) + place, place, one))
+        return runs
+
+    def _digests(self, snapshot: Snapshot) -> dict[str, str]:
+        traits = [[kind.name, repr(kind.traits)] for kind in self.kinds]
+        common = hashlib.blake2b(orjson.dumps([program_digest(), traits]), digest_size=16).digest()
+        digests = {}
+        for run, items in self._runs.items():
+            facts = "\0".join([f"{number}\0{one.name}\0{one.id}\0{one.blob}" for number, _, one in items])
+            digest = hashlib.blake2b(common, digest_size=16)
+            digest.update(facts.encode("utf-8", "surrogateescape"))
+            digests[run] = digest.hexdigest()
+        return digests
+
+    def _compute(self, runs: Sequence[str]) -> dict[str, bytes]:
+        return {run: self._read(self._runs[run]) for run in runs}
+
+    def _read(self, items: Sequence[tuple[int, int, Definition]]) -> bytes:
+        """Return all parts of one run."""
+        rows: dict[str, Any] = {}
+        facets: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in self.facets}
+        places: dict[str, list[int]] = defaultdict(list)
+        for number, place, definition in items:
+            kind = self.kinds[place]
+            rows[str(number)] = row_of(definition)
+            values = facets_of(kind, definition)
+            for name in self.facets:
+                for value in values.get(name, ()):
+                    facets[name][value].append(number)
+            for term, rank in ranks_of(kind, definition, values).items():
+                places[term].append(number * RANKS + rank)
+        shards: dict[str, dict[str, list[int]]] = defaultdict(dict)
+        endings: dict[str, list[str]] = defaultdict(list)
+        for term in sorted(places):
+            shards[shard_of(term)][term] = places[term]
+            if may_be_misspelled(term):
+                endings[ending_of(term)].append(term)
+        parts = {
+            _ROWS: rows,
+            **{f"{_ENDINGS}{name}": found for name, found in endings.items()},
+            **{f"{_FACET}{name}": found for name, found in facets.items()},
+            **{f"{_TERMS}{name}": found for name, found in shards.items()},
+        }
+        return b"".join([name.encode() + b"\t" + orjson.dumps(part) + b"\n" for name, part in parts.items()])
+
+
+def _merged(parts: Sequence[bytes]) -> dict[str, Any]:
+    return {key: value for part in parts for key, value in orjson.loads(part).items()}
+
+
+def _steps(numbers: Sequence[int]) -> list[int]:
+    """Return the first number and the differences to the next ones, which are shorter."""
+    return [number - before for before, number in zip([0, *numbers], numbers, strict=False)]
