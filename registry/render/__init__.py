@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from registry.model.addresses import AddressForm, address_form
+from registry.render.index_files import with_index_files
 from registry.render.target import File, Target, Targets
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def render(snapshot: Snapshot, *, live: bool = False) -> Targets:
     forms = snapshot.settings.addresses
     if not live and forms != "both":
         parts = (part.only(partial(_files_with, AddressForm(forms))) for part in parts)
+    if snapshot.preview is not None:
+        # A preview is often an archive that people unpack and open: their browser shows a folder as a list
+        # of files. Hosts serve `x/index.html`, too.
+        parts = (part.only(with_index_files) for part in parts)
     return Targets(parts, snapshot.contents.prefetch)
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from registry.model import addresses
 from registry.model.addresses import Group
-from registry.render.html.definition import badges
+from registry.render.html.definition import MOST_USERS, badges, referring_to
 from registry.render.target import File, Target, digest_of
 from registry.snapshot import Tombstone
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 LIST_PAGE_SIZE = 200
-MOST_USERS = 20
-"""A definition that more others refer to has pages that list them."""
 # Newest changes, and values of each group, on the index of the site.
 _INDEX_CHANGES = 10
 _INDEX_VALUES = 12
@@ -191,9 +189,21 @@ class BrowsePages:
         count = self._snapshot.groups.counts[group].get(value, 0)
         return _Link(label, addresses.group_page(group, value), count)
 
-    def folder_links(self, name: str, root: str) -> bytes:
-        """Return links to the folders that a definition is in, as parts of a breadcrumb trail."""
-        return self._crumbs(folders_of(name.rpartition("/")[0]), root)
+    def around(self, definition: Definition, root: str) -> Texts:
+        """Return the links on the page of a definition: its folders, owners, tags and lifecycle."""
+        summary = definition.summary
+        return {
+            "page.folders": self._crumbs(folders_of(definition.name.rpartition("/")[0]), root),
+            "page.owners": b", ".join(self._chips("value_link", Group.OWNERS, summary.owners, root)),
+            "page.tags": b"".join(self._chips("tag", Group.TAGS, summary.tags, root)),
+            "page.lifecycle": b"".join(
+                self._chips("value_link", Group.LIFECYCLES, (summary.lifecycle,), root)
+            ),
+        }
+
+    def _chips(self, macro: str, group: Group, values: Iterable[str], root: str) -> list[bytes]:
+        texts = ({"href": addresses.href(addresses.group_page(group, one)), "label": one} for one in values)
+        return self._templates.fill_macros(f"{_PARTS}:{macro}", texts, root=root)
 
     # The lists
 
@@ -229,7 +239,7 @@ class BrowsePages:
     def _users(self, kind: str, name: str) -> _Listing | None:
         """Return the list of what refers to a definition; None where its own page lists all of that."""
         there = self._snapshot.by_name.get((kind, name))
-        users = users_of(self._snapshot, kind, name) if there is not None else ()
+        users = referring_to(self._snapshot, there)[0] if there is not None else []
         if there is None or len(users) <= MOST_USERS:
             return None
         title = there.summary.title or name
@@ -237,8 +247,8 @@ class BrowsePages:
             _Link(self._kinds[kind].plural, addresses.list_page(kind)),
             _Link(title, addresses.definition_page(kind, name)),
         )
-        about = f"{_count(len(users), 'definition')} refer to it."
-        return _Listing(addresses.users_page(kind, name), f"Uses of {title}", about, parents, entries=users)
+        about = f"{_count(len(users), 'definition')} use it."
+        return _Listing(addresses.users_page(kind, name), f"Users of {title}", about, parents, entries=users)
 
     # Their pages
 
@@ -372,12 +382,6 @@ class BrowsePages:
             "date": date,
             "day": date[:10],
         }
-
-
-def users_of(snapshot: Snapshot, kind: str, name: str) -> Sequence[Definition]:
-    """Return the definitions that refer to one, each once, in order of kind and name."""
-    found = {(one.kind, one.name): one for one, _ in snapshot.referring.get((kind, name), ())}
-    return tuple(found.values())
 
 
 def folders_of(path: str) -> tuple[_Link, ...]:

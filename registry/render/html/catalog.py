@@ -490,7 +490,10 @@ class _Catalog:
         shown = self.shown_revisions(kind, definition.name, revisions)
         file = addresses.page_file(addresses.definition_page(kind.name, definition.name))
         root = addresses.top_from(file)
-        texts = definition_texts(self.snapshot, self.templates, kind, definition, shown, root)
+        texts = {
+            **definition_texts(self.snapshot, self.templates, kind, definition, shown, root),
+            **self.browse.around(definition, root),
+        }
         yield self.filled_page(file, "definition.html", root, facts, texts)
         yield from self.history_pages(kind, facts, definition, revisions, shown)
 

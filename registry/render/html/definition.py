@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Number of revisions on the page of a definition; the history page shows all.
 _NEWEST = 5
+MOST_USERS = 20
+"""A definition that more others use has pages that list them; its own page shows the first ones."""
 # Keys that the page shows in a dedicated place. All other keys next to `definition` are listed.
 _SHOWN_ELSEWHERE = frozenset(
     {
@@ -57,7 +59,8 @@ def definition_texts(
 
     `shown` are its revisions, `root` is the relative path to the root of the site.
     """
-    used_by, replaces = _referring(snapshot, definition)
+    used_by, replaces = referring_to(snapshot, definition)
+    has_more = len(used_by) > MOST_USERS
     return {
         **_content(snapshot, templates, kind, definition.name, definition.id, definition.data),
         "page.references": templates.fill_each(
@@ -68,7 +71,11 @@ def definition_texts(
         "page.is_deleted": "",
         "page.has_content": "yes",
         "page.badges": templates.words("badge", badges(snapshot, definition)),
-        "page.used_by": templates.fill_each("user", map(_user, used_by), root=root),
+        "page.used_by": templates.fill_each("user", map(_user, used_by[:MOST_USERS]), root=root),
+        "page.users_href": addresses.href(addresses.users_page(kind.name, definition.name))
+        if has_more
+        else "",
+        "page.users_count": str(len(used_by)),
         "page.replaces": templates.fill_each("user", map(_user, replaces), root=root),
         "page.path": definition.path,
         **_source_links(snapshot, definition.path),
@@ -95,6 +102,9 @@ def tombstone_texts(
         "page.has_content": "yes" if data else "",
         "page.badges": templates.words("badge", ["deleted"]),
         "page.used_by": b"",
+        "page.users_href": "",
+        "page.users_count": "",
+        "page.folders": b"",
         "page.replaces": b"",
         "page.path": definition_path(tombstone.kind, tombstone.name),
         **_source_links(snapshot, None),
@@ -160,7 +170,7 @@ def _content(
     }
 
 
-def _referring(snapshot: Snapshot, definition: Definition) -> tuple[list[Definition], list[Definition]]:
+def referring_to(snapshot: Snapshot, definition: Definition) -> tuple[list[Definition], list[Definition]]:
     """Return the definitions that use this one, and those that it replaces."""
     used_by: list[Definition] = []
     replaces: list[Definition] = []
@@ -286,6 +296,8 @@ def _adapter(snapshot: Snapshot, side: str, adapter: Mapping[str, Any], lists: F
 
 def _newest(snapshot: Snapshot, shown: Sequence[ShownRevision], root: str) -> Texts:
     count = len(shown)
+    # Ids are assigned by commits of their own, which are no news. The history lists them.
+    news = [one for one in shown if not one.only_assigns_id] or shown
     more = (
         f"All {count} revisions"
         if count > _NEWEST
@@ -294,7 +306,7 @@ def _newest(snapshot: Snapshot, shown: Sequence[ShownRevision], root: str) -> Te
         else "History"
     )
     return {
-        "page.revisions": history_list(shown[:_NEWEST], root),
+        "page.revisions": history_list(news[:_NEWEST], root),
         "page.revision_count": str(count) if count else "",
         "page.more_revisions": more if count > 1 else "",
     }

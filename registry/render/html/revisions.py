@@ -55,6 +55,7 @@ class ShownRevision(NamedTuple):
     facts: bytes
     changed: bytes
     listed: bytes
+    only_assigns_id: bool = False
 
 
 def shown_revisions(
@@ -92,7 +93,12 @@ def shown_revisions(
         ],
         root=_ROOT,
     )
-    return tuple([ShownRevision(*one, item) for one, item in zip(shown_parts, listed, strict=True)])
+    return tuple(
+        [
+            ShownRevision(*one, item, revision.only_assigns_id)
+            for one, item, revision in zip(shown_parts, listed, newest_first, strict=True)
+        ]
+    )
 
 
 def _facts(revision: Revision, current_name: str, links: RepositoryLinks) -> Texts:

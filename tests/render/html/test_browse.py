@@ -2,7 +2,9 @@
 
 import json
 import re
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -103,7 +105,7 @@ def test_lists_by_value(files: dict[str, str]) -> None:
     assert "new/name" in text_of(files, "_lifecycles/experimental")
     assert "gone" not in text_of(files, "_owners/t")
     assert re.search(r"\bt\s+207\b", text_of(files, "_owners"))
-    assert "205 definitions refer to it" in text_of(files, "application/tools/_users")
+    assert "205 definitions use it" in text_of(files, "application/tools/_users")
 
 
 def test_every_value_has_an_address_of_its_own_on_every_host(files: dict[str, str]) -> None:
@@ -154,6 +156,34 @@ def test_a_definition_that_takes_an_old_name_has_its_page(
     build(open_source(other.root), site, cache=cache)
     assert "Another" in (site.out / "process_definition/old/name/index.html").read_text()
     assert "Another" in (site.out / "_recent/index.html").read_text()
+
+
+def test_a_definition_leads_to_its_folders_owners_and_tags(files: dict[str, str]) -> None:
+    page = files["process_definition/weather/obs/d007/index.html"]
+    crumbs = re.findall(r'href="(?:\.\./)*([^"]*)"', page.split('class="crumbs"')[1].split("</nav>")[0])
+    assert crumbs == ["", "process_definition/", "_folders/weather/", "_folders/weather/obs/"]
+    assert {"_owners/t/", "_tags/sky/", "_lifecycles/production/"} <= set(
+        re.findall(r'href="(?:\.\./)+([^"]*)"', page)
+    )
+    # The second commit only assigned the id.
+    assert "Assign ids" not in page
+    used = files["application/tools/index.html"]
+    assert len(re.findall("/process_definition/weather/obs/d", used)) == 20
+    assert 'href="../../application/tools/_users/">All 205</a>' in used
+
+
+def test_links_of_a_preview_lead_to_files(repo: RepoBuilder, tmp_path: Path) -> None:
+    out = tmp_path / "preview"
+    arguments = ["-C", str(repo.root), "--out", str(out), "--preview", "change 1", "--base", "HEAD~1"]
+    assert main(["build", *arguments]) == 0
+    broken = []
+    for path in out.resolve().rglob("*.html"):
+        for one in re.findall(r'(?: href|src)="([^"#]+)|; url=([^"]+)', path.read_text()):
+            link = unquote(unescape(one[0] or one[1]))
+            is_own = not link.startswith("http") and path.name != "404.html"
+            if is_own and not (path.parent / link).is_file():
+                broken.append((path, link))
+    assert broken == []
 
 
 def test_the_index_leads_to_all_of_them(files: dict[str, str]) -> None:
