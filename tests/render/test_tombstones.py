@@ -152,6 +152,7 @@ def test_a_name_in_the_ledger_that_can_have_no_address_answers_by_id_alone(
     assert read("by-name/w")["id"] == 1
     assert not list(tmp_path.rglob("*outside*"))
     assert sorted(path.name for path in (read.site.resolve() / "process_definition").iterdir()) == [
+        "_by-id",
         "index.html",
         "w",
     ]
