@@ -259,7 +259,8 @@ def _paths(kind: Kind, names: _Names, snapshot: Snapshot, forms: str, with_revis
 
 def _filters(snapshot: Snapshot) -> tuple[OpenApiSchema, ...]:
     fields = snapshot.kinds.fields.values()
-    searched = ["name", "title", "description", "tags", *(one.name for one in fields if one.is_searched)]
+    searched = ["title", "name", "tags", "description", *(one.name for one in fields if one.is_searched)]
+    searched += ["owners", "adapter types", "executable"]
     most = {"type": "integer", "minimum": 0, "default": snapshot.settings.page_size}
     return (
         _query(
@@ -283,7 +284,8 @@ def _filters(snapshot: Snapshot) -> tuple[OpenApiSchema, ...]:
         _query(
             "q",
             _TEXT,
-            f"Definitions with all of these words in {', '.join(searched[:-1])} or {searched[-1]}.",
+            f"Definitions with all of these words in {', '.join(searched[:-1])} or {searched[-1]}, best "
+            "first. A word also finds longer ones that start with it, else words with one typing error.",
         ),
     )
 

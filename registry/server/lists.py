@@ -16,8 +16,10 @@ from registry.load.settings import MAX_PAGE_SIZE
 from registry.model.addresses import api_list
 from registry.render.json_api import address, detail_bytes, list_bytes, published
 from registry.render.openapi import MAX_OFFSET
+from registry.render.search import search_index
+from registry.render.search.ranking import ranked
 from registry.render.target import to_json
-from registry.server.matches import Filter, Matches, MatchIndex, TextFilter, ValueFilter
+from registry.server.matches import Matches, MatchIndex, ValueFilter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,30 +46,23 @@ class WrongQueryError(ValueError):
     """A query parameter is invalid."""
 
 
-def _text_of(kind: Kind, definition: Definition) -> str:
-    """Return what `q` is searched in: the name, title, description, tags and searched fields."""
-    summary = definition.summary
-    fields = [value for one, value in zip(kind.traits.fields, summary.fields, strict=True) if one.is_searched]
-    parts = [definition.name, summary.title, summary.description, *fields, *summary.tags]
-    return " ".join(part for part in parts if part).casefold()
-
-
-_FILTERS: dict[str, Filter] = {
+_FILTERS: dict[str, ValueFilter] = {
     "lifecycle": ValueFilter(lambda one: (one.summary.lifecycle,)),
     "tag": ValueFilter(lambda one: one.summary.tags),
     "name": ValueFilter(lambda one: (one.name,)),
 }
-_OF_EVERY_KIND = frozenset((*_FILTERS, "q"))
+_SEARCH = "q"
+_OF_EVERY_KIND = frozenset((*_FILTERS, _SEARCH))
 
 
-def _filters(snapshot: Snapshot, kind: Kind) -> dict[str, Filter]:
+def _filters(snapshot: Snapshot, kind: Kind) -> dict[str, ValueFilter]:
     """Return the filters of a list by name. A field that the kind does not have counts as absent."""
     places = {one.name: place for place, one in enumerate(kind.traits.fields)}
-    fields: dict[str, Filter] = {
+    fields: dict[str, ValueFilter] = {
         name: ValueFilter(partial(_values_of, places.get(name), one.default))
         for name, one in snapshot.kinds.fields.items()
     }
-    return {**fields, **_FILTERS, "q": TextFilter(partial(_text_of, kind))}
+    return {**fields, **_FILTERS}
 
 
 def _values_of(place: int | None, default: str, definition: Definition) -> tuple[str, ...]:
@@ -82,7 +77,7 @@ def list_answer(snapshot: Snapshot, kind: str, query: str, index: MatchIndex) ->
     """
     parameters = _parameters(query)
     filters = _filters(snapshot, snapshot.kinds.by_name[kind])
-    _refuse_unsupported(parameters, filters)
+    _refuse_unsupported(parameters, {*filters, _SEARCH})
     size = _number(parameters, "limit", snapshot.settings.page_size) or MAX_PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
     offset = _number(parameters, "offset", 0)
@@ -90,6 +85,9 @@ def list_answer(snapshot: Snapshot, kind: str, query: str, index: MatchIndex) ->
         raise WrongQueryError(f"offset must be at most {MAX_OFFSET}")
     wanted = [(name, value) for name, value in parameters if name in filters]
     found = _matching(snapshot, kind, wanted, filters, index) if wanted else published(snapshot, kind)
+    query_text = " ".join(value for name, value in parameters if name == _SEARCH)
+    if query_text.strip():
+        found = _best_first(snapshot, kind, query_text, found if wanted else None)
     shown = found[offset : offset + size]
     others = [(name, value) for name, value in parameters if name not in ("limit", "offset")]
 
@@ -109,11 +107,23 @@ def list_answer(snapshot: Snapshot, kind: str, query: str, index: MatchIndex) ->
     return list_bytes(to_json(meta).rstrip(b"\n"), [detail_bytes(snapshot, one) for one in shown])
 
 
+def _best_first(
+    snapshot: Snapshot, kind: str, query: str, among: Sequence[Definition] | Matches | None
+) -> list[Definition]:
+    """Return the definitions that a query finds, as the search page ranks them; `among`: only these."""
+    index = search_index(snapshot)
+    found = index.ids_of_kind(kind, ranked(index, query))
+    if among is not None:
+        allowed = {one.id for one in among[: len(among)]}
+        found = [number for number in found if number in allowed]
+    return [one for number in found if (one := snapshot.definition(kind, number)) is not None]
+
+
 def _matching(
     snapshot: Snapshot,
     kind: str,
     wanted: Sequence[tuple[str, str]],
-    filters: Mapping[str, Filter],
+    filters: Mapping[str, ValueFilter],
     index: MatchIndex,
 ) -> Sequence[Definition] | Matches:
     """Return the definitions with an id that match all of `wanted`."""

@@ -19,19 +19,10 @@ if TYPE_CHECKING:
 _SPARE_BLOCKS = 64
 
 
-class TextFilter(NamedTuple):
-    """A filter for definitions whose text contains every word of a value."""
-
-    text: Callable[[Definition], str]
-
-
 class ValueFilter(NamedTuple):
     """A filter for definitions that have a value; `values` returns those of one."""
 
     values: Callable[[Definition], Iterable[str]]
-
-
-Filter = TextFilter | ValueFilter
 
 
 class MatchIndex:
@@ -47,7 +38,7 @@ class MatchIndex:
         kind: str,
         definitions: Sequence[Definition],
         wanted: Sequence[tuple[str, str]],
-        filters: Mapping[str, Filter],
+        filters: Mapping[str, ValueFilter],
     ) -> Matches:
         """Return the definitions of a kind that match all of `wanted`: names of filters with values."""
         blocks, known = blocks_of(definitions), self._known[kind]
@@ -85,21 +76,20 @@ class Matches:
 
 
 class _Block:
-    """The index of one block: places by filter and value, and texts with each text in lower case."""
+    """The index of one block: places by filter and value."""
 
     def __init__(self, definitions: tuple[Definition, ...]) -> None:
         self._definitions = definitions
         self._places: dict[str, Mapping[str, Sequence[int]]] = {}
-        self._texts: dict[str, tuple[str, list[str]]] = {}
 
-    def matching(self, wanted: Sequence[tuple[str, str]], filters: Mapping[str, Filter]) -> Sequence[int]:
+    def matching(
+        self, wanted: Sequence[tuple[str, str]], filters: Mapping[str, ValueFilter]
+    ) -> Sequence[int]:
         """Return the places of the definitions that match all filters, in order."""
         found = [self._matching_one(name, value, filters[name]) for name, value in wanted]
         return found[0] if len(found) == 1 else sorted(set(found[0]).intersection(*found[1:]))
 
-    def _matching_one(self, name: str, wanted: str, by: Filter) -> Sequence[int]:
-        if isinstance(by, TextFilter):
-            return self._with_words(name, wanted.casefold().split(), by)
+    def _matching_one(self, name: str, wanted: str, by: ValueFilter) -> Sequence[int]:
         found = self._places.get(name)
         if found is None:
             collected: dict[str, list[int]] = defaultdict(list)
@@ -108,13 +98,3 @@ class _Block:
                     collected[value].append(place)
             found = self._places[name] = dict(collected)
         return found.get(wanted, ())
-
-    def _with_words(self, name: str, words: Sequence[str], by: TextFilter) -> Sequence[int]:
-        if name not in self._texts:
-            texts = [by.text(one) for one in self._definitions]
-            self._texts[name] = ("\0".join(texts), texts)
-        together, texts = self._texts[name]
-        # The usual case is that the whole block does not have one of the words.
-        if not all(word in together for word in words):
-            return ()
-        return [place for place, text in enumerate(texts) if all(word in text for word in words)]

@@ -198,7 +198,11 @@ def test_fields_of_the_2013_service_allow_neither_filtering_nor_ordering(
         ("process_type=service", 15),
         ("process_type=single", 30),
         ("application=app", 10),
-        ("q=number+17", 1),
+        ("q=number+17", 2),  # the title of one, and the id of another
+        ("q=nubmer+t3", 9),
+        ("q=number&q=t3&application=app", 2),
+        ("q=%20", 45),
+        ("q=--", 0),
         ("tag=t3", 9),
         ("name=g/p07", 1),
         ("process_type=service&application=app", 4),
@@ -211,6 +215,16 @@ def test_filters_narrow_a_list_together(address: str, query: str, count: int) ->
     answer = ask(address, f"{LIST}?{query}&limit=0")
     meta: Any = answer.json["meta"]
     assert (len(ids(answer)), meta["total_count"]) == (count, count)
+
+
+def test_a_search_gives_the_best_first(address: str) -> None:
+    # The title before the name, and both before the tag and the id.
+    assert ids(ask(address, f"{LIST}?q=17")) == [18, 17]
+    assert ids(ask(address, f"{LIST}?q=p17")) == [18]
+    assert ids(ask(address, f"{LIST}?q=3&limit=3"))[:1] == [4]
+    both: Any = ask(address, f"{LIST}?q=17&limit=1").json["meta"]
+    assert both["next"] == f"{LIST}?limit=1&offset=1&q=17"
+    assert ids(ask(address, both["next"])) == [17]
 
 
 def test_several_at_once_and_those_that_are_deleted_are_not_found(address: str) -> None:

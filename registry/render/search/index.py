@@ -22,7 +22,7 @@ from registry.render.search.terms import ending_of, may_be_misspelled, shard_of
 from registry.render.target import File, Target, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from registry.model.definition import Definition
     from registry.snapshot import Snapshot
@@ -84,6 +84,15 @@ class SearchIndex:
         self.kinds = list(snapshot.kinds)
         self.facets = facet_names(snapshot.kinds)
         self.count = sum(map(len, snapshot.by_kind.values()))
+        # The last id of each kind that is in use or was assigned.
+        self._last_ids = [
+            max(
+                snapshot.ledger.next_id(kind.name) - 1,
+                *(one.id or 0 for one in snapshot.published[kind.name][-1:]),
+                0,
+            )
+            for kind in self.kinds
+        ]
         self._runs = self._runs_of(snapshot)
         self._parts: dict[str, list[bytes]] = defaultdict(list)
         digests = self._digests(snapshot)
@@ -133,9 +142,14 @@ class SearchIndex:
                 found[value] += numbers
         return dict(sorted(found.items()))
 
-    def id_and_kind(self, number: int) -> tuple[int, str]:
-        """Return the id and the kind of the definition with a number."""
-        return number // len(self.kinds), self.kinds[number % len(self.kinds)].name
+    def ids_of_kind(self, kind: str, numbers: Iterable[int]) -> list[int]:
+        """Return the ids of the definitions of a kind among those with these numbers, in the same order.
+
+        Definitions without an id are omitted.
+        """
+        place = next(place for place, one in enumerate(self.kinds) if one.name == kind)
+        found = (divmod(number, len(self.kinds)) for number in numbers)
+        return [number for number, at in found if at == place and number <= self._last_ids[place]]
 
     def targets(self) -> Iterator[Target]:
         """Yield one target for each file."""
@@ -177,8 +191,9 @@ class SearchIndex:
             listed = snapshot.published[kind.name]
             numbered += [(one.id or 0, place, one) for one in listed]
             pending = [one for one in snapshot.by_kind[kind.name] if one.id is None]
-            last = max(snapshot.ledger.next_id(kind.name) - 1, (listed[-1].id or 0) if len(listed) else 0)
-            numbered += [(last + number, place, one) for number, one in enumerate(pending, 1)]
+            numbered += [
+                (self._last_ids[place] + number, place, one) for number, one in enumerate(pending, 1)
+            ]
         runs: dict[str, list[tuple[int, int, Definition]]] = defaultdict(list)
         for number, place, one in sorted(numbered, key=lambda item: item[:2]):
             runs[str(number // _IN_ONE_RUN)].append((number * len(self.kinds) + place, place, one))
