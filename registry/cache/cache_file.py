@@ -34,6 +34,7 @@ _TABLES = (
     "findings",
     "histories",
     "builds",
+    "judgments",
 )
 _SCHEMA = {
     **{table: f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)" for table in _TABLES},

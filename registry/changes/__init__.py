@@ -6,9 +6,11 @@ from registry.changes.compare import (
     GUARDS,
     Changed,
     Comparison,
+    DefinitionState,
     Side,
     compare,
     failing,
+    meanings_between,
 )
 from registry.changes.meaning import meaning
 from registry.changes.table import TABLE, Level, Party
@@ -18,10 +20,12 @@ __all__ = [
     "TABLE",
     "Changed",
     "Comparison",
+    "DefinitionState",
     "Level",
     "Party",
     "Side",
     "compare",
     "failing",
     "meaning",
+    "meanings_between",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from registry.changes.adapters import interface_changes
 from registry.changes.guards import new_exceptions
@@ -16,6 +16,7 @@ from registry.changes.meaning import Meaning, lowered, meaning
 from registry.changes.process import Surroundings, process_changes
 from registry.changes.table import Level, Party
 from registry.credentials import SecretFields, hide_in_line
+from registry.model.definition import id_of
 from registry.model.diff import MISSING, Change, diff, field_at, same
 from registry.model.pointer import escape_step, pointer_of, steps_of
 from registry.model.redaction import redacted
@@ -141,14 +142,70 @@ def compare(
     return tuple(sorted(found, key=lambda one: (one.level.rank, one.kind, one.name)))
 
 
-class _Pair(NamedTuple):
-    """One definition in its old and its new state; at least one of them exists."""
-
-    before: Definition | None
-    after: Definition | None
+class _State(Protocol):
+    """A definition as far as its changes have a meaning."""
 
     @property
-    def latest(self) -> Definition:
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def data(self) -> dict[str, Any]: ...
+    @property
+    def inside(self) -> dict[str, Any]: ...
+
+
+class DefinitionState(NamedTuple):
+    """A definition at one revision; `data` is the whole document."""
+
+    kind: str
+    name: str
+    data: dict[str, Any]
+
+    @property
+    def id(self) -> int | None:
+        """The id in the file, or None if it has no valid one."""
+        return id_of(self.data)
+
+    @property
+    def inside(self) -> dict[str, Any]:
+        """The content of `definition`. Empty if it is missing or not a map."""
+        return map_of(self.data.get("definition"))
+
+
+def meanings_between(
+    before: DefinitionState | None,
+    after: DefinitionState | None,
+    kinds: Kinds,
+    settings: Settings,
+    today: date,
+) -> tuple[Meaning, ...]:
+    """Return what a revision of one definition means, most severe first.
+
+    At least one of the states exists. Other definitions are not known: a changed reference to an application
+    is judged without its sites. Values in the result are those in the states.
+    """
+    pair = _Pair(before, after)
+    kind = kinds.by_name.get(pair.latest.kind)
+    if kind is None:
+        return ()
+    around = Surroundings(adapter_types=frozenset(kinds.adapters), compat=frozenset(settings.compat))
+    return tuple(sorted(_judged_meanings(pair, kind, around, settings, today), key=lambda one: one.sort_key))
+
+
+S = TypeVar("S", bound=_State)
+
+
+class _Pair(NamedTuple, Generic[S]):
+    """One definition in its old and its new state; at least one of them exists."""
+
+    before: S | None
+    after: S | None
+
+    @property
+    def latest(self) -> S:
         """The new state, or the old one of a removed definition."""
         latest = self.after or self.before
         assert latest is not None
@@ -170,7 +227,7 @@ class _Pair(NamedTuple):
         return What.RENAMED if self.before.name != self.after.name else What.CHANGED
 
 
-def _judging_kind(pair: _Pair, old: Side, new: Side) -> Kind | None:
+def _judging_kind(pair: _Pair[Definition], old: Side, new: Side) -> Kind | None:
     """Return the kind whose schema judges the change; None if neither side has it.
 
     The base's schema has precedence: a change must not loosen what it is judged by.
@@ -180,7 +237,7 @@ def _judging_kind(pair: _Pair, old: Side, new: Side) -> Kind | None:
 
 
 def _judged_meanings(
-    pair: _Pair, kind: Kind, around: Surroundings, settings: Settings, today: date
+    pair: _Pair[Any], kind: Kind, around: Surroundings, settings: Settings, today: date
 ) -> list[Meaning]:
     """Return the meanings of a change with the levels of the schema and, on top of these, the settings."""
     by_schema = (_judged_by_schema(one, kind) for one in _meanings(pair, kind, around, today))
@@ -201,7 +258,7 @@ def _key_by_content(one: Definition) -> Any:
     return (one.kind, one.raw) if one.id is None else None
 
 
-def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[_Pair]:
+def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[_Pair[Definition]]:
     """Yield each definition of both sides once, matched with its old or new state."""
     was, now = list(old), list(new)
     # The order matters: an id is certain, a name nearly so, and equal content is a guess for the rest.
@@ -217,7 +274,7 @@ def _pairs(old: Iterable[Definition], new: Iterable[Definition]) -> Iterator[_Pa
     yield from (_Pair(None, one) for one in now)
 
 
-def _meanings(pair: _Pair, kind: Kind, around: Surroundings, today: date) -> Iterator[Meaning]:
+def _meanings(pair: _Pair[Any], kind: Kind, around: Surroundings, today: date) -> Iterator[Meaning]:
     before, after = pair
     if after is not None:
         yield from new_exceptions(before.data if before is not None else {}, after.data)
@@ -234,7 +291,7 @@ def _meanings(pair: _Pair, kind: Kind, around: Surroundings, today: date) -> Ite
         yield lowered(one, _WAS_EXPERIMENTAL) if is_lowered else one
 
 
-def _removal(before: Definition, today: date) -> Meaning:
+def _removal(before: _State, today: date) -> Meaning:
     announced = map_of(before.data.get("deprecation"))
     successor, sunset = announced.get("replaced_by"), announced.get("sunset")
     details = [
@@ -251,14 +308,14 @@ def _removal(before: Definition, today: date) -> Meaning:
     return lowered(found, _WAS_EXPERIMENTAL) if lifecycle == "experimental" else found
 
 
-def _whole(before: Definition, after: Definition) -> Iterator[Meaning]:
+def _whole(before: _State, after: _State) -> Iterator[Meaning]:
     if before.name != after.name:
         yield meaning("C102", "", before.name, after.name)
     if before.id is not None and after.id is not None and before.id != after.id:
         yield meaning("C103", "/id", before.id, after.id)
 
 
-def _around(before: Definition, after: Definition, kind: Kind) -> Iterator[Meaning]:
+def _around(before: _State, after: _State, kind: Kind) -> Iterator[Meaning]:
     """Yield the meaning of changes outside `definition`."""
     old, new = before.data, after.data
     for key in dict.fromkeys((*old, *new)):
@@ -331,7 +388,7 @@ def _given(example: Mapping[str, Any]) -> str:
     return str(example.get("input_text", example.get("input_file", example.get("title"))))
 
 
-def _inside(before: Definition, after: Definition, kind: Kind, around: Surroundings) -> Iterator[Meaning]:
+def _inside(before: _State, after: _State, kind: Kind, around: Surroundings) -> Iterator[Meaning]:
     if kind.uses("process"):
         yield from process_changes(before.inside, after.inside, around)
     elif kind.uses("machine"):
@@ -390,7 +447,7 @@ def judged_by_settings(one: Meaning, name: str, settings: Settings) -> Meaning |
     return None if level == "ignore" else replace(one, level=Level(level), note="level set in registry.yaml")
 
 
-def _without_credentials(one: Meaning, pair: _Pair, kinds: Kinds) -> Meaning:
+def _without_credentials(one: Meaning, pair: _Pair[Definition], kinds: Kinds) -> Meaning:
     """Return the meaning with credentials in its values hidden."""
     shown = []
     for value, definition in ((one.old, pair.before), (one.new, pair.after)):
@@ -415,7 +472,7 @@ def _lines(definition: Definition, meanings: Iterable[Meaning]) -> dict[str, int
     return found
 
 
-def _owners(definition: Definition) -> tuple[str, ...]:
+def _owners(definition: _State) -> tuple[str, ...]:
     return tuple(one for one in list_of(definition.data.get("owners")) if isinstance(one, str))
 
 

@@ -215,9 +215,9 @@ def test_one_edit_makes_only_what_shows_it(repo: RepoBuilder, tmp_path: Path) ->
     repo.define("d7", "title: T\nowners: [t]\ndefinition: {exec: /bin/other}\n")
     result = build(open_source(repo.root), site, cache=BuildCache(CacheFile(repo.root)))
     # Its page and answers, the index, the snapshot, and its page in the lists: of all, of the folder, of the
-    # owner, of the lifecycle, of the newest changes. In the search, the terms of the old and of the new
-    # executable, and the words that end like the new one.
-    assert result.changed == 12
+    # owner, of the lifecycle, of the newest changes; and the changes with their feed. In the search, the terms
+    # of the old and of the new executable, and the words that end like the new one.
+    assert result.changed == 13
     assert result.files > 100
 
 

@@ -15,6 +15,7 @@ from registry.load.yaml.writer import to_yaml
 from registry.model import addresses
 from registry.render.html.api_page import api_page_context, api_page_fingerprint
 from registry.render.html.browse import LIST_PAGE_SIZE, BrowsePages, list_page_count
+from registry.render.html.changes_page import FEED_FILE, NewestChanges
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
 from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import (
@@ -221,6 +222,7 @@ class _Catalog:
             "search_href": addresses.href(addresses.SEARCH),
             "preview": snapshot.preview,
             "changes_href": addresses.href(addresses.CHANGES),
+            "feed_href": FEED_FILE,
             "api_href": addresses.answer_file(addresses.API, snapshot.settings.addresses),
             "api_page_href": addresses.href(addresses.API_PAGE),
             "openapi_href": addresses.API_OPENAPI,
@@ -250,8 +252,7 @@ class _Catalog:
         for target in self.browse.targets():
             yield target._replace(make=_explained(target.make))
         yield self.api()
-        if snapshot.preview is not None:
-            yield self.changes()
+        yield self.changes()
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
             definitions = snapshot.by_kind[kind.name]
             fingerprints = snapshot.fingerprints_by_kind[kind.name]
@@ -264,19 +265,23 @@ class _Catalog:
 
     def target_at(self, path: str) -> Target | None:
         """Return the target with the page in a file, or None, without those of other pages."""
-        if path == addresses.INDEX_PAGE:
-            some = [found[:_INDEX_ROWS] for found in self.snapshot.by_kind.values()]
-            return self.home([self.snapshot.fingerprints_of(one) for one in some])
-        if path == addresses.NOT_FOUND_PAGE:
-            return self.missing()
-        if path == addresses.page_file(addresses.SEARCH):
-            return self.search()
-        if path == addresses.NO_JEKYLL:
-            return _no_jekyll()
-        if path == addresses.page_file(addresses.API_PAGE):
-            return self.api()
+        single = {
+            addresses.INDEX_PAGE: self._home,
+            addresses.NOT_FOUND_PAGE: self.missing,
+            addresses.NO_JEKYLL: _no_jekyll,
+            addresses.page_file(addresses.SEARCH): self.search,
+            addresses.page_file(addresses.API_PAGE): self.api,
+            addresses.page_file(addresses.CHANGES): self.changes,
+            FEED_FILE: self.changes,
+        }
+        if path in single:
+            return single[path]()
         browsed = self.browse.target_at(path)
         return browsed._replace(make=_explained(browsed.make)) if browsed is not None else self._in_kind(path)
+
+    def _home(self) -> Target:
+        some = [found[:_INDEX_ROWS] for found in self.snapshot.by_kind.values()]
+        return self.home([self.snapshot.fingerprints_of(one) for one in some])
 
     def _in_kind(self, path: str) -> Target | None:
         """Return the target with the page of a kind's list or of a definition in a file, or None."""
@@ -324,9 +329,10 @@ class _Catalog:
         return Target(addresses.API_PAGE, api_page_fingerprint(self.snapshot), (path,), self.api_page)
 
     def changes(self) -> Target:
-        """Return the target of the page of changes."""
-        path = addresses.page_file(addresses.CHANGES)
-        return Target(addresses.CHANGES, self.snapshot.common_fingerprint, (path,), self.changes_page)
+        """Return the target of the page of changes and of their feed."""
+        path = addresses.CHANGES
+        newest = NewestChanges(self.snapshot)
+        return Target(path, newest.fingerprint, (path,), partial(self.changes_page, newest))
 
     def search(self) -> Target:
         """Return the target of the search page."""
@@ -405,11 +411,18 @@ class _Catalog:
         yield self.page(path, "api.html", addresses.top_from(path), **api_page_context(self.snapshot))
 
     @_explained
-    def changes_page(self) -> Iterator[File]:
+    def changes_page(self, newest: NewestChanges) -> Iterator[File]:
         path = addresses.page_file(addresses.CHANGES)
         preview = self.snapshot.preview
-        proposed = Markup(preview.body) if preview is not None else ""
-        yield self.page(path, "changes.html", addresses.top_from(path), proposed=proposed)
+        yield self.page(
+            path,
+            "changes.html",
+            addresses.top_from(path),
+            proposed=Markup(preview.body) if preview is not None else "",
+            entries=newest.entries(),
+            parties=newest.parties(),
+        )
+        yield File(FEED_FILE, newest.feed())
 
     @_explained
     def search_page(self, settings: str) -> Iterator[File]:

@@ -84,7 +84,7 @@ def shown_revisions(
             {
                 "number": str(number),
                 "subject": subject,
-                "href": _href(snapshot, kind, name, number, count),
+                "href": revision_href(snapshot, kind, name, number, count),
                 "facts": who,
                 "changed": what,
                 "file": _FILE,
@@ -123,7 +123,7 @@ def _changed(snapshot: Snapshot, newest_first: Sequence[Revision]) -> list[bytes
     ]
 
 
-def _href(snapshot: Snapshot, kind: str, name: str, number: int, count: int) -> str:
+def revision_href(snapshot: Snapshot, kind: str, name: str, number: int, count: int) -> str:
     """Return the address of a revision: its own page, or its place on a page of the history."""
     if snapshot.settings.has_revision_addresses:
         return addresses.href(addresses.revision_page(kind, name, number))
