@@ -78,6 +78,10 @@ accept: .venv/.installed-dev ## write generated documents and expected outputs a
 	$(BIN)/python -m tests.cli.golden_help
 	$(BIN)/ruff format --quiet
 
+.PHONY: screenshots
+screenshots: .venv/.installed-dev test-tools ## save a picture of every type of page in both themes and two sizes in screenshots/
+	$(BIN)/python scripts/screenshots.py
+
 .PHONY: soak
 soak: .venv/.installed-dev ## test ids in 1,000 generated histories and 200 killed indexers, 10,000 edits under a server, killed write servers, mixed requests, killed publications, more random sequences (hours; SOAK="--histories 50" for less)
 	$(BIN)/python tests/histories/soak.py $(SOAK)
@@ -112,4 +116,4 @@ release: ## check version, change log and tag name, then print the command that 
 
 .PHONY: clean
 clean: ## remove what was built and installed
-	rm -rf .venv site .site.generations .registry $(NODE)/node_modules $(HOST_TOOLS)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf .venv screenshots site .site.generations .registry $(NODE)/node_modules $(HOST_TOOLS)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*
