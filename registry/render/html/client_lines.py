@@ -22,7 +22,8 @@ def client_lines(settings: Settings, kind: str, number: int | None) -> Texts:
     """
     if number is None:
         return {"client.curl": "", "client.python": "", "client.needs_url": ""}
-    answer = addresses.answer_address(addresses.api_detail(kind, number), settings.addresses)
+    # The file, which every host serves.
+    answer = addresses.answer_file(addresses.api_detail(kind, number), settings.addresses)
     which = f"{number}" if kind == _DEFAULT_KIND else f'{number}, "{kind}"'
     has_host = settings.base_url.startswith(("https://", "http://"))
     site = f"{settings.base_url.rstrip('/')}/"

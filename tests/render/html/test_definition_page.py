@@ -158,7 +158,7 @@ def test_links_lead_to_the_forge(site: Path) -> None:
 
 def test_lines_for_programs_have_the_address_of_the_site(site: Path) -> None:
     page = page_of(site, "process_definition/audio/encode")
-    assert "curl -fsS https://registry.example.org/sub/api/process_definition/1/<" in page
+    assert "curl -fsS https://registry.example.org/sub/api/process_definition/1.json<" in page
     assert "RegistryClient(&#34;https://registry.example.org/sub/&#34;)" in page
     assert "registry.get(1)" in page
     assert "registry.get(1, &#34;application&#34;)" in page_of(site, "application/tools")
