@@ -215,10 +215,16 @@ class Snapshot:
     @cached_property
     def renamed(self) -> Mapping[QualifiedName, Definition]:
         """The definitions that had other names before, by kind and old name, as in `renamed_to`."""
+        history = self.history
+        if history is None:
+            return {}
         found: dict[QualifiedName, tuple[str, Definition]] = {}
-        for path in sorted(self.history.by_path) if self.history is not None else ():
+        moved = [path for path, lineage in history.by_path.items() if history.paths[lineage] != path]
+        # A file that is renamed in the work tree has its old path in the history.
+        moved += [path for path in self.uncommitted or () if path in history.by_path]
+        for path in sorted(set(moved)):
             place = kind_and_name(path)
-            if place is not None and place not in self.by_name:
+            if place is not None:
                 now = self.renamed_to(*place)
                 if now is not None:
                     # One only of those that are the same on hosts that ignore case.
@@ -235,10 +241,11 @@ class Snapshot:
         is_taken = place in self.folded_names or self.tombstones.last_named(*place) is not None
         if history is None or lineage is None or is_taken or not has_address(name):
             return None
-        number = history.ids[lineage]
-        found = self.definition(history.kinds[lineage], number) if number is not None else None
-        if found is None and history.paths[lineage] is not None:
-            found = self.by_name.get(kind_and_name(history.paths[lineage]) or ("", ""))
+        number, path = history.ids[lineage], history.paths[lineage]
+        found = self.by_name.get(kind_and_name(path) or ("", "")) if path is not None else None
+        if number is not None and (found is None or found.id != number):
+            # Renamed in the work tree. The ids of a fork are dropped.
+            found = self.definition(history.kinds[lineage], number) or found
         return found
 
     @cached_property

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from markupsafe import Markup
 
 from registry.model import addresses
 from registry.model.addresses import Group
 from registry.render.html.definition import MOST_USERS, badges, referring_to
-from registry.render.target import File, Target, digest_of
+from registry.render.target import File, Target, TargetGroup, digest_of
 from registry.snapshot import Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from registry.load.lookups import QualifiedName
     from registry.model.definition import Definition
     from registry.render.html.filled_template import Texts
     from registry.render.html.pages import PageTemplates
@@ -85,9 +87,9 @@ class _Listing:
 
     def on_page(self, number: int) -> tuple[Sequence[_Link], Sequence[Definition | Tombstone]]:
         """Return the values and entries of one page: all values come first."""
-        start, count = (number - 1) * LIST_PAGE_SIZE, len(self.values)
+        start, first = (number - 1) * LIST_PAGE_SIZE, len(self.values)
         end = start + LIST_PAGE_SIZE
-        return self.values[start:end], self.entries[max(0, start - count) : max(0, end - count)]
+        return self.values[start:end], self.entries[max(0, start - first) : max(0, end - first)]
 
 
 class BrowsePages:
@@ -115,8 +117,6 @@ class BrowsePages:
             users = self._users(kind, name)
             if users is not None:
                 yield from self._all_pages(users)
-        for (kind, name), definition in self._snapshot.renamed.items():
-            yield self.moved(kind, name, definition)
 
     def target_at(self, path: str) -> Target | None:
         """Return the target with the page in a file, or None. Pages of old names are not included."""
@@ -225,16 +225,16 @@ class BrowsePages:
 
     def _with_value(self, group: Group, value: str) -> _Listing:
         groups = self._snapshot.groups
-        count = _count(groups.counts[group].get(value, 0), "definition")
+        about = _count(groups.counts[group].get(value, 0), "definition")
         entries, words, base = groups.of(group, value), _WORDS[group], addresses.group_page(group, value)
         if group is not Group.FOLDERS:
             parents: tuple[_Link, ...] = (_Link(words.several, group),)
-            return _Listing(base, value, f"{words.one} · {count}", parents, entries=entries)
+            return _Listing(base, value, f"{words.one} · {about}", parents, entries=entries)
         subfolders = [self._link(group, path) for path in groups.subfolders.get(value, ())]
         if not value:
-            return _Listing(base, words.several, count, (), subfolders, entries)
+            return _Listing(base, words.several, about, (), subfolders, entries)
         parents = (_Link(words.several, group), *folders_of(value)[:-1])
-        return _Listing(base, value, f"{words.one} · {count}", parents, subfolders, entries)
+        return _Listing(base, value, f"{words.one} · {about}", parents, subfolders, entries)
 
     def _users(self, kind: str, name: str) -> _Listing | None:
         """Return the list of what refers to a definition; None where its own page lists all of that."""
@@ -265,7 +265,8 @@ class BrowsePages:
     def _facts(self, entries: Sequence[Definition | Tombstone]) -> list[object]:
         if entries and isinstance(entries[0], Tombstone):
             return [self._deleted_texts(one) for one in entries if isinstance(one, Tombstone)]
-        return [*self._snapshot.fingerprints_of(one for one in entries if not isinstance(one, Tombstone))]
+        # A list has no entries of both kinds.
+        return [*self._snapshot.fingerprints_of(cast("Sequence[Definition]", entries))]
 
     def _make(self, listing: _Listing, number: int, file: str) -> Iterator[File]:
         root = addresses.top_from(file)
@@ -282,13 +283,18 @@ class BrowsePages:
         }
         yield File(file, self._pages.fill("browse.html", root, _NO_KIND, texts))
 
-    def moved(self, kind: str, name: str, definition: Definition) -> Target:
-        """Return the target of the page at an old name, which leads to the definition."""
-        page = addresses.definition_page(kind, name)
-        title = definition.summary.title or definition.name
-        facts = [definition.kind, definition.name, title]
-        fingerprint = digest_of(self._snapshot.common_fingerprint, facts)
-        return Target(page, fingerprint, (page,), partial(self._moved, page, name, definition))
+    def moved(self, renamed: Mapping[QualifiedName, Definition]) -> TargetGroup:
+        """Return the targets of pages at old names, which lead to definitions."""
+        names, definitions = [*renamed], [*renamed.values()]
+        pages = [addresses.definition_page(kind, name) for kind, name in names]
+        fingerprints = self._snapshot.fingerprints_of(definitions)
+
+        def target(number: int) -> Target:
+            page = pages[number]
+            make = partial(self._moved, page, names[number][1], definitions[number])
+            return Target(page, fingerprints[number], (page,), make)
+
+        return TargetGroup(pages, fingerprints, target, lambda: dict(zip(pages, count())))
 
     def _moved(self, page: str, name: str, definition: Definition) -> Iterator[File]:
         file = addresses.page_file(page)

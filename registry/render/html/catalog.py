@@ -115,6 +115,10 @@ def _explained(make: Callable[P, Iterable[File]]) -> Callable[P, Iterator[File]]
     return made
 
 
+def _explained_target(target: Target) -> Target:
+    return target._replace(make=_explained(target.make))
+
+
 # Shared by all snapshots with the same templates: compiling them takes longer than most pages.
 @lru_cache(maxsize=4)
 def _compiled(templates: tuple[tuple[str, bytes], ...], is_own: bool) -> Templates:
@@ -250,7 +254,9 @@ class _Catalog:
         yield self.search()
         yield _no_jekyll()
         for target in self.browse.targets():
-            yield target._replace(make=_explained(target.make))
+            yield _explained_target(target)
+        moved = self.browse.moved(snapshot.renamed)
+        yield moved._replace(target=lambda number: _explained_target(moved.target(number)))
         yield self.api()
         yield self.changes()
         for kind, facts_of_kind in zip(snapshot.kinds, self.kinds, strict=True):
@@ -277,7 +283,7 @@ class _Catalog:
         if path in single:
             return single[path]()
         browsed = self.browse.target_at(path)
-        return browsed._replace(make=_explained(browsed.make)) if browsed is not None else self._in_kind(path)
+        return _explained_target(browsed) if browsed is not None else self._in_kind(path)
 
     def _home(self) -> Target:
         some = [found[:_INDEX_ROWS] for found in self.snapshot.by_kind.values()]
@@ -302,7 +308,8 @@ class _Catalog:
         tombstone = snapshot.tombstone_named(kind.name, name)
         if tombstone is None:
             now = snapshot.renamed_to(kind.name, name)
-            return self.browse.moved(kind.name, name, now) if now is not None else None
+            moved = self.browse.moved({(kind.name, name): now} if now is not None else {})
+            return _explained_target(moved.target(0)) if now is not None else None
         # What its last content refers to is not known before it is read.
         fingerprint = digest_of(snapshot.common_fingerprint, snapshot.commit)
         return self.tombstone(kind, self.kind(kind), tombstone, fingerprint)
