@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.model.word_diff import Part, word_diff
+from registry.model.word_diff import Part, common_ends, word_diff
 
 WORDS = st.lists(st.sampled_from(["alpha", "beta", " ", "  ", ",", "-", "1", "\n", "é"]), max_size=30).map(
     "".join
@@ -45,3 +45,18 @@ def test_long_texts_are_compared_by_their_common_start_and_end_only() -> None:
     found = word_diff(old, new)
     assert found is None or len(found.old) <= 3
     assert word_diff("x " * 5_000, "y " * 5_000) is None
+
+
+def test_common_ends_do_not_split_words() -> None:
+    assert common_ends("level 30 fast", "level 35 fast") == (6, 5)
+    assert common_ends("/bin/encode", "/opt/bin/encode") == (1, 10)
+    assert common_ends("abc", "abd") == (0, 0)
+    assert common_ends("a a", "a a a") == (3, 0)
+
+
+@given(old=WORDS, new=WORDS)
+def test_common_ends_are_common_and_do_not_overlap(old: str, new: str) -> None:
+    start, end = common_ends(old, new)
+    assert old[:start] == new[:start]
+    assert old[len(old) - end :] == new[len(new) - end :]
+    assert start + end <= min(len(old), len(new))

@@ -76,7 +76,7 @@ def test_it_links_the_definitions_and_explains_the_parties(page: str) -> None:
 def test_a_preview_has_the_change_on_its_own_page_and_on_those_of_the_definitions(preview: Path) -> None:
     changes = (preview / "_changes/index.html").read_text()
     assert "Preview of pull request 12" in changes
-    links = re.findall(r'<h2>.*?href="\.\./([^"]+)"', changes)
+    links = re.findall(r"<h2>.*?href=\"\.\./([^\"]+/)(?:index\.html)?\"", changes)
     assert sorted(links) == ["process_definition/encode/", "process_definition/new/"]
     assert all((preview / link / "index.html").is_file() for link in links)
     definition = (preview / "process_definition/encode/index.html").read_text()

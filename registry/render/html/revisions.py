@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from registry.model import addresses
 from registry.model.revision import blobs_of
+from registry.model.word_diff import common_ends
 from registry.render.html.filled_template import escape_all_html
 from registry.render.html.text import SHOWN_CHARACTERS, TEXT, short
 
@@ -40,6 +41,14 @@ _NONE = b'<td><span class="none">not set</span></td>'
 _ROW, _ROW_ADDED, _ROW_REMOVED = (
     b"%s%s%s</tr>\n" % cells for cells in ((_FIELD, _OLD, _NEW), (_FIELD, _NONE, _NEW), (_FIELD, _OLD, _NONE))
 )
+# The start and the end of both values are equal.
+_OLD_PART, _NEW_PART = (
+    b'<td class="part"><bdi>%s<%s>%s</%s>%s</bdi></td>' % (TEXT, tag, TEXT, tag, TEXT)
+    for tag in (b"del", b"ins")
+)
+_ROW_IN_PARTS = b"%s%s%s</tr>\n" % (_FIELD, _OLD_PART, _NEW_PART)
+# Smallest part of the longer value that is equal, so that both are shown in parts.
+_LEAST_COMMON = 0.3
 _END = b"</tbody></table></div>"
 
 
@@ -193,6 +202,10 @@ def _table(changes: Sequence[Change], texts: list[str]) -> bytes:
         before = old if type(old) is str and len(old) <= SHOWN_CHARACTERS else short(old)
         after = new if type(new) is str and len(new) <= SHOWN_CHARACTERS else short(new)
         texts.append(pointer or "/")
+        if before is not None and after is not None and (in_parts := _in_parts(before, after)):
+            texts += in_parts
+            parts.append(_ROW_IN_PARTS)
+            continue
         if before is None:
             parts.append(_ROW_ADDED)
         else:
@@ -204,6 +217,18 @@ def _table(changes: Sequence[Change], texts: list[str]) -> bytes:
     if len(changes) > SHOWN_CHANGES:
         parts.append(b'<p class="note">And %d more: see the JSON.</p>' % (len(changes) - SHOWN_CHANGES))
     return b"".join(parts)
+
+
+def _in_parts(before: str, after: str) -> tuple[str, ...]:
+    """Return start, middle and end of both values, where start and end are equal; () if these are short."""
+    start, end = common_ends(before, after)
+    if start + end < _LEAST_COMMON * max(len(before), len(after)) or start + end == 0:
+        return ()
+    return tuple(
+        part
+        for text in (before, after)
+        for part in (text[:start], text[start : len(text) - end], text[len(text) - end :])
+    )
 
 
 def _note(snapshot: Snapshot, revision: Revision, last: Revision | None) -> bytes:
