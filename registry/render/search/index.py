@@ -69,7 +69,7 @@ def target_at(snapshot: Snapshot, path: str) -> Target | None:
     """Return the target with a file of the index, or None."""
     if not path.startswith(f"{addresses.SEARCH}/") or not path.endswith(".json"):
         return None
-    return next((one for one in search_index(snapshot).targets() if one.name == path), None)
+    return search_index(snapshot).target_at(path)
 
 
 class SearchIndex:
@@ -153,24 +153,34 @@ class SearchIndex:
 
     def targets(self) -> Iterator[Target]:
         """Yield one target for each file."""
-        for name, parts in self._parts.items():
-            kind, _, of = name.partition(" ")
-            if kind == _ROWS:
-                path = addresses.search_rows(of)
-                yield self._target(path, parts, lambda parts=parts: _merged(parts))  # type: ignore[misc]
-            elif name.startswith(_ENDINGS):
-                yield self._target(addresses.search_endings(of), parts, partial(self.words_ending, of))
-            elif name.startswith(_FACET):
-                yield self._target(addresses.search_facet(of), parts, partial(self._facet_body, of))
-            else:
-                yield self._target(addresses.search_terms(of), parts, partial(self._terms_body, of))
+        yield from map(self._target, self._files)
 
-    def _target(self, path: str, parts: Sequence[bytes], body: Callable[[], object]) -> Target:
+    def target_at(self, path: str) -> Target | None:
+        """Return the target with a file, or None."""
+        return self._target(path) if path in self._files else None
+
+    def _target(self, path: str) -> Target:
+        parts, body = self._files[path]
         digest = hashlib.blake2b(program_digest().encode(), digest_size=16)
-        for part in parts:
-            digest.update(part)
-            digest.update(b"\n")
+        digest.update(b"\n".join(parts))
         return Target(path, digest.hexdigest(), (path,), lambda: [File(path, to_json(body()))])
+
+    @cached_property
+    def _files(self) -> dict[str, tuple[Sequence[bytes], Callable[[], object]]]:
+        """The parts of each file by path, and a function that returns its content."""
+        return {path: (parts, body) for parts, (path, body) in self._paths_and_bodies()}
+
+    def _paths_and_bodies(self) -> Iterator[tuple[Sequence[bytes], tuple[str, Callable[[], object]]]]:
+        for name, parts in self._parts.items():
+            what, _, of = name.partition(" ")
+            if what == _ROWS:
+                yield parts, (addresses.search_rows(of), partial(_merged, parts))
+            elif name.startswith(_ENDINGS):
+                yield parts, (addresses.search_endings(of), partial(self.words_ending, of))
+            elif name.startswith(_FACET):
+                yield parts, (addresses.search_facet(of), partial(self._facet_body, of))
+            else:
+                yield parts, (addresses.search_terms(of), partial(self._terms_body, of))
 
     def _terms_body(self, shard: str) -> dict[str, list[int]]:
         found = self.terms(shard)
