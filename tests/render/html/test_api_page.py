@@ -73,8 +73,9 @@ def test_its_examples_are_answers_of_this_registry(site: Path, page: str) -> Non
 
 
 def test_the_header_leads_to_it_and_it_needs_no_script(site: Path, page: str) -> None:
-    assert '<a href="./_api/">API</a>' in (site / "index.html").read_text(encoding="utf-8")
-    assert page.count("<script") == 1, "only that of all pages"
+    missing = (site / "404.html").read_text(encoding="utf-8")
+    assert '<a href="/x/_api/">API</a>' in missing
+    assert page.count("<script") == missing.count("<script"), "only those of all pages"
     assert "style=" not in page and "onclick" not in page
 
 
