@@ -194,11 +194,11 @@ def test_a_build_for_another_address_is_another_build(
         next_page = json.loads((out / "api/process_definition/index.json").read_bytes())["meta"]["next"]
         return document["servers"][0]["url"], next_page, found[1]
 
-    plain = ("/", "/api/process_definition/page/2/", "/api/process_definition/1/")
+    plain = ("/", "/api/process_definition/page/2/", "/api/process_definition/1.json")
     below = (
         "https://me.example.org/repo",
         "/repo/api/process_definition/page/2/",
-        "https://me.example.org/repo/api/process_definition/1/",
+        "https://me.example.org/repo/api/process_definition/1.json",
     )
     assert address_of() == plain
     assert address_of("--base-url", "https://me.example.org/repo") == below
