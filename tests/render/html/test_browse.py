@@ -12,8 +12,9 @@ from registry.cache.build_cache import BuildCache
 from registry.cli import main
 from registry.load.source import open_source
 from registry.model.addresses import Group, group_page
-from registry.pipeline import build
+from registry.pipeline import build, snapshot_of
 from registry.site import Site
+from registry.snapshot import with_edit
 from tests.support.repo import RepoBuilder
 
 ODD = (
@@ -192,3 +193,25 @@ def test_the_index_leads_to_all_of_them(files: dict[str, str]) -> None:
         "process_definition/", "process_definition/_by-id/", "_folders/", "_folders/weather/", "_owners/", "_owners/t/",
         "_tags/sky/", "_adapters/file/", "_lifecycles/experimental/", "_deleted/", "_recent/",
     } <= links  # fmt: skip
+
+
+def test_groups_follow_an_edit(repo: RepoBuilder, tmp_path: Path) -> None:
+    other = repo.copied_to(tmp_path / "repo")
+    before, _ = snapshot_of(open_source(other.root))
+    assert before is not None
+    text = "id: {}\ntitle: D7\nowners: [new]\ntags: [sea]\ndefinition: {{exec: /bin/x, application: tools}}\n"
+    definition = before.by_name["process_definition", "weather/obs/d007"]
+    other.define(definition.name, text.format(definition.id))
+    after, _ = snapshot_of(open_source(other.root))
+    assert after is not None
+    for one in (before, before.persistent()):
+        assert one.groups.counts[Group.OWNERS]["t"] == 207
+        followed = with_edit(one, after.by_name[definition.kind, definition.name])
+        assert followed.groups.counts == after.groups.counts
+        for group, values in after.groups.counts.items():
+            for value in values:
+                listed = [
+                    [found.name for found in each.groups.of(group, value)] for each in (followed, after)
+                ]
+                assert listed[0] == listed[1]
+        assert [found.name for found in followed.recent] == [found.name for found in after.recent]
