@@ -33,6 +33,7 @@ settings.load_profile("busy machine")
 # They take ten seconds or more each, the longest ones first: one that starts last keeps one process busy alone. Those
 # that mostly wait are among those that compute.
 LONG = (
+    "browser/test_pages.py",
     "writes/faults/test_kills.py",
     "review/test_pushed_ids.py",
     "server/test_machine.py",

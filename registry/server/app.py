@@ -361,8 +361,8 @@ class Server:
             page = state.pages.get(NOT_FOUND_PAGE) if state.snapshot is not None else None
             if page is None:
                 page = (
-                    b"<!doctype html><title>Not yet</title>"
-                    b"<main><h1>Nothing to show yet</h1></main><body></body>"
+                    b'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not yet</title>'
+                    b"</head><body><main><h1>Nothing to show yet</h1></main></body></html>"
                 )
             answer = Response(
                 self._with_live(state, page),

@@ -1,7 +1,12 @@
-"""Rules that every type of page keeps, in a real browser."""
+"""Rules that every type of page keeps, in a real browser: accessible in both themes, valid, narrow, usable from a
+keyboard, printable, small."""
 
 import gzip
+import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -9,6 +14,8 @@ from playwright.sync_api import Browser, Page
 from tests.support.browser import chromium
 from tests.support.demonstration import (
     PAGE_TYPES,
+    SIZES,
+    THEMES,
     Demonstration,
     PageType,
     demonstration,
@@ -16,8 +23,20 @@ from tests.support.demonstration import (
 from tests.support.served import get
 from tests.support.waiting import PATIENCE_S
 
+NODE = Path(__file__).parents[1] / "support/node"
+AXE = NODE / "node_modules/axe-core/axe.min.js"
+REPORTED = ("moderate", "serious", "critical")
 MOST_BYTES = 30_000
 MOST_REQUESTS = 6
+NARROW = 320
+
+every_page = pytest.mark.parametrize("kind", PAGE_TYPES, ids=lambda kind: kind.name)
+# Values change nothing that has the focus: one page of each template is enough.
+each_template = pytest.mark.parametrize(
+    "kind",
+    [one for one in PAGE_TYPES if not one.name.startswith(("definition-", "history-", "list-", "preview"))],
+    ids=lambda kind: kind.name,
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +67,109 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def open_page(page: Page, shown: Demonstration, kind: PageType) -> None:
-    page.goto(shown.address(kind))
+    answer = page.goto(shown.address(kind))
+    assert answer is not None
+    assert (answer.status == 404) == (kind.name == "not-found")
     page.wait_for_selector(kind.waits_for)
+
+
+@every_page
+def test_axe_finds_nothing_in_both_themes_and_sizes(page: Page, shown: Demonstration, kind: PageType) -> None:
+    open_page(page, shown, kind)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = []
+    for theme in THEMES:
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        # Another theme changes nothing but colors.
+        rules = {} if theme == "light" else {"runOnly": ["color-contrast", "link-in-text-block"]}
+        for width, height in SIZES.values():
+            page.set_viewport_size({"width": width, "height": height})
+            result: dict[str, Any] = page.evaluate(
+                "rules => axe.run(document, {resultTypes: ['violations'], ...rules})", rules
+            )
+            found += [
+                (theme, width, one["id"], node["html"][:200], node["failureSummary"])
+                for one in result["violations"]
+                if one["impact"] in REPORTED
+                for node in one["nodes"]
+            ]
+    assert found == []
+
+
+@every_page
+def test_no_page_is_wider_than_320_pixels(page: Page, shown: Demonstration, kind: PageType) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 640})
+    open_page(page, shown, kind)
+    wide = page.evaluate(WIDE, NARROW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW, wide
+
+
+@every_page
+def test_text_of_the_other_direction_is_isolated(page: Page, shown: Demonstration, kind: PageType) -> None:
+    open_page(page, shown, kind)
+    assert page.evaluate(NOT_ISOLATED) == []
+
+
+@each_template
+def test_the_keyboard_reaches_everything_and_leaves_again(
+    page: Page, shown: Demonstration, kind: PageType
+) -> None:
+    open_page(page, shown, kind)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    # The last step leaves the page for the browser's own controls.
+    left = page.evaluate(FOCUSABLE)
+    wrong = []
+    for _ in range(left + 50):
+        state = page.evaluate(FOCUSED)
+        if state is None:
+            break
+        if not state["seen"]:
+            wrong.append(state["html"])
+        page.keyboard.press("Tab")
+    else:
+        pytest.fail("the focus never left the page")
+    assert wrong == []
+    page.reload()
+    page.wait_for_selector(kind.waits_for)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate(
+        "document.querySelector('#main').contains(document.activeElement)"
+        " || !document.querySelector('#main').querySelector('a[href], button, input, select, [tabindex]')"
+    )
+
+
+@every_page
+def test_printed_text_is_dark_on_white(page: Page, shown: Demonstration, kind: PageType) -> None:
+    open_page(page, shown, kind)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert page.evaluate(PALE_IN_PRINT) == []
+
+
+def test_every_page_is_valid_html(shown: Demonstration, tmp_path: Path) -> None:
+    files = []
+    for kind in PAGE_TYPES:
+        file = tmp_path / f"{kind.name}.html"
+        if kind.name == "not-found":
+            file.write_bytes((shown.folders["site"] / "404.html").read_bytes())
+        else:
+            file.write_bytes(get(shown.address(kind)))
+        files.append(str(file))
+    settings = tmp_path / ".htmlvalidate.json"
+    settings.write_text(json.dumps(HTML_RULES))
+    command = [
+        str(NODE / "node_modules/.bin/html-validate"),
+        "--config",
+        str(settings),
+        "--formatter",
+        "text",
+        *files,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
 
 
 def test_the_first_load_of_a_definition_is_small(page: Page, shown: Demonstration) -> None:
@@ -100,3 +220,70 @@ def background(page: Page) -> str:
 
 def pressed(page: Page) -> list[str]:
     return page.locator("[aria-pressed=true]").all_inner_texts()
+
+
+HTML_RULES = {
+    "extends": ["html-validate:recommended"],
+    "root": True,
+    "rules": {
+        "doctype-style": ["error", {"style": "lowercase"}],
+        # Titles are those of the definitions.
+        "long-title": "off",
+        # Enter sends the search; a comparison follows its lists at once.
+        "wcag/h32": "off",
+        # A `pre` that scrolls is a region, so that it can have the focus and a name.
+        "prefer-native-element": ["error", {"exclude": ["region", "group"]}],
+    },
+}
+
+# What reaches beyond a width, for the message of a failed test.
+WIDE = """(width) => [...document.querySelectorAll("body *")]
+  .filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest(".scroll, pre"))
+  .slice(0, 5).map((one) => one.outerHTML.slice(0, 200))"""
+
+# Text with letters from right to left beside other text of the same block, without an element that isolates it.
+NOT_ISOLATED = """() => {
+  const rtl = /[\\u0590-\\u08ff\\ufb1d-\\ufdff\\ufe70-\\ufeff]/;
+  const isolates = (one) => /isolate|plaintext/.test(getComputedStyle(one).unicodeBidi) || one.dir === "auto";
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (!rtl.test(node.data) || node.parentElement.closest("script, style, svg title")) continue;
+    let one = node.parentElement;
+    while (getComputedStyle(one).display.startsWith("inline") && !isolates(one) && one.tagName !== "text") one = one.parentElement;
+    if (!isolates(one) && one.textContent.trim() !== node.data.trim()) found.push(one.outerHTML.slice(0, 300));
+  }
+  return found;
+}"""
+
+FOCUSABLE = "document.querySelectorAll('a[href], button, input, select, summary, [tabindex]').length"
+
+# What has the focus, and whether its outline is drawn; null for the page itself.
+FOCUSED = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body || one === document.documentElement) return null;
+  const style = getComputedStyle(one);
+  const box = one.getBoundingClientRect();
+  const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  return {
+    html: one.outerHTML.slice(0, 200),
+    seen: outlined && box.width > 0 && box.height > 0 && box.right > 0 && box.bottom > 0 && box.top < innerHeight,
+  };
+}"""
+
+# Elements with text whose contrast on white paper, which has no backgrounds, is under 4.5.
+PALE_IN_PRINT = """() => {
+  const luminance = (color) => {
+    const parts = color.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+    const [red, green, blue] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const found = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const one = node.parentElement;
+    if (!node.data.trim() || !one.checkVisibility()) continue;
+    if (1.05 / (luminance(getComputedStyle(one).color) + 0.05) < 4.5) found.add(one.outerHTML.slice(0, 200));
+  }
+  return [...found];
+}"""

@@ -58,10 +58,26 @@ PAGE_TYPES = (
     PageType("definition-deprecated", "site", _process("photos/stream-sepia")),
     PageType("definition-deleted", "site", _process("odd/deleted")),
     PageType("definition-renamed", "site", _process("odd/renamed")),
+    PageType("moved", "site", _process("odd/old-name")),
+    PageType("list-by-id", "site", "process_definition/_by-id/"),
+    PageType("folders", "site", "_folders/"),
+    PageType("folder", "site", "_folders/odd/"),
+    PageType("owners", "site", "_owners/"),
+    PageType("owner", "site", "_owners/team/"),
+    PageType("tags", "site", "_tags/"),
+    PageType("tag", "site", "_tags/a/"),
+    PageType("adapters", "site", "_adapters/"),
+    PageType("adapter", "site", "_adapters/_example-x-fb00a5600005/"),
+    PageType("lifecycles", "site", "_lifecycles/"),
+    PageType("lifecycle", "site", "_lifecycles/deprecated/"),
+    PageType("deleted", "site", "_deleted/"),
+    PageType("recent", "site", "_recent/"),
+    PageType("search", "site", "_search/?q=team", ".results li"),
     PageType("history", "site", _process("odd/hostile") + "_history/"),
     PageType("history-long", "site", _process("odd/often") + "_history/", ".compare table"),
     PageType("history-older", "site", _process("odd/often") + "_history/1-50/"),
     PageType("revision", "site", _process("odd/hostile") + "_revisions/2/"),
+    PageType("changes", "site", "_changes/"),
     PageType("api", "site", "_api/"),
     PageType("not-found", "site", "no/such/page/"),
     PageType("preview", "preview", _process("odd/hostile")),
@@ -164,7 +180,7 @@ class Demonstration(NamedTuple):
 
     def address(self, page: PageType) -> str:
         """The address of a page."""
-        return self.addresses[page.site] + quote(page.path)
+        return self.addresses[page.site] + quote(page.path, safe="/?=&")
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -202,13 +218,13 @@ def demonstration(folder: Path) -> Iterator[Demonstration]:
     top = f"http://127.0.0.1:{server.server_port}"
     try:
         with served(live.root) as (address, _):
-            assert get(f"{address}/")
+            assert get(f"{address}/site/")
             change(live, "odd/often", "exec:", f"exce: [{WORD!r}]\n  exec:")
             change(live, "audio/encode-mp3", "title: Encode", "titel: Encode")
             yield Demonstration(
                 repo,
                 {"site": host / "site", "preview": host / "preview"},
-                {"site": f"{top}/site/", "preview": f"{top}/preview/", "live": f"{address}/"},
+                {"site": f"{top}/site/", "preview": f"{top}/preview/", "live": f"{address}/site/"},
             )
     finally:
         server.shutdown()
