@@ -88,6 +88,10 @@ class Group(StrEnum):
     LIFECYCLES = "_lifecycles"
 
 
+PAGE_FOLDERS = (*Group, DELETED_PAGE, RECENT_PAGE, CHANGES, API_PAGE, SEARCH)
+"""The folders of pages about the whole registry."""
+
+
 def is_api(path: str) -> bool:
     """Return True for the path of an answer of the API; it can end with a slash."""
     return path.startswith(f"{API}/") or path in (API, API + TWIN_ENDING)

@@ -54,7 +54,7 @@ def forge_of(repo_url: str) -> str:
 # Forms of a remote's address: with a scheme, and `host:path` for SSH. A host without a dot may be an alias in
 # a user's settings.
 _WITH_SCHEME = re.compile(
-    r"(?P<scheme>https|ssh)://(?:[^/@]*@)?(?P<host>[\w-]+(?:\.[\w-]+)+)(?P<port>:\d+)?/+(?P<path>.+)"
+    r"(?P<scheme>https|ssh)://(?:[^/@]*@)?(?P<host>[\w-]+(?:\.[\w-]+)+)(?P<port>:\d+)?/+(?P<path>[^/].*)"
 )
 _FOR_SSH = re.compile(r"(?:[^/@:]*@)?(?P<host>[\w-]+(?:\.[\w-]+)+):(?P<path>[^/].*)")
 

@@ -68,7 +68,7 @@ def _headers(base: str, kinds: list[str]) -> str:
         f"{base}{addresses.API}/*.ndjson": {"Content-Type": MEDIA_TYPES[".ndjson"]},
         f"{base}{addresses.ASSETS}/*": {"Cache-Control": IMMUTABLE},
         f"{base}{addresses.SCHEMAS}/*": revalidated,
-        f"{base}{addresses.SEARCH}/*": revalidated,
+        **{f"{base}{folder}/*": revalidated for folder in addresses.PAGE_FOLDERS},
         f"{base}{addresses.PUBLICATION}/*": revalidated,
         **{f"{base}{kind}/*": revalidated for kind in kinds},
     }

@@ -11,8 +11,8 @@ from registry.render.target import File
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# A link of a page to a folder of the site, and the address of a redirect. All of them are relative.
-_TO_FOLDER = re.compile(rb'((?: href="|; url=)(?:\./|(?:\.\./)+)(?:[^"#?]*/)?)(?=["#?])')
+# The path of a link of a page, and that of a redirect.
+_LINK = re.compile(rb'(?: href="|; url=)([^"#? ]*)')
 
 
 def with_index_files(files: Iterable[File]) -> Iterator[File]:
@@ -20,5 +20,11 @@ def with_index_files(files: Iterable[File]) -> Iterator[File]:
     for file in files:
         body = file.body
         if file.path.endswith(".html") and isinstance(body, bytes):
-            body = _TO_FOLDER.sub(rb"\1" + INDEX_PAGE.encode(), body)
+            body = _LINK.sub(_to_file, body)
         yield File(file.path, body, file.twins)
+
+
+def _to_file(link: re.Match[bytes]) -> bytes:
+    """Return a link with the file if its path is a folder of the site; all of these paths are relative."""
+    is_folder = link[1].startswith((b"./", b"../")) and link[1].endswith(b"/")
+    return link[0] + INDEX_PAGE.encode() if is_folder else link[0]
