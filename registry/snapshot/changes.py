@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from registry.history.archive import NO_REVISIONS
@@ -13,7 +14,7 @@ from registry.snapshot.revisions import current_revisions
 from registry.snapshot.snapshot import BrokenFile, Snapshot, concerns_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from registry.history.archive import History, Revisions
     from registry.ids import Ledger
@@ -70,11 +71,41 @@ def apply_changes(before: Snapshot, changes: SnapshotChanges) -> Snapshot:
     removed = {place: None for place in changes.definitions if place not in after.by_name}
     changed = {**revisions, **removed}
     after = replace(after, revisions=updated(before.revisions, changed))
+    after = replace(after, moved_ids=_moved_ids(before, after, changes))
     _continue_tables(before, after, changes, changed)
     if after.common_fingerprint == before.common_fingerprint:
         concerned = _concerned(before, after, changes, revisions)
         after.__dict__["fingerprints"] = before.fingerprints.without(concerned)
     return after
+
+
+def _moved_ids(before: Snapshot, after: Snapshot, changes: SnapshotChanges) -> Mapping[QualifiedName, int]:
+    """Return the ids that left a name since the commits of the history, as `Snapshot.moved_ids`."""
+    if after.history is not before.history:
+        return {}
+    if after.commit == before.commit:
+        return before.moved_ids  # a move in the work tree can be taken back
+    left: dict[QualifiedName, int] = {}
+    for one in (*changes.definitions.values(), *changes.tombstones.values()):
+        if one is not None and one.id is not None:
+            known = before.definition(one.kind, one.id) or before.tombstone(one.kind, one.id)
+            left.update(_names_left(before, after, known, one))
+    return updated(before.moved_ids, left)
+
+
+def _names_left(
+    before: Snapshot, after: Snapshot, known: Definition | Tombstone | None, one: Definition | Tombstone
+) -> Iterator[tuple[QualifiedName, int]]:
+    """Yield each name that a definition left, with its id; `known` is the definition in the state before."""
+    assert one.id is not None
+    old = before.revisions_of_any(known) if known is not None else ()
+    new = after.revisions_of_any(one)
+    if known is not None and known.name == one.name and len(new) <= len(old) + 1:
+        return  # an edit or a deletion: the revisions are not read
+    # A name that was left and taken in one batch is in the revisions only.
+    for earlier, later in pairwise(list(new)[max(0, len(old) - 1) :]):
+        if earlier.name != later.name:
+            yield (one.kind, earlier.name), one.id
 
 
 def _revisions(before: Snapshot, after: Snapshot, changes: SnapshotChanges) -> dict[QualifiedName, Revisions]:

@@ -75,7 +75,8 @@ class Snapshot:
     `lookups` are indexes of the definitions. `uncommitted` are the paths that differ from `commit`, relative
     to the registry's root; None where there is no commit. `is_fork`: the ledger is of another registry, so
     all ids are dropped. `contents` are those of all revisions, `templates` those of the catalog by path below
-    `site_templates/`. `cache` has answers of earlier runs.
+    `site_templates/`. `cache` has answers of earlier runs. `moved_ids` are the ids that left a name in
+    commits after those of `history`, by kind and name: a server with writes does not read its own commits.
     """
 
     settings: Settings
@@ -98,6 +99,7 @@ class Snapshot:
     mailmap_digest: str = ""
     cache: BuildCache = field(default_factory=BuildCache)
     broken: tuple[BrokenFile, ...] = ()
+    moved_ids: Mapping[QualifiedName, int] = field(default_factory=dict)
     # Answers of single definitions by fingerprint: a list needs what was just rendered for the definition's
     # own address. Later states share them.
     answers: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -119,6 +121,7 @@ class Snapshot:
             revisions=persistent_table(self.revisions),
             tombstones=self.tombstones.persistent(),
             contents=self.contents.persistent(),
+            moved_ids=persistent_table(self.moved_ids),
         )
         # Later states continue these.
         found.__dict__.update(
@@ -222,6 +225,7 @@ class Snapshot:
         moved = [path for path, lineage in history.by_path.items() if history.paths[lineage] != path]
         # A file that is renamed in the work tree has its old path in the history.
         moved += [path for path in self.uncommitted or () if path in history.by_path]
+        moved += [definition_path(*place) for place in self.moved_ids]
         for path in sorted(set(moved)):
             place = kind_and_name(path)
             if place is not None:
@@ -237,15 +241,20 @@ class Snapshot:
         A definition that has the name now, or had it when it was deleted, hides it; case does not matter.
         """
         history, place = self.history, (kind, folded(name))
+        moved = self.moved_ids.get((kind, name))
         lineage = history.by_path.get(definition_path(kind, name)) if history is not None else None
         is_taken = place in self.folded_names or self.tombstones.last_named(*place) is not None
-        if history is None or lineage is None or is_taken or not has_address(name):
+        if is_taken or not has_address(name):
+            return None
+        if moved is not None:
+            return self.definition(kind, moved)
+        if history is None or lineage is None:
             return None
         number, path = history.ids[lineage], history.paths[lineage]
         found = self.by_name.get(kind_and_name(path) or ("", "")) if path is not None else None
-        if number is not None and (found is None or found.id != number):
-            # Renamed in the work tree. The ids of a fork are dropped.
-            found = self.definition(history.kinds[lineage], number) or found
+        if number is not None and not self.is_fork and (found is None or found.id != number):
+            # Renamed in the work tree, or since the history was read; another one may have its name now.
+            found = self.definition(history.kinds[lineage], number)
         return found
 
     @cached_property

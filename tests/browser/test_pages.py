@@ -30,11 +30,22 @@ MOST_BYTES = 30_000
 MOST_REQUESTS = 6
 NARROW = 320
 
-every_page = pytest.mark.parametrize("kind", PAGE_TYPES, ids=lambda kind: kind.name)
+# Pages that share their template and the form of their values with another one: `make test-engines` has the time.
+LIKE_OTHERS = {
+    *("list-of-applications", "list-by-id", "moved", "owners", "owner", "tags", "tag", "adapters", "adapter"),
+    *("lifecycles", "lifecycle", "deleted", "definition-of-an-application", "definition-with-nothing"),
+    *("definition-deprecated", "definition-renamed", "definition-in-chinese-characters"),
+    *("history-older", "preview"),
+}
+every_page = pytest.mark.parametrize(
+    "kind",
+    [pytest.param(one, marks=pytest.mark.engine) if one.name in LIKE_OTHERS else one for one in PAGE_TYPES],
+    ids=lambda kind: kind.name,
+)
 # Values change nothing that has the focus: one page of each template is enough.
 each_template = pytest.mark.parametrize(
     "kind",
-    [one for one in PAGE_TYPES if not one.name.startswith(("definition-", "history-", "list-", "preview"))],
+    [one for one in PAGE_TYPES if one.name not in LIKE_OTHERS and not one.name.startswith("definition-")],
     ids=lambda kind: kind.name,
 )
 
