@@ -9,14 +9,13 @@ from registry.cache.sqlite_file import open_database
 SCHEMA = {"a": "CREATE TABLE a (key TEXT PRIMARY KEY, value BLOB)"}
 
 
-def test_a_file_that_another_connection_reads_is_prepared_when_it_ends(tmp_path: Path) -> None:
-    """SQLite refuses at once, without its timeout, to switch a file to the write-ahead log while it is read."""
+def test_a_file_that_another_connection_writes_is_prepared_when_it_ends(tmp_path: Path) -> None:
+    """SQLite refuses at once, without its timeout, to switch to the write-ahead log while a file is written."""
     path = tmp_path / "cache.sqlite"
     path.touch(0o600)
-    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    reader.execute("BEGIN")
-    reader.execute("SELECT * FROM sqlite_master").fetchall()
-    end = threading.Timer(0.5, lambda: reader.execute("COMMIT"))
+    writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(0.5, lambda: writer.execute("COMMIT"))
     end.start()
     try:
         connection = open_database(path, SCHEMA, 1)
@@ -25,4 +24,4 @@ def test_a_file_that_another_connection_reads_is_prepared_when_it_ends(tmp_path:
         connection.close()
     finally:
         end.join()
-        reader.close()
+        writer.close()
