@@ -128,10 +128,10 @@ def _prepared(connection: sqlite3.Connection, schema: Tables, form: int) -> bool
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log; waits for other processes that switch at the same moment.
+    """Switch to the write-ahead log; waits for other processes that create the file at the same moment.
 
-    SQLite reports SQLITE_BUSY for this statement at once, without the timeout of the connection
-    (https://www.sqlite.org/wal.html, "Sometimes Queries Return SQLITE_BUSY In WAL Mode").
+    While another connection writes, SQLite reports SQLITE_BUSY for this statement at once, without the
+    timeout of the connection (seen with SQLite 3.40).
     """
     deadline = time.monotonic() + _BUSY_S
     while True:
