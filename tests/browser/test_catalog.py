@@ -13,7 +13,6 @@ from registry.load.source import open_source
 from registry.pipeline import build
 from registry.scaffold.webserver import webserver_config
 from registry.site import Site
-from tests.support.browser import chromium
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
@@ -60,12 +59,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with nginx(
         webserver_config("nginx", folder / "site", Settings(), f"127.0.0.1:{port}"), port, folder / "run"
     ) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 

@@ -17,7 +17,6 @@ from registry.cli import main
 from registry.load.source import open_source
 from registry.pipeline import build
 from registry.site import Site
-from tests.support.browser import chromium
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
 
@@ -59,12 +58,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}/{PATH}"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 def test_the_copied_command_runs_with_the_same_arguments(

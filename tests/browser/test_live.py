@@ -11,19 +11,12 @@ from playwright.sync_api import Browser, Page, expect
 from registry.load.source import open_source
 from registry.pipeline import build
 from registry.site import Site
-from tests.support.browser import chromium
 from tests.support.repo import RepoBuilder
 from tests.support.served import eventually, get, served
 from tests.support.waiting import PATIENCE_S
 
 TEXT = "title: T{0}\nowners: [t]\ndescription: {1}\ndefinition:\n  exec: /bin/x\n  application: app\n"
 LONG = "word " * 1900
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import chromium
 from tests.support.demonstration import (
     PAGE_TYPES,
     SIZES,
@@ -53,12 +52,6 @@ each_template = pytest.mark.parametrize(
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
     with demonstration(tmp_path_factory.mktemp("pages")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 

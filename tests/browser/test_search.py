@@ -15,7 +15,6 @@ from registry.render.search.ranking import ranked
 from registry.render.search.terms import fold, is_one_edit_away, query_terms, shard_of
 from registry.scaffold.webserver import webserver_config
 from registry.site import Site
-from tests.support.browser import chromium
 from tests.support.nginx import free_port, nginx
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S
@@ -59,12 +58,6 @@ def index(folder: Path) -> SearchIndex:
     snapshot, _ = snapshot_of(open_source(folder / "repo"))
     assert snapshot is not None
     return search_index(snapshot)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
