@@ -141,7 +141,6 @@ def _about(snapshot: Snapshot, kind: str, of: Definition | Tombstone, count: int
         "about.href": addresses.href(addresses.definition_page(kind, of.name)),
         "about.history_href": addresses.href(addresses.history_page(kind, of.name)),
         "about.api_history_href": addresses.answer_file(answer, forms) if answer else "",
-        "about.api_history_file": addresses.answer_file(answer, forms) if answer else "",
         "about.count": str(count),
     }
 
@@ -547,7 +546,8 @@ class _Catalog:
             return
         count = len(shown)
         about = _about(self.snapshot, kind.name, of, count)
-        listed = history_with_files(shown, map(self.content_texts, reversed(revisions)), self.templates)
+        contents = [self.content_texts(revision) for revision in revisions]
+        listed = history_with_files(shown, reversed(contents), self.templates)
         older = addresses.older_revisions(count)
         # Compares contents that it reads from the API, by id.
         can_compare = of.id is not None and count > 1 and self.snapshot.settings.shows_revisions
@@ -566,7 +566,7 @@ class _Catalog:
             }
             yield self.filled_page(file, "history.html", root, facts, texts)
         if self.with_revisions:
-            yield from self.revision_pages(kind, facts, of, revisions, shown)
+            yield from self.revision_pages(kind, facts, of, contents, shown)
 
     def history_links(self, kind: str, name: str, count: int, current: str, root: str) -> bytes:
         """Return links to all pages of a long history; b"" if there is one page only."""
@@ -585,16 +585,16 @@ class _Catalog:
         kind: Kind,
         facts: dict[str, Any],
         of: Definition | Tombstone,
-        revisions: Sequence[Revision],
+        contents: Sequence[Texts],
         shown: Sequence[ShownRevision],
     ) -> Iterator[File]:
-        """Yield one page for each revision."""
+        """Yield one page for each revision; `contents` are the texts of their files, oldest first."""
         count = len(shown)
         about = _about(self.snapshot, kind.name, of, count)
         forms = self.snapshot.settings.addresses
         can_compare = of.id is not None and count > 1
-        for revision, one in zip(revisions, reversed(shown), strict=True):
-            number = revision.number
+        for content, one in zip(contents, reversed(shown), strict=True):
+            number = one.number
             answer = addresses.api_revision(kind.name, of.id, number) if of.id is not None else ""
             texts = {
                 **about,
@@ -604,7 +604,7 @@ class _Catalog:
                 "revision.facts": one.facts,
                 "revision.changed": one.changed,
                 "compare": _compared(number, count) if can_compare else "",
-                **self.content_texts(revision),
+                **content,
                 **_neighbors(kind.name, of.name, number, count),
             }
             file = addresses.page_file(addresses.revision_page(kind.name, of.name, number))
