@@ -45,6 +45,7 @@ def test_every_file_of_a_sort_is_in_its_tuple() -> None:
         "accounts",
         "rights",
         "writing",
+        "sql_export",
     }
     commands = {path.stem.removesuffix("_") for path in (PACKAGE / "cli").glob("[a-z]*.py")} - not_commands
     assert commands == set(COMMANDS), "add the command to COMMANDS in registry/cli/__init__.py"

@@ -1,32 +1,46 @@
 """`registry export`: definitions in other formats."""
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from registry.cli.extras import require_extra
-from registry.cli.interrupts import raise_if_interrupted
 from registry.cli.options import Format, format_option, registry_option
-from registry.cli.terminal import counted, find_root, open_cache, out, progress, write_json
-from registry.errors import ProblemsError, RegistryError, UsageError
+from registry.cli.terminal import counted, err, find_root, write_json, write_text
+from registry.errors import RefusedError, UsageError
+from registry.exchange.formats import exporters
 
 if TYPE_CHECKING:
-    from registry.cache.build_cache import BuildCache
-    from registry.exchange.sql import Exported
-    from registry.exchange.sql.database import Database
+    from registry.exchange.exporter import Exportable, Exporter
+    from registry.exchange.exporting import ExportResult
+    from registry.snapshot import Snapshot
 
 _POLL_S = 1.0
+_SQL = "sql"
+FORMAT_NAMES = (*(one.name for one in exporters()), _SQL)
 
 
 @click.command("export")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @registry_option
+@click.option("--all", "everything", is_flag=True, help="Export all definitions that the format is for.")
 @click.option(
     "--source",
     metavar="COMMIT",
     help="Commit, branch or tag to read. Default: the work tree, or HEAD of a bare repository.",
 )
-@click.option("--to", "to", required=True, type=click.Choice(["sql"]), help="Format of the export.")
+@click.option("--to", "to", required=True, type=click.Choice(FORMAT_NAMES), help="Format of the export.")
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the files. Without it, one file is written to standard output.",
+)
+@click.option("--strict", is_flag=True, help="Write nothing if anything would be lost.")
+@click.option("--force", is_flag=True, help="Replace files that exist in the folder.")
 @click.option(
     "--url",
     envvar="REGISTRY_SQL_URL",
@@ -45,69 +59,64 @@ _POLL_S = 1.0
 )
 @format_option
 def command(
+    names: tuple[str, ...],
     registry: Path | None,
+    everything: bool,
     source: str | None,
     to: str,
+    folder: Path | None,
+    strict: bool,
+    force: bool,
     url: str | None,
     follow: bool,
     poll_s: float,
     format_: Format,
 ) -> None:
-    """Export all definitions.
+    """Export definitions to other formats or to a database.
 
-    --to sql writes tables of definitions, arguments, environment, adapters, owners, tags and revisions to SQLite,
-    MariaDB, MySQL or PostgreSQL, for queries. Git remains the only store: the tables are never read back. One
-    transaction writes what differs from the database, so other programs see one commit or the next. Credentials are
-    hidden as on the site. docs/sql.md describes the tables.
+    What a format cannot express is listed on standard error and in comments of the file; --strict refuses instead.
+    A value that the format cannot write exactly is always refused. docs/exchange.md has a table of every format.
 
-    An older commit, another registry, and a database with foreign tables are refused.
+    Some formats cannot pass messages in files or limit the time of a run. Their files start the program through the
+    script registry-run, which is written beside them: install it in a folder of PATH.
 
-    Requires the extra `sql` of this package.
+    --to sql writes all definitions to SQLite, MariaDB, MySQL or PostgreSQL, for queries; it needs --url, and the extra
+    `sql` of this package. An older commit, another registry, and a database with foreign tables are refused.
+    docs/sql.md describes the tables.
 
     \b
     Exit codes:
       0  exported
-      1  the definitions have errors; nothing was written
-      2  the database or the registry cannot be used; nothing was written
-      3  refused: the database contains a later commit or another registry
+      1  the definitions have errors, a definition cannot be exported, or --strict and something would be lost
+      2  the files, the database or the registry cannot be used; nothing was written
+      3  refused: a file exists, or the database contains a later commit or another registry
 
     \b
     Examples:
+      registry export weather/qc-packets --to systemd
+      registry export --all --to compose --out deploy
       registry export --to sql --url sqlite:///registry.sqlite
-      registry export --to sql --url mysql+pymysql://registry@db.example.org/registry
-      registry export --to sql --url postgresql+psycopg://registry@db.example.org/registry
-      registry export --to sql --url sqlite:///registry.sqlite -C registry.git --follow
+      registry export --to sql --url postgresql+psycopg://registry@db.example.org/registry --follow
     """
-    from registry.cache.build_cache import BuildCache
-    from registry.load.source import open_source
-
-    if url is None:
-        raise UsageError(f"--to {to} needs --url", "as in --url sqlite:///registry.sqlite")
     root = find_root(registry)
     revision = source if source is not None else _default_source(root)
-    opened = open_source(root, revision)
-    require_extra("export", "sql", opened.settings.install_from)
-    from registry.exchange.sql.database import Database
+    if to == _SQL:
+        from registry.cli.sql_export import export_sql
 
-    cache = BuildCache(open_cache(opened))
-    database = Database(url)
-    try:
-        if follow:
-            _follow(root.absolute(), revision, database, cache, poll_s)
-        done = _export(root, revision, database, cache)
-    finally:
-        database.close()
-    if format_ == "json":
-        write_json(
-            {
-                "commit": done.commit,
-                "definitions": done.definitions,
-                "written": done.written,
-                "removed": done.removed,
-            }
-        )
+        if names or everything or folder or strict or force:
+            raise UsageError(
+                "--to sql exports all definitions to a database", "leave out names, --all, --out"
+            )
+        export_sql(root, revision, url, poll_s if follow else None, format_)
         return
-    out.print(f"{database.name}: {_summary(done)}", markup=False)
+    if follow:
+        raise UsageError("--follow is for --to sql only")
+    if bool(names) == everything:
+        raise UsageError(
+            "name the definitions to export, or use --all", "as in registry export weather/qc --to systemd"
+        )
+    exporter = next(one for one in exporters() if one.name == to)
+    _export_files(root, revision, exporter, names, folder, strict=strict, force=force, format_=format_)
 
 
 def _default_source(root: Path) -> str:
@@ -119,61 +128,109 @@ def _default_source(root: Path) -> str:
     return "HEAD" if repository is not None and repository.is_bare else "worktree"
 
 
-def _export(root: Path, revision: str, database: "Database", cache: "BuildCache") -> "Exported":
-    from registry.exchange.sql import export_to_sql
-    from registry.load.source import open_source
-    from registry.pipeline import snapshot_of
+def _export_files(
+    root: Path,
+    revision: str,
+    exporter: "Exporter",
+    names: tuple[str, ...],
+    folder: Path | None,
+    *,
+    strict: bool,
+    force: bool,
+    format_: Format,
+) -> None:
+    from registry.cli.lookup import load_snapshot
+    from registry.exchange.exporting import export_definitions
 
-    opened = open_source(root, revision)
-    with progress() as report:
-        snapshot, problems = snapshot_of(opened, report, cache, with_contents=False)
-        if snapshot is None:
-            raise ProblemsError(problems, opened.read)
-        return export_to_sql(snapshot, opened.repository, database, report)
-
-
-def _summary(done: "Exported") -> str:
-    commit = f" of commit {done.commit[:12]}" if done.commit else ""
-    return (
-        f"{counted(done.definitions, 'definition')}{commit}, "
-        f"{done.written:,} written, {done.removed:,} removed"
-    )
-
-
-def _follow(root: Path, revision: str, database: "Database", cache: "BuildCache", poll_s: float) -> NoReturn:
-    """Export whenever the source changes, until Ctrl-C. Raises RefusedError for a database to keep."""
-    import time
-
-    from registry.cli.status import StatusView
-    from registry.errors import RefusedError
-    from registry.load.source import open_source
-
-    view = StatusView(open_source(root, revision).read)
-    exported = ""
-    out.print("Following (press Ctrl-C to stop)", markup=False)
-    while True:
-        try:
-            now = _state(root, revision)
-            if now != exported:
-                done = _export(root, revision, database, cache)
-                exported = now
-                view.show(f"{database.name}: {_summary(done)}", is_news=True)
-        except RefusedError:
-            raise
-        except ProblemsError as error:
-            exported = now  # the files have to change
-            view.show("The database keeps the last valid state.", problems=error.problems)
-        except RegistryError as error:
-            view.show("The database keeps its state. Trying again.", error=error)
-        raise_if_interrupted()
-        time.sleep(poll_s)
+    snapshot = load_snapshot(root, revision)
+    some = _selected(snapshot, exporter, names)
+    export = export_definitions(exporter, some)
+    lost = sum(map(len, export.losses.values()))
+    if folder is None and len(export.files) > 1:
+        raise UsageError(f"{exporter.title} has one file for each definition", "name a folder with --out")
+    refuses = bool(export.refused) or (strict and lost > 0)
+    if not (strict and refuses):
+        _write(export, folder, force=force, to_terminal=format_ != "json")
+    if format_ == "json":
+        write_json(_as_json(export, is_written=not (strict and refuses)))
+    else:
+        _report(export, exporter, folder, strict=strict)
+    if refuses:
+        sys.exit(1)
 
 
-def _state(root: Path, revision: str) -> str:
-    """Return a text that differs after each change of the source."""
-    from registry.load.file_stats import scan
-    from registry.load.source import open_source
+def _selected(snapshot: "Snapshot", exporter: "Exporter", names: tuple[str, ...]) -> "list[Exportable]":
+    """Return the named definitions, or all of the kinds that the format is for.
 
-    opened = open_source(root, revision)
-    files = scan(root).digest if opened.is_work_tree else ""
-    return f"{opened.commit} {files}"
+    Raises UsageError for a name that no definition has, and for a definition of another kind.
+    """
+    from registry.cli.lookup import find
+    from registry.exchange.exporting import exportable
+    from registry.model.definition import Definition
+
+    kinds = snapshot.kinds.using(exporter.kinds)
+    if not names:
+        return [exportable(snapshot, one) for kind in sorted(kinds) for one in snapshot.by_kind.get(kind, ())]
+    found = {}
+    for name in names:
+        one = find(snapshot, name, None)
+        if not isinstance(one, Definition):
+            raise UsageError(f"{one.name} was deleted", "`registry show` shows its last content")
+        if one.kind not in kinds:
+            raise UsageError(
+                f"{one.kind}/{one.name} cannot be exported to {exporter.title}", "it has no command"
+            )
+        found[one.path] = exportable(snapshot, one)
+    return list(found.values())
+
+
+def _write(export: "ExportResult", folder: Path | None, *, force: bool, to_terminal: bool) -> None:
+    """Write all files, or none. Raises RefusedError for a file that exists with other content."""
+    from registry.exchange.exporting import WRAPPER_FILE, wrapper
+    from registry.files.atomic_write import put_in
+
+    if folder is None:
+        if to_terminal:
+            write_text("".join(export.files.values()))
+        return
+    files = {path: text.encode() for path, text in export.files.items()}
+    if export.needs_wrapper:
+        files[WRAPPER_FILE] = wrapper()
+    for path, data in files.items():
+        there = folder / path
+        if there.is_symlink() or (there.exists() and not force and there.read_bytes() != data):
+            raise RefusedError(f"{there} exists", "--force replaces it; nothing was written")
+    for path, data in files.items():
+        put_in(folder, path, data)
+    if export.needs_wrapper:
+        (folder / WRAPPER_FILE).chmod(0o755)
+
+
+def _report(export: "ExportResult", exporter: "Exporter", folder: Path | None, *, strict: bool) -> None:
+    """Report losses and refusals on standard error."""
+    for name, losses in export.losses.items():
+        for loss in losses:
+            err.print(f"{name}: {loss.field} is lost: {loss.why}", markup=False)
+    for one in export.refused:
+        err.print(f"{one.name}: {one.field} cannot be exported: {one.why}", markup=False)
+    lost = sum(map(len, export.losses.values()))
+    if strict and (lost or export.refused):
+        err.print("Nothing was written, because of --strict.", markup=False)
+    elif folder is not None:
+        err.print(
+            f"{counted(len(export.losses), 'definition')} exported to {folder} "
+            f"({counted(len(export.files), 'file')}, {exporter.title})",
+            markup=False,
+        )
+
+
+def _as_json(export: "ExportResult", *, is_written: bool) -> Mapping[str, object]:
+    return {
+        "files": dict(export.files) if is_written else {},
+        "lost": {
+            name: [{"field": one.field, "why": one.why} for one in losses]
+            for name, losses in export.losses.items()
+            if losses
+        },
+        "refused": [{"name": one.name, "field": one.field, "why": one.why} for one in export.refused],
+    }

@@ -52,8 +52,8 @@ def command(
       registry import old/*.json --folder weather
       registry import manual.json --repair
     """
-    from registry.exchange import import_files
     from registry.exchange.importer import ImportOptions
+    from registry.exchange.importing import import_files
 
     options = ImportOptions(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
     written = import_files(find_root(registry), files, folder.strip("/"), options)

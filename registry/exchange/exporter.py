@@ -1,0 +1,87 @@
+"""The types that all export formats share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from registry.exchange.fields import FieldTable, Loss
+
+
+@dataclass(frozen=True, slots=True)
+class Exportable:
+    """One definition to export. `document` is the whole file as data, with credentials hidden as on the site.
+
+    `application` is the document of its application, or None. `revision` and `commit` are of its newest
+    revision: 0 and "" if it is not committed. ExportedText files name the identity as a comment or label.
+    """
+
+    kind: str
+    name: str
+    id: int | None
+    document: Mapping[str, Any]
+    application: Mapping[str, Any] | None = None
+    revision: int = 0
+    commit: str = ""
+
+    @property
+    def inside(self) -> Mapping[str, Any]:
+        """The content of `definition`."""
+        inside: Mapping[str, Any] = self.document["definition"]
+        return inside
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedText:
+    """One definition in a format: its text (without a list of losses), what it lost, and whether it starts
+    the program through `registry-run`."""
+
+    text: str
+    losses: tuple[Loss, ...] = ()
+    needs_wrapper: bool = False
+
+
+class NotExportableError(Exception):
+    """A definition cannot be written in a format without changing what it does.
+
+    `field` is the JSON Pointer of the value, `why` the reason, as a clause: "systemd cannot write …".
+    """
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """One format to export to.
+
+    `export` raises NotExportableError. `file_name(name)` is the name of the file of a definition. With
+    `joined_file`, all definitions can be in one file of this name; `join` makes it from the definitions, each
+    with its text (and its losses as comments). `comment` starts a line of a comment. `kinds` is the set of
+    rules of the kinds that it exports. `limits` are lines of Markdown: values that the format cannot write
+    at all, which `export` refuses.
+    """
+
+    name: str
+    title: str
+    table: FieldTable
+    export: Callable[[Exportable], ExportedText]
+    file_name: Callable[[str], str]
+    comment: str = "# "
+    joined_file: str = ""
+    join: Callable[[Sequence[tuple[Exportable, str]]], str] | None = None
+    kinds: str = "process"
+    limits: tuple[str, ...] = ()
+
+
+def with_losses(exporter: Exporter, exported: ExportedText) -> str:
+    """Return the text of a definition after comments that list what it lost."""
+    if not exported.losses or not exporter.comment:
+        return exported.text
+    lines = [f"Not carried by {exporter.title}:", *(f"  {_one_line(str(loss))}" for loss in exported.losses)]
+    return "".join(f"{exporter.comment}{line}\n" for line in lines) + exported.text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

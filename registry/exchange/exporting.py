@@ -1,0 +1,109 @@
+"""Exports definitions of a snapshot: each to a file of its own, or all to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.errors import UsageError
+from registry.exchange.exporter import Exportable, NotExportableError, with_losses
+from registry.model.redaction import redacted
+from registry.model.values import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from registry.exchange.exporter import Exporter
+    from registry.exchange.fields import Loss
+    from registry.model.definition import Definition
+    from registry.snapshot import Snapshot
+
+_APPLICATION = "application"
+WRAPPER_FILE = "registry-run"
+"""The name of the wrapper that some exported files start their program with."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedExport:
+    """A definition that a format cannot express, with the JSON Pointer of the value and the reason."""
+
+    name: str
+    field: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """Files by path below the folder of the export, and what happened to each definition, by name.
+
+    `needs_wrapper`: some files start their program through `registry-run`, which belongs beside them.
+    """
+
+    files: dict[str, str]
+    losses: dict[str, tuple[Loss, ...]]
+    refused: tuple[RefusedExport, ...]
+    needs_wrapper: bool
+
+
+def wrapper() -> bytes:
+    """Return the script `registry-run`."""
+    return (Path(__file__).parent / WRAPPER_FILE).read_bytes()
+
+
+def exportable(snapshot: Snapshot, definition: Definition) -> Exportable:
+    """Return what exporters read of a definition."""
+    kinds = snapshot.kinds
+    name = text_of(definition.inside.get(_APPLICATION))
+    application = snapshot.by_name.get((_APPLICATION, name)) if name else None
+    committed = [one for one in snapshot.revisions_of(definition) if one.commit is not None]
+    return Exportable(
+        definition.kind,
+        definition.name,
+        definition.id,
+        redacted(definition.data, kinds.secret_fields),
+        redacted(application.data, kinds.secret_fields) if application is not None else None,
+        committed[-1].number if committed else 0,
+        (committed[-1].commit or "") if committed else "",
+    )
+
+
+def export_definitions(exporter: Exporter, some: Iterable[Exportable]) -> ExportResult:
+    """Export definitions. Those that the format refuses are in `refused`; the others are exported.
+
+    Raises UsageError when two definitions would be written to one file.
+    """
+    written: list[tuple[Exportable, str]] = []
+    losses: dict[str, tuple[Loss, ...]] = {}
+    refused = []
+    needs_wrapper = False
+    for one in some:
+        try:
+            exported = exporter.export(one)
+        except NotExportableError as error:
+            refused.append(RefusedExport(one.name, error.field, error.why))
+            continue
+        written.append((one, with_losses(exporter, exported)))
+        losses[one.name] = exported.losses
+        needs_wrapper = needs_wrapper or exported.needs_wrapper
+    if exporter.join is not None:
+        files = {exporter.joined_file: exporter.join(written)} if written else {}
+    else:
+        files = _separate(exporter, written)
+    return ExportResult(files, losses, tuple(refused), needs_wrapper)
+
+
+def _separate(exporter: Exporter, written: list[tuple[Exportable, str]]) -> dict[str, str]:
+    files: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for one, text in written:
+        path = exporter.file_name(one.name)
+        # Some file systems ignore case.
+        other = owner.setdefault(path.casefold(), one.name)
+        if other != one.name:
+            raise UsageError(
+                f"{other} and {one.name} would both be written to {path}",
+                "export them into different folders with --out",
+            )
+        files[path] = text
+    return files
