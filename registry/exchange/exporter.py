@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from registry.exchange.fields import FieldTable, Loss
+from registry.exchange.fields import FieldTable, Loss, refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,12 @@ class Exporter:
     join: Callable[[Sequence[tuple[Exportable, str]]], str] | None = None
     kinds: str = "process"
     limits: tuple[str, ...] = ()
+
+
+def require_expressible(table: FieldTable, one: Exportable) -> None:
+    """Raise NotExportableError if the definition has a part that the table refuses."""
+    for refusal in refusals(table, one.document):
+        raise NotExportableError(refusal.field, refusal.why)
 
 
 def with_losses(exporter: Exporter, exported: ExportedText) -> str:

@@ -1,7 +1,7 @@
 """The parts of a definition that an exchange format carries, or loses.
 
-Each format has a table with one row per part: `Carried` or `Lost`. An exporter reports the parts that are
-present in a definition and lost, and docs/exchange.md is generated from the same tables.
+Each format has a table with one row per part: `Carried`, `Lost` or `Refused`. An exporter reports the parts
+that are present in a definition and lost, and docs/exchange.md is generated from the same tables.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,14 @@ class Lost:
     why: str
 
 
-FieldTable = Mapping[str, Carried | Lost]
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The format cannot say the part, which the process needs: such a definition is not exported."""
+
+    why: str
+
+
+FieldTable = Mapping[str, Carried | Lost | Refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,21 @@ class Loss:
 
 def losses(table: FieldTable, document: Mapping[str, Any]) -> list[Loss]:
     """Return what a document contains and a format with this table loses, in order of `DEFINITION_PARTS`."""
-    found = []
+    return list(_present(table, document, Lost))
+
+
+def refusals(table: FieldTable, document: Mapping[str, Any]) -> list[Loss]:
+    """Return the parts because of which a format with this table refuses a document."""
+    return list(_present(table, document, Refused))
+
+
+def _present(
+    table: FieldTable, document: Mapping[str, Any], kind: type[Lost] | type[Refused]
+) -> Iterator[Loss]:
     for name, part in DEFINITION_PARTS.items():
         row = table[name]
-        if isinstance(row, Lost):
-            found += [Loss(pointer, row.why) for pointer in part.pointers(document)]
-    return found
+        if isinstance(row, kind):
+            yield from (Loss(pointer, row.why) for pointer in part.pointers(document))
 
 
 def _top(*keys: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
