@@ -1,16 +1,33 @@
 """`registry import`: definitions from other formats."""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from registry.cli.options import Format, format_option, registry_option
-from registry.cli.terminal import err, find_root, out, write_json
+from registry.cli.terminal import counted, err, find_root, out, write_json
+from registry.exchange.formats import importers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.exchange.fields import Loss
+    from registry.exchange.importing import ImportPlan
+
+IMPORT_FORMATS = tuple(one.name for one in importers())
 
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @registry_option
+@click.option(
+    "--from",
+    "format_name",
+    type=click.Choice(IMPORT_FORMATS),
+    help="Format of the files. Default: found by the name and the content of each file.",
+)
 @click.option(
     "--folder",
     default="",
@@ -18,6 +35,7 @@ from registry.cli.terminal import err, find_root, out, write_json
     metavar="NAME",
     help="Folder for the new definitions, as the first part of their names, for example weather.",
 )
+@click.option("--strict", is_flag=True, help="Write nothing if anything would be lost.")
 @click.option("--repair", is_flag=True, help="Repair known mistakes, and show each repair.")
 @click.option("--modern", is_flag=True, help="Replace old spellings of adapter parameters.")
 @click.option(
@@ -28,22 +46,28 @@ from registry.cli.terminal import err, find_root, out, write_json
 def command(
     files: tuple[Path, ...],
     registry: Path | None,
+    format_name: str | None,
     folder: str,
+    strict: bool,
     repair: bool,
     modern: bool,
     secrets_from_env: bool,
     new_ids: bool,
     format_: Format,
 ) -> None:
-    """Import JSON files of the 2013 service.
+    """Import definitions from files of other formats.
 
-    A file is a single definition, or a list of definitions with ids. Either all files are imported or none. Existing files are never overwritten. The ids of a list are kept; if the
-    ledger already has entries, they are recorded there. Commit imported ids on the main branch: a pull request must not
-    contain ids.
+    A JSON file of the 2013 service is a single definition, or a list of definitions with ids. The ids of a list are
+    kept; if the ledger already has entries, they are recorded there. Commit imported ids on the main branch: a pull
+    request must not contain ids.
+
+    What a definition cannot express is listed on standard error; --strict refuses instead. docs/exchange.md has a table
+    of every format. Either all files are imported or none. Existing files are never overwritten.
 
     \b
     Exit codes:
       0  imported
+      1  --strict, and something would be lost; nothing was imported
       2  nothing was imported
       3  an id belongs to another definition; nothing was imported
 
@@ -53,19 +77,59 @@ def command(
       registry import manual.json --repair
     """
     from registry.exchange.importer import ImportOptions
-    from registry.exchange.importing import import_files
+    from registry.exchange.importing import plan_import, read_file, write_import
 
     options = ImportOptions(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
-    written = import_files(find_root(registry), files, folder.strip("/"), options)
+    texts = (read_file(file, format_name) for file in files)
+    plan = plan_import(find_root(registry), texts, folder.strip("/"), options)
+    is_refused = strict and plan.lost > 0
+    if not is_refused:
+        write_import(plan)
     if format_ == "json":
-        write_json(
-            {"imported": [{"file": one.file, "path": one.path, "notes": list(one.notes)} for one in written]}
-        )
+        write_json(_as_json(plan, is_written=not is_refused))
+    else:
+        _report(plan, is_written=not is_refused)
+    if is_refused:
+        sys.exit(1)
+
+
+def _report(plan: "ImportPlan", *, is_written: bool) -> None:
+    if is_written:
+        for one in plan.files:
+            out.print(f"{one.file} → {one.path}", markup=False)
+            for note in one.notes:
+                err.print_lines("\n".join(f"  {line}" for line in note.split("\n")))
+    for file, _, loss in _losses(plan):
+        place = f"{file}:{loss.line}" if loss.line else file
+        err.print(f"{place}: {loss.field} is lost: {loss.why}", markup=False)
+    if not is_written:
+        err.print("Nothing was written, because of --strict.", markup=False)
         return
-    for one in written:
-        out.print(f"{one.file} → {one.path}", markup=False)
-        for note in one.notes:
-            err.print_lines("\n".join(f"  {line}" for line in note.split("\n")))
-    out.print(f"{len(written)} imported. Next: `registry check`.")
-    if any(one.id is not None for one in written):
+    lost = f", {counted(plan.lost, 'value')} lost" if plan.lost else ""
+    out.print(f"{len(plan.files)} imported{lost}. Next: `registry check`.")
+    if any(one.id is not None for one in plan.files):
         out.print("Their ids are kept. Commit on the main branch: a pull request must not contain ids.")
+
+
+def _losses(plan: "ImportPlan") -> "Iterator[tuple[str, str | None, Loss]]":
+    """Yield the file, the path of the definition if the loss belongs to one, and the loss."""
+    for one in plan.files:
+        for loss in one.losses:
+            yield one.file, one.path, loss
+    for file, losses in plan.losses.items():
+        for loss in losses:
+            yield file, None, loss
+
+
+def _as_json(plan: "ImportPlan", *, is_written: bool) -> dict[str, object]:
+    return {
+        "imported": [
+            {"file": one.file, "format": one.format, "path": one.path, "notes": list(one.notes)}
+            for one in plan.files
+            if is_written
+        ],
+        "lost": [
+            {"file": file, "path": path, "line": loss.line or None, "field": loss.field, "why": loss.why}
+            for file, path, loss in _losses(plan)
+        ],
+    }

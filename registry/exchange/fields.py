@@ -47,10 +47,11 @@ FieldTable = Mapping[str, Carried | Lost | Refused]
 @dataclass(frozen=True, slots=True)
 class Loss:
     """A value that an exported or imported file does not carry. `field` is a JSON Pointer, or the key of a
-    foreign format; `why` says why."""
+    foreign format; `why` says why. `line` is the line of the imported text, or 0 if it is unknown."""
 
     field: str
     why: str
+    line: int = 0
 
     def __str__(self) -> str:
         return f"{self.field}: {self.why}"

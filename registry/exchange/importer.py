@@ -1,17 +1,36 @@
 """The types that all import formats share."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from registry.exchange.fields import Loss
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One definition from another format: a suggested name, the document to write, and notes for the user."""
+    """One definition from another format.
+
+    `name` is a suggestion, `document` the content of the file to write, `notes` are for the user, `losses`
+    what the text says and the document does not. With `is_shared`, several files can bring the same one, as
+    an application that many processes run in.
+    """
 
     name: str
     document: dict[str, Any]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    kind: str = "process_definition"
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedText:
+    """What one text contains: its definitions, and losses that belong to none of them."""
+
+    definitions: tuple[Imported, ...]
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +48,20 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """One format. `read(file_name, text, options)` raises UsageError for input that it does not support."""
+    """One format to import from.
+
+    `read(file_name, text, options)` raises UsageError for input that it does not support. A file whose name
+    matches one of the `patterns` (of fnmatch, in lower case) is of this format, if `recognizes` accepts its
+    text, too. Without a matching pattern, `recognizes` alone decides; without it, only the name.
+    """
 
     name: str
     title: str
-    suffixes: tuple[str, ...]
-    read: Callable[[str, str, ImportOptions], list[Imported]]
+    patterns: tuple[str, ...]
+    read: Callable[[str, str, ImportOptions], ImportedText]
+    recognizes: Callable[[str], bool] | None = None
+
+
+def suggested_name(text: str) -> str:
+    """Return a text as one part of a name: letters, digits and `. _ + -`."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-._+") or "process"

@@ -1,52 +1,104 @@
 """Imports definitions from files of other formats: all of them, or none."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from registry.errors import RegistryError, UsageError
+from registry.exchange.fields import Loss
 from registry.exchange.formats import importers
 from registry.exchange.imported_ids import with_imported_ids
-from registry.exchange.importer import Imported, ImportOptions
+from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions
 from registry.files.atomic_write import create_files, put_in
+from registry.load import yaml
 from registry.load.kinds import modeline
 from registry.load.ledger_files import MAX_LEDGER_BYTES
 from registry.load.source import WorkTree
 from registry.load.yaml.writer import to_yaml
 from registry.model.definition import definition_path
+from registry.model.values import map_of
 
-_KIND = "process_definition"
+_APPLICATION = "application"
 _MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignText:
+    """A text to import: where it is from, as messages name it, and the name of its format if it is known."""
+
+    origin: str
+    text: str
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """One imported definition: its source file, its path, notes for the user, and the id that it kept."""
+    """One imported definition: its origin and format, its path, notes, losses, and the id that it kept."""
 
     file: str
+    format: str
     path: str
     notes: tuple[str, ...]
+    losses: tuple[Loss, ...]
     id: int | None = None
 
 
-def import_files(
-    root: Path, files: Sequence[Path], folder: str, options: ImportOptions
-) -> list[ImportedFile]:
-    """Read all files, then write all definitions below `folder`, and add their ids to the ledger.
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import writes below the root of a registry.
 
-    Raises UsageError for unreadable input and existing files, and RefusedError for ids that are taken.
-    Nothing is written then.
+    `losses` are those of whole texts, by their origin: they belong to no definition.
     """
-    planned: dict[str, tuple[Path, Imported]] = {}
-    for file in files:
-        for imported in _read(file, options):
-            name = f"{folder}/{imported.name}" if folder else imported.name
-            path = definition_path(_KIND, name)
+
+    root: Path
+    files: tuple[ImportedFile, ...]
+    losses: Mapping[str, tuple[Loss, ...]]
+    contents: Mapping[str, bytes]
+    ledger_writes: Sequence[tuple[str, bytes | None]]
+
+    @property
+    def lost(self) -> int:
+        """The number of all losses."""
+        return sum(len(one.losses) for one in self.files) + sum(map(len, self.losses.values()))
+
+
+def read_file(path: Path, format_name: str | None) -> ForeignText:
+    """Read a text to import. Raises UsageError for one that is unreadable, too large, or not UTF-8."""
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(_MAX_BYTES + 1)
+            size = os.fstat(opened.fileno()).st_size
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > _MAX_BYTES:
+        raise UsageError(f"{path} has {max(size, len(data)):,} bytes; the maximum is {_MAX_BYTES:,}")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    return ForeignText(str(path), text, format_name)
+
+
+def plan_import(root: Path, texts: Iterable[ForeignText], folder: str, options: ImportOptions) -> ImportPlan:
+    """Return what to write for all texts: their definitions below `folder`, and their ids in the ledger.
+
+    Raises UsageError for texts that cannot be imported and for existing files, and RefusedError for ids that
+    are taken.
+    """
+    read = _read_all(texts, options)
+    planned: dict[str, tuple[str, Importer, Imported]] = {}
+    for origin, importer, found in read:
+        for one in _below(folder, found.definitions):
+            path = definition_path(one.kind, one.name)
+            if one.is_shared and _is_there(root, path, one, planned):
+                continue
             if path in planned:
                 raise UsageError(
-                    f"{file} and {planned[path][0]} would both be written to {path}",
+                    f"{origin} and {planned[path][0]} would both be written to {path}",
                     "import them with different values of --folder",
                 )
             if (root / path).exists():
@@ -54,22 +106,103 @@ def import_files(
                     f"{path} already exists",
                     "files are not overwritten: choose another --folder, or remove the file first",
                 )
-            planned[path] = (file, imported)
+            planned[path] = (origin, importer, one)
     if options.new_ids:
-        for _, one in planned.values():
+        for _, _, one in planned.values():
             one.document.pop("id", None)
-    ids = {path: one.document["id"] for path, (_, one) in planned.items() if "id" in one.document}
-    ledger_writes = with_imported_ids(root, ids) if ids else []
-    contents = {
-        path: f"{modeline(path, _KIND)}\n{to_yaml(one.document)}".encode()
-        for path, (_, one) in planned.items()
-    }
-    create_files(root, contents)
-    _write_or_undo(root, ledger_writes, contents)
-    return [
-        ImportedFile(str(file), path, imported.notes, ids.get(path))
-        for path, (file, imported) in planned.items()
+    ids = {path: one.document["id"] for path, (_, _, one) in planned.items() if "id" in one.document}
+    return ImportPlan(
+        root,
+        tuple(
+            ImportedFile(origin, importer.name, path, one.notes, one.losses, ids.get(path))
+            for path, (origin, importer, one) in planned.items()
+        ),
+        {origin: found.losses for origin, _, found in read if found.losses},
+        {
+            path: f"{modeline(path, one.kind)}\n{to_yaml(one.document)}".encode()
+            for path, (_, _, one) in planned.items()
+        },
+        with_imported_ids(root, ids) if ids else (),
+    )
+
+
+def write_import(plan: ImportPlan) -> None:
+    """Write all files of the plan, or none. Raises UsageError and RefusedError if that is not possible."""
+    create_files(plan.root, dict(plan.contents))
+    _write_or_undo(plan.root, plan.ledger_writes, plan.contents)
+
+
+def _read_all(
+    texts: Iterable[ForeignText], options: ImportOptions
+) -> list[tuple[str, Importer, ImportedText]]:
+    """Read all texts. Raises UsageError that names each text that cannot be imported."""
+    read = []
+    errors = []
+    for one in texts:
+        try:
+            importer = _importer_of(one)
+            read.append((one.origin, importer, importer.read(one.origin, one.text, options)))
+        except UsageError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        details = [line for error in errors for line in (error.message, f"  {error.hint}") if line.strip()]
+        raise UsageError(
+            f"{len(errors)} of {len(errors) + len(read)} files cannot be imported",
+            "nothing was written: import the others without them",
+            details,
+        )
+    return read
+
+
+def _importer_of(one: ForeignText) -> Importer:
+    known = list(importers())
+    if one.format is not None:
+        return next(importer for importer in known if importer.name == one.format)
+    name = Path(one.origin).name.lower()
+    named = [
+        importer for importer in known if any(fnmatchcase(name, pattern) for pattern in importer.patterns)
     ]
+    found = [importer for importer in named if importer.recognizes is None or importer.recognizes(one.text)]
+    if not named:
+        found = [
+            importer
+            for importer in known
+            if importer.recognizes is not None and importer.recognizes(one.text)
+        ]
+    if len(found) != 1:
+        choices = ", ".join(importer.name for importer in found or known)
+        what = "could be of several formats" if found else "is of an unknown format"
+        raise UsageError(f"{one.origin} {what}", f"name its format with --from: {choices}")
+    return found[0]
+
+
+def _below(folder: str, definitions: Sequence[Imported]) -> list[Imported]:
+    """Return the definitions with names below a folder, and with references to each other below it."""
+    if not folder:
+        return list(definitions)
+    applications = {one.name for one in definitions if one.kind == _APPLICATION}
+    found = []
+    for one in definitions:
+        inside: Any = one.document.get("definition")
+        if map_of(inside).get(_APPLICATION) in applications:
+            inside = inside | {_APPLICATION: f"{folder}/{inside[_APPLICATION]}"}
+        document = one.document | {"definition": inside}
+        found.append(replace(one, name=f"{folder}/{one.name}", document=document))
+    return found
+
+
+def _is_there(
+    root: Path, path: str, one: Imported, planned: Mapping[str, tuple[str, Importer, Imported]]
+) -> bool:
+    """True if a shared definition is planned already, or was written by an earlier import."""
+    if path in planned:
+        return planned[path][2].document == one.document
+    file = root / path
+    if not file.is_file() or file.is_symlink():
+        return False
+    return bool(yaml.read_data(file.read_bytes()) == one.document)
 
 
 def _write_or_undo(root: Path, writes: Sequence[tuple[str, bytes | None]], created: Iterable[str]) -> None:
@@ -86,23 +219,3 @@ def _write_or_undo(root: Path, writes: Sequence[tuple[str, bytes | None]], creat
         for path in created:
             (root / path).unlink(missing_ok=True)
         raise
-
-
-def _read(file: Path, options: ImportOptions) -> list[Imported]:
-    importer = next((one for one in importers() if file.suffix in one.suffixes), None)
-    if importer is None:
-        known = ", ".join(suffix for one in importers() for suffix in one.suffixes)
-        raise UsageError(f"the format of {file} cannot be imported", f"supported extensions: {known}")
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(_MAX_BYTES + 1)
-            size = os.fstat(opened.fileno()).st_size
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    if len(data) > _MAX_BYTES:
-        raise UsageError(f"{file} has {max(size, len(data)):,} bytes; the maximum is {_MAX_BYTES:,}")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
-    return importer.read(str(file), text, options)

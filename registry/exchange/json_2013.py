@@ -13,7 +13,7 @@ from string import whitespace
 from typing import Any
 
 from registry.errors import UsageError
-from registry.exchange.importer import Imported, Importer, ImportOptions
+from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
 from registry.load.foreign_json import check_limits, read_json
 from registry.load.yaml import MAX_DEPTH
 
@@ -24,22 +24,23 @@ _PLACEHOLDER_VALUES = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re
 _MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
 
 
-def read_2013(file_name: str, text: str, options: ImportOptions) -> list[Imported]:
+def read_2013(file_name: str, text: str, options: ImportOptions) -> ImportedText:
     """Return every definition in one file. Raises UsageError when it cannot be imported."""
     notes: list[str] = []
     data = _parse(file_name, text, options, notes)
-    stem = _name_from(PurePath(file_name).stem)
+    stem = suggested_name(PurePath(file_name).stem)
     if not isinstance(data, dict):
         raise UsageError(
             f"{file_name} does not contain a JSON object",
             "a file contains one definition, or a list from the 2013 service",
         )
     if isinstance(data.get("objects"), list):
-        return [
+        listed = [
             _imported(f"{file_name}, object {place}", _name_of(item, place), item, options, notes)
             for place, item in enumerate(data["objects"], 1)
         ]
-    return [_imported(file_name, stem, data, options, notes)]
+        return ImportedText(tuple(listed))
+    return ImportedText((_imported(file_name, stem, data, options, notes),))
 
 
 def _parse(file_name: str, text: str, options: ImportOptions, notes: list[str]) -> Any:
@@ -130,11 +131,7 @@ def _name_of(item: Any, place: int) -> str:
     inside = inside if isinstance(inside, dict) else {}
     base = inside.get("process_name") or PurePath(str(inside.get("exec", ""))).stem or "process"
     number = item.get("id", place) if isinstance(item, dict) else place
-    return f"{_name_from(str(base))}-{number}"
-
-
-def _name_from(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-._+") or "process"
+    return f"{suggested_name(str(base))}-{number}"
 
 
 def _imported(
@@ -208,4 +205,4 @@ def _adapter(inside: dict[str, Any], side: str, options: ImportOptions, notes: l
     inside[f"{side}_adapter"] = adapter
 
 
-IMPORTER = Importer("json-2013", "JSON of the 2013 service", (".json", ".json5"), read_2013)
+IMPORTER = Importer("json-2013", "JSON of the 2013 service", ("*.json", "*.json5"), read_2013)

@@ -269,3 +269,28 @@ def test_all_files_are_imported_or_none_and_nothing_is_overwritten(
     assert (again.code, "already exists" in again.err) == (2, True)
     for name in ("none.json", "good.txt"):
         assert run("import", str(tmp_path / name), *where).code == 2
+
+
+def test_a_file_of_an_unknown_format_is_named_with_the_formats(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text('{"exec": "a"}')
+    outcome = run("import", str(tmp_path / "notes.txt"), *where)
+    assert (outcome.code, "is of an unknown format" in outcome.err) == (2, True)
+    assert "--from: " in outcome.err
+    assert "json-2013" in outcome.err
+    assert run("import", str(tmp_path / "notes.txt"), "--from", "json-2013", *where).code == 0
+    assert document(repo, "notes")["definition"] == {"exec": "a"}
+
+
+def test_all_files_that_cannot_be_imported_are_named_at_once(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "good.json").write_text('{"exec": "a"}')
+    for name in ("bad", "worse"):
+        (tmp_path / f"{name}.json").write_text("[]")
+    outcome = run("import", *(str(tmp_path / f"{name}.json") for name in ("bad", "good", "worse")), *where)
+    assert (outcome.code, "2 of 3 files cannot be imported" in outcome.err) == (2, True)
+    for name in ("bad", "worse"):
+        assert f"{name}.json does not contain a JSON object" in outcome.err
+    assert list((repo.root / "definitions").rglob("*.yaml")) == []

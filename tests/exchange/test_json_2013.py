@@ -16,7 +16,7 @@ PLAIN = ImportOptions()
 
 def imported(item: dict[str, Any], options: ImportOptions = PLAIN) -> dict[str, Any]:
     """The document of one definition."""
-    (found,) = read_2013("a.json", json.dumps(item), options)
+    (found,) = read_2013("a.json", json.dumps(item), options).definitions
     return found.document
 
 
@@ -59,11 +59,13 @@ def test_an_old_spelling_beside_the_new_one_stays() -> None:
 
 
 def test_names_come_from_the_file_or_from_the_program_and_id() -> None:
-    assert [one.name for one in read_2013("my file (2).json", '{"exec": "x"}', PLAIN)] == ["my-file-2"]
+    assert [one.name for one in read_2013("my file (2).json", '{"exec": "x"}', PLAIN).definitions] == [
+        "my-file-2"
+    ]
     objects = [
         {"id": 7, "definition": {"exec": "/bin/run.sh"}},
         {"definition": {"process_name": "Tide"}},
         {"definition": {}},
     ]
-    listed = read_2013("a.json", json.dumps({"objects": objects}), PLAIN)
+    listed = read_2013("a.json", json.dumps({"objects": objects}), PLAIN).definitions
     assert [one.name for one in listed] == ["run-7", "Tide-2", "process-3"]
