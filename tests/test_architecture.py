@@ -85,6 +85,8 @@ INTERFACES = {
     "target_at": "render",
     "report": "reports",
     "server_config": "scaffold/webserver",
+    "EXPORTER": "exchange",
+    "IMPORTER": "exchange",
 }
 
 

@@ -81,12 +81,30 @@ def require_expressible(table: FieldTable, one: Exportable) -> None:
         raise NotExportableError(refusal.field, refusal.why)
 
 
+def identity(one: Exportable) -> str:
+    """Return name, id and revision of a definition on one line, for a comment or a label."""
+    parts = [one.name]
+    if one.id is not None:
+        parts.append(f"id {one.id}")
+    if one.revision:
+        parts.append(f"revision {one.revision}")
+    if one.commit:
+        parts.append(f"commit {one.commit}")
+    return ", ".join(parts)
+
+
 def with_losses(exporter: Exporter, exported: ExportedText) -> str:
-    """Return the text of a definition after comments that list what it lost."""
+    """Return the text of a definition after comments that list what it lost.
+
+    The first line of a script, which names its interpreter, remains the first one.
+    """
     if not exported.losses or not exporter.comment:
         return exported.text
     lines = [f"Not carried by {exporter.title}:", *(f"  {_one_line(str(loss))}" for loss in exported.losses)]
-    return "".join(f"{exporter.comment}{line}\n" for line in lines) + exported.text
+    comments = "".join(f"{exporter.comment}{line}\n" for line in lines)
+    first, end, others = exported.text.partition("\n")
+    is_script = first.startswith("#!")
+    return f"{first}{end}{comments}{others}" if is_script else comments + exported.text
 
 
 def _one_line(text: str) -> str:

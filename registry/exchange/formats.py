@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # By the name of the module, with what it has.
 EXCHANGE_FORMATS: dict[str, tuple[str, ...]] = {
     "procfile": ("EXPORTER",),
+    "cwl": ("EXPORTER",),
     "json_2013": ("IMPORTER",),
 }
 
