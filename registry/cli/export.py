@@ -78,7 +78,15 @@ def command(
     A value that the format cannot write exactly is always refused. docs/exchange.md has a table of every format.
 
     Some formats cannot pass messages in files or limit the time of a run. Their files start the program through the
-    script registry-run, which is written beside them: install it in a folder of PATH.
+    script registry-run, which is written beside them: install it in a folder of PATH. The message is its standard
+    input, or the file that the variable REGISTRY_INPUT names; the answer is its standard output, or the file that
+    REGISTRY_OUTPUT names, which is replaced as a whole when the program succeeds. To start a program with it by hand:
+
+    \b
+      registry-run [-t SECONDS] [-i] [-I SUFFIX] [-o] [-O SUFFIX] -- PROGRAM [ARGUMENT]...
+      -t  seconds until TERM for the process group; KILL follows 10 seconds later; exit status 124
+      -i  the message is a file: each ${input_file} in the arguments becomes its path, ending in the suffix of -I
+      -o  the answer is a file: each ${output_file} becomes a new path, ending in the suffix of -O
 
     --to sql writes all definitions to SQLite, MariaDB, MySQL or PostgreSQL, for queries; it needs --url, and the extra
     `sql` of this package. An older commit, another registry, and a database with foreign tables are refused.
@@ -186,7 +194,8 @@ def _selected(snapshot: "Snapshot", exporter: "Exporter", names: tuple[str, ...]
 
 def _write(export: "ExportResult", folder: Path | None, *, force: bool, to_terminal: bool) -> None:
     """Write all files, or none. Raises RefusedError for a file that exists with other content."""
-    from registry.exchange.exporting import WRAPPER_FILE, wrapper
+    from registry.exchange.exporting import wrapper
+    from registry.exchange.wrapped_command import WRAPPER_FILE
     from registry.files.atomic_write import put_in
 
     if folder is None:

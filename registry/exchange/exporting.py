@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import UsageError
 from registry.exchange.exporter import Exportable, NotExportableError, with_losses
+from registry.exchange.wrapped_command import WRAPPER_FILE
 from registry.model.redaction import redacted
 from registry.model.values import text_of
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 _APPLICATION = "application"
-WRAPPER_FILE = "registry-run"
-"""The name of the wrapper that some exported files start their program with."""
 
 
 @dataclass(frozen=True, slots=True)

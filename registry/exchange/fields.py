@@ -144,7 +144,7 @@ def _extensions(document: Mapping[str, Any]) -> Iterator[str]:
 def _message_details(document: Mapping[str, Any]) -> Iterator[str]:
     for side in ("input", "output"):
         for key in adapter(document, side)[1]:
-            if key in ("content_type", "framing", "chunk_size", "max_message_size", "suffix"):
+            if key in ("content_type", "framing", "chunk_size", "max_message_size"):
                 yield f"/definition/{side}_adapter/{side}_params/{key}"
 
 
@@ -174,7 +174,7 @@ DEFINITION_PARTS: Mapping[str, DefinitionPart] = {
     ),
     "files": DefinitionPart(
         "file adapters with a path",
-        _adapter_that(lambda type_, params: type_ == "file" and "file_path" in params),
+        _adapter_that(lambda type_, params: type_ == "file" and ("file_path" in params or "file" in params)),
     ),
     "stream": DefinitionPart("adapters `stream`", _adapter_that(lambda type_, _: type_ == "stream")),
     "append": DefinitionPart("adapters `append`", _adapter_that(lambda type_, _: type_ == "append")),
