@@ -1,0 +1,60 @@
+"""`mcpServers`, as many MCP clients read it: Claude, Cursor, Gemini, Copilot and others.
+
+There is no specification. Claude Code, Copilot and others replace `${NAME}` in all texts by a variable of
+their environment, and Gemini also `$NAME` (their documentation of MCP servers).
+"""
+
+import re
+from collections.abc import Sequence
+
+from registry.exchange.exporter import Exportable, ExportedText, Exporter
+from registry.exchange.fields import Carried, FieldTable, Lost, losses
+from registry.exchange.mcp_client import (
+    SERVER_TABLE,
+    STDIO_LIMIT,
+    as_json_text,
+    joined_servers,
+    server_entry,
+    server_name,
+)
+
+_FILE = "mcp.json"
+_KEY = "mcpServers"
+_REPLACED = re.compile(r"\$[A-Za-z_{]")
+
+_TABLE: FieldTable = {
+    **SERVER_TABLE,
+    "references": Carried(
+        "`env`, as `${NAME}`; write the value itself for a client that does not replace it"
+    ),
+    "cwd": Lost("the file has it as `cwd`, which not all clients read"),
+}
+
+
+def _export(one: Exportable) -> ExportedText:
+    """Return a configuration file with one server."""
+    entry = server_entry(one, _REPLACED, lambda name: f"${{{name}}}")
+    return ExportedText(
+        as_json_text({_KEY: {server_name(one.name): entry}}), tuple(losses(_TABLE, one.document))
+    )
+
+
+def _join(written: Sequence[tuple[Exportable, str]]) -> str:
+    return as_json_text({_KEY: joined_servers(_KEY, written)})
+
+
+EXPORTER = Exporter(
+    "mcp-json",
+    "MCP clients (mcpServers)",
+    _TABLE,
+    _export,
+    lambda _: _FILE,
+    comment="",
+    joined_file=_FILE,
+    join=_join,
+    limits=(
+        STDIO_LIMIT,
+        "`${`, or `$` before a letter or `_`, in any text except `${NAME}` as the whole value of a variable: "
+        "some clients replace it, and there is no escape.",
+    ),
+)
