@@ -48,7 +48,8 @@ class Settings:
     or ignore). `folders` does the same for definitions whose names start with a prefix. `fail_on` gives the
     level from which a change fails a review, by party, and by folder and party. `compat` names old clients
     that must accept the definitions. `require_match`: changes through HTTP need the header `If-Match`.
-    `host_files`: the site contains `_headers` and `_redirects`, which some hosts read.
+    `host_files`: the site contains `_headers` and `_redirects`, which some hosts read. `exports` are the
+    formats in which the site has each definition, by the names in `registry.exchange.formats`.
     """
 
     title: str = "Process Registry"
@@ -73,6 +74,7 @@ class Settings:
     fail_on: Mapping[str, Any] = field(default_factory=dict)
     require_match: bool = False
     host_files: bool = False
+    exports: tuple[str, ...] = ()
 
     def level_of(self, rule: str, name: str) -> str | None:
         """Return the level of a rule or change for the definition `name`.
@@ -206,7 +208,7 @@ def _value(key: str, value: Any) -> Any:
     """Convert a valid value of the document to the type that `Settings` uses."""
     if key == "folders":
         return {name.strip("/"): levels for name, levels in value.items()}
-    if key == "compat":
+    if key in ("compat", "exports"):
         return tuple(value)
     return int(value) if key == "page_size" else value  # JSON Schema accepts 5.0 as an integer
 

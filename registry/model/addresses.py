@@ -28,6 +28,8 @@ RECENT_PAGE = "_recent"
 SEARCH = "_search"
 ASSETS = "_assets"
 SCHEMAS = "schema"
+# Definitions in other formats: a folder below each page, and one at the top for what the files share.
+EXPORTS = "_exports"
 # Digests of all files, which publishing adds.
 PUBLICATION = "_registry"
 # Only on the live server: its additions to open pages.
@@ -258,6 +260,32 @@ def revision_anchor(kind: str, name: str, revision: int, count: int) -> str:
 def revision_page(kind: str, name: str, revision: int) -> str:
     """Address of the page of one revision."""
     return f"{kind}/{name}/_revisions/{revision}"
+
+
+def export_file(kind: str, name: str, format_: str, file: str) -> str:
+    """Address of a definition in another format.
+
+    The folder of the format separates files of the same name: `compose.yaml` is that of every definition in
+    one format, and that of the definition `compose` in another.
+    """
+    return f"{kind}/{name}/{EXPORTS}/{format_}/{file}"
+
+
+def shared_export_file(file: str) -> str:
+    """Address of a file that exports of several definitions use."""
+    return f"{EXPORTS}/{file}"
+
+
+def is_export(path: str) -> bool:
+    """Return True for the path of an export, or of a file that exports use."""
+    return f"/{EXPORTS}/" in f"/{path}"
+
+
+def parse_export_file(file: str) -> tuple[str, str] | None:
+    """Return kind and name of the definition that a file is an export of; None for every other file."""
+    place, found, _ = file.partition(f"/{EXPORTS}/")
+    kind, _, name = place.partition("/")
+    return (kind, name) if found and name else None
 
 
 def search_rows(shard: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from registry.model.addresses import ASSETS, is_api
+from registry.model.addresses import ASSETS, is_api, is_export
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,8 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
 )
 """Media types by the ending of a file's name. No charset: servers add it, or not."""
 DEFAULT_TYPE = "application/octet-stream"
+EXPORT_TYPE = "text/plain; charset=utf-8"
+"""Media type of exports. Their names end as programs expect it, with endings that web servers do not know."""
 COMPRESSED_TYPES = tuple(
     MEDIA_TYPES[ending] for ending in (".json", ".ndjson", ".css", ".js", ".svg", ".atom")
 )
@@ -49,6 +51,8 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 def media_type(path: str) -> str:
     """Return the media type of a file of a site, with the charset of texts."""
+    if is_export(path):
+        return EXPORT_TYPE
     _, dot, ending = path.rpartition("/")[2].rpartition(".")
     found = MEDIA_TYPES.get(dot + ending, DEFAULT_TYPE)
     return f"{found}; charset=utf-8" if found.startswith("text/") else found

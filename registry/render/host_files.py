@@ -16,11 +16,13 @@ from registry.model import addresses
 from registry.model.addresses import AddressForm
 from registry.model.http_headers import (
     API_HEADERS,
+    EXPORT_TYPE,
     IMMUTABLE,
     MEDIA_TYPES,
     REVALIDATED,
     SECURITY_HEADERS,
 )
+from registry.render.exports import selected_exporters
 from registry.render.target import File, Target, rendered_target
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target]:
     if snapshot.settings.host_files:
         base = snapshot.settings.base_path
         for path, text in (
-            (addresses.HOST_HEADERS, _headers(base, [kind.name for kind in snapshot.kinds])),
+            (addresses.HOST_HEADERS, _headers(base, snapshot)),
             (addresses.HOST_REDIRECTS, _redirects(base, snapshot.settings.addresses)),
         ):
             yield rendered_target(path, File(path, text.encode()))
@@ -57,7 +59,8 @@ def target_at(snapshot: Snapshot, path: str) -> Target | None:
     return next((one for one in render(snapshot) if path in one.prefixes), None)
 
 
-def _headers(base: str, kinds: list[str]) -> str:
+def _headers(base: str, snapshot: Snapshot) -> str:
+    kinds = [kind.name for kind in snapshot.kinds]
     revalidated = {"Cache-Control": REVALIDATED}
     rules: dict[str, Mapping[str, str]] = {
         f"{base}*": SECURITY_HEADERS,
@@ -71,12 +74,28 @@ def _headers(base: str, kinds: list[str]) -> str:
         **{f"{base}{folder}/*": revalidated for folder in addresses.PAGE_FOLDERS},
         f"{base}{addresses.PUBLICATION}/*": revalidated,
         **{f"{base}{kind}/*": revalidated for kind in kinds},
+        **(_of_exports(base, snapshot) if snapshot.settings.exports else {}),
     }
     # The default of these hosts, `max-age=0, must-revalidate`, means the same for the pages of further kinds.
     lines: list[str] = []
     for path, headers in list(rules.items())[:_MOST_HEADER_RULES]:
         lines += ["", path, *(f"  {name}: {value}" for name, value in headers.items())]
     return _ABOUT_HEADERS + "\n".join(lines) + "\n"
+
+
+def _of_exports(base: str, snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
+    """Return rules for each number of parts of a name, as in `_redirects`."""
+    own_type = {"Content-Type": EXPORT_TYPE}
+    rules: dict[str, Mapping[str, str]] = {
+        f"{base}{addresses.EXPORTS}/*": {**own_type, "Cache-Control": REVALIDATED}
+    }
+    kinds = {kind for one in selected_exporters(snapshot) for kind in snapshot.kinds.using(one.kinds)}
+    for kind in sorted(kinds):
+        place = f"{base}{kind}"
+        for level in _PLACEHOLDERS:
+            place += f"/:{level}"
+            rules[f"{place}/{addresses.EXPORTS}/*"] = own_type
+    return rules
 
 
 def _redirects(base: str, forms: str) -> str:

@@ -168,6 +168,8 @@ def _concerned(
 ) -> set[QualifiedName]:
     """Return the definitions whose pages or answers the changes may concern."""
     moved = {place for place in changes.definitions if (place in before.by_name) != (place in after.by_name)}
+    # With exports, what a definition refers to is a part of its files.
+    shown = changes.definitions if after.settings.exports else moved
     return (
         changes.definitions.keys()
         | before.lookups.targets_of(before.kinds, changes.definitions)
@@ -176,7 +178,7 @@ def _concerned(
             for place, new in revisions.items()
             if new.key != before.revisions.get(place, NO_REVISIONS).key
         }
-        | {(one.kind, one.name) for place in moved for one, _ in after.referring.get(place, ())}
+        | {(one.kind, one.name) for place in shown for one, _ in after.referring.get(place, ())}
     )
 
 

@@ -47,6 +47,8 @@ class Fingerprints:
         known, common, by_name = self._known, snapshot.common_fingerprint, snapshot.by_name
         references = {kind.name: kind.references for kind in snapshot.kinds}
         revisions, referring = snapshot.revisions, snapshot.referring
+        # An export contains fields of the application. Pages show only whether it exists.
+        shown = _blob_of if snapshot.settings.exports else _exists
         found, computed = [], dict[tuple[str, str], str]()
         for kind, name, number, _, summary, blob in some:
             place = (kind, name)
@@ -56,7 +58,7 @@ class Fingerprints:
                 stored, added = revisions.get(place, NO_REVISIONS).key
                 others = referring.get(place)
                 links = [
-                    (to.kind, target) in by_name
+                    shown(by_name.get((to.kind, target or "")))
                     for to, target in zip(references[kind], summary.references, strict=True)
                 ]
                 facts = f"{common}\0{kind}\0{name}\0{number}\0{blob}\0{links}\0{stored}"
@@ -76,6 +78,14 @@ class Fingerprints:
             self._known.update(computed)
         else:
             self._known = updated(self._known, computed)
+
+
+def _exists(definition: Definition | None) -> bool:
+    return definition is not None
+
+
+def _blob_of(definition: Definition | None) -> str | None:
+    return definition.blob if definition is not None else None
 
 
 def common_fingerprint(snapshot: Snapshot) -> str:

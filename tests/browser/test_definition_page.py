@@ -34,7 +34,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     report.chmod(0o755)
     repo = RepoBuilder(folder / "repo")
-    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.write("registry.yaml", "registry_id: registry-1\nexports: [procfile]\n")
     deep = {"a": {"b": {"c": {"d": {"e": {"f": {"g": LONG}}}}}}}
     definition = {
         "exec": str(report),
@@ -48,6 +48,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         f"title: {LONG[:120]}\nowners: [{LONG[:100]}]\nlinks: [{{href: 'https://example.org/', title: {LONG[:100]}}}]\n"
         f"definition: {json.dumps(definition)}\n",
     )
+    plain = [one for one in ARGUMENTS if "\r" not in one]
+    repo.define("audio/plain", f"title: P\ndefinition: {json.dumps({'exec': str(report), 'argv': plain})}\n")
     repo.commit("Add it")
     assert main(["index", "-C", str(repo.root)]) == 0
     assert build(open_source(repo.root), Site(folder / "site")).files
@@ -77,6 +79,33 @@ def test_the_copied_command_runs_with_the_same_arguments(
     argv, folder = json.loads(done.stdout)
     assert argv == ARGUMENTS
     assert folder != str(tmp_path)
+    context.close()
+
+
+def test_an_export_is_copied_as_it_is_in_its_file(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_S * 1000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(address.replace("encode", "plain"))
+    page.click("text=Procfile")
+    page.click("#export-procfile + button")
+    page.wait_for_selector("#export-procfile + button:has-text('Copied')")
+    file = context.request.get(f"{page.url}_exports/procfile/Procfile")
+    assert page.evaluate("navigator.clipboard.readText()") == file.text() != ""
+    context.close()
+
+
+def test_an_export_is_read_without_scripts(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE_S * 1000)
+    page = context.new_page()
+    page.goto(address)
+    page.click("text=Procfile")
+    assert "exec env" in page.inner_text("#export-procfile")
+    # Its control characters would be missing in a copy.
+    assert page.locator("#export-procfile + button").count() == 0
+    assert page.is_visible("text=use the file")
     context.close()
 
 

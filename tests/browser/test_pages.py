@@ -75,6 +75,7 @@ def open_page(page: Page, shown: Demonstration, kind: PageType) -> None:
     assert answer is not None
     assert (answer.status == 404) == (kind.name == "not-found")
     page.wait_for_selector(kind.waits_for)
+    page.evaluate("document.querySelectorAll('details.export').forEach((one) => { one.open = true; })")
 
 
 @every_page

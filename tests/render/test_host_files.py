@@ -51,7 +51,10 @@ def files_of(site: Path) -> dict[str, bytes]:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
     """Each sort of address: several pages, a deleted definition, deep and foreign names, a kind of its own."""
     repo = RepoBuilder(tmp_path_factory.mktemp("hosts") / "repo")
-    repo.write("registry.yaml", "registry_id: registry-1\npage_size: 2\nlayout: full\nhost_files: true\n")
+    repo.write(
+        "registry.yaml",
+        "registry_id: registry-1\npage_size: 2\nlayout: full\nhost_files: true\nexports: [procfile]\n",
+    )
     repo.write(".gitignore", "/site*\n/.site*\n/plain*\n/.plain*\n")
     repo.write("schema/api_x.schema.json", KIND)
     repo.define("one", "definition: {a: 1}\n", kind="api_x")
@@ -73,7 +76,9 @@ def test_each_file_gets_the_headers_of_our_nginx(registry: RepoBuilder, tmp_path
     files = files_of(site)
     rules = parse_headers(files["_headers"].decode())
     port = free_port()
-    configuration = webserver_config("nginx", site, Settings(base_url=base), f"127.0.0.1:{port}")
+    configuration = webserver_config(
+        "nginx", site, Settings(base_url=base, exports=("procfile",)), f"127.0.0.1:{port}"
+    )
     with (
         nginx(configuration, port, tmp_path / "run") as address,
         closing(HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)) as connection,
@@ -90,7 +95,10 @@ def test_each_file_gets_the_headers_of_our_nginx(registry: RepoBuilder, tmp_path
             assert sent == {
                 name.lower(): value for name, value in headers_of(file).items() if name != "Content-Type"
             }, path
-            assert answer.headers["content-type"] == headers_of(file)["Content-Type"].partition(";")[0], path
+            own_type = headers_of(file)["Content-Type"]
+            is_export = "/_exports/" in file
+            sent_type = own_type if is_export else own_type.partition(";")[0]
+            assert answer.headers["content-type"] == sent_type, path
             for host in ("cloudflare", "netlify"):
                 by_host = headers_for(rules, path, host)
                 kind = by_host.pop("content-type", None)
@@ -100,7 +108,7 @@ def test_each_file_gets_the_headers_of_our_nginx(registry: RepoBuilder, tmp_path
                 if file not in (*FILES, ".nojekyll", "404.html"):
                     assert by_host == sent, (path, host)
                 # Hosts know the other types.
-                assert kind == ("application/x-ndjson" if file.endswith(".ndjson") else None)
+                assert kind == (own_type if is_export or file.endswith(".ndjson") else None)
 
 
 @pytest.mark.parametrize("base", ["/", "/group/repo/"])

@@ -26,6 +26,7 @@ from tests.support.waiting import PATIENCE_S
 from tests.support.webservers import webserver
 
 COUNT = 45
+EXPORT = "process_definition/group/p00/_exports/procfile/Procfile"
 
 
 def redirect_of(server: str) -> int:
@@ -49,7 +50,7 @@ class Answer(NamedTuple):
 def registry(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
     """Enough definitions for three pages, one deleted."""
     repo = RepoBuilder(tmp_path_factory.mktemp("contract") / "repo")
-    repo.write("registry.yaml", "registry_id: registry-1\n")
+    repo.write("registry.yaml", "registry_id: registry-1\nexports: [procfile]\n")
     repo.write(".gitignore", "/site\n/.site.generations\n")
     for number in range(COUNT + 1):
         repo.define(f"group/p{number:02d}")
@@ -74,7 +75,8 @@ def address(
         folder = tmp_path_factory.mktemp(request.param)
         _open_to_servers(folder)
         assert build(open_source(registry.root), Site(folder / "site")).files
-        configuration = webserver_config(request.param, folder / "site", Settings(), f"127.0.0.1:{port}")
+        settings = Settings(exports=("procfile",))
+        configuration = webserver_config(request.param, folder / "site", settings, f"127.0.0.1:{port}")
         with webserver(request.param, configuration, port, folder / "run") as found:
             yield found
         return
@@ -276,14 +278,23 @@ def test_headers_are_the_same_on_each_server(address: str) -> None:
         ("/api/process_definition/all.ndjson", "api/process_definition/all.ndjson"),
         ("/schema/process_definition.schema.json", "schema/process_definition.schema.json"),
         ("/" + asset.replace("../", ""), asset.replace("../", "")),
+        (f"/{EXPORT}", EXPORT),
     ):
         found = ask(address, path).headers
         expected = {name.lower(): value for name, value in headers_of(file).items()}
         sent = {name: found[name] for name in (*expected, "access-control-allow-origin") if name in found}
-        # Servers may name the encoding of texts.
-        for one in (sent, expected):
+        # Servers may name the encoding of texts. Pages name it themselves.
+        for one in (sent, expected) if file != EXPORT else ():
             one["content-type"] = one["content-type"].removesuffix("; charset=utf-8")
         assert sent == expected, path
+
+
+def test_exports_are_text_and_others_are_missing(address: str) -> None:
+    found = ask(address, f"/{EXPORT}")
+    assert (found.status, found.body.endswith(b"exec /bin/p00\n")) == (200, True)
+    missing = ask(address, f"/{EXPORT}.old")
+    assert (missing.status, b"This page does not exist" in missing.body) == (404, True)
+    assert missing.type.startswith("text/html")
 
 
 def test_an_unchanged_answer_is_not_sent_again(address: str) -> None:

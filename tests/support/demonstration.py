@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from registry.cli import main
+from registry.exchange.formats import exporters
 from registry.load.yaml.writer import to_yaml
 from tests.support.repo import RepoBuilder
 from tests.support.served import get, served
@@ -126,6 +127,7 @@ def demonstration_repo(root: Path) -> RepoBuilder:
     repo.write(
         "registry.yaml",
         "title: Process Registry\ndescription: Every form of *value* on every page.\nregistry_id: 8d7c3f52-6a1e-4f0b-9b57-2f4c1de0a7e3\n"
+        f"exports: [{', '.join(one.name for one in exporters())}]\n"
         "layout: full\nrepo_url: https://github.com/example/definitions\nbase_url: https://registry.example.org/site/\n",
     )
     repo.commit("Add the processes of all teams")

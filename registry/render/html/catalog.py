@@ -13,10 +13,12 @@ from markupsafe import Markup
 from registry.errors import UsageError
 from registry.load.yaml.writer import to_yaml
 from registry.model import addresses
+from registry.render.exports import exports_of
 from registry.render.html.api_page import api_page_context, api_page_fingerprint
 from registry.render.html.browse import LIST_PAGE_SIZE, BrowsePages, list_page_count
 from registry.render.html.changes_page import FEED_FILE, NewestChanges
 from registry.render.html.definition import badges, definition_texts, tombstone_texts
+from registry.render.html.export_list import export_list
 from registry.render.html.pages import PageTemplates, Templates
 from registry.render.html.revisions import (
     ShownRevision,
@@ -289,8 +291,12 @@ class _Catalog:
         return self.home([self.snapshot.fingerprints_of(one) for one in some])
 
     def _in_kind(self, path: str) -> Target | None:
-        """Return the target with the page of a kind's list or of a definition in a file, or None."""
-        found = addresses.parse_page_file(path)
+        """Return the target with the page of a kind's list or of a definition in a file, or None.
+
+        Exports of a definition are in the target of its pages.
+        """
+        export = addresses.parse_export_file(path)
+        found = addresses.PageFile(*export, 1) if export is not None else addresses.parse_page_file(path)
         kind = self.snapshot.kinds.by_name.get(found.kind) if found is not None else None
         if found is None or kind is None:
             return None
@@ -509,11 +515,14 @@ class _Catalog:
         shown = self.shown_revisions(kind, definition.name, revisions)
         file = addresses.page_file(addresses.definition_page(kind.name, definition.name))
         root = addresses.top_from(file)
+        exports = exports_of(self.snapshot, definition)
         texts = {
             **definition_texts(self.snapshot, self.templates, kind, definition, shown, root),
             **self.browse.around(definition, root),
+            "page.exports": export_list(exports, self.templates, root),
         }
         yield self.filled_page(file, "definition.html", root, facts, texts)
+        yield from (one.file for one in exports if one.file is not None)
         yield from self.history_pages(kind, facts, definition, revisions, shown)
 
     @_explained

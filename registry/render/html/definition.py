@@ -105,6 +105,7 @@ def tombstone_texts(
         "page.users_href": "",
         "page.users_count": "",
         "page.folders": b"",
+        "page.exports": b"",
         "page.replaces": b"",
         "page.path": definition_path(tombstone.kind, tombstone.name),
         **_source_links(snapshot, None),

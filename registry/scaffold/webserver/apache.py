@@ -9,6 +9,7 @@ from registry.model import addresses
 from registry.model.http_headers import (
     API_HEADERS,
     COMPRESSED_TYPES,
+    EXPORT_TYPE,
     IMMUTABLE,
     MEDIA_TYPES,
     REVALIDATED,
@@ -71,7 +72,11 @@ Listen {listen}
         # Their names change with their content.
         Header always set Cache-Control "{immutable}"
     </Location>
-</VirtualHost>
+{exports}</VirtualHost>
+"""
+_EXPORTS = """    <LocationMatch "^{base_pattern}(.+/)?{exports}/">
+        ForceType "{type}"
+    </LocationMatch>
 """
 
 
@@ -101,6 +106,9 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         headers=_headers({**SECURITY_HEADERS, "Cache-Control": REVALIDATED}, "\n    "),
         api_headers=_headers(API_HEADERS, "\n        "),
         immutable=IMMUTABLE,
+        exports=_EXPORTS.format(base_pattern=base_pattern, exports=addresses.EXPORTS, type=EXPORT_TYPE)
+        if settings.exports
+        else "",
         missing=NOT_FOUND_TEXT.replace('"', '\\"') + '"',
         missing_page=addresses.NOT_FOUND_PAGE,
         read_only=READ_ONLY_TEXT.replace('"', '\\"') + '"',

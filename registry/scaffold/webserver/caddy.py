@@ -5,7 +5,14 @@ from pathlib import Path
 
 from registry.load.settings import Settings
 from registry.model import addresses
-from registry.model.http_headers import API_HEADERS, IMMUTABLE, MEDIA_TYPES, REVALIDATED, SECURITY_HEADERS
+from registry.model.http_headers import (
+    API_HEADERS,
+    EXPORT_TYPE,
+    IMMUTABLE,
+    MEDIA_TYPES,
+    REVALIDATED,
+    SECURITY_HEADERS,
+)
 from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_METHODS, READ_ONLY_TEXT, split_listen
 
 _CADDY = """# Serves the registry built at {folder}, written by `registry webserver caddy`.
@@ -56,7 +63,7 @@ http://{server_name}:{port} {{
 		# The names of assets change with their content.
 		header @assets Cache-Control "{immutable}"
 		header @others Cache-Control "{cache}"
-		file_server
+{exports}		file_server
 	}}
 
 	handle_errors {{
@@ -73,6 +80,13 @@ http://{server_name}:{port} {{
 		}}
 	}}
 }}
+"""
+
+
+# `>` as above.
+_EXPORTS = """\
+		@exports path */{exports}/*
+		header @exports >Content-Type "{type}"
 """
 
 
@@ -98,6 +112,7 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         security_headers=_headers(SECURITY_HEADERS),
         revalidated=_headers({"Cache-Control": REVALIDATED}),
         cache=REVALIDATED,
+        exports=_EXPORTS.format(exports=addresses.EXPORTS, type=EXPORT_TYPE) if settings.exports else "",
         immutable=IMMUTABLE,
         lines=MEDIA_TYPES[".ndjson"],
         missing=NOT_FOUND_TEXT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from registry.model import addresses
@@ -9,6 +10,7 @@ from registry.model.http_headers import (
     API_HEADERS,
     COMPRESSED_TYPES,
     DEFAULT_TYPE,
+    EXPORT_TYPE,
     IMMUTABLE,
     MEDIA_TYPES,
     REVALIDATED,
@@ -72,7 +74,7 @@ server {{
         {immutable}
     }}
 
-    location @registry_missing {{
+{exports}    location @registry_missing {{
         internal;
         default_type application/json;
         {api_headers}
@@ -100,6 +102,18 @@ server {{
 }}
 """
 
+# A name of a definition can have any number of parts.
+_EXPORTS = """\
+    location ~ ^{pattern}(?<registry_export>(?:.+/)?{exports}/.+)$ {{
+        alias {folder}/$registry_export;
+        types {{ }}
+        default_type "{type}";
+        {security_headers}
+        {revalidated}
+        error_page 403 404 {base}{missing_page};
+    }}
+
+"""
 _WITHOUT_SLASH = """
     location = {path} {{
         return 301 {base}$is_args$args;
@@ -110,6 +124,16 @@ _WITHOUT_SLASH = """
 def server_config(folder: Path, settings: Settings, listen: str, server_name: str) -> str:
     """Return a server block; see `webserver_config`."""
     base = settings.base_path
+    exports = _EXPORTS.format(
+        pattern=re.escape(base),
+        exports=addresses.EXPORTS,
+        folder=_quoted(str(folder)),
+        type=EXPORT_TYPE,
+        security_headers=_add_headers(SECURITY_HEADERS),
+        revalidated=_add_headers({"Cache-Control": REVALIDATED}),
+        base=base,
+        missing_page=addresses.NOT_FOUND_PAGE,
+    )
     return _NGINX.format(
         folder=_quoted(str(folder)),
         listen=listen,
@@ -120,6 +144,7 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         api_file=addresses.api_files(addresses.API)[1],
         assets=addresses.ASSETS,
         missing_page=addresses.NOT_FOUND_PAGE,
+        exports=exports if settings.exports else "",
         missing=f"'{NOT_FOUND_TEXT}'",
         read_only=f"'{READ_ONLY_TEXT}'",
         methods=READ_METHODS,
