@@ -1,11 +1,16 @@
-"""Write docs/rules.md, changes.md, commands.md and sql.md from the rules, change table, commands and tables.
+"""Write docs/rules.md, changes.md, commands.md, sql.md and exchange.md from the data that the program uses.
+
+The text of exchange.md around its tables is in the file exchange.md beside this script.
 
 The script also adds the program's schemas to the list that identifies older copies. The tests check that all
 files are up to date.
 """
 
 import inspect
+import json
+import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +18,9 @@ import click
 from registry.changes import TABLE, Party
 from registry.check import OTHERS, RULES
 from registry.cli import COMMANDS, program
+from registry.exchange.exporter import Exporter
+from registry.exchange.fields import DEFINITION_PARTS, Carried, Lost, Refused
+from registry.exchange.formats import exporters, importers
 from registry.exchange.sql.tables import METADATA
 from registry.load.defaults import SETTINGS_SCHEMA
 from registry.load.kinds import ADAPTERS_INDEX, load_kinds
@@ -20,6 +28,7 @@ from registry.load.schema_copies import DIGESTS, digest
 from registry.load.source import WorkTree
 
 DOCS = Path(__file__).parent.parent / "docs"
+SETTINGS = DOCS.parent / "schema" / SETTINGS_SCHEMA
 
 
 def rules() -> str:
@@ -226,13 +235,86 @@ def schema_digests() -> str:
     return "".join(f"{line}\n" for line in sorted(lines, key=lambda line: (line.split("  ")[1], line)))
 
 
+def exchange() -> str:
+    """Return the page of all formats that definitions are exported to and imported from."""
+    text = (Path(__file__).parent / "exchange.md").read_text(encoding="utf-8")
+    formats = [*exporters()]
+    imports = "".join(
+        f"| `{one.name}` | {one.title} | {', '.join(f'`{pattern}`' for pattern in one.patterns)} |\n"
+        for one in importers()
+    )
+    generated = {
+        "parts": _parts_by_format(formats),
+        "formats": "\n".join(_exported_format(one) for one in formats),
+        "imports": f"| `--from` | format | names of files |\n|---|---|---|\n{imports}",
+    }
+    for name, found in generated.items():
+        text = text.replace(f"<!-- {name} -->\n", found)
+    return text
+
+
+_MARKS = {Carried: "yes", Lost: "no", Refused: "refused"}
+
+
+def _parts_by_format(formats: Sequence[Exporter]) -> str:
+    """Return a table of all parts of a definition by format."""
+    head = " | ".join(f"[{one.name}](#{one.name})" for one in formats)
+    rows = [f"| part | {head} |\n|{'---|' * (len(formats) + 1)}\n"]
+    for name, part in DEFINITION_PARTS.items():
+        marks = (_mark(one.table[name]) for one in formats)
+        rows.append(f"| {_cell(part.title)} | {' | '.join(marks)} |\n")
+    return "".join(rows)
+
+
+def _mark(row: Carried | Lost | Refused) -> str:
+    return "registry-run" if isinstance(row, Carried) and row.by_wrapper else _MARKS[type(row)]
+
+
+def _exported_format(one: Exporter) -> str:
+    """Return the section of one format."""
+    files = f"Files: `{one.joined_file or one.file_name('weather/qc-packets')}`"
+    scope = "" if one.joined_file else " for the definition `weather/qc-packets`"
+    parts = [
+        f"### {one.name}\n",
+        f"{one.title}. {files}{scope}.\n",
+        "| part | in the file |\n|---|---|\n"
+        + "".join(
+            f"| {_cell(part.title)} | {_cell(_in_words(one.table[name]))} |\n"
+            for name, part in DEFINITION_PARTS.items()
+        ),
+    ]
+    if one.limits:
+        parts.append("Refused, because the format cannot write it exactly:\n")
+        parts.append("".join(f"- {' '.join(line.split())}\n" for line in one.limits))
+    return "\n".join(parts)
+
+
+def _in_words(row: Carried | Lost | Refused) -> str:
+    if isinstance(row, Carried):
+        return f"{row.how} (by `registry-run`)" if row.by_wrapper else row.how
+    return f"{'lost' if isinstance(row, Lost) else '**refused**'}: {row.why}"
+
+
+def settings_schema() -> str:
+    """Return the schema of registry.yaml with the names of all formats for exports.
+
+    The module that reads the settings cannot import the formats, which are above it.
+    """
+    names = json.dumps([one.name for one in exporters()])
+    text = SETTINGS.read_text(encoding="utf-8")
+    before, key, after = text.partition('"exports": {')
+    return before + key + re.sub(r'"enum": \[[^\]]*\]', f'"enum": {names}', after, count=1)
+
+
 def main() -> None:
     """Write all files."""
+    SETTINGS.write_text(settings_schema(), encoding="utf-8")
     DIGESTS.write_text(schema_digests(), encoding="ascii")
     (DOCS / "rules.md").write_text(rules(), encoding="utf-8")
     (DOCS / "changes.md").write_text(changes(), encoding="utf-8")
     (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
     (DOCS / "sql.md").write_text(sql(), encoding="utf-8")
+    (DOCS / "exchange.md").write_text(exchange(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def test_no_public_name_stands_for_two_things() -> None:
     assert twice == {}, "rename one of them, or make it private to its module"
 
 
-@pytest.mark.parametrize("name", ["rules.md", "changes.md", "commands.md", "sql.md"])
+@pytest.mark.parametrize("name", ["rules.md", "changes.md", "commands.md", "sql.md", "exchange.md"])
 def test_generated_documents_are_up_to_date(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import generate_docs  # type: ignore[import-not-found, unused-ignore]
@@ -137,6 +137,7 @@ def test_generated_documents_are_up_to_date(name: str, monkeypatch: pytest.Monke
             "changes.md": generate_docs.changes,
             "commands.md": generate_docs.commands,
             "sql.md": generate_docs.sql,
+            "exchange.md": generate_docs.exchange,
         }[name]()
     ), "run `make accept`"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.exchange.exporting import WRAPPER_FILE, export_definitions, exportable, wrapper
+from registry.exchange.exporting import export_definitions, exportable, wrapper
 from registry.exchange.fields import Carried
 from registry.exchange.formats import exporters
+from registry.exchange.wrapped_command import WRAPPER_FILE
 from registry.model import addresses
 from registry.render.target import File, Target, rendered_target
 
