@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 EXCHANGE_FORMATS: dict[str, tuple[str, ...]] = {
     "procfile": ("EXPORTER",),
     "cwl": ("EXPORTER",),
+    "compose": ("EXPORTER",),
+    "kubernetes": ("EXPORTER",),
     "mcp_json": ("EXPORTER",),
     "vscode_mcp": ("EXPORTER",),
     "json_2013": ("IMPORTER",),

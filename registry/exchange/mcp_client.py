@@ -51,10 +51,7 @@ SERVER_TABLE: FieldTable = {
 }
 """The rows that all clients share."""
 
-STDIO_LIMIT = (
-    "Definitions of another type than `service`, or without adapters `stream` on STDIN and STDOUT with the "
-    "framing `lines`."
-)
+STDIO_LIMIT = "a definition without adapters `stream` on STDIN and STDOUT with the framing `lines`"
 """What all clients refuse, in Markdown."""
 
 

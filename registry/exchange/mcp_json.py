@@ -55,6 +55,6 @@ EXPORTER = Exporter(
     limits=(
         STDIO_LIMIT,
         "`${`, or `$` before a letter or `_`, in any text except `${NAME}` as the whole value of a variable: "
-        "some clients replace it, and there is no escape.",
+        "some clients replace it, and there is no escape",
     ),
 )

@@ -65,6 +65,6 @@ EXPORTER = Exporter(
     limits=(
         STDIO_LIMIT,
         "`${` in any text except `${NAME}` as the whole value of a variable: "
-        "Visual Studio Code replaces it, and there is no escape.",
+        "Visual Studio Code replaces it, and there is no escape",
     ),
 )

@@ -40,12 +40,15 @@ class WrappedCommand:
     is_wrapped: bool
 
 
-def wrapped_command(one: Exportable, *, limits_time: bool = True) -> WrappedCommand:
+def wrapped_command(
+    one: Exportable, *, limits_time: bool = True, passes_streams: bool = False
+) -> WrappedCommand:
     """Return the command of a definition, through `registry-run` if it needs that.
 
-    It needs it for file adapters with the placeholders as their paths, and with `limits_time` for the time
-    limit of a run. Raises NotExportableError for a variable that the script would change or not pass on, and
-    for a named pipe with a placeholder as its path.
+    It needs it for file adapters with the placeholders as their paths, with `limits_time` for the time limit
+    of a run, and with `passes_streams` for file adapters on standard input and output. Raises
+    NotExportableError for a variable that the script would change or not pass on, and for a named pipe with a
+    placeholder as its path.
     """
     inside = one.inside
     options: list[str] = []
@@ -62,10 +65,18 @@ def wrapped_command(one: Exportable, *, limits_time: bool = True) -> WrappedComm
             if suffix:
                 options += [f"-{option.upper()}", suffix]
     command = (inside["exec"], *inside.get("argv", ()))
-    if not options:
+    if not options and not (passes_streams and _has_streams(one.document)):
         return WrappedCommand(command, False)
     _check_variables(map_of(inside.get("environment")))
     return WrappedCommand((WRAPPER_FILE, *options, "--", *command), True)
+
+
+def _has_streams(document: Mapping[str, Any]) -> bool:
+    sides = [adapter(document, side) for side in ("input", "output")]
+    return any(
+        type_ == "file" and parameters.get("stream_name") in ("STDIN", "STDOUT")
+        for type_, parameters in sides
+    )
 
 
 def fixed_or_placeholder_path(document: Mapping[str, Any], side: str) -> str:
