@@ -21,6 +21,7 @@ EXCHANGE_FORMATS: dict[str, tuple[str, ...]] = {
     "mcp_json": ("EXPORTER",),
     "vscode_mcp": ("EXPORTER",),
     "json_2013": ("IMPORTER",),
+    "systemd_import": ("IMPORTER",),
 }
 
 

@@ -50,9 +50,9 @@ class ImportOptions:
 class Importer:
     """One format to import from.
 
-    `read(file_name, text, options)` raises UsageError for input that it does not support. A file whose name
-    matches one of the `patterns` (of fnmatch, in lower case) is of this format, if `recognizes` accepts its
-    text, too. Without a matching pattern, `recognizes` alone decides; without it, only the name.
+    `read(file_name, text, options)` raises UsageError for input that it does not support. `patterns` match
+    names of files (of fnmatch, in lower case), and `recognizes` decides by the text. The format of a file is
+    the only one that both accept, or that the text has, or that the name matches.
     """
 
     name: str

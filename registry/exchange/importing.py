@@ -164,13 +164,11 @@ def _importer_of(one: ForeignText) -> Importer:
     named = [
         importer for importer in known if any(fnmatchcase(name, pattern) for pattern in importer.patterns)
     ]
-    found = [importer for importer in named if importer.recognizes is None or importer.recognizes(one.text)]
-    if not named:
-        found = [
-            importer
-            for importer in known
-            if importer.recognizes is not None and importer.recognizes(one.text)
-        ]
+    recognized = [
+        importer for importer in known if importer.recognizes is not None and importer.recognizes(one.text)
+    ]
+    both = [importer for importer in recognized if importer in named]
+    found = next((some for some in (both, recognized, named) if len(some) == 1), recognized or named)
     if len(found) != 1:
         choices = ", ".join(importer.name for importer in found or known)
         what = "could be of several formats" if found else "is of an unknown format"

@@ -13,13 +13,13 @@ from string import whitespace
 from typing import Any
 
 from registry.errors import UsageError
+from registry.exchange.imported_process import title_from, with_secrets
 from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
 from registry.load.foreign_json import check_limits, read_json
 from registry.load.yaml import MAX_DEPTH
 
 # A definition file has one more level, `definition`.
 _DEEPEST = MAX_DEPTH - 1
-_PLACEHOLDER_VALUES = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re.IGNORECASE)
 # Keys of objects in the service's lists that the registry generates itself.
 _MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
 
@@ -153,7 +153,7 @@ def _imported(
     _environment(inside, options, notes)
     for side in ("input", "output"):
         _adapter(inside, side, options, notes)
-    document.setdefault("title", re.sub(r"[-_.]+", " ", name).strip().capitalize())
+    document.setdefault("title", title_from(name))
     document["definition"] = inside
     return Imported(name, document, tuple(notes))
 
@@ -171,18 +171,9 @@ def _environment(inside: dict[str, Any], options: ImportOptions, notes: list[str
     environment = inside.get("environment")
     if not isinstance(environment, dict):
         return
-    names = [
-        name
-        for name, value in environment.items()
-        if isinstance(value, str) and _PLACEHOLDER_VALUES.match(value)
-    ]
-    if names and options.secrets_from_env:
-        inside["environment"] = {
-            name: f"${{{name}}}" if name in names else value for name, value in environment.items()
-        }
-        notes.append(f"{', '.join(names)}: now taken from the runner's environment")
-    elif names:
-        notes.append(f"{', '.join(names)}: placeholder value; --secrets-from-env writes ${{NAME}}")
+    inside["environment"], note = with_secrets(environment, options)
+    if note:
+        notes.append(note)
 
 
 def _adapter(inside: dict[str, Any], side: str, options: ImportOptions, notes: list[str]) -> None:

@@ -1,0 +1,210 @@
+"""The document of an imported process: what all import formats build from a command and its surroundings."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.errors import UsageError
+from registry.exchange.fields import Loss, is_reference
+from registry.exchange.importer import Imported, ImportOptions, suggested_name
+
+_WRAPPER = "registry-run"
+_MAX_TITLE = 120
+_MAX_TIMEOUT_S = 31_536_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNSET = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re.IGNORECASE)
+_PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
+
+
+@dataclass(slots=True)
+class ProcessDraft:
+    """A process on its way to a document. `place` names it in messages, as `file:line`.
+
+    `command` is the program and its arguments. `name` is the name that the text suggests. `title` is ""
+    if the text has none. `adapters`, by `input` and `output`, are there if the text says how messages are
+    passed. `references` names the variables whose values the host supplies, which have the value `${NAME}`.
+    """
+
+    place: str
+    name: str
+    command: Sequence[str] = ()
+    title: str = ""
+    process_type: str = "service"
+    environment: dict[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    timeout_s: float | None = None
+    application: str | None = None
+    adapters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    references: set[str] = field(default_factory=set)
+    links: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+
+    def lose(self, key: str, why: str, line: int = 0) -> None:
+        """Report a value that the document does not have."""
+        self.losses.append(Loss(key, why, line))
+
+
+def imported_process(draft: ProcessDraft, options: ImportOptions) -> Imported:
+    """Return the definition of a draft. Raises UsageError for a value that no definition can have."""
+    command = _unwrapped(draft)
+    _check(draft, command)
+    _environment(draft, options)
+    inside: dict[str, Any] = {"exec": command[0]}
+    if draft.application is not None:
+        inside["application"] = draft.application
+    inside["process_type"] = draft.process_type
+    if draft.timeout_s is not None:
+        inside["timeout"] = (
+            int(draft.timeout_s) if draft.timeout_s == int(draft.timeout_s) else draft.timeout_s
+        )
+    if draft.cwd is not None:
+        inside["cwd"] = draft.cwd
+    if draft.environment:
+        inside["environment"] = draft.environment
+    if len(command) > 1:
+        inside["argv"] = list(command[1:])
+    for side in ("input", "output"):
+        if side in draft.adapters:
+            inside[f"{side}_adapter"] = draft.adapters[side]
+    document: dict[str, Any] = _titles(draft)
+    if draft.links:
+        document["links"] = draft.links
+    document["definition"] = inside
+    return Imported(draft.name, document, tuple(draft.notes), tuple(draft.losses))
+
+
+def no_adapter(side: str) -> dict[str, Any]:
+    """Return the `input` or `output` adapter of a process without messages."""
+    return {f"{side}_type": "none"}
+
+
+def standard_stream(side: str, process_type: str, stream: str = "") -> dict[str, Any]:
+    """Return the adapter of a process whose messages are on a standard stream."""
+    name = stream or {"input": "STDIN", "output": "STDOUT"}[side]
+    if process_type == "service":
+        return {f"{side}_type": "stream", f"{side}_params": {"stream_name": name}}
+    return {f"{side}_type": "file", f"{side}_params": {"file_type": "stream", "stream_name": name}}
+
+
+def title_from(name: str) -> str:
+    """Return a title for a definition whose source has none."""
+    return re.sub(r"[-_.]+", " ", name.rpartition("/")[2]).strip().capitalize()
+
+
+def name_or_none(text: str) -> str | None:
+    """Return a text if it is a name of a definition, as exports write it; otherwise None."""
+    parts = text.split("/")
+    return text if all(part and suggested_name(part) == part for part in parts) else None
+
+
+def _titles(draft: ProcessDraft) -> dict[str, Any]:
+    title = " ".join(_CONTROL.sub(" ", draft.title).split()) or title_from(draft.name)
+    if len(title) <= _MAX_TITLE:
+        return {"title": title}
+    draft.notes.append(f"the title has more than {_MAX_TITLE} characters: it is the description, too")
+    return {"title": f"{title[: _MAX_TITLE - 1].rstrip()}…", "description": draft.title}
+
+
+def _unwrapped(draft: ProcessDraft) -> Sequence[str]:
+    """Return the command that `registry-run` starts, and take over what its options say."""
+    words = list(draft.command)
+    if not words or words[0].rpartition("/")[2] != _WRAPPER or "--" not in words:
+        return words
+    end = words.index("--")
+    options = iter(words[1:end])
+    suffixes = {"input": "", "output": ""}
+    sides = []
+    for option in options:
+        if option == "-t":
+            draft.timeout_s = _seconds(draft, next(options, ""))
+            draft.process_type = "single"
+        elif option in ("-I", "-O"):
+            suffixes["input" if option == "-I" else "output"] = next(options, "")
+        elif option in ("-i", "-o"):
+            sides.append("input" if option == "-i" else "output")
+        else:
+            raise UsageError(f"{draft.place}: {_WRAPPER} has no option {option}")
+    for side in sides:
+        suffix = {"suffix": suffixes[side]} if suffixes[side] else {}
+        params = {"file_path": _PLACEHOLDERS[side], **suffix}
+        draft.adapters[side] = {f"{side}_type": "file", f"{side}_params": params}
+        draft.process_type = "single"
+    return words[end + 1 :]
+
+
+def _seconds(draft: ProcessDraft, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"{draft.place}: {text!r} is not a number of seconds") from error
+
+
+def _check(draft: ProcessDraft, command: Sequence[str]) -> None:
+    place = draft.place
+    if not command or not command[0]:
+        raise UsageError(f"{place}: there is no program to start")
+    if _CONTROL.search(command[0]):
+        raise UsageError(f"{place}: the path of the program has control characters")
+    if draft.cwd is not None and (not draft.cwd.startswith("/") or _CONTROL.search(draft.cwd)):
+        raise UsageError(f"{place}: {draft.cwd!r} is not an absolute path of a folder")
+    if draft.timeout_s is not None and not 0 < draft.timeout_s <= _MAX_TIMEOUT_S:
+        draft.lose("timeout", f"a time limit is more than 0 and at most {_MAX_TIMEOUT_S:,} seconds")
+        draft.timeout_s = None
+    for text in (*command, *draft.environment.values()):
+        if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+            raise UsageError(f"{place}: a value contains NUL or bytes that are not UTF-8")
+    _check_placeholders(draft, command)
+    _check_variables(draft)
+
+
+def _check_placeholders(draft: ProcessDraft, command: Sequence[str]) -> None:
+    for side, placeholder in _PLACEHOLDERS.items():
+        params = draft.adapters.get(side, {}).get(f"{side}_params", {})
+        is_fed = params.get("file_path") == placeholder
+        if not is_fed and any(placeholder in word for word in command):
+            raise UsageError(
+                f"{draft.place}: an argument contains {placeholder}", "a definition replaces it by a path"
+            )
+
+
+def _check_variables(draft: ProcessDraft) -> None:
+    for name, value in draft.environment.items():
+        if not name or "=" in name or _CONTROL.search(name):
+            raise UsageError(f"{draft.place}: {name!r} is not the name of a variable")
+        if is_reference(value) and name not in draft.references:
+            draft.lose(name, f"a definition takes the value {value} from its host")
+
+
+def _environment(draft: ProcessDraft, options: ImportOptions) -> None:
+    environment, note = with_secrets(draft.environment, options)
+    draft.environment = dict(environment)
+    if note:
+        draft.notes.append(note)
+
+
+def with_secrets(environment: Mapping[str, Any], options: ImportOptions) -> tuple[Mapping[str, Any], str]:
+    """Return the variables with references instead of placeholders for secrets, if the options ask for it,
+    and a note about them."""
+    names = [name for name, value in environment.items() if isinstance(value, str) and _UNSET.match(value)]
+    if not names:
+        return environment, ""
+    if not options.secrets_from_env:
+        return environment, f"{', '.join(names)}: placeholder value; --secrets-from-env writes ${{NAME}}"
+    replaced = {name: f"${{{name}}}" if name in names else value for name, value in environment.items()}
+    return replaced, f"{', '.join(names)}: now taken from the runner's environment"
+
+
+def application_stub(image: str, name: str) -> Imported:
+    """Return an application that runs in a container image.
+
+    An application needs a machine image for each site, which a container image does not say: a placeholder.
+    """
+    document = {
+        "title": title_from(name),
+        "container_image": image,
+        "definition": {"mappings": {"container": {"iaas_image": image, "iaas_allocation": "unknown"}}},
+    }
+    note = f"`mappings` of the application {name} is a placeholder: name the images of your sites"
+    return Imported(name, document, (note,), kind="application", is_shared=True)
