@@ -10,6 +10,7 @@ import click
 from registry.cli.options import Format, format_option, registry_option
 from registry.cli.terminal import counted, err, find_root, write_json, write_text
 from registry.errors import RefusedError, UsageError
+from registry.exchange.fields import loss_lines
 from registry.exchange.formats import exporters
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 _POLL_S = 1.0
+_MOST_NAMES = 5
 _SQL = "sql"
 FORMAT_NAMES = (*(one.name for one in exporters()), _SQL)
 
@@ -216,10 +218,13 @@ def _write(export: "ExportResult", folder: Path | None, *, force: bool, to_termi
 
 
 def _report(export: "ExportResult", exporter: "Exporter", folder: Path | None, *, strict: bool) -> None:
-    """Report losses and refusals on standard error."""
+    """Report losses and refusals on standard error: each reason once, with the definitions that it is about."""
+    names: dict[str, list[str]] = {}
     for name, losses in export.losses.items():
-        for loss in losses:
-            err.print(f"{name}: {loss.field} is lost: {loss.why}", markup=False)
+        for line in loss_lines(losses):
+            names.setdefault(line, []).append(name)
+    for line, some in names.items():
+        err.print(f"Not carried: {_listed(some)}: {line}", markup=False)
     for one in export.refused:
         err.print(f"{one.name}: {one.field} cannot be exported: {one.why}", markup=False)
     lost = sum(map(len, export.losses.values()))
@@ -231,6 +236,11 @@ def _report(export: "ExportResult", exporter: "Exporter", folder: Path | None, *
             f"({counted(len(export.files), 'file')}, {exporter.title})",
             markup=False,
         )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    return shown if len(names) <= _MOST_NAMES else f"{shown} and {len(names) - _MOST_NAMES} more"
 
 
 def _as_json(export: "ExportResult", *, is_written: bool) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from registry.exchange.fields import FieldTable, Loss, refusals
+from registry.exchange.fields import FieldTable, Loss, loss_lines, refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Exportable:
     """One definition to export. `document` is the whole file as data, with credentials hidden as on the site.
 
     `application` is the document of its application, or None. `revision` and `commit` are of its newest
-    revision: 0 and "" if it is not committed. ExportedText files name the identity as a comment or label.
+    revision: 0 and "" if it is not committed. Exported files name the identity as a comment or label.
+    `hidden` has the JSON Pointers of the values with hidden credentials.
     """
 
     kind: str
@@ -22,6 +23,7 @@ class Exportable:
     application: Mapping[str, Any] | None = None
     revision: int = 0
     commit: str = ""
+    hidden: tuple[str, ...] = ()
 
     @property
     def inside(self) -> Mapping[str, Any]:
@@ -100,7 +102,10 @@ def with_losses(exporter: Exporter, exported: ExportedText) -> str:
     """
     if not exported.losses or not exporter.comment:
         return exported.text
-    lines = [f"Not carried by {exporter.title}:", *(f"  {_one_line(str(loss))}" for loss in exported.losses)]
+    lines = [
+        f"Not carried by {exporter.title}:",
+        *(f"  {_one_line(one)}" for one in loss_lines(exported.losses)),
+    ]
     comments = "".join(f"{exporter.comment}{line}\n" for line in lines)
     first, end, others = exported.text.partition("\n")
     is_script = first.startswith("#!")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from registry.errors import UsageError
 from registry.exchange.exporter import Exportable, NotExportableError, with_losses
 from registry.exchange.wrapped_command import WRAPPER_FILE
-from registry.model.redaction import redacted
-from registry.model.values import text_of
+from registry.model.pointer import pointer_of
+from registry.model.redaction import hidden_pointers, redacted
+from registry.model.values import list_of, map_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,15 +56,18 @@ def exportable(snapshot: Snapshot, definition: Definition) -> Exportable:
     kinds = snapshot.kinds
     name = text_of(definition.inside.get(_APPLICATION))
     application = snapshot.by_name.get((_APPLICATION, name)) if name else None
+    document = redacted(definition.data, kinds.secret_fields)
+    hides = document is not definition.data
     committed = [one for one in snapshot.revisions_of(definition) if one.commit is not None]
     return Exportable(
         definition.kind,
         definition.name,
         definition.id,
-        redacted(definition.data, kinds.secret_fields),
+        document,
         redacted(application.data, kinds.secret_fields) if application is not None else None,
         committed[-1].number if committed else 0,
         (committed[-1].commit or "") if committed else "",
+        hidden_pointers(definition.data, kinds.secret_fields) if hides else (),
     )
 
 
@@ -78,6 +82,7 @@ def export_definitions(exporter: Exporter, some: Iterable[Exportable]) -> Export
     needs_wrapper = False
     for one in some:
         try:
+            _check(one)
             exported = exporter.export(one)
         except NotExportableError as error:
             refused.append(RefusedExport(one.name, error.field, error.why))
@@ -90,6 +95,24 @@ def export_definitions(exporter: Exporter, some: Iterable[Exportable]) -> Export
     else:
         files = _separate(exporter, written)
     return ExportResult(files, losses, tuple(refused), needs_wrapper)
+
+
+def _check(one: Exportable) -> None:
+    """Raise NotExportableError for what no format can write, or must not."""
+    for field in one.hidden:
+        if field.startswith("/definition/"):
+            raise NotExportableError(
+                field, "exports contain no credentials: refer to a variable, as in `${TOKEN}`"
+            )
+    inside = one.inside
+    texts = [
+        (("exec",), inside.get("exec")),
+        *((("argv", number), text) for number, text in enumerate(list_of(inside.get("argv")))),
+        *((("environment", name), text) for name, text in map_of(inside.get("environment")).items()),
+    ]
+    for steps, text in texts:
+        if "\0" in text_of(text):
+            raise NotExportableError(pointer_of(("definition", *steps)), "no program can get a NUL character")
 
 
 def _separate(exporter: Exporter, written: list[tuple[Exportable, str]]) -> dict[str, str]:

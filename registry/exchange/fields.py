@@ -4,7 +4,7 @@ Each format has a table with one row per part: `Carried`, `Lost` or `Refused`. A
 that are present in a definition and lost, and docs/exchange.md is generated from the same tables.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,14 @@ class Loss:
 
     def __str__(self) -> str:
         return f"{self.field}: {self.why}"
+
+
+def loss_lines(some: Iterable[Loss]) -> list[str]:
+    """Return a line for each reason, with the fields that are lost for it."""
+    fields: dict[str, list[str]] = {}
+    for one in some:
+        fields.setdefault(one.why, []).append(one.field)
+    return [f"{', '.join(dict.fromkeys(lost))}: {why}" for why, lost in fields.items()]
 
 
 def losses(table: FieldTable, document: Mapping[str, Any]) -> list[Loss]:
