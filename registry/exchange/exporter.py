@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from registry.errors import UsageError
 from registry.exchange.fields import FieldTable, Loss, loss_lines, refusals
 
 
@@ -81,6 +82,19 @@ def require_expressible(table: FieldTable, one: Exportable) -> None:
     """Raise NotExportableError if the definition has a part that the table refuses."""
     for refusal in refusals(table, one.document):
         raise NotExportableError(refusal.field, refusal.why)
+
+
+def require_unique(written: Sequence[tuple[Exportable, str]], entry: Callable[[str], str]) -> None:
+    """Raise UsageError if two definitions have one entry in a file, or one file. `entry` maps names to it."""
+    owners: dict[str, str] = {}
+    for one, _ in written:
+        # Some file systems ignore case.
+        other = owners.setdefault(entry(one.name).casefold(), one.name)
+        if other != one.name:
+            raise UsageError(
+                f"{other} and {one.name} would both be written to {entry(one.name)}",
+                "export them into different folders with --out",
+            )
 
 
 def identity(one: Exportable) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import UsageError
-from registry.exchange.exporter import Exportable, NotExportableError, with_losses
+from registry.exchange.exporter import Exportable, NotExportableError, require_unique, with_losses
 from registry.exchange.wrapped_command import WRAPPER_FILE
 from registry.model.pointer import pointer_of
 from registry.model.redaction import hidden_pointers, redacted
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 _APPLICATION = "application"
+_UNPASSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def export_definitions(exporter: Exporter, some: Iterable[Exportable]) -> Export
     if exporter.join is not None:
         files = {exporter.joined_file: exporter.join(written)} if written else {}
     else:
-        files = _separate(exporter, written)
+        require_unique(written, exporter.file_name)
+        files = {exporter.file_name(one.name): text for one, text in written}
     return ExportResult(files, losses, tuple(refused), needs_wrapper)
 
 
@@ -111,21 +113,7 @@ def _check(one: Exportable) -> None:
         *((("environment", name), text) for name, text in map_of(inside.get("environment")).items()),
     ]
     for steps, text in texts:
-        if "\0" in text_of(text):
-            raise NotExportableError(pointer_of(("definition", *steps)), "no program can get a NUL character")
-
-
-def _separate(exporter: Exporter, written: list[tuple[Exportable, str]]) -> dict[str, str]:
-    files: dict[str, str] = {}
-    owner: dict[str, str] = {}
-    for one, text in written:
-        path = exporter.file_name(one.name)
-        # Some file systems ignore case.
-        other = owner.setdefault(path.casefold(), one.name)
-        if other != one.name:
-            raise UsageError(
-                f"{other} and {one.name} would both be written to {path}",
-                "export them into different folders with --out",
+        if _UNPASSABLE.search(text_of(text)):
+            raise NotExportableError(
+                pointer_of(("definition", *steps)), "no program can get NUL, or a half of a surrogate pair"
             )
-        files[path] = text
-    return files

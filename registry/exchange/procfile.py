@@ -1,18 +1,32 @@
 """Procfiles, as foreman and honcho read them: one line of shell for each process.
 
-Source of the format: the documentation of Foreman, "Procfiles"; of the line: POSIX.1-2024, "Shell Command
-Language".
+Sources of the format: the documentation of Foreman, "Procfiles"; of the line: POSIX.1-2024, "Shell Command
+Language". Foreman replaces `$NAME` in a line even inside single quotes (`lib/foreman/process.rb`).
 """
 
 import re
 import shlex
 from collections.abc import Sequence
 
-from registry.exchange.exporter import Exportable, ExportedText, Exporter
+from registry.exchange.exporter import (
+    Exportable,
+    ExportedText,
+    Exporter,
+    NotExportableError,
+    identity,
+    require_unique,
+)
 from registry.exchange.fields import Carried, FieldTable, Lost, is_reference, losses
+from registry.exchange.narrow_name import narrow_name
+from registry.exchange.wrapped_command import WRAPPER_LIMITS, wrapped_command
+from registry.model.pointer import pointer_of
+from registry.model.values import map_of
 
 _NO_METADATA = "a Procfile has names and commands only"
 _NO_MESSAGES = "a Procfile does not say how messages reach the process"
+_OWN_FILE = "the program opens the file itself"
+_FILE = "Procfile"
+_LONGEST_NAME = 100
 
 _TABLE: FieldTable = {
     "title": Carried("comment"),
@@ -23,20 +37,22 @@ _TABLE: FieldTable = {
     "links": Lost(_NO_METADATA),
     "interface": Lost(_NO_METADATA),
     "examples": Lost(_NO_METADATA),
-    "exec": Carried("word after `exec`"),
+    "exec": Carried("the word after `exec`"),
     "argv": Carried("quoted words"),
     "environment": Carried("`env NAME=value`"),
-    "references": Carried("shell variable, which must be set"),
+    "references": Carried('`NAME="${OTHER?}"`: the shell refuses to start the process without the variable'),
     "cwd": Carried("`cd DIR &&`"),
-    "single": Lost("a Procfile starts all processes alike"),
+    "single": Lost("a Procfile starts all processes alike, and managers end all of them when one ends"),
     "service": Carried("the line"),
-    "timeout": Lost("a Procfile has no time limit"),
-    "application": Lost("a Procfile has no images"),
+    "timeout": Carried("`registry-run -t`", by_wrapper=True),
+    "application": Lost("a Procfile starts the program of the host"),
     "standard_streams": Lost(_NO_MESSAGES),
-    "files": Lost(_NO_MESSAGES),
+    "files": Carried(
+        f"`registry-run`, from and to standard streams; with a fixed path {_OWN_FILE}", by_wrapper=True
+    ),
     "stream": Lost(_NO_MESSAGES),
-    "append": Lost(_NO_MESSAGES),
-    "pipe": Lost(_NO_MESSAGES),
+    "append": Carried(_OWN_FILE),
+    "pipe": Lost("a Procfile creates no named pipes: create it first"),
     "network": Lost(_NO_MESSAGES),
     "other_adapters": Lost(_NO_MESSAGES),
     "message_details": Lost(_NO_MESSAGES),
@@ -45,29 +61,83 @@ _TABLE: FieldTable = {
 
 
 def export(one: Exportable) -> ExportedText:
-    """Return one line of a Procfile, after a comment with the title."""
-    inside = one.inside
-    words = ["exec"]
-    assignments = [
-        f'{name}="${{{value[2:-1]}:?}}"' if is_reference(value) else shlex.quote(f"{name}={value}")
-        for name, value in inside.get("environment", {}).items()
+    """Return one line of a Procfile, after comments with the title and the identity."""
+    command = wrapped_command(one)
+    environment = map_of(one.inside.get("environment"))
+    program = command.words[0]
+    if program.startswith("-"):
+        raise NotExportableError(
+            "/definition/exec", "a shell takes a program that begins with `-` for an option"
+        )
+    if "=" in program and environment:
+        raise NotExportableError("/definition/exec", "env takes a program with `=` for a variable")
+    folder = [f"cd {_quoted(one.inside['cwd'], 'cwd')} &&"] if "cwd" in one.inside else []
+    words = [
+        *folder,
+        *(_reference(name, text) for name, text in environment.items() if is_reference(text)),
+        "exec",
+        *_literals({name: text for name, text in environment.items() if not is_reference(text)}),
+        *_command(one, command.words),
     ]
-    if assignments:
-        words += ["env", *assignments]
-    words += map(shlex.quote, (inside["exec"], *inside.get("argv", ())))
-    folder = f"cd {shlex.quote(inside['cwd'])} && " if "cwd" in inside else ""
-    line = f"{_process_name(one.name)}: {folder}{' '.join(words)}\n"
-    return ExportedText(line, tuple(losses(_TABLE, one.document)))
+    text = f"{_process_name(one.name)}: {' '.join(words)}\n"
+    return ExportedText(_comments(one) + text, tuple(losses(_TABLE, one.document)), command.is_wrapped)
+
+
+def _comments(one: Exportable) -> str:
+    title = " ".join(str(one.document.get("title", "")).split())
+    return "".join(f"# {line}\n" for line in (title, identity(one)) if line)
+
+
+def _reference(name: str, value: str) -> str:
+    """Return an assignment: unlike an argument of env, other users of the host cannot see it."""
+    if not (name.isascii() and name.isidentifier()):
+        raise NotExportableError(
+            pointer_of(("definition", "environment", name)), "no shell can set this variable"
+        )
+    return f'{name}="${{{value[2:-1]}?}}"'
+
+
+def _literals(environment: dict[str, str]) -> list[str]:
+    words = [_quoted(f"{name}={text}", "environment", name) for name, text in environment.items()]
+    return ["env", *words] if words else []
+
+
+def _command(one: Exportable, words: Sequence[str]) -> list[str]:
+    first = len(words) - len(one.inside.get("argv", ()))
+    return [
+        *(_quoted(word, "exec") for word in words[:first]),
+        *(_quoted(word, "argv", place) for place, word in enumerate(words[first:])),
+    ]
+
+
+def _quoted(text: str, *steps: str | int) -> str:
+    """Return a word of the shell. Raises NotExportableError, with the steps below `definition`."""
+    if text.splitlines() not in ([], [text]):
+        raise NotExportableError(pointer_of(("definition", *steps)), "a Procfile cannot contain a line break")
+    return re.sub(r"\$(?=\w)", "$''", shlex.quote(text), flags=re.ASCII)
 
 
 def _process_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    return narrow_name(name, allowed="a-zA-Z0-9_-", longest=_LONGEST_NAME)
 
 
 def _join(written: Sequence[tuple[Exportable, str]]) -> str:
+    require_unique(written, _process_name)
     return "\n".join(text for _, text in written)
 
 
 EXPORTER = Exporter(
-    "procfile", "Procfile", _TABLE, export, lambda _: "Procfile", joined_file="Procfile", join=_join
+    "procfile",
+    "Procfile",
+    _TABLE,
+    export,
+    lambda _: _FILE,
+    joined_file=_FILE,
+    join=_join,
+    limits=(
+        "line breaks, also those of Unicode, in `exec`, `argv`, `environment` and `cwd`",
+        "`exec` that begins with `-`, or that contains `=` while there are variables",
+        "a variable with the value `${NAME}` whose own name no shell can set",
+        *WRAPPER_LIMITS,
+    ),
 )
