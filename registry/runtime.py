@@ -146,6 +146,17 @@ def share(
         os.close(tokens)
 
 
+def shared_map(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    """Return the result of `work` for each part, in order; a child process takes some, as in `share`."""
+    found: dict[int, Result] = {}
+
+    def work_on(number: int) -> None:
+        found[number] = work(parts[number])
+
+    found.update(share(range(len(parts)), work_on, lambda: found, lambda _done, _total: None) or {})
+    return [found[number] for number in range(len(parts))]
+
+
 @contextmanager
 def without_cycle_collector() -> Iterator[None]:
     """Disable the cycle collector while many small objects are created.

@@ -7,7 +7,7 @@ keeps answers by digest.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -42,8 +42,15 @@ class Fingerprints:
         """Return the digests of all definitions except these."""
         return Fingerprints(updated(self._known, dict.fromkeys(concerned)))
 
-    def of(self, some: Iterable[Definition], snapshot: Snapshot) -> list[str]:
+    def of(self, some: Sequence[Definition], snapshot: Snapshot) -> list[str]:
         """Return the digests of definitions of a snapshot, in their order."""
+        # Lists of all groups ask for the same digests repeatedly.
+        known_ones = [self._known.get((one[0], one[1])) for one in some]
+        if None in known_ones:
+            return self._compute(some, snapshot)
+        return cast("list[str]", known_ones)
+
+    def _compute(self, some: Sequence[Definition], snapshot: Snapshot) -> list[str]:
         known, common, by_name = self._known, snapshot.common_fingerprint, snapshot.by_name
         references = {kind.name: kind.references for kind in snapshot.kinds}
         revisions, referring = snapshot.revisions, snapshot.referring

@@ -158,7 +158,7 @@ class Snapshot:
         """A digest of all that the pages and answers of one definition are made from."""
         return self.fingerprints.of((definition,), self)[0]
 
-    def fingerprints_of(self, some: Iterable[Definition]) -> list[str]:
+    def fingerprints_of(self, some: Sequence[Definition]) -> list[str]:
         """The digests of many definitions, in their order."""
         return self.fingerprints.of(some, self)
 

@@ -221,6 +221,8 @@ def _table(changes: Sequence[Change], texts: list[str]) -> bytes:
 
 def _in_parts(before: str, after: str) -> tuple[str, ...]:
     """Return start, middle and end of both values, where start and end are equal; () if these are short."""
+    if before[:1] != after[:1] and before[-1:] != after[-1:]:
+        return ()  # the usual case
     start, end = common_ends(before, after)
     if start + end < _LEAST_COMMON * max(len(before), len(after)) or start + end == 0:
         return ()

@@ -20,6 +20,7 @@ from registry.model import addresses
 from registry.render.search.documents import RANKS, facet_names, facets_of, ranks_of, row_of
 from registry.render.search.terms import ending_of, may_be_misspelled, shard_of
 from registry.render.target import File, Target, to_json
+from registry.runtime import shared_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -221,7 +222,7 @@ class SearchIndex:
         return digests
 
     def _compute(self, runs: Sequence[str]) -> dict[str, bytes]:
-        return {run: self._read(self._runs[run]) for run in runs}
+        return dict(zip(runs, shared_map(self._read, [self._runs[run] for run in runs]), strict=True))
 
     def _read(self, items: Sequence[tuple[int, int, Definition]]) -> bytes:
         """Return all parts of one run."""
