@@ -373,7 +373,14 @@ def _deprecation(change: Change, *, is_new: bool) -> Meaning:
 
 def _answers(old: Any, new: Any) -> bool:
     """Return True when an existing example now expects another output."""
-    keys = ("output_text", "output_file", "output_sha256", "exit_code")
+    keys = (
+        "output_text",
+        "output_file",
+        "output_sha256",
+        "output_contains",
+        "output_size",
+        "exit_code",
+    )
     expected = [
         {_given(one): tuple(str(one.get(key)) for key in keys) for one in value if isinstance(one, dict)}
         if isinstance(value, list)

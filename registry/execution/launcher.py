@@ -42,6 +42,8 @@ class LaunchCommand:
     `inherited` are open file descriptors that the command reads. `wrappers` is the number of processes that
     the launcher puts above the program, one below the other: they get no SIGTERM, since they would end
     without giving the program its time. 0 if the started process is the program, or forwards signals to it.
+    `failure_mark` begins the error output if the launcher could not start the program; "" if it has no such
+    mark.
     """
 
     arguments: tuple[str, ...]
@@ -49,6 +51,7 @@ class LaunchCommand:
     cwd: str
     inherited: tuple[int, ...] = ()
     wrappers: int = 0
+    failure_mark: str = ""
 
 
 class Launcher(Protocol):

@@ -116,6 +116,8 @@ CASES: list[tuple[str, Any, Any, str, str]] = [
     ("owners", ["team"], ["other"], "C193 safe", "C193 safe"),
     ("description", GONE, "what it does", "C193 safe", "C193 safe"),
     ("examples", [{"input_text": "a", "output_text": "b"}], [{"input_text": "a", "output_text": "c"}], "C194 risky YIELD", "C194 risky YIELD"),
+    ("examples", [{"output_size": {"max": 1}}], [{"output_size": {"max": 2}}], "C194 risky YIELD", "C194 risky YIELD"),
+    ("examples", [{"output_contains": "a"}], [{"output_contains": "b"}], "C194 risky YIELD", "C194 risky YIELD"),
     ("examples", GONE, [{"input_text": "a", "output_text": "b"}], "C193 safe", "C193 safe"),
     ("x-cost", 1, 2, "C199 risky", "C199 risky"),
     ("definition/x-cost", 1, GONE, "C199 risky", "C199 risky"),

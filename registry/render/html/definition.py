@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from registry.check.placeholders import template_variables
 from registry.load.x_registry import DEPRECATION
 from registry.model import addresses
+from registry.model.adapter import adapter_parameters
 from registry.model.definition import Definition, definition_path
 from registry.model.pointer import value_at
 from registry.model.values import list_of, map_of
 from registry.render.html.client_lines import client_lines
 from registry.render.html.fields import FieldLists
-from registry.render.html.message_flow import adapter_parameters, flow_texts, no_flow
+from registry.render.html.message_flow import flow_texts, no_flow
 from registry.render.html.revisions import ShownRevision, history_list
 from registry.render.html.shell_command import command_html, shell_command
 from registry.render.html.text import markdown, properties, title_at

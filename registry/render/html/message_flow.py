@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from registry.model.adapter import adapter_parameters
 from registry.model.characters import replace_invisible
 from registry.model.values import text_of
 
@@ -27,13 +28,6 @@ _PLACES = {
     "tcp_port": "TCP port {}",
     "udp_port": "UDP port {}",
 }
-
-
-def adapter_parameters(side: str, adapter: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of an adapter in one map; `side` is input or output."""
-    rest = {key: value for key, value in adapter.items() if key != f"{side}_type"}
-    params = rest.pop(f"{side}_params", None) or rest.pop(f"{side}_parameters", None) or {}
-    return {**params, **rest} if isinstance(params, dict) else rest
 
 
 def flow_texts(inside: Mapping[str, Any]) -> Texts:

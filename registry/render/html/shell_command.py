@@ -10,10 +10,10 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from registry.check.placeholders import PLACEHOLDERS
+from registry.model.adapter import adapter_parameters
 from registry.model.pointer import value_at
 from registry.model.values import list_of, map_of, text_of
 from registry.render.html.filled_template import escape_all_html, escape_html
-from registry.render.html.message_flow import adapter_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
