@@ -28,6 +28,7 @@ _LARGEST_BYTES = 2 * 1024**3
 _TABLES = (
     "answers",
     "search",
+    "mcp",
     "documents",
     "parsed_files",
     "parsed_blobs",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from registry.check.rule import Registry, Rule
 from registry.model.addresses import MAX_NAME_BYTES, folded, taken_part
 from registry.model.characters import described, invisible_in
+from registry.model.pointer import steps_of, value_at
 from registry.model.problem import Problem, Severity
 
 if TYPE_CHECKING:
@@ -85,6 +86,21 @@ def _length(rule: Rule, definition: Definition, _registry: Registry) -> Iterator
         )
 
 
+def _repeated(rule: Rule, definition: Definition, registry: Registry) -> Iterator[Problem]:
+    field = registry.kinds.by_name[definition.kind].traits.name_field
+    if not field:
+        return
+    steps = steps_of(field)
+    found = value_at(definition.data, field)
+    if isinstance(found, str) and found != definition.name:
+        yield rule.problem(
+            definition,
+            steps,
+            f"this name is not the name of the file, which is {definition.name}",
+            f"rename the file to definitions/{definition.kind}/{found}.yaml, or write the name of the file",
+        )
+
+
 def _collisions(rule: Rule, registry: Registry) -> Iterator[Problem]:
     # Fast path: with ASCII names that differ in lower case there is no collision.
     names = "\n".join([f"{one.kind}/{one.name}" for one in registry.loaded.definitions])
@@ -132,6 +148,10 @@ def _duplicate_ids(rule: Rule, registry: Registry) -> Iterator[Problem]:
 
 
 _GOOD = "title: T\ndefinition: {exec: /bin/true}\n"
+_SERVER = (
+    "file: /definitions/mcp_server/com.example/weather.yaml\n"
+    "title: Weather\ndefinition: {{name: {}, description: Forecasts, version: 1.4.0}}\n"
+)
 RULES = (
     Rule(
         "I001",
@@ -183,6 +203,17 @@ RULES = (
         "file: weather/console\n" + _GOOD,
         find=_windows,
         kind="*",
+    ),
+    Rule(
+        "I006",
+        Severity.ERROR,
+        "Name that differs from the name of the file",
+        "A kind whose definitions contain their name has one definition for each name.",
+        _SERVER.format("com.example/forecast"),
+        _SERVER.format("com.example/weather"),
+        find=_repeated,
+        kind="*",
+        settings="protocols: [mcp]\n",
     ),
     Rule(
         "I010",

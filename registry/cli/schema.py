@@ -56,7 +56,7 @@ def command(kind: str | None, registry: Path | None, write: bool, update: bool) 
     if write or update:
         from registry.scaffold import write_generated_schemas
 
-        written = write_generated_schemas(root, kinds.adapters)
+        written = write_generated_schemas(root, kinds.adapters, source.settings.protocols)
         out.print(f"Wrote {' and '.join(written)}.", markup=False)
     elif kind is None:
         for one in kinds:

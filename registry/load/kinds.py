@@ -16,9 +16,9 @@ from registry.errors import UsageError, nearest
 from registry.git import Oversize
 from registry.load import yaml
 from registry.load.bundle import bundle
-from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
+from registry.load.defaults import KIND_PROTOCOLS, SCHEMA_FOLDER, SETTINGS_SCHEMA, program_schemas
 from registry.load.foreign_json import read_json
-from registry.load.schema_copies import older_copies
+from registry.load.schema_copies import is_copy, older_copies
 from registry.load.settings import settings_schema
 from registry.load.source_files import EntryType, Source
 from registry.load.x_registry import KindTraits, findings_in, traits_of
@@ -257,13 +257,16 @@ def _kind_order(item: tuple[str, Kind]) -> tuple[int, str]:
 
 def _documents(source: Source, problems: list[Problem]) -> dict[str, Any]:
     """Return schema files by path below `schema/`, in byte order; a registry's own override the program's."""
-    texts: dict[str, bytes] = {}
-    folder = defaults_folder(SCHEMA_FOLDER)
-    for file in folder.rglob("*.schema.json"):
-        texts[file.relative_to(folder).as_posix()] = file.read_bytes()
+    protocols = source.settings.protocols
+    texts = {path: file.read_bytes() for path, file in program_schemas(protocols).items()}
     if not texts:
         raise UsageError("the program's own schema files are missing", "reinstall the program")
     own = _own_texts(source, problems)
+    for kind, protocol in KIND_PROTOCOLS.items():
+        # A copy for editors adds no kind; a schema of the registry's own by this name does.
+        path = f"{kind}.schema.json"
+        if protocol not in protocols and path in own and is_copy(path, own[path]):
+            del own[path]
     for path in older_copies(own, texts):
         message = "this copy of a schema is older than the program, and overrides the program's own schema"
         span = Span(f"{SCHEMA_FOLDER}/{path}")

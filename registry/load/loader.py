@@ -11,7 +11,7 @@ from registry.cache.build_cache import BuildCache, Table
 from registry.errors import nearest
 from registry.git import Oversize
 from registry.load import yaml
-from registry.load.defaults import TEMPLATES_FOLDER
+from registry.load.defaults import KIND_PROTOCOLS, TEMPLATES_FOLDER
 from registry.load.document_store import DocumentStore
 from registry.load.file_stats import is_settled
 from registry.load.kinds import Kind, Kinds
@@ -495,6 +495,9 @@ def _why_no_kind(folder: str, kinds: Kinds) -> tuple[str, str]:
     known = f"the kinds are {', '.join(kinds.by_name)}"
     if f"{DEFINITIONS_FOLDER}/{folder}" == LEDGER_FOLDER:
         return "this folder holds the sealed segments of the ledger, not definitions", known
+    if folder in KIND_PROTOCOLS:
+        hint = f"add `protocols: [{KIND_PROTOCOLS[folder]}]` to {SETTINGS_PATH}"
+        return f"`{folder}` is not a kind of this registry", hint
     return (
         f"`{folder}` is not a kind: there is no schema/{folder}.schema.json",
         nearest(folder, kinds.by_name) or known,

@@ -31,6 +31,11 @@ def changed_copies(own: Mapping[str, bytes], program: Mapping[str, bytes]) -> It
             yield path
 
 
+def is_copy(path: str, text: bytes) -> bool:
+    """True if a text is one that the program has, or once had, at this path below `schema/`."""
+    return (digest(text), path) in _known()
+
+
 def digest(text: bytes) -> str:
     """Return the SHA-256 of a schema file in hexadecimal.
 

@@ -49,7 +49,8 @@ class Settings:
     level from which a change fails a review, by party, and by folder and party. `compat` names old clients
     that must accept the definitions. `require_match`: changes through HTTP need the header `If-Match`.
     `host_files`: the site contains `_headers` and `_redirects`, which some hosts read. `exports` are the
-    formats in which the site has each definition, by the names in `registry.exchange.formats`.
+    formats in which the site has each definition, by the names in `registry.exchange.formats`. `protocols`
+    are further protocols that the registry is served in; kinds that belong to one exist with it.
     """
 
     title: str = "Process Registry"
@@ -75,6 +76,7 @@ class Settings:
     require_match: bool = False
     host_files: bool = False
     exports: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
 
     def level_of(self, rule: str, name: str) -> str | None:
         """Return the level of a rule or change for the definition `name`.
@@ -208,7 +210,7 @@ def _value(key: str, value: Any) -> Any:
     """Convert a valid value of the document to the type that `Settings` uses."""
     if key == "folders":
         return {name.strip("/"): levels for name, levels in value.items()}
-    if key in ("compat", "exports"):
+    if key in ("compat", "exports", "protocols"):
         return tuple(value)
     return int(value) if key == "page_size" else value  # JSON Schema accepts 5.0 as an integer
 

@@ -53,13 +53,15 @@ class NewLine:
 class KindTraits:
     """The traits of a kind. Pointers are JSON Pointers into a file; "" if the kind has no such field.
 
-    `rules` names the sets of check rules and change rules that apply. `misspellings` maps common wrong
-    keys to the right ones. `changes` maps pointers to the levels of added, changed and removed values.
+    `name_field` repeats the definition's name. `rules` names the sets of check rules and change rules that
+    apply. `misspellings` maps common wrong keys to the right ones. `changes` maps pointers to the levels of
+    added, changed and removed values.
     """
 
     title: str
     plural: str
     order: int = _DEFAULT_ORDER
+    name_field: str = ""
     is_implied: bool = False
     is_for_use: bool = False
     rules: tuple[str, ...] = ()
@@ -116,6 +118,7 @@ def traits_of(name: str, document: Mapping[str, Any]) -> KindTraits:
         title=block.get("title", document.get("title", name)),
         plural=block.get("plural", name),
         order=block.get("order", _DEFAULT_ORDER),
+        name_field=block.get("name_field", ""),
         is_implied=block.get("is_implied", False),
         is_for_use=block.get("is_for_use", False),
         rules=tuple(block.get("rules", ())),

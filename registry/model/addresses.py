@@ -32,6 +32,9 @@ SCHEMAS = "schema"
 EXPORTS = "_exports"
 # Digests of all files, which publishing adds.
 PUBLICATION = "_registry"
+# The MCP Registry API, where the settings ask for it. No kind can have a name with a point.
+MCP = "v0.1"
+MCP_SERVERS = f"{MCP}/servers"
 # Only on the live server: its additions to open pages.
 LIVE = "_live"
 # GitHub Pages omits folders that start with `_`, unless this empty file exists.
@@ -66,6 +69,9 @@ _DETAIL = re.compile(rf"{API}/([a-z0-9_]+)/(?:([1-9][0-9]{{0,15}})|by-name/(.+))
 _BY_ID = "_by-id"
 _LIST_PAGE = re.compile(rf"([a-z0-9_]+)(/{_BY_ID})?(?:/_page/([1-9][0-9]{{0,15}}))?\Z")
 _PART = re.compile(r"[^\W_][\w.+-]*\Z")
+_MCP_FILE = re.compile(
+    rf"{re.escape(MCP_SERVERS)}/(?:_after/([1-9][0-9]{{0,15}})/|([^/]+/[^/]+)/versions/(?:[^/]+/)?)?index\.json\Z"
+)
 _NUMBERED = re.compile(r"(.+)/_page/([1-9][0-9]{0,15})\Z", re.DOTALL)
 # Longest value that is a part of an address as it is.
 _MOST_PART_BYTES = 100
@@ -164,6 +170,44 @@ def api_all(kind: str, ending: str) -> str:
 def api_schema(kind: str) -> str:
     """Address of the JSON Schema of a kind's files in the API."""
     return f"{API}/{kind}/schema"
+
+
+def is_mcp(path: str) -> bool:
+    """Return True for the path of an answer of the MCP Registry API; it can end with a slash."""
+    return path == MCP or path.startswith(f"{MCP}/")
+
+
+def mcp_list(after: int = 0) -> str:
+    """Address of a page of the list of MCP servers: those with ids after the given one."""
+    return f"{MCP_SERVERS}/_after/{after}" if after else MCP_SERVERS
+
+
+def mcp_server(name: str) -> str:
+    """Folder of the answers for one MCP server."""
+    return f"{MCP_SERVERS}/{name}"
+
+
+def mcp_versions(name: str, version: str = "") -> str:
+    """Address of the versions of an MCP server, or of one of them."""
+    folder = f"{mcp_server(name)}/versions"
+    return f"{folder}/{version}" if version else folder
+
+
+def mcp_file(path: str) -> str:
+    """Return the file of an answer of the MCP Registry API, which has no twin."""
+    return f"{path}/{API_INDEX}"
+
+
+def parse_mcp_file(file: str) -> int | str | None:
+    """Return the id after which the list in a file starts, or the name of the server that the file is about.
+
+    Returns None for every other file.
+    """
+    found = _MCP_FILE.match(file)
+    if found is None:
+        return None
+    after, name = found.groups()
+    return name if name else int(after or 0)
 
 
 def schema_file(kind: str) -> str:

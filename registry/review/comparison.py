@@ -89,7 +89,7 @@ def loosened_guards(before: Commit, after: Source, touched: frozenset[str]) -> t
 def _kinds_of(before: Commit, after: Source, touched: frozenset[str]) -> tuple[Kinds, Kinds]:
     """Return the kinds before and after. They are the same object if no schema differs."""
     kinds, _ = load_kinds(before)
-    if any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched):
+    if SETTINGS_PATH in touched or any(path.startswith(f"{SCHEMA_FOLDER}/") for path in touched):
         return kinds, load_kinds(after)[0]
     return kinds, kinds
 

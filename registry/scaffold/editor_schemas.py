@@ -1,27 +1,25 @@
 """Write the schema files that only editors read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from registry.files.atomic_write import create_files, replace_in
-from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
+from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, program_schemas
 from registry.load.kinds import ADAPTERS_INDEX, AdapterType, adapters_index
 from registry.load.settings import settings_schema
 
 
-def write_generated_schemas(root: Path, adapters: Mapping[str, AdapterType]) -> tuple[str, ...]:
+def write_generated_schemas(
+    root: Path, adapters: Mapping[str, AdapterType], protocols: Collection[str]
+) -> tuple[str, ...]:
     """Write the schema files that only editors read, for adapter types and settings.
 
-    Returns their paths below `root`.
+    `protocols` are those of the registry's settings. Returns the paths of the files below `root`.
     """
-    defaults = defaults_folder(SCHEMA_FOLDER)
     # The index of adapter types refers to files in the same folder, so the program's own are needed there
     # too.
-    needed = {
-        f"{SCHEMA_FOLDER}/{file.relative_to(defaults).as_posix()}": file
-        for file in sorted(defaults.rglob("*.schema.json"))
-    }
+    needed = {f"{SCHEMA_FOLDER}/{path}": file for path, file in program_schemas(protocols).items()}
     create_files(
         root, {name: file.read_bytes() for name, file in needed.items() if not (root / name).exists()}
     )

@@ -13,6 +13,7 @@ from registry.load.work_tree import EditedWorkTree
 from registry.load.x_registry import KindTraits
 from registry.load.yaml.writer import flow
 from registry.model.definition import definition_path
+from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity, has_errors
 from registry.model.schema_reference import followed
 from registry.pipeline import Checked, check_source
@@ -81,10 +82,16 @@ def _definition_text(path: str, kind: Kind, name: str, start: Start) -> str:
     known = kind.schema.get("properties", {})
     head = [modeline(path, kind.name), *(line for key, line in lines.items() if key in known)]
     if kind.traits.new_lines:
-        body = ["definition:", *_lines(kind.traits, start.values)]
+        body = ["definition:", *_lines(kind.traits, {**start.values, **_repeated_name(kind.traits, name)})]
     else:
         body = [f"definition: {flow(_smallest(kind.schema))}"]
     return "\n".join([*head, *body]) + "\n"
+
+
+def _repeated_name(traits: KindTraits, name: str) -> dict[str, str]:
+    """Return the key of `definition` that repeats the name of the file, with the name; {} without one."""
+    folder, *keys = steps_of(traits.name_field) or ("",)
+    return {keys[0]: name} if folder == "definition" and len(keys) == 1 else {}
 
 
 def _lines(traits: KindTraits, given: Mapping[str, str | list[str]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import create_files
 from registry.git import HEADS, RefUpdate, Repository, git_is_installed, init_repository, open_repository
 from registry.git.branch_commit import advance, make_commit
-from registry.load.defaults import SCHEMA_FOLDER, defaults_folder
+from registry.load.defaults import SCHEMA_FOLDER, program_schemas
 from registry.load.ledger_files import LEDGER_ATTRIBUTES
 from registry.load.settings import SETTINGS_PATH, Settings, repo_url_problem
 from registry.load.source import WorkTree
@@ -173,9 +173,8 @@ def _registry_files(title: str, install_from: str, repository: str) -> dict[str,
     texts = {_path_of(file): _filled(file, values) for file in _files_below(_TEMPLATES, "*")}
     texts[".gitattributes"] = "".join(LEDGER_ATTRIBUTES)
     files = {name: text.encode() for name, text in texts.items()}
-    schemas = defaults_folder(SCHEMA_FOLDER)
-    for file in _files_below(schemas, "*.schema.json"):
-        files[f"{SCHEMA_FOLDER}/{file.relative_to(schemas).as_posix()}"] = file.read_bytes()
+    for path, file in program_schemas(()).items():
+        files[f"{SCHEMA_FOLDER}/{path}"] = file.read_bytes()
     return files
 
 

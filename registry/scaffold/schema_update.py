@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from registry.files.atomic_write import replace_in
-from registry.load.defaults import SCHEMA_FOLDER, SETTINGS_SCHEMA, defaults_folder
+from registry.load.defaults import KIND_PROTOCOLS, SCHEMA_FOLDER, SETTINGS_SCHEMA, program_schemas
 from registry.load.kinds import ADAPTERS_INDEX, MAX_SCHEMA_BYTES
 from registry.load.schema_copies import changed_copies, older_copies
 from registry.load.source import WorkTree
@@ -45,10 +45,8 @@ def update_schemas(source: WorkTree) -> SchemaUpdate:
 
 def _program_schemas() -> Mapping[str, bytes]:
     """Return the program's schema files by path below `schema/`, without those that `--write` generates."""
-    folder = defaults_folder(SCHEMA_FOLDER)
-    files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*.schema.json"))}
     return {
         name: file.read_bytes()
-        for name, file in files.items()
+        for name, file in program_schemas(KIND_PROTOCOLS.values()).items()
         if name not in (ADAPTERS_INDEX, SETTINGS_SCHEMA)
     }
