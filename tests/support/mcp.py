@@ -26,10 +26,7 @@ def full_server(name: str, version: str) -> str:
     """The text of a server with every field of the format."""
     variable = {"token": {"description": "Key", "isSecret": True, "isRequired": True}}
     key = {"name": "Authorization", "value": "Bearer {token}", "isSecret": True, "variables": variable}
-    return server_text(
-        name,
-        version,
-        **{
+    more: dict[str, Any] = {
             "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
             "title": "Weather",
             "websiteUrl": "https://weather.example.com/",
@@ -77,8 +74,8 @@ def full_server(name: str, version: str) -> str:
                 {"type": "sse", "url": "https://example.com/sse"},
             ],
             "_meta": {"com.example/review": {"ticket": "SEC-1"}},
-        },
-    )  # fmt: skip
+        }  # fmt: skip
+    return server_text(name, version, **more)
 
 
 @cache
