@@ -229,12 +229,10 @@ class Site:
     def _write_with(
         self, manifest: Manifest, targets: Targets, report: OnProgress, *, from_nothing: bool, resume: bool
     ) -> WriteResult:
-        folders = sorted(
-            (entry.name for entry in self.generations.iterdir() if _NAME.match(entry.name)), key=int
-        )
+        current = self.current
+        folders = self._folders_up_to(current)
         usable = [] if from_nothing else self._usable(manifest, folders)
         manifest.keep_only(one.folder_id for one in usable)
-        current = self.current
         latest = next((one for one in usable if current is not None and one.folder == current.name), None)
         packed = pack(targets.fingerprints)
         # The bytes decide, so both were packed by the same function from fingerprints in the same order.
@@ -261,6 +259,18 @@ class Site:
         self._make_current(name)
         self._remove_old(folders, manifest, name)
         return WriteResult(files, self.generations / name, len(written))
+
+    def _folders_up_to(self, current: Path | None) -> list[str]:
+        """Return the names of the generations, oldest first, without those that never became current.
+
+        A build that is killed before it replaces the link leaves a newer one. It is removed: `previous` must
+        be a generation that readers have seen.
+        """
+        names = sorted((one.name for one in self.generations.iterdir() if _NAME.match(one.name)), key=int)
+        newer = [name for name in names if current is not None and int(name) > int(current.name)]
+        for name in newer:
+            _remove(self.generations / name)
+        return names[: len(names) - len(newer)]
 
     def _usable(self, manifest: Manifest, folders: Sequence[str]) -> list[RecordedGeneration]:
         """Return the generations whose files can be reused, oldest first."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -79,6 +80,23 @@ def test_a_build_that_is_killed_leaves_the_last_good_site_and_the_next_one_clean
     site.write(Targets([page("three")]))
     assert (tmp_path / "site/index.html").read_bytes() == b"three"
     assert names(site) == ["000001", "000002"]
+
+
+def test_a_generation_that_never_became_current_is_not_the_previous_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path / "site")
+    site.write(Targets([page("one")]))
+    with monkeypatch.context() as patched:
+        # Killed after the new generation was complete, and before the link.
+        patched.setattr(Site, "_make_current", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            site.write(Targets([page("two")]))
+    assert names(site) == ["000001", "000002"]
+    site.write(Targets([page("three")]))
+    previous = site.previous()
+    assert previous is not None
+    assert (previous / "index.html").read_bytes() == b"one"
 
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
