@@ -83,7 +83,7 @@ class _Tool:
 def _export(one: Exportable) -> ExportedText:
     """Return a CommandLineTool in YAML. Raises NotExportableError."""
     require_expressible(_TABLE, one)
-    tool = _Tool(losses=[loss for loss in losses(_TABLE, one.document) if not _is_kept(loss, one)])
+    tool = _Tool(losses=losses(_TABLE, one.document))
     paths = {INPUT_FILE: _add_input(tool, one), OUTPUT_FILE: _add_output(tool, one)}
     _add_environment(tool, one)
     _add_time_limit(tool, one)
@@ -108,15 +108,6 @@ def _export(one: Exportable) -> ExportedText:
     required = ("inputs", "outputs")
     kept = {key: value for key, value in document.items() if value or key in required}
     return ExportedText(f"# {identity(one)}\n{to_yaml(kept)}", tuple(tool.losses))
-
-
-def _is_kept(loss: Loss, one: Exportable) -> bool:
-    """True for the suffix of an output file, which the name of the file has."""
-    message = message_file(one.document, "output")
-    is_named = message is not None and message.is_placeholder
-    return (
-        is_named and loss.field.startswith("/definition/output_adapter/") and loss.field.endswith("/suffix")
-    )
 
 
 def _identifier(name: str) -> str:
@@ -152,7 +143,9 @@ def _add_input(tool: _Tool, one: Exportable) -> str:
     tool.inputs["input"] = {"type": "File"}
     if message.stream:
         tool.streams["stdin"] = _INPUT_PATH
-    elif message.is_fixed:
+    if message.suffix:
+        tool.losses.append(Loss(_field_of(message), "the suffix: a CWL runner keeps the name of the file"))
+    if message.is_fixed:
         entry = {"entryname": _escaped(message.path, _field_of(message)), "entry": "$(inputs.input)"}
         tool.requirements["InitialWorkDirRequirement"] = {"listing": [entry]}
     return _INPUT_PATH if message.is_placeholder else ""

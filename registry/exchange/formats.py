@@ -18,6 +18,7 @@ EXCHANGE_FORMATS: dict[str, tuple[str, ...]] = {
     "cwl": ("EXPORTER",),
     "compose": ("EXPORTER",),
     "kubernetes": ("EXPORTER",),
+    "slurm": ("EXPORTER",),
     "mcp_json": ("EXPORTER",),
     "vscode_mcp": ("EXPORTER",),
     "json_2013": ("IMPORTER",),
