@@ -37,6 +37,12 @@ $(HOST_TOOLS)/node_modules/.installed: $(HOST_TOOLS)/package-lock.json | test-to
 	npm ci --prefix $(HOST_TOOLS) --ignore-scripts --loglevel=error --no-audit --no-fund || npm ci --prefix $(HOST_TOOLS) --ignore-scripts --loglevel=error --no-audit --no-fund
 	@touch $@
 
+# For programs of tests that are large, or whose dependencies conflict with those of this program.
+.venv-tools/.installed: tests/support/exchange_tools/requirements.txt | .venv/.installed-dev
+	$(BIN)/python -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet --requirement tests/support/exchange_tools/requirements.txt
+	@touch $@
+
 .PHONY: serve
 serve: .venv/.installed ## build this repository's own registry and serve it on http://127.0.0.1:8000
 	$(BIN)/registry serve --port $(PORT)
@@ -57,7 +63,7 @@ test: lint test-tools $(NODE)/node_modules/.installed ## lint, types, layers, un
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine and not soak'
 
 .PHONY: test-engines
-test-engines: .venv/.installed-dev $(HOST_TOOLS)/node_modules/.installed ## SQL tables on MariaDB and PostgreSQL, the site on Caddy, Apache and programs of Cloudflare and Netlify, publishing to sshd and Ceph; installs them where they are missing
+test-engines: .venv/.installed-dev .venv-tools/.installed $(HOST_TOOLS)/node_modules/.installed ## SQL tables on MariaDB and PostgreSQL, the site on Caddy, Apache and programs of Cloudflare and Netlify, publishing to sshd and Ceph; installs them where they are missing
 	@scripts/install-engines
 	$(BIN)/pytest -m engine
 
