@@ -26,7 +26,7 @@ help: ## list the targets
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev,s3,serve,sql]'
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable '.[dev,s3,serve,sql,tables]'
 	@touch $@
 
 $(NODE)/node_modules/.installed: $(NODE)/package-lock.json | test-tools

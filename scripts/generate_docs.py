@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,7 +22,8 @@ from registry.cli import COMMANDS, program
 from registry.exchange.exporter import Exporter
 from registry.exchange.fields import DEFINITION_PARTS, Carried, Lost, Refused
 from registry.exchange.formats import exporters, importers
-from registry.exchange.sql.tables import METADATA
+from registry.exchange.sql.parquet import PARQUET_COLUMNS
+from registry.exchange.sql.tables import EXAMPLE_QUERIES, METADATA
 from registry.load.defaults import SETTINGS_SCHEMA
 from registry.load.kinds import ADAPTERS_INDEX, load_kinds
 from registry.load.schema_copies import DIGESTS, digest
@@ -92,7 +94,24 @@ def sql() -> str:
             null = ", can be NULL" if column.nullable else ""
             parts.append(f"| `{column.name}` | {column.type}{null} | {'; '.join(words)} |\n")
         parts.append("\n")
-    return "".join(parts) + _SQL_END
+    columns = "".join(f"| `{one.name}` | {_parquet_type(one.type)} |\n" for one in PARQUET_COLUMNS)
+    parts.append("## Examples\n\n")
+    parts += [f"{one.title}:\n\n```sql\n{one.sql};\n```\n\n" for one in EXAMPLE_QUERIES]
+    return "".join(parts) + _SQL_FILES.replace("<!-- columns -->\n", columns)
+
+
+def _parquet_type(type_: Any) -> str:
+    """Return a type as DuckDB calls it."""
+    found = str(type_)
+    known = {
+        "string": "VARCHAR",
+        "list<item: string>": "VARCHAR[]",
+        "map<string, string>": "MAP(VARCHAR, VARCHAR)",
+        "extension<arrow.json>": "JSON",
+        "int32": "INTEGER",
+        "int64": "BIGINT",
+    }
+    return known.get(found, "TIMESTAMP WITH TIME ZONE")
 
 
 _SQL_START = """# SQL tables
@@ -131,33 +150,49 @@ in MariaDB.
 
 """
 
-_SQL_END = """## Examples
+_SQL_FILES = """## Files of a site
 
-Definitions that run a program of a folder:
-
-```sql
-SELECT kind, id, name FROM definition WHERE executable LIKE '/opt/weather/%';
+```yaml
+tables: [sqlite, parquet]
 ```
 
-Definitions with an environment variable, and its value:
+in `registry.yaml` lets `registry build` add all definitions as files, which need no database server:
 
-```sql
-SELECT d.name, e.value FROM definition d JOIN environment e ON e.kind = d.kind AND e.name = d.name WHERE e.variable = 'ZONE';
+| file | content |
+|---|---|
+| `registry.sqlite` | the tables above, with full-text search |
+| `datasette.yaml` | titles, facets and queries of `registry.sqlite` for [Datasette](https://datasette.io/) |
+| `registry.parquet` | one row for each definition |
+
+They need the extra `tables` of this package: `pip install "process-registry[tables] @ …"`, as above. Credentials are hidden as on the site. The
+servers of `registry serve` do not have these files, and no page links to them: they are for a built site.
+
+Two builds of one commit give equal rows, but not equal bytes: both formats contain the version of the library that wrote them.
+
+### SQLite and Datasette
+
+```sh
+sqlite3 registry.sqlite "SELECT name FROM definition WHERE rowid IN (SELECT rowid FROM definition_fts WHERE definition_fts MATCH 'rain')"
+datasette serve -i registry.sqlite --metadata datasette.yaml
 ```
 
-Definitions by application:
+`definition_fts` (FTS5) finds words in the name, title, description, executable and the whole document of a definition, without regard to case
+and accents. After `VACUUM` on a copy, run `INSERT INTO definition_fts(definition_fts) VALUES ('rebuild')`: the search finds rows by their
+`rowid`, which VACUUM can change.
+
+### Parquet
 
 ```sql
-SELECT value, count(*) FROM field WHERE kind = 'process_definition' AND field = 'application' GROUP BY value ORDER BY 2 DESC;
+SELECT name, environment['ZONE'] FROM 'registry.parquet' WHERE list_contains(argv, '--verbose');
 ```
 
-Definitions that changed in a month:
+| column | type |
+|---|---|
+<!-- columns -->
 
-```sql
-SELECT DISTINCT kind, name FROM revision WHERE date_utc >= '2026-01-01' AND date_utc < '2026-02-01';
-```
+`revision`, `changed`, `commit_id` and `author` are of the newest revision. `adapters` is a list of objects with `direction`, `type` and `parameters`. The types
+are fixed, so that variables and parameters never become columns of their own.
 """
-
 
 _CHANGES_END = """## Lower levels
 

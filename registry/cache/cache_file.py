@@ -36,6 +36,7 @@ _TABLES = (
     "histories",
     "builds",
     "judgments",
+    "tables",
 )
 _SCHEMA = {
     **{table: f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)" for table in _TABLES},
@@ -44,7 +45,7 @@ _SCHEMA = {
 # SQLite allowed at most 999 parameters per statement before version 3.32.
 _IN_ONE_QUERY = 500
 # Increase when the format of the tables' content changes.
-_FORM = 14
+_FORM = 15
 _inherited: list[
     sqlite3.Connection
 ] = []  # kept open, because closing them would release the other process's locks

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry.cli.extras import require_extra
 from registry.cli.options import (
     Format,
     base_url_option,
@@ -121,6 +122,8 @@ def command(
     opened = open_source(root, source)
     given = {"history": history, "layout": layout, "addresses": addresses, "base_url": base_url}
     overridden(opened.settings, given)  # a wrong value is an error before any file is read
+    if opened.settings.tables:
+        require_extra("build", "tables", opened.settings.install_from)
     target = out_ if out_ is not None else root / opened.settings.output
     if published is not None:
         _refuse_to_replace(published, opened)

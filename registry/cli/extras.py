@@ -9,6 +9,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "s3": ("obstore",),
     # uvicorn works without uvloop.
     "serve": ("argon2", "brotli", "httptools", "prometheus_client", "starlette", "uvicorn", "zstandard"),
+    "tables": ("pyarrow", "sqlalchemy"),
     "sql": ("psycopg", "pymysql", "sqlalchemy"),
 }
 """The modules of each extra that commands import."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry.cli.extras import require_extra
 from registry.cli.interrupts import raise_if_interrupted
 from registry.cli.options import base_url_option, out_option, poll_option, registry_option
 from registry.cli.terminal import counted, find_root, open_cache, out, progress
@@ -49,6 +50,8 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
     settings = source.settings
     options = {"base_url": base_url}
     overridden(settings, options)  # a wrong value is an error at once
+    if settings.tables:
+        require_extra("watch", "tables", settings.install_from)
     shown = out_ if out_ is not None else given / settings.output
     site = Site(shown.absolute())
     cache = BuildCache(open_cache(source))

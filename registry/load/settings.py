@@ -50,7 +50,8 @@ class Settings:
     that must accept the definitions. `require_match`: changes through HTTP need the header `If-Match`.
     `host_files`: the site contains `_headers` and `_redirects`, which some hosts read. `exports` are the
     formats in which the site has each definition, by the names in `registry.exchange.formats`. `protocols`
-    are further protocols that the registry is served in; kinds that belong to one exist with it.
+    are further protocols that the registry is served in; kinds that belong to one exist with it. `tables`
+    are the files with all definitions as tables that a build adds: sqlite, parquet.
     """
 
     title: str = "Process Registry"
@@ -77,6 +78,7 @@ class Settings:
     host_files: bool = False
     exports: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
     def level_of(self, rule: str, name: str) -> str | None:
         """Return the level of a rule or change for the definition `name`.
@@ -210,7 +212,7 @@ def _value(key: str, value: Any) -> Any:
     """Convert a valid value of the document to the type that `Settings` uses."""
     if key == "folders":
         return {name.strip("/"): levels for name, levels in value.items()}
-    if key in ("compat", "exports", "protocols"):
+    if key in ("compat", "exports", "protocols", "tables"):
         return tuple(value)
     return int(value) if key == "page_size" else value  # JSON Schema accepts 5.0 as an integer
 

@@ -16,6 +16,10 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 API = "api"
+# Files with all definitions as tables, and metadata of the first for Datasette.
+SQLITE_TABLES = "registry.sqlite"
+PARQUET_TABLES = "registry.parquet"
+DATASETTE_METADATA = "datasette.yaml"
 API_SNAPSHOT = f"{API}/snapshot.json"
 API_LEDGER = f"{API}/ledger.ndjson"
 API_OPENAPI = f"{API}/openapi.json"

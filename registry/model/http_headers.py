@@ -20,6 +20,9 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         ".js": "text/javascript",
         ".svg": "image/svg+xml",
         ".atom": "application/atom+xml",
+        ".sqlite": "application/vnd.sqlite3",
+        ".parquet": "application/vnd.apache.parquet",
+        ".yaml": "application/yaml",
         # The program has no such files. Templates of a registry can have them among their assets.
         ".png": "image/png",
         ".jpg": "image/jpeg",

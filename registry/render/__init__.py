@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
 # Imported when a site is rendered: `registry show` needs the JSON API alone, without templates.
-RENDERERS = ("html", "search", "json_files", "openapi", "schemas", "mcp", "host_files", "exports")
+RENDERERS = ("html", "search", "json_files", "openapi", "schemas", "mcp", "host_files", "exports", "tables")
 
 
 def render(snapshot: Snapshot, *, live: bool = False) -> Targets:

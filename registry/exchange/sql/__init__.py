@@ -61,23 +61,31 @@ def export_to_sql(
     """
     _create_tables(database)
     progress("comparing with the database")
-    digests = _digests(snapshot)
     with database.transaction() as connection:
         state = connection.execute(select(STATE).with_for_update()).one()
         _refuse_other_state(state, snapshot, repository, database)
-        known: dict[_Place, str] = {
-            (kind, name): digest
-            for kind, name, digest in connection.execute(
-                select(DEFINITIONS.c.kind, DEFINITIONS.c.name, DEFINITIONS.c.digest)
-            )
-        }
-        removed = [place for place in known if place not in digests]
-        changed = [one for one in snapshot.definitions if known.get(one[:2]) != digests[one[:2]]]
-        _remove(connection, [*removed, *(one[:2] for one in changed if one[:2] in known)], len(known))
-        _write(connection, snapshot, changed, digests, progress)
-        connection.execute(delete(DELETED))
-        insert_rows(connection, deleted_rows(snapshot))
-        connection.execute(update(STATE).values(**_state_of(snapshot)))
+        return update_tables(connection, snapshot, progress)
+
+
+def update_tables(connection: Connection, snapshot: Snapshot, progress: Progress) -> Exported:
+    """Make the tables of a database contain exactly `snapshot`, whatever they contain.
+
+    There is a row of the state, see `create_state`.
+    """
+    digests = _digests(snapshot)
+    known: dict[_Place, str] = {
+        (kind, name): digest
+        for kind, name, digest in connection.execute(
+            select(DEFINITIONS.c.kind, DEFINITIONS.c.name, DEFINITIONS.c.digest)
+        )
+    }
+    removed = [place for place in known if place not in digests]
+    changed = [one for one in snapshot.definitions if known.get(one[:2]) != digests[one[:2]]]
+    _remove(connection, [*removed, *(one[:2] for one in changed if one[:2] in known)], len(known))
+    _write(connection, snapshot, changed, digests, progress)
+    connection.execute(delete(DELETED))
+    insert_rows(connection, deleted_rows(snapshot))
+    connection.execute(update(STATE).values(**state_of(snapshot)))
     return Exported(snapshot.commit, len(digests), len(changed), len(removed))
 
 
@@ -94,9 +102,14 @@ def _create_tables(database: Database) -> None:
             )
         STATE.create(connection, checkfirst=True)
         METADATA.create_all(connection)
-        if connection.execute(select(STATE.c.only)).first() is None:
-            empty = {"registry_id": "", "is_dirty": 0, "ledger_lines": 0, "ledger_head": ""}
-            connection.execute(insert(STATE).values(only=1, schema_version=SCHEMA_VERSION, **empty))
+        create_state(connection)
+
+
+def create_state(connection: Connection) -> None:
+    """Insert the row of the state if it is missing."""
+    if connection.execute(select(STATE.c.only)).first() is None:
+        empty = {"registry_id": "", "is_dirty": 0, "ledger_lines": 0, "ledger_head": ""}
+        connection.execute(insert(STATE).values(only=1, schema_version=SCHEMA_VERSION, **empty))
 
 
 def _refuse_other_state(
@@ -179,7 +192,8 @@ def _write(
         stored.result()
 
 
-def _state_of(snapshot: Snapshot) -> dict[str, object]:
+def state_of(snapshot: Snapshot) -> dict[str, object]:
+    """Return the row of `registry_state` that a snapshot writes, without its constants."""
     return {
         "registry_id": snapshot.settings.registry_id,
         "commit_id": snapshot.commit,

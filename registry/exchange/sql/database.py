@@ -69,7 +69,7 @@ class Database:
         dialect = url.get_backend_name()
         self._engine: Engine = create_engine(url, connect_args=_CONNECT[dialect], pool_pre_ping=True)
         if dialect == "sqlite":
-            _use_whole_transactions(self._engine)
+            use_whole_transactions(self._engine)
         # Raised as it is for what does not go through SQLAlchemy.
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         server = f"{dialect} database {url.database} on {url.host or 'a socket'}"
@@ -120,7 +120,7 @@ def _url(address: str) -> URL:
     return url.set(drivername=driver)
 
 
-def _use_whole_transactions(engine: Engine) -> None:
+def use_whole_transactions(engine: Engine) -> None:
     """Lock a SQLite database from the start of a transaction, and let changes of tables be part of it.
 
     See "Serializable isolation / Savepoints / Transactional DDL" in SQLAlchemy's documentation of SQLite.

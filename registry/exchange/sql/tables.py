@@ -6,7 +6,7 @@ database give equal rows. Names are compared byte by byte in every database.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, DateTime, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.dialects import mysql
@@ -119,3 +119,37 @@ DELETED = _table(
 
 PARTS = (ARGUMENT, ENVIRONMENT, ADAPTER, OWNER, TAG, FIELD, REVISION)
 """The tables with rows of definitions, besides `DEFINITIONS`."""
+
+
+class ExampleQuery(NamedTuple):
+    """A query for the documentation and for Datasette."""
+
+    name: str
+    title: str
+    sql: str
+
+
+EXAMPLE_QUERIES = (
+    ExampleQuery(
+        "of_one_folder",
+        "Definitions that run a program of a folder",
+        "SELECT kind, id, name FROM definition WHERE executable LIKE '/opt/weather/%'",
+    ),
+    ExampleQuery(
+        "with_a_variable",
+        "Definitions with an environment variable, and its value",
+        "SELECT d.name, e.value FROM definition d JOIN environment e ON e.kind = d.kind AND e.name = d.name "
+        "WHERE e.variable = 'ZONE'",
+    ),
+    ExampleQuery(
+        "by_application",
+        "Definitions by application",
+        "SELECT value, count(*) FROM field WHERE kind = 'process_definition' AND field = 'application' "
+        "GROUP BY value ORDER BY 2 DESC",
+    ),
+    ExampleQuery(
+        "changed_in_a_month",
+        "Definitions that changed in a month",
+        "SELECT DISTINCT kind, name FROM revision WHERE date_utc >= '2026-01-01' AND date_utc < '2026-02-01'",
+    ),
+)
