@@ -236,6 +236,8 @@ def _report(export: "ExportResult", exporter: "Exporter", folder: Path | None, *
             f"({counted(len(export.files), 'file')}, {exporter.title})",
             markup=False,
         )
+    elif export.needs_wrapper:
+        err.print("The text needs the script registry-run, which --out writes beside it.", markup=False)
 
 
 def _listed(names: list[str]) -> str:

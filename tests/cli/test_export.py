@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.support.repo import RepoBuilder
+from tests.support.repo import APPLICATION, RepoBuilder
 
 QC = """\
 title: Quality control
@@ -53,6 +53,34 @@ def test_all_definitions_to_a_folder_with_the_wrapper(export: Run, tmp_path: Pat
     assert (tmp_path / "out/registry-run").stat().st_mode & 0o777 == 0o755
     assert done.err.endswith(f"2 definitions exported to {tmp_path / 'out'} (1 file, Procfile)\n")
     assert export("--all", "--to", "procfile", "--out", str(tmp_path / "out")).code == 0  # no change
+
+
+def test_the_wrapper_of_a_file_on_standard_output_is_named(export: Run) -> None:
+    done = export("timed", "--to", "procfile")
+    assert done.code == 0
+    assert done.err.endswith("The text needs the script registry-run, which --out writes beside it.\n")
+    assert "registry-run" not in export("weather/qc", "--to", "procfile").err
+
+
+def test_containers_start_the_image_of_the_application(
+    export: Run, repo: RepoBuilder, tmp_path: Path
+) -> None:
+    image = "container_image: registry.example.org/media:1\n"
+    repo.define("media", image + APPLICATION, kind="application")
+    repo.define("encode", TIMED.replace("timeout: 60", "timeout: 60, application: media"))
+    commit = repo.commit("Add a job with an image")
+    done = export("--all", "--to", "compose", "--out", str(tmp_path))
+    assert done.code == 1
+    why = "it has no application whose container_image could be started"
+    for name in ("timed", "weather/qc"):
+        assert f"{name}: /definition cannot be exported: {why}\n" in done.err
+    text = (tmp_path / "compose.yaml").read_text()
+    assert text.startswith('services:\n  encode:\n    image: "registry.example.org/media:1"\n')
+    assert f'process-registry.commit: "{commit}"' in text
+    assert (tmp_path / "registry-run").exists()
+    done = export("encode", "--to", "kubernetes", "--out", str(tmp_path))
+    assert done.code == 0
+    assert 'kind: "Job"' in (tmp_path / "encode.yaml").read_text()
 
 
 def test_strict_refuses_losses(export: Run, tmp_path: Path) -> None:
