@@ -12,7 +12,6 @@ import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -22,8 +21,7 @@ from registry.cli import COMMANDS, program
 from registry.exchange.exporter import Exporter
 from registry.exchange.fields import DEFINITION_PARTS, Carried, Lost, Refused
 from registry.exchange.formats import exporters, importers
-from registry.exchange.sql.parquet import PARQUET_COLUMNS
-from registry.exchange.sql.tables import EXAMPLE_QUERIES, METADATA
+from registry.exchange.sql.tables import EXAMPLE_QUERIES, METADATA, PARQUET_COLUMNS
 from registry.load.defaults import SETTINGS_SCHEMA
 from registry.load.kinds import ADAPTERS_INDEX, load_kinds
 from registry.load.schema_copies import DIGESTS, digest
@@ -94,24 +92,10 @@ def sql() -> str:
             null = ", can be NULL" if column.nullable else ""
             parts.append(f"| `{column.name}` | {column.type}{null} | {'; '.join(words)} |\n")
         parts.append("\n")
-    columns = "".join(f"| `{one.name}` | {_parquet_type(one.type)} |\n" for one in PARQUET_COLUMNS)
+    columns = "".join(f"| `{name}` | {type_} |\n" for name, type_ in PARQUET_COLUMNS.items())
     parts.append("## Examples\n\n")
     parts += [f"{one.title}:\n\n```sql\n{one.sql};\n```\n\n" for one in EXAMPLE_QUERIES]
     return "".join(parts) + _SQL_FILES.replace("<!-- columns -->\n", columns)
-
-
-def _parquet_type(type_: Any) -> str:
-    """Return a type as DuckDB calls it."""
-    found = str(type_)
-    known = {
-        "string": "VARCHAR",
-        "list<item: string>": "VARCHAR[]",
-        "map<string, string>": "MAP(VARCHAR, VARCHAR)",
-        "extension<arrow.json>": "JSON",
-        "int32": "INTEGER",
-        "int64": "BIGINT",
-    }
-    return known.get(found, "TIMESTAMP WITH TIME ZONE")
 
 
 _SQL_START = """# SQL tables

@@ -14,35 +14,20 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from registry.exchange.sql.tables import PARQUET_COLUMNS
+
 if TYPE_CHECKING:
     import sqlite3
 
-_TEXT, _TEXTS, _MAP = pa.string(), pa.list_(pa.string()), pa.map_(pa.string(), pa.string())
-_JSON = pa.json_()
-PARQUET_COLUMNS = pa.schema(
-    [
-        pa.field("kind", _TEXT, nullable=False),
-        pa.field("name", _TEXT, nullable=False),
-        ("id", pa.int64()),
-        ("title", _TEXT),
-        ("description", _TEXT),
-        ("lifecycle", _TEXT),
-        ("replaced_by", _TEXT),
-        ("owners", _TEXTS),
-        ("tags", _TEXTS),
-        ("fields", _MAP),
-        ("executable", _TEXT),
-        ("argv", _TEXTS),
-        ("environment", _MAP),
-        ("adapters", _JSON),
-        ("revision", pa.int32()),
-        ("changed", pa.timestamp("us", tz="UTC")),
-        ("commit_id", _TEXT),
-        ("author", _TEXT),
-        ("document", _JSON),
-    ]
-)
-"""The columns, in order. `revision` and those after it are of the newest revision."""
+_TYPES = {
+    "VARCHAR": pa.string(),
+    "VARCHAR[]": pa.list_(pa.string()),
+    "MAP(VARCHAR, VARCHAR)": pa.map_(pa.string(), pa.string()),
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+    "JSON": pa.json_(),
+}
 _OF_DEFINITION = (
     *("kind", "name", "id", "title", "description", "lifecycle", "replaced_by", "executable", "document"),
 )
@@ -72,16 +57,16 @@ def parquet_file(tables: sqlite3.Connection) -> bytes:
     newest = [revisions.get(place, nothing) for place in places]
     for number, name in enumerate(("revision", "changed", "commit_id", "author")):
         columns[name] = [row[number] for row in newest]
-    arrays = [_array(columns.get(field.name, []), field.type) for field in PARQUET_COLUMNS]
+    arrays = {name: _array(columns.get(name, []), type_) for name, type_ in PARQUET_COLUMNS.items()}
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=PARQUET_COLUMNS), file, compression="zstd")
+    pq.write_table(pa.table(arrays), file, compression="zstd")
     return file.getvalue()
 
 
-def _array(values: list[Any], type_: Any) -> Any:
-    if type_ == _JSON:
-        return pa.ExtensionArray.from_storage(_JSON, pa.array(values, pa.string()))
-    return pa.array(values, type_)
+def _array(values: list[Any], type_: str) -> Any:
+    if type_ == "JSON":
+        return pa.ExtensionArray.from_storage(_TYPES[type_], pa.array(values, pa.string()))
+    return pa.array(values, _TYPES[type_])
 
 
 def _lists(tables: sqlite3.Connection, table: str, column: str) -> dict[_Place, list[str]]:

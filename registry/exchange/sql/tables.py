@@ -120,6 +120,32 @@ DELETED = _table(
 PARTS = (ARGUMENT, ENVIRONMENT, ADAPTER, OWNER, TAG, FIELD, REVISION)
 """The tables with rows of definitions, besides `DEFINITIONS`."""
 
+PARQUET_COLUMNS = {
+    "kind": "VARCHAR",
+    "name": "VARCHAR",
+    "id": "BIGINT",
+    "title": "VARCHAR",
+    "description": "VARCHAR",
+    "lifecycle": "VARCHAR",
+    "replaced_by": "VARCHAR",
+    "owners": "VARCHAR[]",
+    "tags": "VARCHAR[]",
+    "fields": "MAP(VARCHAR, VARCHAR)",
+    "executable": "VARCHAR",
+    "argv": "VARCHAR[]",
+    "environment": "MAP(VARCHAR, VARCHAR)",
+    "adapters": "JSON",
+    "revision": "INTEGER",
+    "changed": "TIMESTAMP WITH TIME ZONE",
+    "commit_id": "VARCHAR",
+    "author": "VARCHAR",
+    "document": "JSON",
+}
+"""The columns of the Parquet file, in order, with their types as DuckDB shows them.
+
+`revision`, `changed`, `commit_id` and `author` are of the newest revision.
+"""
+
 
 class ExampleQuery(NamedTuple):
     """A query for the documentation and for Datasette."""
