@@ -24,6 +24,9 @@ EXCHANGE_FORMATS: dict[str, tuple[str, ...]] = {
     "vscode_mcp": ("EXPORTER",),
     "json_2013": ("IMPORTER",),
     "systemd_import": ("IMPORTER",),
+    "supervisord_import": ("IMPORTER",),
+    "procfile_import": ("IMPORTER",),
+    "compose_import": ("IMPORTER",),
 }
 
 

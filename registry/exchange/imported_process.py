@@ -1,13 +1,13 @@
 """The document of an imported process: what all import formats build from a command and its surroundings."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from registry.errors import UsageError
 from registry.exchange.fields import Loss, is_reference
-from registry.exchange.importer import Imported, ImportOptions, suggested_name
+from registry.exchange.importer import Imported, ImportedText, ImportOptions, suggested_name
 
 _WRAPPER = "registry-run"
 _MAX_TITLE = 120
@@ -24,6 +24,7 @@ class ProcessDraft:
     `command` is the program and its arguments. `name` is the name that the text suggests. `title` is ""
     if the text has none. `adapters`, by `input` and `output`, are there if the text says how messages are
     passed. `references` names the variables whose values the host supplies, which have the value `${NAME}`.
+    `metadata` is what stands around `definition` beside the title, `extensions` are keys `x-…` in it.
     """
 
     place: str
@@ -37,7 +38,8 @@ class ProcessDraft:
     application: str | None = None
     adapters: dict[str, dict[str, Any]] = field(default_factory=dict)
     references: set[str] = field(default_factory=set)
-    links: list[dict[str, str]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    extensions: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
 
@@ -68,10 +70,7 @@ def imported_process(draft: ProcessDraft, options: ImportOptions) -> Imported:
     for side in ("input", "output"):
         if side in draft.adapters:
             inside[f"{side}_adapter"] = draft.adapters[side]
-    document: dict[str, Any] = _titles(draft)
-    if draft.links:
-        document["links"] = draft.links
-    document["definition"] = inside
+    document = _titles(draft) | draft.metadata | {"definition": inside | draft.extensions}
     return Imported(draft.name, document, tuple(draft.notes), tuple(draft.losses))
 
 
@@ -196,15 +195,44 @@ def with_secrets(environment: Mapping[str, Any], options: ImportOptions) -> tupl
     return replaced, f"{', '.join(names)}: now taken from the runner's environment"
 
 
-def application_stub(image: str, name: str) -> Imported:
+def application_stub(image: str, name: str, resources: Mapping[str, Any] | None = None) -> Imported:
     """Return an application that runs in a container image.
 
     An application needs a machine image for each site, which a container image does not say: a placeholder.
     """
-    document = {
-        "title": title_from(name),
-        "container_image": image,
-        "definition": {"mappings": {"container": {"iaas_image": image, "iaas_allocation": "unknown"}}},
-    }
+    mapping = {"iaas_image": image, "iaas_allocation": "unknown"}
+    document: dict[str, Any] = {"title": title_from(name), "container_image": image}
+    if resources:
+        document["container_resources"] = dict(resources)
+    document["definition"] = {"mappings": {"container": mapping}}
     note = f"`mappings` of the application {name} is a placeholder: name the images of your sites"
     return Imported(name, document, (note,), kind="application", is_shared=True)
+
+
+class ImportedParts:
+    """The definitions of one text. A part that cannot be imported is a loss, unless there is no other."""
+
+    def __init__(self, origin: str) -> None:
+        """Start without definitions; `origin` names the text in messages."""
+        self.definitions: list[Imported] = []
+        self.losses: list[Loss] = []
+        self._origin = origin
+        self._errors: list[UsageError] = []
+
+    def add(self, key: str, line: int, read: Callable[[], Sequence[Imported]]) -> None:
+        """Add the definitions of a part, which is named `key` and begins at a line."""
+        try:
+            self.definitions += read()
+        except UsageError as error:
+            self._errors.append(error)
+            reason = re.sub(rf"{re.escape(self._origin)}(?::[0-9]+)?: ", "", error.message, count=1)
+            self.losses.append(Loss(key, f"it cannot be imported: {reason}", line))
+
+    def result(self, hint: str) -> ImportedText:
+        """Return all parts. Raises UsageError, with a hint about what a text must have, if there are none."""
+        if not self.definitions:
+            if len(self._errors) == 1:
+                raise self._errors[0]
+            reasons = [f"line {loss.line}: {loss.field}: {loss.why}" for loss in self.losses]
+            raise UsageError(f"{self._origin} has no process that can be imported", hint, reasons)
+        return ImportedText(tuple(self.definitions), tuple(sorted(self.losses, key=lambda loss: loss.line)))

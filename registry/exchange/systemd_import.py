@@ -205,7 +205,8 @@ def _identity(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
     for one in unit.all("Unit", "Documentation"):
         for word in _words(unit, one):
             if word.startswith("https://") and not re.search(r'[\x00-\x20<>"]', word):
-                draft.links.append({"href": _without_specifiers(unit, one, word)})
+                link = {"href": _without_specifiers(unit, one, word)}
+                draft.metadata.setdefault("links", []).append(link)
             else:
                 draft.lose("[Unit] Documentation", f"{word} is not an https address", one.line)
         yield one
