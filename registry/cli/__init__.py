@@ -6,6 +6,7 @@ To add a command, write its file here and add its name to COMMANDS.
 import importlib
 import sys
 from collections.abc import Sequence
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ COMMANDS = (
     "init",
     "new",
     "check",
+    "try",
     "diff",
     "review",
     "hook",
@@ -71,7 +73,7 @@ class _Commands(click.Group):
         """The command `cmd_name`, or None."""
         if cmd_name not in COMMANDS:
             return None
-        name = "import_" if cmd_name == "import" else cmd_name
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
         command: click.Command = importlib.import_module(f"registry.cli.{name}").command
         return command
 

@@ -5,6 +5,8 @@ During start-up it ends the process at once (registry/__main__.py); in a command
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -22,6 +24,19 @@ def allow_interrupts() -> None:
         and signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     ):
         signal.signal(signal.SIGINT, _interrupt)
+
+
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Make SIGTERM raise KeyboardInterrupt, too, for a command that must end other programs first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -234,13 +234,17 @@ def write_text(text: str) -> None:
 
     Raises OutputError if stdout cannot be written.
     """
+    write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Print bytes as they are. Raises OutputError if stdout cannot be written."""
     # The flush keeps the order: the bytes bypass the text layer, which may still hold earlier text.
-    data = text.encode("utf-8", "backslashreplace")
     sys.stdout.flush()
     buffer = getattr(sys.stdout, "buffer", None)
     try:
         if buffer is None:
-            sys.stdout.write(data.decode("utf-8"))
+            sys.stdout.write(data.decode("utf-8", "backslashreplace"))
         else:
             buffer.write(data)
     except OSError as error:

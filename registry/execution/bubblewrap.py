@@ -36,7 +36,7 @@ _SYSTEM_FILES = (
 )
 # Mounted by the sandbox itself: these of the host are never shown.
 _OWN_FOLDERS = ("/proc", "/dev")
-# A change that nobody has reviewed may not name these: they contain people's files and credentials.
+# A change before its review may not name these: they contain people's files and credentials.
 _PRIVATE_FOLDERS = ("/root", "/home", "/etc", "/run", "/var", "/tmp", "/boot", "/sys", "/mnt", "/media")
 _TEMPORARY_BYTES = 256 * 1024 * 1024
 _PROBE_LIMIT_S = 60
@@ -53,7 +53,7 @@ class Bubblewrap:
     def __init__(self, *, shows_private: bool = True) -> None:
         """`shows_private`: a definition may name a folder below /home, /etc and other private places.
 
-        False for definitions of a change that nobody has reviewed: their output is shown to others.
+        False for definitions of a change before its review: their output is shown to others.
         """
         self._shows_private = shows_private
 

@@ -276,6 +276,11 @@ def environment_of_store() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
+def environment_of_runner() -> dict[str, str]:
+    """Return all variables: programs of definitions that are tried get them, or those that they refer to."""
+    return dict(os.environ)
+
+
 def colors_are_forced() -> bool:
     """True when the environment forces colors without a terminal."""
     return any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))

@@ -41,6 +41,11 @@ def report(problems: Sequence[Problem], _line_of: LineOf) -> str:
         )
         for problem in found:
             _add(suite, problem)
+    return junit_text(root)
+
+
+def junit_text(root: ElementTree.Element) -> str:
+    """Return a `testsuites` element as a document."""
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -515,3 +515,16 @@ def test_a_clone_of_the_result_is_a_valid_registry(
     subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     after = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clone, capture_output=True, check=True).stdout
     assert after == head
+
+
+# Programs of definitions run by `registry try` only
+
+
+@pytest.mark.parametrize("place", ["try/", "try", "run/", "examples/", "execution/"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_no_address_runs_a_program(client: Client, number: int, method: str, place: str) -> None:
+    for address in (f"{LIST}{number}/{place}", f"{LIST}{place}", f"/{place}", f"/api/{place}"):
+        answer = client.send(method, address, {"input_text": "a"})
+        assert answer.status in (404, 405), address
+    described = client.get("/api/openapi.json").json["paths"]
+    assert not [path for path in described if place.strip("/") in path.split("/")]

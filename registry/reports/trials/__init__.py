@@ -1,0 +1,1 @@
+"""Formats for the results of examples that were run."""
