@@ -240,7 +240,7 @@ rgw frontends = beast endpoint=127.0.0.1:{port}
 def object_gateway() -> Iterator[ObjectGateway]:
     """A running object gateway of Ceph, whose objects are in memory."""
     with _folder() as folder, ExitStack() as processes:
-        *monitor_ports, port = _free_ports(3)
+        *monitor_ports, port = free_ports(3)
         monitor = "[v2:127.0.0.1:{},v1:127.0.0.1:{}]".format(*monitor_ports)
         fsid, store = str(uuid.uuid4()), str(uuid.uuid4())
         (folder / "ceph.conf").write_text(
@@ -288,7 +288,7 @@ def object_gateway() -> Iterator[ObjectGateway]:
         yield ObjectGateway(port)
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
     """Ports of the loopback address that no program listens to."""
     with ExitStack() as probes:
         found = []
