@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # By the name of the module, with what it has.
 EXCHANGE_FORMATS: dict[str, tuple[str, ...]] = {
     "systemd": ("EXPORTER",),
+    "supervisord": ("EXPORTER",),
     "procfile": ("EXPORTER",),
     "cwl": ("EXPORTER",),
     "compose": ("EXPORTER",),
