@@ -8,19 +8,23 @@ import click
 
 from registry.cli.options import Format, format_option, registry_option
 from registry.cli.terminal import counted, err, find_root, out, write_json
+from registry.errors import UsageError
 from registry.exchange.formats import importers
+from registry.load.settings import import_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry.exchange.fields import Loss
-    from registry.exchange.importing import ImportPlan
+    from registry.exchange.importing import ForeignText, ImportPlan
 
+_LIST_FORMAT = "json-2013"
+_PASSWORD_VARIABLE = "REGISTRY_IMPORT_PASSWORD"
 IMPORT_FORMATS = tuple(one.name for one in importers())
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE|URL...")
 @registry_option
 @click.option(
     "--from",
@@ -44,7 +48,7 @@ IMPORT_FORMATS = tuple(one.name for one in importers())
 @click.option("--new-ids", is_flag=True, help="Drop the ids of a list. `registry index` assigns new ones.")
 @format_option
 def command(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     registry: Path | None,
     format_name: str | None,
     folder: str,
@@ -61,6 +65,9 @@ def command(
     kept; if the ledger already has entries, they are recorded there. Commit imported ids on the main branch: a pull
     request must not contain ids.
 
+    The address of a list is read with all its pages. If it needs a login, name the user in the address, and set the
+    variable REGISTRY_IMPORT_PASSWORD; on a terminal, the password is asked for.
+
     What a definition cannot express is listed on standard error; --strict refuses instead. docs/exchange.md has a table
     of every format. Either all files are imported or none. Existing files are never overwritten.
 
@@ -75,12 +82,14 @@ def command(
     Examples:
       registry import old/*.json --folder weather
       registry import manual.json --repair
+      registry import /etc/supervisor/conf.d/*.conf --folder web
+      registry import https://admin@old.example.org/api/process_definition/
     """
     from registry.exchange.importer import ImportOptions
-    from registry.exchange.importing import plan_import, read_file, write_import
+    from registry.exchange.importing import plan_import, write_import
 
     options = ImportOptions(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
-    texts = (read_file(file, format_name) for file in files)
+    texts = [_read(file, format_name) for file in files]
     plan = plan_import(find_root(registry), texts, folder.strip("/"), options)
     is_refused = strict and plan.lost > 0
     if not is_refused:
@@ -91,6 +100,29 @@ def command(
         _report(plan, is_written=not is_refused)
     if is_refused:
         sys.exit(1)
+
+
+def _read(file: str, format_name: str | None) -> "ForeignText":
+    from registry.exchange.importing import ForeignText, read_file
+    from registry.exchange.list_2013 import Login, is_address, read_list, user_of
+
+    if not is_address(file):
+        return read_file(Path(file), format_name)
+    if format_name not in (None, _LIST_FORMAT):
+        raise UsageError(f"an address is read as {_LIST_FORMAT}", "download files of other formats first")
+    user = user_of(file)
+    login = Login(user, _password(file)) if user else None
+    return ForeignText(file, read_list(file, login), _LIST_FORMAT)
+
+
+def _password(address: str) -> str:
+    password = import_password()
+    if password is not None:
+        return password
+    if not sys.stdin.isatty():
+        raise UsageError(f"{address} needs a password", "set the variable REGISTRY_IMPORT_PASSWORD")
+    answer: str = click.prompt(f"Password for {address}", hide_input=True, err=True)
+    return answer
 
 
 def _report(plan: "ImportPlan", *, is_written: bool) -> None:

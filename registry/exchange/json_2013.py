@@ -13,13 +13,16 @@ from string import whitespace
 from typing import Any
 
 from registry.errors import UsageError
-from registry.exchange.imported_process import title_from, with_secrets
+from registry.exchange.imported_process import name_or_none, title_from, with_secrets
 from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
 from registry.load.foreign_json import check_limits, read_json
 from registry.load.yaml import MAX_DEPTH
+from registry.model.values import map_of, text_of
 
 # A definition file has one more level, `definition`.
 _DEEPEST = MAX_DEPTH - 1
+_KIND = "process_definition"
+_KIND_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 # Keys of objects in the service's lists that the registry generates itself.
 _MADE_ELSEWHERE = ("id", "resource_uri", "kind", "name", "by_name_uri", "history_uri", "revision")
 
@@ -127,11 +130,14 @@ def _closed(line: str) -> str:
 
 
 def _name_of(item: Any, place: int) -> str:
-    inside = item.get("definition") if isinstance(item, dict) else None
-    inside = inside if isinstance(inside, dict) else {}
+    item = map_of(item)
+    # Answers of this registry have names.
+    known = name_or_none(text_of(item.get("name"))) if "resource_uri" in item else None
+    if known is not None:
+        return known
+    inside = map_of(item.get("definition"))
     base = inside.get("process_name") or PurePath(str(inside.get("exec", ""))).stem or "process"
-    number = item.get("id", place) if isinstance(item, dict) else place
-    return f"{suggested_name(str(base))}-{number}"
+    return f"{suggested_name(str(base))}-{item.get('id', place)}"
 
 
 def _imported(
@@ -155,7 +161,8 @@ def _imported(
         _adapter(inside, side, options, notes)
     document.setdefault("title", title_from(name))
     document["definition"] = inside
-    return Imported(name, document, tuple(notes))
+    kind = text_of(item.get("kind")) if "resource_uri" in item else ""
+    return Imported(name, document, tuple(notes), kind=kind if _KIND_NAME.match(kind) else _KIND)
 
 
 def _with_argv(where: str, inside: dict[str, Any], notes: list[str]) -> dict[str, Any]:

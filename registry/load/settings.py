@@ -281,6 +281,11 @@ def environment_of_runner() -> dict[str, str]:
     return dict(os.environ)
 
 
+def import_password() -> str | None:
+    """Return the password for `registry import` from an address, or None if it is not set."""
+    return os.environ.get("REGISTRY_IMPORT_PASSWORD")
+
+
 def colors_are_forced() -> bool:
     """True when the environment forces colors without a terminal."""
     return any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
