@@ -168,6 +168,12 @@ def test_a_job_that_exchanges_nothing() -> None:
     }
 
 
+@pytest.mark.parametrize(("timeout", "deadline"), [(1.5, 2), (2.0, 2), (0.01, 1)])
+def test_the_time_limit_of_a_job_is_rounded_up(timeout: float, deadline: int) -> None:
+    assert manifest(timeout=timeout)["spec"]["activeDeadlineSeconds"] == deadline
+    assert "activeDeadlineSeconds" not in manifest(timeout=timeout, process_type="service")["spec"]
+
+
 def test_comments_name_the_objects_that_must_exist() -> None:
     job = exportable(application=APPLICATION, environment={"KEY": "${TOKEN}", "B": "${OTHER}"}, **FILES)
     assert [line for line in EXPORTER.export(job).text.splitlines() if line.startswith("#")] == [
