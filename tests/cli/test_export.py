@@ -24,7 +24,7 @@ LINE = "weather-qc: exec /opt/qc --all 'it'\"'\"'s'\n"
 
 @pytest.fixture
 def export(repo: RepoBuilder, run: Run) -> Run:
-    """`registry export` in a registry with three definitions."""
+    """`registry export` in a registry with two processes and an application."""
     repo.define("weather/qc", QC)
     repo.define("timed", TIMED)
     repo.define("app", kind="application")
@@ -115,12 +115,69 @@ def test_json(export: Run) -> None:
     assert body["refused"] == []
 
 
-def test_refused_definitions(export: Run, repo: RepoBuilder) -> None:
+def test_each_definition_has_a_file_of_its_own(export: Run, tmp_path: Path) -> None:
+    done = export("--all", "--to", "systemd")
+    assert (done.code, done.out) == (2, "")
+    assert "systemd unit has one file for each definition" in done.err and "--out" in done.err
+    done = export("--all", "--to", "systemd", "--out", str(tmp_path / "units"))
+    assert done.code == 0
+    assert sorted(one.name for one in (tmp_path / "units").iterdir()) == [
+        "timed.service",
+        "weather-qc.service",
+    ]
+    assert "Description=Timed\n" in (tmp_path / "units/timed.service").read_text()
+
+
+def test_losses_of_many_definitions_are_grouped(export: Run, repo: RepoBuilder) -> None:
+    for number in range(8):
+        repo.define(f"n{number}", f"title: Many\ntags: [t]\ndefinition: {{exec: /bin/n{number}}}\n")
+    done = export("--all", "--to", "procfile")
+    assert "Not carried: n0, n1, n2, n3, n4 and 3 more: /tags: a Procfile has names" in done.err
+
+
+def test_a_refused_definition_and_an_exported_one(export: Run, repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.define("refused", 'title: R\ndefinition: {exec: /bin/r, argv: ["a\\nb"]}\n')
+    words = ("refused", "weather/qc", "--to", "procfile")
+    done = export(*words)
+    assert done.code == 1
+    assert done.out.endswith(LINE) and "refused" not in done.out
+    assert (
+        "refused: /definition/argv/0 cannot be exported: a Procfile cannot contain a line break\n" in done.err
+    )
+    body = json.loads(export(*words, "--format", "json").out)
+    assert list(body["files"]) == ["Procfile"]
+    assert body["refused"] == [
+        {"name": "refused", "field": "/definition/argv/0", "why": "a Procfile cannot contain a line break"}
+    ]
+    strict = export(*words, "--strict", "--out", str(tmp_path / "out"), "--format", "json")
+    assert (strict.code, json.loads(strict.out)["files"]) == (1, {})
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_exported_while_there_are_errors(export: Run, repo: RepoBuilder) -> None:
     repo.define("secret", SECRET)
-    done = export("secret", "timed", "--to", "procfile", "--format", "json")
-    body = json.loads(done.out)
-    # Definitions with errors are not exported at all.
-    assert done.code == 1 and "timed" not in body.get("files", {})
+    done = export("secret", "--to", "procfile")
+    assert (done.code, done.out) == (1, "")
+    assert "X001" in done.err and done.err.endswith("error: the definitions have problems\n")
+    assert "kXq9Lr2vTz81Wm4p" not in done.err
+
+
+def test_definitions_with_one_entry_are_wrong_use(export: Run, repo: RepoBuilder, tmp_path: Path) -> None:
+    repo.define("weather-qc")
+    for format_ in ("procfile", "supervisord", "systemd"):
+        done = export("weather/qc", "weather-qc", "--to", format_, "--out", str(tmp_path))
+        assert (done.code, list(tmp_path.glob("*.*"))) == (2, [])
+        assert "weather/qc and weather-qc would both be written to weather-qc" in done.err
+        assert "export them into different folders with --out" in done.err
+
+
+def test_a_commit_of_a_bare_repository(export: Run, repo: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    repo.define("weather/qc", QC.replace("--all", "--new"))
+    repo.commit("Change it")
+    repo.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    words = ("export", "-C", str(tmp_path / "bare.git"), "weather/qc", "--to", "procfile")
+    assert "--new" in run(*words).out
+    assert "--all" in run(*words, "--source", "HEAD~1").out
 
 
 @pytest.mark.parametrize(
@@ -131,6 +188,7 @@ def test_refused_definitions(export: Run, repo: RepoBuilder) -> None:
         (("weather/qd",), "weather/qd", "weather/qc"),
         (("application/app",), "application/app cannot be exported to Procfile", "it has no command"),
         (("weather/qc", "--follow"), "--follow is for --to sql only", ""),
+        (("weather/qc", "--source", "nowhere"), "nowhere", ""),
     ],
 )
 def test_wrong_use(export: Run, words: tuple[str, ...], error: str, hint: str) -> None:

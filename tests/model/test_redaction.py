@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from registry.credentials import HIDDEN, SecretFields
 from registry.load.source import WorkTree
 from registry.model.pointer import pointer_of
-from registry.model.redaction import redacted
+from registry.model.redaction import hidden_pointers, redacted
 from registry.model.rule_exceptions import exceptions_in, is_excepted
 from registry.pipeline import check_source
 from tests.conftest import Run
@@ -133,3 +133,10 @@ def test_checker_and_pages_agree_on_what_an_exception_covers(repo: RepoBuilder, 
     assert f'"DB_PASS":"{SECRET}"' in (repo.root / "site/api/process_definition/1/history.json").read_text()
     for command in (("log", "a"), ("diff", "HEAD~2..HEAD"), ("show", "a@1")):
         assert OTHER not in run(*command, "-C", str(repo.root)).out
+
+
+def test_pointers_of_hidden_values_are_those_that_redaction_changes() -> None:
+    shown = document({"a/password": SECRET, "b": {"password": OTHER}, "c": "x"}, "/definition/b")
+    assert hidden_pointers(shown, FIELDS) == ("/definition/a~1password",)
+    assert redacted(shown, FIELDS)["definition"]["a/password"] == HIDDEN
+    assert hidden_pointers(document({"c": "x"}), FIELDS) == ()
