@@ -4,7 +4,7 @@ keyboard, printable, small."""
 import gzip
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +29,29 @@ MOST_BYTES = 30_000
 MOST_REQUESTS = 6
 NARROW = 320
 
-# Pages that share their template and the form of their values with another one: `make test-engines` has the time.
-LIKE_OTHERS = {
-    *("list-of-applications", "list-by-id", "moved", "owners", "owner", "tags", "tag", "adapters", "adapter"),
-    *("lifecycles", "lifecycle", "deleted", "definition-of-an-application", "definition-with-nothing"),
-    *("definition-deprecated", "definition-renamed", "definition-in-chinese-characters"),
-    *("history-older", "preview"),
+# Pages that differ most in template and values; `make test-engines` has the time for the other types.
+IN_EVERY_RUN = {
+    *("home", "list", "definition-with-hostile-text", "definition-from-right-to-left"),
+    *("search", "history-long", "changes", "live-problems"),
 }
-every_page = pytest.mark.parametrize(
-    "kind",
-    [pytest.param(one, marks=pytest.mark.engine) if one.name in LIKE_OTHERS else one for one in PAGE_TYPES],
-    ids=lambda kind: kind.name,
-)
 # Values change nothing that has the focus: one page of each template is enough.
-each_template = pytest.mark.parametrize(
-    "kind",
-    [one for one in PAGE_TYPES if one.name not in LIKE_OTHERS and not one.name.startswith("definition-")],
-    ids=lambda kind: kind.name,
+SAME_TEMPLATE = {
+    *("list-of-applications", "list-by-id", "moved", "owners", "owner", "tags", "tag", "adapters", "adapter"),
+    *("lifecycles", "lifecycle", "deleted", "history-older", "preview"),
+}
+
+
+def _page_types(among: Iterable[PageType], in_every_run: set[str]) -> pytest.MarkDecorator:
+    marked = [
+        one if one.name in in_every_run else pytest.param(one, marks=pytest.mark.engine) for one in among
+    ]
+    return pytest.mark.parametrize("kind", marked, ids=lambda kind: kind.name)
+
+
+every_page = _page_types(PAGE_TYPES, IN_EVERY_RUN)
+each_template = _page_types(
+    [one for one in PAGE_TYPES if one.name not in SAME_TEMPLATE and not one.name.startswith("definition-")],
+    {"home", "definition", "search", "history-long", "live-problems"},
 )
 
 
