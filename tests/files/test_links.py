@@ -29,12 +29,32 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def registry(repo: RepoBuilder) -> RepoBuilder:
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
+    repo = RepoBuilder(tmp_path_factory.mktemp("links") / "repo")
     repo.write("registry.yaml", "registry_id: registry-1\n")
     repo.define("a")
     repo.commit("add")
     return repo
+
+
+@pytest.fixture
+def registry(committed: RepoBuilder, tmp_path: Path) -> RepoBuilder:
+    """A registry of one definition."""
+    return committed.copied_to(tmp_path / "repo")
+
+
+@pytest.fixture(scope="module")
+def built_once(committed: RepoBuilder, tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
+    repo = committed.copied_to(tmp_path_factory.mktemp("built") / "repo")
+    build(repo.root)
+    return repo
+
+
+@pytest.fixture
+def built(built_once: RepoBuilder, tmp_path: Path) -> RepoBuilder:
+    """A registry with its cache and site."""
+    return built_once.copied_to(tmp_path / "repo")
 
 
 def untouched(outside: Path) -> bool:
@@ -173,38 +193,38 @@ def path_count(folder: Path) -> int:
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
+# Where a site would lie among files of the registry or of git.
+PLACES = (
+    "definitions/site",
+    "definitions/process_definition/x",
+    "schema/site",
+    "samples",
+    "samples/a/b",
+    "site_templates/x",
+    ".git/site",
+    ".git/hooks/x",
+    ".registry/site",
+    ".github/site",
+    "x/.git/site",
+    ".site.generations/x",
+    "Definitions/site",
+    "registry.yaml",
+)
+
+
 class TestPlaces:
-    @pytest.mark.parametrize(
-        "place",
-        [
-            "definitions/site",
-            "definitions/process_definition/x",
-            "schema/site",
-            "samples",
-            "samples/a/b",
-            "site_templates/x",
-            ".git/site",
-            ".git/hooks/x",
-            ".registry/site",
-            ".github/site",
-            "x/.git/site",
-            ".site.generations/x",
-            "Definitions/site",
-            "registry.yaml",
-        ],
-    )
     @pytest.mark.parametrize("way", ["option", "setting"])
-    def test_a_place_among_other_files_is_refused(
-        self, registry: RepoBuilder, run: Run, place: str, way: str
-    ) -> None:
+    def test_a_place_among_other_files_is_refused(self, registry: RepoBuilder, run: Run, way: str) -> None:
         before = sorted(registry.root.rglob("*"))
-        if way == "setting":
-            registry.write("registry.yaml", f"registry_id: registry-1\noutput: {place}\n")
-        words = ["--out", str(registry.root / place)] if way == "option" else []
-        outcome = run("build", "-C", str(registry.root), *words)
-        assert outcome.code in (1, 2, 3)
-        assert outcome.err
-        assert sorted(path for path in registry.root.rglob("*") if ".registry" not in path.parts) == before
+        for place in PLACES:
+            if way == "setting":
+                registry.write("registry.yaml", f"registry_id: registry-1\noutput: {place}\n")
+            words = ["--out", str(registry.root / place)] if way == "option" else []
+            outcome = run("build", "-C", str(registry.root), *words)
+            assert outcome.code in (1, 2, 3), place
+            assert outcome.err, place
+            after = sorted(path for path in registry.root.rglob("*") if ".registry" not in path.parts)
+            assert after == before, place
         registry.write("registry.yaml", "registry_id: registry-1\n")
         assert run("build", "-C", str(registry.root)).code == 0
 
@@ -301,15 +321,9 @@ class TestHostileCaches:
         + [(spoil, "in place") for spoil in (hostile_table, nonsense, folder)],
     )
     def test_a_build_ends_and_gives_the_same_site(
-        self,
-        registry: RepoBuilder,
-        run: Run,
-        tmp_path: Path,
-        spoil: Callable[[Path], None],
-        name: str,
-        way: str,
+        self, built: RepoBuilder, tmp_path: Path, spoil: Callable[[Path], None], name: str, way: str
     ) -> None:
-        assert run("build", "-C", str(registry.root)).code == 0
+        registry = built
         expected = (registry.root / "site/api/snapshot.json").read_bytes()
         place = registry.root / name
         spoil(place)
@@ -330,10 +344,8 @@ class TestHostileCaches:
             assert (root / "site/api/snapshot.json").read_bytes() == expected
         assert (root / "site/process_definition/a/index.html").is_file()
 
-    def test_a_cache_that_git_tracks_is_neither_used_nor_changed(
-        self, registry: RepoBuilder, run: Run
-    ) -> None:
-        build(registry.root)
+    def test_a_cache_that_git_tracks_is_neither_used_nor_changed(self, built: RepoBuilder, run: Run) -> None:
+        registry = built
         cache = registry.root / ".registry/cache/cache.sqlite"
         (registry.root / ".registry/.gitignore").unlink()
         registry.git("add", "-f", ".registry")

@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -25,10 +25,15 @@ HUGE = 9007199254740000
 class Work:
     """A clone with a bare repository, and what its hook would say to a push of HEAD."""
 
-    def __init__(self, folder: Path, prefix: str = "") -> None:
+    def __init__(self, repo: RepoBuilder, hub: RepoBuilder, prefix: str = "") -> None:
         self.prefix = prefix
-        self.repo = RepoBuilder(folder / "repo")
-        self.hub = RepoBuilder.at(folder / "hub.git", 0)
+        self.repo = repo
+        self.hub = hub
+
+    @classmethod
+    def new(cls, folder: Path, prefix: str = "") -> "Work":
+        """Two definitions with ids, in both."""
+        self = cls(RepoBuilder(folder / "repo"), RepoBuilder.at(folder / "hub.git", 0), prefix)
         self.write("registry.yaml", "registry_id: registry-1\n")
         self.define("a")
         self.define("b")
@@ -37,6 +42,13 @@ class Work:
         self.repo.git("clone", "-q", "--bare", str(self.repo.root), str(self.hub.root))
         self.repo.git("remote", "add", "origin", str(self.hub.root))
         self.hub.git("update-ref", HIGH_WATER, "main")
+        return self
+
+    def copied_to(self, folder: Path) -> "Work":
+        """A copy, which a test may change."""
+        copy = Work(self.repo.copied_to(folder / "repo"), self.hub.copied_to(folder / "hub.git"), self.prefix)
+        copy.repo.git("remote", "set-url", "origin", str(copy.hub.root))
+        return copy
 
     @property
     def root(self) -> Path:
@@ -104,23 +116,47 @@ def shorten_segments(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
     monkeypatch.setattr("registry.ids.segments.SEGMENT_LINES", lines)
 
 
+NewWork = Callable[[str, int], Work]
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[tuple[str, int], Work]:
+    """What tests copy, by prefix and lines of a segment."""
+    return {}
+
+
+@pytest.fixture
+def new_work(
+    made: dict[tuple[str, int], Work],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> NewWork:
+    """A new clone and its bare repository, with segments of so many lines from then on."""
+
+    def new(prefix: str, lines: int) -> Work:
+        shorten_segments(monkeypatch, lines)
+        if (prefix, lines) not in made:
+            made[prefix, lines] = Work.new(tmp_path_factory.mktemp("work"), prefix)
+        return made[prefix, lines].copied_to(tmp_path)
+
+    return new
+
+
 @pytest.fixture(params=[("", 128), ("reg/", 1)], ids=["top", "subfolder, with segments"])
-def work(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
-    prefix, lines = request.param
-    shorten_segments(monkeypatch, lines)
-    return Work(tmp_path, prefix)
+def work(request: pytest.FixtureRequest, new_work: NewWork) -> Work:
+    return new_work(*request.param)
 
 
 @pytest.fixture
-def top(tmp_path: Path) -> Work:
-    return Work(tmp_path)
+def top(new_work: NewWork) -> Work:
+    return new_work("", 128)
 
 
 @pytest.fixture
-def split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
+def split(new_work: NewWork) -> Work:
     """With one sealed segment of one line."""
-    shorten_segments(monkeypatch, 1)
-    return Work(tmp_path)
+    return new_work("", 1)
 
 
 # What must pass
@@ -440,10 +476,9 @@ ATTACKS = (
 
 @pytest.mark.parametrize("segment_lines", [128, 1])
 def test_forged_ids_and_lines_are_refused_alone_and_between_honest_commits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segment_lines: int
+    new_work: NewWork, segment_lines: int
 ) -> None:
-    shorten_segments(monkeypatch, segment_lines)
-    work = Work(tmp_path)
+    work = new_work("", segment_lines)
     start = work.repo.git("rev-parse", "HEAD")
     for attack in ATTACKS:
         work.repo.git("checkout", "-q", "-B", "attack", start)
@@ -708,8 +743,7 @@ def test_the_first_ids_and_a_ledger_of_another_registry(tmp_path: Path) -> None:
     repo = RepoBuilder(tmp_path / "repo")
     repo.define("a")
     repo.commit("start")
-    work = Work.__new__(Work)
-    work.prefix, work.repo, work.hub = "", repo, RepoBuilder.at(tmp_path / "hub.git", 0)
+    work = Work(repo, RepoBuilder.at(tmp_path / "hub.git", 0))
     repo.git("clone", "-q", "--bare", str(repo.root), str(work.hub.root))
     repo.write("registry.yaml", "registry_id: mine\n")
     work.define("a", 1)
@@ -825,12 +859,9 @@ def test_a_new_branch_is_checked_whole(top: Work) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_index_does_is_accepted_and_another_story_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
+def test_whatever_index_does_is_accepted_and_another_story_is_not(new_work: NewWork, seed: int) -> None:
     chance = random.Random(seed)
-    shorten_segments(monkeypatch, (128, 3, 1)[seed])
-    work = Work(tmp_path)
+    work = new_work("", (128, 3, 1)[seed])
     graves: dict[str, str] = {}
     for _ in range(4):
         for _ in range(chance.randrange(1, 5)):
