@@ -3,10 +3,12 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from registry.cli.diff import fails
+from registry.cli.interrupts import interrupted_by_sigterm
 from registry.cli.options import (
     FailOn,
     all_option,
@@ -16,10 +18,13 @@ from registry.cli.options import (
     registry_option,
 )
 from registry.cli.terminal import find_root, lines_from, out, write_report
-from registry.errors import UsageError
+from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import replace_file
 from registry.model.problem import has_errors
 from registry.runtime import never_collect
+
+if TYPE_CHECKING:
+    from registry.execution.runner import Runner
 
 # The names in REVIEW_FORMATS, which are imported late.
 _FORMATS = ("text", "markdown", "json", "github", "gitlab")
@@ -38,6 +43,12 @@ _FORMATS = ("text", "markdown", "json", "github", "gitlab")
     metavar="FORMAT=FILE",
     help="Write the report in another format to a file as well; can be repeated.",
 )
+@click.option(
+    "--try",
+    "tries",
+    is_flag=True,
+    help="Also run the old and the new definition of each change on its examples, in a sandbox.",
+)
 @fail_on_option
 @all_option
 @quiet_option
@@ -47,6 +58,7 @@ def command(
     registry: Path | None,
     format_: str,
     also: tuple[str, ...],
+    tries: bool,
     fail_on: FailOn | None,
     every: bool,
     quiet: bool,
@@ -55,17 +67,24 @@ def command(
 
     The report has the problems, the ids, and the changes with what they can break and who must act.
 
+    With --try, the report also shows where the output of a changed definition differs from that of the old one, and whom
+    it concerns. Programs run only in a sandbox, with the examples of both definitions, and get no variables of this
+    process. They cannot read folders such as /home and /etc, even if a definition names them. What cannot run on this
+    host is reported and is no error.
+
     \b
     Exit codes:
       0  no errors, and no change at the level of --fail-on
-      1  errors, or a change with at least the level of --fail-on
+      1  errors, or a change with at least the level of --fail-on, or with --try, a changed definition fails an example
       2  the review could not run
+      3  refused: --try without a sandbox
 
     \b
     Examples:
       registry review --base origin/main
       registry review --base main --head feature --format markdown
       registry review --base origin/main --format github --also json=review.json
+      registry review --base origin/main --try
     """
 
     from registry.reports.review import REVIEW_FORMATS, Given
@@ -73,12 +92,19 @@ def command(
     from registry.review.review import review
 
     files = [_file(one) for one in also]
+    runner = _sandboxed_runner() if tries else None
     never_collect()
     result = review(find_root(registry), base, head, of_change=True)
     comparison = None
     if result.base is not None and result.is_comparable:
         comparison = compare_sources(result.base, result.source)
     source = result.source
+    tried = None
+    if runner is not None and comparison is not None and result.base is not None:
+        from registry.review.tried_changes import try_changes
+
+        with interrupted_by_sigterm():
+            tried = try_changes(result.base, source, comparison, runner)
     given = Given(
         result.problems,
         comparison,
@@ -88,6 +114,7 @@ def command(
         out.width,
         out.has_color,
         is_quiet=quiet,
+        tried=tried,
     )
     if every:
         given = replace(given, at_most_alike=None)
@@ -97,8 +124,29 @@ def command(
             path, REVIEW_FORMATS[name](replace(given, color=False, width=100)).encode("utf-8", "replace")
         )
     write_report(REVIEW_FORMATS[format_](given), format_)
-    if has_errors(result.problems) or (comparison is not None and fails(comparison, fail_on)):
+    is_failing = any(one.is_failing for one in tried or ())
+    if has_errors(result.problems) or is_failing or (comparison is not None and fails(comparison, fail_on)):
         sys.exit(1)
+
+
+def _sandboxed_runner() -> "Runner":
+    """Return what runs the definitions of a change that is not reviewed yet.
+
+    Raises RefusedError if there is no sandbox here.
+    """
+    from registry.execution.bubblewrap import Bubblewrap
+    from registry.execution.runner import Runner
+    from registry.execution.running import Limits
+    from registry.load.settings import environment_of_runner
+
+    sandbox = Bubblewrap(shows_private=False)
+    if sandbox.unusable_because:
+        raise RefusedError(
+            f"--try runs programs of the change only in a sandbox, and there is none: {sandbox.unusable_because}",
+            "install bubblewrap (Linux), or omit --try",
+        )
+    limits = Limits()
+    return Runner(sandbox, environment_of_runner(), limits, passes_references=False, longest_s=limits.seconds)
 
 
 def _file(words: str) -> tuple[str, Path]:

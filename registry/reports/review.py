@@ -19,12 +19,15 @@ from registry.reports.changes import markdown
 from registry.reports.changes import text as changes_text
 from registry.reports.changes.words import between, comparison_summary, title, who
 from registry.reports.envelope import FORMAT_VERSION, to_text
+from registry.reports.trials.review import tried_body, tried_from_json, tried_markdown, tried_text
+from registry.review.tried_changes import Comparability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from registry.changes.compare import Comparison
     from registry.reports.line import LineOf
+    from registry.review.tried_changes import TriedChange
 
 _MOST_OPEN = 20
 MARKER = "<!-- process-registry review -->"
@@ -36,7 +39,8 @@ _NOT_COMPARED = "The changes are not classified until the errors are fixed."
 class Given:
     """The result of a review. `comparison` is None if errors prevented it.
 
-    `prefix` is the path from the root of the repository to the registry. `width` is in characters. Text for a
+    `tried` are the examples of changed definitions, None if they were not run. `prefix` is the path from the
+    root of the repository to the registry. `width` is in characters. Text for a
     terminal omits warnings if `is_quiet`, and shows at most `at_most_alike` warnings of one rule.
     """
 
@@ -49,6 +53,7 @@ class Given:
     color: bool = False
     is_quiet: bool = False
     at_most_alike: int | None = problems_text.SHOWN_ALIKE
+    tried: Sequence[TriedChange] | None = None
 
 
 def _text(given: Given) -> str:
@@ -59,6 +64,8 @@ def _text(given: Given) -> str:
         if given.comparison
         else f"{_NOT_COMPARED}\n"
     )
+    if given.tried is not None:
+        parts.append(tried_text(given.tried, color=given.color))
     shown = (
         [one for one in given.problems if one.severity is Severity.ERROR]
         if given.is_quiet
@@ -73,7 +80,9 @@ def _text(given: Given) -> str:
 
 def _json(given: Given) -> str:
     changes = changes_json.comparison_body(given.comparison) if given.comparison is not None else None
-    return to_text({**problems_json.problems_body(given.problems), "note": given.note, "changes": changes})
+    tried = tried_body(given.tried) if given.tried is not None else None
+    problems = problems_json.problems_body(given.problems)
+    return to_text({**problems, "note": given.note, "changes": changes, "tried": tried})
 
 
 def _markdown(given: Given) -> str:
@@ -107,10 +116,13 @@ def _markdown(given: Given) -> str:
             if is_long
             else markdown.cut("", problems, markdown.AT_MOST // 2)
         )
-    # If both are too long for a comment, half of it is reserved for the findings.
-    return markdown.cut("\n".join(head) + "\n", changes, markdown.AT_MOST - len(findings.encode())) + (
-        f"{findings}\n" if findings else ""
-    )
+    tried = ""
+    if given.tried is not None:
+        tried = markdown.cut("", tried_markdown(given.tried), markdown.AT_MOST // 4)
+    # If all are too long for a comment, half of it is reserved for the findings.
+    room = markdown.AT_MOST - len(findings.encode()) - len(tried.encode())
+    rest = "".join(f"{part}\n" for part in (tried, findings) if part)
+    return markdown.cut("\n".join(head) + "\n", changes, room) + rest
 
 
 def _github(given: Given) -> str:
@@ -130,7 +142,23 @@ def _github(given: Given) -> str:
                     "title": f"{title(changed)} {one.pointer}".rstrip()[:200],
                 }
                 text += github.annotation(command, facts, words) + "\n"
-    return text
+    return text + "".join(_tried_annotations(given))
+
+
+def _tried_annotations(given: Given) -> Iterator[str]:
+    """Yield an annotation for each example that fails or has another outcome."""
+    for change in given.tried or ():
+        for one in change.examples:
+            if one.mismatches or one.verdict is Comparability.DIFFERENT:
+                facts: dict[str, str | int] = {
+                    "file": given.prefix + change.path,
+                    "line": 1,
+                    "title": f"{change.title} tried"[:200],
+                }
+                why = "; ".join(f"{each.field}: {each.message}" for each in one.mismatches)
+                words = why or f"another outcome: {one.before} → {one.after}"
+                command = "error" if one.mismatches else "warning"
+                yield github.annotation(command, facts, f"{one.title}: {words}") + "\n"
 
 
 def _gitlab(given: Given) -> str:
@@ -187,6 +215,7 @@ def review_from_json(data: bytes) -> Given:
         comparison = (
             changes_json.comparison_from_json(body["changes"]) if body["changes"] is not None else None
         )
+        tried = tried_from_json(body["tried"]) if body.get("tried") is not None else None
         note = body["note"]
         if not isinstance(note, str):
             raise TypeError
@@ -195,7 +224,7 @@ def review_from_json(data: bytes) -> Given:
             "this is not a report of `registry review --format json`", "name the file that this command wrote"
         ) from error
     # No source lines: the files next to this program are not those of the report.
-    return Given(problems, comparison, lambda _path, _line: None, note[:500])
+    return Given(problems, comparison, lambda _path, _line: None, note[:500], tried=tried)
 
 
 def _problem(one: Any) -> Problem:

@@ -22,6 +22,8 @@ from registry.reports.changes.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.changes.compare import Changed, Comparison
     from registry.changes.meaning import Meaning
 
@@ -97,13 +99,18 @@ def _meaning(one: Meaning) -> str:
 
 
 def _fenced(one: Meaning) -> str:
-    """Return old and new value as a diff block. The fence is longer than any fence inside."""
+    """Return old and new value as a diff block."""
     rows = [
         f"{sign} {line}"
         for sign, found in (("-", one.old), ("+", one.new))
         if found is not MISSING
         for line in _rows(value(found))
     ]
+    return diff_block(rows)
+
+
+def diff_block(rows: Sequence[str]) -> str:
+    """Return lines of untrusted text as a diff block. The fence is longer than any fence inside."""
     longest = max((len(run) for row in rows for run in re.findall(r"`+", row)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join(f"  {row}" for row in (f"{fence}diff", *rows, fence))
