@@ -3,8 +3,8 @@
 
 // As on the pages: a value cannot change the direction of the text around it, and invisible characters are marked.
 const unseen = /((?<!\p{Extended_Pictographic}\ufe0f?)\u200d|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200c\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0d\ufeff\uffa0\u{e0000}-\u{e0fff}])/u;
-const isolated = (text) => {
-  const whole = document.createElement("bdi");
+const marked = (text) => {
+  const whole = document.createDocumentFragment();
   text.split(unseen).forEach((part, place) => {
     if (place % 2 === 0) return whole.append(part);
     const mark = document.createElement("bdi");
@@ -13,6 +13,11 @@ const isolated = (text) => {
     mark.textContent = part;
     whole.append(mark);
   });
+  return whole;
+};
+const isolated = (text) => {
+  const whole = document.createElement("bdi");
+  whole.append(marked(text));
   return whole;
 };
 
@@ -102,8 +107,33 @@ const enhance = () => {
     const shown = (value, tag) => {
       const element = document.createElement(value === undefined ? "span" : tag);
       if (value === undefined) element.className = "none";
-      element.append(value === undefined ? "not set" : isolated(typeof value === "string" ? value : JSON.stringify(value)));
+      element.append(value === undefined ? "not set" : isolated(text(value)));
       return element;
+    };
+    const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+    // The lengths of the common start and end of two texts, at borders of words: as in the history.
+    const isWord = (character) => character !== undefined && /[\p{L}\p{N}]/u.test(character);
+    const commonStart = (one, other) => {
+      let length = 0;
+      while (length < Math.min(one.length, other.length) && one[length] === other[length]) length += 1;
+      while (length && isWord(one[length - 1]) && (isWord(one[length]) || isWord(other[length]))) length -= 1;
+      return length;
+    };
+    // Both values, with what differs marked; whole values where less than a third is common.
+    const shownParts = (before, after) => {
+      if (before === undefined || after === undefined) return [shown(before, "del"), shown(after, "ins")];
+      const [was, now] = [[...text(before)], [...text(after)]];
+      const start = commonStart(was, now);
+      const end = commonStart(was.slice(start).reverse(), now.slice(start).reverse());
+      if (!(start + end) || start + end < 0.3 * Math.max(was.length, now.length)) return [shown(before, "del"), shown(after, "ins")];
+      return [[was, "del"], [now, "ins"]].map(([characters, tag]) => {
+        const element = document.createElement("bdi");
+        const changed = document.createElement(tag);
+        changed.append(marked(characters.slice(start, characters.length - end).join("")));
+        element.append(marked(characters.slice(0, start).join("")), changed, marked(characters.slice(characters.length - end).join("")));
+        element.className = "part";
+        return element;
+      });
     };
     const row = (cells, tag) => {
       const made = document.createElement("tr");
@@ -135,7 +165,7 @@ const enhance = () => {
         content.className = found.length ? "changes" : "note";
         if (found.length) {
           content.append(row(["Field", "Before", "After"], "th"));
-          for (const [pointer, before, after] of found) content.append(row([shown(pointer, "code"), shown(before, "del"), shown(after, "ins")], "td"));
+          for (const [pointer, before, after] of found) content.append(row([shown(pointer, "code"), ...shownParts(before, after)], "td"));
         } else {
           content.textContent = "No field differs.";
         }

@@ -89,11 +89,14 @@ def test_copying_gives_the_value_itself(page: Page) -> None:
     assert copied == ("""HEBREW='שלום 12' /bin/x 'a\u00a0b' 'x\u2060y' '👨\u200d👩' e"$(printf '\\033')"sc""")
 
 
-def test_a_comparison_marks_them_too(page: Page) -> None:
+def test_a_comparison_marks_them_and_the_part_that_differs(page: Page) -> None:
     page.goto("/process_definition/a/_history/#compare=1..3")
     page.locator(".compare table").wait_for()
-    assert codes(page, ".compare table del") == ["U+00A0", "U+200B"]
-    assert codes(page, ".compare table ins") == ["U+00A0", "U+2060"]
+    assert codes(page, ".compare table .part del") == ["U+200B"]
+    assert codes(page, ".compare table .part ins") == ["U+2060"]
+    before, after = page.locator(".compare table .part").all_inner_texts()
+    assert before.startswith('["a\u00a0b","x')
+    assert before.replace("\u200b", "\u2060") == after
 
 
 # Where each character of some text is drawn: "rising" when each is to the right of the one before.

@@ -53,7 +53,7 @@ class FieldLists:
                 parts.append(b"</li>")
             parts.append(b"</ol>")
         elif isinstance(value, list):
-            parts.append(b'<span class="none">empty</span>')
+            parts.append(b'<span class="none">empty list</span>')
         else:
             _append_text(orjson.dumps(value).decode(), parts, texts)
 
@@ -88,6 +88,9 @@ def _meaning(words: str) -> bytes:
 
 
 def _append_text(text: str, parts: list[bytes], texts: list[str]) -> None:
+    if not text:
+        parts.append(b'<span class="none">empty text</span>')
+        return
     parts += (
         (b"<pre><bdi>", TEXT, b"</bdi></pre>") if "\n" in text else (b"<code><bdi>", TEXT, b"</bdi></code>")
     )
