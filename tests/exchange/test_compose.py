@@ -135,6 +135,33 @@ def test_a_service() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("adapters", "ports"),
+    [
+        (
+            {"input": {"input_type": "port", "input_params": {"tcp_port": 8090, "role": "connect"}}},
+            ["8090/tcp"],
+        ),
+        # Here the runner listens.
+        ({"input": {"input_type": "port", "input_params": {"tcp_port": 8090, "role": "listen"}}}, None),
+        ({"output": {"output_type": "port", "output_params": {"udp_port": 8090}}}, ["8090/udp"]),
+        ({"input": {"input_type": "http", "input_params": {"tcp_port": 8070, "path": "/"}}}, ["8070/tcp"]),
+        # The process sends its answers to the runner, or in its responses.
+        ({"output": {"output_type": "http", "output_params": {"tcp_port": 8070, "path": "/"}}}, None),
+        (
+            {
+                side: {f"{side}_type": "port", f"{side}_params": {"tcp_port": 1}}
+                for side in ("input", "output")
+            },
+            ["1/tcp"],
+        ),
+    ],
+)
+def test_ports_on_which_the_process_listens(adapters: dict[str, Any], ports: list[str] | None) -> None:
+    found = service(process_type="service", **{f"{side}_adapter": it for side, it in adapters.items()})
+    assert found.get("expose") == ports
+
+
 def test_a_job_with_files_and_a_time_limit_starts_through_the_wrapper() -> None:
     job = exportable(argv=["-i", "${input_file}"], timeout=1.5, application=APPLICATION, **FILES)
     exported = EXPORTER.export(job)

@@ -32,4 +32,5 @@ def test_names_stay_readable() -> None:
     assert kubernetes_name("weather/qc-packets") == "weather-qc-packets"
     assert re.fullmatch(r"weather-qc-packets-[0-9a-f]{8}", kubernetes_name("Weather/QC_packets"))
     assert re.fullmatch(r"process-[0-9a-f]{8}", kubernetes_name("天气"))
+    assert re.fullmatch(r"a-b-[0-9a-f]{8}", kubernetes_name("a/b-"))
     assert narrow_name("a_b/C", allowed="A-Za-z0-9_-", longest=63) == "a_b-C"
