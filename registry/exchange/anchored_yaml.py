@@ -1,17 +1,34 @@
 """Reads YAML with anchors, aliases and merge keys, within limits; pure.
 
-Other programs allow what definition files do not. All scalars stay texts: formats differ in how they read
-`on` or `012`, and arguments and variables are texts anyway.
+Other programs allow what definition files do not. All scalars stay texts: programs differ in how they read
+`on` or `012`, and arguments and variables are texts anyway. Those without quotes are of the type PlainText.
 """
 
 from typing import Any, NamedTuple
 
 from registry.errors import UsageError
+from registry.load.yaml.scalars import FLOAT, plain_value
 
 _MAX_EVENTS = 100_000
 _MAX_DEPTH = 64
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _PLAIN_TAGS = ("tag:yaml.org,2002:str", "!")
+
+
+class PlainText(str):
+    """A scalar without quotes, which some programs read as a number or a truth value."""
+
+    __slots__ = ()
+
+    @property
+    def resolved(self) -> object:
+        """The value that all versions of YAML read."""
+        if FLOAT.match(self):
+            return float(self)
+        try:
+            return plain_value(str(self))
+        except ValueError:
+            return str(self)
 
 
 class LineMap(dict[str, Any]):
@@ -89,7 +106,8 @@ class _Composer:
             raise self.fail(event, f"nested deeper than {_MAX_DEPTH} levels")
         if kind == "ScalarEvent":
             is_plain = event.implicit[0]
-            text = None if is_plain and event.value in _NULLS else event.value
+            text = PlainText(event.value) if is_plain else event.value
+            text = None if is_plain and text in _NULLS else text
             found: Any = _Scalar(text, event.start_mark.line + 1, is_plain and event.value == "<<")
         else:
             found = self.list(depth) if kind == "SequenceStartEvent" else self.map(depth)
@@ -116,8 +134,9 @@ class _Composer:
                 continue
             if key.value in found:
                 raise self.fail(event, f"duplicate key {key.value}")
-            found[key.value] = value
-            found.lines[key.value] = key.line
+            name = str(key.value)
+            found[name] = value
+            found.lines[name] = key.line
         for name, value in merged.items():
             if name not in found:
                 found[name] = value

@@ -11,18 +11,24 @@ from functools import partial
 from typing import Any
 
 from registry.errors import UsageError
-from registry.exchange.anchored_yaml import LineMap, read_anchored_yaml
+from registry.exchange.anchored_yaml import LineMap, PlainText, read_anchored_yaml
 from registry.exchange.fields import Loss
 from registry.exchange.imported_process import (
     ImportedParts,
     ProcessDraft,
     application_stub,
     imported_process,
-    name_or_none,
     no_adapter,
     standard_stream,
 )
-from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
+from registry.exchange.importer import (
+    Imported,
+    ImportedText,
+    Importer,
+    ImportOptions,
+    name_or_none,
+    suggested_name,
+)
 from registry.model.values import list_of, map_of, text_of
 
 _LABEL = "process-registry."
@@ -285,7 +291,7 @@ class _Service:
         rest = _INTERPOLATED.sub("", value)
         if "$" in rest:
             raise UsageError(f"{self.place}: Compose cannot replace the variables in {key}: {value!r}")
-        return _INTERPOLATED.sub(replace, value)
+        return str(_INTERPOLATED.sub(replace, value))
 
 
 def _whole_reference(text: str) -> str | None:
@@ -297,6 +303,8 @@ def _whole_reference(text: str) -> str | None:
 
 
 def _without_escapes(value: Any) -> Any:
+    if isinstance(value, PlainText):
+        return value.resolved if "$" not in value else value.replace("$$", "$")
     if isinstance(value, str):
         return value.replace("$$", "$")
     if isinstance(value, dict):

@@ -7,13 +7,16 @@ from typing import Any
 
 from registry.errors import UsageError
 from registry.exchange.fields import Loss, is_reference
-from registry.exchange.importer import Imported, ImportedText, ImportOptions, suggested_name
+from registry.exchange.importer import Imported, ImportedText, ImportOptions, name_or_none
+from registry.exchange.narrow_name import is_narrow_name
 
 _WRAPPER = "registry-run"
 _MAX_TITLE = 120
 _MAX_TIMEOUT_S = 31_536_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSET = re.compile(r"(?:FIXME|TODO|CHANGEME|CHANGE_ME|XXX+)\Z", re.IGNORECASE)
+# Variables of registry-run: the files of the messages, which the engine chooses.
+_MESSAGE_FILES = {"input": "REGISTRY_INPUT", "output": "REGISTRY_OUTPUT"}
 _PLACEHOLDERS = {"input": "${input_file}", "output": "${output_file}"}
 
 
@@ -92,18 +95,31 @@ def title_from(name: str) -> str:
     return re.sub(r"[-_.]+", " ", name.rpartition("/")[2]).strip().capitalize()
 
 
-def name_or_none(text: str) -> str | None:
-    """Return a text if it is a name of a definition, as exports write it; otherwise None."""
-    parts = text.split("/")
-    return text if all(part and suggested_name(part) == part for part in parts) else None
+def take_identity(draft: ProcessDraft, key: str, comments: Sequence[str]) -> None:
+    """Take name and title from the comments above a process, if an export wrote them.
+
+    An export writes the title and then name, id and revision. `key` is the name of the process in the format.
+    """
+    if not comments:
+        return
+    name = name_or_none(comments[-1].strip().partition(", ")[0])
+    if name is None or not is_narrow_name(key, name):
+        return
+    draft.name = name
+    # Lines of a list of losses are indented.
+    if len(comments) > 1 and not comments[-2].startswith("  "):
+        draft.title = comments[-2].strip()
 
 
 def _titles(draft: ProcessDraft) -> dict[str, Any]:
     title = " ".join(_CONTROL.sub(" ", draft.title).split()) or title_from(draft.name)
     if len(title) <= _MAX_TITLE:
         return {"title": title}
+    short = f"{title[: _MAX_TITLE - 1].rstrip()}…"
+    if not draft.title:
+        return {"title": short}
     draft.notes.append(f"the title has more than {_MAX_TITLE} characters: it is the description, too")
-    return {"title": f"{title[: _MAX_TITLE - 1].rstrip()}…", "description": draft.title}
+    return {"title": short, "description": title}
 
 
 def _unwrapped(draft: ProcessDraft) -> Sequence[str]:
@@ -111,6 +127,10 @@ def _unwrapped(draft: ProcessDraft) -> Sequence[str]:
     words = list(draft.command)
     if not words or words[0].rpartition("/")[2] != _WRAPPER or "--" not in words:
         return words
+    draft.process_type = "single"
+    for side, variable in _MESSAGE_FILES.items():
+        if draft.environment.pop(variable, None) is not None:
+            draft.adapters[side] = standard_stream(side, draft.process_type)
     end = words.index("--")
     options = iter(words[1:end])
     suffixes = {"input": "", "output": ""}
@@ -118,7 +138,6 @@ def _unwrapped(draft: ProcessDraft) -> Sequence[str]:
     for option in options:
         if option == "-t":
             draft.timeout_s = _seconds(draft, next(options, ""))
-            draft.process_type = "single"
         elif option in ("-I", "-O"):
             suffixes["input" if option == "-I" else "output"] = next(options, "")
         elif option in ("-i", "-o"):
@@ -129,7 +148,6 @@ def _unwrapped(draft: ProcessDraft) -> Sequence[str]:
         suffix = {"suffix": suffixes[side]} if suffixes[side] else {}
         params = {"file_path": _PLACEHOLDERS[side], **suffix}
         draft.adapters[side] = {f"{side}_type": "file", f"{side}_params": params}
-        draft.process_type = "single"
     return words[end + 1 :]
 
 

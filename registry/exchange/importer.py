@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.exchange.fields import Loss
+from registry.model.addresses import has_address, taken_part
+
+_LONGEST_PART = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +66,17 @@ class Importer:
 
 
 def suggested_name(text: str) -> str:
-    """Return a text as one part of a name: letters, digits and `. _ + -`."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-._+") or "process"
+    """Return a text as one part of a name: letters, digits and `. _ + -`, at most 100 characters."""
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text)[:_LONGEST_PART].strip("-._+") or "process"
+    if taken_part(name) is None:
+        return name
+    return f"{name.replace('.', '-')}-process"
+
+
+def name_or_none(text: str) -> str | None:
+    """Return a text if it can be the name of a definition, as exports write it; otherwise None."""
+    is_name = has_address(text) and all(
+        part[:1].isalnum() and all(char.isalnum() or char in "._-+" for char in part)
+        for part in text.split("/")
+    )
+    return text if is_name else None

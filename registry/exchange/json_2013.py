@@ -13,8 +13,15 @@ from string import whitespace
 from typing import Any
 
 from registry.errors import UsageError
-from registry.exchange.imported_process import name_or_none, title_from, with_secrets
-from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
+from registry.exchange.imported_process import title_from, with_secrets
+from registry.exchange.importer import (
+    Imported,
+    ImportedText,
+    Importer,
+    ImportOptions,
+    name_or_none,
+    suggested_name,
+)
 from registry.load.foreign_json import check_limits, read_json
 from registry.load.yaml import MAX_DEPTH
 from registry.model.values import map_of, text_of

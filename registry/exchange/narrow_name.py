@@ -16,7 +16,15 @@ def narrow_name(name: str, *, allowed: str, longest: int) -> str:
     narrow = name.replace("/", "-")
     if len(narrow) <= longest and re.fullmatch(rf"[{allowed}]+(?<![-._])", narrow):
         return narrow
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
     readable = re.sub(rf"[^{allowed}]+", "-", narrow if "A-Z" in allowed else narrow.lower())
     start = readable.strip("-._")[: longest - _DIGEST_LENGTH - 1].rstrip("-._")
-    return f"{start or 'process'}-{digest}"
+    return f"{start or 'process'}-{_digest(name)}"
+
+
+def is_narrow_name(narrow: str, name: str) -> bool:
+    """True if `narrow_name` can return this for the name of a definition."""
+    return narrow == name.replace("/", "-") or narrow.endswith(f"-{_digest(name)}")
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]

@@ -4,10 +4,11 @@ Source of the format: the documentation of Foreman, "Procfiles".
 """
 
 import re
+from collections.abc import Sequence
 from functools import partial
 
 from registry.exchange.fields import Loss
-from registry.exchange.imported_process import ImportedParts, ProcessDraft, imported_process
+from registry.exchange.imported_process import ImportedParts, ProcessDraft, imported_process, take_identity
 from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
 from registry.exchange.shell_words import simple_command
 
@@ -18,20 +19,24 @@ _SHELL = "/bin/sh"
 def read_procfile(origin: str, text: str, options: ImportOptions) -> ImportedText:
     """Return the processes of a Procfile. Raises UsageError when none can be imported."""
     parts = ImportedParts(origin)
+    comments: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         found = _LINE.match(line.rstrip("\r"))
         if found:
-            place = f"{origin}:{number}"
-            parts.add(
-                found["name"], number, partial(_process, place, found["name"], found["command"], options)
-            )
+            read = partial(_process, f"{origin}:{number}", found, comments, options)
+            parts.add(found["name"], number, read)
         elif line.strip() and not line.lstrip().startswith("#"):
             parts.losses.append(Loss(line.strip()[:40], "it is not a line `name: command`", number))
+        comments = [*comments, line.removeprefix("#").removeprefix(" ")] if line.startswith("#") else []
     return parts.result("a Procfile has lines `name: command`")
 
 
-def _process(place: str, name: str, line: str, options: ImportOptions) -> list[Imported]:
+def _process(
+    place: str, found: re.Match[str], comments: Sequence[str], options: ImportOptions
+) -> list[Imported]:
+    name, line = found["name"], found["command"]
     draft = ProcessDraft(place, suggested_name(name))
+    take_identity(draft, name, comments)
     command = simple_command(line)
     if command is None:
         draft.command = (_SHELL, "-c", line)

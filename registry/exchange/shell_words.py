@@ -14,6 +14,8 @@ _REFERENCE = re.compile(r'"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?\?[^}"\\$`]*)\}"(?=[
 _DOUBLE = re.compile(r'"((?:[^"\\$`]|\\.)*)"', re.DOTALL)
 _PLAIN = re.compile(r"[^ \t\n'\"\\$`|&;<>()*?\[\]~{}!#]+|(?<=[^ \t\n])#|(?<=[^ \t\n=:])~")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+# The program env sets variables with other names, too.
+_ENV_ASSIGNMENT = re.compile(r"[^=-][^=]*=", re.DOTALL)
 _OF_THE_SHELL = """
 . : break case cd continue do done elif else esac eval exec export fi for function if in readonly return set
 shift source then time times trap ulimit umask unset until wait while
@@ -57,12 +59,12 @@ def simple_command(line: str) -> SimpleCommand | None:
 
 
 def _command(words: Sequence[ShellWord], folder: str | None) -> SimpleCommand | None:
-    assignments = [*takewhile(lambda word: _is_assignment(word, may_be_quoted=False), words)]
+    assignments = [*takewhile(_is_assignment, words)]
     rest = words[len(assignments) :]
     if rest and _is(rest[0], "exec"):
         rest = rest[1:]
     if rest and _is(rest[0], "env"):
-        more = [*takewhile(lambda word: _is_assignment(word, may_be_quoted=True), rest[1:])]
+        more = [*takewhile(lambda word: _ENV_ASSIGNMENT.match(word.text), rest[1:])]
         assignments += more
         rest = rest[1 + len(more) :] if more else rest
     is_program = rest and rest[0].text and not rest[0].text.startswith("-")
@@ -81,9 +83,9 @@ def _command(words: Sequence[ShellWord], folder: str | None) -> SimpleCommand | 
     return SimpleCommand(tuple(word.text for word in rest), environment, frozenset(references), folder)
 
 
-def _is_assignment(word: ShellWord, *, may_be_quoted: bool) -> bool:
+def _is_assignment(word: ShellWord) -> bool:
     match = _ASSIGNMENT.match(word.text)
-    return match is not None and (may_be_quoted or match.end() <= word.unquoted)
+    return match is not None and match.end() <= word.unquoted
 
 
 def _is(word: ShellWord, text: str) -> bool:

@@ -18,6 +18,7 @@ from registry.exchange.imported_process import (
     ProcessDraft,
     imported_process,
     no_adapter,
+    take_identity,
 )
 from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
 
@@ -28,7 +29,7 @@ _EXPANSION = re.compile(r"%(?:%|\((?P<name>[^)]*)\)s)")
 _ENVIRONMENT = "ENV_"
 # Settings that a definition always has, by what they must say.
 _MEANT = {
-    "stopwaitsecs": ("10",),
+    "stopwaitsecs": ("10", "15"),
     "stopasgroup": ("true",),
     "killasgroup": ("true",),
     "numprocs": ("1",),
@@ -69,14 +70,17 @@ class _Configuration:
             line = getattr(error, "lineno", 0) or next((line for line, _ in getattr(error, "errors", ())), 0)
             raise UsageError(f"{origin}:{line}: the line is no section and no setting") from error
         self.lines: dict[tuple[str, str], int] = {}
-        section = ""
+        self.comments: dict[str, list[str]] = {}
+        section, comments = "", list[str]()
         for number, line in enumerate(text.splitlines(), 1):
             found = _SECTION.match(line)
             if found:
                 section = found["name"]
                 self.lines[section, ""] = number
+                self.comments[section] = comments
             elif option := _OPTION.match(line):
                 self.lines[section, option["name"].lower()] = number
+            comments = [*comments, line.removeprefix(";").removeprefix(" ")] if line.startswith(";") else []
 
     def line(self, section: str, option: str = "") -> int:
         return self.lines.get((section, option), self.lines.get((section, ""), 0))
@@ -101,6 +105,7 @@ def _programs(configuration: _Configuration, section: str, options: ImportOption
     name = section.removeprefix(_PROGRAM).strip()
     place = f"{configuration.origin}:{configuration.line(section, 'command')}"
     draft = ProcessDraft(place, suggested_name(name))
+    take_identity(draft, name, configuration.comments.get(section, ()))
     expansion = _Expansion(configuration.origin, place, name)
     draft.command = _words(place, expansion.replaced(settings.pop("command", "")))
     if "directory" in settings:
@@ -112,6 +117,7 @@ def _programs(configuration: _Configuration, section: str, options: ImportOption
         draft.process_type = "single"
         draft.adapters = {side: no_adapter(side) for side in ("input", "output")}
         del settings["autorestart"], settings["startsecs"]
+        settings.pop("autostart", None)
     elif settings.get("autorestart") == "unexpected":
         del settings["autorestart"]
     for key, value in settings.items():

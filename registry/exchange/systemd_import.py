@@ -15,11 +15,10 @@ from registry.exchange.fields import Loss
 from registry.exchange.imported_process import (
     ProcessDraft,
     imported_process,
-    name_or_none,
     no_adapter,
     standard_stream,
 )
-from registry.exchange.importer import ImportedText, Importer, ImportOptions, suggested_name
+from registry.exchange.importer import ImportedText, Importer, ImportOptions, name_or_none, suggested_name
 
 _BLANKS = " \t\n\r"
 _WORD = re.compile(
@@ -112,6 +111,7 @@ class _Unit:
 
     def __init__(self, origin: str, text: str) -> None:
         self.origin = origin
+        self.stem = PurePath(origin).name.removesuffix(".service")
         self.losses: list[Loss] = []
         self.settings = list(self._settings(text))
 
@@ -176,7 +176,7 @@ def read_unit(origin: str, text: str, options: ImportOptions) -> ImportedText:
         raise UsageError(
             f"{origin} is a template: each instance is another process", "import instances of it"
         )
-    draft = ProcessDraft(origin, suggested_name(stem), losses=list(unit.losses))
+    draft = ProcessDraft(origin, suggested_name(unit.stem), losses=list(unit.losses))
     type_ = unit.last("Service", "Type")
     draft.process_type = "single" if type_ is not None and type_.value == "oneshot" else "service"
     carried = {id(one) for read in _READERS for one in read(unit, draft)}
@@ -212,13 +212,15 @@ def _identity(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
         yield one
 
 
-def _type(unit: _Unit, _: ProcessDraft) -> Iterator[_Setting]:
+def _type(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
     simple = ("simple", "exec", "idle", "oneshot")
     yield from (one for one in unit.all("Service", "Type") if one.value in simple)
-    default = {"oneshot": "no"}.get(
-        next((one.value for one in unit.all("Service", "Type")), ""), "on-failure"
-    )
-    yield from (one for one in unit.all("Service", "Restart") if one.value == default)
+    is_single = draft.process_type == "single"
+    for section, key, value in (
+        ("Service", "Restart", "no" if is_single else "on-failure"),
+        ("Install", "WantedBy", "" if is_single else "multi-user.target"),
+    ):
+        yield from (one for one in unit.all(section, key) if one.value == value)
 
 
 def _environment(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
@@ -236,6 +238,9 @@ def _environment(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
             if _SHELL_NAME.match(name) and name not in draft.environment:
                 draft.environment[name] = f"${{{name}}}"
                 draft.references.add(name)
+    if draft.references:
+        own = f"/etc/registry/{unit.stem}.env"
+        yield from (one for one in unit.all("Service", "EnvironmentFile") if one.value == own)
 
 
 def _command(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
@@ -339,15 +344,18 @@ def _seconds(unit: _Unit, one: _Setting) -> float | None:
 
 
 def _streams(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
-    for side, key in (("input", "StandardInput"), ("output", "StandardOutput")):
+    if draft.process_type == "single":
+        draft.adapters = {side: no_adapter(side) for side in ("input", "output")}
+    for side, key in (("input", "StandardInput"), ("output", "StandardError"), ("output", "StandardOutput")):
         one = unit.last("Service", key)
-        kind, colon, path = (one.value if one is not None else "").partition(":")
-        if one is not None and colon and kind in ("file", "append", "truncate"):
-            yield from unit.all("Service", key)
-            draft.adapters[side] = standard_stream(side, draft.process_type)
+        kind, _, path = (one.value if one is not None else "").partition(":")
+        if one is None or not path or kind not in ("file", "append", "truncate"):
+            continue
+        yield from unit.all("Service", key)
+        stream = "STDERR" if key == "StandardError" else ""
+        draft.adapters[side] = standard_stream(side, draft.process_type, stream)
+        if path != f"/run/{unit.stem}.{side}":
             draft.lose(f"[Service] {key}", f"the engine chooses the file, here {path}", one.line)
-        elif draft.process_type == "single":
-            draft.adapters[side] = no_adapter(side)
 
 
 def _without_specifiers(unit: _Unit, one: _Setting, text: str) -> str:

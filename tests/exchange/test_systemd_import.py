@@ -70,7 +70,6 @@ def test_a_unit_gives_what_a_definition_can_hold_and_lists_the_rest_with_its_lin
         (3, "[Unit] Documentation"),
         (4, "[Unit] After"),
         (8, "[Service] User"),
-        (17, "[Install] WantedBy"),
     ]
     assert found.notes == ("line 14: ${ZONE} is replaced by its value",)
 
