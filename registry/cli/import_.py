@@ -39,6 +39,13 @@ IMPORT_FORMATS = tuple(one.name for one in importers())
     metavar="NAME",
     help="Folder for the new definitions, as the first part of their names, for example weather.",
 )
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Fixed value for a parameter of a CWL tool; can be repeated.",
+)
 @click.option("--strict", is_flag=True, help="Write nothing if anything would be lost.")
 @click.option("--repair", is_flag=True, help="Repair known mistakes, and show each repair.")
 @click.option("--modern", is_flag=True, help="Replace old spellings of adapter parameters.")
@@ -52,6 +59,7 @@ def command(
     registry: Path | None,
     format_name: str | None,
     folder: str,
+    settings: tuple[str, ...],
     strict: bool,
     repair: bool,
     modern: bool,
@@ -84,11 +92,18 @@ def command(
       registry import manual.json --repair
       registry import /etc/supervisor/conf.d/*.conf --folder web
       registry import https://admin@old.example.org/api/process_definition/
+      registry import blast.cwl --set threads=4
     """
     from registry.exchange.importer import ImportOptions
     from registry.exchange.importing import plan_import, write_import
 
-    options = ImportOptions(repair=repair, modern=modern, secrets_from_env=secrets_from_env, new_ids=new_ids)
+    options = ImportOptions(
+        repair=repair,
+        modern=modern,
+        secrets_from_env=secrets_from_env,
+        new_ids=new_ids,
+        values=_values(settings),
+    )
     texts = [_read(file, format_name) for file in files]
     plan = plan_import(find_root(registry), texts, folder.strip("/"), options)
     is_refused = strict and plan.lost > 0
@@ -100,6 +115,17 @@ def command(
         _report(plan, is_written=not is_refused)
     if is_refused:
         sys.exit(1)
+
+
+def _values(settings: tuple[str, ...]) -> dict[str, str]:
+    """Return the values of --set. Raises UsageError for one without `=`."""
+    values = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--set {setting} has no name and value", "write it as NAME=VALUE")
+        values[name] = value
+    return values
 
 
 def _read(file: str, format_name: str | None) -> "ForeignText":

@@ -46,16 +46,45 @@ class _Scalar(NamedTuple):
     is_merge: bool
 
 
-def read_anchored_yaml(origin: str, text: str) -> Any:
+def read_anchored_yaml(origin: str, text: str, *, is_yaml_1_2: bool = False) -> Any:
     """Return the only document of a text: LineMap, list, text, or None for a null.
 
-    Aliases share their value with the anchor, so that the result is never larger than the text. Raises
-    UsageError for a syntax error, a tag, a repeated key, several documents, and a text beyond the limits.
+    Aliases share their value with the anchor, so that the result is never larger than the text. With
+    `is_yaml_1_2`, a word in brackets can end in `?`, which the C parser does not accept. Raises UsageError
+    for a syntax error, a tag, a repeated key, several documents, and a text beyond the limits.
     """
     from _ruamel_yaml import CParser
 
     try:
-        return _Composer(origin, CParser(text)).document()
+        return _composed(origin, CParser(text))
+    except _SyntaxError as error:
+        if not is_yaml_1_2:
+            raise UsageError(error.message) from error
+    try:
+        return _composed(origin, _SlowParser(text))
+    except _SyntaxError as error:
+        raise UsageError(error.message) from error
+
+
+class _SyntaxError(UsageError):
+    """The text is not YAML for a parser."""
+
+
+class _SlowParser:
+    """The parser in Python, with the interface of the one in C."""
+
+    def __init__(self, text: str) -> None:
+        from ruamel.yaml import YAML
+
+        self.events = YAML(typ="safe", pure=True).parse(text)
+
+    def get_event(self) -> Any:
+        return next(self.events)
+
+
+def _composed(origin: str, parser: Any) -> Any:
+    try:
+        return _Composer(origin, parser).document()
     except UsageError:
         raise
     except Exception as error:
@@ -63,7 +92,7 @@ def read_anchored_yaml(origin: str, text: str) -> Any:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = str(getattr(error, "problem", None) or error).split("\n", 1)[0]
         place = f"{origin}:{mark.line + 1}" if mark is not None else origin
-        raise UsageError(f"{place}: not valid YAML: {what}") from error
+        raise _SyntaxError(f"{place}: not valid YAML: {what}") from error
 
 
 class _Composer:

@@ -18,6 +18,8 @@ from registry.exchange.imported_process import (
     ProcessDraft,
     application_stub,
     imported_process,
+    is_image,
+    name_of_image,
     no_adapter,
     standard_stream,
 )
@@ -234,11 +236,10 @@ class _Service:
         if self.service.get("image") is None:
             return None
         image = self.text("image", self.service["image"])
-        if not re.match(r"[a-z0-9][A-Za-z0-9._/:@-]{0,511}\Z", image):
+        if not is_image(image):
             raise UsageError(f"{self.place}: {image!r} is not the name of an image")
-        base = re.sub(r"[:@].*", "", image.rpartition("/")[2])
         resources = self.resources()
-        name = name_or_none(self.label("application")) or suggested_name(base)
+        name = name_or_none(self.label("application")) or name_of_image(image)
         for one in (name, f"{name}-{self.draft.name}"):
             stub = application_stub(image, one, resources)
             if applications.setdefault(one, stub).document == stub.document:

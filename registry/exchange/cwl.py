@@ -96,7 +96,7 @@ def _export(one: Exportable) -> ExportedText:
         "cwlVersion": "v1.2",
         "class": "CommandLineTool",
         "id": _identifier(one.name),
-        **_metadata(one.document),
+        **_metadata(one),
         "baseCommand": [one.inside["exec"]],
         "arguments": arguments,
         **tool.streams,
@@ -114,8 +114,10 @@ def _identifier(name: str) -> str:
     return name.replace("/", "-").replace("+", "-")
 
 
-def _metadata(document: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(one: Exportable) -> dict[str, Any]:
+    document = one.document
     terms = {
+        "s:identifier": one.name,
         "s:maintainer": document.get("owners"),
         "s:keywords": document.get("tags"),
         "s:relatedLink": [
@@ -128,8 +130,8 @@ def _metadata(document: Mapping[str, Any]) -> dict[str, Any]:
         ],
     }
     present = {term: value for term, value in terms.items() if value}
-    namespaces = {"$namespaces": _NAMESPACES} if present else {}
-    return {"label": document.get("title"), "doc": document.get("description"), **namespaces, **present}
+    texts = {"label": document.get("title"), "doc": document.get("description")}
+    return {**texts, "$namespaces": _NAMESPACES, **present}
 
 
 def _add_input(tool: _Tool, one: Exportable) -> str:

@@ -27,6 +27,7 @@ EXCHANGE_FORMATS: dict[str, tuple[str, ...]] = {
     "systemd_import": ("IMPORTER",),
     "supervisord_import": ("IMPORTER",),
     "procfile_import": ("IMPORTER",),
+    "cwl_import": ("IMPORTER",),
     "compose_import": ("IMPORTER",),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.errors import UsageError
 from registry.exchange.fields import Loss, is_reference
-from registry.exchange.importer import Imported, ImportedText, ImportOptions, name_or_none
+from registry.exchange.importer import Imported, ImportedText, ImportOptions, name_or_none, suggested_name
 from registry.exchange.narrow_name import is_narrow_name
 
 _WRAPPER = "registry-run"
@@ -225,6 +225,16 @@ def application_stub(image: str, name: str, resources: Mapping[str, Any] | None 
     document["definition"] = {"mappings": {"container": mapping}}
     note = f"`mappings` of the application {name} is a placeholder: name the images of your sites"
     return Imported(name, document, (note,), kind="application", is_shared=True)
+
+
+def is_image(text: str) -> bool:
+    """True for the name of a container image, as an application can have it."""
+    return re.match(r"[a-z0-9][A-Za-z0-9._/:@-]{0,511}\Z", text) is not None
+
+
+def name_of_image(image: str) -> str:
+    """Return the name of an application for a container image: the last part, without tag and digest."""
+    return suggested_name(re.sub(r"[:@].*", "", image.rpartition("/")[2]))
 
 
 class ImportedParts:

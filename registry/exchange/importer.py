@@ -1,8 +1,8 @@
 """The types that all import formats share."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from registry.exchange.fields import Loss
@@ -40,13 +40,15 @@ class ImportedText:
 class ImportOptions:
     """Options of an import: make the known repairs, update deprecated spellings, replace secrets.
 
-    `new_ids` leaves out ids that the definitions bring along.
+    `new_ids` leaves out ids that the definitions bring along. `values` are fixed values for the parameters of
+    a tool, by their names.
     """
 
     repair: bool = False
     modern: bool = False
     secrets_from_env: bool = False
     new_ids: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Importer:
 
     `read(file_name, text, options)` raises UsageError for input that it does not support. `patterns` match
     names of files (of fnmatch, in lower case), and `recognizes` decides by the text. The format of a file is
-    the only one that both accept, or that the text has, or that the name matches.
+    the only one that both accept, or that the text has, or that the name matches. With `has_parameters`, it
+    uses the `values` of the options.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Importer:
     patterns: tuple[str, ...]
     read: Callable[[str, str, ImportOptions], ImportedText]
     recognizes: Callable[[str], bool] | None = None
+    has_parameters: bool = False
 
 
 def suggested_name(text: str) -> str:

@@ -141,6 +141,8 @@ def _read_all(
     for one in texts:
         try:
             importer = _importer_of(one)
+            if options.values and not importer.has_parameters:
+                raise UsageError(f"{one.origin}: {importer.title} has no parameters", "omit --set")
             read.append((one.origin, importer, importer.read(one.origin, one.text, options)))
         except UsageError as error:
             errors.append(error)

@@ -68,6 +68,7 @@ def test_a_filter_reads_and_writes_standard_streams() -> None:
         "label": "Remove every x",
         "doc": "Deletes the letter x.",
         "$namespaces": {"s": "https://schema.org/"},
+        "s:identifier": "text/remove-x",
         "s:maintainer": ["text"],
         "s:keywords": ["text"],
         "s:relatedLink": [
