@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -66,7 +66,6 @@ def schema() -> Draft7Validator:
     return Draft7Validator(json.loads(corpus("compose-spec.json").read_text(encoding="utf-8")))
 
 
-@settings(max_examples=150)
 @given(st.data(), st.lists(TEXTS, max_size=4), ENVIRONMENTS, NAMES, st.booleans())
 def test_every_text_arrives(
     data: st.DataObject, argv: list[str], environment: dict[str, str], name: str, is_single: bool

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.exchange.compose import EXPORTER
@@ -60,7 +60,6 @@ INSIDES = definitions(
 ) | definitions("service", {}, **SERVICE_ADAPTERS)
 
 
-@settings(max_examples=100)
 @given(INSIDES, st.fixed_dictionaries({"title": LINES}, optional=AROUND))
 def test_nothing_is_lost_on_the_way_and_back(inside: dict[str, Any], around: dict[str, Any]) -> None:
     image = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.exchange.exporter import Exportable, NotExportableError, with_losses
@@ -83,7 +83,6 @@ def assert_valid_metadata(metadata: Any) -> None:
     assert all(isinstance(text, str) for text in metadata["annotations"].values())
 
 
-@settings(max_examples=150)
 @given(st.data(), st.lists(TEXTS, max_size=4), ENVIRONMENTS, NAMES, st.booleans())
 def test_every_text_arrives(
     data: st.DataObject, argv: list[str], environment: dict[str, str], name: str, is_single: bool

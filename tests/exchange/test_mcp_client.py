@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.errors import UsageError
@@ -35,7 +35,6 @@ def expanded(client: Exporter, text: str) -> str:
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda one: one.name)
-@settings(max_examples=150)
 @given(
     st.lists(TEXTS, max_size=4),
     ENVIRONMENTS,

@@ -1,6 +1,6 @@
 """YAML that all versions read alike."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.exchange.quoted_yaml import quoted_yaml
@@ -18,7 +18,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150)
 @given(st.dictionaries(TEXTS | VARIABLE_NAMES, VALUES, min_size=1, max_size=4))
 def test_every_value_is_read_back(document: dict[str, object]) -> None:
     assert read_yaml(quoted_yaml(document)) == document
