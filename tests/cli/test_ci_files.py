@@ -104,8 +104,19 @@ def later_run(clone: RepoBuilder, forge: str, run: Run, address: str) -> None:
         assert (shown / "api/process_definition/2.json").exists()
 
 
-@pytest.mark.parametrize("folder", ["", "some/reg"])
-@pytest.mark.parametrize("forge", CI_FORGES)
+@pytest.mark.parametrize(
+    ("forge", "folder"),
+    [
+        *((forge, "") for forge in CI_FORGES),
+        ("gitlab", "some/reg"),
+        # Written by the same lines with another name of the forge.
+        *(
+            pytest.param(forge, "some/reg", marks=pytest.mark.engine)
+            for forge in CI_FORGES
+            if forge != "gitlab"
+        ),
+    ],
+)
 def test_its_commands_check_a_change_give_ids_on_main_and_build_the_site(
     forge: str, folder: str, run: Run, tmp_path: Path
 ) -> None:

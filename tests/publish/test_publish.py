@@ -423,8 +423,9 @@ def test_a_damaged_folder_is_repaired(registry: RepoBuilder, run: Run, tmp_path:
 
 
 def test_a_site_that_was_edited_by_hand_is_not_published(
-    registry: RepoBuilder, run: Run, tmp_path: Path
+    built_in_place: RepoBuilder, run: Run, tmp_path: Path
 ) -> None:
+    registry = built_in_place
     publish(run, registry, f"folder:{tmp_path / 'first'}")  # the digests of the site are known now
     page = page_of(registry.root / "site", "b")
     text = page.read_text()
@@ -558,8 +559,9 @@ def test_a_damaged_publication_is_reported_and_kept(
 
 
 def test_a_damaged_file_of_digests_and_a_lost_manifest_only_cost_time(
-    registry: RepoBuilder, run: Run, tmp_path: Path
+    built_in_place: RepoBuilder, run: Run, tmp_path: Path
 ) -> None:
+    registry = built_in_place
     publish(run, registry, f"folder:{tmp_path / 'first'}")
     generations = registry.root / ".site.generations"
     digests = generations / ".digests.sqlite"
