@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from registry.model.addresses import ASSETS, is_api, is_export
+from registry.model.addresses import ASSETS, is_api, is_export, is_mcp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,15 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
 """Sent with every file."""
 API_HEADERS: Mapping[str, str] = MappingProxyType({"Access-Control-Allow-Origin": "*"})
 """Sent with the files of the API as well: pages of other origins may read them."""
+MCP_METHODS = "GET, OPTIONS"
+MCP_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        **API_HEADERS,
+        "Access-Control-Allow-Methods": MCP_METHODS,
+        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    }
+)
+"""Sent with each answer of the MCP Registry API: GitHub Copilot expects them with GET and OPTIONS."""
 REVALIDATED = "no-cache"
 """`Cache-Control` of files that change: a copy is used only after the server confirmed it."""
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -68,7 +77,7 @@ def cache_control(path: str) -> str:
 
 def headers_of(path: str) -> dict[str, str]:
     """Return the headers of a file of a site. `path` is relative to the site's folder."""
-    own = API_HEADERS if is_api(path) else {}
+    own = API_HEADERS if is_api(path) else MCP_HEADERS if is_mcp(path) else {}
     return {
         "Content-Type": media_type(path),
         "Cache-Control": cache_control(path),

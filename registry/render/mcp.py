@@ -64,9 +64,8 @@ def render(snapshot: Snapshot, *, live: bool = False) -> Iterator[Target | Targe
         yield _page(snapshot, after, shown, following)
         after = following
     yield _servers(snapshot, [one for one in snapshot.published[KIND] if _NAME.match(one.name)])
-    for tombstone in snapshot.tombstones.of_kind(KIND):
-        if _NAME.match(tombstone.name) and snapshot.answers_by_name(tombstone):
-            yield _server(snapshot, tombstone, snapshot.fingerprint_of_tombstone(tombstone))
+    for tombstone in deleted_after(snapshot, 0):
+        yield _server(snapshot, tombstone, snapshot.fingerprint_of_tombstone(tombstone))
 
 
 def target_at(snapshot: Snapshot, path: str) -> Target | None:
@@ -91,6 +90,15 @@ def servers_after(snapshot: Snapshot, after: int) -> Iterator[Definition]:
     listed = snapshot.published[KIND]
     start = bisect_right(listed, after, key=lambda one: one.id or 0)
     return (one for one in islice(listed, start, None) if _NAME.match(one.name))
+
+
+def deleted_after(snapshot: Snapshot, after: int) -> Iterator[Tombstone]:
+    """Return the deleted servers with larger ids that are found by their names, in order of id."""
+    found = snapshot.tombstones.of_kind(KIND)
+    start = bisect_right(found, after, key=lambda one: one.id)
+    return (
+        one for one in islice(found, start, None) if _NAME.match(one.name) and snapshot.answers_by_name(one)
+    )
 
 
 def page_after(snapshot: Snapshot, after: int) -> tuple[list[Definition], int | None]:

@@ -29,8 +29,10 @@ from registry.model.addresses import (
     API_INDEX,
     INDEX_PAGE,
     LIVE,
+    MCP_SERVERS,
     NOT_FOUND_PAGE,
     is_api,
+    is_mcp,
     parse_api_file,
 )
 from registry.model.characters import visible
@@ -42,13 +44,15 @@ from registry.model.http_headers import (
     media_type,
 )
 from registry.render.json_api import is_gone
-from registry.scaffold.webserver.answers import NOT_FOUND, READ_ONLY
+from registry.render.mcp import serves_mcp
+from registry.scaffold.webserver.answers import NOT_FOUND, READ_ONLY, SERVER_NOT_FOUND
 from registry.server.compression import ENCODINGS, CompressedBodies, chosen_encoding
 from registry.server.connections import LimitedProtocol
 from registry.server.cors import METHODS, CorsPolicy
 from registry.server.hosts import AllowedHosts, HostGuard
 from registry.server.lists import WrongQueryError, asks_for_a_part, list_answer, set_answer
 from registry.server.matches import MatchIndex
+from registry.server.mcp import servers_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -205,7 +209,7 @@ class Server:
             return (
                 RedirectResponse(self._base, 307, HEADERS)
                 if path == "/"
-                else self._missing(state, "", encoding, is_api="api" in path)
+                else self._missing(state, "", "", encoding, is_api="api" in path)
             )
         if state.version != self._kept_of:
             self._kept.clear()
@@ -215,7 +219,7 @@ class Server:
         if found is None:
             made = self._found(state, inside, query, origin, is_api=is_api)
             if made is None:
-                return self._missing(state, origin, encoding, is_api=is_api)
+                return self._missing(state, inside, origin, encoding, is_api=is_api)
             found = self._compressed(made, encoding)
             self._keep(key, found)
         if found.status_code == 200 and _is_known(found.headers, request.headers):
@@ -238,8 +242,10 @@ class Server:
     def _options(self, request: Request, origin: str, *, is_api: bool) -> Response:
         """Return the allowed methods and, for the API, the headers of a CORS preflight answer."""
         asked = request.headers.get("access-control-request-headers", "")
+        path = request.scope["path"]
         cors = self._cors.preflight_headers(origin, asked) if is_api else {}
-        methods = self._methods(request.scope["path"])
+        cors |= self._cors.mcp_headers(origin) if self._is_mcp(path) else {}
+        methods = self._methods(path)
         return PlainTextResponse(f"{methods}\n", 200, {**HEADERS, **cors, "allow": methods})
 
     def _methods(self, _path: str) -> str:
@@ -275,6 +281,8 @@ class Server:
             or "." in steps
         ):
             return None
+        if is_mcp(inside) and serves_mcp(state.snapshot):
+            return self._mcp_answer(state, "/".join(steps), query, origin)
         part = self._part(state, steps, inside, query, origin)
         if part is not None:
             return part
@@ -313,6 +321,21 @@ class Server:
             return JSONResponse({"error": str(error)}, 400, {**HEADERS, **self._cors.headers(origin)})
         return self._ok(state, API_INDEX, body, origin, is_api=True)
 
+    def _mcp_answer(self, state: LiveState, place: str, query: str, origin: str) -> Response | None:
+        """Return an answer of the MCP Registry API, or None if there is nothing at a place."""
+        assert state.snapshot is not None
+        try:
+            body = (
+                servers_answer(state.snapshot, query)
+                if place == MCP_SERVERS and query
+                else state.pages.get(f"{place}/{API_INDEX}")
+            )
+        except WrongQueryError as error:
+            headers = {**HEADERS, **self._cors.mcp_headers(origin)}
+            return JSONResponse({"error": str(error)}, 400, headers)
+        file = f"{place}/{API_INDEX}"
+        return self._ok(state, file, body, origin, is_api=True) if body is not None else None
+
     def _redirect(self, inside: str, query: str) -> Response:
         path = quote(f"{self._base}{inside}/" if inside else self._base, safe=PLAIN_IN_PATHS)
         return RedirectResponse(f"{path}?{query}" if query else path, 301, HEADERS)
@@ -323,7 +346,7 @@ class Server:
         when = (
             state.snapshot.commit_time if state.snapshot is not None and not state.snapshot.is_dirty else None
         )
-        cors = self._cors.headers(origin) if is_api else {}
+        cors = self._cors_headers(origin, path) if is_api else {}
         headers = {
             **HEADERS,
             **cors,
@@ -353,10 +376,17 @@ class Server:
         body = (_ASSETS / name).read_bytes()
         return Response(body, 200, {**HEADERS, "content-type": media_type(name)})
 
-    def _missing(self, state: LiveState, origin: str, encoding: str, *, is_api: bool) -> Response:
+    def _cors_headers(self, origin: str, inside: str) -> dict[str, str]:
+        """Return the CORS headers of an answer to GET at an address below the base path."""
+        return self._cors.mcp_headers(origin) if is_mcp(inside) else self._cors.headers(origin)
+
+    def _missing(
+        self, state: LiveState, inside: str, origin: str, encoding: str, *, is_api: bool
+    ) -> Response:
         """Return the 404 answer; its HTML page is compressed once for each state and encoding."""
         if is_api:
-            return JSONResponse(NOT_FOUND, 404, {**HEADERS, **self._cors.headers(origin)})
+            body = SERVER_NOT_FOUND if is_mcp(inside) else NOT_FOUND
+            return JSONResponse(body, 404, {**HEADERS, **self._cors_headers(origin, inside)})
         if self._missing_page is None or self._missing_page[:2] != (state.version, encoding):
             page = state.pages.get(NOT_FOUND_PAGE) if state.snapshot is not None else None
             if page is None:
@@ -389,18 +419,31 @@ class Server:
 
     async def _not_routed(self, request: Request, _error: Exception) -> Response:
         """Answer a request for a path with a line break, which no route matches: status 404."""
-        is_api = self._is_api(request.scope["path"])
+        path = request.scope["path"]
+        is_api = self._is_api(path)
         origin = self._allowed_origin(request, self._live.state) if is_api else ""
-        return self._missing(self._live.state, origin, "", is_api=is_api)
+        inside = path.removeprefix(self._base)
+        return self._missing(self._live.state, inside, origin, "", is_api=is_api)
 
     def _is_api(self, path: str) -> bool:
-        return path.startswith(self._base) and is_api(path.removeprefix(self._base))
+        """Return True for an address whose answers are JSON for programs."""
+        return (path.startswith(self._base) and is_api(path.removeprefix(self._base))) or self._is_mcp(path)
+
+    def _is_mcp(self, path: str) -> bool:
+        snapshot = self._live.state.snapshot
+        return (
+            path.startswith(self._base)
+            and is_mcp(path.removeprefix(self._base))
+            and snapshot is not None
+            and serves_mcp(snapshot)
+        )
 
     async def _read_only(self, request: Request, error: Exception) -> Response:
         """Answer a request with a method that would write: status 405."""
         assert isinstance(error, HTTPException)
-        is_api = self._is_api(request.scope["path"])
-        cors = self._cors.headers(self._allowed_origin(request, self._live.state)) if is_api else {}
+        path = request.scope["path"]
+        origin = self._allowed_origin(request, self._live.state)
+        cors = self._cors_headers(origin, path.removeprefix(self._base)) if self._is_api(path) else {}
         return JSONResponse(READ_ONLY, 405, {**HEADERS, **cors, "allow": "GET, HEAD"})
 
     async def _events(self, request: Request) -> Response:

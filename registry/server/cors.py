@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from registry.errors import UsageError
+from registry.model.http_headers import MCP_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,11 @@ class CorsPolicy:
             if len(requested_headers) <= 1000 and _SIMPLE_NAMES.match(requested_headers):
                 headers["access-control-allow-headers"] = requested_headers
         return headers
+
+    def mcp_headers(self, allowed: str) -> dict[str, str]:
+        """Return the CORS headers of an answer of the MCP Registry API, the same for GET and OPTIONS."""
+        fixed = {name.lower(): value for name, value in MCP_HEADERS.items()} if allowed else {}
+        return {**fixed, **self.headers(allowed)}
 
 
 def _checked(origin: str) -> str:

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from registry.model.addresses import API, LIVE, api_detail, parse_api_file
+from registry.model.addresses import API, LIVE, api_detail, mcp_file, parse_api_file, parse_mcp_file
 from registry.render.json_api import address, detail_bytes
 from registry.server.app import HEADERS, PLAIN_IN_PATHS, Server
 from registry.server.cors import METHODS
@@ -201,6 +201,9 @@ class WritableServer(Server):
             kind, what = found
             there = snapshot.definition(kind, what) if isinstance(what, int) else None
             name = what if isinstance(what, str) else there.name if there is not None else ""
+        elif self._is_mcp(request.scope["path"]):
+            server = parse_mcp_file(mcp_file(inside.rstrip("/")))
+            name = server if isinstance(server, str) else ""
         decision = allowed(principal, "read", name)
         if not decision:
             raise RejectedError(403, decision.refusal)

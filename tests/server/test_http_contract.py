@@ -73,7 +73,7 @@ def address(
     port = free_port()
     if request.param != "serve":
         folder = tmp_path_factory.mktemp(request.param)
-        _open_to_servers(folder)
+        open_to_servers(folder)
         assert build(open_source(registry.root), Site(folder / "site")).files
         settings = Settings(exports=("procfile",))
         configuration = webserver_config(request.param, folder / "site", settings, f"127.0.0.1:{port}")
@@ -101,7 +101,7 @@ def own_methods(answer: Answer, server: str) -> str:
     return "GET, HEAD, OPTIONS" if found.startswith("GET, HEAD, OPTIONS") else found[: len("GET, HEAD")]
 
 
-def _open_to_servers(folder: Path) -> None:
+def open_to_servers(folder: Path) -> None:
     """Let a server that runs as another user read a folder of the test."""
     for one in (folder, *folder.parents):
         if one.stat().st_uid == os.getuid() and not one.stat().st_mode & 0o001:
@@ -337,7 +337,7 @@ def test_a_name_that_would_be_another_directive_is_refused(server: str, name: st
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_new_site_is_shown_without_a_restart(registry: RepoBuilder, tmp_path: Path, server: str) -> None:
     port = free_port()
-    _open_to_servers(tmp_path)
+    open_to_servers(tmp_path)
     site = Site(tmp_path / "site")
     assert build(open_source(registry.root, "HEAD~3"), site).files
     configuration = webserver_config(server, tmp_path / "site", Settings(), f"127.0.0.1:{port}")
@@ -353,7 +353,7 @@ def test_a_registry_below_a_path_answers_there(
     registry: RepoBuilder, tmp_path: Path, server: str, base: str
 ) -> None:
     port = free_port()
-    _open_to_servers(tmp_path)
+    open_to_servers(tmp_path)
     assert build(open_source(registry.root), Site(tmp_path / "site")).files
     settings = Settings(base_url=f"https://example.org{base}")
     configuration = webserver_config(server, tmp_path / "site", settings, f"127.0.0.1:{port}")

@@ -4,8 +4,11 @@ import json
 
 NOT_FOUND = {"error": "there is nothing at this address"}
 READ_ONLY = {"error": "this registry is read only: change the files in its repository"}
+SERVER_NOT_FOUND = {"error": "Server not found"}
+"""The answer of the MCP Registry API."""
 NOT_FOUND_TEXT = json.dumps(NOT_FOUND)
 READ_ONLY_TEXT = json.dumps(READ_ONLY)
+SERVER_NOT_FOUND_TEXT = json.dumps(SERVER_NOT_FOUND)
 READ_METHODS = "GET, HEAD, OPTIONS"
 """The methods that a preflight request of a browser may ask for."""
 

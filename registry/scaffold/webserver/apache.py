@@ -11,11 +11,18 @@ from registry.model.http_headers import (
     COMPRESSED_TYPES,
     EXPORT_TYPE,
     IMMUTABLE,
+    MCP_HEADERS,
     MEDIA_TYPES,
     REVALIDATED,
     SECURITY_HEADERS,
 )
-from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_METHODS, READ_ONLY_TEXT, split_listen
+from registry.scaffold.webserver.answers import (
+    NOT_FOUND_TEXT,
+    READ_METHODS,
+    READ_ONLY_TEXT,
+    SERVER_NOT_FOUND_TEXT,
+    split_listen,
+)
 
 _APACHE = """# Serves the registry built at {plain_folder}, written by `registry webserver apache`.
 # Apache 2.4. Modules: alias, authz_core, deflate, dir, filter, headers, mime, rewrite, version
@@ -47,9 +54,9 @@ Listen {listen}
     RewriteCond %{{REQUEST_METHOD}} =OPTIONS
     RewriteCond %{{REQUEST_URI}} ^{base_pattern}{api}(/|{ending}$|$)
     RewriteRule ^ - [R=204,L]
-    RewriteCond %{{REQUEST_METHOD}} !^(GET|HEAD)$
+{mcp_preflight}    RewriteCond %{{REQUEST_METHOD}} !^(GET|HEAD)$
     RewriteRule ^ - [R=405,L]
-
+{mcp_files}
     {headers}
     ErrorDocument 403 {base}{missing_page}
     ErrorDocument 404 {base}{missing_page}
@@ -72,7 +79,28 @@ Listen {listen}
         # Their names change with their content.
         Header always set Cache-Control "{immutable}"
     </Location>
-{exports}</VirtualHost>
+{exports}{mcp}</VirtualHost>
+"""
+_MCP_PREFLIGHT = """    RewriteCond %{{REQUEST_METHOD}} =OPTIONS
+    RewriteCond %{{REQUEST_URI}} ^{base_pattern}{mcp}/
+    RewriteRule ^ - [R=204,L]
+"""
+_MCP_FILES = """
+    # The MCP Registry API. Its addresses have no slash at the end, and are not those of files. The slash
+    # in the name of a server can be encoded.
+    AllowEncodedSlashes On
+    RewriteCond %{{QUERY_STRING}} (?:^|&)cursor=([0-9]+)(?:&|$)
+    RewriteRule ^{base_pattern}{servers}/?$ "{base}{servers_path}/_after/%1/{index}" [PT,L]
+    RewriteRule ^{base_pattern}{mcp}/(.*[^/])/?$ "{base}{mcp_path}/$1/{index}" [PT,L]
+"""
+_MCP = """    <LocationMatch "^{base_pattern}{mcp}/">
+        ErrorDocument 403 "{missing}
+        ErrorDocument 404 "{missing}
+        Header always set Content-Type application/json "expr=%{{REQUEST_STATUS}} in {{'403', '404'}}"
+        {headers}
+        Header always set Access-Control-Max-Age 600 "expr=%{{REQUEST_METHOD}} == 'OPTIONS'"
+        Header always set Allow "{methods}" "expr=%{{REQUEST_METHOD}} == 'OPTIONS'"
+    </LocationMatch>
 """
 _EXPORTS = """    <LocationMatch "^{base_pattern}(.+/)?{exports}/">
         ForceType "{type}"
@@ -88,6 +116,19 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
     path_pattern = base_pattern.rstrip("/")
     redirect = f'    RedirectMatch 301 "^{path_pattern}$" "{base}"\n'
     alias = f'{redirect}    Alias "{base}" "{_escaped(str(folder))}/"\n'
+    is_mcp = "mcp" in settings.protocols
+    mcp = {
+        "base": base,
+        "base_pattern": base_pattern,
+        "mcp": re.escape(addresses.MCP),
+        "mcp_path": addresses.MCP,
+        "servers": re.escape(addresses.MCP_SERVERS),
+        "servers_path": addresses.MCP_SERVERS,
+        "index": addresses.API_INDEX,
+        "methods": READ_METHODS,
+        "missing": SERVER_NOT_FOUND_TEXT.replace('"', '\\"') + '"',
+        "headers": _headers(MCP_HEADERS, "\n        "),
+    }
     return _APACHE.format(
         plain_folder=folder,
         folder=_escaped(str(folder)),
@@ -95,6 +136,9 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         address=f"{host or '*'}:{port}",
         server_name="" if server_name == "_" else f"ServerName {server_name}",
         alias=alias if base != "/" else "",
+        mcp_preflight=_MCP_PREFLIGHT.format(**mcp) if is_mcp else "",
+        mcp_files=_MCP_FILES.format(**mcp) if is_mcp else "",
+        mcp=_MCP.format(**mcp) if is_mcp else "",
         base=base,
         base_pattern=base_pattern,
         api=addresses.API,

@@ -9,17 +9,24 @@ from registry.model.http_headers import (
     API_HEADERS,
     EXPORT_TYPE,
     IMMUTABLE,
+    MCP_HEADERS,
     MEDIA_TYPES,
     REVALIDATED,
     SECURITY_HEADERS,
 )
-from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_METHODS, READ_ONLY_TEXT, split_listen
+from registry.scaffold.webserver.answers import (
+    NOT_FOUND_TEXT,
+    READ_METHODS,
+    READ_ONLY_TEXT,
+    SERVER_NOT_FOUND_TEXT,
+    split_listen,
+)
 
 _CADDY = """# Serves the registry built at {folder}, written by `registry webserver caddy`.
 # Caddy 2.11 or newer: older ones lose the query of redirects, and answer writes as if they had worked.
 http://{server_name}:{port} {{
 	{bind}encode zstd gzip
-{without_slash}
+{without_slash}{mcp}
 	@api path {base}{api} {base}{api}/* {base}{api_file}
 	@preflight {{
 		method OPTIONS
@@ -67,7 +74,7 @@ http://{server_name}:{port} {{
 	}}
 
 	handle_errors {{
-		@failed_api path {base}{api} {base}{api}/* {base}{api_file}
+{mcp_errors}		@failed_api path {base}{api} {base}{api}/* {base}{api_file}
 		handle @failed_api {{
 			{error_headers}
 			header Content-Type application/json
@@ -83,6 +90,43 @@ http://{server_name}:{port} {{
 """
 
 
+_MCP = """
+	# The MCP Registry API. Its addresses have no slash at the end, and are not those of files. The slash
+	# in the name of a server can be encoded.
+	@mcp_preflight {{
+		method OPTIONS
+		path {base}{mcp}/*
+	}}
+	handle @mcp_preflight {{
+		{preflight_headers}
+		header Access-Control-Max-Age 600
+		header Allow "{methods}"
+		respond 204
+	}}
+	@mcp_read {{
+		method GET HEAD
+		path {base}{mcp}/*
+	}}
+	handle @mcp_read {{
+		root * {folder}
+		{headers}
+		@mcp_page {{
+			path {base}{servers} {base}{servers}/
+			expression `{{http.request.uri.query.cursor}}.matches("^[0-9]+$")`
+		}}
+		rewrite @mcp_page {base}{servers}/_after/{{query.cursor}}/{index}
+		rewrite * {{path}}/{index}
+		{strip}file_server
+	}}
+"""
+_MCP_ERRORS = """\
+		@failed_mcp path {base}{mcp}/*
+		handle @failed_mcp {{
+			{headers}
+			header Content-Type application/json
+			respond `{missing}`
+		}}
+"""
 # `>` as above.
 _EXPORTS = """\
 		@exports path */{exports}/*
@@ -94,13 +138,34 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
     """Return a site block; see `webserver_config`."""
     base = settings.base_path
     host, port = split_listen(listen)
+    mcp_headers = {**MCP_HEADERS, **SECURITY_HEADERS, "Cache-Control": REVALIDATED}
+    strip = f"uri strip_prefix {base.rstrip('/')}\n\t\t" if base != "/" else ""
+    mcp = _MCP.format(
+        folder=_quoted(str(folder)),
+        base=base,
+        mcp=addresses.MCP,
+        servers=addresses.MCP_SERVERS,
+        index=addresses.API_INDEX,
+        strip=strip,
+        methods=READ_METHODS,
+        preflight_headers=_headers(MCP_HEADERS),
+        headers=_headers(mcp_headers),
+    )
+    mcp_errors = _MCP_ERRORS.format(
+        base=base,
+        mcp=addresses.MCP,
+        headers=_headers(mcp_headers, depth=3),
+        missing=SERVER_NOT_FOUND_TEXT,
+    )
     return _CADDY.format(
         folder=_quoted(str(folder)),
         server_name="" if server_name == "_" else server_name,
         port=port,
         bind=f"bind {host}\n\t" if host else "",
         without_slash=_redirect(base) if base != "/" else "",
-        strip=f"uri strip_prefix {base.rstrip('/')}\n\t\t" if base != "/" else "",
+        strip=strip,
+        mcp=mcp if "mcp" in settings.protocols else "",
+        mcp_errors=mcp_errors if "mcp" in settings.protocols else "",
         base=base,
         api=addresses.API,
         api_file=addresses.api_files(addresses.API)[1],

@@ -12,11 +12,17 @@ from registry.model.http_headers import (
     DEFAULT_TYPE,
     EXPORT_TYPE,
     IMMUTABLE,
+    MCP_HEADERS,
     MEDIA_TYPES,
     REVALIDATED,
     SECURITY_HEADERS,
 )
-from registry.scaffold.webserver.answers import NOT_FOUND_TEXT, READ_METHODS, READ_ONLY_TEXT
+from registry.scaffold.webserver.answers import (
+    NOT_FOUND_TEXT,
+    READ_METHODS,
+    READ_ONLY_TEXT,
+    SERVER_NOT_FOUND_TEXT,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +80,7 @@ server {{
         {immutable}
     }}
 
-{exports}    location @registry_missing {{
+{exports}{mcp}    location @registry_missing {{
         internal;
         default_type application/json;
         {api_headers}
@@ -114,6 +120,64 @@ _EXPORTS = """\
     }}
 
 """
+_MCP = """\
+    # The MCP Registry API. Its addresses have no slash at the end, and are not those of files. The slash
+    # in the name of a server can be encoded.
+    set $registry_mcp_page "";
+    if ($arg_cursor ~ "^[0-9]+$") {{
+        set $registry_mcp_page /_after/$arg_cursor;
+    }}
+
+    location ~ ^{pattern}(?:/.*)?/$ {{
+        rewrite ^(.*)/$ $1 last;
+    }}
+
+    location ~ ^{pattern}$ {{
+        alias {folder}/{servers}$registry_mcp_page/{index};
+        # The version in an address looks like the extension of a file.
+        types {{ }}
+        default_type application/json;
+        {headers}
+        {revalidated}
+        error_page 403 404 = @registry_mcp_missing;
+        error_page 405 = @registry_mcp_read_only;
+    }}
+
+    location ~ ^{pattern}/(?<registry_mcp>.*[^/])$ {{
+        alias {folder}/{servers}/$registry_mcp/{index};
+        # The version in an address looks like the extension of a file.
+        types {{ }}
+        default_type application/json;
+        {headers}
+        {revalidated}
+        error_page 403 404 = @registry_mcp_missing;
+        error_page 405 = @registry_mcp_read_only;
+    }}
+
+    location @registry_mcp_missing {{
+        internal;
+        default_type application/json;
+        {headers}
+        {revalidated}
+        return 404 {missing};
+    }}
+
+    location @registry_mcp_read_only {{
+        internal;
+        if ($request_method = OPTIONS) {{
+            {preflight_headers}
+            add_header Access-Control-Max-Age 600 always;
+            add_header Allow "{methods}" always;
+            return 204;
+        }}
+        default_type application/json;
+        add_header Allow "GET, HEAD" always;
+        {headers}
+        {revalidated}
+        return 405 {read_only};
+    }}
+
+"""
 _WITHOUT_SLASH = """
     location = {path} {{
         return 301 {base}$is_args$args;
@@ -134,6 +198,18 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         base=base,
         missing_page=addresses.NOT_FOUND_PAGE,
     )
+    mcp = _MCP.format(
+        pattern=re.escape(base + addresses.MCP_SERVERS),
+        servers=addresses.MCP_SERVERS,
+        index=addresses.API_INDEX,
+        folder=_quoted(str(folder)),
+        headers=_add_headers({**MCP_HEADERS, **SECURITY_HEADERS}),
+        preflight_headers=_add_headers(MCP_HEADERS),
+        revalidated=_add_headers({"Cache-Control": REVALIDATED}),
+        methods=READ_METHODS,
+        missing=f"'{SERVER_NOT_FOUND_TEXT}'",
+        read_only=f"'{READ_ONLY_TEXT}'",
+    )
     return _NGINX.format(
         folder=_quoted(str(folder)),
         listen=listen,
@@ -145,6 +221,7 @@ def server_config(folder: Path, settings: Settings, listen: str, server_name: st
         assets=addresses.ASSETS,
         missing_page=addresses.NOT_FOUND_PAGE,
         exports=exports if settings.exports else "",
+        mcp=mcp if "mcp" in settings.protocols else "",
         missing=f"'{NOT_FOUND_TEXT}'",
         read_only=f"'{READ_ONLY_TEXT}'",
         methods=READ_METHODS,
