@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.changes.meaning import Meaning, meaning
 from registry.changes.table import Level, Party
+from registry.model.adapter import size_in_bytes
 from registry.model.diff import MISSING, Change, same
 from registry.model.pointer import escape_step
 from registry.model.values import map_of, text_of
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 PARTY: Mapping[str, tuple[Party, ...]] = {"input": (Party.FEED,), "output": (Party.YIELD,)}
 """The party at the other end of each side of a process."""
-_SIZE = re.compile(r"([0-9]+) ?([kKMGT]?)(i?)B?\Z")
-_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 # Parameters that the program at the other end of the connection must use, too.
 _ADDRESS = frozenset(
     (
@@ -181,7 +179,7 @@ def _content_type(side: str, change: Change) -> Meaning:
 
 def _max_message_size(side: str, change: Change) -> Meaning:
     """A smaller limit rejects input that was accepted; a larger one produces output of unexpected size."""
-    before, after = _size(change.old), _size(change.new)
+    before, after = size_in_bytes(change.old), size_in_bytes(change.new)
     if side == "input":
         return meaning("C185" if after < before else "C189", *change)
     return meaning("C188" if after > before else "C189", *change)
@@ -236,11 +234,3 @@ def _one(value: Any) -> frozenset[str] | None:
 
 def _many(value: Any) -> frozenset[str] | None:
     return frozenset(item for item in value if isinstance(item, str)) if isinstance(value, list) else None
-
-
-def _size(value: Any) -> float:
-    """Return a size in bytes; infinity for no limit or an invalid value."""
-    if isinstance(value, int):
-        return value
-    found = _SIZE.match(value) if isinstance(value, str) else None
-    return int(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2]] if found else float("inf")

@@ -9,6 +9,7 @@ from registry.errors import nearest
 from registry.model.definition import Definition, Reference, sample_files
 from registry.model.pointer import steps_of
 from registry.model.problem import Problem, Severity
+from registry.model.values import list_of, map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +125,19 @@ def _sample(rule: Rule, registry: Registry) -> Iterator[Problem]:
                 )
 
 
+def _impossible_size(rule: Rule, definition: Definition, _registry: Registry) -> Iterator[Problem]:
+    for number, example in enumerate(list_of(definition.data.get("examples"))):
+        size = map_of(map_of(example).get("output_size"))
+        least, most = size.get("min"), size.get("max")
+        if isinstance(least, int) and isinstance(most, int) and least > most:
+            yield rule.problem(
+                definition,
+                ("examples", number, "output_size"),
+                f"no output has at least {least:,} and at most {most:,} bytes",
+                "exchange `min` and `max`",
+            )
+
+
 _APPLICATION = (
     "title: T\nlifecycle: {}\ndefinition: {{mappings: {{hotel: {{iaas_image: i, iaas_allocation: a}}}}}}\n"
 )
@@ -170,5 +184,16 @@ RULES = (
         "examples: [{title: one, input_file: samples/none.txt}]\ndefinition: {exec: /bin/true}\n",
         "title: T\nowners: [t]\nexamples: [{title: one, input_text: a}]\ndefinition: {exec: /bin/true}\n",
         find_all=_sample,
+    ),
+    Rule(
+        "R005",
+        Severity.ERROR,
+        "Example that no output can meet",
+        "`registry try` would always report a failure.",
+        "title: T\nowners: [t]\n"
+        "examples: [{title: one, output_size: {min: 2, max: 1}}]\ndefinition: {exec: /bin/true}\n",
+        "title: T\nowners: [t]\n"
+        "examples: [{title: one, output_size: {min: 1, max: 2}}]\ndefinition: {exec: /bin/true}\n",
+        find=_impossible_size,
     ),
 )

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # The names in REVIEW_FORMATS, which are imported late.
 _FORMATS = ("text", "markdown", "json", "github", "gitlab")
 
+# Folders of installed programs. Others may contain the clone of a CI job, with its credentials.
+_SHOWN_FOLDERS = ("/opt",)
+
 
 @click.command("review")
 @click.option("--base", required=True, metavar="REF", help="Target branch of the change.")
@@ -49,6 +52,14 @@ _FORMATS = ("text", "markdown", "json", "github", "gitlab")
     is_flag=True,
     help="Also run the old and the new definition of each change on its examples, in a sandbox.",
 )
+@click.option(
+    "--read",
+    "readable",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="With --try: folder that a definition may need, besides /opt and the folders of the system; can be repeated.",
+)
 @fail_on_option
 @all_option
 @quiet_option
@@ -59,6 +70,7 @@ def command(
     format_: str,
     also: tuple[str, ...],
     tries: bool,
+    readable: tuple[Path, ...],
     fail_on: FailOn | None,
     every: bool,
     quiet: bool,
@@ -69,8 +81,8 @@ def command(
 
     With --try, the report also shows where the output of a changed definition differs from that of the old one, and whom
     it concerns. Programs run only in a sandbox, with the examples of both definitions, and get no variables of this
-    process. They cannot read folders such as /home and /etc, even if a definition names them. What cannot run on this
-    host is reported and is no error.
+    process. A definition that needs folders besides those of the system and /opt is not run, unless --read names them.
+    What cannot run on this host is reported and is no error.
 
     \b
     Exit codes:
@@ -92,7 +104,9 @@ def command(
     from registry.review.review import review
 
     files = [_file(one) for one in also]
-    runner = _sandboxed_runner() if tries else None
+    if readable and not tries:
+        raise UsageError("--read needs --try")
+    runner = _sandboxed_runner(readable) if tries else None
     never_collect()
     result = review(find_root(registry), base, head, of_change=True)
     comparison = None
@@ -129,7 +143,7 @@ def command(
         sys.exit(1)
 
 
-def _sandboxed_runner() -> "Runner":
+def _sandboxed_runner(readable: tuple[Path, ...]) -> "Runner":
     """Return what runs the definitions of a change that is not reviewed yet.
 
     Raises RefusedError if there is no sandbox here.
@@ -139,14 +153,15 @@ def _sandboxed_runner() -> "Runner":
     from registry.execution.running import Limits
     from registry.load.settings import environment_of_runner
 
-    sandbox = Bubblewrap(shows_private=False)
+    shown = [str(path.resolve()) for path in readable]
+    sandbox = Bubblewrap(only_below=[*_SHOWN_FOLDERS, *shown])
     if sandbox.unusable_because:
         raise RefusedError(
             f"--try runs programs of the change only in a sandbox, and there is none: {sandbox.unusable_because}",
             "install bubblewrap (Linux), or omit --try",
         )
-    limits = Limits()
-    return Runner(sandbox, environment_of_runner(), limits, passes_references=False, longest_s=limits.seconds)
+    own, limits = environment_of_runner(), Limits()
+    return Runner(sandbox, own, limits, passes_references=False, allows_more=False)
 
 
 def _file(words: str) -> tuple[str, Path]:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from registry.execution.launcher import LaunchCommand, Program, find_on_this_host, obstacle_on_this_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _PROGRAM = "bwrap"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Links to folders in /usr on systems of today, folders on older ones.
-_SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
 # What programs need of /etc: shared libraries, names of commands, the time zone, fonts.
 _SYSTEM_FILES = (
     "/etc/ld.so.cache",
@@ -36,10 +36,9 @@ _SYSTEM_FILES = (
 )
 # Mounted by the sandbox itself: these of the host are never shown.
 _OWN_FOLDERS = ("/proc", "/dev")
-# A change before its review may not name these: they contain people's files and credentials.
-_PRIVATE_FOLDERS = ("/root", "/home", "/etc", "/run", "/var", "/tmp", "/boot", "/sys", "/mnt", "/media")
 _TEMPORARY_BYTES = 256 * 1024 * 1024
 _PROBE_LIMIT_S = 60
+_LONGEST_FIRST_LINE = 256
 # The process that waits outside, and the first process inside.
 _WRAPPERS = 2
 
@@ -50,12 +49,13 @@ class Bubblewrap:
     name = "in a sandbox (bubblewrap)"
     is_sandbox = True
 
-    def __init__(self, *, shows_private: bool = True) -> None:
-        """`shows_private`: a definition may name a folder below /home, /etc and other private places.
+    def __init__(self, only_below: Sequence[str] | None = None) -> None:
+        """`only_below` are folders: a definition that needs others, besides the system's, is not run.
 
-        False for definitions of a change before its review: their output is shown to others.
+        None: it gets what it names. Use folders for a change before its review: its output is shown to
+        others, and a working directory can contain credentials, such as the clone of a CI job.
         """
-        self._shows_private = shows_private
+        self._only_below = tuple(only_below) if only_below is not None else None
 
     @cached_property
     def unusable_because(self) -> str:
@@ -95,11 +95,10 @@ class Bubblewrap:
 
     def obstacle(self, program: Program) -> str:
         """Return why this host cannot run the program, or why the sandbox must not show what it needs."""
-        needed = needed_paths(program)
-        refused = _OWN_FOLDERS if self._shows_private else (*_OWN_FOLDERS, *_PRIVATE_FOLDERS)
-        hidden = [path for path in needed if _is_below(path, refused)]
-        if hidden:
-            return f"the sandbox does not show {hidden[0]}, which the definition needs"
+        for path in needed_paths(program):
+            is_allowed = self._only_below is None or _is_below(path, self._only_below)
+            if not is_allowed or _is_below(path, _OWN_FOLDERS):
+                return f"the sandbox does not show {path}, which the definition needs"
         return obstacle_on_this_host(program)
 
     @contextmanager
@@ -165,19 +164,45 @@ def needed_paths(program: Program) -> list[str]:
 
 
 def _folders_of(executable: str) -> Iterator[str]:
-    """Yield the folder of an executable, and that of the file that it is a link to.
-
-    The folder above it, if that is where an installed package or a virtual environment begins.
-    """
+    """Yield the folders of an executable, of the file that it is a link to, and of a script's interpreter."""
     for path in dict.fromkeys((executable, os.path.realpath(executable))):
-        folder = Path(path).parent
-        steps = folder.parts
-        if steps[:2] == ("/", "opt") and len(steps) > 2:
-            yield str(Path(*steps[:3]))
-        elif (folder.parent / "pyvenv.cfg").is_file():
-            yield str(folder.parent)
-        else:
-            yield str(folder)
+        yield _package_of(Path(path).parent)
+    interpreter = _interpreter_of(executable)
+    if interpreter:
+        yield from _folders_of(interpreter)
+
+
+def _package_of(folder: Path) -> str:
+    """Return the folder where the installed package or virtual environment with these programs begins.
+
+    A folder of a user is no package, even if it has a folder for libraries.
+    """
+    above, steps = folder.parent, folder.parts
+    if steps[:2] == ("/", "opt") and len(steps) > 2:
+        return str(Path(*steps[:3]))
+    is_home = above in (Path("/"), Path("/root")) or above.parent == Path("/home")
+    is_package = (above / "lib").is_dir() or (above / "pyvenv.cfg").is_file()
+    return str(above if folder.name == "bin" and is_package and not is_home else folder)
+
+
+def _interpreter_of(path: str) -> str:
+    """Return the program in the first line of a script; "" for other programs and for invalid lines.
+
+    An interpreter that is a script itself is not followed: it may name itself.
+    """
+    words = _first_line(path).removeprefix(b"#!").split()
+    found = os.fsdecode(words[0]) if words else ""
+    return found if found.startswith("/") and Path(found).is_file() and not _first_line(found) else ""
+
+
+def _first_line(path: str) -> bytes:
+    """Return the first line of a script, with `#!`; empty for other files."""
+    try:
+        with Path(path).open("rb") as file:
+            line = file.readline(_LONGEST_FIRST_LINE)
+    except OSError:
+        return b""
+    return line if line.startswith(b"#!") else b""
 
 
 def _is_below(path: str, folders: tuple[str, ...]) -> bool:

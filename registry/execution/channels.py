@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from registry.check.placeholders import PLACEHOLDERS
-from registry.model.adapter import adapter_parameters
+from registry.model.adapter import adapter_parameters, size_in_bytes
 from registry.model.values import map_of, text_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Channel:
 
     `stream` is the name of its standard stream, `path` that of its file: the placeholder of the side, or a
     path relative to the working directory. `suffix` ends the name of the file for a placeholder. `framing`
-    separates the messages of a service.
+    separates the messages of a service. `most_bytes` is the largest message that the adapter passes on.
     """
 
     medium: Medium
@@ -39,6 +40,7 @@ class Channel:
     path: str = ""
     suffix: str = ""
     framing: str = "whole"
+    most_bytes: float = math.inf
 
 
 class CannotTryError(Exception):
@@ -73,11 +75,13 @@ def _channel(side: str, inside: Mapping[str, Any], *, is_service: bool) -> Chann
     kind, params = text_of(adapter.get(f"{side}_type")), adapter_parameters(side, map_of(adapter))
     if kind == "none":
         return Channel(Medium.NOTHING)
+    most = size_in_bytes(params.get("max_message_size"))
     if kind == "file" and not is_service:
-        return _file_channel(side, params, has_cwd="cwd" in inside)
+        return replace(_file_channel(side, params, has_cwd="cwd" in inside), most_bytes=most)
     if kind == "stream" and is_service:
         stream = text_of(params.get("stream_name")) or _STREAM_OF[side]
-        return Channel(Medium.FRAMED, stream, framing=text_of(params.get("framing")) or "lines")
+        framing = text_of(params.get("framing")) or "lines"
+        return Channel(Medium.FRAMED, stream, framing=framing, most_bytes=most)
     process = "service" if is_service else "single process"
     raise CannotTryError(f"its {side} adapter is `{kind}`, which cannot be tried with a {process}")
 

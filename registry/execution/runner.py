@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from registry.files.safe_paths import link_on_the_way
 from registry.model.values import list_of, map_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from registry.execution.launcher import Launcher
 
@@ -30,8 +32,8 @@ class Runner:
     """How definitions are run on this host.
 
     `own_environment` are the variables of this process. `readable` are further paths that programs need.
-    `passes_references`: a definition may take variables from it (`${NAME}`). `longest_s` limits the `timeout`
-    that a definition may have.
+    `passes_references`: a definition may take variables from it (`${NAME}`). `allows_more`: the `timeout` and
+    `max_message_size` of a definition may be larger than `limits`.
     """
 
     launcher: Launcher
@@ -39,7 +41,7 @@ class Runner:
     limits: Limits = field(default_factory=Limits)
     readable: tuple[str, ...] = ()
     passes_references: bool = True
-    longest_s: float = math.inf
+    allows_more: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,23 @@ def run_definition(inside: Mapping[str, Any], message: bytes, runner: Runner) ->
             raise CannotTryError(f"the program {text_of(inside.get('exec'))} is not on this host")
     except CannotTryError as error:
         return RunResult(error.reason)
-    with tempfile.TemporaryDirectory(prefix="registry-try-", ignore_cleanup_errors=True) as folder:
-        return _Run(inside, channels, Path(folder).resolve(), runner).result(executable, own, message)
+    if len(message) > channels[0].most_bytes:
+        return RunResult(f"the message is larger than the input adapter allows ({len(message):,} bytes)")
+    with _new_folder() as folder:
+        return _Run(inside, channels, folder, runner).result(executable, own, message)
+
+
+@contextmanager
+def _new_folder() -> Iterator[Path]:
+    """A new folder, which is removed at the end with everything in it."""
+    place = tempfile.TemporaryDirectory(prefix="registry-try-", ignore_cleanup_errors=True)
+    try:
+        yield Path(place.name).resolve()
+    finally:
+        try:
+            place.cleanup()
+        except RecursionError:  # a program can nest folders deeper than functions of Python
+            subprocess.run(["rm", "-rf", "--", place.name], check=False)
 
 
 def _environment(inside: Mapping[str, Any], runner: Runner) -> dict[str, str]:
@@ -137,7 +154,7 @@ class _Run:
             if self._inside.get("process_type") == "service":
                 stream = frame(message, self._input.framing) if self._input.medium is Medium.FRAMED else None
                 talk = Talk(stream, self._input.framing == "whole", self._output.stream == "STDERR")
-                done = run_with_pipes(command, talk, self._runner.limits)
+                done = run_with_pipes(command, talk, self._limits())
             else:
                 done = run_with_files(command, self._streams(message), self._exchange, self._limits())
         if done.end is End.NOT_STARTED:
@@ -161,11 +178,15 @@ class _Run:
         return Streams(source, self._folder / "messages-out", self._folder / "other-out", is_swapped)
 
     def _limits(self) -> Limits:
-        """Return the limits of a single run: its `timeout` takes precedence."""
-        limits, timeout = self._runner.limits, self._inside.get("timeout")
-        if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
-            return limits
-        return replace(limits, seconds=min(timeout, self._runner.longest_s))
+        """Return the limits of this run: those of the definition take precedence where it has some."""
+        limits, timeout, size = self._runner.limits, self._inside.get("timeout"), self._output.most_bytes
+        is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+        is_service = self._inside.get("process_type") == "service"
+        wanted_s: float = timeout if is_number and not is_service else limits.seconds  # type: ignore[assignment]
+        wanted_bytes = int(size) if math.isfinite(size) else limits.output_bytes
+        if not self._runner.allows_more:
+            wanted_s, wanted_bytes = min(wanted_s, limits.seconds), min(wanted_bytes, limits.output_bytes)
+        return replace(limits, seconds=wanted_s, output_bytes=wanted_bytes)
 
     def _interpreted(self, done: Finished) -> RunResult:
         notes = []
@@ -188,5 +209,5 @@ class _Run:
             if link_on_the_way(self._exchange, name) is not None or not file.is_file():
                 return b"", [f"it did not write its output file {name}"]
             with file.open("rb") as opened:
-                return opened.read(self._runner.limits.output_bytes), []
+                return opened.read(self._limits().output_bytes), []
         return joined_messages(done.output, self._output.framing), []

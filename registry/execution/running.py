@@ -27,8 +27,9 @@ _PIECE_BYTES = 64 * 1024
 _MOST_ERROR_BYTES = 16 * 1024
 # No single file may become larger, wherever the program writes it.
 _LARGEST_FILE_BYTES = 256 * 1024 * 1024
-# A folder with more files counts as full: adding up their sizes would take too long.
+# A folder with more files, or folders in folders, counts as full: adding up sizes would take too long.
 _MOST_FILES = 10_000
+_DEEPEST = 200
 _OUTPUT_BYTES = 16 * 1024 * 1024
 
 
@@ -139,13 +140,18 @@ def _is_too_large(streams: Streams, watched: Path, limits: Limits, room: int) ->
 def _size_of(folder: Path, enough: float = math.inf) -> int:
     """Return the bytes that the files below a folder have, or more than `enough` if there are too many."""
     size = count = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):  # removed meanwhile
-                size += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - in a hot loop
-            count += 1
-        if size > enough or count > _MOST_FILES:
-            return _LARGEST_FILE_BYTES + size
+    pending = [(str(folder), 0)]
+    while pending:
+        place, depth = pending.pop()
+        with suppress(OSError), os.scandir(place) as entries:  # removed meanwhile, or not readable
+            for entry in entries:
+                count += 1
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((entry.path, depth + 1))
+                else:
+                    size += entry.stat(follow_symlinks=False).st_size
+                if size > enough or count > _MOST_FILES or depth > _DEEPEST:
+                    return _LARGEST_FILE_BYTES + size
     return size
 
 

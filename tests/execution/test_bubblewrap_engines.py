@@ -98,12 +98,30 @@ def test_the_folder_of_the_program_and_its_working_directory_are_shown(
     assert shown.output == b"other\n"
 
 
-def test_a_change_cannot_name_private_folders() -> None:
-    strict = Bubblewrap(shows_private=False)
-    for folder in ("/home", "/etc", "/root", "/var/lib", "/tmp"):
-        if Path(folder).is_dir():
-            result = run({"exec": "ls", "cwd": folder}, launcher=strict)
-            assert result.obstacle == f"the sandbox does not show {folder}, which the definition needs"
+def test_the_package_of_a_program_and_its_interpreter_are_shown(sandbox: Bubblewrap, tmp_path: Path) -> None:
+    for folder in ("package/bin", "package/lib", "python/bin", "python/lib"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "package/lib/part").write_text("a")
+    (tmp_path / "python/lib/part").write_text("b")
+    interpreter = tmp_path / "python/bin/shell"
+    interpreter.write_bytes(Path("/bin/sh").read_bytes())
+    tool = tmp_path / "package/bin/tool"
+    tool.write_text(f"#!{interpreter}\ncat {tmp_path}/package/lib/part {tmp_path}/python/lib/part\n")
+    for file in (interpreter, tool):
+        file.chmod(0o755)
+    assert run({"exec": str(tool)}, launcher=sandbox).output == b"ab"
+
+
+def test_a_change_can_name_some_folders_only(tmp_path: Path) -> None:
+    shown, other = tmp_path / "shown", tmp_path / "shown-not"
+    for folder in (shown, other):
+        folder.mkdir()
+    sandbox = Bubblewrap(only_below=[str(shown)])
+    assert run({"exec": "pwd", "cwd": str(shown)}, launcher=sandbox).obstacle == ""
+    for place in ("/home", "/etc", "/root", "/var/lib", "/proc", str(other), f"{shown}/../shown-not"):
+        result = run({"exec": "ls", "cwd": place}, launcher=sandbox)
+        shown_as = os.path.normpath(place)
+        assert result.obstacle == f"the sandbox does not show {shown_as}, which the definition needs"
 
 
 def test_what_cannot_start_is_a_result(sandbox: Bubblewrap, tmp_path: Path) -> None:

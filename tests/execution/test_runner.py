@@ -177,6 +177,33 @@ def test_a_program_cannot_write_without_end(script: str) -> None:
     assert (result.end, result.output) == (End.TOO_LARGE, None)
 
 
+def test_the_size_limit_of_an_adapter_counts() -> None:
+    large = by_path("output", max_message_size="20MB")
+    output = run(shell("head -c 17000000 /dev/zero > ${output_file}", output_adapter=large)).output
+    assert output is not None
+    assert len(output) == 17_000_000
+    small = by_path("output", max_message_size="1KB")
+    assert run(shell("head -c 2000 /dev/zero > ${output_file}", output_adapter=small)).end is End.TOO_LARGE
+    capped = run(
+        shell("head -c 17000000 /dev/zero > ${output_file}", output_adapter=large), allows_more=False
+    )
+    assert capped.end is End.TOO_LARGE
+    reads = shell("cat", input_adapter=by_path("input", max_message_size="3B"))
+    assert run(reads, b"abcd").obstacle == "the message is larger than the input adapter allows (4 bytes)"
+
+
+def test_a_change_cannot_ask_for_more_time() -> None:
+    limits = replace(PATIENT, seconds=0.3, grace_s=0.1)
+    assert run(shell("sleep 600", timeout=600), limits=limits, allows_more=False).end is End.TIMED_OUT
+
+
+def test_folders_in_folders_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    nest = "i=0; while [ $i -lt 1500 ]; do mkdir d && cd d || exit 9; i=$((i+1)); done"
+    assert run(shell(nest)).end is End.TOO_LARGE
+    assert list(tmp_path.iterdir()) == []
+
+
 def service(program: str, framing: str = "lines", **more: Any) -> dict[str, Any]:
     adapters = {f"{side}_adapter": by_frames(side, framing) for side in ("input", "output")}
     return shell(program, process_type="service", **{**adapters, **more})

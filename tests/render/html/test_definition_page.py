@@ -25,6 +25,7 @@ interface: {input: {description: One recording, media_types: [audio/wav]}}
 examples:
 - {title: first, input_text: a, output_text: b}
 - {title: second, input_text: "50 %", output_text: "100 %s"}
+- {title: third, output_contains: "<total> 5 %", output_size: {min: 1, max: 20000}, exit_code: 0}
 definition:
   exec: /bin/encode
   application: tools
@@ -163,3 +164,13 @@ def test_lines_for_programs_have_the_address_of_the_site(site: Path) -> None:
     assert "registry.get(1)" in page
     assert "registry.get(1, &#34;application&#34;)" in page_of(site, "application/tools")
     assert "RegistryClient" not in page_of(site, "process_definition/pending")
+
+
+def test_each_expectation_of_an_example_is_shown_with_its_meaning(site: Path) -> None:
+    page = page_of(site, "process_definition/audio/encode")
+    examples = page.partition('id="examples"')[2].partition("<h2")[0]
+    assert "&lt;total&gt; 5 %" in examples
+    shown = re.sub(r"<[^>]+>", " ", examples)
+    assert re.search(r"output_size .* min\s+1 .* max\s+20000 ", shown, re.DOTALL)
+    assert "Text that the output message must contain" in shown
+    assert "The largest accepted size in bytes." in shown
