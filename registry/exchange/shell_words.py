@@ -13,6 +13,8 @@ _SINGLE = re.compile(r"'([^']*)'")
 _REFERENCE = re.compile(r'"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?\?[^}"\\$`]*)\}"(?=[ \t\n]|\Z)')
 _DOUBLE = re.compile(r'"((?:[^"\\$`]|\\.)*)"', re.DOTALL)
 _PLAIN = re.compile(r"[^ \t\n'\"\\$`|&;<>()*?\[\]~{}!#]+|(?<=[^ \t\n])#|(?<=[^ \t\n=:])~")
+_CD = re.compile(r"[ \t]*cd[ \t]+")
+_AND = re.compile(r"[ \t]+&&[ \t]+")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 # The program env sets variables with other names, too.
 _ENV_ASSIGNMENT = re.compile(r"[^=-][^=]*=", re.DOTALL)
@@ -46,29 +48,31 @@ class SimpleCommand:
 
 def simple_command(line: str) -> SimpleCommand | None:
     """Return the program that a line starts, or None if the line needs a shell."""
-    folder, words = None, _words(line)
-    if words is None:
-        before, _, after = line.partition(" && ")
-        start, words = _words(before), _words(after)
-        if words is None or start is None or len(start) != 2 or not _is(start[0], "cd"):
+    folder = None
+    if start := _CD.match(line):
+        word, end = _word(line, start.end())
+        then = _AND.match(line, end)
+        if word is None or then is None or word.reference or word.text[:1] in ("", "-"):
             return None
-        folder = start[1].text
-        if start[1].reference or not folder or folder.startswith("-"):
-            return None
-    return _command(words, folder)
+        folder, line = word.text, line[then.end() :]
+    words = _words(line)
+    return _command(words, folder) if words is not None else None
 
 
 def _command(words: Sequence[ShellWord], folder: str | None) -> SimpleCommand | None:
     assignments = [*takewhile(_is_assignment, words)]
     rest = words[len(assignments) :]
-    if rest and _is(rest[0], "exec"):
+    is_replaced = bool(rest) and _is(rest[0], "exec")
+    if is_replaced:
         rest = rest[1:]
     if rest and _is(rest[0], "env"):
         more = [*takewhile(lambda word: _ENV_ASSIGNMENT.match(word.text), rest[1:])]
         assignments += more
         rest = rest[1 + len(more) :] if more else rest
+        is_replaced |= bool(more)
     is_program = rest and rest[0].text and not rest[0].text.startswith("-")
-    if not is_program or rest[0].text in _NO_PROGRAMS or any(word.reference for word in rest):
+    is_for_shell = not is_program or (rest[0].text in _NO_PROGRAMS and not is_replaced)
+    if is_for_shell or any(word.reference for word in rest):
         return None
     environment: dict[str, str] = {}
     references = set()

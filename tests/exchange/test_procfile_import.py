@@ -50,7 +50,7 @@ def test_a_file_without_processes_is_refused() -> None:
         ("x a b", ["x", "a", "b"], {}, None),
         (r"""'x y' "a \"\$\q" b\ c '' d'e'"f" #""", None, {}, None),
         (r"""'x y' "a \"\$\q" b\ c '' d'e'"f" g#h""", ["x y", 'a "$\\q', "b c", "", "def", "g#h"], {}, None),
-        ("cd '/a b' && exec x", ["x"], {}, "/a b"),
+        ("cd '/a && b' && exec :", [":"], {}, "/a && b"),
         ("A=\"${B?}\" exec env 'C=d e' x", ["x"], {"A": "${B}", "C": "d e"}, None),
         ("A=1 env B=2 x C=3", ["x", "C=3"], {"A": "1", "B": "2"}, None),
         ("env -i x", ["env", "-i", "x"], {}, None),
