@@ -108,7 +108,13 @@ class Author:
             other.write_bytes(first)
         elif what == "application":
             path = repo.root / "definitions/application/app2.yaml"
-            path.write_text(path.read_text().replace("title: App", f"title: App{rng.randrange(9)}", 1))
+            text = (
+                path.read_text()
+                .partition("container_image:")[0]
+                .replace("title: App", f"title: App{rng.randrange(9)}", 1)
+            )
+            # Exports contain it.
+            path.write_text(f"{text}container_image: 'example.org/i:{rng.randrange(9)}'\n")
         elif what == "touch" and files:
             os.utime(rng.choice(files))
         elif what == "settings":
@@ -177,7 +183,8 @@ def test_incremental_and_cold_builds_give_the_same_bytes(
     layout, forms = ("compact", "full")[seed % 2], ("both", "json", "slash")[seed % 3]
     repo = RepoBuilder.at(repo.root / folder, repo.clock)
     author = Author(repo, seed)
-    repo.write("registry.yaml", f"registry_id: registry-1\nlayout: {layout}\naddresses: {forms}\n")
+    settings = f"registry_id: registry-1\nlayout: {layout}\naddresses: {forms}\n"
+    repo.write("registry.yaml", f"{settings}exports: [procfile, compose]\n" if seed % 2 else settings)
     for name in ("app", "app2"):
         repo.define(name, kind="application")
     for number in range(8):
