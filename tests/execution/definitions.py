@@ -7,7 +7,7 @@ from registry.execution.launcher import DirectLauncher, Launcher
 from registry.execution.runner import Runner, RunResult, run_definition
 from registry.execution.running import Limits
 
-PATIENT = Limits(seconds=120, grace_s=60, first_answer_s=60, idle_s=0.5)
+PATIENT = Limits(seconds=120, grace_s=60, first_answer_s=60, idle_s=0.3)
 """No test waits for these limits, except for the silence of a service."""
 
 
