@@ -85,7 +85,7 @@ _REASONS = tuple(
         ),
         (
             r"Service\.(?:Type|Notify|PIDFile|GuessMain|BusName|Remain|Sockets)",
-            "a service runs in the foreground, and counts as started at once",
+            "a definition does not say when a process counts as started",
         ),
     )
 )
@@ -176,6 +176,8 @@ def read_unit(origin: str, text: str, options: ImportOptions) -> ImportedText:
         raise UsageError(
             f"{origin} is a template: each instance is another process", "import instances of it"
         )
+    if not any(one.section == "Service" for one in unit.settings):
+        raise UsageError(f"{origin} has no section [Service]", "it is not a service unit of systemd")
     draft = ProcessDraft(origin, suggested_name(unit.stem), losses=list(unit.losses))
     type_ = unit.last("Service", "Type")
     draft.process_type = "single" if type_ is not None and type_.value == "oneshot" else "service"
@@ -190,6 +192,8 @@ def read_unit(origin: str, text: str, options: ImportOptions) -> ImportedText:
 def _reason(one: _Setting) -> str:
     if one.section not in ("Unit", "Service", "Install"):
         return "a definition has no such section"
+    if (one.key, one.value) == ("Type", "forking"):
+        return "the program goes to the background, and a service stays in the foreground: change its options"
     return next((why for pattern, why in _REASONS if pattern.match(one.place)), _NO_SETTING)
 
 

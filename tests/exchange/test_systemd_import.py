@@ -210,6 +210,16 @@ def test_what_no_definition_can_express_is_refused_with_its_line(lines: list[str
     assert said in refused.value.message
 
 
+def test_a_service_of_the_bus_is_no_unit() -> None:
+    with pytest.raises(UsageError, match=r"has no section \[Service\]"):
+        read_unit("a.service", "[D-BUS Service]\nExec=/bin/x\n", ImportOptions())
+
+
+def test_a_program_that_goes_to_the_background_is_reported() -> None:
+    (loss,) = unit("Type=forking", "ExecStart=/bin/x").losses
+    assert "goes to the background" in loss.why
+
+
 def test_a_template_is_refused() -> None:
     with pytest.raises(UsageError, match="template"):
         unit("ExecStart=/bin/x", name="getty@tty1.service")

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,8 +21,12 @@ def required_program(name: str) -> str:
     """The path of a program. Without it, the test is skipped; in CI it fails."""
     found = shutil.which(name, path=":".join(_FOLDERS))
     if found is None:
-        missing = f"{name} is not installed: make test-engines installs it"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        skip_outside_of_ci(f"{name} is not installed: make test-engines installs it")
     return found
+
+
+def skip_outside_of_ci(reason: str) -> NoReturn:
+    """Skip a test that lacks something; in CI it fails."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
