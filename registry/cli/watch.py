@@ -32,6 +32,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
       registry watch --out /srv/registry --poll
     """
     import threading
+    from contextlib import suppress
 
     from registry.cache.build_cache import BuildCache
     from registry.cli.failures import machine_error
@@ -78,6 +79,8 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
                 problems=result.problems,
                 is_news=result.changed > 0,
             )
+            with suppress(RegistryError):  # the next build reports it
+                site.prepare_next()
 
     watcher = Watcher(
         root, lambda: _state_files(root), make, poll=poll, notify=view.note, report_bug=view.bug

@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -179,6 +179,37 @@ class Site:
             finally:
                 manifest.close()
 
+    def prepare_next(self) -> None:
+        """Copy the current generation until as many exist as are kept, so that later builds need not.
+
+        A copy of a large site takes seconds, and the first builds after a full one would wait for it. Does
+        nothing where the file system has no hard links, or the current generation cannot be reused. Raises
+        UsageError when another build holds the lock for 10 minutes.
+        """
+        with self.manifest() as manifest, suppress(OSError, sqlite3.DatabaseError):
+            for _ in range(KEPT_GENERATIONS - 1):
+                current = self.current
+                folders = self._folders_up_to(current)
+                usable = {one.folder: one for one in self._usable(manifest, folders)}
+                latest = usable.get(current.name) if current is not None else None
+                if latest is None or len(usable) >= KEPT_GENERATIONS:
+                    return
+                self._copy_as_next(manifest, latest, folders)
+
+    def _copy_as_next(self, manifest: Manifest, latest: RecordedGeneration, folders: Sequence[str]) -> None:
+        name = _next_name(folders)
+        partial = self.generations / f"{name}.partial"
+        folder_id = _free_id(manifest)
+        try:
+            copy_tree(self.generations / latest.folder, partial)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        manifest.copy(latest.folder_id, folder_id)
+        manifest.record(partial, latest._replace(folder_id=folder_id, folder=name), (), ())
+        partial.rename(self.generations / name)
+        self._make_current(name)
+
     def previous(self) -> Path | None:
         """Return the folder of the generation before the current one, or None."""
         current = self.current
@@ -240,7 +271,7 @@ class Site:
             self._remove_partial()
             return WriteResult(latest.files, self.generations / latest.folder, 0)
         chosen = _plan(usable[0], latest, folders, targets) if latest else from_scratch(targets.fingerprints)
-        name = f"{int(folders[-1]) + 1 if folders else 1:06d}"
+        name = _next_name(folders)
         partial = self.generations / f"{name}.partial"
         try:
             chosen, folder_id = self._begin(chosen, manifest, partial, targets.fingerprints, resume=resume)
@@ -317,8 +348,7 @@ class Site:
             manifest.invalidate(start.folder_id)
             (self.generations / start.folder).rename(partial)
             return chosen, start.folder_id
-        taken = manifest.folder_ids()
-        folder_id = next(number for number in range(KEPT_GENERATIONS + 2) if number not in taken)
+        folder_id = _free_id(manifest)
         if start is not None:
             try:
                 copy_tree(self.generations / start.folder, partial)
@@ -340,6 +370,15 @@ class Site:
         link.unlink(missing_ok=True)
         link.symlink_to(Path(self.generations.name, name))
         link.replace(self.out)
+
+
+def _next_name(folders: Sequence[str]) -> str:
+    return f"{int(folders[-1]) + 1 if folders else 1:06d}"
+
+
+def _free_id(manifest: Manifest) -> int:
+    taken = manifest.folder_ids()
+    return next(number for number in range(KEPT_GENERATIONS + 2) if number not in taken)
 
 
 def _has_mode(folder: Path, mode: int) -> bool:

@@ -47,6 +47,34 @@ def test_a_site_is_a_link_to_its_generation_and_the_last_three_stay(tmp_path: Pa
     assert (tmp_path / "site/api/a.json").read_bytes() == b"{}"
 
 
+def test_prepared_generations_save_the_next_builds_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path / "site")
+    site.write(Targets([page("one"), API]))
+    site.prepare_next()
+    assert names(site) == ["000001", "000002", "000003"]
+    assert tree(tmp_path / "site") == tree(site.generations / "000001")
+    site.prepare_next()  # there are enough
+    assert site.current == site.generations / "000003"
+    monkeypatch.setattr("registry.site.generations.copy_tree", Mock(side_effect=AssertionError))
+    for number in range(4):
+        assert site.write(Targets([page(str(number)), API])).changed == 1
+        assert (tmp_path / "site/index.html").read_bytes() == str(number).encode()
+        assert (tmp_path / "site/api/a.json").read_bytes() == b"{}"
+    assert names(site) == ["000005", "000006", "000007"]
+
+
+def test_without_hard_links_no_generation_is_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path / "site")
+    site.write(Targets(TARGETS))
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EPERM, os.strerror(errno.EPERM))))
+    site.prepare_next()
+    assert names(site) == ["000001"]
+
+
 def test_an_error_on_the_way_leaves_the_last_good_site(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
     site.write(Targets(TARGETS))
