@@ -36,3 +36,7 @@ def test_the_tour_works_as_printed(tmp_path: Path) -> None:
     assert shown[1] in done.stdout
     assert '"name": "text/shout"' in done.stdout
     assert "2 definitions checked. No problems." in done.stdout
+    exchange = page[page.index("## From supervisord to systemd") : page.index("## Publish")]
+    messages, unit = re.findall(r"^```(?:text|ini)\n(.*?)^```", exchange, re.MULTILINE | re.DOTALL)
+    assert unit in done.stdout
+    assert set(messages.splitlines()) <= {*done.stdout.splitlines(), *done.stderr.splitlines()}
