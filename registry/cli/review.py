@@ -118,7 +118,7 @@ def command(
         from registry.review.tried_changes import try_changes
 
         with interrupted_by_sigterm():
-            tried = try_changes(result.base, source, comparison, runner)
+            tried = try_changes(result.base, source, comparison, runner, problems=result.problems)
     given = Given(
         result.problems,
         comparison,

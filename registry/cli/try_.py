@@ -233,11 +233,11 @@ def _results(
     definitions: "Sequence[Definition]", source: "Source", runner: "Runner", *, is_shown: bool
 ) -> "Iterator[ExampleResult]":
     """Yield the result of each example, and print it."""
-    from registry.execution.examples import try_examples
+    from registry.execution.examples import sample_reader, try_examples
     from registry.reports.trials.text import result_lines
 
     for definition in definitions:
-        for result in try_examples(definition, source.read, runner):
+        for result in try_examples(definition, sample_reader(source), runner):
             if is_shown:
                 out.file.write(result_lines(result, color=out.has_color))
                 out.file.flush()

@@ -109,7 +109,8 @@ class Bubblewrap:
         environment must not be that of bwrap itself, where it could load code (`LD_PRELOAD`).
         """
         with tempfile.TemporaryFile() as options:
-            options.write(b"".join(os.fsencode(word) + b"\0" for word in _options(program)))
+            words = (word.encode("utf-8", "surrogateescape") for word in _options(program))
+            options.write(b"".join(word + b"\0" for word in words))
             options.flush()
             options.seek(0)
             number = options.fileno()

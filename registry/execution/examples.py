@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from registry.execution.runner import RunResult, run_definition
 from registry.execution.running import End
+from registry.load.loader import MAX_SAMPLE_BYTES
+from registry.load.source_files import FileTooLargeError
 from registry.model.characters import visible
+from registry.model.definition import SAMPLES_FOLDER
 from registry.model.values import list_of, map_of, text_of
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from registry.errors import Read
     from registry.execution.runner import Runner
+    from registry.load.source import Source
     from registry.model.definition import Definition
 
 # Lines of a difference that a report shows.
@@ -70,13 +74,30 @@ class ExampleResult:
     reason: str = ""
 
 
+def sample_reader(source: Source) -> Read:
+    """Return a function that reads the files below samples/ in a source.
+
+    It returns None for other paths, which a file with errors may name, and for files over 1 MiB.
+    """
+
+    def read(path: str) -> bytes | None:
+        if not path.startswith(f"{SAMPLES_FOLDER}/") or ".." in path.split("/"):
+            return None
+        try:
+            return source.read(path, at_most=MAX_SAMPLE_BYTES)
+        except FileTooLargeError:
+            return None
+
+    return read
+
+
 def examples_of(definition: Definition) -> list[Mapping[str, Any]]:
     """Return the examples of a definition; empty if it has none."""
     return [one for one in list_of(definition.data.get("examples")) if isinstance(one, dict)]
 
 
 def try_examples(definition: Definition, read: Read, runner: Runner) -> Iterator[ExampleResult]:
-    """Run each example of a definition, one after another. `read` gives the files below samples/."""
+    """Run each example of a definition, one after another. `read` is as `sample_reader` returns it."""
     for number, example in enumerate(examples_of(definition), 1):
         yield try_example(definition, number, example, read, runner)
 
@@ -142,7 +163,11 @@ def _status_words(status: int | None) -> str:
 
 
 def _unreadable(example: Mapping[str, Any], field: str) -> Mismatch:
-    return Mismatch(field, f"{visible(text_of(example.get(field)))} cannot be read")
+    return _unreadable_file(field, example.get(field))
+
+
+def _unreadable_file(field: str, path: Any) -> Mismatch:
+    return Mismatch(field, f"{visible(str(path))} is not a file below {SAMPLES_FOLDER}/ of at most 1 MiB")
 
 
 def _compare_text(expected: Any, output: bytes, _read: Read) -> Mismatch | None:
@@ -152,7 +177,7 @@ def _compare_text(expected: Any, output: bytes, _read: Read) -> Mismatch | None:
 def _compare_file(expected: Any, output: bytes, read: Read) -> Mismatch | None:
     wanted = read(text_of(expected))
     if wanted is None:
-        return Mismatch("output_file", f"{visible(text_of(expected))} cannot be read")
+        return _unreadable_file("output_file", expected)
     return _difference("output_file", wanted, output)
 
 

@@ -106,8 +106,8 @@ def run_with_files(command: LaunchCommand, streams: Streams, watched: Path, limi
             pair = (errors, output) if streams.is_swapped else (output, errors)
             with _started(command, source, *pair) as (process, tree):
                 end = _wait(process, tree, limits, lambda: _is_too_large(streams, watched, limits, room))
-        except OSError as error:
-            return _not_started(error.strerror or str(error), started)
+        except (OSError, ValueError) as error:
+            return _not_started(error, started)
     found = Finished(
         end,
         _status(process),
@@ -185,8 +185,8 @@ def run_with_pipes(command: LaunchCommand, talk: Talk, limits: Limits) -> Finish
             elif end is not End.TOO_LARGE:
                 tree.terminate()
                 _has_ended(process, limits.grace_s)
-    except OSError as error:
-        return _not_started(error.strerror or str(error), started)
+    except (OSError, ValueError) as error:
+        return _not_started(error, started)
     found = Finished(
         end,
         _status(process) if status is not None else None,
@@ -312,12 +312,12 @@ def _started(
     with adopting_orphans() as earlier:
         with _limited_files():
             process = subprocess.Popen(
-                command.arguments,
+                [_encoded(word) for word in command.arguments],
                 stdin=source,
                 stdout=output,
                 stderr=errors,
                 cwd=command.cwd,
-                env=command.environment,
+                env={_encoded(name): _encoded(value) for name, value in command.environment.items()},
                 pass_fds=command.inherited,
                 start_new_session=True,
             )
@@ -330,6 +330,11 @@ def _started(
                 if pipe is not None:
                     with suppress(OSError):
                         pipe.close()
+
+
+def _encoded(word: str) -> bytes:
+    """Return text in UTF-8, as it is in the definition, in every locale. Paths can have other bytes."""
+    return word.encode("utf-8", "surrogateescape")
 
 
 @contextmanager
@@ -376,7 +381,9 @@ def _tail(path: Path) -> bytes:
         return file.read()
 
 
-def _not_started(reason: str, started: float) -> Finished:
+def _not_started(error: OSError | ValueError, started: float) -> Finished:
+    """Return that the system refused the program, or its arguments or environment (ValueError)."""
+    reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
     return Finished(End.NOT_STARTED, None, b"", b"", time.monotonic() - started, reason=reason)
 
 

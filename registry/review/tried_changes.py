@@ -16,16 +16,18 @@ from registry.execution.examples import (
     failure_of,
     input_of,
     mismatches_of,
+    sample_reader,
 )
 from registry.execution.runner import RunResult, run_definition
 from registry.load.kinds import load_kinds
 from registry.load.loader import load_definitions
 from registry.model.definition import Definition, definition_path
 from registry.model.diff import same
+from registry.model.problem import Problem, Severity
 from registry.model.values import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from registry.errors import Read
     from registry.execution.runner import Runner
@@ -93,13 +95,19 @@ class _Sample(NamedTuple):
 
 
 def try_changes(
-    before: Source, after: Source, comparison: Comparison, runner: Runner
+    before: Source,
+    after: Source,
+    comparison: Comparison,
+    runner: Runner,
+    *,
+    problems: Iterable[Problem] = (),
 ) -> tuple[TriedChange, ...]:
     """Return what the examples of each changed definition show.
 
-    Removed definitions and changes that are no definitions have no examples to run. `runner` must have a
-    sandbox unless the change can be trusted.
+    Removed definitions and changes that are no definitions have no examples to run. A definition with errors
+    in `problems` is not run. `runner` must have a sandbox unless the change can be trusted.
     """
+    broken = {one.span.path for one in problems if one.severity is Severity.ERROR}
     changed = [one for one in comparison.changed if one.kind != GUARDS and one.what is not What.REMOVED]
     old_paths = {
         one.path: definition_path(one.kind, one.old_name or one.name)
@@ -113,10 +121,25 @@ def try_changes(
         definition = now.get(one.path)
         if definition is not None:
             pair = _PairOfRuns(was.get(old_paths.get(one.path, "")), definition, runner, deadline)
-            examples = tuple(pair.results(before.read, after.read))
+            examples = (
+                _not_run(definition, "its file has errors")
+                if one.path in broken
+                else tuple(pair.results(sample_reader(before), sample_reader(after)))
+            )
             if examples:
                 found.append(_tried(one, examples))
     return tuple(found)
+
+
+def _not_run(definition: Definition, reason: str) -> tuple[TriedExample, ...]:
+    return tuple(
+        TriedExample(_title(number, example), Comparability.NOT_RUN, reason=reason)
+        for number, example in enumerate(examples_of(definition), 1)
+    )
+
+
+def _title(number: int, example: Mapping[str, Any]) -> str:
+    return text_of(example.get("title")) or f"example {number}"
 
 
 def _definitions(source: Source, paths: Any) -> dict[str, Definition]:
@@ -160,8 +183,7 @@ class _PairOfRuns:
         old = [_Sample(one, input_of(one, read_before), False, read_before) for one in theirs]
         known = {one.message for one in own}
         for number, sample in enumerate([*own, *(one for one in old if one.message not in known)], 1):
-            title = text_of(sample.example.get("title")) or f"example {number}"
-            yield replace(self._result(sample), title=title)
+            yield replace(self._result(sample), title=_title(number, sample.example))
 
     def _result(self, sample: _Sample) -> TriedExample:
         if sample.message is None:

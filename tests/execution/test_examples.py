@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from registry.execution.examples import difference_lines, failure_of, mismatches_of
+from registry.execution.examples import difference_lines, failure_of, mismatches_of, sample_reader
 from registry.execution.runner import RunResult
 from registry.execution.running import End
+from registry.load.source import open_source
+from tests.support.repo import RepoBuilder
 
 FILES = {"samples/abc.txt": b"abc\n"}
 DIGEST = hashlib.sha256(b"abc\n").hexdigest()
@@ -41,7 +43,10 @@ def test_an_output_as_expected(example: dict[str, Any]) -> None:
     ("example", "mismatch"),
     [
         ({"output_text": "abc"}, ("output_text", "another output")),
-        ({"output_file": "samples/none"}, ("output_file", "samples/none cannot be read")),
+        (
+            {"output_file": "samples/none"},
+            ("output_file", "samples/none is not a file below samples/ of at most 1 MiB"),
+        ),
         ({"output_sha256": "0" * 64}, ("output_sha256", "another output (4 bytes)")),
         ({"output_contains": "x\ny"}, ("output_contains", 'the output does not contain "x\\ny"')),
         ({"output_size": {"min": 5}}, ("output_size", "4 bytes, expected at least 5")),
@@ -93,3 +98,24 @@ def test_a_long_difference_is_cut() -> None:
     lines = difference_lines(b"a\n" * 100, b"b\n" * 100)
     assert len(lines) == 41
     assert lines[-1] == "… and 160 more lines"
+
+
+def test_only_samples_are_read(repo: RepoBuilder) -> None:
+    (repo.root.parent / "secret").write_text("s")
+    repo.write("samples/large", b"a" * 1024 * 1024)
+    repo.write("samples/larger", b"a" * (1024 * 1024 + 1))
+    (repo.root / "samples/link").symlink_to(repo.root.parent / "secret")
+    repo.write("registry.yaml", "title: R\n")
+    repo.define("a")
+    read = sample_reader(open_source(repo.root))
+    assert len(read("samples/large") or b"") == 1024 * 1024
+    for path in (
+        "samples/larger",
+        "samples/link",
+        "samples/../registry.yaml",
+        "registry.yaml",
+        "../secret",
+        "",
+        "/etc/passwd",
+    ):
+        assert read(path) is None, path

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ import pytest
 
 from registry.execution.running import End
 from tests.execution.definitions import PATIENT, by_frames, by_path, by_stream, run, shell
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_without_adapters_the_message_is_standard_input() -> None:
@@ -105,6 +109,32 @@ def test_a_program_that_the_system_cannot_start_is_a_result(tmp_path: Path) -> N
     script.write_text("#!/no/interpreter\n")
     script.chmod(0o755)
     assert run({"exec": str(script)}).obstacle.startswith("the program cannot be started: ")
+
+
+def test_what_the_system_cannot_pass_is_a_result() -> None:
+    # Such files have errors. The old side of a change can have some.
+    refused: tuple[dict[str, Any], ...] = (
+        {"exec": "env", "environment": {"A=B": "c"}},
+        {"exec": "env", "argv": ["a\0b"]},
+    )
+    for inside in refused:
+        assert run(inside).obstacle.startswith("the program cannot be started: ")
+    odd = {"exec": "printf", "argv": [1, None, {"a": 2}], "environment": {"A": 5}, "timeout": "soon"}
+    assert run(odd).output == b"1"
+    assert run({"exec": 5}).obstacle == "the program  is not on this host"
+    assert run({"exec": "cat", "input_adapter": {"input_type": []}}).obstacle != ""
+    assert run({"exec": "cat", "cwd": 7}, b"a").output == b"a"
+
+
+def test_text_is_utf_8_in_every_locale() -> None:
+    script = (
+        "import locale, sys; locale.setlocale(locale.LC_ALL, 'C')\n"
+        "from tests.execution.definitions import run\n"
+        "done = run({'exec': 'printf', 'argv': ['%s', '\\u20ac']})\n"
+        "assert done.output == '\\u20ac'.encode(), done\n"
+    )
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, check=True, timeout=PATIENCE_S)
 
 
 def test_references_are_not_resolved_for_a_change() -> None:

@@ -45,7 +45,8 @@ def tried(repo: RepoBuilder, *, passes_references: bool = True) -> tuple[TriedCh
     assert result.base is not None
     own, limits = dict(os.environ), Limits(seconds=120)
     runner = Runner(DirectLauncher(), own, limits, passes_references=passes_references)
-    return try_changes(result.base, result.source, compare_sources(result.base, result.source), runner)
+    comparison = compare_sources(result.base, result.source)
+    return try_changes(result.base, result.source, comparison, runner, problems=result.problems)
 
 
 def only(changes: tuple[TriedChange, ...]) -> dict[str, TriedExample]:
@@ -132,6 +133,11 @@ def test_what_cannot_run_here_is_a_result(registry: RepoBuilder) -> None:
     assert (
         found.reason == "the old definition cannot be compared: the program /no/program is not on this host"
     )
+
+
+def test_a_definition_with_errors_is_not_run(registry: RepoBuilder) -> None:
+    registry.define("text", BEFORE.replace("{exec: tr", "{timeout: -1, exec: tr"))
+    assert {one.reason for one in only(tried(registry)).values()} == {"its file has errors"}
 
 
 def test_a_change_gets_no_variables_of_the_host(
