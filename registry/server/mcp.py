@@ -7,6 +7,7 @@ ignored.
 from __future__ import annotations
 
 import heapq
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 100
 _MOST_PARAMETERS = 100
-_LONGEST_NUMBER = 15
+_LONGEST_NUMBER = 100
 # A version is found in the history of a server, so one request examines only so many. Its answer can have
 # fewer servers than asked for, and a cursor.
 _MOST_EXAMINED = 200
 _LATEST = "latest"
+_RFC_3339 = re.compile(
+    r"([0-9]{4})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:([0-9]{2})(?:\.[0-9]{1,20})?(?:Z|[+-][0-9]{2}:[0-9]{2})\Z"
+)
+_NOT_A_TIME = WrongQueryError("updated_since is not a time, as in 2026-03-01T00:00:00Z")
 
 
 class ServerQuery(NamedTuple):
@@ -48,14 +53,16 @@ def parse_query(query: str) -> ServerQuery:
         given = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS))
     except ValueError as error:
         raise WrongQueryError(f"more than {_MOST_PARAMETERS} parameters") from error
-    since = _time(given.get("updated_since", ""))
-    deleted = given.get("include_deleted", "").lower()
-    if deleted not in ("", "true", "false"):
+    since = _time(given["updated_since"]) if "updated_since" in given else None
+    deleted = given.get("include_deleted", "false").lower()
+    if deleted not in ("true", "false"):
         raise WrongQueryError("include_deleted must be true or false")
+    limit = _number("limit", given["limit"], least=1) if "limit" in given else MCP_PAGE_SIZE
     version = given.get("version", "")
     return ServerQuery(
-        after=_number("cursor", given.get("cursor", ""), 0),
-        limit=min(_number("limit", given.get("limit", ""), MCP_PAGE_SIZE, least=1), _MOST_AT_ONCE),
+        # Clients send an empty cursor for the first page.
+        after=_number("cursor", given.get("cursor") or "0"),
+        limit=min(limit, _MOST_AT_ONCE),
         search=given.get("search", "").strip().casefold(),
         since=since,
         version="" if version == _LATEST else version,
@@ -114,21 +121,24 @@ def _body_of(snapshot: Snapshot, one: Definition | Tombstone, version: str) -> b
     return None
 
 
-def _number(name: str, text: str, default: int, least: int = 0) -> int:
-    if not text:
-        return default
+def _number(name: str, text: str, least: int = 0) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER and int(text) >= least):
         raise WrongQueryError(f"{name} is not valid")
     return int(text)
 
 
-def _time(text: str) -> datetime | None:
-    """Return a time in the form of RFC 3339, or None for "". Raises WrongQueryError for another form."""
-    if not text:
-        return None
+def _time(text: str) -> datetime:
+    """Return a time in the form of RFC 3339, in UTC. Raises WrongQueryError for another form."""
+    # In a query `+` is a blank, and clients forget to encode the one of `+02:00`.
+    text = text.upper().replace(" ", "+")
+    found = _RFC_3339.match(text)
+    if found is None:
+        raise _NOT_A_TIME
+    is_leap_second, year = found[2] == "60", max(1, int(found[1]))
+    text = f"{year:04}{text[4:17]}{59 if is_leap_second else found[2]}{text[19:]}"
     try:
-        # In a query, `+` is a blank: clients often forget to encode the one of `+02:00`.
-        found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text.upper() else text)
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if year == 1 else datetime.max.replace(tzinfo=UTC)
     except ValueError as error:
-        raise WrongQueryError("updated_since is not a time, as in 2026-03-01T00:00:00Z") from error
+        raise _NOT_A_TIME from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,9 +20,20 @@ from registry.pipeline import build
 from registry.scaffold.webserver import webserver_config
 from registry.site import Site
 from tests.server.test_http_contract import SERVERS, Answer, ask, open_to_servers
-from tests.support.mcp import KIND, OFFICIAL, SETTINGS, mistakes, registry_with_history, server_text, summary
+from tests.support.mcp import (
+    KIND,
+    OFFICIAL,
+    OPENAPI,
+    SETTINGS,
+    mistakes,
+    registry_with_history,
+    server_text,
+    summary,
+)
 from tests.support.nginx import answering, free_port
 from tests.support.repo import RepoBuilder
+from tests.support.schemathesis_run import run_schemathesis
+from tests.support.waiting import PATIENCE_S
 from tests.support.webservers import webserver
 from tests.support.writing import new_users, write_server
 
@@ -267,7 +279,7 @@ def test_clients_that_ask_for_changes_learn_of_deletions(address: str) -> None:
         "limit=x",
         "cursor=a",
         "cursor=1.5",
-        "cursor=" + "9" * 40,
+        "cursor=" + "9" * 200,
         "updated_since=yesterday",
         "include_deleted=maybe",
         "&".join(f"p{n}=1" for n in range(200)),
@@ -312,3 +324,13 @@ def test_a_committed_change_is_shown(tmp_path: Path) -> None:
         assert client.send("DELETE", f"/api/{KIND}/1/").status == 204
         assert json.loads(ask(server.address, LIST).body)["servers"] == []
         assert summary(json.loads(ask(server.address, f"{LIST}/a.b%2Fc/versions").body))[0][2] == "deleted"
+
+
+def test_random_requests_get_answers_as_described(registry: RepoBuilder, tmp_path: Path) -> None:
+    registry.git("clone", "-q", "--bare", str(registry.root), str(tmp_path / "registry.git"))
+    with write_server(tmp_path / "registry.git", new_users(tmp_path)) as server:
+        options = ["--max-examples", "12", "--seed", "7", "--phases", "examples,coverage,fuzzing"]
+        printed = run_schemathesis(
+            server, tmp_path / "run", *options, document=OPENAPI, timeout=10 * PATIENCE_S
+        )
+    assert re.search(r"Selected: +3/3", printed), printed

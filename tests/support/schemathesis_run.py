@@ -36,17 +36,20 @@ def run_schemathesis(
     *options: str,
     parameters: Mapping[str, str] = MappingProxyType({}),
     excluded: str = "",
+    document: Path | None = None,
     timeout: float,
 ) -> str:
     """Run it, and return what it prints; fails for anything that it finds. `parameters` have these values only,
-    and `excluded` is the name of a check to leave out.
+    and `excluded` is the name of a check to leave out. `document` describes the server in place of its own document.
 
     A 503 for a commit that the server does not have is in the contract, so the header names one that it has.
     """
     folder.mkdir(exist_ok=True)
     fixed = "\n".join(f'"{name}" = "{value}"' for name, value in parameters.items())
     (folder / "schemathesis.toml").write_text(_CONFIGURATION.format(commit=server.head(), parameters=fixed))
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/api/openapi.json",
+    own = f"{server.address}/api/openapi.json"
+    described = [str(document), "--url", server.address] if document is not None else [own]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", *described,
                "--auth", f"{USER}:{PASSWORD}", "--no-color", "--continue-on-failure",
                "--suppress-health-check", "all",
                "--exclude-checks", f"{_EXCLUDED},{excluded}".rstrip(","), *options]  # fmt: skip
