@@ -178,7 +178,7 @@ def _selected(snapshot: "Snapshot", exporter: "Exporter", names: tuple[str, ...]
     from registry.exchange.exporting import exportable
     from registry.model.definition import Definition
 
-    kinds = snapshot.kinds.using(exporter.kinds)
+    kinds = snapshot.kinds.using(*exporter.kinds)
     if not names:
         return [exportable(snapshot, one) for kind in sorted(kinds) for one in snapshot.by_kind.get(kind, ())]
     found = {}

@@ -61,9 +61,9 @@ class Exporter:
 
     `export` raises NotExportableError. `file_name(name)` is the name of the file of a definition. With
     `joined_file`, all definitions can be in one file of this name; `join` makes it from the definitions, each
-    with its text (and its losses as comments). `comment` starts a line of a comment. `kinds` is the set of
-    rules of the kinds that it exports. `limits` are lines of Markdown: values that the format cannot write
-    at all, which `export` refuses.
+    with its text (and its losses as comments). `comment` starts a line of a comment. `kinds` are the sets of
+    rules, or the names, of the kinds that it exports. `limits` are lines of Markdown: values that the format
+    cannot write at all, which `export` refuses.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Exporter:
     comment: str = "# "
     joined_file: str = ""
     join: Callable[[Sequence[tuple[Exportable, str]]], str] | None = None
-    kinds: str = "process"
+    kinds: tuple[str, ...] = ("process",)
     limits: tuple[str, ...] = ()
 
 

@@ -17,6 +17,12 @@ from registry.exchange.mcp_client import (
     server_entry,
     server_name,
 )
+from registry.exchange.mcp_registry_server import (
+    MCP_SERVER_KIND,
+    MCP_SERVER_LIMIT,
+    Question,
+    registry_server,
+)
 
 _FILE = "mcp.json"
 _KEY = "mcpServers"
@@ -33,10 +39,19 @@ _TABLE: FieldTable = {
 
 def _export(one: Exportable) -> ExportedText:
     """Return a configuration file with one server."""
+    if one.kind == MCP_SERVER_KIND:
+        server = registry_server(one, _REPLACED, _variable)
+        lost = (*losses(_TABLE, one.document), *server.losses)
+        return ExportedText(as_json_text({_KEY: {server_name(one.name): server.entry}}), lost)
     entry = server_entry(one, _REPLACED, lambda name: f"${{{name}}}")
     return ExportedText(
         as_json_text({_KEY: {server_name(one.name): entry}}), tuple(losses(_TABLE, one.document))
     )
+
+
+def _variable(question: Question) -> str:
+    """Return the variable of the client's environment that has an answer."""
+    return f"${{{re.sub('[^A-Za-z0-9_]+', '_', question.name).strip('_').upper() or 'VALUE'}}}"
 
 
 def _join(written: Sequence[tuple[Exportable, str]]) -> str:
@@ -52,8 +67,10 @@ EXPORTER = Exporter(
     comment="",
     joined_file=_FILE,
     join=_join,
+    kinds=("process", MCP_SERVER_KIND),
     limits=(
         STDIO_LIMIT,
+        MCP_SERVER_LIMIT,
         "`${`, or `$` before a letter or `_`, in any text except `${NAME}` as the whole value of a variable: "
         "some clients replace it, and there is no escape",
     ),

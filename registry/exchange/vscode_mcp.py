@@ -18,6 +18,12 @@ from registry.exchange.mcp_client import (
     server_entry,
     server_name,
 )
+from registry.exchange.mcp_registry_server import (
+    MCP_SERVER_KIND,
+    MCP_SERVER_LIMIT,
+    Question,
+    registry_server,
+)
 from registry.model.values import map_of
 
 _FILE = "mcp.json"
@@ -32,11 +38,32 @@ _TABLE: FieldTable = {
 
 def _export(one: Exportable) -> ExportedText:
     """Return a configuration file with one server, and an input for each variable of the host."""
+    if one.kind == MCP_SERVER_KIND:
+        return _export_server(one)
     entry = {"type": "stdio"} | server_entry(one, _REPLACED, lambda name: f"${{input:{name}}}")
     references = [text[2:-1] for text in map_of(one.inside.get("environment")).values() if is_reference(text)]
     return ExportedText(
         _file({server_name(one.name): entry}, map(_input, references)), tuple(losses(_TABLE, one.document))
     )
+
+
+def _export_server(one: Exportable) -> ExportedText:
+    """Return a configuration file with one server of a registry, and an input for each question."""
+    inputs: list[dict[str, Any]] = []
+    name = server_name(one.name)
+
+    def ask(question: Question) -> str:
+        # Another server can have a variable of the same name, and another value for it.
+        id_ = f"{name}-{re.sub('[^A-Za-z0-9_]+', '-', question.name).strip('-')}"
+        kind = {"type": "pickString", "options": list(question.choices)} if question.choices else {
+            "type": "promptString", "password": question.is_secret}  # fmt: skip
+        default = {"default": question.default} if question.default else {}
+        inputs.append({"id": id_, **kind, "description": question.description, **default})
+        return f"${{input:{id_}}}"
+
+    server = registry_server(one, _REPLACED, ask)
+    entry = server.entry if "type" in server.entry else {"type": "stdio", **server.entry}
+    return ExportedText(_file({name: entry}, inputs), (*losses(_TABLE, one.document), *server.losses))
 
 
 def _input(name: str) -> dict[str, Any]:
@@ -62,8 +89,10 @@ EXPORTER = Exporter(
     comment="",
     joined_file=_FILE,
     join=_join,
+    kinds=("process", MCP_SERVER_KIND),
     limits=(
         STDIO_LIMIT,
+        MCP_SERVER_LIMIT,
         "`${` in any text except `${NAME}` as the whole value of a variable: "
         "Visual Studio Code replaces it, and there is no escape",
     ),

@@ -141,9 +141,9 @@ class Kinds:
         """Names of the kinds that definitions of any kind reference."""
         return frozenset(one.kind for kind in self for one in kind.traits.shown_references)
 
-    def using(self, rules: str) -> frozenset[str]:
-        """Names of the kinds to which this set of rules applies."""
-        return frozenset(kind.name for kind in self if kind.uses(rules))
+    def using(self, *rules: str) -> frozenset[str]:
+        """Names of the kinds to which one of these sets of rules applies."""
+        return frozenset(kind.name for kind in self if any(map(kind.uses, rules)))
 
     @property
     def secret_fields(self) -> SecretFields:

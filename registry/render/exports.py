@@ -67,7 +67,7 @@ def exports_of(snapshot: Snapshot, definition: Definition) -> list[SiteExport]:
     A definition without a command has none.
     """
     kind = snapshot.kinds.by_name[definition.kind]
-    some = [one for one in selected_exporters(snapshot) if kind.uses(one.kinds)]
+    some = [one for one in selected_exporters(snapshot) if any(map(kind.uses, one.kinds))]
     if not some:
         return []
     read = exportable(snapshot, definition)

@@ -89,7 +89,7 @@ def _of_exports(base: str, snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
     rules: dict[str, Mapping[str, str]] = {
         f"{base}{addresses.EXPORTS}/*": {**own_type, "Cache-Control": REVALIDATED}
     }
-    kinds = {kind for one in selected_exporters(snapshot) for kind in snapshot.kinds.using(one.kinds)}
+    kinds = {kind for one in selected_exporters(snapshot) for kind in snapshot.kinds.using(*one.kinds)}
     for kind in sorted(kinds):
         place = f"{base}{kind}"
         for level in _PLACEHOLDERS:
