@@ -17,6 +17,7 @@ import pytest
 from registry.git import open_repository
 from registry.watcher import Watcher
 from tests.support.repo import RepoBuilder
+from tests.support.seeds import in_soak
 from tests.support.waiting import PATIENCE_S, eventually, settled
 
 FILE = "definitions/process_definition/a.yaml"
@@ -343,6 +344,7 @@ def test_watch_builds_again_does_not_loop_and_survives_being_stopped(repo: RepoB
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.parametrize("watched", ["events", *in_soak("poll")], indirect=True)
 def test_another_branch_with_5000_differing_files_is_seen_whole(watched: tuple[RepoBuilder, Seen]) -> None:
     repo, seen = watched
     many = [f"many/d{number}" for number in range(5_000)]

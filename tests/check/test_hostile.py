@@ -63,9 +63,20 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("name", KILLERS)
-def test_a_killer_gets_an_answer_in_bounds(name: str, repo: RepoBuilder) -> None:
-    repo.write("definitions/process_definition/a.yaml", KILLERS[name])
+# Files that are large keep a process each, whose peak of memory is theirs.
+SMALL = [
+    name
+    for name, data in KILLERS.items()
+    if len(data) < 10_000 and "aliases" not in name and "merge" not in name
+]
+LARGE = [[name] for name in KILLERS if name not in SMALL]
+
+
+@pytest.mark.parametrize("names", [SMALL, *LARGE], ids=lambda names: names[0])
+def test_a_killer_gets_an_answer_in_bounds(names: list[str], repo: RepoBuilder) -> None:
+    paths = {f"definitions/process_definition/a{number}.yaml": name for number, name in enumerate(names)}
+    for path, name in paths.items():
+        repo.write(path, KILLERS[name])
     repo.define("good")
     command = [sys.executable, "-m", "registry", "check", "-C", str(repo.root), "--format", "json"]
     with (repo.root / "out").open("wb") as out, (repo.root / "err").open("wb") as err:
@@ -76,8 +87,7 @@ def test_a_killer_gets_an_answer_in_bounds(name: str, repo: RepoBuilder) -> None
     peak = int((repo.root / "err").read_text().splitlines()[-1])
     assert peak < 500_000 * (1024 if sys.platform == "darwin" else 1)
     problems = json.loads((repo.root / "out").read_text())["problems"]
-    assert all(one["path"].endswith("a.yaml") for one in problems)
-    assert problems
+    assert {one["path"] for one in problems} == set(paths)
     assert not list(Path().glob("pwned"))
 
 

@@ -13,28 +13,33 @@ from typing import Any
 import pytest
 
 from tests.support.repo import RepoBuilder
+from tests.support.seeds import in_soak
 from tests.support.waiting import PATIENCE_S
 
 PROGRAM = (sys.executable, "-m", "registry")
+# One of each way to write: reports, JSON, text, Markdown, progress and the help.
 READING = (
     "check",
     "check --format json",
-    "check --format junit",
-    "list",
     "list --format json",
     "show b",
+    "diff HEAD~1 --format markdown",
+    "build",
+)
+MORE_READING = (
+    "check --format junit",
+    "list",
     "show b --format json",
     "log b",
     "blame b",
     "changelog",
     "diff HEAD~1",
-    "diff HEAD~1 --format markdown",
     "review --base HEAD~1",
     "ids verify",
     "rules",
     "schema",
     "nginx",
-    "build",
+    "--version",
 )
 
 
@@ -76,14 +81,10 @@ def run(
     "command",
     [
         "check",
-        "list",
         "show b",
-        "log b",
-        "blame b",
-        "changelog",
         "diff HEAD~1",
-        "review --base HEAD~1",
         "--help",
+        *in_soak("list", "log b", "blame b", "changelog", "review --base HEAD~1"),
     ],
 )
 def test_a_terminal_that_lacks_a_character_gets_an_escape(two: RepoBuilder, command: str) -> None:
@@ -101,7 +102,7 @@ def test_reports_for_programs_are_utf_8_whatever_the_terminal_can_show(two: Repo
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("command", [*READING, "--help", "--version"])
+@pytest.mark.parametrize("command", [*READING, "--help", *in_soak(*MORE_READING)])
 def test_an_output_that_is_full_is_an_error_and_no_silence(two: RepoBuilder, command: str) -> None:
     with Path("/dev/full").open("wb") as full:
         done = run(command, two.root, full)
@@ -151,7 +152,13 @@ def test_a_deleted_folder_is_named(tmp_path: Path, command: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["check", "list", "show b", "log b", "changelog", "review --base HEAD~1", "build", "index --no-commit"],
+    [
+        "check",
+        "show b",
+        "build",
+        "index --no-commit",
+        *in_soak("list", "log b", "changelog", "review --base HEAD~1"),
+    ],
 )
 @pytest.mark.parametrize("limit", [12])
 def test_too_few_open_files_are_told(two: RepoBuilder, command: str, limit: int) -> None:

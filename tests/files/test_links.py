@@ -314,11 +314,15 @@ class TestHostileCaches:
     @pytest.mark.parametrize(
         ("spoil", "way"),
         [
-            (spoil, way)
-            for spoil in (hostile_view, hostile_trigger)
-            for way in ("committed", "copied", "in place")
-        ]
-        + [(spoil, "in place") for spoil in (hostile_table, nonsense, folder)],
+            (hostile_view, "committed"),
+            (hostile_trigger, "copied"),
+            *(
+                (spoil, "in place")
+                for spoil in (hostile_view, hostile_trigger, hostile_table, nonsense, folder)
+            ),
+            pytest.param(hostile_trigger, "committed", marks=pytest.mark.soak),
+            pytest.param(hostile_view, "copied", marks=pytest.mark.soak),
+        ],
     )
     def test_a_build_ends_and_gives_the_same_site(
         self, built: RepoBuilder, tmp_path: Path, spoil: Callable[[Path], None], name: str, way: str

@@ -29,7 +29,7 @@ def _listed(snapshot: Snapshot) -> dict[str, list[Revision]]:
 
 
 @pytest.mark.parametrize("reuses_names", [False, True])
-@pytest.mark.parametrize("seed", [*range(10), 20, 52, 58, 149])
+@pytest.mark.parametrize("seed", [*seeds(5, 10), 20, 52, 58, 149])
 def test_revisions_are_what_git_has(repo: RepoBuilder, seed: int, reuses_names: bool) -> None:
     history = MergedHistory(seed, reuses_names=reuses_names)
     head = history.write(repo.root)[history.main]

@@ -17,6 +17,7 @@ import pytest
 from registry.server.connections import connection_limit
 from tests.support.nginx import free_port
 from tests.support.repo import RepoBuilder
+from tests.support.seeds import in_soak
 from tests.support.served import eventually, get
 
 PATIENCE_S = 120.0
@@ -156,7 +157,7 @@ class TestGoingOn:
 
 
 @pytest.mark.parametrize("command", ["serve --port 0", "watch", "build"])
-@pytest.mark.parametrize("limit", [12, 20, 40, 64])
+@pytest.mark.parametrize("limit", [12, 40, *in_soak(20, 64)])
 def test_with_few_open_files_it_works_or_says_what_is_missing(
     registry: RepoBuilder, command: str, limit: int
 ) -> None:
