@@ -381,7 +381,7 @@ def _read_command(tool: _Tool) -> None:
     bound.sort(key=lambda item: (item[0], item[1], item[2]))
     tool.draft.command = [*map(text_of, words), *(word for *_, some in bound for word in some)]
     if _requirement(tool, "DockerRequirement"):
-        if not tool.draft.command or tool.draft.command[0].startswith("-"):
+        if not tool.draft.command or (not words and tool.draft.command[0].startswith("-")):
             raise tool.fail("baseCommand", "the program is in the image")
         if not words:
             tool.lose("baseCommand", "it is missing, and the image can have an entry point")
