@@ -151,6 +151,9 @@ in `registry.yaml` lets `registry build` add all definitions as files, which nee
 They need the extra `tables` of this package: `pip install "process-registry[tables] @ …"`, as above. Credentials are hidden as on the site. The
 servers of `registry serve` do not have these files, and no page links to them: they are for a built site.
 
+`registry publish` to a branch keeps every version of them in the history of the branch, and GitHub refuses files over 100 MB: a database of
+10,000 definitions with 50,000 revisions has 58 MB, the Parquet file 3 MB. Other destinations keep one version.
+
 Two builds of one commit give equal rows, but not equal bytes: both formats contain the version of the library that wrote them.
 
 ### SQLite and Datasette

@@ -16,7 +16,7 @@ from registry.cli import main
 from registry.client import RegistryClient
 from registry.load.settings import Settings
 from registry.load.source import open_source
-from registry.model.addresses import address_form
+from registry.model.addresses import address_form, is_export
 from registry.model.http_headers import headers_of
 from registry.pipeline import build
 from registry.scaffold.webserver import webserver_config
@@ -96,8 +96,7 @@ def test_each_file_gets_the_headers_of_our_nginx(registry: RepoBuilder, tmp_path
                 name.lower(): value for name, value in headers_of(file).items() if name != "Content-Type"
             }, path
             own_type = headers_of(file)["Content-Type"]
-            is_export = "/_exports/" in file
-            sent_type = own_type if is_export else own_type.partition(";")[0]
+            sent_type = own_type if is_export(file) else own_type.partition(";")[0]
             assert answer.headers["content-type"] == sent_type, path
             for host in ("cloudflare", "netlify"):
                 by_host = headers_for(rules, path, host)
@@ -108,7 +107,7 @@ def test_each_file_gets_the_headers_of_our_nginx(registry: RepoBuilder, tmp_path
                 if file not in (*FILES, ".nojekyll", "404.html"):
                     assert by_host == sent, (path, host)
                 # Hosts know the other types.
-                assert kind == (own_type if is_export or file.endswith(".ndjson") else None)
+                assert kind == (own_type if is_export(file) or file.endswith(".ndjson") else None)
 
 
 @pytest.mark.parametrize("base", ["/", "/group/repo/"])
