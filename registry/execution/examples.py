@@ -146,6 +146,8 @@ def failure_of(run: RunResult, expected: int = 0) -> Mismatch | None:
     errors = tuple(line for line in _text_lines(run.errors)[-_ERROR_LINES:] if line)
     if run.end is End.TIMED_OUT:
         return Mismatch("timeout", f"it did not finish in {run.seconds:.1f} s", errors)
+    if run.end is End.NO_ANSWER:
+        return Mismatch("timeout", f"it did not answer in {run.seconds:.1f} s", errors)
     if run.end is End.TOO_LARGE:
         return Mismatch("output_size", "its output is larger than the limit, so it was stopped", errors)
     if run.status in (expected, None):

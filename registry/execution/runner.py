@@ -73,8 +73,8 @@ def run_definition(inside: Mapping[str, Any], message: bytes, runner: Runner) ->
     """
     try:
         channels = channels_of(inside)
-        own = _environment(inside, runner)
-        executable = runner.launcher.find(text_of(inside.get("exec")), own)
+        environment = _environment(inside, runner)
+        executable = runner.launcher.find(text_of(inside.get("exec")), environment)
         if not executable:
             raise CannotTryError(f"the program {text_of(inside.get('exec'))} is not on this host")
     except CannotTryError as error:
@@ -82,7 +82,7 @@ def run_definition(inside: Mapping[str, Any], message: bytes, runner: Runner) ->
     if len(message) > channels[0].most_bytes:
         return RunResult(f"the message is larger than the input adapter allows ({len(message):,} bytes)")
     with _new_folder() as folder:
-        return _Run(inside, channels, folder, runner).result(executable, own, message)
+        return _Run(inside, channels, folder, runner).result(executable, environment, message)
 
 
 @contextmanager
@@ -152,9 +152,7 @@ class _Run:
             self._files["input"].write_bytes(message)
         with launcher.command(program) as command:
             if self._inside.get("process_type") == "service":
-                stream = frame(message, self._input.framing) if self._input.medium is Medium.FRAMED else None
-                talk = Talk(stream, self._input.framing == "whole", self._output.stream == "STDERR")
-                done = run_with_pipes(command, talk, self._limits())
+                done = run_with_pipes(command, self._talk(message), self._limits())
             else:
                 done = run_with_files(command, self._streams(message), self._exchange, self._limits())
         if done.end is End.NOT_STARTED:
@@ -177,16 +175,27 @@ class _Run:
         is_swapped = self._output.stream == "STDERR"
         return Streams(source, self._folder / "messages-out", self._folder / "other-out", is_swapped)
 
+    def _talk(self, message: bytes) -> Talk:
+        has_input = self._input.medium is Medium.FRAMED
+        return Talk(
+            frame(message, self._input.framing) if has_input else None,
+            ends=has_input and self._input.framing == "whole",
+            has_answers=self._output.medium is not Medium.NOTHING,
+            is_swapped=self._output.stream == "STDERR",
+        )
+
     def _limits(self) -> Limits:
         """Return the limits of this run: those of the definition take precedence where it has some."""
         limits, timeout, size = self._runner.limits, self._inside.get("timeout"), self._output.most_bytes
-        is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-        is_service = self._inside.get("process_type") == "service"
-        wanted_s: float = timeout if is_number and not is_service else limits.seconds  # type: ignore[assignment]
-        wanted_bytes = int(size) if math.isfinite(size) else limits.output_bytes
+        seconds, output_bytes = limits.seconds, limits.output_bytes
+        is_single = self._inside.get("process_type") != "service"
+        if is_single and isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
+            seconds = timeout
+        if math.isfinite(size):
+            output_bytes = int(size)
         if not self._runner.allows_more:
-            wanted_s, wanted_bytes = min(wanted_s, limits.seconds), min(wanted_bytes, limits.output_bytes)
-        return replace(limits, seconds=wanted_s, output_bytes=wanted_bytes)
+            seconds, output_bytes = min(seconds, limits.seconds), min(output_bytes, limits.output_bytes)
+        return replace(limits, seconds=seconds, output_bytes=output_bytes)
 
     def _interpreted(self, done: Finished) -> RunResult:
         notes = []

@@ -34,11 +34,12 @@ _OUTPUT_BYTES = 16 * 1024 * 1024
 
 
 class End(StrEnum):
-    """How a run ended."""
+    """How a run ended. STOPPED: a service that had answered, or need not answer."""
 
     EXITED = "exited"
     STOPPED = "stopped"
     TIMED_OUT = "timed out"
+    NO_ANSWER = "no answer"
     TOO_LARGE = "too large"
     NOT_STARTED = "not started"
 
@@ -115,7 +116,7 @@ def run_with_files(command: LaunchCommand, streams: Streams, watched: Path, limi
         _tail(streams.errors),
         time.monotonic() - started,
     )
-    return _checked_start(found, command)
+    return _checked_start(found, command, is_swapped=streams.is_swapped)
 
 
 def _wait(
@@ -160,11 +161,12 @@ class Talk:
     """What a service is sent, and where its answers are.
 
     `stream` are the bytes of its input, None if it has none. `ends`: the message ends with the input, so the
-    input is closed at once. `is_swapped`: the answers are on standard error.
+    input is closed at once. `has_answers`: it is to write something, on standard error if `is_swapped`.
     """
 
     stream: bytes | None
     ends: bool = False
+    has_answers: bool = True
     is_swapped: bool = False
 
 
@@ -195,7 +197,7 @@ def run_with_pipes(command: LaunchCommand, talk: Talk, limits: Limits) -> Finish
         time.monotonic() - started,
         conversation.is_late,
     )
-    return _checked_start(found, command)
+    return _checked_start(found, command, is_swapped=talk.is_swapped)
 
 
 class _Conversation:
@@ -207,7 +209,7 @@ class _Conversation:
         self._process = process
         self._answers = process.stderr if talk.is_swapped else process.stdout
         self._unsent = memoryview(talk.stream or b"")
-        self._ends = talk.ends
+        self._talk = talk
         self._limits = limits
         self._start = self._newest = time.monotonic()
         self._selector = selectors.DefaultSelector()
@@ -230,17 +232,23 @@ class _Conversation:
                 if len(self.output) > self._limits.output_bytes:
                     return End.TOO_LARGE
                 if self._process.poll() is not None and not self._has_more():
-                    return End.EXITED
+                    return self._end_of_process()
                 now = time.monotonic()
-                if now - self._start > self._limits.seconds:
-                    return End.STOPPED if self.output else End.TIMED_OUT
-                if self._is_idle(now) and not self._close_input():
-                    return End.STOPPED if self.output else End.TIMED_OUT
+                is_over = now - self._start > self._limits.seconds
+                if is_over or (self._is_idle(now) and not self._close_input()):
+                    is_answered = bool(self.output) or not self._talk.has_answers
+                    return End.STOPPED if is_answered else End.NO_ANSWER
+
+    def _end_of_process(self) -> End:
+        """Return EXITED, or STOPPED if it ended because its input did: in production that stays open."""
+        is_answered = bool(self.output) or not self._talk.has_answers
+        was_closed = self._process.stdin is not None and not self._is_open and not self._talk.ends
+        return End.STOPPED if was_closed and is_answered else End.EXITED
 
     def _is_idle(self, now: float) -> bool:
         if self._unsent:
             return False
-        if self.output:
+        if self.output or not self._talk.has_answers:
             return now - self._newest > self._limits.idle_s
         return now - self._newest > self._limits.first_answer_s
 
@@ -265,7 +273,7 @@ class _Conversation:
         if not piece:
             self._unregister(pipe)
         elif pipe is self._answers:
-            self.is_late = self.is_late or (not self.output and not self._ends and not self._is_open)
+            self.is_late = self.is_late or (not self.output and not self._talk.ends and not self._is_open)
             self.output += piece
             self._newest = time.monotonic()
         else:
@@ -280,7 +288,7 @@ class _Conversation:
             self._unsent = self._unsent[:0]
         if not self._unsent:
             self._newest = time.monotonic()
-            if self._ends:
+            if self._talk.ends:
                 self._close_input()
             else:
                 self._unregister(pipe)
@@ -387,10 +395,11 @@ def _not_started(error: OSError | ValueError, started: float) -> Finished:
     return Finished(End.NOT_STARTED, None, b"", b"", time.monotonic() - started, reason=reason)
 
 
-def _checked_start(found: Finished, command: LaunchCommand) -> Finished:
+def _checked_start(found: Finished, command: LaunchCommand, *, is_swapped: bool) -> Finished:
     """Return the run, or that the launcher could not start the program, which it reports as its own error."""
     mark = command.failure_mark.encode()
-    if not mark or found.status != 1 or not found.errors.startswith(mark) or found.output:
+    reported, other = (found.output, found.errors) if is_swapped else (found.errors, found.output)
+    if not mark or found.status != 1 or not reported.startswith(mark) or other:
         return found
-    reason = found.errors.decode("utf-8", "replace").strip().splitlines()[-1]
+    reason = reported.decode("utf-8", "replace").strip().splitlines()[-1]
     return Finished(End.NOT_STARTED, None, b"", b"", found.seconds, reason=reason)

@@ -8,7 +8,8 @@ import pytest
 
 from registry.execution.bubblewrap import Bubblewrap
 from registry.execution.running import End
-from tests.execution.definitions import PATIENT, by_frames, by_path, run, shell
+from tests.execution.definitions import PATIENT, by_frames, by_path, by_stream, run, shell
+from tests.support.hostile_text import HOSTILE
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.engine
@@ -37,6 +38,16 @@ def test_messages_pass_in_files_and_streams(sandbox: Bubblewrap) -> None:
     frames = {f"{side}_adapter": by_frames(side, "netstring") for side in ("input", "output")}
     service = {"exec": "cat", "process_type": "service", **frames}
     assert run(service, b"a", launcher=sandbox).output == b"a"
+
+
+def test_arguments_and_variables_arrive_exactly(sandbox: Bubblewrap) -> None:
+    words = [*HOSTILE, "--", "-n", "--bind", "é€"]
+    output = run({"exec": "/usr/bin/printf", "argv": ["%s\\0", *words]}, launcher=sandbox).output
+    assert output == b"".join(word.encode() + b"\0" for word in words)
+    variables = {f"V{number}": word for number, word in enumerate(words) if not word.startswith("${")}
+    result = run({"exec": "env", "argv": ["-0"], "environment": variables}, launcher=sandbox)
+    shown = set((result.output or b"").split(b"\0"))
+    assert {f"{name}={word}".encode() for name, word in variables.items()} <= shown
 
 
 def test_there_are_no_files_of_people_and_no_settings(sandbox: Bubblewrap) -> None:
@@ -128,7 +139,9 @@ def test_what_cannot_start_is_a_result(sandbox: Bubblewrap, tmp_path: Path) -> N
     script = tmp_path / "script"
     script.write_text("#!/no/interpreter\n")
     script.chmod(0o755)
-    assert "the program cannot be started: " in run({"exec": str(script)}, launcher=sandbox).obstacle
+    for output in ("STDOUT", "STDERR"):
+        inside = {"exec": str(script), "output_adapter": by_stream("output", output)}
+        assert run(inside, launcher=sandbox).obstacle.startswith("the program cannot be started: bwrap: ")
     assert run({"exec": "tr", "cwd": "/no/folder"}, launcher=sandbox).obstacle != ""
 
 

@@ -12,8 +12,10 @@ import pytest
 
 from registry.execution.running import End
 from tests.execution.definitions import PATIENT, by_frames, by_path, by_stream, run, shell
+from tests.support.hostile_text import HOSTILE
 from tests.support.waiting import PATIENCE_S, eventually
 
+REFERENCE = re.compile(r"\$\{[^{}]*\}")
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -55,10 +57,13 @@ def test_a_relative_file_is_in_a_fresh_folder() -> None:
     assert run(shell("cat in/a > b", **adapters), b"x").output == b"x"
 
 
-def test_arguments_arrive_exactly() -> None:
-    hostile = ["", " ", "a b", "$HOME", "`id`", "%s", "*", "ü", "'", '"', "\\", "\n", "${NOPE}", "-n"]
-    output = run({"exec": "/usr/bin/printf", "argv": ["%s\\0", *hostile]}).output
-    assert output == b"".join(word.encode() + b"\0" for word in hostile)
+def test_arguments_and_variables_arrive_exactly() -> None:
+    words = [*HOSTILE, "--", "-n", "é€"]
+    output = run({"exec": "/usr/bin/printf", "argv": ["%s\\0", *words]}).output
+    assert output == b"".join(word.encode() + b"\0" for word in words)
+    variables = {f"V{number}": word for number, word in enumerate(words) if not REFERENCE.fullmatch(word)}
+    output = run({"exec": "env", "argv": ["-0"], "environment": variables}).output or b""
+    assert {f"{name}={word}".encode() for name, word in variables.items()} <= set(output.split(b"\0"))
 
 
 def test_the_environment_is_added_to_that_of_the_runner() -> None:
@@ -270,7 +275,22 @@ def test_a_service_that_buffers_its_output_is_reported() -> None:
 def test_a_service_without_an_answer_fails() -> None:
     limits = replace(PATIENT, first_answer_s=0.3)
     result = run(service("sleep 600"), b"a\n", limits=limits)
-    assert (result.end, result.output) == (End.TIMED_OUT, None)
+    assert (result.end, result.output) == (End.NO_ANSWER, None)
+    result = run(service("cat > file; echo why >&2; exit 5"), b"a\n", limits=limits)
+    assert (result.end, result.status, result.errors) == (End.EXITED, 5, b"why\n")
+
+
+def test_the_status_of_a_service_whose_input_ended_says_nothing() -> None:
+    # In production the input stays open.
+    result = run(service("while read line; do echo $line; done; exit 5"), b"a\n")
+    assert (result.end, result.status, result.output) == (End.STOPPED, None, b"a\n")
+
+
+def test_a_service_can_be_a_sink(tmp_path: Path) -> None:
+    inside = service(f"cat > {tmp_path}/got", output_adapter={"output_type": "none"})
+    result = run(inside, b"a\n")
+    assert (result.end, result.output) == (End.STOPPED, b"")
+    assert (tmp_path / "got").read_bytes() == b"a\n"
 
 
 def test_a_service_can_be_a_source() -> None:
