@@ -1,4 +1,4 @@
-"""The script `registry-run`, run by dash (or the shell of the system), with real programs."""
+"""The script `registry-run` with real programs, run by dash (or the shell of the system), and by other shells."""
 
 import json
 import os
@@ -6,15 +6,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from registry.exchange.exporting import wrapper
+from tests.support.programs import required_program
 from tests.support.waiting import PATIENCE_S, eventually
 
-SHELL = shutil.which("dash") or "/bin/sh"
+SHELLS = [
+    shutil.which("dash") or "/bin/sh",
+    *(pytest.param(shell, marks=pytest.mark.engine) for shell in ("bash", "busybox sh")),
+]
 SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
 HOSTILE = [
     "", " ", "a b", "'", '"', "\\", "$HOME", "${input_file", "`id`", "%s", "*", "~", ";", "#", "-x", "--", "a=b", "\t", "a\nb\n", "naïve ✓",
@@ -25,8 +29,10 @@ HOSTILE = [
 class Wrapper:
     """The script beside an empty folder for its temporary files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shell: str) -> None:
         """Write the script to a folder."""
+        name, *words = shell.split()
+        self._shell = [required_program(name), *words]
         self.script = folder / "registry-run"
         self.script.write_bytes(wrapper())
         self.temporary = folder / "temporary"
@@ -41,7 +47,7 @@ class Wrapper:
         environment = {"PATH": f"{self.bin}:{os.environ['PATH']}", "TMPDIR": str(self.temporary)}
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            [SHELL, self.script, *words],
+            [*self._shell, self.script, *words],
             env=environment | dict(env or {}),
             stdin=pipe,
             stdout=pipe,
@@ -64,9 +70,9 @@ class Wrapper:
         file.chmod(0o755)
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Iterator[Wrapper]:
-    yield Wrapper(tmp_path)
+@pytest.fixture(params=SHELLS)
+def script(tmp_path: Path, request: pytest.FixtureRequest) -> Wrapper:
+    return Wrapper(tmp_path, request.param)
 
 
 def test_message_answer_and_exit_status_pass(script: Wrapper) -> None:
