@@ -17,7 +17,7 @@ from registry.cli.options import (
     quiet_option,
     registry_option,
 )
-from registry.cli.terminal import find_root, lines_from, out, write_report
+from registry.cli.terminal import err, find_root, lines_from, out, write_report
 from registry.errors import RefusedError, UsageError
 from registry.files.atomic_write import replace_file
 from registry.model.problem import has_errors
@@ -139,6 +139,8 @@ def command(
         )
     write_report(REVIEW_FORMATS[format_](given), format_)
     is_failing = any(one.is_failing for one in tried or ())
+    if is_failing and format_ != "text":
+        err.print("A changed definition does not meet its own examples.")
     if has_errors(result.problems) or is_failing or (comparison is not None and fails(comparison, fail_on)):
         sys.exit(1)
 

@@ -188,7 +188,7 @@ def _compare_digest(expected: Any, output: bytes, _read: Read) -> Mismatch | Non
     if digest == expected:
         return None
     lines = (f"- {visible(text_of(expected))}", f"+ {digest}")
-    return Mismatch("output_sha256", f"another output ({len(output):,} bytes)", lines)
+    return Mismatch("output_sha256", f"the output ({len(output):,} bytes) is not the expected one", lines)
 
 
 def _compare_part(expected: Any, output: bytes, _read: Read) -> Mismatch | None:
@@ -221,7 +221,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, bytes, Read], Mismatch | None]] = {
 def _difference(field: str, expected: bytes, output: bytes) -> Mismatch | None:
     if expected == output:
         return None
-    return Mismatch(field, "another output", difference_lines(expected, output))
+    return Mismatch(field, "the output is not the expected one", difference_lines(expected, output))
 
 
 def difference_lines(expected: bytes, found: bytes) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def test_a_failed_example_shows_the_difference(registry: RepoBuilder, run: Run) 
     assert done.code == 1
     lines = done.out.splitlines()
     assert lines[1:4] == [
-        "          output_text: another output",
+        "          output_text: the output is not the expected one",
         "            -aB",
         "            +ab",
     ]

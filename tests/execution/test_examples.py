@@ -42,12 +42,12 @@ def test_an_output_as_expected(example: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("example", "mismatch"),
     [
-        ({"output_text": "abc"}, ("output_text", "another output")),
+        ({"output_text": "abc"}, ("output_text", "the output is not the expected one")),
         (
             {"output_file": "samples/none"},
             ("output_file", "samples/none is not a file below samples/ of at most 1 MiB"),
         ),
-        ({"output_sha256": "0" * 64}, ("output_sha256", "another output (4 bytes)")),
+        ({"output_sha256": "0" * 64}, ("output_sha256", "the output (4 bytes) is not the expected one")),
         ({"output_contains": "x\ny"}, ("output_contains", 'the output does not contain "x\\ny"')),
         ({"output_size": {"min": 5}}, ("output_size", "4 bytes, expected at least 5")),
         ({"output_size": {"max": 0}}, ("output_size", "4 bytes, expected at most 0")),
@@ -66,7 +66,9 @@ def test_a_failed_run_has_no_output_to_compare() -> None:
     crashed = ("exit_code", "exit status 139 (SIGSEGV), expected 0")
     assert found({"output_text": "abc\n"}, FAILED) == [crashed]
     assert found({"exit_code": 139}, FAILED) == []
-    assert found({"exit_code": 139, "output_text": "abc\n"}, FAILED) == [("output_text", "another output")]
+    assert found({"exit_code": 139, "output_text": "abc\n"}, FAILED) == [
+        ("output_text", "the output is not the expected one")
+    ]
     failure = failure_of(FAILED)
     assert failure is not None
     assert failure.lines == ("why",)

@@ -175,6 +175,7 @@ def test_the_text_has_each_example_and_a_summary(given: Given) -> None:
         "  failed     one: exit status 0, 3 bytes of output, another output\n             -ab\n             +ax"
         in text
     )
+    assert text.count("             -ab\n") == 1
     assert "concerns: START (hosts: files, environment, application)" in text
     assert "\x1b" not in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from registry.changes.table import Party
@@ -49,7 +50,7 @@ def tried_text(tried: Sequence[TriedChange], *, color: bool) -> str:
             lines.append(f"  {shown}  {visible(_sentence(one))}")
             rows = (styled(line, line[:1]) if line[:1] in ("-", "+") else line for line in _shown(one.lines))
             lines += [f"             {row}" for row in rows]
-            for each in one.mismatches:
+            for each in _without_repetition(one):
                 lines += [f"   {line}" for line in mismatch_lines(each, color=color)]
         parts.append("\n".join(lines) + "\n")
     return "\n".join([*parts, tried_summary(tried) + "\n"])
@@ -82,11 +83,16 @@ def _markdown_section(change: TriedChange, sign: str) -> str:
         lines.append(f"- **{_word(one)}** {markdown.code(_sentence(one))}")
         if one.lines:
             lines.append(markdown.diff_block(_shown(one.lines)))
-        for each in one.mismatches:
+        for each in _without_repetition(one):
             lines.append(f"  <br>{markdown.escaped(f'{each.field}: {each.message}')}")
             if each.lines:
                 lines.append(markdown.diff_block(_shown(each.lines)))
     return "\n".join(lines) + "\n"
+
+
+def _without_repetition(one: TriedExample) -> list[Mismatch]:
+    """Return the mismatches of an example; without a difference that is that of the two outputs, too."""
+    return [replace(each, lines=()) if each.lines == one.lines else each for each in one.mismatches]
 
 
 def _word(one: TriedExample) -> str:
