@@ -8,6 +8,7 @@ systemd 252 decides (conf-parser.c, extract-word.c, env-util.c).
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePath
 
 from registry.errors import UsageError
@@ -207,7 +208,7 @@ def _identity(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
         if name is not None:
             draft.name = name_or_none(name.value.replace("%%", "%")) or draft.name
     for one in unit.all("Unit", "Documentation"):
-        for word in _words(unit, one):
+        for word in _words(unit, draft, one):
             if word.startswith("https://") and not re.search(r'[\x00-\x20<>"]', word):
                 link = {"href": _without_specifiers(unit, one, word)}
                 draft.metadata.setdefault("links", []).append(link)
@@ -230,7 +231,7 @@ def _type(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
 def _environment(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
     for one in unit.all("Service", "Environment"):
         yield one
-        for raw in _words(unit, one):
+        for raw in _words(unit, draft, one):
             name, equals, value = _without_specifiers(unit, one, raw).partition("=")
             if equals and _SHELL_NAME.match(name):
                 draft.environment[name] = value
@@ -238,7 +239,7 @@ def _environment(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
                 draft.lose("[Service] Environment", f"systemd ignores {raw}: it is not NAME=value", one.line)
     for one in unit.all("Service", "PassEnvironment"):
         yield one
-        for name in _words(unit, one):
+        for name in _words(unit, draft, one):
             if _SHELL_NAME.match(name) and name not in draft.environment:
                 draft.environment[name] = f"${{{name}}}"
                 draft.references.add(name)
@@ -371,30 +372,47 @@ def _without_specifiers(unit: _Unit, one: _Setting, text: str) -> str:
     return text.replace("%%", "%")
 
 
-def _words(unit: _Unit, one: _Setting) -> list[str]:
-    return [_unquoted(unit, one, raw) for raw in _raw_words(unit, one)]
+def _words(unit: _Unit, draft: ProcessDraft, one: _Setting) -> list[str]:
+    """Return the words of a list, up to the first one that systemd cannot read."""
+    raw, is_complete = _raw_words(one.value)
+    readable = [*takewhile(lambda word: not _has_unknown_escape(word), raw)]
+    if not is_complete or len(readable) < len(raw):
+        why = "systemd ignores the rest of the line, because of its quotation marks or escapes"
+        draft.lose(f"[{one.section}] {one.key}", why, one.line)
+    return [_unquoted(unit, one, word) for word in readable]
 
 
 def _command_words(unit: _Unit, one: _Setting) -> list[str]:
-    raw = _raw_words(unit, one)
+    """Return the words of a command, in which systemd keeps unknown escapes."""
+    raw, is_complete = _raw_words(one.value)
+    if not is_complete:
+        raise unit.fail(one.line, "a quotation mark is not closed")
     if ";" in raw:
         raise unit.fail(one.line, "there are several commands", "a definition starts one program")
     return [";" if word == r"\;" else _unquoted(unit, one, word) for word in raw]
 
 
-def _raw_words(unit: _Unit, one: _Setting) -> list[str]:
-    words, end = [], 0
-    text = one.value
+def _raw_words(text: str) -> tuple[list[str], bool]:
+    """Return the words with their quotation marks and escapes, and whether the text has no other ones."""
+    words: list[str] = []
+    end = 0
     while end < len(text):
         if text[end] in _BLANKS:
             end += 1
             continue
         match = _WORD.match(text, end)
         if match is None:
-            raise unit.fail(one.line, "a quotation mark is not closed")
+            return words, False
         words.append(match[0])
         end = match.end()
-    return words
+    return words, True
+
+
+def _has_unknown_escape(raw: str) -> bool:
+    return any(
+        len(match["other"]) > 1 if match["other"] is not None else _escaped(match) == match[0].encode()
+        for match in _PIECE.finditer(raw)
+    )
 
 
 def _unquoted(unit: _Unit, one: _Setting, raw: str) -> str:

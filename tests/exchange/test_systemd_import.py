@@ -234,6 +234,13 @@ def test_lines_that_systemd_ignores_are_reported() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["A=1 'B=2", "A=1 B=\\q C=3", r"A=1 B=\x00", r"A=1 B=\ud800", 'A=1 "'])
+def test_the_rest_of_a_list_that_systemd_cannot_read_is_reported(value: str) -> None:
+    found = unit(f"Environment={value}", "ExecStart=/bin/x")
+    assert found.document["definition"]["environment"] == {"A": "1"}
+    assert [(loss.field, loss.line) for loss in found.losses] == [("[Service] Environment", 2)]
+
+
 @given(st.text(st.sampled_from("ab%$\\\"'; \t\n[]={}@x0é#"), max_size=60))
 def test_any_text_is_imported_or_refused(text: str) -> None:
     try:

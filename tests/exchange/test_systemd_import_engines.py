@@ -1,6 +1,9 @@
-"""The units of 40 Debian packages: each is imported, or refused with a reason."""
+"""Units of Debian packages are imported, or refused with a reason, and systemd itself reads the same words."""
 
+import random
+import re
 import subprocess
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from registry.load.kinds import load_kinds
 from registry.load.source import WorkTree
 from registry.load.yaml.writer import to_yaml
 from tests.support.programs import required_program, skip_outside_of_ci
+from tests.support.systemd_manager import command, descriptions, values
 from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.engine
@@ -57,3 +61,56 @@ def test_each_unit_is_imported_or_refused_with_a_reason(units: list[Path], tmp_p
             assert loss.why
             assert loss.field.rpartition(" ")[2].rstrip("-@+!:|") in lines[loss.line - 1]
     assert outcomes["imported"] > outcomes["refused"] > 0
+
+
+PIECES = (
+    *("a", "b", '"', "'", "\\", r"\n", r"\x41", r"\u00e9", r"\101", r"\s", r"\;", "; ", " ", "  ", "\t", "\\\n"),
+    *("\\\n# c\n", "\n", "$$", "$", "${A}", "$A ", "%%", "é", "=", "#", r"\q", '""', "''", r"\"", r"\'", "{", "}"),
+    *("-", r"\\", "$B", "${B}", "|", "&", ":", "@", "x=y"),
+)  # fmt: skip
+
+
+def test_systemd_reads_the_same_words_and_variables() -> None:
+    chosen = random.Random(7)
+    texts = {}
+    for number in range(600):
+        variable, arguments = ("".join(chosen.choices(PIECES, k=chosen.randint(1, 9))) for _ in range(2))
+        text = f"[Service]\nEnvironment=A=1 B=2\nEnvironment=C={variable}\nExecStart=/bin/echo {arguments}\n"
+        texts[f"q{number}.service"] = text
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        main = f"[Unit]\nWants={' '.join(texts)}\n[Service]\nExecStart=/bin/echo\n"
+        for file, text in {**texts, "main.service": main}.items():
+            (folder / file).write_text(text)
+            (folder / file).chmod(0o644)
+        read = descriptions(folder / "main.service")
+    compared = 0
+    for file, text in texts.items():
+        try:
+            (found,) = read_unit(file, text, ImportOptions()).definitions
+        except UsageError:
+            continue
+        content = found.document["definition"]
+        variables = dict(value.split("=", 1) for value in values(read[file], "Environment"))
+        assert content.get("environment", {}) == variables, text
+        assert [content["exec"], *content.get("argv", [])] == expanded(command(read[file]), variables), text
+        compared += 1
+    assert compared > 300
+
+
+def expanded(words: list[str], variables: dict[str, str]) -> list[str]:
+    """The words with which the program starts, by systemd.service(5), "Command Lines"."""
+    found = words[:1]
+    for word in words[1:]:
+        if word.startswith("$") and word[1:2] not in ("{", "$"):
+            found += variables.get(word[1:], "").split()
+        else:
+            found.append(
+                re.sub(
+                    r"\$\$|\$\{([^}]*)\}",
+                    lambda match: "$" if match[1] is None else variables.get(match[1], ""),
+                    word,
+                )
+            )
+    return found
