@@ -241,6 +241,21 @@ def test_a_signal_ends_the_wait_for_the_message(script: Wrapper) -> None:
     process.communicate()
 
 
+@pytest.mark.engine
+def test_a_system_without_setsid(script: Wrapper, tmp_path: Path) -> None:
+    text = script.script.read_text()
+    assert text.count("command -v setsid") == 1
+    script.script.write_text(text.replace("command -v setsid", "false"))
+    done = script.run("-t", "0.2", "--", "sleep", "1000")
+    # Some shells control jobs on terminals only.
+    assert done in ((124, "", ""), (125, "", "registry-run: the program setsid is missing\n"))
+    if done[0] == 124:
+        program = (
+            "import os, signal as s; print(os.getpgrp() == os.getpid(), s.getsignal(s.SIGINT) is s.SIG_IGN)"
+        )
+        assert script.run("--", sys.executable, "-c", program) == (0, "True False\n", "")
+
+
 def test_programs_start_with_the_usual_signals(script: Wrapper) -> None:
     program = "import signal as s; print([s.getsignal(one) is s.SIG_IGN for one in (s.SIGINT, s.SIGQUIT, s.SIGTERM)])"
     assert script.run("--", sys.executable, "-c", program) == (0, "[False, False, False]\n", "")
