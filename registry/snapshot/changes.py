@@ -140,6 +140,11 @@ def _continue_tables(
         )
     if "groups" in known:
         found["groups"] = before.groups.with_changes(before.by_name, changes.definitions)
+    if "recent_definitions" in known and after.history is before.history:
+        places = changes.definitions.keys() | revisions.keys()
+        recent = before.recent_definitions.after(after, places)
+        if recent is not None:
+            found["recent_definitions"] = recent
     if not before.has_own_templates:
         # Settings, schemas and templates are the same.
         found["common_fingerprint"] = before.common_fingerprint

@@ -23,7 +23,7 @@ from registry.snapshot.fingerprints import (
     tombstones_fingerprint,
 )
 from registry.snapshot.groups import Groups, groups_of
-from registry.snapshot.recent import most_recent
+from registry.snapshot.recent import RecentDefinitions
 from registry.snapshot.revisions import RevisionChanges
 from registry.snapshot.tombstones import Tombstone, Tombstones
 
@@ -262,10 +262,15 @@ class Snapshot:
         """Definitions by what they have in common."""
         return groups_of(self.kinds, self.definitions)
 
-    @cached_property
+    @property
     def recent(self) -> tuple[Definition, ...]:
         """The definitions that changed last, newest first."""
-        return most_recent((one, self.revisions_of(one).newest_change) for one in self.definitions)
+        return self.recent_definitions.definitions
+
+    @cached_property
+    def recent_definitions(self) -> RecentDefinitions:
+        """The definitions that changed last, as a table that later snapshots continue."""
+        return RecentDefinitions.of(self)
 
     @cached_property
     def revision_count(self) -> int:
