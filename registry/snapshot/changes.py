@@ -11,7 +11,7 @@ from registry.model.addresses import folded
 from registry.model.definition import kind_and_name
 from registry.model.persistent import updated
 from registry.snapshot.revisions import current_revisions
-from registry.snapshot.snapshot import BrokenFile, Snapshot, concerns_site
+from registry.snapshot.snapshot import BrokenFile, DerivedBefore, Snapshot, concerns_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from registry.load.lookups import DefinitionChanges, QualifiedName
     from registry.model.definition import Definition
     from registry.snapshot.tombstones import Tombstone, TombstoneChanges
+
+_MOST_COLLECTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +147,22 @@ def _continue_tables(
         recent = before.recent_definitions.after(after, places)
         if recent is not None:
             found["recent_definitions"] = recent
+    found["derived_before"] = _derived_before(before, changes)
     if not before.has_own_templates:
         # Settings, schemas and templates are the same.
         found["common_fingerprint"] = before.common_fingerprint
+
+
+def _derived_before(before: Snapshot, changes: SnapshotChanges) -> dict[str, DerivedBefore]:
+    """Return what the renderers computed for the snapshot before, or for an even earlier one."""
+    changed = {place: before.by_name.get(place) for place in changes.definitions}
+    # Values that are not requested again do not collect changes forever.
+    older = {
+        name: DerivedBefore(value, {**changed, **earlier})
+        for name, (value, earlier) in before.derived_before.items()
+        if len(earlier) <= _MOST_COLLECTED
+    }
+    return {**older, **{name: DerivedBefore(value, changed) for name, value in before.derived.items()}}
 
 
 def _revision_count(tombstone: Tombstone | None) -> int:

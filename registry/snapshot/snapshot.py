@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from registry.cache.build_cache import BuildCache
 from registry.history.archive import NO_REVISIONS
@@ -68,6 +68,16 @@ class BrokenFile:
     revisions: Revisions
 
 
+class DerivedBefore(NamedTuple):
+    """What a renderer computed for an earlier snapshot of the same source.
+
+    `changed` are the definitions that changed since, as they were in the earlier snapshot; None for new ones.
+    """
+
+    value: Any
+    changed: Mapping[QualifiedName, Definition | None]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What one source holds.
@@ -107,6 +117,10 @@ class Snapshot:
     fingerprints: Fingerprints = field(default_factory=Fingerprints, init=False, repr=False)
     # What a renderer computes once from all definitions, by the name of its module.
     derived: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # The same of an earlier state of this source, where it can be continued.
+    derived_before: Mapping[str, DerivedBefore] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def persistent(self) -> Snapshot:
         """Return the same snapshot with persistent tables: `apply_changes` takes time that grows with the

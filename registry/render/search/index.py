@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -25,6 +25,7 @@ from registry.runtime import shared_map
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from registry.load.lookups import QualifiedName
     from registry.model.definition import Definition
     from registry.snapshot import Snapshot
 
@@ -40,10 +41,12 @@ The digest represents the contents of the definitions.
 
 
 def search_index(snapshot: Snapshot) -> SearchIndex:
-    """Return the index of a snapshot. It is computed once."""
-    found = snapshot.derived.get(__name__)
+    """Return the index of a snapshot. It is computed once, from that of an earlier state if there is one."""
+    found: SearchIndex | None = snapshot.derived.get(__name__)
     if found is None:
-        found = snapshot.derived[__name__] = SearchIndex(snapshot)
+        before = snapshot.derived_before.get(__name__)
+        found = before.value.after(snapshot, before.changed) if before is not None else SearchIndex(snapshot)
+        snapshot.derived[__name__] = found
     return found
 
 
@@ -73,6 +76,14 @@ def target_at(snapshot: Snapshot, path: str) -> Target | None:
     return search_index(snapshot).target_at(path)
 
 
+class _Item(NamedTuple):
+    """A definition with its number in the index and the place of its kind."""
+
+    number: int
+    kind_place: int
+    definition: Definition
+
+
 class SearchIndex:
     """The index of one snapshot.
 
@@ -82,9 +93,17 @@ class SearchIndex:
 
     def __init__(self, snapshot: Snapshot) -> None:
         """Read the runs that have changed since they were cached."""
+        self._take_facts(snapshot)
+        # Parts by their name and run, in order of run.
+        self._parts: dict[str, dict[int, bytes]] = {}
+        self._decoded: dict[str, dict[str, list[int]]] = {}
+        self._read_runs(snapshot, self._runs_of(snapshot))
+
+    def _take_facts(self, snapshot: Snapshot) -> None:
         self.kinds = list(snapshot.kinds)
         self.facets = facet_names(snapshot.kinds)
         self.count = sum(map(len, snapshot.by_kind.values()))
+        self._has_all_ids = self.count == sum(map(len, snapshot.published.values()))
         # The last id of each kind that is in use or was assigned.
         self._last_ids = [
             max(
@@ -94,17 +113,42 @@ class SearchIndex:
             )
             for kind in self.kinds
         ]
-        self._runs = self._runs_of(snapshot)
-        self._parts: dict[str, list[bytes]] = defaultdict(list)
-        digests = self._digests(snapshot)
-        found = snapshot.cache.get_or_compute(_RUNS, digests, self._compute)
-        for run in self._runs:
-            for line in found[run].splitlines():
+
+    def after(self, snapshot: Snapshot, changed: Mapping[QualifiedName, Definition | None]) -> SearchIndex:
+        """Return the index of a later state of the same source; see `DerivedBefore` for `changed`.
+
+        Reads the runs with these definitions only.
+        """
+        found = SearchIndex.__new__(SearchIndex)
+        found._take_facts(snapshot)
+        if not (self._has_all_ids and found._has_all_ids):
+            return SearchIndex(snapshot)  # the numbers of others can change, too
+        both = (*changed.values(), *map(snapshot.by_name.get, changed))
+        runs = {(one.id or 0) // _IN_ONE_RUN for one in both if one is not None}
+        touched = {name for name, parts in self._parts.items() if not runs.isdisjoint(parts)}
+        found._parts = {
+            name: {run: part for run, part in parts.items() if run not in runs} if name in touched else parts
+            for name, parts in self._parts.items()
+        }
+        found._decoded = {}
+        found._read_runs(snapshot, found._items_in(snapshot, sorted(runs)))
+        return found
+
+    def _read_runs(self, snapshot: Snapshot, runs: Mapping[int, Sequence[_Item]]) -> None:
+        """Add the parts of runs."""
+        by_key = {str(run): items for run, items in runs.items()}
+        read = snapshot.cache.get_or_compute(_RUNS, self._digests(by_key), partial(self._compute, by_key))
+        added: dict[str, dict[int, bytes]] = defaultdict(dict)
+        for run in runs:
+            for line in read[str(run)].splitlines():
                 name, _, part = line.partition(b"\t")
-                self._parts[name.decode()].append(part)
-        if self.has_shards:
-            rows = self._parts.pop(_ROWS)
-            self._parts |= {f"{_ROWS} {run}": [part] for run, part in zip(self._runs, rows, strict=True)}
+                added[name.decode()][run] = part
+        together = {
+            part_name: dict(sorted({**self._parts.get(part_name, {}), **parts}.items()))
+            for part_name, parts in added.items()
+        }
+        # Words that no definition has any more have no file.
+        self._parts = {key: parts for key, parts in {**self._parts, **together}.items() if parts}
 
     @property
     def has_shards(self) -> bool:
@@ -120,7 +164,7 @@ class SearchIndex:
         known = self._decoded
         if shard not in known:
             places: dict[str, list[int]] = {}
-            for part in self._parts.get(f"{_TERMS}{shard}", ()):
+            for part in self._parts.get(f"{_TERMS}{shard}", {}).values():
                 for term, some in orjson.loads(part).items():
                     places.setdefault(term, []).extend(some)
             known[shard] = places
@@ -132,13 +176,17 @@ class SearchIndex:
         Only words that are compared with tolerance for typing errors.
         """
         return sorted(
-            {word for part in self._parts.get(f"{_ENDINGS}{shard}", ()) for word in orjson.loads(part)}
+            {
+                word
+                for part in self._parts.get(f"{_ENDINGS}{shard}", {}).values()
+                for word in orjson.loads(part)
+            }
         )
 
     def facet(self, name: str) -> Mapping[str, Sequence[int]]:
         """Return the numbers of the definitions with each value of a facet, values in order."""
         found: dict[str, list[int]] = defaultdict(list)
-        for part in self._parts.get(f"{_FACET}{name}", ()):
+        for part in self._parts.get(f"{_FACET}{name}", {}).values():
             for value, numbers in orjson.loads(part).items():
                 found[value] += numbers
         return dict(sorted(found.items()))
@@ -172,10 +220,14 @@ class SearchIndex:
         return {path: (parts, body) for parts, (path, body) in self._paths_and_bodies()}
 
     def _paths_and_bodies(self) -> Iterator[tuple[Sequence[bytes], tuple[str, Callable[[], object]]]]:
-        for name, parts in self._parts.items():
-            what, _, of = name.partition(" ")
-            if what == _ROWS:
-                yield parts, (addresses.search_rows(of), partial(_merged, parts))
+        for name, by_run in self._parts.items():
+            parts = [*by_run.values()]
+            of = name.partition(" ")[2]
+            if name == _ROWS and self.has_shards:
+                for run, part in by_run.items():
+                    yield [part], (addresses.search_rows(str(run)), partial(_merged, [part]))
+            elif name == _ROWS:
+                yield parts, (addresses.search_rows(""), partial(_merged, parts))
             elif name.startswith(_ENDINGS):
                 yield parts, (addresses.search_endings(of), partial(self.words_ending, of))
             elif name.startswith(_FACET):
@@ -191,40 +243,54 @@ class SearchIndex:
         # Pairs: a value can be any text, which a key of a JavaScript object cannot.
         return [(value, _steps(numbers)) for value, numbers in self.facet(name).items()]
 
-    @cached_property
-    def _decoded(self) -> dict[str, dict[str, list[int]]]:
-        return {}
-
-    def _runs_of(self, snapshot: Snapshot) -> dict[str, list[tuple[int, int, Definition]]]:
-        """Return number, place of the kind, and definition, by run, in order of number."""
-        numbered = []
+    def _runs_of(self, snapshot: Snapshot) -> dict[int, list[_Item]]:
+        """Return the definitions by run, in order of number."""
+        numbered: list[_Item] = []
         for place, kind in enumerate(self.kinds):
-            listed = snapshot.published[kind.name]
-            numbered += [(one.id or 0, place, one) for one in listed]
+            numbered += [self._item(one.id or 0, place, one) for one in snapshot.published[kind.name]]
             pending = [one for one in snapshot.by_kind[kind.name] if one.id is None]
             numbered += [
-                (self._last_ids[place] + number, place, one) for number, one in enumerate(pending, 1)
+                self._item(self._last_ids[place] + number, place, one)
+                for number, one in enumerate(pending, 1)
             ]
-        runs: dict[str, list[tuple[int, int, Definition]]] = defaultdict(list)
-        for number, place, one in sorted(numbered, key=lambda item: item[:2]):
-            runs[str(number // _IN_ONE_RUN)].append((number * len(self.kinds) + place, place, one))
+        runs: dict[int, list[_Item]] = defaultdict(list)
+        for item in sorted(numbered, key=lambda item: item.number):
+            runs[item.number // len(self.kinds) // _IN_ONE_RUN].append(item)
         return runs
 
-    def _digests(self, snapshot: Snapshot) -> dict[str, str]:
+    def _items_in(self, snapshot: Snapshot, runs: Iterable[int]) -> dict[int, list[_Item]]:
+        """As `_runs_of`, of some runs; all definitions have ids."""
+        found = {}
+        for run in runs:
+            start = run * _IN_ONE_RUN
+            items = [
+                self._item(number, place, one)
+                for place, kind in enumerate(self.kinds)
+                for number in range(start, start + _IN_ONE_RUN)
+                if (one := snapshot.definition(kind.name, number)) is not None
+            ]
+            if items:
+                found[run] = sorted(items, key=lambda item: item.number)
+        return found
+
+    def _item(self, number: int, place: int, definition: Definition) -> _Item:
+        return _Item(number * len(self.kinds) + place, place, definition)
+
+    def _digests(self, runs: Mapping[str, Sequence[_Item]]) -> dict[str, str]:
         traits = [[kind.name, repr(kind.traits)] for kind in self.kinds]
         common = hashlib.blake2b(orjson.dumps([program_digest(), traits]), digest_size=16).digest()
         digests = {}
-        for run, items in self._runs.items():
+        for run, items in runs.items():
             facts = "\0".join([f"{number}\0{one.name}\0{one.id}\0{one.blob}" for number, _, one in items])
             digest = hashlib.blake2b(common, digest_size=16)
             digest.update(facts.encode("utf-8", "surrogateescape"))
             digests[run] = digest.hexdigest()
         return digests
 
-    def _compute(self, runs: Sequence[str]) -> dict[str, bytes]:
-        return dict(zip(runs, shared_map(self._read, [self._runs[run] for run in runs]), strict=True))
+    def _compute(self, items: Mapping[str, Sequence[_Item]], runs: Sequence[str]) -> dict[str, bytes]:
+        return dict(zip(runs, shared_map(self._read, [items[run] for run in runs]), strict=True))
 
-    def _read(self, items: Sequence[tuple[int, int, Definition]]) -> bytes:
+    def _read(self, items: Sequence[_Item]) -> bytes:
         """Return all parts of one run."""
         rows: dict[str, Any] = {}
         facets: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in self.facets}
