@@ -63,7 +63,7 @@ test: lint test-tools $(NODE)/node_modules/.installed ## lint, types, layers, un
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not engine and not soak'
 
 .PHONY: test-engines
-test-engines: .venv/.installed-dev .venv-tools/.installed $(HOST_TOOLS)/node_modules/.installed ## SQL tables on MariaDB and PostgreSQL, the site on Caddy, Apache and programs of Cloudflare and Netlify, publishing to sshd and Ceph; installs them where they are missing
+test-engines: .venv/.installed-dev .venv-tools/.installed $(HOST_TOOLS)/node_modules/.installed ## SQL tables on MariaDB and PostgreSQL, the site on Caddy, Apache and programs of Cloudflare and Netlify, publishing to sshd and Ceph, exports in systemd, supervisord, honcho, docker-compose, cwltool and Slurm; installs them where they are missing
 	@scripts/install-engines
 	$(BIN)/pytest -m engine
 
