@@ -58,6 +58,12 @@ _LARGEST_INPUT_BYTES = 256 * 1024 * 1024
     help="Start the programs directly. They can read, change and send everything that you can.",
 )
 @click.option(
+    "--on",
+    "engine",
+    type=click.Choice(("slurm",)),
+    help="Run the programs on a cluster, with your rights there, instead of in the sandbox.",
+)
+@click.option(
     "--read",
     "readable",
     multiple=True,
@@ -85,6 +91,7 @@ def command(
     save_example: bool,
     title: str | None,
     no_sandbox: bool,
+    engine: str | None,
     readable: tuple[Path, ...],
     limit_s: float,
     format_: str,
@@ -95,6 +102,9 @@ def command(
     its definition. It runs in a sandbox of bubblewrap: it has no network, an empty /tmp, and can only read the system's
     programs and libraries, the folder of the executable and its working directory. A service with `stream` adapters
     gets the messages of the example on one stream; it is stopped when it has been silent for a second.
+
+    With --on slurm, each run is a job step of Slurm, in an allocation of its own. Services are skipped. The node reads
+    messages in files and writes answers in files in a folder below TMPDIR, which all nodes must share.
 
     A definition whose program or folder is not on this host, or whose adapters need another machine, is skipped. With
     --save-example the program runs twice: of an output that differs from run to run, only a size is recorded.
@@ -111,6 +121,7 @@ def command(
       registry try text/remove-x
       registry try --all --format junit
       registry try text/remove-x --input message.txt
+      registry try text/remove-x --on slurm
       registry try text/remove-x --input message.txt --save-example --title "three letters"
     """
     if bool(names) == everything:
@@ -121,7 +132,8 @@ def command(
     opened, definitions = _selected(root, source, names, kind)
     if save_example and source != "worktree":
         raise UsageError("--save-example changes the work tree, not a commit", "omit --source")
-    runner = _runner(_launcher(no_sandbox=no_sandbox), readable, limit_s)
+    launcher = _launcher(no_sandbox=no_sandbox) if engine is None else _cluster(no_sandbox=no_sandbox)
+    runner = _runner(launcher, readable, limit_s)
     with interrupted_by_sigterm():
         if not has_message:
             _try_examples(definitions, opened, runner, format_, everything=everything)
@@ -168,6 +180,18 @@ def _launcher(*, no_sandbox: bool) -> "Launcher":
             "install bubblewrap (Linux), or use --no-sandbox if you trust the programs",
         )
     return sandbox
+
+
+def _cluster(*, no_sandbox: bool) -> "Launcher":
+    """Return the cluster of Slurm. Raises UsageError if there is none."""
+    from registry.execution.slurm import SlurmCluster
+
+    if no_sandbox:
+        raise UsageError("--on slurm has no sandbox anyway", "omit --no-sandbox")
+    cluster = SlurmCluster()
+    if cluster.unusable_because:
+        raise UsageError(f"there is no cluster with Slurm: {cluster.unusable_because}")
+    return cluster
 
 
 def _runner(launcher: "Launcher", readable: Sequence[Path], limit_s: float) -> "Runner":

@@ -116,7 +116,12 @@ class Bubblewrap:
             number = options.fileno()
             arguments = (_PROGRAM, "--args", str(number), "--", *program.arguments)
             environment = {"PATH": os.defpath if shutil.which(_PROGRAM, path=os.defpath) else _bwrap_folder()}
-            yield LaunchCommand(arguments, environment, "/", (number,), _WRAPPERS, f"{_PROGRAM}: ")
+            yield LaunchCommand(arguments, environment, "/", (number,), _WRAPPERS, failure=_failure)
+
+
+def _failure(status: int | None, errors: str) -> str:
+    """Return why bwrap could not start the program, which is the last line of its own error."""
+    return errors.strip().splitlines()[-1] if status == 1 and errors.startswith(f"{_PROGRAM}: ") else ""
 
 
 def _bwrap_folder() -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 
@@ -25,7 +25,8 @@ class Program:
     `arguments` has the executable, as `Launcher.find` returned it, and then its arguments. `environment` is
     complete: the program gets no other variables. `cwd` is an absolute path. `readable` are absolute paths
     that the program needs besides those of the system, `writable` is the folder for its messages; a launcher
-    that hides files must show these.
+    that hides files must show these. `longest_s` is the longest time until the program is killed, for
+    launchers that reserve time. `is_service`: it does not end by itself.
     """
 
     arguments: tuple[str, ...]
@@ -33,6 +34,8 @@ class Program:
     cwd: str
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    longest_s: float = 0.0
+    is_service: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,8 @@ class LaunchCommand:
     `inherited` are open file descriptors that the command reads. `wrappers` is the number of processes that
     the launcher puts above the program, one below the other: they get no SIGTERM, since they would end
     without giving the program its time. 0 if the started process is the program, or forwards signals to it.
-    `failure_mark` begins the error output if the launcher could not start the program; "" if it has no such
-    mark.
+    `terminate` sends SIGTERM to the program, if its processes are not below the started one. `failure`
+    returns, for an exit status and error output, why the launcher could not start the program; "" if it did.
     """
 
     arguments: tuple[str, ...]
@@ -51,7 +54,8 @@ class LaunchCommand:
     cwd: str
     inherited: tuple[int, ...] = ()
     wrappers: int = 0
-    failure_mark: str = ""
+    terminate: Callable[[], None] | None = None
+    failure: Callable[[int | None, str], str] = lambda _status, _errors: ""
 
 
 class Launcher(Protocol):
@@ -81,7 +85,10 @@ class Launcher(Protocol):
         """Return why this host cannot run the program, such as a missing folder; "" if nothing is known."""
 
     def command(self, program: Program) -> AbstractContextManager[LaunchCommand]:
-        """Return the command that runs the program. What it needs exists until the context ends."""
+        """Return the command that runs the program. What it needs exists until the context ends.
+
+        Raises CannotTryError if what the launcher needs cannot be had.
+        """
 
 
 class DirectLauncher:

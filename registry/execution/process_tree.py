@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _PROC = Path("/proc")
 _IS_LINUX = sys.platform == "linux"
@@ -36,14 +36,27 @@ class _Process(NamedTuple):
 class ProcessTree:
     """A started process, which leads a session, and its descendants. Made by `watched_tree` only."""
 
-    def __init__(self, process: subprocess.Popen[bytes], wrappers: int, earlier: frozenset[int]) -> None:
-        """`earlier` are the children that this process had before."""
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        wrappers: int,
+        earlier: frozenset[int],
+        terminate: Callable[[], None] | None = None,
+    ) -> None:
+        """`earlier` are the children that this process had before.
+
+        `terminate` sends SIGTERM to a program on another machine, of which this tree is only the client.
+        """
+        self._terminate = terminate
         self._process = process
         self._wrappers = wrappers
         self._earlier = earlier
 
     def terminate(self) -> None:
         """Send SIGTERM to all processes except those that the launcher put above the program."""
+        if self._terminate is not None:
+            self._terminate()
+            return
         if not _IS_LINUX:
             self._signal_group(signal.SIGTERM)
             return

@@ -82,7 +82,10 @@ def run_definition(inside: Mapping[str, Any], message: bytes, runner: Runner) ->
     if len(message) > channels[0].most_bytes:
         return RunResult(f"the message is larger than the input adapter allows ({len(message):,} bytes)")
     with _new_folder() as folder:
-        return _Run(inside, channels, folder, runner).result(executable, environment, message)
+        try:
+            return _Run(inside, channels, folder, runner).result(executable, environment, message)
+        except CannotTryError as error:
+            return RunResult(error.reason)
 
 
 @contextmanager
@@ -137,12 +140,15 @@ class _Run:
         }
 
     def result(self, executable: str, environment: Mapping[str, str], message: bytes) -> RunResult:
+        is_service, limits = self._inside.get("process_type") == "service", self._limits()
         program = Program(
             (executable, *self._arguments()),
             environment,
             text_of(self._inside.get("cwd")) or str(self._exchange),
             self._runner.readable,
             (str(self._exchange),),
+            limits.seconds + limits.grace_s,
+            is_service,
         )
         launcher = self._runner.launcher
         if obstacle := launcher.obstacle(program):
@@ -151,10 +157,10 @@ class _Run:
             self._files["input"].parent.mkdir(parents=True, exist_ok=True)
             self._files["input"].write_bytes(message)
         with launcher.command(program) as command:
-            if self._inside.get("process_type") == "service":
-                done = run_with_pipes(command, self._talk(message), self._limits())
+            if is_service:
+                done = run_with_pipes(command, self._talk(message), limits)
             else:
-                done = run_with_files(command, self._streams(message), self._exchange, self._limits())
+                done = run_with_files(command, self._streams(message), self._exchange, limits)
         if done.end is End.NOT_STARTED:
             return RunResult(f"the program cannot be started: {done.reason}")
         return self._interpreted(done)

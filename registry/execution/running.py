@@ -329,7 +329,7 @@ def _started(
                 pass_fds=command.inherited,
                 start_new_session=True,
             )
-        tree = ProcessTree(process, command.wrappers, earlier)
+        tree = ProcessTree(process, command.wrappers, earlier, command.terminate)
         try:
             yield process, tree
         finally:
@@ -397,9 +397,6 @@ def _not_started(error: OSError | ValueError, started: float) -> Finished:
 
 def _checked_start(found: Finished, command: LaunchCommand, *, is_swapped: bool) -> Finished:
     """Return the run, or that the launcher could not start the program, which it reports as its own error."""
-    mark = command.failure_mark.encode()
     reported, other = (found.output, found.errors) if is_swapped else (found.errors, found.output)
-    if not mark or found.status != 1 or not reported.startswith(mark) or other:
-        return found
-    reason = reported.decode("utf-8", "replace").strip().splitlines()[-1]
-    return Finished(End.NOT_STARTED, None, b"", b"", found.seconds, reason=reason)
+    reason = "" if other else command.failure(found.status, reported.decode("utf-8", "replace"))
+    return Finished(End.NOT_STARTED, None, b"", b"", found.seconds, reason=reason) if reason else found

@@ -48,7 +48,8 @@ SchedulerParameters=sched_min_interval=0,batch_sched_delay=0
 ReturnToService=2
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=1000
-PartitionName=all Nodes=ALL Default=YES State=UP
+EnforcePartLimits=ALL
+PartitionName=all Nodes=ALL Default=YES State=UP MaxTime=30-0
 """
 """`config_overrides`: the node has eight processors for Slurm, whatever the machine has."""
 
