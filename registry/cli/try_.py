@@ -231,7 +231,19 @@ def _selected(
         if one.kind not in snapshot.kinds.using("process"):
             raise UsageError(f"{one.kind}/{one.name} cannot be run", "it has no program")
         found.append(one)
+    _refuse_errors(opened, found)
     return opened, found
+
+
+def _refuse_errors(source: "Source", definitions: "Sequence[Definition]") -> None:
+    """Raise ProblemsError if the file of one of the definitions has errors."""
+    from registry.model.problem import has_errors
+    from registry.pipeline import check_source
+
+    paths = frozenset(one.path for one in definitions)
+    problems = [one for one in check_source(source, only=paths).problems if one.span.path in paths]
+    if has_errors(problems):
+        raise ProblemsError(problems, source.read)
 
 
 def _try_examples(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from registry.check.placeholders import PLACEHOLDERS
+from registry.execution.framing import FRAMINGS
 from registry.model.adapter import adapter_parameters, size_in_bytes
 from registry.model.values import map_of, text_of
 
@@ -81,6 +82,8 @@ def _channel(side: str, inside: Mapping[str, Any], *, is_service: bool) -> Chann
     if kind == "stream" and is_service:
         stream = text_of(params.get("stream_name")) or _STREAM_OF[side]
         framing = text_of(params.get("framing")) or "lines"
+        if framing not in FRAMINGS:
+            raise CannotTryError(f"its {side} adapter has the unknown framing `{framing}`")
         return Channel(Medium.FRAMED, stream, framing=framing, most_bytes=most)
     process = "service" if is_service else "single process"
     raise CannotTryError(f"its {side} adapter is `{kind}`, which cannot be tried with a {process}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+FRAMINGS = ("whole", "lines", "nul", "netstring", "length32")
 _LENGTH_BYTES = 4
 _MOST_DIGITS = 10
 

@@ -208,8 +208,12 @@ def test_wrong_use(registry: RepoBuilder, run: Run, words: tuple[str, ...], mess
 
 
 def test_errors_in_files_come_first(registry: RepoBuilder, run: Run) -> None:
-    registry.define("broken", "definition: {exec: 1}\n")
-    assert run("try", "--all", "--no-sandbox", "-C", str(registry.root)).code == 1
+    registry.define("broken", "definition: {exec: cat, timeout: -1}\n")
+    for words in (["--all"], ["broken", "--input", os.devnull]):
+        done = run("try", *words, "--no-sandbox", "-C", str(registry.root))
+        assert (done.code, done.out) == (1, "")
+        assert "broken.yaml:1:" in done.err
+    assert run("try", "good", "--no-sandbox", "-C", str(registry.root)).code == 0
 
 
 def test_without_a_sandbox_nothing_runs(

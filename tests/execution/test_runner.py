@@ -126,6 +126,8 @@ def test_what_the_system_cannot_pass_is_a_result() -> None:
         assert run(inside).obstacle.startswith("the program cannot be started: ")
     odd = {"exec": "printf", "argv": [1, None, {"a": 2}], "environment": {"A": 5}, "timeout": "soon"}
     assert run(odd).output == b"1"
+    unknown = service("cat", "chunks")
+    assert run(unknown).obstacle == "its input adapter has the unknown framing `chunks`"
     assert run({"exec": 5}).obstacle == "the program  is not on this host"
     assert run({"exec": "cat", "input_adapter": {"input_type": []}}).obstacle != ""
     assert run({"exec": "cat", "cwd": 7}, b"a").output == b"a"
