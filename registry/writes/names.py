@@ -20,11 +20,14 @@ _LONGEST_BASE = 100
 
 
 def name_for(kind: Kind, document: dict[str, Any], number: int) -> str:
-    """Return `posted/<folder>/<base>-<id>`.
+    """Return `posted/<folder>/<base>-<id>`, or the name that a definition of such a kind contains.
 
-    The base is `process_name`, else the base name of the executable, with characters that names do not allow
-    replaced by `-`.
+    The latter is not checked. The base is `process_name`, else the base name of the executable, with
+    characters that names do not allow replaced by `-`.
     """
+    repeated = value_at(document, kind.traits.name_field)
+    if isinstance(repeated, str) and repeated:
+        return repeated
     inside = document.get("definition")
     named = inside.get("process_name") if isinstance(inside, dict) else None
     executable = value_at(document, kind.traits.executable)

@@ -321,6 +321,20 @@ def test_a_committed_change_is_shown(tmp_path: Path) -> None:
         assert done.status == 204, done.body
         listed = json.loads(ask(server.address, f"{LIST}/a.b%2Fc/versions").body)
         assert [one[1] for one in summary(listed)] == ["1.1.0", "1.0.0"]
+        # A new server gets the file with its name.
+        new: dict[str, Any] = {
+            "title": "D",
+            "owners": ["t"],
+            "definition": {"name": "a.b/d", "description": "D", "version": "1.0.0"},
+        }
+        assert client.send("POST", f"/api/{KIND}/", new).status == 201
+        assert (
+            summary(json.loads(ask(server.address, f"{LIST}/a.b%2Fd/versions/latest").body))[0][1] == "1.0.0"
+        )
+        for name, status in (("../x", 422), ("a.b/d", 409), ("weather", 422)):
+            wrong = {**new, "definition": {**new["definition"], "name": name}}
+            assert client.send("POST", f"/api/{KIND}/", wrong).status == status, name
+        assert client.send("DELETE", f"/api/{KIND}/2/").status == 204
         assert client.send("DELETE", f"/api/{KIND}/1/").status == 204
         assert json.loads(ask(server.address, LIST).body)["servers"] == []
         assert summary(json.loads(ask(server.address, f"{LIST}/a.b%2Fc/versions").body))[0][2] == "deleted"
