@@ -21,7 +21,8 @@ from tests.support.seeds import seeds
 
 PAGE = "process_definition/a/index.html"
 APPLICATION = (
-    "title: {}\nlifecycle: {}\ndefinition: {{mappings: {{hotel: {{iaas_image: i, iaas_allocation: a}}}}}}\n"
+    "title: {0}\nlifecycle: {1}\ncontainer_image: 'example.org/i:{0}'\n"
+    "definition: {{mappings: {{hotel: {{iaas_image: i, iaas_allocation: a}}}}}}\n"
 )
 
 
@@ -189,6 +190,8 @@ def test_updates_show_what_reading_everything_shows(
     rng = random.Random(seed)
     for name in "abcde":
         repo.define(name)
+    if seed % 2:  # pages and exports of a definition contain the image of its application then
+        repo.write("registry.yaml", "registry_id: registry-1\nexports: [compose, procfile]\n")
     repo.write("definitions/application/media.yaml", APPLICATION.format("Media", "production"))
     repo.write("definitions/application/disk.yaml", APPLICATION.format("Disk", "production"))
     repo.commit("start")
