@@ -204,6 +204,10 @@ def _variables(draft: ProcessDraft, expansion: _Expansion, text: str, line: int)
         if len(triple) != 3 or triple[1] != "=":
             raise UsageError(f"{draft.place}: environment is not a list of NAME=value")
         name, value = triple[0], triple[2].strip("'\"")
+        if any(word in name for word in references):
+            raise UsageError(f"{draft.place}: the name of a variable is on the host of supervisord")
+        draft.environment.pop(name, None)
+        draft.references.discard(name)
         if value in references:
             draft.environment[name] = f"${{{references[value]}}}"
             draft.references.add(name)

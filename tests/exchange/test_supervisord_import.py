@@ -83,6 +83,7 @@ def test_programs_become_definitions_and_the_rest_is_listed() -> None:
         ("[program:a]\ncommand=x 'y", "the command cannot be split"),
         ("[program:a]\nuser=me", "there is no program"),
         ("[program:a]\ncommand=x\nenvironment=A", "is not a list of NAME=value"),
+        ("[program:a]\ncommand=x\nenvironment=%(ENV_B)sA=1", "the name of a variable is on the host"),
         ("[program:a]\ncommand=x\nenvironment=A='b", "environment cannot be split"),
         ("[program:a]\ncommand=x\ndirectory=srv", "not an absolute path"),
         ("command=x", ":1: the line is no section"),
@@ -98,6 +99,10 @@ def test_what_cannot_be_imported_is_refused_with_its_line(text: str, said: str) 
 def test_the_folder_of_the_file_must_be_known() -> None:
     with pytest.raises(UsageError, match="the folder of the file"):
         read_supervisord("s.conf", "[program:a]\ncommand=%(here)s/x", ImportOptions())
+
+
+def test_a_later_value_that_is_lost_leaves_no_earlier_one() -> None:
+    assert "environment" not in program("command=x", "environment=A=1,A=a%(ENV_B)s")
 
 
 def test_later_values_win_and_marks_do_not_meet_values() -> None:
