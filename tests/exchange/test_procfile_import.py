@@ -1,9 +1,10 @@
 """Procfiles: a line that starts one program becomes its words, any other one a call of the shell."""
 
 import shlex
+import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.errors import UsageError
@@ -83,3 +84,40 @@ def test_quoted_words_come_back(words: list[str]) -> None:
     found = simple_command(shlex.join(["/bin/x", *words]))
     assert found is not None
     assert list(found.words) == ["/bin/x", *words]
+
+
+PIECES = (
+    "a",
+    "=",
+    "'",
+    '"',
+    "\\",
+    " ",
+    "  ",
+    "#",
+    "~",
+    "$",
+    "{",
+    "}",
+    "*",
+    "!",
+    "''",
+    '""',
+    r"\'",
+    r"\"",
+    "é",
+    "-",
+    "%",
+    ",",
+    ":",
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
+def test_a_shell_gives_the_program_the_same_words(text: str) -> None:
+    line = f"exec /usr/bin/printf '%s\\0' '' {text}"
+    found = simple_command(line)
+    if found is not None:
+        done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True, cwd="/")
+        assert done.stdout.split("\0")[:-1] == list(found.words[2:])
