@@ -8,6 +8,7 @@ the reader of systemd 252 decides (load-fragment.c, utf8.c).
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from registry.exchange.exporter import Exportable, ExportedText, Exporter, NotExportableError
 from registry.exchange.fields import Carried, FieldTable, Loss, Lost, is_reference, losses
@@ -64,6 +65,7 @@ _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in _PLANES)
 _NONCHARACTER = re.compile(f"[{_NONCHARACTERS}]")
 _UNREADABLE = re.compile(rf"[\x00-\x08\x0e-\x1f\x7f{_NONCHARACTERS}]")
+_ADDRESS_SIGNS = ":/?#[]@!$&()*+,;=%"
 _SAFE_WORD = re.compile(r"[A-Za-z0-9_./:=,@+-]+")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -91,11 +93,11 @@ def _is_single(one: Exportable) -> bool:
 
 def _unit(one: Exportable) -> list[tuple[str, str]]:
     title = _specifiers(_readable(text_of(one.document.get("title"))))
-    links = [_specifiers(_readable(text_of(link.get("href")))) for link in list_of(one.document.get("links"))]
+    links = [_specifiers(_address(text_of(link.get("href")))) for link in list_of(one.document.get("links"))]
     settings = {
         # A backslash at the end of a line joins it with the next one; systemd removes the space.
         "Description": f"{title} " if title.endswith("\\") else title,
-        "Documentation": " ".join(f'"{link}"' if "'" in link else link for link in links),
+        "Documentation": " ".join(links),
         "X-Registry-Name": one.name,
         "X-Registry-Id": str(one.id) if one.id is not None else "",
         "X-Registry-Revision": str(one.revision) if one.revision else "",
@@ -176,9 +178,7 @@ def _lost(one: Exportable) -> Iterator[Loss]:
                 yield Loss(f"/links/{place}/{key}", "a unit has addresses of documentation only")
     for name, value in map_of(one.inside.get("environment")).items():
         if is_reference(value) and value != f"${{{name}}}":
-            why = (
-                f"in a unit, a variable of the host has the same name in the process: set {name} to its value"
-            )
+            why = "a unit does not rename variables: set this one in the file of EnvironmentFile="
             yield Loss(pointer_of(("definition", "environment", name)), why)
 
 
@@ -193,6 +193,8 @@ def _check_program(program: str) -> None:
         why = "systemd starts no program by a relative path"
     elif program.endswith("/") or program in (".", ".."):
         why = "it is a folder"
+    elif program == ";":
+        why = "systemd takes it for the end of a command"
     if why:
         raise _refusal(("exec",), why)
 
@@ -202,6 +204,8 @@ def _folder(path: str) -> str:
     _check_text(path, steps)
     if path != path.rstrip(" ") or path.endswith("\\"):
         raise _refusal(steps, "systemd cannot read a path that ends in a blank or a backslash")
+    if ".." in path.split("/"):
+        raise _refusal(steps, "systemd takes no working directory with `..`")
     return _specifiers(path)
 
 
@@ -217,6 +221,11 @@ def _word(text: str, steps: _Steps) -> str:
 def _check_text(text: str, steps: _Steps) -> None:
     if _NONCHARACTER.search(text):
         raise _refusal(steps, "systemd takes a noncharacter of Unicode for invalid text")
+
+
+def _address(href: str) -> str:
+    """Return an address in the characters of RFC 3986, as systemd ignores others."""
+    return quote(href, safe=_ADDRESS_SIGNS, errors="replace")
 
 
 def _readable(text: str) -> str:
@@ -245,8 +254,8 @@ EXPORTER = Exporter(
     lambda name: f"{unit_name(name)}.service",
     limits=(
         "`exec` that is a relative path, ends in `/`, contains `\"`, `'`, `\\` or `$`, or begins with `-`, "
-        "`@`, `:`, `+`, `!` or `|`",
-        "`cwd` that ends in a blank or a backslash",
+        "`@`, `:`, `+`, `!` or `|`; and `;`",
+        "`cwd` that ends in a blank or a backslash, or has the step `..`",
         "variables whose names are not letters, digits and `_`",
         "noncharacters of Unicode, such as U+FFFE",
         *WRAPPER_LIMITS,

@@ -141,6 +141,14 @@ def test_a_short_limit_is_not_without_limit() -> None:
     assert found["TimeoutStartSec"] == ["0.000001"]
 
 
+def test_addresses_have_the_characters_of_rfc_3986() -> None:
+    links = [{"href": "https://example.org/a?b=c%20#d"}, {"href": "https://example.org/é'\\"}]
+    found = settings(EXPORTER.export(exportable(links=links)).text)
+    assert found["Documentation"] == [
+        "https://example.org/a?b=c%%20#d https://example.org/%%C3%%A9%%27%%5C",
+    ]
+
+
 @given(NAMES, TEXTS, st.lists(TEXTS, max_size=4), ENVIRONMENTS, TEXTS.map(lambda it: f"/{it}"))
 def test_hostile_texts_arrive_as_written(
     name: str, title: str, argv: list[str], environment: dict[str, str], cwd: str
@@ -169,12 +177,27 @@ def is_in_limits(error: NotExportableError, inside: Any) -> bool:
         return any(0xFDD0 <= ord(char) <= 0xFDEF or ord(char) & 0xFFFF >= 0xFFFE for char in inside)
     if "name" in error.why:
         return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", steps[-1]) is None
-    return steps == ("cwd",) and inside.endswith((" ", "\\"))
+    return steps == ("cwd",) and (inside.endswith((" ", "\\")) or ".." in inside.split("/"))
 
 
 @pytest.mark.parametrize(
     "program",
-    ["bin/x", "/bin/a'b", "/bin/a\\b", '"x"', "-x", "@x", ":x", "+x", "!x", "|x", "/bin/", "/bin/$x", ".."],
+    [
+        "bin/x",
+        "/bin/a'b",
+        "/bin/a\\b",
+        '"x"',
+        "-x",
+        "@x",
+        ":x",
+        "+x",
+        "!x",
+        "|x",
+        "/bin/",
+        "/bin/$x",
+        "..",
+        ";",
+    ],
 )
 def test_programs_that_systemd_cannot_start(program: str) -> None:
     with pytest.raises(NotExportableError) as caught:
@@ -193,6 +216,7 @@ def test_programs_that_systemd_cannot_start(program: str) -> None:
         ({"environment": {"A": "\ufdd0"}}, "/definition/environment/A"),
         ({"cwd": "/a "}, "/definition/cwd"),
         ({"cwd": "/a\\"}, "/definition/cwd"),
+        ({"cwd": "/a/../b"}, "/definition/cwd"),
     ],
 )
 def test_refusals(inside: dict[str, Any], field: str) -> None:

@@ -51,7 +51,7 @@ def test_hostile_texts_arrive_as_written(folder: Path) -> None:
     variables = {f"V{number}": text for number, text in enumerate(HOSTILE) if text != "${HOME}"}
     one = exportable(
         title='100% "a" \\',
-        links=[{"href": "https://example.org/a%20'b"}],
+        links=[{"href": "https://example.org/a%20'é\\"}],
         exec="/bin/echo",
         argv=list(HOSTILE),
         environment=variables | {"TOKEN": "${TOKEN}"},
@@ -69,7 +69,7 @@ def test_hostile_texts_arrive_as_written(folder: Path) -> None:
     assert dict(value.split("=", 1) for value in values(lines, "Environment")) == variables
     expected = {
         "Description": '100% "a" \\',
-        "Documentation": "https://example.org/a%20'b",
+        "Documentation": "https://example.org/a%20%27%C3%A9%5C",
         "WorkingDirectory": "/tmp/a \"b\" 'c' $d %e ; #f",
         "Type": "oneshot",
         "Restart": "no",
@@ -100,7 +100,7 @@ def test_the_wrapper_starts_by_name(folder: Path) -> None:
     assert command(loaded(unit)) == ["/bin/echo", "-i", "--", "/bin/program", "$${input_file}"]
 
 
-@pytest.mark.parametrize("program", ["/bin/a'b", "/bin/a\\b", "bin/echo", "/bin/", '/bin/"a"'])
+@pytest.mark.parametrize("program", ["/bin/a'b", "/bin/a\\b", "bin/echo", "/bin/", '/bin/"a"', ";"])
 def test_systemd_refuses_the_programs_that_the_exporter_refuses(folder: Path, program: str) -> None:
     with pytest.raises(NotExportableError):
         EXPORTER.export(exportable(exec=program))
@@ -117,3 +117,10 @@ def test_systemd_ignores_the_variables_that_the_exporter_refuses(folder: Path) -
     errors = verified(unit)[1]
     assert "Invalid environment assignment, ignoring: a-b=1" in errors
     assert "String is not UTF-8 clean, ignoring assignment" in errors
+
+
+def test_systemd_refuses_the_folders_that_the_exporter_refuses(folder: Path) -> None:
+    text = EXPORTER.export(exportable(exec="/bin/echo", cwd="/srv/x")).text
+    unit = write(folder, text.replace("/srv/x", "/srv/../x"))
+    code, errors = verified(unit)
+    assert code != 0 and "not normalized" in errors
