@@ -76,7 +76,12 @@ _NO_SETTING = "a definition has no such setting"
 _REASONS = dict.fromkeys(
     ("successCodes", "temporaryFailCodes", "permanentFailCodes"), "a process succeeds with exit status 0 only"
 )
-_IS_WILD = re.compile(r"[*?\[\]]")
+_MAX_DESCRIPTION = 10_240
+_OWNER = re.compile(r"[^\x00-\x1f\x7f]{1,120}")
+_TAG = re.compile(r"[a-z0-9][a-z0-9+#:-]{0,62}")
+_LINK = re.compile(r"https://[^\x00-\x20<>\"]+")
+_RELATION = re.compile(r"[a-z][a-z0-9.-]*")
+_NOT_IN_NAMES = re.compile(r"[*?\[\]\x00-\x1f\x7f]")
 # What replaces a path that only a run knows: not part of any text, since texts with NUL are refused.
 _INPUT_MARK = "\ue000\x00input"
 _FOLDER_MARK = "\ue000\x00folder"
@@ -197,23 +202,25 @@ def _read_texts(tool: _Tool) -> None:
     tool.draft.title = text_of(data.get("label"))
     doc = data.get("doc")
     description = "\n".join(map(text_of, doc)) if isinstance(doc, list) else text_of(doc)
-    if description:
+    if len(description) > _MAX_DESCRIPTION:
+        tool.lose("doc", f"a description has at most {_MAX_DESCRIPTION:,} characters")
+    elif description:
         metadata["description"] = description
     if map_of(data.get("$namespaces")).get("s") != "https://schema.org/":
         return
-    owners = list_of(data.get("s:maintainer"))
-    if owners and all(isinstance(owner, str) for owner in owners):
-        metadata["owners"] = owners
-    tags = list_of(data.get("s:keywords"))
-    if tags and all(re.match(r"[a-z0-9][a-z0-9+#:-]{0,62}\Z", text_of(tag)) for tag in tags):
-        metadata["tags"] = tags
+    for term, key, pattern in (("s:maintainer", "owners", _OWNER), ("s:keywords", "tags", _TAG)):
+        texts = list_of(data.get(term))
+        if texts and all(pattern.fullmatch(text_of(text)) for text in texts):
+            metadata[key] = list(dict.fromkeys(texts))
     terms = {"s:url": "href", "s:name": "title", "s:linkRelationship": "rel"}
     links = [
         {key: link[term] for term, key in terms.items() if term in link}
         for link in map(map_of, list_of(data.get("s:relatedLink")))
-        if text_of(link.get("s:url")).startswith("https://")
+        if _LINK.fullmatch(text_of(link.get("s:url")))
+        and _OWNER.fullmatch(text_of(link.get("s:name", "x")))
+        and _RELATION.fullmatch(text_of(link.get("s:linkRelationship", "x")))
     ]
-    if links:
+    if links and len(links) == len(list_of(data.get("s:relatedLink"))):
         metadata["links"] = links
     for term, key in (("s:maintainer", "owners"), ("s:keywords", "tags"), ("s:relatedLink", "links")):
         if term in data and key not in metadata:
@@ -431,6 +438,8 @@ def _read_input(tool: _Tool) -> None:
         if message is None or name != message.name:
             raise tool.fail("requirements", f"InitialWorkDirRequirement: {name} is not the input file")
         path = tool.text("requirements", path)
+        if not path or _NOT_IN_NAMES.search(path):
+            raise tool.fail("requirements", f"InitialWorkDirRequirement: {path!r} is no name of a file")
         adapters["input"] = {"input_type": "file", "input_params": {"file_path": path}}
     else:
         adapters["input"] = no_adapter("input")
@@ -470,7 +479,7 @@ def _output_adapter(tool: _Tool, content: Any, streams: Mapping[str, str]) -> di
     path = tool.text("outputs", glob)
     if path in streams:
         return standard_stream("output", "single", streams[path].upper())
-    if _IS_WILD.search(path) or _INPUT_MARK in path:
+    if not path or _NOT_IN_NAMES.search(path) or _INPUT_MARK in path:
         return None
     in_folder = f"{_FOLDER_MARK}/{path}"
     if not any(in_folder in word for word in tool.draft.command):

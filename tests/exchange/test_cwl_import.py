@@ -1,5 +1,6 @@
 """CWL tools: what a definition gets from them, what is lost, and what is refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from registry.exchange.cwl import EXPORTER
 from registry.exchange.cwl_import import read_cwl
 from registry.exchange.exporter import NotExportableError, with_losses
 from registry.exchange.importer import Imported, ImportedText, ImportOptions
-from registry.exchange.importing import plan_import, read_file, write_import
+from registry.exchange.importing import ForeignText, plan_import, read_file, write_import
 from tests.conftest import Run
+from tests.exchange.cwl_reader import read_cwl as read_cwl_document
 from tests.support.corpora import corpus
 from tests.support.hostile_text import ENVIRONMENTS, TEXTS, exportable
+from tests.support.odd_values import ODD_VALUES, places_in, with_value
 from tests.support.repo import RepoBuilder
 
 HEAD = "cwlVersion: v1.2\nclass: CommandLineTool\n"
@@ -227,6 +230,47 @@ def test_what_is_refused(text: str, why: str) -> None:
 def test_aliases_of_aliases_take_no_time() -> None:
     bomb = "".join(f"x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'x'}]\n" for n in range(60))
     assert len(tool(BODY + bomb).losses) == 60
+
+
+def test_a_value_of_another_type_is_refused_or_lost() -> None:
+    document = read_cwl_document(SORT)
+    refused = 0
+    for place in places_in(document):
+        for value in ODD_VALUES:
+            text = json.dumps(with_value(document, place, value))
+            try:
+                read(text, **({"column": "3"} if "column" in text else {}))
+            except UsageError as error:
+                refused += 1
+                assert error.message.startswith("tools/a tool.cwl")
+    assert refused > 100
+
+
+@pytest.mark.parametrize(
+    ("lines", "lost"),
+    [
+        (f"doc: {'x' * 10_241}", ["doc"]),
+        ('"s:maintainer": [a, "b\\n"]', ["s:maintainer"]),
+        ('"s:keywords": [Upper]', ["s:keywords"]),
+        ('"s:keywords": [a, a]', []),
+        ('"s:relatedLink": [{"s:url": "http://example.org"}]', ["s:relatedLink"]),
+        (
+            '"s:relatedLink": [{"s:url": "https://example.org", "s:linkRelationship": "A b"}]',
+            ["s:relatedLink"],
+        ),
+        ('outputs: {o: {type: File, outputBinding: {glob: "a\\nb"}}}', ["outputs.o"]),
+    ],
+)
+def test_what_a_definition_cannot_hold_is_lost(
+    lines: str, lost: list[str], repo: RepoBuilder, run: Run
+) -> None:
+    others = "baseCommand: x\ninputs: []\n" + ("" if lines.startswith("outputs") else "outputs: []\n")
+    text = f'{HEAD}$namespaces: {{s: "https://schema.org/"}}\n{others}{lines}\n'
+    (repo.root / "definitions").mkdir()
+    plan = plan_import(repo.root, [ForeignText("x.cwl", text, "cwl")], "", ImportOptions())
+    assert [loss.field for loss in plan.files[0].losses] == lost
+    write_import(plan)
+    assert run("check", "-C", str(repo.root)).code == 0
 
 
 PARTS = st.fixed_dictionaries(
