@@ -313,7 +313,8 @@ def _exported_format(one: Exporter) -> str:
 
 def _in_words(row: Carried | Lost | Refused) -> str:
     if isinstance(row, Carried):
-        return f"{row.how} (by `registry-run`)" if row.by_wrapper else row.how
+        is_named = "registry-run" in row.how or not row.by_wrapper
+        return row.how if is_named else f"{row.how} (by `registry-run`)"
     return f"{'lost' if isinstance(row, Lost) else '**refused**'}: {row.why}"
 
 

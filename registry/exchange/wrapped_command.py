@@ -15,9 +15,9 @@ from registry.model.values import map_of
 
 WRAPPER_FILE = "registry-run"
 WRAPPER_LIMITS = (
-    "`pipe` adapters whose path is `${input_file}` or `${output_file}`: nothing makes the named pipe.",
-    "Started through `registry-run`: variables whose names a shell cannot set, or that a shell sets itself "
-    "(`PWD`, `IFS`, `SHLVL` …), `REGISTRY_INPUT`, `REGISTRY_OUTPUT`, and names that begin with `rr_`.",
+    "`pipe` adapters whose path is `${input_file}` or `${output_file}`: nothing makes the named pipe",
+    "started through `registry-run`: variables whose names a shell cannot set, or that a shell sets itself "
+    "(`PWD`, `IFS`, `SHLVL` …), `REGISTRY_INPUT`, `REGISTRY_OUTPUT`, and names that begin with `rr_`",
 )
 """What `wrapped_command` refuses, in Markdown."""
 

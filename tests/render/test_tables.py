@@ -55,6 +55,12 @@ def found_by(file: Path, words: str) -> list[str]:
         return [name for (name,) in connection.execute(query, [words])]
 
 
+def assert_index_is_complete(file: Path) -> None:
+    """Compare the index for full-text search with the definitions. SQLite raises an error for a difference."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("INSERT INTO definition_fts(definition_fts, rank) VALUES ('integrity-check', 1)")
+
+
 def parquet(site: Path) -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         rows = connection.execute(f"SELECT * FROM '{site}/registry.parquet' ORDER BY kind, name")
@@ -75,8 +81,8 @@ def test_the_database_finds_words_without_accents_and_case(registry: RepoBuilder
     assert found_by(file, "precipitation") == ["weather/forecast"]
     assert found_by(file, "SMALL") == ["app", "small"], "one needs a small machine"
     assert found_by(file, "days AND forecast") == ["weather/forecast"]
+    assert_index_is_complete(file)
     with closing(sqlite3.connect(file)) as connection:
-        connection.execute("INSERT INTO definition_fts(definition_fts, rank) VALUES ('integrity-check', 1)")
         for one in EXAMPLE_QUERIES:
             connection.execute(one.sql).fetchall()
 
@@ -133,6 +139,7 @@ def test_a_build_after_a_change_equals_a_full_one(registry: RepoBuilder) -> None
         site, full = build_site(registry, cache=cache), build_site(registry, f"full{repeated}")
         assert everything(site / "registry.sqlite") == everything(full / "registry.sqlite")
         assert parquet(site) == parquet(full)
+        assert_index_is_complete(site / "registry.sqlite")
         for words in ("storm", "rain", "precipitation", "another", "small"):
             assert found_by(site / "registry.sqlite", words) == found_by(full / "registry.sqlite", words)
         assert found_by(site / "registry.sqlite", "storm") == (["weather/forecast"], [])[repeated]
