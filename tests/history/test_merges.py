@@ -15,7 +15,7 @@ from registry.snapshot import Snapshot
 from tests.conftest import Run
 from tests.support.merged_history import KIND, GitView, MergedHistory
 from tests.support.repo import RepoBuilder
-from tests.support.seeds import seeds
+from tests.support.seeds import in_soak, seeds
 
 
 def _snapshot(root: Path, commit: str, memory: BuildCache | None = None) -> Snapshot:
@@ -85,7 +85,7 @@ def test_the_commit_that_blame_names_has_the_value(repo: RepoBuilder, seed: int,
             )
 
 
-@pytest.mark.parametrize("reuses_names", [False, True])
+@pytest.mark.parametrize("reuses_names", [True, *in_soak(False)])
 @pytest.mark.parametrize("seed", seeds(1, 10))
 def test_reading_new_commits_gives_what_reading_all_gives(
     repo: RepoBuilder, seed: int, reuses_names: bool
