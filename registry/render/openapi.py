@@ -287,6 +287,11 @@ def _filters(snapshot: Snapshot) -> tuple[OpenApiSchema, ...]:
             f"Definitions with all of these words in {', '.join(searched[:-1])} or {searched[-1]}, best "
             "first. A word also finds longer ones that start with it, else words with one typing error.",
         ),
+        _query(
+            "order_by",
+            {"type": "string", "enum": ["name", "-name", "title", "-title"]},
+            "Order by name or title; `-` reverses it. Without it: by id, or best match first.",
+        ),
     )
 
 

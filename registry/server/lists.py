@@ -22,7 +22,7 @@ from registry.render.target import to_json
 from registry.server.matches import Matches, MatchIndex, ValueFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from registry.load.kinds import Kind
     from registry.model.definition import Definition
@@ -52,6 +52,12 @@ _FILTERS: dict[str, ValueFilter] = {
     "name": ValueFilter(lambda one: (one.name,)),
 }
 _SEARCH = "q"
+_ORDER = "order_by"
+# By name where titles are equal. Python's order of texts does not depend on the language of the reader.
+_ORDERS: dict[str, Callable[[Definition], tuple[str, ...]]] = {
+    "name": lambda one: (one.name,),
+    "title": lambda one: ((one.summary.title or one.name).casefold(), one.name),
+}
 _OF_EVERY_KIND = frozenset((*_FILTERS, _SEARCH))
 
 
@@ -88,6 +94,7 @@ def list_answer(snapshot: Snapshot, kind: str, query: str, index: MatchIndex) ->
     query_text = " ".join(value for name, value in parameters if name == _SEARCH)
     if query_text.strip():
         found = _best_first(snapshot, kind, query_text, found if wanted else None)
+    found = _in_order(found, parameters)
     shown = found[offset : offset + size]
     others = [(name, value) for name, value in parameters if name not in ("limit", "offset")]
 
@@ -105,6 +112,17 @@ def list_answer(snapshot: Snapshot, kind: str, query: str, index: MatchIndex) ->
         "total_count": len(found),
     }
     return list_bytes(to_json(meta).rstrip(b"\n"), [detail_bytes(snapshot, one) for one in shown])
+
+
+def _in_order(
+    found: Sequence[Definition] | Matches, parameters: Sequence[tuple[str, str]]
+) -> Sequence[Definition] | Matches:
+    """Return the definitions in the order that `order_by` asks for; the last one counts."""
+    wanted = next((value for name, value in reversed(parameters) if name == _ORDER), None)
+    if wanted is None:
+        return found
+    key = _ORDERS[wanted.removeprefix("-")]
+    return sorted(found[: len(found)], key=key, reverse=wanted.startswith("-"))
 
 
 def _best_first(
@@ -160,7 +178,7 @@ def _refuse_unsupported(parameters: Sequence[tuple[str, str]], filters: Collecti
         field = name.partition("__")[0]
         if field in _UNFILTERED:
             raise WrongQueryError(f"The '{field}' field does not allow filtering.")
-        if name == "order_by":
+        if name == _ORDER and value.removeprefix("-") not in _ORDERS:
             field = value.removeprefix("-").partition("__")[0]
             known = field in _UNFILTERED
             raise WrongQueryError(

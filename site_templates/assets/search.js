@@ -125,6 +125,7 @@ const searchPage = (page) => {
   const [note, columns, facets, count, list, pages] = [".search-note", ".search-columns", ".facets", ".search-count", ".results", "nav.pages"]
     .map((selector) => page.querySelector(selector));
   const form = page.querySelector("form");
+  const order = page.querySelector("select[name=order]");
 
   const element = (tag, name, ...content) => {
     const made = document.createElement(tag);
@@ -155,7 +156,9 @@ const searchPage = (page) => {
       const having = new Set((await index.facet(name)).get(value) ?? []);
       numbers = numbers.filter((number) => having.has(number));
     }
-    return numbers;
+    // Ids are assigned in order, and a number contains the id.
+    const sign = { id: 1, "-id": -1 }[parameters.get("order")];
+    return sign ? [...numbers].sort((one, other) => sign * (one - other)) : numbers;
   };
 
   const hrefOf = (kind, name) => `${root}${kind}/${name.split("/").map((one) => encodeURIComponent(one).replaceAll("%2B", "+")).join("/")}/`;
@@ -225,6 +228,7 @@ const searchPage = (page) => {
     const isCurrent = () => mine === latest;
     const parameters = state();
     if (document.activeElement !== form.q || !form.q.value.startsWith((parameters.get("q") ?? "").trim())) form.q.value = parameters.get("q") ?? "";
+    order.value = ["id", "-id"].includes(parameters.get("order")) ? parameters.get("order") : "";
     try {
       const numbers = await found(parameters);
       if (!isCurrent()) return;
@@ -275,6 +279,7 @@ const searchPage = (page) => {
     go(new URL(target.href).searchParams, true);
     if (target.closest("nav.pages")) scrollTo(0, 0);
   });
+  order.addEventListener("change", () => go(changed(state(), (copy) => (order.value ? copy.set("order", order.value) : copy.delete("order"))), true));
   addEventListener("popstate", () => page.isConnected && show());
   const keys = page.querySelector(".search-keys");
   const box = keys.querySelector("input");

@@ -187,6 +187,21 @@ def test_facets_combine_and_count_what_they_lead_to(page: Page, address: str) ->
     assert page.locator(".results > li").count() == 20
 
 
+def test_results_can_be_ordered_by_age(page: Page, address: str, index: SearchIndex) -> None:
+    page.goto(f"{address}/_search/?q=quality")
+    count(page)
+    page.select_option("select[name=order]", "-id")
+    page.wait_for_url("**/_search/?q=quality&order=-id")
+    newest = sorted(index.ids_of_kind("process_definition", ranked(index, "quality")), reverse=True)[:20]
+    expect(page.locator(".results > li")).to_have_count(len(newest))
+    expect(page.locator(".results .name").first).to_have_text(f"g/p{newest[0]}")
+    names = page.locator(".results .name").all_inner_texts()
+    assert [int(name.rpartition("p")[2]) for name in names] == newest
+    page.go_back()
+    page.wait_for_url("**/_search/?q=quality")
+    assert page.input_value("select[name=order]") == ""
+
+
 def test_results_follow_typing(page: Page, address: str, index: SearchIndex) -> None:
     page.goto(f"{address}/_search/")
     page.fill("#q", "quality 衛星")

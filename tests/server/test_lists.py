@@ -50,6 +50,14 @@ def ids(answer: Any) -> list[int]:
     return [one["id"] for one in answer.json["objects"]]
 
 
+def test_lists_can_be_ordered_by_name_and_title(address: str) -> None:
+    answer = ask(address, f"{LIST}?order_by=-name&limit=3&tag=t1")
+    assert ids(answer) == [42, 37, 32]
+    assert answer.json["meta"]["next"] == f"{LIST}?limit=3&offset=3&order_by=-name&tag=t1"
+    titles = [one["title"] for one in ask(address, f"{LIST}?order_by=title&limit=4").json["objects"]]
+    assert titles == ["Number 0", "Number 1", "Number 10", "Number 11"]
+
+
 def test_without_parameters_it_is_what_a_static_host_answers(address: str) -> None:
     answer = ask(address, LIST)
     assert (ids(answer), answer.json["meta"]) == (
