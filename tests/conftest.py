@@ -45,6 +45,7 @@ LONG = (
     "cli/test_ci_files.py",
     "test_watcher.py",
     "packaging/test_wheel.py",
+    "server/test_mcp_contract.py",
     "server/test_write_http.py",
     "server/test_write_guarded.py",
     "writes/faults/test_remotes.py",
@@ -62,6 +63,7 @@ LONG = (
     "git/test_location.py",
     "load/test_sizes.py",
     "credentials/test_sets.py",
+    "render/test_mcp.py",
 )
 # Marked `slow`, so left out by `make test-fast`: they start browsers, servers, other programs or many processes of git,
 # or try many examples. Folders and files relative to this one. Single tests have the mark themselves.

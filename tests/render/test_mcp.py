@@ -89,6 +89,20 @@ def test_a_deleted_server_is_not_listed_and_has_no_newest_version(site: Path) ->
     assert not (site / "v0.1/servers/com.example/gone/versions/latest").exists()
 
 
+def test_the_catalog_shows_a_server(site: Path) -> None:
+    page = (site / f"{KIND}/{WEATHER}/index.html").read_text(encoding="utf-8")
+    for text in (
+        "1.1.0",
+        "@example/weather",
+        "WEATHER_API_KEY",
+        "How the client talks to the started server.",
+    ):
+        assert text in page
+    listed = (site / KIND / "index.html").read_text(encoding="utf-8")
+    assert "MCP servers" in listed
+    assert WEATHER in listed
+
+
 def test_a_registry_without_the_setting_has_neither_files_nor_a_kind(
     known: RepoBuilder, tmp_path: Path
 ) -> None:
