@@ -268,11 +268,22 @@ def exchange() -> str:
     generated = {
         "parts": _parts_by_format(formats),
         "formats": "\n".join(_exported_format(one) for one in formats),
-        "imports": f"| `--from` | format | names of files |\n|---|---|---|\n{imports}",
+        "imports": f"| `--from` | format | names of files |\n|---|---|---|\n{imports}{_imported_parts()}",
     }
     for name, found in generated.items():
         text = text.replace(f"<!-- {name} -->\n", found)
     return text
+
+
+def _imported_parts() -> str:
+    """Return what a definition gets from each format, and what is refused."""
+    parts = []
+    for one in importers():
+        lines = [f"\n**{one.title}** gives:\n", *(f"- {line}" for line in one.gives)]
+        if one.refuses:
+            lines += ["\nIt refuses:\n", *(f"- {line}" for line in one.refuses)]
+        parts += [f"{line}\n" for line in lines] if one.gives else []
+    return "".join(parts)
 
 
 _MARKS = {Carried: "yes", Lost: "no", Refused: "refused"}

@@ -323,4 +323,16 @@ IMPORTER = Importer(
     ("compose.yaml", "compose.yml", "docker-compose*.y*ml", "compose.*.y*ml", "*.yaml", "*.yml"),
     read_compose,
     _is_compose,
+    gives=(
+        "each service with `entrypoint` or `command`; other services are listed",
+        "`environment` and `working_dir`; `${NAME}`, if it is the whole value of a variable, as `${NAME}`",
+        "`${NAME:-default}` as the default, which is listed",
+        "`image` and `deploy.resources.limits` as an application, whose `mappings` are a placeholder",
+        "anchors, aliases and merge keys of YAML",
+    ),
+    refuses=(
+        "`${NAME}` without a default in other values than variables",
+        "a service that extends another one",
+        "a command as one text with characters of a shell: write it as a list",
+    ),
 )

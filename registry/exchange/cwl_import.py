@@ -562,4 +562,21 @@ def _is_cwl(text: str) -> bool:
     return re.search(r"""^\s*(?:[{,]\s*)?["']?cwlVersion["']?\s*:""", text, re.MULTILINE) is not None
 
 
-IMPORTER = Importer("cwl", "CWL", ("*.cwl",), read_cwl, _is_cwl, has_parameters=True)
+IMPORTER = Importer(
+    "cwl",
+    "CWL tool",
+    ("*.cwl",),
+    read_cwl,
+    _is_cwl,
+    has_parameters=True,
+    gives=(
+        "`baseCommand`, `arguments`, and inputs with their defaults or the values of `--set NAME=VALUE`",
+        "an input and an output of the type `File`, `stdin`, `stdout` and `stderr` as messages",
+        "`EnvVarRequirement`, `ToolTimeLimit`, and `DockerRequirement` as an application",
+    ),
+    refuses=(
+        "workflows and expression tools",
+        "JavaScript, and inputs without a value",
+        "tools with several input files",
+    ),
+)

@@ -58,7 +58,8 @@ class Importer:
     `read(file_name, text, options)` raises UsageError for input that it does not support. `patterns` match
     names of files (of fnmatch, in lower case), and `recognizes` decides by the text. The format of a file is
     the only one that both accept, or that the text has, or that the name matches. With `has_parameters`, it
-    uses the `values` of the options.
+    uses the `values` of the options. `gives` and `refuses` are lines of Markdown: what a definition gets from
+    a text, and what `read` refuses.
     """
 
     name: str
@@ -67,6 +68,8 @@ class Importer:
     read: Callable[[str, str, ImportOptions], ImportedText]
     recognizes: Callable[[str], bool] | None = None
     has_parameters: bool = False
+    gives: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
 
 
 def suggested_name(text: str) -> str:

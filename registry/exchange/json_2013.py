@@ -210,4 +210,19 @@ def _adapter(inside: dict[str, Any], side: str, options: ImportOptions, notes: l
     inside[f"{side}_adapter"] = adapter
 
 
-IMPORTER = Importer("json-2013", "JSON of the 2013 service", ("*.json", "*.json5"), read_2013)
+IMPORTER = Importer(
+    "json-2013",
+    "JSON of the 2013 service",
+    ("*.json", "*.json5"),
+    read_2013,
+    gives=(
+        "a single definition, also with trailing commas, comments and single quotes",
+        "the definitions of a list with their ids, from a file or from an address with all its pages",
+        "names and kinds, if the list is of a registry of this program",
+        "the login from the user in the address and the variable `REGISTRY_IMPORT_PASSWORD`",
+    ),
+    refuses=(
+        "syntax errors, unless `--repair` fixes them",
+        "pages and redirects of another host, and lists of more than 256 MiB",
+    ),
+)

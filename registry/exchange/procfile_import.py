@@ -54,4 +54,9 @@ IMPORTER = Importer(
     "Procfile",
     ("procfile", "procfile.*"),
     read_procfile,
+    gives=(
+        "a line that starts one program as its words, with `cd DIR &&`, `exec`, `env` and variables",
+        "any other line as an argument of `/bin/sh -c`, which a note says",
+    ),
+    refuses=("a file without lines `name: command`",),
 )

@@ -223,4 +223,10 @@ IMPORTER = Importer(
     ("supervisord.conf", "*.conf", "*.ini"),
     read_supervisord,
     lambda text: re.search(r"^\[program:", text, re.MULTILINE) is not None,
+    gives=(
+        "`command` as words, `directory` and `environment`, with `%(here)s` and `%(program_name)s` replaced",
+        "`%(ENV_NAME)s`, if it is the whole value of a variable, as `${NAME}`",
+        "`autorestart=false` with `startsecs=0` as `single`; other programs as `service`",
+    ),
+    refuses=("`%(ENV_NAME)s` in `command` and `directory`, and expansions such as `%(process_num)s`",),
 )

@@ -460,4 +460,17 @@ IMPORTER = Importer(
     ("*.service",),
     read_unit,
     lambda text: re.search(r"^[ \t]*\[Service\]", text, re.MULTILINE) is not None,
+    gives=(
+        "the words of `ExecStart=`, with variables of `Environment=` in them replaced by their values",
+        "`Environment=`, `WorkingDirectory=`, and `PassEnvironment=` as `${NAME}`",
+        "`Type=oneshot` as `single`, with `TimeoutStartSec=` as `timeout`; other types as `service`",
+        "`Description=` as title, and https addresses of `Documentation=` as links",
+        "files of `StandardInput=`, `StandardOutput=` and `StandardError=` as messages on these streams",
+    ),
+    refuses=(
+        "templates and their instances (`@`)",
+        "a unit without `ExecStart=`, or with several commands",
+        "specifiers, such as `%i`, except for `%%`",
+        "`${NAME}` in a command, if the value is on the host",
+    ),
 )

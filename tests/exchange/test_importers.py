@@ -41,6 +41,12 @@ def test_any_text_is_imported_or_refused(importer: Importer, text: str) -> None:
         to_yaml(one.document)
 
 
+@pytest.mark.parametrize("importer", IMPORTERS, ids=lambda one: one.name)
+def test_the_page_of_formats_can_describe_it(importer: Importer) -> None:
+    assert importer.gives
+    assert importer.refuses
+
+
 SECRETS = {
     "a.service": "[Service]\nEnvironment=TOKEN=FIXME\nUser=x\nExecStart=/bin/x\n",
     "supervisord.conf": '[program:a]\nenvironment=TOKEN="FIXME"\nuser=x\ncommand=/bin/x\n',

@@ -4,15 +4,20 @@ import base64
 import functools
 import http.server
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from registry.errors import UsageError
 from registry.exchange.list_2013 import Login, read_list, user_of
@@ -29,7 +34,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answer: Callable[[str, str], Answer]) -> Iterator[str]:
+def serving(answer: Callable[[str, str], Answer], context: ssl.SSLContext | None = None) -> Iterator[str]:
     """Address of a server on this machine. `answer` gets the path and the header Authorization."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -45,6 +50,8 @@ def serving(answer: Callable[[str, str], Answer]) -> Iterator[str]:
             pass
 
     with _Server(("127.0.0.1", 0), Handler) as server:
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
@@ -179,6 +186,48 @@ def test_a_host_without_a_server_and_a_bad_address_are_refused() -> None:
     for bad in ("http://", "http://[x/", "http://h:99999/", "http://a b/", "http://h/\n"):
         with pytest.raises(UsageError, match="is not an address"):
             user_of(bad)
+
+
+def test_a_certificate_must_be_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    certificate, key = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serving(as_in_2013, context) as plain:
+        address = plain.replace("http://127.0.0.1", "https://localhost")
+        with pytest.raises(UsageError, match="certificate verify failed"):
+            read_list(address + LIST, Login("admin", "s3cret:word"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert len(json.loads(read_list(address + LIST, Login("admin", "s3cret:word")))["objects"]) == 45
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Files with a certificate that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return files
 
 
 def test_the_live_server_and_a_static_site_are_sources_too(
