@@ -14,9 +14,18 @@ from registry.exchange.exporting import export_definitions
 from registry.exchange.fields import is_reference
 from registry.exchange.procfile import EXPORTER
 from registry.model.pointer import steps_of
-from tests.support.hostile_text import ENVIRONMENTS, NAMES, TEXTS, exportable
+from tests.support.hostile_text import ENVIRONMENTS, NAMES, PROGRAMS, TEXTS, exportable
 
-HOST = {"TOKEN": "t'\"$HOME %", "OTHER": "", "HOME": "/h", "PORT": "5000", "A": "x"}
+
+class Host(dict[str, str]):
+    """The variables of the manager: each name has a value."""
+
+    def __missing__(self, name: str) -> str:
+        """Return a value that shows which variable it is of."""
+        return f"value of {name}"
+
+
+HOST = Host({"TOKEN": "t'\"$HOME %", "OTHER": "", "HOME": "/h", "PORT": "5000", "A": "x"})
 LINE = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+)$")
 
 
@@ -26,9 +35,12 @@ def processes(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match and not match[0].startswith("#")}
 
 
-def started(line: str, host: dict[str, str]) -> tuple[str | None, dict[str, str], list[str]]:
-    """Folder, variables and command of a line, as foreman and then a shell read it."""
-    line = re.sub(r"\$(\w+)", lambda match: host.get(match[1], ""), line, flags=re.ASCII)
+def started(line: str, host: dict[str, str], literals: int) -> tuple[str | None, dict[str, str], list[str]]:
+    """Folder, variables and command of a line, as foreman and then a shell read it.
+
+    `literals` is the number of variables with fixed values.
+    """
+    line = re.sub(r"\$(\w+)", lambda match: host[match[1]], line, flags=re.ASCII)
     words = shlex.split(line)
     folder = None
     if words[0] == "cd":
@@ -40,11 +52,10 @@ def started(line: str, host: dict[str, str]) -> tuple[str | None, dict[str, str]
         assert reference
         environment[name] = host[reference[1]]
     words = words[1:]
-    if words[0] == "env":
-        words = words[1:]
-        while "=" in words[0]:
-            name, _, value = words.pop(0).partition("=")
-            environment[name] = value
+    if literals:
+        assert words[0] == "env"
+        environment |= dict(word.split("=", 1) for word in words[1 : literals + 1])
+        words = words[literals + 1 :]
     return folder, environment, words
 
 
@@ -72,11 +83,11 @@ def test_a_single_process_with_files_and_a_limit() -> None:
     assert "exec registry-run -t 1.5 -i -I .wav -- /bin/program '${input_file}'\n" in exported.text
 
 
-@given(NAMES, st.lists(TEXTS, max_size=4), ENVIRONMENTS, TEXTS.map(lambda it: f"/{it}"))
+@given(NAMES, PROGRAMS, st.lists(TEXTS, max_size=4), ENVIRONMENTS, TEXTS.map(lambda it: f"/{it}"))
 def test_hostile_texts_arrive_as_written(
-    name: str, argv: list[str], environment: dict[str, str], cwd: str
+    name: str, program: str, argv: list[str], environment: dict[str, str], cwd: str
 ) -> None:
-    one = exportable(name, argv=argv, environment=environment, cwd=cwd)
+    one = exportable(name, exec=program, argv=argv, environment=environment, cwd=cwd)
     try:
         text = EXPORTER.export(one).text
     except NotExportableError as error:
@@ -85,7 +96,8 @@ def test_hostile_texts_arrive_as_written(
     lines = processes(text)
     assert len(lines) == 1
     wanted = {name: HOST[it[2:-1]] if is_reference(it) else it for name, it in environment.items()}
-    assert started(next(iter(lines.values())), HOST) == (cwd, wanted, ["/bin/program", *argv])
+    literals = sum(not is_reference(it) for it in environment.values())
+    assert started(next(iter(lines.values())), HOST, literals) == (cwd, wanted, [program, *argv])
 
 
 def is_in_limits(error: NotExportableError, inside: Any) -> bool:
@@ -94,6 +106,8 @@ def is_in_limits(error: NotExportableError, inside: Any) -> bool:
         inside = inside[int(step) if isinstance(inside, list) else step]
     if error.why == "a Procfile cannot contain a line break":
         return any(len(f"x{char}y".splitlines()) > 1 for char in str(inside))
+    if error.field == "/definition/exec":
+        return inside.startswith("-") or "=" in inside
     return error.why == "no shell can set this variable" and is_reference(inside)
 
 

@@ -15,9 +15,18 @@ from registry.exchange.exporting import export_definitions
 from registry.exchange.fields import is_reference
 from registry.exchange.supervisord import EXPORTER
 from registry.model.pointer import steps_of
-from tests.support.hostile_text import ENVIRONMENTS, NAMES, TEXTS, exportable
+from tests.support.hostile_text import ENVIRONMENTS, NAMES, PROGRAMS, TEXTS, exportable
 
-HOST = {"TOKEN": "t'$HOME %(x)s;", "OTHER": ""}
+
+class Host(dict[str, str]):
+    """The variables of supervisord: each name has a value."""
+
+    def __missing__(self, name: str) -> str:
+        """Return a value that shows which variable it is of."""
+        return f"value of {name}"
+
+
+HOST = Host({"ENV_TOKEN": "t'$HOME %(x)s;", "ENV_OTHER": ""})
 NONE: dict[str, Any] = {"input_adapter": {"input_type": "none"}, "output_adapter": {"output_type": "none"}}
 
 
@@ -25,9 +34,8 @@ def programs(text: str) -> dict[str, dict[str, str]]:
     """The settings of each program, with its expressions expanded."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=True)
     parser.read_string(text)
-    host = {f"ENV_{name}": value for name, value in HOST.items()}
     return {
-        section.removeprefix("program:"): {key: value % host for key, value in parser[section].items()}
+        section.removeprefix("program:"): {key: value % HOST for key, value in parser[section].items()}
         for section in parser.sections()
     }
 
@@ -97,12 +105,14 @@ def test_an_answer_on_standard_error_is_lost() -> None:
     assert "REGISTRY_OUTPUT" not in exported.text
 
 
-@given(NAMES, TEXTS, st.lists(TEXTS, max_size=4), ENVIRONMENTS, TEXTS.map(lambda it: f"/{it}"))
+@given(NAMES, TEXTS, PROGRAMS, st.lists(TEXTS, max_size=4), ENVIRONMENTS, TEXTS.map(lambda it: f"/{it}"))
 def test_hostile_texts_arrive_as_written(
-    name: str, title: str, argv: list[str], environment: dict[str, str], cwd: str
+    name: str, title: str, program: str, argv: list[str], environment: dict[str, str], cwd: str
 ) -> None:
     cwd = re.sub(r"[\x00-\x1f\x7f]", "", cwd)  # a definition cannot contain them
-    one = exportable(name, title=title, argv=argv, environment=environment, cwd=cwd, process_type="service")
+    one = exportable(
+        name, title=title, exec=program, argv=argv, environment=environment, cwd=cwd, process_type="service"
+    )
     try:
         text = EXPORTER.export(one).text
     except NotExportableError as error:
@@ -111,8 +121,8 @@ def test_hostile_texts_arrive_as_written(
     found = programs(text)
     assert len(found) == 1
     settings = next(iter(found.values()))
-    assert shlex.split(settings["command"]) == ["/bin/program", *argv]
-    wanted = {name: HOST[it[2:-1]] if is_reference(it) else it for name, it in environment.items()}
+    assert shlex.split(settings["command"]) == [program, *argv]
+    wanted = {name: HOST[f"ENV_{it[2:-1]}"] if is_reference(it) else it for name, it in environment.items()}
     assert variables(settings.get("environment", "")) == wanted
     assert settings["directory"] == cwd
 

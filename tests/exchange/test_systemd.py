@@ -13,7 +13,7 @@ from registry.exchange.exporting import export_definitions
 from registry.exchange.fields import is_reference
 from registry.exchange.systemd import EXPORTER
 from registry.model.pointer import steps_of
-from tests.support.hostile_text import ENVIRONMENTS, NAMES, TEXTS, exportable
+from tests.support.hostile_text import ENVIRONMENTS, NAMES, PROGRAMS, TEXTS, exportable
 
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"'}
 
@@ -149,30 +149,38 @@ def test_addresses_have_the_characters_of_rfc_3986() -> None:
     ]
 
 
-@given(NAMES, TEXTS, st.lists(TEXTS, max_size=4), ENVIRONMENTS, TEXTS.map(lambda it: f"/{it}"))
+@given(NAMES, TEXTS, PROGRAMS, st.lists(TEXTS, max_size=4), ENVIRONMENTS, TEXTS.map(lambda it: f"/{it}"))
 def test_hostile_texts_arrive_as_written(
-    name: str, title: str, argv: list[str], environment: dict[str, str], cwd: str
+    name: str, title: str, program: str, argv: list[str], environment: dict[str, str], cwd: str
 ) -> None:
     cwd = re.sub(r"[\x00-\x1f\x7f]", "", cwd)  # a definition cannot contain them
-    one = exportable(name, title=title, argv=argv, environment=environment, cwd=cwd)
+    one = exportable(name, title=title, exec=program, argv=argv, environment=environment, cwd=cwd)
     try:
         text = EXPORTER.export(one).text
     except NotExportableError as error:
         assert is_in_limits(error, one.inside)
         return
     found = settings(text)
-    assert arguments(found) == ["/bin/program", *argv]
+    assert arguments(found) == [program, *argv]
     assert variables(found) == {key: it for key, it in environment.items() if not is_reference(it)}
     assert [_expanded(value) for value in found["WorkingDirectory"]] == [cwd]
     assert found["X-Registry-Name"] == [name]
     assert all(len(values) == 1 for key, values in found.items() if key != "Environment")
 
 
-def is_in_limits(error: NotExportableError, inside: Any) -> bool:
+def is_in_limits(error: NotExportableError, inside: Any) -> object:
     """Whether the limits of the format name a value as the reason."""
     steps = steps_of(error.field)[1:]
     for step in steps:
         inside = inside[int(step) if isinstance(inside, list) else step]
+    if steps == ("exec",):
+        is_relative = "/" in inside and not inside.startswith("/")
+        return (
+            is_relative
+            or inside.endswith("/")
+            or inside in ("..", ";")
+            or re.search(r"[\"'\\$]|^[-@:+!|]", inside)
+        )
     if "noncharacter" in error.why:
         return any(0xFDD0 <= ord(char) <= 0xFDEF or ord(char) & 0xFFFF >= 0xFFFE for char in inside)
     if "name" in error.why:

@@ -114,6 +114,40 @@ VARIABLE_NAMES = st.one_of(
 ENVIRONMENTS = st.dictionaries(
     VARIABLE_NAMES, st.one_of(TEXTS, st.sampled_from(["${TOKEN}", "${OTHER}"])), max_size=4
 )
+PROGRAMS = st.sampled_from(
+    [
+        *(
+            "/bin/program",
+            "tool",
+            "/a b/c'd\"",
+            "/$HOME/x",
+            "$x",
+            "/${x}",
+            "/a\\b",
+            "/50%/%h",
+            "%(ENV_HOME)s",
+        ),
+        *(
+            "bin/x",
+            "./x",
+            "/x=y",
+            "x=y",
+            ";",
+            "/a ;b",
+            "/a #b",
+            "#x",
+            "-x",
+            "@x",
+            ":x",
+            "+x",
+            "!x",
+            "|x",
+            "~/x",
+        ),
+        *("exec", "env", "if", "cd", "{", "/bin/", "..", "/é\u2028", " x", "x ", "&", "/*", "[x]", "{{x}}"),
+    ]
+)
+"""Programs that a definition can have, though no host does."""
 NAMES = st.sampled_from(
     [
         "weather/qc",
