@@ -86,6 +86,7 @@ SLOW = (
     "cli/test_machine_conditions.py",
     "cli/test_status.py",
     "credentials/test_sets.py",
+    "exchange/test_list_2013.py",
     "exchange/test_sql.py",
     "files/test_links.py",
     "git/test_absent.py",

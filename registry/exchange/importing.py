@@ -20,7 +20,7 @@ from registry.load.ledger_files import MAX_LEDGER_BYTES
 from registry.load.source import WorkTree
 from registry.load.yaml.writer import to_yaml
 from registry.model.definition import definition_path
-from registry.model.values import map_of
+from registry.model.values import map_of, text_of
 
 _APPLICATION = "application"
 _MAX_BYTES = 16 * 1024 * 1024
@@ -91,8 +91,8 @@ def plan_import(root: Path, texts: Iterable[ForeignText], folder: str, options: 
     """
     read = _read_all(texts, options)
     planned: dict[str, tuple[str, Importer, Imported]] = {}
-    for origin, importer, found in read:
-        for one in _below(folder, found.definitions):
+    for (origin, importer, _), definitions in zip(read, _below(folder, read), strict=True):
+        for one in definitions:
             path = definition_path(one.kind, one.name)
             if one.is_shared and _is_there(root, path, one, planned):
                 continue
@@ -178,19 +178,27 @@ def _importer_of(one: ForeignText) -> Importer:
     return found[0]
 
 
-def _below(folder: str, definitions: Sequence[Imported]) -> list[Imported]:
-    """Return the definitions with names below a folder, and with references to each other below it."""
+def _below(folder: str, read: Sequence[tuple[str, Importer, ImportedText]]) -> list[list[Imported]]:
+    """Return the definitions of each text with names below a folder, and with references to each other."""
     if not folder:
-        return list(definitions)
-    applications = {one.name for one in definitions if one.kind == _APPLICATION}
-    found = []
-    for one in definitions:
-        inside: Any = one.document.get("definition")
-        if map_of(inside).get(_APPLICATION) in applications:
-            inside = inside | {_APPLICATION: f"{folder}/{inside[_APPLICATION]}"}
-        document = one.document | {"definition": inside}
-        found.append(replace(one, name=f"{folder}/{one.name}", document=document))
-    return found
+        return [list(found.definitions) for _, _, found in read]
+    names = {(one.kind, one.name) for _, _, found in read for one in found.definitions}
+
+    def moved(name: Any, kind: str) -> Any:
+        return f"{folder}/{name}" if (kind, text_of(name)) in names else name
+
+    def placed(one: Imported) -> Imported:
+        document = dict(one.document)
+        inside = map_of(document.get("definition"))
+        if _APPLICATION in inside:
+            document["definition"] = inside | {_APPLICATION: moved(inside[_APPLICATION], _APPLICATION)}
+        deprecation = map_of(document.get("deprecation"))
+        if "replaced_by" in deprecation:
+            successor = moved(deprecation["replaced_by"], one.kind)
+            document["deprecation"] = deprecation | {"replaced_by": successor}
+        return replace(one, name=f"{folder}/{one.name}", document=document)
+
+    return [[placed(one) for one in found.definitions] for _, _, found in read]
 
 
 def _is_there(

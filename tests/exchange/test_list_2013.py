@@ -234,8 +234,14 @@ def test_the_live_server_and_a_static_site_are_sources_too(
     repo: RepoBuilder, run: Run, tmp_path: Path
 ) -> None:
     repo.define("app", kind="application")
-    for number in range(23):
+    for number in range(22):
         repo.define(f"weather/p{number}")
+    repo.define(
+        "weather/p22",
+        "title: Old\nowners: [a]\nlifecycle: deprecated\n"
+        "deprecation: {since: '2026-01-01', replaced_by: weather/p1}\n"
+        "definition: {exec: /bin/x, application: app}\n",
+    )
     repo.commit()
     assert run("index", "-C", str(repo.root)).code == 0
     repo.commit()
@@ -257,6 +263,12 @@ def test_the_live_server_and_a_static_site_are_sources_too(
                 assert outcome.code == 0, outcome.err
                 found = {path.relative_to(copy) for path in (copy / "definitions").rglob("*.yaml")}
                 assert found == set(expected)
+                assert run("check", "-C", str(copy)).code == 0
+                below = run("import", *lists, "--new-ids", "--folder", "copied", "-C", str(copy))
+                assert below.code == 0, below.err
+                text = (copy / "definitions/process_definition/copied/weather/p22.yaml").read_text()
+                assert "replaced_by: copied/weather/p1" in text
+                assert "application: copied/app" in text
                 assert run("check", "-C", str(copy)).code == 0
         finally:
             server.shutdown()
