@@ -56,9 +56,7 @@ _TABLE: FieldTable = {
     "pipe": Refused("a CWL runner creates no named pipes"),
     "network": Lost(_NO_MESSAGES),
     "other_adapters": Lost(_NO_MESSAGES),
-    "message_details": Lost(
-        "CWL has no framing and no limits of a message; the suffix of the output is kept"
-    ),
+    "message_details": Lost("CWL says nothing of messages"),
     "extensions": Lost("CWL has no equivalent"),
 }
 
