@@ -1,6 +1,7 @@
 """`registry import`: definitions from other formats."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,8 @@ def command(
         new_ids=new_ids,
         values=_values(settings),
     )
-    texts = [_read(file, format_name) for file in files]
-    plan = plan_import(find_root(registry), texts, folder.strip("/"), options)
+    sources = [partial(_read, file, format_name) for file in files]
+    plan = plan_import(find_root(registry), sources, folder.strip("/"), options)
     is_refused = strict and plan.lost > 0
     if not is_refused:
         write_import(plan)

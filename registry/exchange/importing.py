@@ -1,7 +1,7 @@
 """Imports definitions from files of other formats: all of them, or none."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -83,13 +83,17 @@ def read_file(path: Path, format_name: str | None) -> ForeignText:
     return ForeignText(str(path), text, format_name)
 
 
-def plan_import(root: Path, texts: Iterable[ForeignText], folder: str, options: ImportOptions) -> ImportPlan:
-    """Return what to write for all texts: their definitions below `folder`, and their ids in the ledger.
+def plan_import(
+    root: Path, sources: Iterable[Callable[[], ForeignText]], folder: str, options: ImportOptions
+) -> ImportPlan:
+    """Return what to write for all sources: their definitions below `folder`, and their ids in the ledger.
+
+    A source returns its text, and raises UsageError if it cannot be read.
 
     Raises UsageError for texts that cannot be imported and for existing files, and RefusedError for ids that
     are taken.
     """
-    read = _read_all(texts, options)
+    read = _read_all(sources, options)
     planned: dict[str, tuple[str, Importer, Imported]] = {}
     for (origin, importer, _), definitions in zip(read, _below(folder, read), strict=True):
         for one in definitions:
@@ -133,13 +137,14 @@ def write_import(plan: ImportPlan) -> None:
 
 
 def _read_all(
-    texts: Iterable[ForeignText], options: ImportOptions
+    sources: Iterable[Callable[[], ForeignText]], options: ImportOptions
 ) -> list[tuple[str, Importer, ImportedText]]:
     """Read all texts. Raises UsageError that names each text that cannot be imported."""
     read = []
     errors = []
-    for one in texts:
+    for source in sources:
         try:
+            one = source()
             importer = _importer_of(one)
             if options.values and not importer.has_parameters:
                 raise UsageError(f"{one.origin}: {importer.title} has no parameters", "omit --set")

@@ -137,8 +137,9 @@ class _Reader:
             with error:
                 raise _refused(address, error.code, has_login="Authorization" in self._headers) from error
         except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-            raise UsageError(f"{address} cannot be read: {reason or type(error).__name__}") from error
+            cause = error.reason if isinstance(error, urllib.error.URLError) else error
+            reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+            raise UsageError(f"{address} cannot be read: {reason}") from error
 
     def _part(self, address: str, answer: IO[bytes]) -> bytes:
         part = answer.read1(_READ_BYTES)  # type: ignore[attr-defined]

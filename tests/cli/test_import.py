@@ -289,8 +289,12 @@ def test_all_files_that_cannot_be_imported_are_named_at_once(
     (tmp_path / "good.json").write_text('{"exec": "a"}')
     for name in ("bad", "worse"):
         (tmp_path / f"{name}.json").write_text("[]")
-    outcome = run("import", *(str(tmp_path / f"{name}.json") for name in ("bad", "good", "worse")), *where)
-    assert (outcome.code, "2 of 3 files cannot be imported" in outcome.err) == (2, True)
+    (tmp_path / "bytes.json").write_bytes(b"\xff")
+    names = ("bad", "good", "worse", "missing", "bytes")
+    outcome = run("import", *(str(tmp_path / f"{name}.json") for name in names), *where)
+    assert (outcome.code, "4 of 5 files cannot be imported" in outcome.err) == (2, True)
+    assert "missing.json cannot be read" in outcome.err
+    assert "bytes.json is not UTF-8" in outcome.err
     for name in ("bad", "worse"):
         assert f"{name}.json does not contain a JSON object" in outcome.err
     assert list((repo.root / "definitions").rglob("*.yaml")) == []
