@@ -340,6 +340,18 @@ def test_a_committed_change_is_shown(tmp_path: Path) -> None:
         assert summary(json.loads(ask(server.address, f"{LIST}/a.b%2Fc/versions").body))[0][2] == "deleted"
 
 
+def test_a_server_that_requires_a_login_answers_with_one_only(registry: RepoBuilder, tmp_path: Path) -> None:
+    registry.git("clone", "-q", "--bare", str(registry.root), str(tmp_path / "registry.git"))
+    users = new_users(tmp_path, "--only", "com.example/")
+    with write_server(tmp_path / "registry.git", users, "--login-to-read") as server:
+        client = server.client()
+        for path in ("", "/com.example%2Fweather/versions", "/org.many%2Fs00/versions/latest"):
+            assert ask(server.address, LIST + path).status == 401
+        assert client.get(f"{LIST}/com.example%2Fweather/versions/latest").status == 200
+        for path in ("", "/org.many%2Fs00/versions/latest", "/com.example/../org.many/s00/versions"):
+            assert client.get(LIST + path).status == 403
+
+
 def test_random_requests_get_answers_as_described(registry: RepoBuilder, tmp_path: Path) -> None:
     registry.git("clone", "-q", "--bare", str(registry.root), str(tmp_path / "registry.git"))
     with write_server(tmp_path / "registry.git", new_users(tmp_path)) as server:
