@@ -63,7 +63,6 @@ LONG = (
     "git/test_location.py",
     "load/test_sizes.py",
     "credentials/test_sets.py",
-    "render/test_mcp.py",
 )
 # Marked `slow`, so left out by `make test-fast`: they start browsers, servers, other programs or many processes of git,
 # or try many examples. Folders and files relative to this one. Single tests have the mark themselves.

@@ -352,6 +352,7 @@ def test_a_server_that_requires_a_login_answers_with_one_only(registry: RepoBuil
             assert client.get(LIST + path).status == 403
 
 
+@pytest.mark.engine  # not needed to find an ordinary mistake
 def test_random_requests_get_answers_as_described(registry: RepoBuilder, tmp_path: Path) -> None:
     registry.git("clone", "-q", "--bare", str(registry.root), str(tmp_path / "registry.git"))
     with write_server(tmp_path / "registry.git", new_users(tmp_path)) as server:
