@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from registry.exchange.exporter import Exportable, NotExportableError, with_losses
 from registry.exchange.fields import DEFINITION_PARTS
 from registry.exchange.slurm import EXPORTER
+from tests.support.hostile_text import NAMES
 
 PRINTF = {"exec": "/usr/bin/printf"}
 FILE = {"file_path": "${input_file}"}
@@ -140,6 +142,48 @@ def test_hostile_variables_arrive(environment: dict[str, str]) -> None:
     assert found | environment == found
     added_by_shells = {"PATH", "PWD", "OLDPWD", "SHLVL", "_"}
     assert set(found) - set(environment) <= {*added_by_shells, "A"}
+
+
+@pytest.mark.parametrize("environment", [{}, {"A": "1"}])
+def test_programs_with_hostile_names_start(tmp_path: Path, environment: dict[str, str]) -> None:
+    names = [
+        "a b",
+        "$x",
+        "%s",
+        "~x",
+        ";",
+        "#x",
+        "-x",
+        "@x",
+        ":x",
+        "+x",
+        "!x",
+        "|x",
+        "if",
+        "cd",
+        "exec",
+        "{",
+        "&",
+        "[x]",
+    ]
+    names += [] if environment else ["x=y"]  # `env` would take it for a variable
+    for name in names:
+        program = tmp_path / name
+        program.write_text('#!/bin/sh\nprintf "%s\\0" "$0" "$A"\n')
+        program.chmod(0o755)
+        for found in (name, str(program)):
+            script = script_of({"exec": found, "environment": environment})
+            path, value = printed(script, PATH=f"{tmp_path}:/usr/bin:/bin")
+            assert (Path(path), value) == (program, environment.get("A", ""))
+
+
+@given(NAMES)
+@settings(max_examples=20)
+def test_options_have_no_blanks(name: str) -> None:
+    one = replace(exportable({"exec": "x", "timeout": 5}), name=name)
+    options = options_of(EXPORTER.export(one).text)
+    assert len(options) == 4
+    assert not any(option.split()[1:] for option in options)
 
 
 def test_variables_of_the_submitter() -> None:
