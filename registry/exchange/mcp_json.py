@@ -50,7 +50,9 @@ def _export(one: Exportable) -> ExportedText:
 
 
 def _variable(question: Question) -> str:
-    """Return the variable of the client's environment that has an answer."""
+    """Return the default of a value, or the variable of the client's environment that has it."""
+    if question.default and not question.is_secret:
+        return question.default
     return f"${{{re.sub('[^A-Za-z0-9_]+', '_', question.name).strip('_').upper() or 'VALUE'}}}"
 
 

@@ -165,7 +165,7 @@ class _Writer:
         if "default" in one and not one.get("isRequired"):
             return self._literal(text_of(one["default"]), (*steps, "default"))
         if one.get("isRequired") or one.get("isSecret") or one.get("type") == "positional":
-            return self._asked(one, name)
+            return self._asked(one, name, steps)
         self._losses.append(
             Loss(pointer_of(steps), "it is optional and has no value: add it where it is needed")
         )
@@ -183,16 +183,15 @@ class _Writer:
             for key in ("value", "default"):
                 if key in one:
                     return self._literal(text_of(one[key]), steps)
-            return self._asked(one, name)
+            return self._asked(one, name, steps)
 
         return _VARIABLE.sub(value, text)
 
-    def _asked(self, one: Mapping[str, Any], name: str) -> str:
+    def _asked(self, one: Mapping[str, Any], name: str, steps: Steps) -> str:
         choices = tuple(text_of(choice) for choice in list_of(one.get("choices")))
         description = text_of(one.get("description")) or name
-        return self._ask(
-            Question(name, description, bool(one.get("isSecret")), text_of(one.get("default")), choices)
-        )
+        default = self._literal(text_of(one.get("default")), steps)
+        return self._ask(Question(name, description, bool(one.get("isSecret")), default, choices))
 
     def _literal(self, text: str, steps: Steps) -> str:
         """Return a text that no client replaces. Raises NotExportableError for another one."""

@@ -109,7 +109,7 @@ def test_secrets_and_missing_values_are_asked_for() -> None:
     ]
     assert "/definition/packages/0/environmentVariables/3" in [loss.field for loss in text.losses]
     entry = exported(mcp_json.EXPORTER, one)
-    assert entry["env"] == {"KEY": "${KEY}", "REGION": "${REGION}", "LEVEL": "info"}
+    assert entry["env"] == {"KEY": "${KEY}", "REGION": "eu", "LEVEL": "info"}
     assert entry["args"][-1] == "${ROOT_DIRECTORY}"
 
 

@@ -220,3 +220,10 @@ def test_engines_agree(kind: Kind) -> None:
     for (value, expected), theirs in zip(values, json.loads(done.stdout), strict=True):
         answers = (python.is_valid(value), kind.validator.is_valid(value), theirs)
         assert answers == (expected,) * 3, (value["definition"], answers)
+
+
+def test_a_server_json_of_several_lines_can_be_pasted(servers: RepoBuilder) -> None:
+    text = full_server("com.example/weather", "1.0.0")
+    head, _, body = text.partition("definition: ")
+    pasted = json.dumps(json.loads(body), indent=2).replace("\n", "\n  ")
+    assert problems_of(servers, f"{head}definition:\n  {pasted}\n") == []
