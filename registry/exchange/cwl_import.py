@@ -303,7 +303,9 @@ def _read_parameters(tool: _Tool, options: ImportOptions) -> None:
         if one is tool.message:
             tool.values[f"inputs.{one.name}.path"] = _INPUT_MARK
         elif one.value is not None:
-            tool.values[f"inputs.{one.name}"] = one.value
+            # In a longer text, runners write fractions in their own way: 2.50 as 2.5, 0.00001 as 1e-05.
+            if one.type not in ("float", "double") or one.value == repr(float(one.value)):
+                tool.values[f"inputs.{one.name}"] = one.value
             tool.lose(f"inputs.{one.name}", f"a definition has no parameters: its value is {one.value!r}")
         elif one.is_optional:
             tool.lose(f"inputs.{one.name}", "a definition has no parameters: it is left out")
@@ -352,6 +354,8 @@ def _of_type(tool: _Tool, name: str, type_: str, value: str, line: int) -> str:
         raise UsageError(
             f"{tool.origin}:{line}: the input {name} has the value {value!r}, which is no {type_}"
         )
+    if type_ in ("int", "long"):
+        return str(int(value))
     return format(Decimal(value), "f") if type_ in ("float", "double") else value
 
 

@@ -7,11 +7,62 @@ from typing import Any
 import pytest
 
 from registry.exchange.cwl import EXPORTER
+from registry.exchange.cwl_import import read_cwl
 from registry.exchange.exporter import Exportable, with_losses
+from registry.exchange.importer import ImportOptions
+from tests.execution.definitions import run
 from tests.support.cwltool_runs import run_cwltool
 from tests.support.reporter import HOSTILE_ARGUMENTS, HOSTILE_ENVIRONMENT, reported, reporter
 
 pytestmark = pytest.mark.engine
+
+# Tools that print their arguments or change their message, with positions, prefixes and escapes.
+TOOLS = {
+    "words": """\
+cwlVersion: v1.2
+class: CommandLineTool
+baseCommand: [/usr/bin/printf, "<%s>"]
+arguments:
+  - {position: 2, prefix: -T, valueFrom: last}
+  - first
+  - {position: 1, prefix: --x=, separate: false, valueFrom: "\\\\$(a) \\\\\\\\ $(inputs.half)\\\\x"}
+  - "\\\\\\\\ stays"
+inputs:
+  zeta: {type: string, default: "a  b", inputBinding: {position: 1, prefix: -z}}
+  number: {type: double, default: 1.5e-05, inputBinding: {position: 1, prefix: -n}}
+  fraction: {type: float, default: 2.50, inputBinding: {position: 1, prefix: -f}}
+  half: {type: float, default: 0.5, inputBinding: {position: 1, prefix: -h}}
+  whole: {type: int, default: 7, inputBinding: {position: 1, prefix: -w}}
+  alpha: {type: boolean, default: true, inputBinding: {position: 1, prefix: -a}}
+  no: {type: boolean, default: false, inputBinding: {position: 1, prefix: -o}}
+  self: {type: string, default: s, inputBinding: {position: -2, valueFrom: "[$(self)]"}}
+  optional: {type: "string?", inputBinding: {prefix: -p}}
+outputs: {output: stdout}
+""",
+    "sorted": """\
+cwlVersion: v1.0
+class: CommandLineTool
+baseCommand: sort
+inputs:
+  - {id: reverse, type: boolean, default: true, inputBinding: {prefix: -r}}
+  - {id: input, type: File, inputBinding: {position: 1}}
+outputs:
+  - {id: output, type: File, outputBinding: {glob: lines.txt}}
+stdout: lines.txt
+requirements:
+  - {class: EnvVarRequirement, envDef: [{envName: LC_ALL, envValue: C}]}
+""",
+    "copied": """\
+cwlVersion: v1.1
+class: CommandLineTool
+baseCommand: [cp, staged.txt]
+arguments: [$(runtime.outdir)/copy.txt]
+inputs: {input: File}
+outputs: {output: {type: File, outputBinding: {glob: copy.txt}}}
+requirements:
+  InitialWorkDirRequirement: {listing: [{entryname: staged.txt, entry: $(inputs.input)}]}
+""",
+}
 
 
 def write_tool(folder: Path, name: str, inside: dict[str, Any], **document: Any) -> Path:
@@ -106,3 +157,17 @@ def test_files_and_exit_statuses(tmp_path: Path) -> None:
     assert (tmp_path / "copy/output.nc").read_text() == "message"
     assert (tmp_path / "fixed/out.txt").read_text() == "message"
     assert "exceeded time limit" in runs[3].log
+
+
+def test_an_imported_tool_gives_the_answer_of_cwltool(tmp_path: Path) -> None:
+    job = write_job(tmp_path, "b\na\nc\n")
+    words = []
+    for name, text in TOOLS.items():
+        (tmp_path / f"{name}.cwl").write_text(text)
+        words.append(["--outdir", tmp_path / name, tmp_path / f"{name}.cwl", job])
+    for (name, text), done in zip(TOOLS.items(), run_cwltool(*words), strict=True):
+        assert done.status == 0, done.log
+        (expected,) = (tmp_path / name).iterdir()
+        (found,) = read_cwl(f"{name}.cwl", text, ImportOptions()).definitions
+        result = run(found.document["definition"], b"b\na\nc\n")
+        assert result.output == expected.read_bytes(), name

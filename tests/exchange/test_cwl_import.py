@@ -154,6 +154,13 @@ def test_a_reference_names_the_parameter_that_needs_a_value() -> None:
 def test_a_number_has_no_exponent_on_a_command_line() -> None:
     text = "baseCommand: x\ninputs: {n: {type: double, default: 1.5e-05, inputBinding: {}}}\noutputs: []\n"
     assert inside(text)["argv"] == ["0.000015"]
+    assert inside(text, n="2.50")["argv"] == ["2.50"]
+    # Within a text it would be written in another way.
+    in_text = f"{text}arguments: [a$(inputs.n)]\n"
+    assert inside(in_text, n="2.5")["argv"] == ["a2.5", "2.5"]
+    for value in ("2.50", "1e-05"):
+        with pytest.raises(UsageError, match="unknown before a run"):
+            inside(in_text, n=value)
 
 
 @pytest.mark.parametrize(
