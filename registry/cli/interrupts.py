@@ -27,16 +27,25 @@ def allow_interrupts() -> None:
 
 
 @contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """Make SIGTERM raise KeyboardInterrupt, too, for a command that must end other programs first."""
+def interrupted_by_termination() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, too, for a command that must end other programs first.
+
+    SIGHUP comes when the terminal closes. One that is ignored (nohup) stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    earlier = signal.signal(signal.SIGTERM, _interrupt)
+    names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    earlier = {one: signal.getsignal(one) for one in numbers}
     try:
+        for one, handler in earlier.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(one, _interrupt)
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for one, handler in earlier.items():
+            signal.signal(one, handler)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

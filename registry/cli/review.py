@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry.cli.diff import fails
-from registry.cli.interrupts import interrupted_by_sigterm
+from registry.cli.interrupts import interrupted_by_termination
 from registry.cli.options import (
     FailOn,
     all_option,
@@ -19,7 +19,7 @@ from registry.cli.options import (
 )
 from registry.cli.terminal import err, find_root, lines_from, out, write_report
 from registry.errors import RefusedError, UsageError
-from registry.files.atomic_write import replace_file
+from registry.files.atomic_write import write_output
 from registry.model.problem import has_errors
 from registry.runtime import never_collect
 
@@ -117,7 +117,7 @@ def command(
     if runner is not None and comparison is not None and result.base is not None:
         from registry.review.tried_changes import try_changes
 
-        with interrupted_by_sigterm():
+        with interrupted_by_termination():
             tried = try_changes(result.base, source, comparison, runner, problems=result.problems)
     given = Given(
         result.problems,
@@ -134,7 +134,7 @@ def command(
         given = replace(given, at_most_alike=None)
     for name, path in files:
         # For a file: no color, and a fixed width.
-        replace_file(
+        write_output(
             path, REVIEW_FORMATS[name](replace(given, color=False, width=100)).encode("utf-8", "replace")
         )
     write_report(REVIEW_FORMATS[format_](given), format_)

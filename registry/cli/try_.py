@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry.cli.completers import complete_definitions
-from registry.cli.interrupts import interrupted_by_sigterm
+from registry.cli.interrupts import interrupted_by_termination
 from registry.cli.options import format_choice, kind_option, registry_option, source_option
 from registry.cli.terminal import err, find_root, out, show_problems, write_bytes, write_json, write_text
 from registry.errors import ProblemsError, RefusedError, UsageError
@@ -134,7 +134,7 @@ def command(
         raise UsageError("--save-example changes the work tree, not a commit", "omit --source")
     launcher = _launcher(no_sandbox=no_sandbox) if engine is None else _cluster(no_sandbox=no_sandbox)
     runner = _runner(launcher, readable, limit_s)
-    with interrupted_by_sigterm():
+    with interrupted_by_termination():
         if not has_message:
             _try_examples(definitions, opened, runner, format_, everything=everything)
             return
@@ -327,7 +327,7 @@ def _run_once(
     """Run a definition on one message, and print or save its output. Raises UsageError if it cannot run here."""
     from registry.execution.examples import failure_of
     from registry.execution.runner import run_definition
-    from registry.files.atomic_write import replace_file
+    from registry.files.atomic_write import write_output
     from registry.reports.trials.json import run_body
 
     run = run_definition(definition.inside, source.message, runner)
@@ -338,7 +338,7 @@ def _run_once(
     elif run.output is not None and path is None:
         write_bytes(run.output)
     if run.output is not None and path is not None:
-        replace_file(path, run.output)
+        write_output(path, run.output)
     if format_ != "json":
         err.print_lines(run.errors.decode("utf-8", "replace").rstrip("\n")) if run.errors else None
     for note in run.notes:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from registry.errors import RefusedError, UsageError
@@ -14,8 +15,10 @@ def replace_file(path: Path, data: bytes, *, is_private: bool = False) -> None:
     An existing file keeps its mode; a new one follows the umask. `is_private`: only the user may read and
     write the file (mode 0600), and its content is on the disk when this function returns. For paths given by
     the user; use `replace_in` for files below a registry's root. Raises UsageError when the file cannot be
-    written.
+    written, and for a device or a named pipe, which a rename would remove.
     """
+    if _is_special(path):
+        raise UsageError(f"{path} is not a regular file", "name a file")
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         mode = path.stat().st_mode & 0o777 if path.exists() and not is_private else None
@@ -33,6 +36,31 @@ def replace_file(path: Path, data: bytes, *, is_private: bool = False) -> None:
             raise
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a result to the path that the user named for it.
+
+    A file is replaced as by `replace_file`, also where a link leads to it. A device or a named pipe, such as
+    /dev/null, gets the data. Raises UsageError when it cannot be written.
+    """
+    if not _is_special(path):
+        replace_file(path.resolve() if path.is_symlink() else path, data)
+        return
+    try:
+        with path.open("wb") as special:
+            special.write(data)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _is_special(path: Path) -> bool:
+    """True for what exists and is neither a file nor a folder, also at the end of a link."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _sync(path: Path) -> None:

@@ -243,7 +243,21 @@ def test_without_a_sandbox_nothing_runs(
     assert done.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_output_can_be_a_named_pipe(registry: RepoBuilder, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "message").write_text("axb\n")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        words = ("--input", str(tmp_path / "message"), "--output", str(pipe))
+        assert run("try", "plain", *words, "--no-sandbox", "-C", str(registry.root)).code == 0
+        assert os.read(reader, 100) == b"ab\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_the_program_and_changes_nothing(
     registry: RepoBuilder, tmp_path: Path, number: signal.Signals
 ) -> None:
