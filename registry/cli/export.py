@@ -195,7 +195,7 @@ def _selected(snapshot: "Snapshot", exporter: "Exporter", names: tuple[str, ...]
 
 
 def _write(export: "ExportResult", folder: Path | None, *, force: bool, to_terminal: bool) -> None:
-    """Write all files, or none. Raises RefusedError for a file that exists with other content."""
+    """Write the files. Raises RefusedError, before any is written, if something is at the place of one."""
     from registry.exchange.exporting import wrapper
     from registry.exchange.wrapped_command import WRAPPER_FILE
     from registry.files.atomic_write import put_in
@@ -208,13 +208,20 @@ def _write(export: "ExportResult", folder: Path | None, *, force: bool, to_termi
     if export.needs_wrapper:
         files[WRAPPER_FILE] = wrapper()
     for path, data in files.items():
-        there = folder / path
-        if there.is_symlink() or (there.exists() and not force and there.read_bytes() != data):
-            raise RefusedError(f"{there} exists", "--force replaces it; nothing was written")
+        _require_replaceable(folder / path, data, force=force)
     for path, data in files.items():
         put_in(folder, path, data)
     if export.needs_wrapper:
         (folder / WRAPPER_FILE).chmod(0o755)
+
+
+def _require_replaceable(place: Path, data: bytes, *, force: bool) -> None:
+    """Raise RefusedError for a file that exists with other content, a link, or anything else at its place."""
+    if place.is_symlink() or (place.exists() and not place.is_file()):
+        what = "a link" if place.is_symlink() else "not a file"
+        raise RefusedError(f"{place} is {what}", "remove it, or choose another folder; nothing was written")
+    if place.exists() and not force and place.read_bytes() != data:
+        raise RefusedError(f"{place} exists", "--force replaces it; nothing was written")
 
 
 def _report(export: "ExportResult", exporter: "Exporter", folder: Path | None, *, strict: bool) -> None:

@@ -105,6 +105,21 @@ def test_existing_files_are_kept_without_force(export: Run, tmp_path: Path) -> N
     assert LINE in file.read_text()
 
 
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_nothing_is_written_if_one_file_cannot_be_replaced(export: Run, tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "out/weather-qc.service"
+    if kind == "folder":
+        place.mkdir(parents=True)
+    else:
+        place.parent.mkdir()
+        place.symlink_to(tmp_path / "target")
+    done = export("--all", "--to", "systemd", "--out", str(tmp_path / "out"), "--force")
+    what = "a link" if kind == "link" else "not a file"
+    assert (done.code, done.out) == (3, "")
+    assert f"{place} is {what}\nhint: remove it" in done.err
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["weather-qc.service"]
+
+
 def test_json(export: Run) -> None:
     done = export("weather/qc", "--to", "procfile", "--format", "json")
     body = json.loads(done.out)
