@@ -101,10 +101,7 @@ def plan_import(
             if one.is_shared and _is_there(root, path, one, planned):
                 continue
             if path in planned:
-                raise UsageError(
-                    f"{origin} and {planned[path][0]} would both be written to {path}",
-                    "import them with different values of --folder",
-                )
+                raise _same_path(origin, planned[path][0], path)
             if (root / path).exists():
                 raise UsageError(
                     f"{path} already exists",
@@ -128,6 +125,14 @@ def plan_import(
         },
         with_imported_ids(root, ids) if ids else (),
     )
+
+
+def _same_path(origin: str, other: str, path: str) -> UsageError:
+    if origin == other:
+        message = f"two definitions of {origin} would be written to {path}"
+        return UsageError(message, "rename one of them there")
+    hint = "import them with different values of --folder"
+    return UsageError(f"{origin} and {other} would both be written to {path}", hint)
 
 
 def write_import(plan: ImportPlan) -> None:

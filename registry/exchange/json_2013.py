@@ -56,6 +56,8 @@ def read_2013(file_name: str, text: str, options: ImportOptions) -> ImportedText
 def _parse(file_name: str, text: str, options: ImportOptions, notes: list[str]) -> Any:
     try:
         return _strict_or_json5(text, notes)
+    except UsageError as error:
+        raise UsageError(f"{file_name}: {error.message}", error.hint) from error
     except ValueError as error:
         repaired = _repaired(text)
         why = _reason(error)
@@ -78,12 +80,12 @@ def _parse(file_name: str, text: str, options: ImportOptions, notes: list[str]) 
 
 def _strict_or_json5(text: str, notes: list[str]) -> Any:
     try:
-        return read_json(text, deepest=_DEEPEST, pairs=_no_duplicates, constant=_no_constant)
+        return read_json(text, deepest=_DEEPEST, pairs=unique_keys, constant=no_constant)
     except json.JSONDecodeError:
         import json5
 
         try:
-            data = json5.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+            data = json5.loads(text, object_pairs_hook=unique_keys, parse_constant=no_constant)
         except RecursionError as error:
             raise ValueError(f"nested deeper than {_DEEPEST} levels") from error
         check_limits(data, _DEEPEST)
@@ -91,7 +93,8 @@ def _strict_or_json5(text: str, notes: list[str]) -> Any:
         return data
 
 
-def _no_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; a hook of `json.loads`. Raises UsageError for a key that it has twice."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -103,7 +106,8 @@ def _no_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_constant(name: str) -> Any:
+def no_constant(name: str) -> Any:
+    """Raise UsageError for NaN and infinite numbers; a hook of `json.loads`."""
     raise UsageError(f"`{name}` is not a valid JSON number", "write a number")
 
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from registry.errors import UsageError
+from registry.exchange.json_2013 import no_constant, unique_keys
 from registry.load.foreign_json import read_json
 from registry.load.yaml import MAX_DEPTH
 
@@ -74,7 +75,9 @@ def read_list(address: str, login: Login | None) -> str:
         objects += page["objects"]
         total = meta.get("total_count", total)
         following = meta.get("next")
-        where = reader.following(base, following) if isinstance(following, str) and following else None
+        if not isinstance(following, str | None):
+            raise UsageError(f"{where} is not a page of a list", "its `next` is not an address")
+        where = reader.following(base, following) if following else None
     _require_complete(address, objects, total)
     return json.dumps({"objects": objects})
 
@@ -115,7 +118,9 @@ class _Reader:
         """Return the JSON object at an address, and the address that it was found at."""
         data, base = self._get(address)
         try:
-            found = read_json(data, deepest=MAX_DEPTH + 8)
+            found = read_json(data, deepest=MAX_DEPTH + 8, pairs=unique_keys, constant=no_constant)
+        except UsageError as error:
+            raise UsageError(f"{address}: {error.message}", error.hint) from error
         except ValueError as error:
             raise UsageError(f"{address} is not JSON: {error}", "give the address of the list") from error
         if not isinstance(found, dict):

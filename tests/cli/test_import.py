@@ -271,6 +271,19 @@ def test_all_files_are_imported_or_none_and_nothing_is_overwritten(
         assert run("import", str(tmp_path / name), *where).code == 2
 
 
+def test_two_definitions_of_one_file_with_the_same_name_are_refused(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
+) -> None:
+    one = '{"id": %d, "name": "qc", "resource_uri": "/", "definition": {}}'
+    (tmp_path / "list.json").write_text(f'{{"objects": [{one % 1}, {one % 2}]}}')
+    done = run("import", str(tmp_path / "list.json"), *where)
+    assert done.code == 2
+    assert (
+        "two definitions of" in done.err and "written to definitions/process_definition/qc.yaml" in done.err
+    )
+    assert not (repo.root / "definitions/process_definition").exists()
+
+
 def test_a_file_of_an_unknown_format_is_named_with_the_formats(
     repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -147,6 +147,9 @@ def page(objects: list[Any], following: str | None = None, total: int | None = N
     [
         (page([], "http://other.example.org/x/"), "is on another host, other.example.org"),
         (page([], "ftp://127.0.0.1/x/"), "is on another host"),
+        ((200, {}, b'{"objects": [], "meta": {"next": 5}}'), "its `next` is not an address"),
+        ((200, {}, b'{"objects": [], "objects": [], "meta": {}}'), f"{LIST}: duplicate key `objects`"),
+        ((200, {}, b'{"objects": [{"id": NaN}], "meta": {}}'), f"{LIST}: `NaN` is not a valid JSON number"),
         (page([], LIST), "its pages point at each other"),
         (page([{"id": 1}], total=2), "the list changed meanwhile"),
         (page([{"id": 1}, {"id": 1}]), "the list changed meanwhile"),
