@@ -12,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -123,12 +123,20 @@ def _allocation(name: str, minutes: int) -> str:
 
 
 def _cancel(*words: str) -> None:
-    _run("scancel", "--quiet", *words)
+    # A cluster that no longer answers must not hide how the run ended.
+    with suppress(OSError, subprocess.TimeoutExpired):
+        _run("scancel", "--quiet", *words)
 
 
 def _run(*command: str, limit_s: float | None = _ANSWER_LIMIT_S) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=limit_s,
+        check=False,
     )
 
 
