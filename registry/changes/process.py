@@ -19,6 +19,7 @@ from registry.check.fields import changes_loading
 from registry.check.placeholders import PLACEHOLDERS
 from registry.credentials import credential_in
 from registry.model.diff import MISSING, Change, diff, same
+from registry.model.host_variable import host_variable
 from registry.model.pointer import escape_step, steps_of
 from registry.model.values import list_of, map_of, text_of
 
@@ -26,7 +27,6 @@ SHELLS = frozenset(
     ("sh", "bash", "dash", "zsh", "ksh", "fish", "csh", "tcsh", "busybox", "cmd.exe", "powershell", "pwsh")
 )
 _OTHERS_WRITE = re.compile(r"/(?:tmp|var/tmp|dev/shm)(?:/|\Z)")
-_FROM_HOST = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 # Pairs of arguments. More take hours to compare in order.
 _MOST_COMPARED = 250_000
 _DEFAULT_PROCESS_TYPE = "single"
@@ -148,7 +148,7 @@ def _environment(field: _FieldChange) -> Iterator[Meaning]:
 def _variable_rules(name: str, before: Any, after: Any) -> Iterator[str]:
     """Yield the rules that the change of a variable's value (or `MISSING`) matches."""
     was_secret, is_secret = _is_credential(name, before), _is_credential(name, after)
-    was_from_host, is_from_host = _is_from_host(before), _is_from_host(after)
+    was_from_host, is_from_host = host_variable(before) is not None, host_variable(after) is not None
     if is_secret or (was_from_host and not is_from_host and after is not MISSING):
         yield "C164"
     if was_secret and before != after:
@@ -169,11 +169,6 @@ def _variable_rules(name: str, before: Any, after: Any) -> Iterator[str]:
 
 def _is_credential(name: str, value: Any) -> bool:
     return isinstance(value, str) and credential_in(name, value) is not None
-
-
-def _is_from_host(value: Any) -> bool:
-    """True for a value that is nothing but a reference to a variable of the host."""
-    return isinstance(value, str) and _FROM_HOST.match(value) is not None
 
 
 def _argv(field: _FieldChange) -> Iterator[Meaning]:

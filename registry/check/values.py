@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.check.rule import Registry, Rule
 from registry.model.characters import bidi_control_in, described, invisible_in, without_emoji
+from registry.model.host_variable import host_variable
 from registry.model.problem import Problem, Severity
 from registry.model.values import list_of, map_of
 
@@ -26,7 +27,6 @@ _ASCII_CONTROLS = f"{_C0}\x7f"
 # Valid characters of arguments and variables.
 _VALID_IN_VALUES = "\t\n\x7f"
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 _SHELL_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]{0,63}|\{[^{}]{0,63}\}?|\()")
 # MAX_ARG_STRLEN of Linux (execve(2)): one argument, or one variable as NAME=value, including the final null
 # byte.
@@ -147,7 +147,7 @@ def _shell_variable(rule: Rule, definition: Definition, _registry: Registry) -> 
         if (
             isinstance(value, str)
             and "$" in value
-            and not _REFERENCE.match(value)
+            and host_variable(value) is None
             and (found := _SHELL_VARIABLE.search(value))
         ):
             message = (

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registry.model.host_variable import host_variable
 from registry.model.values import map_of, text_of
 
 
@@ -122,8 +123,7 @@ def _secrets(document: Mapping[str, Any]) -> Iterator[str]:
 
 def is_reference(value: object) -> bool:
     """True for the value of a variable that the host of the process supplies: `${NAME}` and nothing else."""
-    text = text_of(value)
-    return text.startswith("${") and text.endswith("}") and text[2:-1].isidentifier() and text.isascii()
+    return host_variable(value) is not None
 
 
 def adapter(document: Mapping[str, Any], side: str) -> tuple[str, dict[str, Any]]:

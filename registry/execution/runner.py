@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -17,14 +16,13 @@ from registry.execution.framing import frame, joined_messages
 from registry.execution.launcher import Program
 from registry.execution.running import End, Finished, Limits, Streams, Talk, run_with_files, run_with_pipes
 from registry.files.safe_paths import link_on_the_way
+from registry.model.host_variable import host_variable
 from registry.model.values import list_of, map_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from registry.execution.launcher import Launcher
-
-_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +106,15 @@ def _environment(inside: Mapping[str, Any], runner: Runner) -> dict[str, str]:
     """
     found = runner.launcher.base_environment(runner.own_environment)
     for name, value in map_of(inside.get("environment")).items():
-        reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
-        if reference is None:
+        variable = host_variable(value)
+        if variable is None:
             found[name] = str(value)
         elif not runner.passes_references:
-            raise CannotTryError(f"it needs the variable {reference[1]} of the host, which is not passed on")
-        elif reference[1] not in runner.own_environment:
-            raise CannotTryError(f"the variable {reference[1]}, which its environment refers to, is not set")
+            raise CannotTryError(f"it needs the variable {variable} of the host, which is not passed on")
+        elif variable not in runner.own_environment:
+            raise CannotTryError(f"the variable {variable}, which its environment refers to, is not set")
         else:
-            found[name] = runner.own_environment[reference[1]]
+            found[name] = runner.own_environment[variable]
     return found
 
 

@@ -311,3 +311,10 @@ def test_nothing_remains_in_the_temporary_folder(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run(shell("mkdir -p a/b; chmod 0 a/b; echo x > c"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_whole_reference_is_taken_from_the_host() -> None:
+    texts = ["${HOME:-x}", "${HOME}/x", "$HOME"]
+    for text in texts:
+        inside = shell('printf %s "$A"', environment={"A": text})
+        assert run(inside, own_environment={"PATH": os.environ["PATH"], "HOME": "/h"}).output == text.encode()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.check.placeholders import PLACEHOLDERS
 from registry.model.adapter import adapter_parameters
+from registry.model.host_variable import host_variable
 from registry.model.pointer import value_at
 from registry.model.values import list_of, map_of, text_of
 from registry.render.html.filled_template import escape_all_html, escape_html
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from registry.load.kinds import Kind
 
 _PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS.values())))
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PLAIN_SUFFIX = re.compile(r"[A-Za-z0-9._-]+")
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A terminal interprets them in pasted text, and HTML excludes most of them. A line end is safe in quotes.
@@ -118,8 +118,8 @@ def _start(program: str, environment: Mapping[str, str]) -> Iterator[str]:
 
 def _value(value: str) -> str:
     """Return the value of a variable: `${NAME}` alone is taken from the environment, where it must exist."""
-    reference = _REFERENCE.fullmatch(value)
-    return f'"${{{reference[1]}?set it in the environment}}"' if reference else _word(value)
+    variable = host_variable(value)
+    return f'"${{{variable}?set it in the environment}}"' if variable else _word(value)
 
 
 def _argument(item: str) -> str:
