@@ -13,7 +13,6 @@ from registry.exchange.exporter import (
     Exportable,
     ExportedText,
     Exporter,
-    NotExportableError,
     identity,
     require_expressible,
 )
@@ -181,16 +180,14 @@ def _command(one: Exportable, paths: dict[str, str]) -> str:
         else:
             assignments.append(f'{_quoted(name)}="${{{value[2:-1]}}}"')
     program = one.inside["exec"]
-    if assignments and "=" in program:
-        raise NotExportableError(
-            "/definition/exec", "`env` takes a program with `=` in its path for a variable"
-        )
+    # `env` takes a program with `=` for a variable. `nice` starts it without a change.
     prefix = ["env", "--"] if assignments or program.startswith("-") else []
+    starter = ["/usr/bin/nice", "-n", "0", "--"] if prefix and "=" in program else []
     arguments = [
         "".join(paths.get(piece) or _quoted(piece) for piece in _PLACEHOLDERS.split(text) if piece) or "''"
         for text in one.inside.get("argv", ())
     ]
-    command = " ".join(["exec", *prefix, *assignments, _quoted(program), *arguments])
+    command = " ".join(["exec", *prefix, *assignments, *starter, _quoted(program), *arguments])
     # One command: each value is that of the submitter, also if two variables are exchanged.
     return f"export {' '.join(exports)}\n{command}" if exports else command
 
@@ -209,6 +206,5 @@ EXPORTER = Exporter(
     _TABLE,
     _export,
     _file_name,
-    limits=("an executable with `=` in its path, together with variables",),
 )
 """One batch script for each definition. Its comments show how to submit it, also as a job array."""

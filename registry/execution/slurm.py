@@ -30,7 +30,8 @@ _PASSED_ON = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", _CONFIGURATION)
 _NOT_PASSED = re.compile(r"(?:LD_|SLURM_|SRUN_|PMI|GLIBC_)|(?![A-Za-z_][A-Za-z0-9_]*\Z)")
 # GNU env changes the folder, or fails if it is missing: srun would start the program in another one.
 _ENV = "/usr/bin/env"
-_ENV_FAILED = (125, 126, 127)
+_NICE = "/usr/bin/nice"
+_NOT_STARTED = (125, 126, 127)
 _ANSWER_LIMIT_S = 60
 # Slurm ends a program only if this process was killed: it counts minutes, and not exactly.
 _RESERVE_S = 60
@@ -64,11 +65,7 @@ class SlurmCluster:
 
     def obstacle(self, program: Program) -> str:
         """Return why no job can run the program."""
-        if program.is_service:
-            return "a job of Slurm is a program that ends, not a service"
-        if "=" in program.arguments[0]:
-            return "env(1), which starts it on the node, takes a program with `=` in its path for a variable"
-        return ""
+        return "a job of Slurm is a program that ends, not a service" if program.is_service else ""
 
     @contextmanager
     def command(self, program: Program) -> Iterator[LaunchCommand]:
@@ -106,7 +103,9 @@ def _srun(number: str, program: Program) -> tuple[tuple[str, ...], dict[str, str
         else:
             passed[name] = value
     options = (f"--jobid={number}", "--nodes=1", "--ntasks=1", "--export=ALL", "--chdir=/")
-    words = [_ENV, "-C", program.cwd, "--", *assignments, *program.arguments]
+    # env(1) takes a program with `=` for a variable. nice(1) starts it without a change.
+    starter = [_NICE, "-n", "0", "--"] if "=" in program.arguments[0] else []
+    words = [_ENV, "-C", program.cwd, "--", *assignments, *starter, *program.arguments]
     if ":" in words:
         words = ["/bin/sh", "-c", f"exec {shlex.join(words)}"]
     return (shutil.which("srun") or "srun", *options, *words), passed
@@ -141,11 +140,11 @@ def _run(*command: str, limit_s: float | None = _ANSWER_LIMIT_S) -> subprocess.C
 
 
 def _failure(status: int | None, errors: str) -> str:
-    """Return why env(1) or srun could not start the program."""
+    """Return why env(1), nice(1) or srun could not start the program."""
     lines = errors.splitlines()
-    of_env = [line.removeprefix(f"{_ENV}: ") for line in lines if line.startswith(f"{_ENV}: ")]
-    if status in _ENV_FAILED and of_env:
-        return of_env[0]
+    reasons = [line.partition(": ")[2] for line in lines if line.startswith((f"{_ENV}: ", f"{_NICE}: "))]
+    if status in _NOT_STARTED and reasons:
+        return reasons[0]
     refused = [line for line in lines if line.startswith("srun: error: Unable to")]
     return refused[0] if refused else ""
 

@@ -44,7 +44,6 @@ def test_a_program_gets_few_variables_of_this_host() -> None:
     [
         (Program(("/bin/x",), {}, "/"), ""),
         (Program(("/bin/x",), {}, "/", is_service=True), "not a service"),
-        (Program(("/opt/a=b",), {}, "/"), "takes a program with `=`"),
     ],
 )
 def test_what_no_job_can_run(program: Program, obstacle: str) -> None:
