@@ -176,6 +176,10 @@ class _Composer:
         """Add the keys of one merged map; an earlier map wins."""
         if not isinstance(one, LineMap):
             raise self.fail(event, "`<<` merges maps only")
+        # The same map can be merged many times.
+        self.events += len(one)
+        if self.events > _MAX_EVENTS:
+            raise self.fail(event, f"more than {_MAX_EVENTS:,} keys and values")
         for name, value in one.items():
             if name not in merged:
                 merged[name] = value

@@ -27,7 +27,7 @@ def read_procfile(origin: str, text: str, options: ImportOptions) -> ImportedTex
             parts.add(found["name"], number, read)
         elif line.strip() and not line.lstrip().startswith("#"):
             parts.losses.append(Loss(line.strip()[:40], "it is not a line `name: command`", number))
-        comments = [*comments, line.removeprefix("#").removeprefix(" ")] if line.startswith("#") else []
+        comments = [*comments[-1:], line.removeprefix("#").removeprefix(" ")] if line.startswith("#") else []
     return parts.result("a Procfile has lines `name: command`")
 
 

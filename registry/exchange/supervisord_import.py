@@ -25,7 +25,7 @@ from registry.exchange.importer import Imported, ImportedText, Importer, ImportO
 _SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
 _OPTION = re.compile(r"(?P<name>[^=:\s\[;#][^=:]*?)\s*[=:]")
 _PROGRAM = "program:"
-_EXPANSION = re.compile(r"%(?:%|\((?P<name>[^)]*)\)s)")
+_EXPANSION = re.compile(r"%(?:%|\((?P<name>[^()%]*)\)s)")
 _ENVIRONMENT = "ENV_"
 # Settings that a definition always has, by what they must say.
 _MEANT = {
@@ -80,7 +80,9 @@ class _Configuration:
                 self.comments[section] = comments
             elif option := _OPTION.match(line):
                 self.lines[section, option["name"].lower()] = number
-            comments = [*comments, line.removeprefix(";").removeprefix(" ")] if line.startswith(";") else []
+            comments = (
+                [*comments[-1:], line.removeprefix(";").removeprefix(" ")] if line.startswith(";") else []
+            )
 
     def line(self, section: str, option: str = "") -> int:
         return self.lines.get((section, option), self.lines.get((section, ""), 0))

@@ -21,9 +21,10 @@ from registry.exchange.imported_process import (
 )
 from registry.exchange.importer import ImportedText, Importer, ImportOptions, name_or_none, suggested_name
 
+_LONGEST_LINE = 1024 * 1024
 _BLANKS = " \t\n\r"
 _WORD = re.compile(
-    r"""(?:[^ \t\n\r'"\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+(?=[ \t\n\r]|\Z)""", re.DOTALL
+    r"""(?:[^ \t\n\r'"\\]++|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+(?=[ \t\n\r]|\Z)""", re.DOTALL
 )
 _PIECE = re.compile(
     r"""\\(?:(?P<char>[abfnrtvs\\"'])|x(?P<byte>[0-9A-Fa-f]{2})|u(?P<short>[0-9A-Fa-f]{4})"""
@@ -125,7 +126,10 @@ class _Unit:
         found: list[_Setting] = []
         for one in self.settings:
             if (one.section, one.key) == (section, key):
-                found = [*found, one] if one.value else []
+                if one.value:
+                    found.append(one)
+                else:
+                    found.clear()
         return found
 
     def last(self, section: str, key: str) -> _Setting | None:
@@ -134,7 +138,11 @@ class _Unit:
 
     def _settings(self, text: str) -> Iterator[_Setting]:
         section = ""
-        for number, line in _logical_lines(text):
+        try:
+            lines = [*_logical_lines(text)]
+        except ValueError as error:
+            raise UsageError(f"{self.origin}:{error}", "systemd does not read such lines") from error
+        for number, line in lines:
             if line.startswith("["):
                 if not line.endswith("]"):
                     raise self.fail(number, f"{line} is not a section")
@@ -150,32 +158,36 @@ class _Unit:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the number and the text of each line that is not blank and no comment, with its continuations."""
-    joined, start = None, 0
-    for number, line in enumerate(re.split(r"\r\n|\n\r|[\n\r\x00]", text), 1):
-        stripped = line.lstrip(_BLANKS)
-        if stripped.startswith(("#", ";")):
+    """Yield the number and the text of each line that is not blank and no comment, with its continuations.
+
+    Raises ValueError for a line that is too long.
+    """
+    pieces: list[str] = []
+    start = length = 0
+    for number, line in enumerate((*re.split(r"\r\n|\n\r|[\n\r\x00]", text), ""), 1):
+        piece = line.lstrip(_BLANKS)
+        if piece.startswith(("#", ";")):
             continue
-        if joined is None:
-            joined, start = "", number
-        joined += stripped
-        if (len(joined) - len(joined.rstrip("\\"))) % 2:
-            joined = f"{joined[:-1]} "
+        start = start if pieces else number
+        length = len(piece) + (length if pieces else 0)
+        if length > _LONGEST_LINE:
+            raise ValueError(f"{start}: a line has more than {_LONGEST_LINE:,} characters")
+        if (len(piece) - len(piece.rstrip("\\"))) % 2:
+            pieces.append(f"{piece[:-1]} ")
             continue
-        if joined.strip(_BLANKS):
-            yield start, joined.strip(_BLANKS)
-        joined = None
-    if joined is not None and joined.strip(_BLANKS):
-        yield start, joined.strip(_BLANKS)
+        joined = "".join((*pieces, piece)).strip(_BLANKS)
+        if joined:
+            yield start, joined
+        pieces.clear()
 
 
 def read_unit(origin: str, text: str, options: ImportOptions) -> ImportedText:
     """Return the process of a service unit. Raises UsageError when it cannot be imported."""
     unit = _Unit(origin, text)
-    stem = PurePath(origin).name.removesuffix(".service")
-    if stem.rstrip("@") != stem or "@" in stem:
+    if "@" in unit.stem:
         raise UsageError(
-            f"{origin} is a template: each instance is another process", "import instances of it"
+            f"{origin} is a template: each instance is another process",
+            "copy it to a file without @ for an instance, and replace its specifiers",
         )
     if not any(one.section == "Service" for one in unit.settings):
         raise UsageError(f"{origin} has no section [Service]", "it is not a service unit of systemd")

@@ -174,3 +174,6 @@ def test_aliases_do_not_multiply_the_size() -> None:
     )
     found = read(text).definitions[0].document["definition"]
     assert found["environment"] == {"k": "v"}
+    keys = ", ".join(f"k{n}: v" for n in range(1_000))
+    with pytest.raises(UsageError, match="more than 100,000 keys"):
+        read(f"x: &a {{{keys}}}\ny: {{<<: [{', '.join(['*a'] * 1_000)}]}}\n")

@@ -45,6 +45,11 @@ def test_a_file_without_processes_is_refused() -> None:
         read_procfile("Procfile", "no colon\n", ImportOptions())
 
 
+def test_many_comments_take_no_time() -> None:
+    found = read_procfile("Procfile", "# a\n" * 100_000 + "# Title\n# web\nweb: x\n", ImportOptions())
+    assert found.definitions[0].document["title"] == "Title"
+
+
 @pytest.mark.parametrize(
     ("line", "words", "environment", "cwd"),
     [

@@ -79,6 +79,7 @@ def test_programs_become_definitions_and_the_rest_is_listed() -> None:
         ("[program:a]\ncommand=x %(ENV_A)s", ":2: the value of %(ENV_A)s is on the host"),
         ("[program:a]\ncommand=x %(process_num)02d", ":2: supervisord cannot expand %(process_num)0"),
         ("[program:a]\ncommand=x %(process_num)s", "the value of %(process_num)s"),
+        ("[program:a]\ncommand=x " + "%(" * 500_000, "cannot expand %"),
         ("[program:a]\ncommand=x 100%", "cannot expand %"),
         ("[program:a]\ncommand=x 'y", "the command cannot be split"),
         ("[program:a]\nuser=me", "there is no program"),

@@ -220,6 +220,12 @@ def test_a_program_that_goes_to_the_background_is_reported() -> None:
     assert "goes to the background" in loss.why
 
 
+def test_a_line_that_systemd_does_not_read_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"qc.service:2: a line has more than"):
+        unit("ExecStart=/bin/x " + "a\\\n" * 2**19)
+    assert inside("ExecStart=/bin/x " + "a" * 1_000_000)["argv"] == ["a" * 1_000_000]
+
+
 def test_a_template_is_refused() -> None:
     with pytest.raises(UsageError, match="template"):
         unit("ExecStart=/bin/x", name="getty@tty1.service")
