@@ -152,7 +152,7 @@ def _literal(value: Any) -> Any:
 
 
 def _service_name(name: str) -> str:
-    return narrow_name(name, allowed="A-Za-z0-9._-", longest=_LONGEST_NAME)
+    return narrow_name(name, signs="._-", longest=_LONGEST_NAME)
 
 
 def _join(written: Sequence[tuple[Exportable, str]]) -> str:

@@ -7,7 +7,11 @@ Source: "Common Workflow Language Command Line Tool Description", v1.2.1, "Param
 import re
 from collections.abc import Mapping
 
-_REFERENCE = re.compile(r"\$\(\s*([A-Za-z_]\w*(?:\.\w+|\[(?:'[^']*'|\"[^\"]*\"|[0-9]+)\])*)\s*\)")
+# Without limits, a text that begins many references would take time that grows with its square.
+_REFERENCE = re.compile(
+    r"\$\(\s{0,99}([A-Za-z_]\w{0,999}"
+    r"(?:\.\w{1,999}|\[(?:'[^'$]{0,999}'|\"[^\"$]{0,999}\"|[0-9]{1,9})\]){0,99})\s{0,99}\)"
+)
 _STEP = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\")\]")
 _PIECE = re.compile(
     rf"(?P<escaped>\\\$[({{]|\\\\)|(?P<reference>{_REFERENCE.pattern})|(?P<start>\$[({{])|(?P<char>.)",

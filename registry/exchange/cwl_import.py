@@ -85,6 +85,16 @@ _NOT_IN_NAMES = re.compile(r"[*?\[\]\x00-\x1f\x7f]")
 # What replaces a path that only a run knows: not part of any text, since texts with NUL are refused.
 _INPUT_MARK = "\ue000\x00input"
 _FOLDER_MARK = "\ue000\x00folder"
+_INTEGER = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?")
+# Types of which not every text is a value.
+_FORMS = {
+    "int": _INTEGER,
+    "long": _INTEGER,
+    "float": _NUMBER,
+    "double": _NUMBER,
+    "boolean": re.compile("true|false"),
+}
 
 
 class _Parameter(NamedTuple):
@@ -343,14 +353,8 @@ def _no_value(tool: _Tool, name: str, type_: str, line: int) -> UsageError:
 
 def _of_type(tool: _Tool, name: str, type_: str, value: str, line: int) -> str:
     """Return a value as it is on a command line: numbers without an exponent."""
-    patterns = {
-        "int": r"-?[0-9]+",
-        "long": r"-?[0-9]+",
-        "float": r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?",
-        "double": r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?",
-        "boolean": "true|false",
-    }
-    if not re.fullmatch(patterns.get(type_, r"(?s:.*)"), value):
+    pattern = _FORMS.get(type_)
+    if pattern is not None and not pattern.fullmatch(value):
         raise UsageError(
             f"{tool.origin}:{line}: the input {name} has the value {value!r}, which is no {type_}"
         )
@@ -563,7 +567,7 @@ def _replace_marks(tool: _Tool) -> None:
 
 
 def _is_cwl(text: str) -> bool:
-    return re.search(r"""^\s*(?:[{,]\s*)?["']?cwlVersion["']?\s*:""", text, re.MULTILINE) is not None
+    return re.search(r"""^[ \t]*(?:[{,][ \t]*)?["']?cwlVersion["']?[ \t]*:""", text, re.MULTILINE) is not None
 
 
 IMPORTER = Importer(

@@ -237,6 +237,10 @@ def name_of_image(image: str) -> str:
     return suggested_name(re.sub(r"[:@].*", "", image.rpartition("/")[2]))
 
 
+# What follows the name of a text in a message about one of its lines.
+_PLACE = re.compile(r"\A(?::[0-9]+)?: ")
+
+
 class ImportedParts:
     """The definitions of one text. A part that cannot be imported is a loss, unless there is no other."""
 
@@ -253,7 +257,7 @@ class ImportedParts:
             self.definitions += read()
         except UsageError as error:
             self._errors.append(error)
-            reason = re.sub(rf"{re.escape(self._origin)}(?::[0-9]+)?: ", "", error.message, count=1)
+            reason = _PLACE.sub("", error.message.removeprefix(self._origin))
             self.losses.append(Loss(key, f"it cannot be imported: {reason}", line))
 
     def result(self, hint: str) -> ImportedText:

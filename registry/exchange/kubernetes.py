@@ -44,7 +44,7 @@ _LONGEST_NAME = 63
 # Of all annotations of an object.
 _MOST_ANNOTATIONS = 256 * 1024
 # All versions of Kubernetes accept these names of variables; "." and ".." in front are reserved.
-_VARIABLE = re.compile(r"(?!\.$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*\Z")
+_VARIABLE_NAME = re.compile(r"(?!\.$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*\Z")
 _MESSAGES = "/messages"
 _WRAPPER_FOLDER = f"/{WRAPPER_FILE}"
 _EXECUTABLE = 0o555
@@ -170,7 +170,7 @@ def _is_passed(file: MessageFile | None) -> bool:
 def _environment(environment: Mapping[str, str], secret: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name, text in environment.items():
-        if not _VARIABLE.match(name):
+        if not _VARIABLE_NAME.match(name):
             raise NotExportableError(
                 pointer_of(("definition", "environment", name)),
                 "not every version of Kubernetes accepts this name of a variable",
@@ -245,7 +245,7 @@ def _own_losses(one: Exportable, command: WrappedCommand) -> list[Loss]:
 
 
 def _object_name(name: str) -> str:
-    return narrow_name(name, allowed="a-z0-9-", longest=_LONGEST_NAME)
+    return narrow_name(name, signs="-", is_lower=True, longest=_LONGEST_NAME)
 
 
 EXPORTER = Exporter(

@@ -90,7 +90,7 @@ def server_entry(
 def server_name(name: str) -> str:
     """Return the name of a server in a client, which is a part of the names of its tools."""
     # Names of servers in an MCP registry start with a domain.
-    return narrow_name(name.replace(".", "-"), allowed="A-Za-z0-9_-", longest=_LONGEST_NAME)
+    return narrow_name(name.replace(".", "-"), signs="_-", longest=_LONGEST_NAME)
 
 
 def as_json_text(document: Mapping[str, Any]) -> str:

@@ -118,7 +118,7 @@ def _quoted(text: str, *steps: str | int) -> str:
 
 
 def _process_name(name: str) -> str:
-    return narrow_name(name, allowed="a-zA-Z0-9_-", longest=_LONGEST_NAME)
+    return narrow_name(name, signs="_-", longest=_LONGEST_NAME)
 
 
 def _join(written: Sequence[tuple[Exportable, str]]) -> str:

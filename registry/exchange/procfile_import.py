@@ -12,7 +12,7 @@ from registry.exchange.imported_process import ImportedParts, ProcessDraft, impo
 from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
 from registry.exchange.shell_words import simple_command
 
-_LINE = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<command>.+)\Z")
+_LINE = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<command>\S.*)\Z")
 _SHELL = "/bin/sh"
 
 

@@ -186,7 +186,7 @@ def _refusal(steps: Sequence[str | int], why: str) -> NotExportableError:
 
 
 def _program_name(name: str) -> str:
-    return narrow_name(name, allowed="a-zA-Z0-9._-", longest=_LONGEST_NAME)
+    return narrow_name(name, signs="._-", longest=_LONGEST_NAME)
 
 
 def _join(written: Sequence[tuple[Exportable, str]]) -> str:

@@ -23,7 +23,7 @@ from registry.exchange.imported_process import (
 from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, suggested_name
 
 _SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
-_OPTION = re.compile(r"(?P<name>[^=:\s\[;#][^=:]*?)\s*[=:]")
+_OPTION = re.compile(r"(?P<name>[^=:\s\[;#][^=:]*)[=:]")
 _PROGRAM = "program:"
 _EXPANSION = re.compile(r"%(?:%|\((?P<name>[^()%]*)\)s)")
 _ENVIRONMENT = "ENV_"
@@ -79,7 +79,7 @@ class _Configuration:
                 self.lines[section, ""] = number
                 self.comments[section] = comments
             elif option := _OPTION.match(line):
-                self.lines[section, option["name"].lower()] = number
+                self.lines[section, option["name"].rstrip().lower()] = number
             comments = (
                 [*comments[-1:], line.removeprefix(";").removeprefix(" ")] if line.startswith(";") else []
             )
@@ -156,7 +156,7 @@ class _Expansion:
         """
         rest = _EXPANSION.sub("", text)
         if "%" in rest:
-            unknown = re.search(r"%(?:\([^)]*\).?)?", rest)
+            unknown = re.search(r"%(?:\([^()%]*\).?)?", rest)
             raise UsageError(f"{self._place}: supervisord cannot expand {unknown[0] if unknown else '%'}")
         return _EXPANSION.sub(lambda match: self._value(match, mark), text)
 

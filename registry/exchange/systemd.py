@@ -243,7 +243,7 @@ def _refusal(steps: _Steps, why: str) -> NotExportableError:
 
 def unit_name(name: str) -> str:
     """Return the name of the unit of a definition, without its suffix."""
-    return narrow_name(name, allowed="a-zA-Z0-9._-", longest=_LONGEST_NAME)
+    return narrow_name(name, signs="._-", longest=_LONGEST_NAME)
 
 
 EXPORTER = Exporter(

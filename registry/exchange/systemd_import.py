@@ -23,7 +23,7 @@ from registry.exchange.importer import ImportedText, Importer, ImportOptions, na
 
 _LONGEST_LINE = 1024 * 1024
 _BLANKS = " \t\n\r"
-_WORD = re.compile(
+_QUOTED_WORD = re.compile(
     r"""(?:[^ \t\n\r'"\\]++|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+(?=[ \t\n\r]|\Z)""", re.DOTALL
 )
 _PIECE = re.compile(
@@ -32,8 +32,8 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _ESCAPES = dict(zip("abfnrtvs\\\"'", "\a\b\f\n\r\t\v \\\"'", strict=True))
-_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_VARIABLE = re.compile(r"\$\$|\$\{([^}]*)\}")
+_PLAIN_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_REPLACED = re.compile(r"\$\$|\$\{([^${}]*)\}")
 _SPAN = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-zA-Zµμ]*)")
 _UNITS = {
     **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1.0),
@@ -245,14 +245,14 @@ def _environment(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
         yield one
         for raw in _words(unit, draft, one):
             name, equals, value = _without_specifiers(unit, one, raw).partition("=")
-            if equals and _SHELL_NAME.match(name):
+            if equals and _PLAIN_VARIABLE.match(name):
                 draft.environment[name] = value
             else:
                 draft.lose("[Service] Environment", f"systemd ignores {raw}: it is not NAME=value", one.line)
     for one in unit.all("Service", "PassEnvironment"):
         yield one
         for name in _words(unit, draft, one):
-            if _SHELL_NAME.match(name) and name not in draft.environment:
+            if _PLAIN_VARIABLE.match(name) and name not in draft.environment:
                 draft.environment[name] = f"${{{name}}}"
                 draft.references.add(name)
     if draft.references:
@@ -307,7 +307,7 @@ def _expanded(unit: _Unit, draft: ProcessDraft, one: _Setting, word: str) -> lis
         _note_expansion(unit, draft, one, match[0])
         return known[name]
 
-    return [_VARIABLE.sub(replace, word)]
+    return [_REPLACED.sub(replace, word)]
 
 
 def _note_expansion(unit: _Unit, draft: ProcessDraft, one: _Setting, word: str) -> None:
@@ -412,7 +412,7 @@ def _raw_words(text: str) -> tuple[list[str], bool]:
         if text[end] in _BLANKS:
             end += 1
             continue
-        match = _WORD.match(text, end)
+        match = _QUOTED_WORD.match(text, end)
         if match is None:
             return words, False
         words.append(match[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry.cli import COMMANDS
+from registry.cli.export import FORMAT_NAMES
 from tests.conftest import Run
 from tests.support.repo import RepoBuilder
 
@@ -38,7 +39,8 @@ def test_version_and_wrong_use(run: Run) -> None:
 
 
 def test_a_missing_choice_is_named_on_one_line(run: Run) -> None:
-    assert run("export").err.splitlines()[0] == "error: Missing option '--to'. Choose from: sql"
+    formats = ", ".join(FORMAT_NAMES)
+    assert run("export").err.splitlines()[0] == f"error: Missing option '--to'. Choose from: {formats}"
 
 
 def test_python_m_registry_is_the_command(repo: RepoBuilder) -> None:
