@@ -20,7 +20,7 @@ MCP_SERVER_LIMIT = (
 )
 """What all clients refuse, in Markdown."""
 _NO_ESCAPE = "MCP clients replace `{}…` by something else, and there is no escape"
-_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_TEMPLATE_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _RUNTIMES = {"npm": "npx", "pypi": "uvx", "oci": "docker", "nuget": "dnx"}
 # Variables by which the programs read another package registry.
 _REGISTRY_VARIABLES = {"npm": "NPM_CONFIG_REGISTRY", "pypi": "UV_DEFAULT_INDEX"}
@@ -185,7 +185,7 @@ class _Writer:
                     return self._literal(text_of(one[key]), steps)
             return self._asked(one, name, steps)
 
-        return _VARIABLE.sub(value, text)
+        return _TEMPLATE_VARIABLE.sub(value, text)
 
     def _asked(self, one: Mapping[str, Any], name: str, steps: Steps) -> str:
         choices = tuple(text_of(choice) for choice in list_of(one.get("choices")))

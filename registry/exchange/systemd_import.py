@@ -32,7 +32,7 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _ESCAPES = dict(zip("abfnrtvs\\\"'", "\a\b\f\n\r\t\v \\\"'", strict=True))
-_PLAIN_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _REPLACED = re.compile(r"\$\$|\$\{([^${}]*)\}")
 _SPAN = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-zA-Zµμ]*)")
 _UNITS = {
@@ -245,14 +245,14 @@ def _environment(unit: _Unit, draft: ProcessDraft) -> Iterator[_Setting]:
         yield one
         for raw in _words(unit, draft, one):
             name, equals, value = _without_specifiers(unit, one, raw).partition("=")
-            if equals and _PLAIN_VARIABLE.match(name):
+            if equals and _SHELL_NAME.match(name):
                 draft.environment[name] = value
             else:
                 draft.lose("[Service] Environment", f"systemd ignores {raw}: it is not NAME=value", one.line)
     for one in unit.all("Service", "PassEnvironment"):
         yield one
         for name in _words(unit, draft, one):
-            if _PLAIN_VARIABLE.match(name) and name not in draft.environment:
+            if _SHELL_NAME.match(name) and name not in draft.environment:
                 draft.environment[name] = f"${{{name}}}"
                 draft.references.add(name)
     if draft.references:
