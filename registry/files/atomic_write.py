@@ -41,11 +41,14 @@ def replace_file(path: Path, data: bytes, *, is_private: bool = False) -> None:
 def write_output(path: Path, data: bytes) -> None:
     """Write a result to the path that the user named for it.
 
-    A file is replaced as by `replace_file`, also where a link leads to it. A device or a named pipe, such as
-    /dev/null, gets the data. Raises UsageError when it cannot be written.
+    A file is replaced as by `replace_file`. A device or a named pipe, such as /dev/null, gets the data.
+    Raises RefusedError for a link to a file: the user did not name that file. Raises UsageError when the
+    path cannot be written.
     """
     if not _is_special(path):
-        replace_file(path.resolve() if path.is_symlink() else path, data)
+        if path.is_symlink():
+            raise RefusedError(f"{path} is a link", "name the file that it leads to")
+        replace_file(path, data)
         return
     try:
         with path.open("wb") as special:
