@@ -12,13 +12,14 @@ from registry.errors import RegistryError, UsageError
 from registry.exchange.fields import Loss
 from registry.exchange.formats import importers
 from registry.exchange.imported_ids import with_imported_ids
-from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions
+from registry.exchange.importer import Imported, ImportedText, Importer, ImportOptions, name_or_none
 from registry.files.atomic_write import create_files, put_in
 from registry.load import yaml
 from registry.load.kinds import modeline
 from registry.load.ledger_files import MAX_LEDGER_BYTES
 from registry.load.source import WorkTree
 from registry.load.yaml.writer import to_yaml
+from registry.model.characters import visible
 from registry.model.definition import definition_path
 from registry.model.values import map_of, text_of
 
@@ -206,9 +207,20 @@ def _below(folder: str, read: Sequence[tuple[str, Importer, ImportedText]]) -> l
         if "replaced_by" in deprecation:
             successor = moved(deprecation["replaced_by"], one.kind)
             document["deprecation"] = deprecation | {"replaced_by": successor}
-        return replace(one, name=f"{folder}/{one.name}", document=document)
+        return replace(one, name=_name_below(folder, one.name), document=document)
 
     return [[placed(one) for one in found.definitions] for _, _, found in read]
+
+
+def _name_below(folder: str, name: str) -> str:
+    """Return a name in a folder. Raises UsageError if no definition can have it: it could lead elsewhere."""
+    found = name_or_none(f"{folder}/{name}")
+    if found is None:
+        raise UsageError(
+            f"no definition can have the name {visible(f'{folder}/{name}')}",
+            "a folder has letters, digits, and `.`, `_`, `-`, `+` within, as in --folder weather",
+        )
+    return found
 
 
 def _is_there(

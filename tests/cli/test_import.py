@@ -284,6 +284,18 @@ def test_two_definitions_of_one_file_with_the_same_name_are_refused(
     assert not (repo.root / "definitions/process_definition").exists()
 
 
+@pytest.mark.parametrize("folder", ["../../x", "a/../b", ".", "a//b", "A B", "-x", ".git", "x\ny", "x" * 300])
+def test_a_folder_that_is_no_part_of_a_name_is_refused(
+    repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "qc.json").write_text('{"exec": "/opt/qc"}')
+    before = sorted(repo.root.rglob("*"))
+    done = run("import", str(tmp_path / "qc.json"), "--folder", folder, *where)
+    assert (done.code, done.out) == (2, "")
+    assert "error: no definition can have the name " in done.err
+    assert sorted(repo.root.rglob("*")) == before
+
+
 def test_a_file_of_an_unknown_format_is_named_with_the_formats(
     repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
 ) -> None:
