@@ -97,6 +97,12 @@ def require_unique(written: Sequence[tuple[Exportable, str]], entry: Callable[[s
             )
 
 
+def joined_blocks(entry: Callable[[str], str], written: Sequence[tuple[Exportable, str]]) -> str:
+    """Return the texts one after another, with blank lines between them. Raises as `require_unique`."""
+    require_unique(written, entry)
+    return "\n".join(text for _, text in written)
+
+
 def identity(one: Exportable) -> str:
     """Return name, id and revision of a definition on one line, for a comment or a label."""
     parts = [one.name]

@@ -7,6 +7,7 @@ Language". Foreman replaces `$NAME` in a line even inside single quotes (`lib/fo
 import re
 import shlex
 from collections.abc import Sequence
+from functools import partial
 
 from registry.exchange.exporter import (
     Exportable,
@@ -14,7 +15,7 @@ from registry.exchange.exporter import (
     Exporter,
     NotExportableError,
     identity,
-    require_unique,
+    joined_blocks,
 )
 from registry.exchange.fields import Carried, FieldTable, Lost, is_reference, losses
 from registry.exchange.narrow_name import narrow_name
@@ -121,11 +122,6 @@ def _process_name(name: str) -> str:
     return narrow_name(name, signs="_-", longest=_LONGEST_NAME)
 
 
-def _join(written: Sequence[tuple[Exportable, str]]) -> str:
-    require_unique(written, _process_name)
-    return "\n".join(text for _, text in written)
-
-
 EXPORTER = Exporter(
     "procfile",
     "Procfile",
@@ -133,7 +129,7 @@ EXPORTER = Exporter(
     export,
     lambda _: _FILE,
     joined_file=_FILE,
-    join=_join,
+    join=partial(joined_blocks, _process_name),
     limits=(
         "line breaks, also those of Unicode, in `exec`, `argv`, `environment` and `cwd`",
         "`exec` that begins with `-`, or that contains `=` while there are variables",

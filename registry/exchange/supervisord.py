@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from registry.exchange.exporter import (
     Exportable,
@@ -16,7 +17,7 @@ from registry.exchange.exporter import (
     Exporter,
     NotExportableError,
     identity,
-    require_unique,
+    joined_blocks,
 )
 from registry.exchange.fields import Carried, FieldTable, Loss, Lost, is_reference, losses
 from registry.exchange.messages import message_file
@@ -189,11 +190,6 @@ def _program_name(name: str) -> str:
     return narrow_name(name, signs="._-", longest=_LONGEST_NAME)
 
 
-def _join(written: Sequence[tuple[Exportable, str]]) -> str:
-    require_unique(written, _program_name)
-    return "\n".join(text for _, text in written)
-
-
 EXPORTER = Exporter(
     "supervisord",
     "supervisord",
@@ -202,7 +198,7 @@ EXPORTER = Exporter(
     lambda _: _FILE,
     comment=_COMMENT,
     joined_file=_FILE,
-    join=_join,
+    join=partial(joined_blocks, _program_name),
     limits=(
         "line breaks in `exec`, `argv` and `environment`",
         "a variable whose value has `;` or `#` after white space, begins or ends with a quotation mark, or "

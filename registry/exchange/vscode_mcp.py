@@ -55,8 +55,9 @@ def _export_server(one: Exportable) -> ExportedText:
     def ask(question: Question) -> str:
         # Another server can have a variable of the same name, and another value for it.
         id_ = f"{name}-{re.sub('[^A-Za-z0-9_]+', '-', question.name).strip('-')}"
-        kind = {"type": "pickString", "options": list(question.choices)} if question.choices else {
-            "type": "promptString", "password": question.is_secret}  # fmt: skip
+        kind: dict[str, Any] = {"type": "promptString", "password": question.is_secret}
+        if question.choices:
+            kind = {"type": "pickString", "options": list(question.choices)}
         default = {"default": question.default} if question.default else {}
         inputs.append({"id": id_, **kind, "description": question.description, **default})
         return f"${{input:{id_}}}"
