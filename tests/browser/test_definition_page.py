@@ -34,7 +34,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     report.chmod(0o755)
     repo = RepoBuilder(folder / "repo")
-    repo.write("registry.yaml", "registry_id: registry-1\nexports: [procfile]\n")
+    repo.write("registry.yaml", "registry_id: registry-1\nexports: [slurm]\n")
     deep = {"a": {"b": {"c": {"d": {"e": {"f": {"g": LONG}}}}}}}
     definition = {
         "exec": str(report),
@@ -88,10 +88,10 @@ def test_an_export_is_copied_as_it_is_in_its_file(browser: Browser, address: str
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(address.replace("encode", "plain"))
-    page.click("text=Procfile")
-    page.click("#export-procfile + button")
-    page.wait_for_selector("#export-procfile + button:has-text('Copied')")
-    file = context.request.get(f"{page.url}_exports/procfile/Procfile")
+    page.click("text=Slurm")
+    page.click("#export-slurm + button")
+    page.wait_for_selector("#export-slurm + button:has-text('Copied')")
+    file = context.request.get(f"{page.url}_exports/slurm/audio-plain.sbatch")
     assert page.evaluate("navigator.clipboard.readText()") == file.text() != ""
     context.close()
 
@@ -101,10 +101,10 @@ def test_an_export_is_read_without_scripts(browser: Browser, address: str) -> No
     context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.goto(address)
-    page.click("text=Procfile")
-    assert "exec env" in page.inner_text("#export-procfile")
+    page.click("text=Slurm")
+    assert "exec env" in page.inner_text("#export-slurm")
     # Its control characters would be missing in a copy.
-    assert page.locator("#export-procfile + button").count() == 0
+    assert page.locator("#export-slurm + button").count() == 0
     assert page.is_visible("text=use the file")
     context.close()
 
