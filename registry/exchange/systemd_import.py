@@ -33,7 +33,8 @@ _PIECE = re.compile(
 )
 _ESCAPES = dict(zip("abfnrtvs\\\"'", "\a\b\f\n\r\t\v \\\"'", strict=True))
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_REPLACED = re.compile(r"\$\$|\$\{([^${}]*)\}")
+# The name of a variable is all up to the next brace. Without one, systemd replaces nothing after it.
+_REPLACED = re.compile(r"\$(?:\$|\{(?P<name>[^}]*+)(?P<end>\}?))")
 _SPAN = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-zA-Zµμ]*)")
 _UNITS = {
     **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1.0),
@@ -297,9 +298,11 @@ def _expanded(unit: _Unit, draft: ProcessDraft, one: _Setting, word: str) -> lis
         return value.split()
 
     def replace(match: re.Match[str]) -> str:
-        name = match[1]
+        name = match["name"]
         if name is None:
             return "$"
+        if not match["end"]:
+            return match[0]
         if name not in known:
             raise unit.fail(
                 one.line, f"the value of {match[0]} in an argument is on the host", "write it into ExecStart"

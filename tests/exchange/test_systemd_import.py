@@ -86,7 +86,7 @@ def test_a_unit_gives_what_a_definition_can_hold_and_lists_the_rest_with_its_lin
         (r"'it'\''s' 'a\nb'", ["it's", "a\nb"]),
         (r'";" a;b', [";", "a;b"]),
         ("a \\\n  b\\\\\\\n c", ["a", "b\\", "c"]),
-        ("$$ $$x a$b ${unclosed 50%%", ["$", "$x", "a$b", "${unclosed", "50%"]),
+        ("$$ $$x a$b ${unclosed$$ 50%%", ["$", "$x", "a$b", "${unclosed$$", "50%"]),
     ],
 )
 def test_words_are_read_as_systemd_reads_them(command: str, words: list[str]) -> None:
@@ -194,6 +194,7 @@ def test_prefixes_of_the_program_are_lost_by_name() -> None:
         (["ExecStart=/bin/x 100%"], "the specifier %"),
         (["ExecStart=/bin/x 'a"], "a quotation mark is not closed"),
         (["ExecStart=/bin/x ${A}"], "the value of ${A} in an argument is on the host"),
+        (["Environment=A=1", "ExecStart=/bin/x ${é${A}"], "the value of ${é${A} in an argument"),
         (["Environment=\"A='1'\"", "ExecStart=/bin/x $A"], "the words of $A are quoted"),
         ([r"ExecStart=/bin/x \xff"], "is not UTF-8"),
         (["ExecStart=-"], "there is no program"),

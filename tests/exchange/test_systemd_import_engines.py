@@ -70,6 +70,9 @@ PIECES = (
 )  # fmt: skip
 
 
+REPLACED = re.compile(r"\$(?:\$|\{(?P<name>[^}]*)(?P<end>\}?))")
+
+
 def test_systemd_reads_the_same_words_and_variables() -> None:
     chosen = random.Random(7)
     texts = {}
@@ -106,11 +109,11 @@ def expanded(words: list[str], variables: dict[str, str]) -> list[str]:
         if word.startswith("$") and word[1:2] not in ("{", "$"):
             found += variables.get(word[1:], "").split()
         else:
-            found.append(
-                re.sub(
-                    r"\$\$|\$\{([^}]*)\}",
-                    lambda match: "$" if match[1] is None else variables.get(match[1], ""),
-                    word,
-                )
-            )
+            found.append(REPLACED.sub(lambda match: _value(match, variables), word))
     return found
+
+
+def _value(match: re.Match[str], variables: dict[str, str]) -> str:
+    if match["name"] is None:
+        return "$"
+    return variables.get(match["name"], "") if match["end"] else match[0]
