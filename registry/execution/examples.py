@@ -150,6 +150,8 @@ def failure_of(run: RunResult, expected: int = 0) -> Mismatch | None:
         return Mismatch("timeout", f"it did not answer in {run.seconds:.1f} s", errors)
     if run.end is End.TOO_LARGE:
         return Mismatch("output_size", "its output is larger than the limit, so it was stopped", errors)
+    if run.end is End.NO_OUTPUT and run.status == expected:
+        return Mismatch("output_file", "it did not write its output file", errors)
     if run.status in (expected, None):
         return None
     return Mismatch("exit_code", f"exit status {_status_words(run.status)}, expected {expected}", errors)

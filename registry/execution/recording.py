@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.errors import RefusedError, UsageError
+from registry.execution.running import End
 from registry.files.atomic_write import create_files, replace_in
 from registry.load.loader import MAX_SAMPLE_BYTES
 from registry.load.yaml.edit import edit_text
@@ -51,10 +52,12 @@ def record(
     """Return the example that two runs with the same message give.
 
     If their outputs differ, only that there is an output is recorded. Raises UsageError for a message over
-    1 MiB, and for a run that was stopped.
+    1 MiB, for a run that was stopped, and for one that did not write its output file.
     """
     first, second = runs
-    if first.status is None and not first.has_succeeded:
+    if first.end is End.NO_OUTPUT:
+        raise UsageError("the run has no output, so it is not an example", "nothing was written")
+    if not first.has_succeeded and (first.end is not End.EXITED or first.status is None):
         raise UsageError("the run was stopped, so it is not an example", "nothing was written")
     example: dict[str, Any] = {"title": title[:_LONGEST_TITLE]}
     files: dict[str, bytes] = {}

@@ -205,22 +205,24 @@ class _Run:
         notes = []
         if done.is_late:
             notes.append("it answered only after its input was closed: it may buffer its output")
+        end = done.end
         output: bytes | None = None
-        if (done.end is End.EXITED and done.status == 0) or done.end is End.STOPPED:
-            output, missing = self._published(done)
-            notes += missing
-        return RunResult("", done.end, done.status, output, done.errors, done.seconds, tuple(notes))
+        if (end is End.EXITED and done.status == 0) or end is End.STOPPED:
+            output = self._published(done)
+            if output is None:
+                end = End.NO_OUTPUT
+        return RunResult("", end, done.status, output, done.errors, done.seconds, tuple(notes))
 
-    def _published(self, done: Finished) -> tuple[bytes, list[str]]:
-        """Return the output of a run that succeeded, and notes about it."""
+    def _published(self, done: Finished) -> bytes | None:
+        """Return the output of a run that succeeded; None if its file is not there."""
         if self._output.medium is Medium.NOTHING:
-            return b"", []
+            return b""
         if self._output.medium is Medium.FILE:
             file = self._files["output"]
-            name = str(file.relative_to(self._exchange))
             # A link that the program made could lead to any file of the host.
+            name = str(file.relative_to(self._exchange))
             if link_on_the_way(self._exchange, name) is not None or not file.is_file():
-                return b"", [f"it did not write its output file {name}"]
+                return None
             with file.open("rb") as opened:
-                return opened.read(self._limits().output_bytes), []
-        return joined_messages(done.output, self._output.framing), []
+                return opened.read(self._limits().output_bytes)
+        return joined_messages(done.output, self._output.framing)

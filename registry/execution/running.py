@@ -34,12 +34,16 @@ _OUTPUT_BYTES = 16 * 1024 * 1024
 
 
 class End(StrEnum):
-    """How a run ended. STOPPED: a service that had answered, or need not answer."""
+    """How a run ended. STOPPED: a service that had answered, or need not answer.
+
+    NO_OUTPUT: with success, but without the file that has its output.
+    """
 
     EXITED = "exited"
     STOPPED = "stopped"
     TIMED_OUT = "timed out"
     NO_ANSWER = "no answer"
+    NO_OUTPUT = "no output"
     TOO_LARGE = "too large"
     NOT_STARTED = "not started"
 

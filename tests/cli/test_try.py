@@ -243,6 +243,43 @@ def test_without_a_sandbox_nothing_runs(
     assert done.exists()
 
 
+NO_FILE = """\
+title: T
+owners: [t]
+examples: [{title: a}]
+definition:
+  exec: 'true'
+  argv: ["${output_file}"]
+  output_adapter: {output_type: file, output_params: {file_path: "${output_file}"}}
+"""
+
+
+def test_an_example_fails_if_its_output_file_is_missing(registry: RepoBuilder, run: Run) -> None:
+    registry.define("no-file", NO_FILE)
+    done = run("try", "no-file", "--no-sandbox", "-C", str(registry.root))
+    assert done.code == 1
+    assert "output_file: it did not write its output file" in done.out
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (NO_FILE, "the run has no output"),
+        (
+            "title: T\nowners: [t]\ndefinition: {exec: sleep, argv: ['600'], timeout: 0.1}\n",
+            "the run was stopped",
+        ),
+        ("title: T\nowners: [t]\ndefinition: {exec: cat, argv: [/dev/zero]}\n", "the run was stopped"),
+    ],
+)
+def test_a_run_without_a_result_is_no_example(registry: RepoBuilder, run: Run, text: str, why: str) -> None:
+    registry.define("broken", text)
+    done = run("try", "broken", "--save-example", "--no-sandbox", "-C", str(registry.root))
+    assert done.code == 2
+    assert f"error: {why}" in done.err
+    assert (registry.root / FOLDER / "broken.yaml").read_text() == text
+
+
 def test_the_output_can_be_a_named_pipe(registry: RepoBuilder, run: Run, tmp_path: Path) -> None:
     (tmp_path / "message").write_text("axb\n")
     pipe = tmp_path / "pipe"
