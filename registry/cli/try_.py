@@ -327,9 +327,11 @@ def _run_once(
     """Run a definition on one message, and print or save its output. Raises UsageError if it cannot run here."""
     from registry.execution.examples import failure_of
     from registry.execution.runner import run_definition
-    from registry.files.atomic_write import write_output
+    from registry.files.atomic_write import require_output_place, write_output
     from registry.reports.trials.json import run_body
 
+    if path is not None:
+        require_output_place(path)
     run = run_definition(definition.inside, source.message, runner)
     if run.obstacle:
         raise UsageError(f"{definition.name} cannot be run on this host: {run.obstacle}")

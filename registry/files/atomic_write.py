@@ -42,12 +42,10 @@ def write_output(path: Path, data: bytes) -> None:
     """Write a result to the path that the user named for it.
 
     A file is replaced as by `replace_file`. A device or a named pipe, such as /dev/null, gets the data.
-    Raises RefusedError for a link to a file: the user did not name that file. Raises UsageError when the
-    path cannot be written.
+    Raises as `require_output_place`, and UsageError when the path cannot be written.
     """
+    require_output_place(path)
     if not _is_special(path):
-        if path.is_symlink():
-            raise RefusedError(f"{path} is a link", "name the file that it leads to")
         replace_file(path, data)
         return
     try:
@@ -55,6 +53,18 @@ def write_output(path: Path, data: bytes) -> None:
             special.write(data)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def require_output_place(path: Path) -> None:
+    """Raise an error if no result can be written there; for commands that take long to get one.
+
+    It is RefusedError for a link to a file, since the user did not name that file, and UsageError for a path
+    whose folder is missing.
+    """
+    if path.is_symlink() and not _is_special(path):
+        raise RefusedError(f"{path} is a link", "name the file that it leads to")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def _is_special(path: Path) -> bool:

@@ -280,6 +280,20 @@ def test_a_run_without_a_result_is_no_example(registry: RepoBuilder, run: Run, t
     assert (registry.root / FOLDER / "broken.yaml").read_text() == text
 
 
+@pytest.mark.parametrize(("place", "code"), [("link", 3), ("missing/output", 2)])
+def test_a_place_without_room_for_the_output_is_refused_before_the_run(
+    registry: RepoBuilder, run: Run, tmp_path: Path, place: str, code: int
+) -> None:
+    (tmp_path / "link").symlink_to("target")
+    argv = f"argv: [{tmp_path / 'has-run'}]"
+    registry.define("touches", f"title: T\nowners: [t]\ndefinition: {{exec: touch, {argv}}}\n")
+    words = ("--input", os.devnull, "--output", str(tmp_path / place))
+    done = run("try", "touches", *words, "--no-sandbox", "-C", str(registry.root))
+    assert done.code == code
+    assert str(tmp_path / place) in done.err
+    assert [one.name for one in tmp_path.iterdir() if one.name in ("has-run", "target")] == []
+
+
 def test_the_output_can_be_a_named_pipe(registry: RepoBuilder, run: Run, tmp_path: Path) -> None:
     (tmp_path / "message").write_text("axb\n")
     pipe = tmp_path / "pipe"
