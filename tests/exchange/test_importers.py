@@ -98,11 +98,17 @@ def test_strict_refuses_losses_and_json_lists_them(
 def test_the_format_is_found_by_name_or_content_and_can_be_named(
     repo: RepoBuilder, run: Run, where: tuple[str, str], tmp_path: Path
 ) -> None:
-    formats = {}
+    formats: dict[str, object] = {}
     for name, text in SECRETS.items():
         (tmp_path / f"my-{name}.txt").write_text(text)
         outcome = run(
-            "import", str(tmp_path / f"my-{name}.txt"), "--folder", name, "--format", "json", *where
+            "import",
+            str(tmp_path / f"my-{name}.txt"),
+            "--folder",
+            f"f{len(formats)}",
+            "--format",
+            "json",
+            *where,
         )
         formats[name] = outcome.code or json.loads(outcome.out)["imported"][0]["format"]
     # A Procfile has no mark of its own.
