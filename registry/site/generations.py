@@ -40,6 +40,8 @@ from registry.site.writer import (
 # Up to 15 digits: the next name is computed as a number, and sorting by number keeps working after 999,999
 # builds.
 _NAME = re.compile(r"[0-9]{6,15}\Z")
+# A copy of fewer files takes a tenth of a second at most.
+_WORTH_PREPARING = 1_000
 # A full build of a very large registry takes minutes, and a second one started by CI has to wait for it.
 _LOCK_TIMEOUT_S = 600
 
@@ -183,8 +185,8 @@ class Site:
         """Copy the current generation until as many exist as are kept, so that later builds need not.
 
         A copy of a large site takes seconds, and the first builds after a full one would wait for it. Does
-        nothing where the file system has no hard links, or the current generation cannot be reused. Raises
-        UsageError when another build holds the lock for 10 minutes.
+        nothing for small sites, where the file system has no hard links, and if the current generation
+        cannot be reused. Raises UsageError when another build holds the lock for 10 minutes.
         """
         with self.manifest() as manifest, suppress(OSError, sqlite3.DatabaseError):
             for _ in range(KEPT_GENERATIONS - 1):
@@ -192,7 +194,7 @@ class Site:
                 folders = self._folders_up_to(current)
                 usable = {one.folder: one for one in self._usable(manifest, folders)}
                 latest = usable.get(current.name) if current is not None else None
-                if latest is None or len(usable) >= KEPT_GENERATIONS:
+                if latest is None or latest.files < _WORTH_PREPARING or len(usable) >= KEPT_GENERATIONS:
                     return
                 self._copy_as_next(manifest, latest, folders)
 
