@@ -122,4 +122,4 @@ release: ## check version, change log and tag name, then print the command that 
 
 .PHONY: clean
 clean: ## remove what was built and installed
-	rm -rf .venv screenshots site .site.generations .registry $(NODE)/node_modules $(HOST_TOOLS)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-tools screenshots site .site.generations .registry $(NODE)/node_modules $(HOST_TOOLS)/node_modules .pytest_cache .mypy_cache .ruff_cache .coverage*
