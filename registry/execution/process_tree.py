@@ -121,6 +121,27 @@ class ProcessTree:
         ]
 
 
+def kill_children_since(earlier: frozenset[int]) -> None:
+    """End all processes that became children of this process since `adopting_orphans` gave `earlier`.
+
+    For a start that an interrupt cut off: which process was started is not known then.
+    """
+    deadline = time.monotonic() + _END_LIMIT_S
+    while _IS_LINUX and time.monotonic() < deadline:
+        processes = _processes()
+        new = [
+            number for number, one in processes.items() if one.parent == os.getpid() and number not in earlier
+        ]
+        if not new:
+            return
+        # Their own children are adopted, and found in the next round.
+        for number in new:
+            _signal(number, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(number, os.WNOHANG)
+        time.sleep(_MOMENT_S)
+
+
 @contextmanager
 def adopting_orphans() -> Iterator[frozenset[int]]:
     """Adopt orphans of processes that are started while the context lasts.

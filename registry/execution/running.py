@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from registry.execution.process_tree import ProcessTree, adopting_orphans
+from registry.execution.process_tree import ProcessTree, adopting_orphans, kill_children_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -322,18 +322,23 @@ def _started(
     Raises OSError if the program cannot be started.
     """
     with adopting_orphans() as earlier:
-        with _limited_files():
-            process = subprocess.Popen(
-                [_encoded(word) for word in command.arguments],
-                stdin=source,
-                stdout=output,
-                stderr=errors,
-                cwd=command.cwd,
-                env={_encoded(name): _encoded(value) for name, value in command.environment.items()},
-                pass_fds=command.inherited,
-                start_new_session=True,
-            )
-        tree = ProcessTree(process, command.wrappers, earlier, command.terminate)
+        try:
+            with _limited_files():
+                process = subprocess.Popen(
+                    [_encoded(word) for word in command.arguments],
+                    stdin=source,
+                    stdout=output,
+                    stderr=errors,
+                    cwd=command.cwd,
+                    env={_encoded(name): _encoded(value) for name, value in command.environment.items()},
+                    pass_fds=command.inherited,
+                    start_new_session=True,
+                )
+            tree = ProcessTree(process, command.wrappers, earlier, command.terminate)
+        except BaseException:
+            # An interrupt can arrive before Popen has returned, when the program is running already.
+            kill_children_since(earlier)
+            raise
         try:
             yield process, tree
         finally:

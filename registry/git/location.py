@@ -93,15 +93,20 @@ def _ask(
 
     The result is None if git finds no repository.
     """
-    status, output, stderr = git.Git(str(start)).execute(
-        ["git", *OPTIONS, *options, "rev-parse", "--show-object-format", "--absolute-git-dir"],
-        env=variables,
-        with_exceptions=False,
-        with_extended_output=True,
-        stdout_as_string=False,
-        strip_newline_in_stdout=False,
-        kill_after_timeout=None if os.name == "nt" else TIMEOUT_S,
-    )
+    try:
+        status, output, stderr = git.Git(str(start)).execute(
+            ["git", *OPTIONS, *options, "rev-parse", "--show-object-format", "--absolute-git-dir"],
+            env=variables,
+            with_exceptions=False,
+            with_extended_output=True,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=None if os.name == "nt" else TIMEOUT_S,
+        )
+    except git.GitCommandNotFound:
+        if start.is_dir():
+            raise
+        return None  # the folder was removed meanwhile
     if status == 0:
         object_format, _, git_dir = bytes(output).partition(b"\n")
         return object_format.decode(), Path(os.fsdecode(git_dir.removesuffix(b"\n")))
@@ -126,7 +131,8 @@ def _quoted_folder(message: str) -> str:
 def _location(
     found: tuple[str, Path] | None, work_tree: _WorkTree | None, start: Path, *, in_hook: bool = False
 ) -> Location | None:
-    if found is None:
+    # In a folder that was removed meanwhile, git was asked about the current folder.
+    if found is None or not start.is_dir():
         return None
     object_format, git_dir = found
     expected = work_tree.git_dir if work_tree is not None else start

@@ -84,12 +84,15 @@ def test_on_a_terminal_there_is_one_view(repo: RepoBuilder, tmp_path: Path) -> N
         os.close(ours)
 
 
-def test_in_a_log_only_what_is_different_is_said(repo: RepoBuilder) -> None:
+def test_in_a_log_only_what_is_different_is_said(repo: RepoBuilder, tmp_path: Path) -> None:
     repo.define("a")
     repo.commit("start")
     with served(repo.root) as (address, _):
         for number in range(5):
-            repo.define("a", GOOD.replace("title: T", f"title: T{number}"))
+            # At once: an empty file would be a mistake, which is said.
+            new = tmp_path / "new.yaml"
+            new.write_text(GOOD.replace("title: T", f"title: T{number}"))
+            new.replace(repo.root / "definitions/process_definition/a.yaml")
             eventually(lambda number=number: f"T{number}".encode() in get(f"{address}/process_definition/a/"))  # type: ignore[misc]
     lines = (repo.root.parent / "serve.log").read_text().splitlines()
     assert [line for line in lines if line.startswith("Showing")] == lines[1:2]

@@ -318,3 +318,24 @@ def test_only_a_whole_reference_is_taken_from_the_host() -> None:
     for text in texts:
         inside = shell('printf %s "$A"', environment={"A": text})
         assert run(inside, own_environment={"PATH": os.environ["PATH"], "HOME": "/h"}).output == text.encode()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is not known what was started")
+def test_an_interrupt_during_the_start_ends_what_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    processes = []
+
+    def interrupted(*given: Any, **named: Any) -> None:
+        processes.append(popen(*given, **named))
+        eventually(lambda: started.exists() and started.read_text().endswith("\n"), "the program")
+        raise KeyboardInterrupt
+
+    popen = subprocess.Popen
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(subprocess, "Popen", interrupted)
+        run(shell(f"setsid sleep 600 & echo $! > {started}; wait"))
+    processes[0].wait(PATIENCE_S)
+    child = Path(f"/proc/{started.read_text().strip()}/stat")
+    eventually(lambda: not child.exists() or ") Z " in child.read_text(), "the program ends")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import RefusedError, UsageError
-from registry.git import git_directories_in, open_repository
+from registry.git import git_directories_in, location, open_repository
 from tests.conftest import Run
 from tests.support.repo import PROCESS, RepoBuilder
 
@@ -415,3 +415,17 @@ def test_files_that_only_share_names_with_a_git_directory_are_none() -> None:
     )
     assert git_directories_in(["x/HEAD", "x/refs/y", "x/objects"]) == ["x/HEAD"]
     assert git_directories_in(["x/Head", "X/Commondir"]) == ["x/Head"]
+
+
+def test_a_folder_that_is_removed_meanwhile_has_no_repository(
+    repo: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = location.find_work_tree
+
+    def then_remove(start: Path) -> object:
+        found = find(start)
+        shutil.rmtree(repo.root)
+        return found
+
+    monkeypatch.setattr(location, "find_work_tree", then_remove)
+    assert open_repository(repo.root) is None
