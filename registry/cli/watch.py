@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from registry.server.live import LiveRegistry
     from registry.watcher import Watcher
 
+_LOOK_S = 1.0
+
 
 @click.command("watch")
 @registry_option
@@ -31,7 +33,7 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
       registry watch
       registry watch --out /srv/registry --poll
     """
-    import threading
+    import time
     from contextlib import suppress
 
     from registry.cache.build_cache import BuildCache
@@ -90,8 +92,10 @@ def command(registry: Path | None, out_: Path | None, base_url: str | None, poll
     make(set())
     watcher.start()
     try:
-        raise_if_interrupted()
-        threading.Event().wait()
+        # Not one wait without an end: Python may have ignored an interrupt in a callback.
+        while True:
+            raise_if_interrupted()
+            time.sleep(_LOOK_S)
     finally:
         watcher.stop()
 
