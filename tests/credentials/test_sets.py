@@ -137,7 +137,7 @@ def test_every_name_of_a_secret_is_taken_for_one(pattern: Pattern) -> None:
 def test_every_token_has_one_of_its_marks_and_its_length(
     what: str, shortest: int, marks: tuple[str, ...], pattern: str
 ) -> None:
-    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.from_regex(pattern))
     def check(text: str) -> None:
         found = re.search(pattern, text)

@@ -27,7 +27,7 @@ definition:
 """
 FILE = "definitions/process_definition/nightly/import.yaml"
 HARD_VALUES = ("yes", "0777", "1e3", "a\r\nb", "e\u0301", "a\u2028b", "a\x7fb")
-CLIENTS, INCREMENTS = 3, 2
+CLIENTS, INCREMENTS = 4, 4
 
 
 @dataclass

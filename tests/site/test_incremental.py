@@ -193,7 +193,7 @@ def test_incremental_and_cold_builds_give_the_same_bytes(
     site = Site(tmp_path / "site")
     memory = BuildCache(CacheFile(repo.root))
     built = 0
-    steps = 8 if seed < FEW else 30
+    steps = 14 if seed < FEW else 30
     for number in range(steps):
         what = author.step()
         if what == "index":
@@ -213,7 +213,7 @@ def test_incremental_and_cold_builds_give_the_same_bytes(
                 == sum(data != b"/" or path.endswith(".x") for path, data in tree(site.out).items())
             )
             shutil.rmtree(cold.generations)
-    assert built > steps // 3
+    assert built > 4
 
 
 def test_one_edit_makes_only_what_shows_it(repo: RepoBuilder, tmp_path: Path) -> None:
@@ -383,7 +383,7 @@ def test_a_build_killed_at_any_moment_leaves_a_cache_and_a_site_to_go_on_from(
     repo.commit("start")
     words = [sys.executable, "-m", "registry", "build", "-C", str(repo.root), "--out", str(tmp_path / "site")]
     rng = random.Random(3)
-    for number in range(6):
+    for number in range(12):
         repo.define(f"d{number}", f"title: Round {number}\nowners: [t]\ndefinition: {{exec: /bin/a}}\n")
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(rng.uniform(0.2, 0.9))
@@ -400,7 +400,7 @@ def test_two_builds_at_once_give_one_right_site(repo: RepoBuilder, tmp_path: Pat
         repo.define(f"d{number}")
     repo.commit("start")
     words = [sys.executable, "-m", "registry", "build", "-C", str(repo.root), "--out", str(tmp_path / "site")]
-    for number in range(2):
+    for number in range(3):
         repo.define("d1", f"title: Round {number}\nowners: [t]\ndefinition: {{exec: /bin/a}}\n")
         running = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(3)]
         assert [process.wait() for process in running] == [0, 0, 0]

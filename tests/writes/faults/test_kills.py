@@ -67,7 +67,7 @@ def kill_at_points(machine: Machine, faults: list[str], seed: int = 0) -> Journa
 
 
 def test_kills_at_random_times(machine: Machine, tmp_path: Path) -> None:
-    journal = kill_at_random_times(machine, 3, seed=1)  # of the server, of git, of both
+    journal = kill_at_random_times(machine, 6, seed=1)  # 2 of the server, of git, of both
     compare(machine.bare, journal.exchanges)
     compare_with_build(machine, tmp_path)
 
