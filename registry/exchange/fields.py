@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registry.model.adapter import adapter_parameters
 from registry.model.host_variable import host_variable
+from registry.model.pointer import pointer_of
 from registry.model.values import map_of, text_of
 
 
@@ -118,7 +120,7 @@ def _timeout_of(process_type: str) -> Callable[[Mapping[str, Any]], Iterator[str
 def _secrets(document: Mapping[str, Any]) -> Iterator[str]:
     for name, value in map_of(map_of(document.get("definition")).get("environment")).items():
         if is_reference(value):
-            yield f"/definition/environment/{name.replace('~', '~0').replace('/', '~1')}"
+            yield pointer_of(("definition", "environment", name))
 
 
 def is_reference(value: object) -> bool:
@@ -129,8 +131,7 @@ def is_reference(value: object) -> bool:
 def adapter(document: Mapping[str, Any], side: str) -> tuple[str, dict[str, Any]]:
     """Return type and parameters of the `input` or `output` adapter; ("", {}) if there is none."""
     found = map_of(map_of(document.get("definition")).get(f"{side}_adapter"))
-    parameters = found.get(f"{side}_params", found.get(f"{side}_parameters"))
-    return text_of(found.get(f"{side}_type")), map_of(parameters)
+    return text_of(found.get(f"{side}_type")), adapter_parameters(side, found)
 
 
 def _adapter_that(
@@ -197,3 +198,10 @@ DEFINITION_PARTS: Mapping[str, DefinitionPart] = {
     "extensions": DefinitionPart("keys `x-…`", _extensions),
 }
 """All parts by the names that the tables of the formats use. Each format says something about each."""
+
+_METADATA = ("description", "owners", "tags", "lifecycle", "links", "interface", "examples", "extensions")
+
+
+def lost_metadata(why: str) -> FieldTable:
+    """Return the rows of a format that has no place for what is for people, except a title."""
+    return dict.fromkeys(_METADATA, Lost(why))

@@ -11,7 +11,15 @@ from typing import Any
 
 from registry.errors import UsageError
 from registry.exchange.exporter import Exportable, NotExportableError, require_expressible
-from registry.exchange.fields import Carried, FieldTable, Lost, Refused, adapter, is_reference
+from registry.exchange.fields import (
+    Carried,
+    FieldTable,
+    Lost,
+    Refused,
+    adapter,
+    is_reference,
+    lost_metadata,
+)
 from registry.exchange.narrow_name import narrow_name
 from registry.model.pointer import pointer_of
 from registry.model.values import list_of, map_of, text_of
@@ -23,13 +31,7 @@ _LONGEST_NAME = 48
 
 SERVER_TABLE: FieldTable = {
     "title": Lost(_NO_METADATA),
-    "description": Lost(_NO_METADATA),
-    "owners": Lost(_NO_METADATA),
-    "tags": Lost(_NO_METADATA),
-    "lifecycle": Lost(_NO_METADATA),
-    "links": Lost(_NO_METADATA),
-    "interface": Lost(_NO_METADATA),
-    "examples": Lost(_NO_METADATA),
+    **lost_metadata(_NO_METADATA),
     "exec": Carried("`command`"),
     "argv": Carried("`args`"),
     "environment": Carried("`env`"),
@@ -47,7 +49,6 @@ SERVER_TABLE: FieldTable = {
     "network": Refused(_NOT_STDIO),
     "other_adapters": Refused(_NOT_STDIO),
     "message_details": Lost("MCP sets the form of messages"),
-    "extensions": Lost(_NO_METADATA),
 }
 """The rows that all clients share."""
 

@@ -1,7 +1,7 @@
-"""`mcpServers`, as many MCP clients read it: Claude, Cursor, Gemini, Copilot and others.
+"""`mcpServers`, as many MCP clients read it.
 
-There is no specification. Claude Code, Copilot and others replace `${NAME}` in all texts by a variable of
-their environment, and Gemini also `$NAME` (their documentation of MCP servers).
+There is no specification. By their documentation, many clients replace `${NAME}` in all texts by a variable
+of their environment, and some also `$NAME`.
 """
 
 import re

@@ -17,7 +17,7 @@ from registry.exchange.exporter import (
     identity,
     joined_blocks,
 )
-from registry.exchange.fields import Carried, FieldTable, Lost, is_reference, losses
+from registry.exchange.fields import Carried, FieldTable, Lost, is_reference, losses, lost_metadata
 from registry.exchange.narrow_name import narrow_name
 from registry.exchange.wrapped_command import WRAPPER_LIMITS, wrapped_command
 from registry.model.pointer import pointer_of
@@ -31,13 +31,7 @@ _LONGEST_NAME = 100
 
 _TABLE: FieldTable = {
     "title": Carried("comment"),
-    "description": Lost(_NO_METADATA),
-    "owners": Lost(_NO_METADATA),
-    "tags": Lost(_NO_METADATA),
-    "lifecycle": Lost(_NO_METADATA),
-    "links": Lost(_NO_METADATA),
-    "interface": Lost(_NO_METADATA),
-    "examples": Lost(_NO_METADATA),
+    **lost_metadata(_NO_METADATA),
     "exec": Carried("the word after `exec`"),
     "argv": Carried("quoted words"),
     "environment": Carried("`env NAME=value`"),
@@ -57,7 +51,6 @@ _TABLE: FieldTable = {
     "network": Lost(_NO_MESSAGES),
     "other_adapters": Lost(_NO_MESSAGES),
     "message_details": Lost(_NO_MESSAGES),
-    "extensions": Lost(_NO_METADATA),
 }
 
 

@@ -19,7 +19,7 @@ from registry.exchange.exporter import (
     identity,
     joined_blocks,
 )
-from registry.exchange.fields import Carried, FieldTable, Loss, Lost, is_reference, losses
+from registry.exchange.fields import Carried, FieldTable, Loss, Lost, is_reference, losses, lost_metadata
 from registry.exchange.messages import message_file
 from registry.exchange.narrow_name import narrow_name
 from registry.exchange.wrapped_command import WRAPPER_LIMITS, WrappedCommand, wrapped_command
@@ -44,13 +44,7 @@ _DEFAULT_ADAPTERS = {
 
 _TABLE: FieldTable = {
     "title": Carried("comment"),
-    "description": Lost(_NO_METADATA),
-    "owners": Lost(_NO_METADATA),
-    "tags": Lost(_NO_METADATA),
-    "lifecycle": Lost(_NO_METADATA),
-    "links": Lost(_NO_METADATA),
-    "interface": Lost(_NO_METADATA),
-    "examples": Lost(_NO_METADATA),
+    **lost_metadata(_NO_METADATA),
     "exec": Carried("first word of `command`"),
     "argv": Carried("quoted words of `command`"),
     "environment": Carried('`environment=NAME="value"`'),
@@ -72,7 +66,6 @@ _TABLE: FieldTable = {
     "network": Lost("supervisord does not know on which port a process listens"),
     "other_adapters": Lost(_NO_METADATA),
     "message_details": Lost(_NO_METADATA),
-    "extensions": Lost(_NO_METADATA),
 }
 
 _COMMENT_START = re.compile(r"(?<=\s)(?=[;#])")

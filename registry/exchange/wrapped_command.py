@@ -10,6 +10,7 @@ from typing import Any
 
 from registry.exchange.exporter import Exportable, NotExportableError
 from registry.exchange.fields import adapter
+from registry.exchange.messages import INPUT_FILE, OUTPUT_FILE, message_file
 from registry.model.pointer import pointer_of
 from registry.model.values import map_of
 
@@ -55,15 +56,15 @@ def wrapped_command(
     is_single = inside.get("process_type", "single") == "single"
     if limits_time and is_single and "timeout" in inside:
         options += ["-t", seconds_text(inside["timeout"])]
-    for side, placeholder, option in (("input", "${input_file}", "i"), ("output", "${output_file}", "o")):
+    for side, placeholder, option in (("input", INPUT_FILE, "i"), ("output", OUTPUT_FILE, "o")):
         if adapter(one.document, side)[1].get("pipe_path") == placeholder:
             field = pointer_of(("definition", f"{side}_adapter"))
             raise NotExportableError(field, "nothing makes a named pipe for each run")
-        if fixed_or_placeholder_path(one.document, side) == placeholder:
+        message = message_file(one.document, side)
+        if message is not None and message.path == placeholder:
             options.append(f"-{option}")
-            suffix = adapter(one.document, side)[1].get("suffix")
-            if suffix:
-                options += [f"-{option.upper()}", suffix]
+            if message.suffix:
+                options += [f"-{option.upper()}", message.suffix]
     command = (inside["exec"], *inside.get("argv", ()))
     if not options and not (passes_streams and _has_streams(one.document)):
         return WrappedCommand(command, False)
@@ -77,13 +78,6 @@ def _has_streams(document: Mapping[str, Any]) -> bool:
         type_ == "file" and parameters.get("stream_name") in ("STDIN", "STDOUT")
         for type_, parameters in sides
     )
-
-
-def fixed_or_placeholder_path(document: Mapping[str, Any], side: str) -> str:
-    """Return the path of the file adapter of a side; "" if it is a standard stream or of another type."""
-    type_, parameters = adapter(document, side)
-    path: str = parameters.get("file_path") or parameters.get("file") or "" if type_ == "file" else ""
-    return path
 
 
 def seconds_text(seconds: float) -> str:

@@ -25,7 +25,7 @@ VALUES = {"TOKEN": "secret $x", "OTHER": "other"}
 
 
 def expanded(client: Exporter, text: str) -> str:
-    """What a client passes on: Claude Code replaces `${NAME}`, Gemini also `$NAME`, and Visual Studio Code
+    """What a client passes on: many replace `${NAME}`, some also `$NAME`, and Visual Studio Code
     `${input:NAME}` and variables of its own."""
     if client is mcp_json.EXPORTER:
         return re.sub(
