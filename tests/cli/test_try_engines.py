@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.execution.bubblewrap import Bubblewrap
 from tests.conftest import Run
+from tests.support.programs import usable_sandbox
 from tests.support.repo import RepoBuilder
 from tests.support.waiting import PATIENCE_S, eventually
 
@@ -20,10 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(autouse=True)
 def _sandbox() -> None:
-    reason = Bubblewrap().unusable_because
-    if reason and not os.environ.get("CI"):
-        pytest.skip(reason)
-    assert reason == ""
+    usable_sandbox()
 
 
 def test_the_examples_of_this_repository_pass(run: Run) -> None:

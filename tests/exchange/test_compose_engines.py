@@ -12,9 +12,9 @@ import pytest
 from registry.exchange.compose import EXPORTER
 from registry.exchange.exporting import export_definitions
 from tests.exchange.test_compose import APPLICATION, interpolated
-from tests.support.engines import program
 from tests.support.exchange_programs import run_exchange_program
 from tests.support.hostile_text import HOSTILE, exportable
+from tests.support.programs import required_program
 from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.engine
@@ -27,7 +27,7 @@ def compose_config(text: str, folder: Path, **variables: str) -> subprocess.Comp
     """Print a file as docker-compose understands it; it wants a version of the format."""
     (folder / "compose.yaml").write_text(f'version: "3.9"\n{text}', encoding="utf-8")
     return subprocess.run(
-        [program("docker-compose"), "--file", "compose.yaml", "--profile", "single", "config"],
+        [required_program("docker-compose"), "--file", "compose.yaml", "--profile", "single", "config"],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder), **variables},
         capture_output=True,

@@ -10,6 +10,7 @@ from registry.execution.bubblewrap import Bubblewrap
 from registry.execution.running import End
 from tests.execution.definitions import PATIENT, by_frames, by_path, by_stream, run, shell
 from tests.support.hostile_text import HOSTILE
+from tests.support.programs import usable_sandbox
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.engine
@@ -17,11 +18,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="module")
 def sandbox() -> Bubblewrap:
-    found = Bubblewrap()
-    if found.unusable_because and not os.environ.get("CI"):
-        pytest.skip(found.unusable_because)
-    assert found.unusable_because == ""
-    return found
+    return usable_sandbox()
 
 
 def lines(sandbox: Bubblewrap, script: str, **more: object) -> list[str]:

@@ -1,13 +1,12 @@
 """`registry review --try` in the real sandbox: a hostile change learns nothing of the host."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from registry.execution.bubblewrap import Bubblewrap
 from tests.conftest import Run
+from tests.support.programs import usable_sandbox
 from tests.support.repo import RepoBuilder
 
 pytestmark = pytest.mark.engine
@@ -17,10 +16,7 @@ EXAMPLE = "title: T\nowners: [t]\nexamples: [{title: one, input_text: a}]\n"
 
 @pytest.fixture(autouse=True)
 def _sandbox() -> None:
-    reason = Bubblewrap().unusable_because
-    if reason and not os.environ.get("CI"):
-        pytest.skip(reason)
-    assert reason == ""
+    usable_sandbox()
 
 
 def test_a_change_is_tried_in_the_sandbox(

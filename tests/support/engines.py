@@ -20,18 +20,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import pytest
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from tests.support.programs import required_program
 from tests.support.waiting import PATIENCE_S, eventually
 
 PASSWORD = "s3cr3t-word"
 """Of all users."""
 _KEY_ID = "AKIDPUBLISHER"
-_DEBIAN_FOLDERS = ["/usr/sbin", "/usr/local/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
 
 
 class Server:
@@ -109,7 +108,7 @@ def mariadb() -> Iterator[Server]:
         data, address = f"--datadir={folder}/data", folder / "socket"
         _run(
             [
-                program("mariadb-install-db"),
+                required_program("mariadb-install-db"),
                 "--no-defaults",
                 data,
                 "--auth-root-authentication-method=normal",
@@ -118,7 +117,7 @@ def mariadb() -> Iterator[Server]:
         )
         server = Server(
             address,
-            [program("mariadbd"), "--no-defaults", data, f"--socket={address}", "--skip-networking"],
+            [required_program("mariadbd"), "--no-defaults", data, f"--socket={address}", "--skip-networking"],
             signal.SIGTERM,
             URL.create("mysql+pymysql", "root", host="localhost", query={"unix_socket": str(address)}),
             (
@@ -139,10 +138,10 @@ def postgresql() -> Iterator[Server]:
         password_file.write_text(PASSWORD)
         data = ["-D", f"{folder}/data"]
         user = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}"]
-        _run([program("initdb"), *data, *user, "--encoding=UTF8", "--locale=C"], folder)
+        _run([required_program("initdb"), *data, *user, "--encoding=UTF8", "--locale=C"], folder)
         server = Server(
             folder / ".s.PGSQL.5432",
-            [program("postgres"), *data, "-k", str(folder), "-c", "listen_addresses="],
+            [required_program("postgres"), *data, "-k", str(folder), "-c", "listen_addresses="],
             signal.SIGINT,
             URL.create(
                 "postgresql+psycopg", "postgres", PASSWORD, database="postgres", query={"host": str(folder)}
@@ -250,10 +249,10 @@ def object_gateway() -> Iterator[ObjectGateway]:
             _new_folder(folder / name)
 
         def run(name: str, *words: str) -> None:
-            _run([program(name), "--conf", f"{folder}/ceph.conf", *words], folder)
+            _run([required_program(name), "--conf", f"{folder}/ceph.conf", *words], folder)
 
         def start(name: str, *words: str) -> subprocess.Popen[bytes]:
-            command = [program(name), "--conf", f"{folder}/ceph.conf", *words, "-f"]
+            command = [required_program(name), "--conf", f"{folder}/ceph.conf", *words, "-f"]
             with (folder / "server.log").open("ab") as log:
                 process = subprocess.Popen(command, stdout=log, stderr=log, **_other_user(folder))
             processes.callback(process.wait, PATIENCE_S)
@@ -265,10 +264,13 @@ def object_gateway() -> Iterator[ObjectGateway]:
             ["client.admin", "--cap", "mon", "allow *", "--cap", "osd", "allow *"],
             ["osd.0", "--cap", "mon", "allow profile osd", "--cap", "osd", "allow *"],
         ):
-            tool = [program("ceph-authtool"), f"{folder}/keyring", "--gen-key", "-n"]
+            tool = [required_program("ceph-authtool"), f"{folder}/keyring", "--gen-key", "-n"]
             _run([*tool, *words], folder)
         map_file = f"{folder}/monmap"
-        _run([program("monmaptool"), "--create", "--fsid", fsid, "--addv", "a", monitor, map_file], folder)
+        _run(
+            [required_program("monmaptool"), "--create", "--fsid", fsid, "--addv", "a", monitor, map_file],
+            folder,
+        )
         run("ceph-mon", "--mkfs", "-i", "a", "--monmap", map_file, "--keyring", f"{folder}/keyring")
         start("ceph-mon", "-i", "a")
         run("ceph", "osd", "create", store)
@@ -330,22 +332,6 @@ def _give_away(folder: Path) -> None:
     """Make a folder that of the user of the server."""
     if other := _other_user(folder).get("user"):
         shutil.chown(folder, other)
-
-
-def program(name: str) -> str:
-    """Return the path of an installed program, also outside of PATH."""
-    path = os.pathsep.join([os.environ["PATH"], *_DEBIAN_FOLDERS])
-    found = shutil.which(name, path=path)
-    if not found:
-        missing(f"{name} is not installed: scripts/install-engines")
-    return found
-
-
-def missing(what: str) -> NoReturn:
-    """Skip a test whose program this machine does not have. In CI, it fails."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

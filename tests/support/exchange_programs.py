@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.engines import missing
+from tests.support.programs import skip_outside_of_ci
 from tests.support.waiting import PATIENCE_S
 
 _BIN = Path(__file__).parents[2] / ".venv-tools/bin"
@@ -15,7 +15,7 @@ def exchange_program(name: str) -> str:
     """Return the path of a program in the environment. Skips the test if it is not installed; in CI, it fails."""
     found = _BIN / name
     if not found.exists():
-        missing(f"{name} is not installed: make .venv-tools/.installed")
+        skip_outside_of_ci(f"{name} is not installed: make .venv-tools/.installed")
     return str(found)
 
 

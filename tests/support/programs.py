@@ -1,4 +1,4 @@
-"""Programs of other projects that read exported files. `make test-engines` installs them."""
+"""Programs of other projects that tests start. `make test-engines` installs them."""
 
 import os
 import shutil
@@ -8,12 +8,17 @@ from typing import NoReturn
 
 import pytest
 
+from registry.execution.bubblewrap import Bubblewrap
+
 _FOLDERS = [
     str(Path(sys.executable).parent),
     os.environ["PATH"],
+    # Debian has servers outside of PATH.
     "/usr/sbin",
+    "/usr/local/sbin",
     "/usr/lib/systemd",
     "/lib/systemd",
+    *map(str, Path("/usr/lib/postgresql").glob("*/bin")),
 ]
 
 
@@ -30,3 +35,11 @@ def skip_outside_of_ci(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def usable_sandbox() -> Bubblewrap:
+    """The sandbox for programs of definitions. Where it does not work, the test is skipped; in CI it fails."""
+    found = Bubblewrap()
+    if found.unusable_because:
+        skip_outside_of_ci(found.unusable_because)
+    return found

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support.engines import free_ports, program
+from tests.support.engines import free_ports
+from tests.support.programs import required_program
 from tests.support.waiting import PATIENCE_S, eventually
 
 _MUNGE_FILES = {
@@ -132,10 +133,10 @@ def slurm() -> Iterator[Slurm]:
         key.write_bytes(secrets.token_bytes(64))
         key.chmod(0o400)
         munge = [f"--{what}={folder}/munge.{end}" for what, end in _MUNGE_FILES.items()]
-        start(program("munged"), "--foreground", "--force", *munge)
+        start(required_program("munged"), "--foreground", "--force", *munge)
         eventually((folder / "munge.socket").exists, "the socket of munged")
-        start(program("slurmctld"), "-D", "-i", "-f", f"{folder}/slurm.conf")
-        start(program("slurmd"), "-D", "-f", f"{folder}/slurm.conf")
+        start(required_program("slurmctld"), "-D", "-i", "-f", f"{folder}/slurm.conf")
+        start(required_program("slurmd"), "-D", "-f", f"{folder}/slurm.conf")
         cluster = Slurm(folder)
 
         def is_idle() -> bool:
